@@ -1,0 +1,67 @@
+/* The configuration: one declared table, read from the environment and a file of KEY=VALUE lines. */
+#ifndef UPLIFT_CONFIG_H
+#define UPLIFT_CONFIG_H
+
+#include "uuid.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Every value, as read. Strings are owned by the configuration; NULL where unset and without a default. */
+struct config {
+    char *database_url;
+    char *listen;
+    int64_t listen_mode;
+    int64_t workers; /* 0: one a core */
+    int64_t intake_threads;
+    char *run_as;
+    char *upstream_url; /* without a trailing slash */
+    char *openai_api_key;
+    char *model;
+    char *models; /* comma list */
+    char *jwt_secret;
+    char *jwks_url;
+    char *jwt_audience;
+    char *jwt_issuer;
+    int64_t jwt_skew_s;
+    char *anon_key;
+    char *guest_user; /* a checked UUID, or NULL */
+    char *cors_origins;
+    int64_t max_chats; /* open at once in one worker */
+    int64_t max_body_bytes;
+    int64_t max_message_bytes;
+    int64_t connect_timeout_ms;
+    int64_t first_byte_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t total_timeout_ms;
+    int64_t heartbeat_ms;
+    int64_t client_buffer_bytes;
+    int64_t max_answer_bytes;
+    int64_t retries;
+    bool finish_on_hangup; /* UPLIFT_ON_HANGUP=finish */
+    int64_t history_tokens;
+    char *spool_dir;
+    int64_t db_timeout_ms;
+    int64_t db_lock_timeout_ms;
+    int64_t group_max;
+    int64_t record_queue_max;
+    char *id_key;
+    int64_t log_level; /* enum log_level */
+    int64_t drain_ms;
+};
+
+/*
+ * Reads path (NULL: none) and then the environment, which wins. An unknown UPLIFT_* name, a bad value, a NAME_FILE
+ * that cannot be read: false, and every complaint, one a line, is printed to complaints. On success *out is filled in;
+ * release it with config_release.
+ */
+bool config_read(struct config *out, const char *path, FILE *complaints);
+void config_release(struct config *c);
+/* Prints the table (name, default, meaning, unit) for --help. */
+void config_print_help(FILE *out);
+/* Prints each name and its value, secrets as "(set)" or "(not set)", for --check. */
+void config_print(const struct config *c, FILE *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* UUIDs, and the answer ids that prove to whom they were issued. */
+#ifndef UPLIFT_UUID_H
+#define UPLIFT_UUID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UUID_TEXT 36 /* characters of the canonical form, without a NUL */
+
+struct uuid {
+    uint8_t bytes[16];
+};
+
+/* Reads the canonical form (8-4-4-4-12, either case, nothing before or after). */
+bool uuid_parse(const char *text, struct uuid *out);
+/* Writes the canonical lower-case form and a NUL. */
+void uuid_format(const struct uuid *id, char out[UUID_TEXT + 1]);
+bool uuid_equal(const struct uuid *a, const struct uuid *b);
+/* A UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits from the kernel. Thread-safe. */
+void uuid_v7(struct uuid *out);
+
+/*
+ * An answer id is a UUIDv7 whose last 32 bits are an HMAC-SHA-256 (truncated) of the rest and of the user's id under a
+ * secret key. Any worker on any host that has the key can so tell whether an id was issued to a user, without asking
+ * anybody: a thumb for an answer that is still streaming is told from one for an answer that never was.
+ */
+struct answer_key {
+    uint8_t bytes[32];
+};
+/* Derives the key from a configured secret of any length (HMAC-SHA-256 with a fixed label). */
+void answer_key_derive(const char *secret, size_t len, struct answer_key *out);
+void answer_id_make(const struct answer_key *key, const struct uuid *user, struct uuid *out);
+/* True when answer_id_make made this id for this user; compares in constant time. */
+bool answer_id_issued(const struct answer_key *key, const struct uuid *user, const struct uuid *id);
+
+#endif
