@@ -1,0 +1,102 @@
+/*
+ * One chat on its way through a worker: intake -> relay <-> recorder.
+ *
+ * Owned by exactly one stage at a time; handing it on is a queue push and a wake-up (relay_submit, recorder_submit, relay_recorded), after which
+ * the giver does not touch it again. Intake fills in the first half, the relay the second; the recorder only reads,
+ * and sets recorded.
+ */
+#ifndef UPLIFT_CHAT_H
+#define UPLIFT_CHAT_H
+
+#include "../common/buf.h"
+#include "../common/error.h"
+#include "../common/uuid.h"
+#include "request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum chat_protocol {
+    CHAT_NATIVE, /* POST /v1/chat */
+    CHAT_OPENAI, /* POST /v1/chat/completions */
+};
+
+/* How the answer ended: the outcome column. */
+enum chat_outcome {
+    CHAT_COMPLETE,  /* the provider said it is whole */
+    CHAT_PARTIAL,   /* cut by the provider, a time limit or a size limit after some text */
+    CHAT_CANCELLED, /* the client went away or was given up */
+    CHAT_FAILED,    /* no text at all */
+};
+const char *chat_outcome_name(enum chat_outcome outcome);
+
+/* What became of the row. */
+enum chat_recorded {
+    CHAT_NOT_RECORDED, /* neither Postgres nor the spool took it: the client must see an error */
+    CHAT_COMMITTED,    /* committed in Postgres */
+    CHAT_SPOOLED,      /* fsynced in the spool */
+};
+
+/* One try at a provider, for the attempts column. */
+struct chat_attempt {
+    int http_status;  /* 0: no answer */
+    char reason[48];  /* "" for the one that answered, else "timeout_first_byte", "connect", "status_500", ... */
+    int64_t duration_ms;
+};
+#define CHAT_MAX_ATTEMPTS 8
+
+struct chat {
+    /* --- filled in by intake --- */
+    struct request *request; /* owned: ended by the relay */
+    enum chat_protocol protocol;
+    bool stream;             /* the client wants events */
+    bool client_wants_usage; /* stream_options.include_usage was in its request */
+    bool degraded;           /* prepared without Postgres */
+    struct uuid id;          /* the answer's id: primary key, feedback id */
+    char id_text[UUID_TEXT + 1];
+    char user_text[UUID_TEXT + 1];
+    char conversation_text[UUID_TEXT + 1];
+    char regenerate_of[UUID_TEXT + 1]; /* "" when none */
+    char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
+    char *severity;                    /* decimal text as Postgres gave it, NULL when none */
+    char *mode;
+    char *system_prompt;    /* as sent, NULL when none was injected */
+    char *user_message;     /* text of the last user message, "" when it has none; never NULL */
+    char *request_messages; /* JSON: what else was sent, NULL when nothing */
+    char *model;            /* the model asked of the provider */
+    char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
+    char *upstream_body;    /* the provider's request body; its stream flag says which kind of answer comes */
+    size_t upstream_body_len;
+    int64_t created_us; /* wall clock at intake, microseconds since 1970 UTC */
+
+    /* --- filled in by the relay --- */
+    enum chat_outcome outcome;
+    struct api_error error;  /* error.status != 0: what the client is told; code goes to error_code */
+    struct buf text;         /* the answer's text so far */
+    char *response_message;  /* JSON: the assistant message where it holds more than text (tool calls, refusal), else NULL */
+    char *model_used;        /* as the provider named it, NULL when unknown */
+    char finish_reason[32];  /* "" when none came */
+    bool has_usage;
+    int64_t prompt_tokens, completion_tokens, cached_tokens; /* estimated (4 bytes a token) when !has_usage */
+    int64_t time_to_first_token_ms; /* from acceptance; -1 when none came */
+    int64_t response_time_ms;       /* from acceptance to the end of the provider's answer */
+    struct chat_attempt attempts[CHAT_MAX_ATTEMPTS];
+    int attempt_count;
+    struct relay_chat *relay; /* the relay's own state */
+
+    /* --- filled in by the recorder --- */
+    enum chat_recorded recorded;
+
+    struct chat *next; /* link of whichever queue it is in */
+};
+
+/* An empty chat that owns request. NULL when memory ran out (request is then still the caller's). */
+struct chat *chat_new(struct request *request);
+/* Frees everything but the request, which must have been ended or taken out. */
+void chat_free(struct chat *c);
+
+/* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as uplift.record_answers takes it and the
+ * spool keeps it. False when it passed out's limit. */
+bool chat_to_json(const struct chat *c, struct buf *out);
+
+#endif

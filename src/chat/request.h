@@ -1,0 +1,51 @@
+/* One FastCGI request: what came in, and the one way to answer it and end it. */
+#ifndef UPLIFT_REQUEST_H
+#define UPLIFT_REQUEST_H
+
+#include "../common/auth.h"
+#include "../common/buf.h"
+#include "../common/error.h"
+
+#include <fcgiapp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REQUEST_ID_MAX 64
+
+/*
+ * Owned by exactly one stage at a time. An intake thread makes it, reads it whole and either answers and ends it there
+ * or, for a chat, hands it on to the relay inside a struct chat; whoever owns it then ends it with request_finish.
+ */
+struct request {
+    FCGX_Request fcgi;
+    const char *method; /* borrowed from the FastCGI parameters, like path and query */
+    const char *path;   /* decoded path without the query string */
+    const char *query;  /* raw, "" when absent */
+    const char *origin; /* Origin header, or NULL */
+    char *body;         /* owned, NUL-terminated; NULL when none */
+    size_t body_len;
+    char request_id[REQUEST_ID_MAX + 1]; /* nginx's $request_id, or made here */
+    int64_t accepted_ms;                 /* clock_ms() */
+    struct identity who;                 /* filled in once authenticated */
+    const struct config *config;         /* borrowed: for CORS */
+};
+
+/* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent. Borrowed. */
+const char *request_param(const struct request *r, const char *name);
+
+/*
+ * Appends a CGI response head: Status, Content-Type, X-Request-Id, CORS headers for a configured origin,
+ * Cache-Control: no-store, then the lines of extra (each "Name: value\r\n", or NULL), then the blank line.
+ */
+bool request_head(const struct request *r, struct buf *out, int status, const char *content_type, const char *extra);
+
+/* Answers with a whole body and ends the request (frees it). Blocks while nginx takes the bytes; for intake only. */
+void request_reply(struct request *r, int status, const char *content_type, const char *extra, const char *body,
+                   size_t len);
+/* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be NULL. */
+void request_fail(struct request *r, const struct api_error *error, const char *extra);
+/* Ends the request: finishes it at libfcgi and frees it. Anything not yet written is lost. */
+void request_finish(struct request *r);
+
+#endif

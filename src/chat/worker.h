@@ -1,0 +1,36 @@
+/* One worker process: its stages, and how it starts, drains and ends. */
+#ifndef UPLIFT_WORKER_H
+#define UPLIFT_WORKER_H
+
+#include "../common/auth.h"
+#include "../common/config.h"
+#include "../common/pg.h"
+#include "../common/uuid.h"
+#include "persona.h"
+#include "recorder.h"
+#include "relay.h"
+
+#include <stdbool.h>
+#include <stdatomic.h>
+
+/* What all threads of a worker share. */
+struct worker {
+    const struct config *config;
+    int listen_fd;
+    struct answer_key answer_key;
+    struct auth *auth;
+    struct pg_breaker *breaker;
+    struct personas *personas;
+    struct recorder *recorder;
+    struct relay *relay;
+    atomic_bool draining;
+};
+
+/*
+ * Runs a worker on an already listening socket until it is told to stop: first TERM (or the master's death) drains - no more accepts, open
+ * chats go on for at most drain_ms - and a second TERM ends at once. Called in a freshly forked process, before any
+ * library was initialised. answer_key comes from the master so that all workers share it. Returns the exit status.
+ */
+int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key, int number);
+
+#endif
