@@ -74,6 +74,7 @@ struct chat {
     struct api_error error;  /* error.status != 0: what the client is told; code goes to error_code */
     struct buf text;         /* the answer's text so far */
     char *response_message;  /* JSON: the assistant message where it holds more than text (tool calls, refusal), else NULL */
+    char provider[64];       /* who answered, e.g. the host of the provider's URL; "" when nobody was asked */
     char *model_used;        /* as the provider named it, NULL when unknown */
     char finish_reason[32];  /* "" when none came */
     bool has_usage;
@@ -90,7 +91,10 @@ struct chat {
     struct chat *next; /* link of whichever queue it is in */
 };
 
-/* An empty chat that owns request. NULL when memory ran out (request is then still the caller's). */
+#define CHAT_TEXT_DEFAULT_MAX (4 * 1024 * 1024)
+
+/* An empty chat that owns request: outcome failed, no first token, text limited to the configured max_answer_bytes. NULL
+ * when memory ran out (request is then still the caller's). */
 struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);

@@ -1,0 +1,185 @@
+/* One chat: making and freeing it, and the JSON in which it is recorded. */
+#include "chat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *chat_outcome_name(enum chat_outcome outcome)
+{
+    switch (outcome) {
+    case CHAT_COMPLETE:
+        return "complete";
+    case CHAT_PARTIAL:
+        return "partial";
+    case CHAT_CANCELLED:
+        return "cancelled";
+    case CHAT_FAILED:
+        return "failed";
+    }
+    return "failed";
+}
+
+struct chat *chat_new(struct request *request)
+{
+    struct chat *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->request = request;
+    c->outcome = CHAT_FAILED;
+    c->time_to_first_token_ms = -1;
+    int64_t max = CHAT_TEXT_DEFAULT_MAX;
+    if (request != NULL && request->config != NULL && request->config->max_answer_bytes > 0)
+        max = request->config->max_answer_bytes;
+    buf_init(&c->text, (size_t)max);
+    return c;
+}
+
+void chat_free(struct chat *c)
+{
+    if (c == NULL)
+        return;
+    free(c->coach_id);
+    free(c->severity);
+    free(c->mode);
+    free(c->system_prompt);
+    free(c->user_message);
+    free(c->request_messages);
+    free(c->model);
+    free(c->trace);
+    free(c->upstream_body);
+    free(c->response_message);
+    free(c->model_used);
+    buf_release(&c->text);
+    free(c);
+}
+
+/* Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough. */
+
+static void put_text(struct buf *b, const char *key, const char *text, size_t len)
+{
+    buf_printf(b, ",\"%s\":", key);
+    buf_json_string(b, text, len);
+}
+
+/* NULL and "" are null. */
+static void put_name(struct buf *b, const char *key, const char *text)
+{
+    if (text == NULL || *text == '\0')
+        buf_printf(b, ",\"%s\":null", key);
+    else
+        put_text(b, key, text, strlen(text));
+}
+
+static void put_int(struct buf *b, const char *key, int64_t value)
+{
+    buf_printf(b, ",\"%s\":%lld", key, (long long)value);
+}
+
+static void put_bool(struct buf *b, const char *key, bool value)
+{
+    buf_printf(b, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
+/* JSON that came as text. Line ends, which in JSON can only stand between tokens, become spaces: a spool line is one
+ * line. */
+static void put_json(struct buf *b, const char *key, const char *json)
+{
+    if (json == NULL || *json == '\0') {
+        buf_printf(b, ",\"%s\":null", key);
+        return;
+    }
+    buf_printf(b, ",\"%s\":", key);
+    while (*json != '\0') {
+        size_t n = strcspn(json, "\r\n");
+        buf_append(b, json, n);
+        json += n;
+        if (*json != '\0') {
+            buf_putc(b, ' ');
+            json++;
+        }
+    }
+}
+
+/* A decimal such as 3.5 goes as a number, anything else as null: it must not be able to break the object. */
+static void put_decimal(struct buf *b, const char *key, const char *text)
+{
+    bool good = text != NULL && text[0] >= '0' && text[0] <= '9';
+    if (good) {
+        size_t whole = strspn(text, "0123456789");
+        const char *rest = text + whole;
+        if (*rest == '.')
+            rest += 1 + strspn(rest + 1, "0123456789");
+        good = *rest == '\0' && rest[-1] != '.' && (whole == 1 || text[0] != '0');
+    }
+    buf_printf(b, ",\"%s\":%s", key, good ? text : "null");
+}
+
+static void put_time(struct buf *b, const char *key, int64_t wall_us)
+{
+    time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm t;
+    char text[32];
+    if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
+        buf_printf(b, ",\"%s\":null", key);
+    else
+        buf_printf(b, ",\"%s\":\"%s.%06lldZ\"", key, text, (long long)(wall_us % 1000000));
+}
+
+static void put_attempts(struct buf *b, const struct chat *c)
+{
+    int count = c->attempt_count < CHAT_MAX_ATTEMPTS ? c->attempt_count : CHAT_MAX_ATTEMPTS;
+    buf_puts(b, ",\"attempts\":[");
+    for (int i = 0; i < count; i++) {
+        const struct chat_attempt *a = &c->attempts[i];
+        buf_printf(b, "%s{\"http_status\":%d,\"duration_ms\":%lld", i > 0 ? "," : "", a->http_status,
+                   (long long)a->duration_ms);
+        put_name(b, "reason", a->reason);
+        buf_putc(b, '}');
+    }
+    buf_putc(b, ']');
+}
+
+bool chat_to_json(const struct chat *c, struct buf *out)
+{
+    const char *message = c->user_message != NULL ? c->user_message : "";
+    const char *answer = c->text.data != NULL ? c->text.data : "";
+
+    buf_printf(out, "{\"id\":\"%s\"", c->id_text);
+    put_name(out, "user_id", c->user_text);
+    put_name(out, "conversation_id", c->conversation_text);
+    put_name(out, "regenerate_of", c->regenerate_of);
+    put_name(out, "request_id", c->request != NULL ? c->request->request_id : NULL);
+    put_time(out, "created_at", c->created_us);
+    put_name(out, "coach_id", c->coach_id);
+    put_decimal(out, "severity", c->severity);
+    put_name(out, "mode", c->mode);
+    put_name(out, "system_prompt", c->system_prompt);
+    put_text(out, "user_message", message, strlen(message));
+    put_text(out, "ai_response", answer, c->text.len);
+    put_json(out, "request_messages", c->request_messages);
+    put_json(out, "response_message", c->response_message);
+
+    buf_printf(out, ",\"outcome\":\"%s\"", chat_outcome_name(c->outcome));
+    put_name(out, "error_code", c->error.status != 0 ? c->error.code : NULL);
+    put_name(out, "finish_reason", c->finish_reason);
+    put_name(out, "model_used", c->model_used != NULL ? c->model_used : c->model);
+    put_name(out, "provider", c->provider);
+    put_name(out, "protocol", c->protocol == CHAT_NATIVE ? "chat" : "completions");
+    put_bool(out, "streamed", c->stream);
+    put_bool(out, "degraded", c->degraded);
+    put_int(out, "prompt_tokens", c->prompt_tokens);
+    put_int(out, "completion_tokens", c->completion_tokens);
+    put_int(out, "cached_tokens", c->cached_tokens);
+    put_int(out, "tokens_used", c->prompt_tokens + c->completion_tokens);
+    put_bool(out, "usage_estimated", !c->has_usage);
+    if (c->time_to_first_token_ms >= 0)
+        put_int(out, "time_to_first_token_ms", c->time_to_first_token_ms);
+    else
+        buf_puts(out, ",\"time_to_first_token_ms\":null");
+    put_int(out, "response_time_ms", c->response_time_ms);
+    put_attempts(out, c);
+    put_json(out, "trace", c->trace);
+    buf_putc(out, '}');
+    return !out->failed;
+}
