@@ -1,0 +1,1 @@
+-- The functions, in the order they need each other; paths are relative to this file.

@@ -1,0 +1,111 @@
+-- One answer, one row: the message, the answer, what shaped it, what it cost, what was thought of it.
+create table coach_response_feedback (
+    id uuid primary key default uplift.uuid_v7(),
+    user_id uuid not null,
+    coach_id text,
+    user_message text not null,
+    ai_response text not null,
+    system_prompt text,
+    severity numeric(2, 1),
+    mode text,
+    helpful boolean,
+    rating int check (rating between 1 and 5),
+    feedback_text text,
+    conversation_id uuid,
+    response_time_ms int,
+    tokens_used int,
+    created_at timestamptz not null default now(),
+
+    outcome text default 'complete' check (outcome in ('complete', 'partial', 'cancelled', 'failed')),
+    error_code text,
+    model_used text,
+    provider text,
+    protocol text check (protocol in ('chat', 'completions')),
+    streamed boolean,
+    finish_reason text,
+    prompt_tokens int,
+    completion_tokens int,
+    cached_tokens int,
+    usage_estimated boolean,
+    cost_usd numeric(12, 8),
+    time_to_first_token_ms int,
+    attempts jsonb,
+    request_messages jsonb,
+    response_message jsonb,
+    request_id text,
+    regenerate_of uuid,
+    degraded boolean,
+    from_cache boolean,
+    cache_source_id uuid,
+    exposures jsonb,
+    memory_ids uuid[],
+    source_ids uuid[],
+    example_ids uuid[],
+    feedback_given_at timestamptz
+) with (
+    -- Rows arrive once and change at most by a thumb: room on the page for that change, and a
+    -- vacuum after a fixed number of rows, because a share of a hundred million comes too seldom.
+    fillfactor = 90,
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 100000,
+    autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 200000,
+    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 500000,
+    toast.autovacuum_vacuum_insert_scale_factor = 0, toast.autovacuum_vacuum_insert_threshold = 500000
+);
+
+create index on coach_response_feedback (conversation_id, created_at);
+create index on coach_response_feedback (user_id, created_at);
+
+comment on table coach_response_feedback is
+    'Every answer a coach gave, one row each: what was asked and said, what shaped it, what it cost, and the user''s feedback.';
+comment on column coach_response_feedback.id is
+    'The answer''s id: UUID version 7, the feedback id that clients get, and the tail of the chatcmpl- id.';
+comment on column coach_response_feedback.user_id is 'Who asked.';
+comment on column coach_response_feedback.coach_id is
+    'The persona (brand_assets.asset_name); null when the request named none.';
+comment on column coach_response_feedback.user_message is
+    'Text of the last user message. The conversation: user_message, ai_response, system_prompt, severity, mode.';
+comment on column coach_response_feedback.ai_response is
+    'Text of the answer, as far as it was said; empty when nothing was.';
+comment on column coach_response_feedback.system_prompt is 'The system prompt that was sent; null when none was.';
+comment on column coach_response_feedback.severity is 'How hard the coach was to be, 1.0 to 6.0.';
+comment on column coach_response_feedback.mode is 'default or roast.';
+comment on column coach_response_feedback.helpful is
+    'Thumb: true up, false down, null none. Feedback: helpful, rating, feedback_text; users may change these and no others.';
+comment on column coach_response_feedback.rating is 'Stars, 1 to 5.';
+comment on column coach_response_feedback.feedback_text is 'The user''s comment.';
+comment on column coach_response_feedback.feedback_given_at is 'When feedback last changed.';
+comment on column coach_response_feedback.conversation_id is 'The conversation (uplift.conversations) this answer belongs to.';
+comment on column coach_response_feedback.response_time_ms is 'From the request''s arrival to the answer''s end.';
+comment on column coach_response_feedback.time_to_first_token_ms is 'From the request''s arrival to the first text.';
+comment on column coach_response_feedback.tokens_used is
+    'prompt_tokens + completion_tokens. Use: prompt_tokens, completion_tokens, cached_tokens, usage_estimated, cost_usd.';
+comment on column coach_response_feedback.prompt_tokens is 'Tokens sent, as the provider counted them.';
+comment on column coach_response_feedback.completion_tokens is 'Tokens answered, as the provider counted them.';
+comment on column coach_response_feedback.cached_tokens is 'Of prompt_tokens, those the provider had cached.';
+comment on column coach_response_feedback.usage_estimated is 'True when the provider sent no counts and they were estimated.';
+comment on column coach_response_feedback.cost_usd is
+    'US dollars by uplift.model_prices at the time; null when the model has no price there.';
+comment on column coach_response_feedback.created_at is 'When the answer was recorded as ended.';
+comment on column coach_response_feedback.outcome is
+    'complete, partial (cut by the provider), cancelled (the client left) or failed. How it went: outcome, error_code, finish_reason, attempts.';
+comment on column coach_response_feedback.error_code is 'Why an answer is not complete, in the codes clients see.';
+comment on column coach_response_feedback.finish_reason is 'The provider''s finish_reason.';
+comment on column coach_response_feedback.attempts is 'Calls to providers made for this answer, failed ones too.';
+comment on column coach_response_feedback.model_used is
+    'The model that answered. Route: model_used, provider, protocol, streamed, request_id.';
+comment on column coach_response_feedback.provider is 'Who runs the model.';
+comment on column coach_response_feedback.protocol is 'chat (/v1/chat) or completions (/v1/chat/completions).';
+comment on column coach_response_feedback.streamed is 'True when the client asked for a stream.';
+comment on column coach_response_feedback.request_id is 'X-Request-Id of the request, as in the logs.';
+comment on column coach_response_feedback.request_messages is
+    'The messages of a completions request beside the last user message; images as hash and size.';
+comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
+comment on column coach_response_feedback.regenerate_of is
+    'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';
+comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
+comment on column coach_response_feedback.from_cache is 'True when the text came from an earlier answer.';
+comment on column coach_response_feedback.cache_source_id is 'That earlier answer.';
+comment on column coach_response_feedback.exposures is 'Experiments and variants this answer was made under.';
+comment on column coach_response_feedback.memory_ids is 'Memories (ai_episodic_memory) that were in the prompt.';
+comment on column coach_response_feedback.source_ids is 'Knowledge (ai_knowledge_sources) that was in the prompt.';
+comment on column coach_response_feedback.example_ids is 'Well-rated answers that were in the prompt as examples.';

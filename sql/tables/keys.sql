@@ -1,0 +1,36 @@
+-- The arrows between tables, for tables this run made: on tables that were there already, rows may
+-- point nowhere, and their own keys stay as they are.
+do $$
+declare
+    v_key record;
+begin
+    for v_key in
+        select k.*, t.target_schema
+        from (values
+            ('public', 'coach_response_feedback', 'user_id', 'auth.users', ''),
+            ('public', 'ai_training_examples', 'dataset_id', 'public.ai_training_datasets', 'on delete cascade'),
+            ('public', 'ai_finetuning_jobs', 'dataset_id', 'public.ai_training_datasets', ''),
+            ('public', 'ai_model_versions', 'finetuning_job_id', 'public.ai_finetuning_jobs', ''),
+            ('public', 'ai_model_versions', 'previous_version_id', 'public.ai_model_versions', ''),
+            ('public', 'ai_context_cache', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'ai_episodic_memory', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'ai_predictions', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'ai_errors', 'user_id', 'auth.users', 'on delete set null'),
+            ('public', 'food_photo_training_data', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'experiment_assignments', 'experiment_id', 'public.ai_experiments', 'on delete cascade'),
+            ('public', 'experiment_assignments', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'experiment_outcomes', 'experiment_id', 'public.ai_experiments', 'on delete cascade'),
+            ('public', 'experiment_outcomes', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'ai_knowledge_sources', 'deprecated_by', 'public.ai_knowledge_sources', 'on delete set null'),
+            ('public', 'user_coach_preferences', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'user_traits', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade')
+        ) as k(schema_name, table_name, column_name, refers_to, on_delete)
+        join uplift_install.tables t
+            on t.target_schema = k.schema_name and t.target_name = k.table_name and t.existing is null
+    loop
+        execute format('alter table %I.%I add foreign key (%I) references %s (id) %s',
+            v_key.schema_name, v_key.table_name, v_key.column_name, v_key.refers_to, v_key.on_delete);
+    end loop;
+end
+$$;

@@ -1,0 +1,25 @@
+-- Long texts compress with lz4 where the server has it: several times faster than pglz to write and
+-- to read, at about the same size.
+do $$
+declare
+    v_column record;
+begin
+    if not exists (select 1 from pg_settings where name = 'default_toast_compression' and 'lz4' = any(enumvals)) then
+        return;
+    end if;
+    for v_column in
+        select a.attrelid::regclass as table_name, a.attname
+        from (values
+            ('coach_response_feedback', array['user_message', 'ai_response', 'system_prompt', 'request_messages',
+                'response_message', 'attempts', 'exposures']),
+            ('ai_training_examples', array['messages']),
+            ('ai_response_cache', array['ai_response']),
+            ('ai_knowledge_sources', array['content'])
+        ) as t(table_name, columns)
+        join pg_attribute a on a.attrelid = to_regclass('public.' || t.table_name) and a.attname = any(t.columns)
+        where a.attcompression = '' and a.attlen = -1
+    loop
+        execute format('alter table %s alter column %I set compression lz4', v_column.table_name, v_column.attname);
+    end loop;
+end
+$$;

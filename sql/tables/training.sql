@@ -1,0 +1,108 @@
+-- From feedback to better models: datasets, their examples, fine-tuning jobs, model versions.
+create table ai_training_datasets (
+    id uuid primary key default uplift.uuid_v7(),
+    dataset_name text not null unique,
+    description text,
+    model_target text,
+    dataset_type text,
+    total_examples int default 0,
+    train_examples int default 0,
+    validation_examples int default 0,
+    test_examples int default 0,
+    average_quality_score numeric,
+    contains_user_feedback boolean default false,
+    status text default 'collecting' check (status in ('collecting', 'ready', 'training', 'completed')),
+    collection_started_at timestamptz default now(),
+    collection_completed_at timestamptz,
+    created_at timestamptz default now()
+);
+
+comment on table ai_training_datasets is 'Named sets of training examples.';
+comment on column ai_training_datasets.model_target is 'The model the set is meant to train.';
+comment on column ai_training_datasets.dataset_type is 'conversation and the like: what the examples look like.';
+comment on column ai_training_datasets.total_examples is
+    'Counts of the last run: total_examples, train_examples, validation_examples, test_examples, average_quality_score.';
+comment on column ai_training_datasets.contains_user_feedback is 'True when users'' feedback chose the examples.';
+comment on column ai_training_datasets.status is
+    'collecting, ready, training or completed; with collection_started_at and collection_completed_at.';
+
+create table ai_training_examples (
+    id uuid primary key default uplift.uuid_v7(),
+    dataset_id uuid not null,
+    messages jsonb not null,
+    quality_score numeric check (quality_score between 0 and 10),
+    user_satisfaction numeric,
+    is_validated boolean default false,
+    source_type text default 'user_conversation'
+        check (source_type in ('user_conversation', 'expert_labeled', 'synthetic')),
+    source_id uuid,
+    conversation_turns int,
+    contains_correction boolean default false,
+    split text check (split in ('train', 'validation', 'test')),
+    created_at timestamptz default now()
+);
+
+create index on ai_training_examples (dataset_id, split);
+create index on ai_training_examples (source_id);
+
+comment on table ai_training_examples is 'One conversation each, as a model is to learn it.';
+comment on column ai_training_examples.messages is 'The conversation in OpenAI''s message form.';
+comment on column ai_training_examples.quality_score is
+    '1 to 10; a star counts two. Worth: quality_score, user_satisfaction, is_validated, contains_correction.';
+comment on column ai_training_examples.source_type is
+    'user_conversation, expert_labeled or synthetic; source_id then names the answer it was made from.';
+comment on column ai_training_examples.split is 'train, validation or test: by user, so that nobody is on two sides.';
+
+create table ai_finetuning_jobs (
+    id uuid primary key default uplift.uuid_v7(),
+    dataset_id uuid,
+    job_name text not null,
+    base_model text,
+    provider text default 'openai',
+    external_job_id text,
+    model_id text,
+    hyperparameters jsonb,
+    status text default 'pending' check (status in ('pending', 'running', 'succeeded', 'failed', 'cancelled')),
+    progress_percentage numeric,
+    training_loss numeric,
+    validation_loss numeric,
+    final_metrics jsonb,
+    started_at timestamptz,
+    completed_at timestamptz,
+    estimated_cost numeric,
+    actual_cost numeric,
+    created_at timestamptz default now()
+);
+
+comment on table ai_finetuning_jobs is 'Runs of a trainer over a dataset.';
+comment on column ai_finetuning_jobs.external_job_id is
+    'The job at the provider. What runs where: base_model, provider, external_job_id, model_id, hyperparameters.';
+comment on column ai_finetuning_jobs.status is
+    'pending, running, succeeded, failed or cancelled; with progress_percentage, started_at, completed_at.';
+comment on column ai_finetuning_jobs.training_loss is 'Outcome: training_loss, validation_loss, final_metrics.';
+comment on column ai_finetuning_jobs.estimated_cost is 'US dollars, before; actual_cost after.';
+
+create table ai_model_versions (
+    id uuid primary key default uplift.uuid_v7(),
+    finetuning_job_id uuid,
+    model_name text not null,
+    version text not null,
+    model_id text,
+    benchmark_scores jsonb,
+    production_metrics jsonb,
+    is_deployed boolean default false,
+    deployment_environment text default 'staging'
+        check (deployment_environment in ('staging', 'production', 'experimental')),
+    deployed_at timestamptz,
+    deprecated_at timestamptz,
+    previous_version_id uuid,
+    rollback_reason text,
+    created_at timestamptz default now(),
+    unique (model_name, version)
+);
+
+comment on table ai_model_versions is 'Models that can answer, each with the job that made it and where it serves.';
+comment on column ai_model_versions.model_id is 'The name the provider knows it by.';
+comment on column ai_model_versions.benchmark_scores is 'Evidence: benchmark_scores before, production_metrics after.';
+comment on column ai_model_versions.is_deployed is
+    'Rollout: is_deployed, deployment_environment, deployed_at, deprecated_at, previous_version_id, rollback_reason.';

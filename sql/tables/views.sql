@@ -1,0 +1,39 @@
+-- Messages are not stored: an answer's row holds both sides, and these views show them as messages.
+create or replace view uplift.conversation_messages with (security_invoker = true) as
+select
+    a.conversation_id,
+    a.id as answer_id,
+    a.user_id,
+    a.coach_id,
+    m.message_type,
+    m.content,
+    a.created_at,
+    a.outcome
+from public.coach_response_feedback a
+left join uplift.conversations c on c.id = a.conversation_id
+cross join lateral (values ('user', a.user_message), ('assistant', a.ai_response)) as m(message_type, content)
+where a.conversation_id is not null
+    and c.deleted_at is null
+    and m.content <> ''
+    -- An answer that was given anew drops out, unless nothing came of that.
+    and not exists (
+        select from public.coach_response_feedback r
+        where r.conversation_id = a.conversation_id
+            and r.user_id = a.user_id
+            and r.regenerate_of = a.id
+            and r.ai_response <> '');
+
+comment on view uplift.conversation_messages is
+    'Both sides of each answer as messages, without regenerated answers and deleted conversations; order by created_at, answer_id, message_type desc.';
+
+do $$
+begin
+    if to_regclass('public.conversations') is null then
+        create view public.conversations with (security_invoker = true) as
+        select conversation_id as id, user_id, coach_id, message_type, content, created_at
+        from uplift.conversation_messages;
+        comment on view public.conversations is
+            'Messages by conversation: id is the conversation, message_type user or assistant.';
+    end if;
+end
+$$;
