@@ -54,7 +54,9 @@ void chat_free(struct chat *c)
     free(c);
 }
 
-/* Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough. */
+/*
+ * Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough.
+ */
 
 static void put_text(struct buf *b, const char *key, const char *text, size_t len)
 {
@@ -81,8 +83,8 @@ static void put_bool(struct buf *b, const char *key, bool value)
     buf_printf(b, ",\"%s\":%s", key, value ? "true" : "false");
 }
 
-/* JSON that came as text. Line ends, which in JSON can only stand between tokens, become spaces: a spool line is one
- * line. */
+/* JSON that came as text. Line ends, which in JSON can only stand between tokens, become spaces: a
+ * spool line is one line. */
 static void put_json(struct buf *b, const char *key, const char *json)
 {
     if (json == NULL || *json == '\0') {
@@ -101,7 +103,8 @@ static void put_json(struct buf *b, const char *key, const char *json)
     }
 }
 
-/* A decimal such as 3.5 goes as a number, anything else as null: it must not be able to break the object. */
+/* A decimal such as 3.5 goes as a number, anything else as null: it must not be able to break the
+ * object. */
 static void put_decimal(struct buf *b, const char *key, const char *text)
 {
     bool good = text != NULL && text[0] >= '0' && text[0] <= '9';
@@ -132,8 +135,8 @@ static void put_attempts(struct buf *b, const struct chat *c)
     buf_puts(b, ",\"attempts\":[");
     for (int i = 0; i < count; i++) {
         const struct chat_attempt *a = &c->attempts[i];
-        buf_printf(b, "%s{\"http_status\":%d,\"duration_ms\":%lld", i > 0 ? "," : "", a->http_status,
-                   (long long)a->duration_ms);
+        buf_printf(b, "%s{\"http_status\":%d,\"duration_ms\":%lld", i > 0 ? "," : "",
+                   a->http_status, (long long)a->duration_ms);
         put_name(b, "reason", a->reason);
         buf_putc(b, '}');
     }

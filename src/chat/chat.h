@@ -1,9 +1,9 @@
 /*
  * One chat on its way through a worker: intake -> relay <-> recorder.
  *
- * Owned by exactly one stage at a time; handing it on is a queue push and a wake-up (relay_submit, recorder_submit, relay_recorded), after which
- * the giver does not touch it again. Intake fills in the first half, the relay the second; the recorder only reads,
- * and sets recorded.
+ * Owned by exactly one stage at a time; handing it on is a queue push and a wake-up (relay_submit,
+ * recorder_submit, relay_recorded), after which the giver does not touch it again. Intake fills in
+ * the first half, the relay the second; the recorder only reads, and sets recorded.
  */
 #ifndef UPLIFT_CHAT_H
 #define UPLIFT_CHAT_H
@@ -39,8 +39,9 @@ enum chat_recorded {
 
 /* One try at a provider, for the attempts column. */
 struct chat_attempt {
-    int http_status;  /* 0: no answer */
-    char reason[48];  /* "" for the one that answered, else "timeout_first_byte", "connect", "status_500", ... */
+    int http_status; /* 0: no answer */
+    char reason[48]; /* "" for the one that answered, else "timeout_first_byte", "connect",
+                        "status_500", ... */
     int64_t duration_ms;
 };
 #define CHAT_MAX_ATTEMPTS 8
@@ -65,20 +66,25 @@ struct chat {
     char *request_messages; /* JSON: what else was sent, NULL when nothing */
     char *model;            /* the model asked of the provider */
     char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
-    char *upstream_body;    /* the provider's request body; its stream flag says which kind of answer comes */
+    char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
+                            comes */
     size_t upstream_body_len;
     int64_t created_us; /* wall clock at intake, microseconds since 1970 UTC */
 
     /* --- filled in by the relay --- */
     enum chat_outcome outcome;
-    struct api_error error;  /* error.status != 0: what the client is told; code goes to error_code */
-    struct buf text;         /* the answer's text so far */
-    char *response_message;  /* JSON: the assistant message where it holds more than text (tool calls, refusal), else NULL */
-    char provider[64];       /* who answered, e.g. the host of the provider's URL; "" when nobody was asked */
-    char *model_used;        /* as the provider named it, NULL when unknown */
-    char finish_reason[32];  /* "" when none came */
+    struct api_error
+        error;       /* error.status != 0: what the client is told; code goes to error_code */
+    struct buf text; /* the answer's text so far */
+    char *response_message; /* JSON: the assistant message where it holds more than text (tool
+                               calls, refusal), else NULL */
+    char provider[64];      /* who answered, e.g. the host of the provider's URL; "" when nobody was
+                               asked */
+    char *model_used;       /* as the provider named it, NULL when unknown */
+    char finish_reason[32]; /* "" when none came */
     bool has_usage;
-    int64_t prompt_tokens, completion_tokens, cached_tokens; /* estimated (4 bytes a token) when !has_usage */
+    int64_t prompt_tokens, completion_tokens,
+        cached_tokens;              /* estimated (4 bytes a token) when !has_usage */
     int64_t time_to_first_token_ms; /* from acceptance; -1 when none came */
     int64_t response_time_ms;       /* from acceptance to the end of the provider's answer */
     struct chat_attempt attempts[CHAT_MAX_ATTEMPTS];
@@ -93,14 +99,14 @@ struct chat {
 
 #define CHAT_TEXT_DEFAULT_MAX (4 * 1024 * 1024)
 
-/* An empty chat that owns request: outcome failed, no first token, text limited to the configured max_answer_bytes. NULL
- * when memory ran out (request is then still the caller's). */
+/* An empty chat that owns request: outcome failed, no first token, text limited to the configured
+ * max_answer_bytes. NULL when memory ran out (request is then still the caller's). */
 struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
 
-/* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as uplift.record_answers takes it and the
- * spool keeps it. False when it passed out's limit. */
+/* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
+ * uplift.record_answers takes it and the spool keeps it. False when it passed out's limit. */
 bool chat_to_json(const struct chat *c, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* The last known system prompts (without memory) of every coach, severity band and mode, for when Postgres is away.
- * Kept in memory and in a file of the spool directory, so that a worker born while Postgres is away has them too. */
+/* The last known system prompts (without memory) of every coach, severity band and mode, for when
+ * Postgres is away. Kept in memory and in a file of the spool directory, so that a worker born
+ * while Postgres is away has them too. */
 #ifndef UPLIFT_PERSONA_H
 #define UPLIFT_PERSONA_H
 
@@ -12,15 +13,20 @@ struct personas;
 /* Reads dir/personas.json when there is one. NULL when memory ran out. */
 struct personas *personas_new(const char *dir);
 void personas_free(struct personas *p);
-/* Asks uplift.list_personas() and replaces all; writes the file (atomically) when something changed. */
+/* Asks uplift.list_personas() and replaces all; writes the file (atomically) when something
+ * changed. */
 enum pg_outcome personas_refresh(struct personas *p, struct pg *pg);
 /*
- * Copies out the prompt for a coach (NULL: the default one), severity (text such as "3.5", NULL: 3.0) and mode (NULL: "default"; roast is answered with default, for consent cannot
- * be checked). *coach_id and *prompt are the caller's to free. False when the coach is unknown (known set not empty). When nothing is known at all: true, with *prompt a plain generic prompt. Thread-safe.
+ * Copies out the prompt for a coach (NULL: the default one), severity (text such as "3.5",
+ * NULL: 3.0) and mode (NULL: "default"; roast is answered with default, for consent cannot be
+ * checked). *coach_id and *prompt are the caller's to free. False when the coach is unknown (known
+ * set not empty). When nothing is known at all: true, with *prompt a plain generic prompt.
+ * Thread-safe.
  */
-bool personas_find(struct personas *p, const char *coach_id, const char *severity, const char *mode, char **out_coach_id,
-                   char **out_prompt);
-/* The JSON of GET /v1/coaches as far as it is known without Postgres; the caller's to free, NULL when nothing is known. */
+bool personas_find(struct personas *p, const char *coach_id, const char *severity, const char *mode,
+                   char **out_coach_id, char **out_prompt);
+/* The JSON of GET /v1/coaches as far as it is known without Postgres; the caller's to free, NULL
+ * when nothing is known. */
 char *personas_coaches_json(struct personas *p);
 
 #endif

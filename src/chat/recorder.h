@@ -1,7 +1,8 @@
 /*
- * The recorder: the one thread that makes answers durable. It takes finished answers in groups, writes each group in
- * one transaction, and hands the group back to the relay, which only then sends the end of each answer. While Postgres
- * is away groups go to the spool (spool.h), which it loads, once, when Postgres is back.
+ * The recorder: the one thread that makes answers durable. It takes finished answers in groups,
+ * writes each group in one transaction, and hands the group back to the relay, which only then
+ * sends the end of each answer. While Postgres is away groups go to the spool (spool.h), which it
+ * loads, once, when Postgres is back.
  */
 #ifndef UPLIFT_RECORDER_H
 #define UPLIFT_RECORDER_H
@@ -18,14 +19,17 @@ struct relay;
 struct personas;
 
 /* Borrows all. personas are refreshed by it while Postgres answers. NULL with a logged reason. */
-struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker, struct personas *personas);
+struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
+                                struct personas *personas);
 /* To whom finished groups go back; once, before the first submit. */
 void recorder_attach(struct recorder *r, struct relay *relay);
-/* Takes the chat; it comes back by relay_recorded in every case. Thread-safe. False (still the caller's) when record_queue_max chats wait. */
+/* Takes the chat; it comes back by relay_recorded in every case. Thread-safe. False (still the
+ * caller's) when record_queue_max chats wait. */
 bool recorder_submit(struct recorder *r, struct chat *c);
 /*
- * Makes a thumb durable while Postgres is away: one JSON line, as spool_feedback_line makes it, in the spool. Waits for
- * the fsync (shared with the group under way). False when the disk refused it. Thread-safe.
+ * Makes a thumb durable while Postgres is away: one JSON line, as spool_feedback_line makes it, in
+ * the spool. Waits for the fsync (shared with the group under way). False when the disk refused it.
+ * Thread-safe.
  */
 bool recorder_spool_feedback(struct recorder *r, const char *json_line);
 /* Bytes waiting in spool files of this host. Thread-safe. */

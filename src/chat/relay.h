@@ -1,6 +1,6 @@
 /*
- * The relay: the one thread that speaks to providers, and the only stage that writes to a chat's client and ends it.
- * A libuv loop with a libcurl multi handle; it never blocks.
+ * The relay: the one thread that speaks to providers, and the only stage that writes to a chat's
+ * client and ends it. A libuv loop with a libcurl multi handle; it never blocks.
  */
 #ifndef UPLIFT_RELAY_H
 #define UPLIFT_RELAY_H
@@ -14,9 +14,12 @@
 struct relay;
 struct recorder;
 
-/* Borrows config and recorder. NULL with a logged reason. Needs curl_global_init in this process. */
+/*
+ * Borrows config and recorder. NULL with a logged reason. Needs curl_global_init in this process.
+ */
 struct relay *relay_start(const struct config *config, struct recorder *recorder);
-/* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open or it is draining. Thread-safe. */
+/* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
+ * or it is draining. Thread-safe. */
 bool relay_submit(struct relay *r, struct chat *c);
 /* The recorder gives a list of chats (linked by next) back, recorded set in each. Thread-safe. */
 void relay_recorded(struct relay *r, struct chat *list);
@@ -24,8 +27,9 @@ void relay_recorded(struct relay *r, struct chat *list);
 void relay_drain(struct relay *r);
 /* Chats open now. Thread-safe. */
 int64_t relay_open(const struct relay *r);
-/* Ends what is still open as partial (told to the client as an error), waits until those are recorded (at most wait_ms), then
- * stops the thread and frees everything. Called once, after relay_drain. */
+/* Ends what is still open as partial (told to the client as an error), waits until those are
+ * recorded (at most wait_ms), then stops the thread and frees everything. Called once, after
+ * relay_drain. */
 void relay_stop(struct relay *r, int64_t wait_ms);
 
 #endif

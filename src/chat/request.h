@@ -14,8 +14,9 @@
 #define REQUEST_ID_MAX 64
 
 /*
- * Owned by exactly one stage at a time. An intake thread makes it, reads it whole and either answers and ends it there
- * or, for a chat, hands it on to the relay inside a struct chat; whoever owns it then ends it with request_finish.
+ * Owned by exactly one stage at a time. An intake thread makes it, reads it whole and either
+ * answers and ends it there or, for a chat, hands it on to the relay inside a struct chat; whoever
+ * owns it then ends it with request_finish.
  */
 struct request {
     FCGX_Request fcgi;
@@ -31,19 +32,24 @@ struct request {
     const struct config *config;         /* borrowed: for CORS */
 };
 
-/* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent. Borrowed. */
+/* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent.
+ * Borrowed. */
 const char *request_param(const struct request *r, const char *name);
 
 /*
- * Appends a CGI response head: Status, Content-Type, X-Request-Id, CORS headers for a configured origin,
- * Cache-Control: no-store, then the lines of extra (each "Name: value\r\n", or NULL), then the blank line.
+ * Appends a CGI response head: Status, Content-Type, X-Request-Id, CORS headers for a configured
+ * origin, Cache-Control: no-store, then the lines of extra (each "Name: value\r\n", or NULL), then
+ * the blank line.
  */
-bool request_head(const struct request *r, struct buf *out, int status, const char *content_type, const char *extra);
+bool request_head(const struct request *r, struct buf *out, int status, const char *content_type,
+                  const char *extra);
 
-/* Answers with a whole body and ends the request (frees it). Blocks while nginx takes the bytes; for intake only. */
-void request_reply(struct request *r, int status, const char *content_type, const char *extra, const char *body,
-                   size_t len);
-/* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be NULL. */
+/* Answers with a whole body and ends the request (frees it). Blocks while nginx takes the bytes;
+ * for intake only. */
+void request_reply(struct request *r, int status, const char *content_type, const char *extra,
+                   const char *body, size_t len);
+/* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be
+ * NULL. */
 void request_fail(struct request *r, const struct api_error *error, const char *extra);
 /* Ends the request: finishes it at libfcgi and frees it. Anything not yet written is lost. */
 void request_finish(struct request *r);

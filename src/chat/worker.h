@@ -10,8 +10,8 @@
 #include "recorder.h"
 #include "relay.h"
 
-#include <stdbool.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* What all threads of a worker share. */
 struct worker {
@@ -27,10 +27,12 @@ struct worker {
 };
 
 /*
- * Runs a worker on an already listening socket until it is told to stop: first TERM (or the master's death) drains - no more accepts, open
- * chats go on for at most drain_ms - and a second TERM ends at once. Called in a freshly forked process, before any
- * library was initialised. answer_key comes from the master so that all workers share it. Returns the exit status.
+ * Runs a worker on an already listening socket until it is told to stop: first TERM (or the
+ * master's death) drains - no more accepts, open chats go on for at most drain_ms - and a second
+ * TERM ends at once. Called in a freshly forked process, before any library was initialised.
+ * answer_key comes from the master so that all workers share it. Returns the exit status.
  */
-int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key, int number);
+int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
+               int number);
 
 #endif

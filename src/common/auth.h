@@ -9,27 +9,31 @@
 #include <stdbool.h>
 
 struct identity {
-    struct uuid user;     /* whose rows these are */
+    struct uuid user; /* whose rows these are */
     char user_text[UUID_TEXT + 1];
-    bool has_user;        /* false: an admin token without sub (service_role) */
-    bool is_admin;        /* role service_role, or app_metadata.role = admin */
-    bool is_anonymous;    /* Supabase's anonymous sign-in, or the guest user */
+    bool has_user;     /* false: an admin token without sub (service_role) */
+    bool is_admin;     /* role service_role, or app_metadata.role = admin */
+    bool is_anonymous; /* Supabase's anonymous sign-in, or the guest user */
 };
 
-/* Verifies tokens; shared by all intake threads of a process. Holds the key set and a cache of verified tokens. */
+/* Verifies tokens; shared by all intake threads of a process. Holds the key set and a cache of
+ * verified tokens. */
 struct auth;
 
-/* Borrows config for its whole life. NULL when memory ran out. Fetches nothing yet. Needs curl_global_init. */
+/* Borrows config for its whole life. NULL when memory ran out. Fetches nothing yet. Needs
+ * curl_global_init. */
 struct auth *auth_new(const struct config *config);
 void auth_free(struct auth *a);
 
 /*
- * Decides who sends a request. authorization is the Authorization header's value and apikey the apikey header's, or
- * NULL. The key that verifies is chosen by configuration and kid, never by the token's alg: HS256 only with the shared
- * secret, ES256 and RS256 only with a key of that type from the JWKS. Checks exp, nbf, aud, iss with the configured
- * skew, and that sub is a UUID. Bearer equal to the apikey (or to UPLIFT_ANON_KEY), or no token but a right apikey, is anonymous: the guest
- * user where one is configured, else 401. May wait up to a few seconds for the key set, at most one thread at a time.
- * False with *error filled in (401 or 403; 503 with retry_after_ms when the key set cannot be had).
+ * Decides who sends a request. authorization is the Authorization header's value and apikey the
+ * apikey header's, or NULL. The key that verifies is chosen by configuration and kid, never by the
+ * token's alg: HS256 only with the shared secret, ES256 and RS256 only with a key of that type from
+ * the JWKS. Checks exp, nbf, aud, iss with the configured skew, and that sub is a UUID. Bearer
+ * equal to the apikey (or to UPLIFT_ANON_KEY), or no token but a right apikey, is anonymous: the
+ * guest user where one is configured, else 401. May wait up to a few seconds for the key set, at
+ * most one thread at a time. False with *error filled in (401 or 403; 503 with retry_after_ms when
+ * the key set cannot be had).
  */
 bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
                 struct api_error *error);

@@ -7,15 +7,15 @@
 #include <stddef.h>
 
 /*
- * data is NUL-terminated after every successful append (the NUL is not counted in len) and NULL while nothing was
- * ever appended. Once an append would pass max, or memory runs out, failed is set and every later append fails too,
- * so that a caller may build a whole text and check once.
+ * data is NUL-terminated after every successful append (the NUL is not counted in len) and NULL
+ * while nothing was ever appended. Once an append would pass max, or memory runs out, failed is set
+ * and every later append fails too, so that a caller may build a whole text and check once.
  */
 struct buf {
-    char *data;  /* owned */
-    size_t len;  /* bytes used */
-    size_t cap;  /* bytes allocated */
-    size_t max;  /* len never passes this */
+    char *data; /* owned */
+    size_t len; /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* len never passes this */
     bool failed;
 };
 
@@ -25,8 +25,8 @@ void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
 /* Forgets the content and a failure, and keeps the memory. */
 void buf_clear(struct buf *b);
-/* Gives the memory away (NUL-terminated, to be freed by the caller) and leaves an empty buffer. Never NULL unless the
- * buffer failed or memory ran out. */
+/* Gives the memory away (NUL-terminated, to be freed by the caller) and leaves an empty buffer.
+ * Never NULL unless the buffer failed or memory ran out. */
 char *buf_steal(struct buf *b);
 /* Drops the first n bytes (n <= len). */
 void buf_consume(struct buf *b, size_t n);
@@ -37,8 +37,9 @@ bool buf_append(struct buf *b, const void *data, size_t len);
 bool buf_puts(struct buf *b, const char *text);
 bool buf_putc(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Appends text as a JSON string with its quotes. Control characters are escaped; bytes that are not valid UTF-8, and
- * NUL, become U+FFFD, so that the result is always valid JSON that Postgres accepts. */
+/* Appends text as a JSON string with its quotes. Control characters are escaped; bytes that are not
+ * valid UTF-8, and NUL, become U+FFFD, so that the result is always valid JSON that Postgres
+ * accepts. */
 bool buf_json_string(struct buf *b, const char *text, size_t len);
 /* The same without the quotes around it. */
 bool buf_json_escaped(struct buf *b, const char *text, size_t len);

@@ -1,4 +1,6 @@
-/* The configuration: one declared table, read from the environment and a file of KEY=VALUE lines. */
+/*
+ * The configuration: one declared table, read from the environment and a file of KEY=VALUE lines.
+ */
 #ifndef UPLIFT_CONFIG_H
 #define UPLIFT_CONFIG_H
 
@@ -9,7 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Every value, as read. Strings are owned by the configuration; NULL where unset and without a default. */
+/* Every value, as read. Strings are owned by the configuration; NULL where unset and without a
+ * default. */
 struct config {
     char *database_url;
     char *listen;
@@ -53,9 +56,9 @@ struct config {
 };
 
 /*
- * Reads path (NULL: none) and then the environment, which wins. An unknown UPLIFT_* name, a bad value, a NAME_FILE
- * that cannot be read: false, and every complaint, one a line, is printed to complaints. On success *out is filled in;
- * release it with config_release.
+ * Reads path (NULL: none) and then the environment, which wins. An unknown UPLIFT_* name, a bad
+ * value, a NAME_FILE that cannot be read: false, and every complaint, one a line, is printed to
+ * complaints. On success *out is filled in; release it with config_release.
  */
 bool config_read(struct config *out, const char *path, FILE *complaints);
 void config_release(struct config *c);

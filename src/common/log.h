@@ -4,11 +4,13 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* Set once before threads start. program and worker number appear in every line; worker < 0 is the master. */
+/* Set once before threads start. program and worker number appear in every line; worker < 0 is the
+ * master. */
 void log_open(const char *program, int worker, enum log_level threshold);
 enum log_level log_threshold(void);
-/* Writes one line: {"time","level","program","pid","worker","object","message"}. object says what it is about, e.g. a
- * request id or "recorder"; NULL leaves it out. One write(2) a line, cut at 4 KiB. Thread-safe; keeps errno. */
+/* Writes one line: {"time","level","program","pid","worker","object","message"}. object says what
+ * it is about, e.g. a request id or "recorder"; NULL leaves it out. One write(2) a line, cut at 4
+ * KiB. Thread-safe; keeps errno. */
 void log_write(enum log_level level, const char *object, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -9,17 +9,20 @@
 #include <stdint.h>
 
 enum pg_outcome {
-    PG_DONE,    /* the statement ran; the result is the caller's to PQclear */
-    PG_AWAY,    /* no server, connection lost, or no answer in time: nothing is known to have happened */
+    PG_DONE, /* the statement ran; the result is the caller's to PQclear */
+    PG_AWAY, /* no server, connection lost, or no answer in time: nothing is known to have happened
+              */
     PG_REFUSED, /* the server answered with an error: see sqlstate and message of the connection */
 };
 
-/* One connection, used by one thread at a time. Statements are prepared on first use and again after a reconnect. */
+/* One connection, used by one thread at a time. Statements are prepared on first use and again
+ * after a reconnect. */
 struct pg;
 
 /* Copies conninfo; does not connect yet. connect and call timeouts in milliseconds. name appears in
  * pg_stat_activity. lock_timeout_ms 0 leaves the server's. NULL when memory ran out. */
-struct pg *pg_new(const char *conninfo, const char *name, int64_t timeout_ms, int64_t lock_timeout_ms);
+struct pg *pg_new(const char *conninfo, const char *name, int64_t timeout_ms,
+                  int64_t lock_timeout_ms);
 void pg_free(struct pg *pg);
 
 /* A statement with a fixed text; declare each once as a static const and pass its address. */
@@ -30,31 +33,34 @@ struct pg_statement {
 };
 
 /*
- * Runs a prepared statement with text parameters (NULL is SQL null) and text results, connecting or reconnecting when
- * needed, and waits at most the connection's timeout in all, connecting included. *result is set on PG_DONE only. A
- * connection that timed out or broke is closed, so that a late answer can never be taken for the next one's.
- * A statement is sent again, once, when a kept connection proves dead before anything was sent on it.
+ * Runs a prepared statement with text parameters (NULL is SQL null) and text results, connecting or
+ * reconnecting when needed, and waits at most the connection's timeout in all, connecting included.
+ * *result is set on PG_DONE only. A connection that timed out or broke is closed, so that a late
+ * answer can never be taken for the next one's. A statement is sent again, once, when a kept
+ * connection proves dead before anything was sent on it.
  */
-enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement, const char *const *values,
-                        PGresult **result);
-/* SQLSTATE (5 characters), primary message, detail and hint of the last PG_REFUSED; "" where absent. Borrowed until
- * the next call. */
+enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
+                        const char *const *values, PGresult **result);
+/* SQLSTATE (5 characters), primary message, detail and hint of the last PG_REFUSED; "" where
+ * absent. Borrowed until the next call. */
 const char *pg_sqlstate(const struct pg *pg);
 const char *pg_message(const struct pg *pg);
-/* Turns the last PG_REFUSED into an error for the client: SQLSTATE UPnnn is HTTP nnn (detail: code, hint: param); the
- * rest by one table (57014 -> 503, 55P03 -> 503, 22P02/22003 -> 400, other -> 500 with a message that tells nothing of the inside). */
+/* Turns the last PG_REFUSED into an error for the client: SQLSTATE UPnnn is HTTP nnn (detail: code,
+ * hint: param); the rest by one table (57014 -> 503, 55P03 -> 503, 22P02/22003 -> 400, other -> 500
+ * with a message that tells nothing of the inside). */
 void pg_api_error(const struct pg *pg, struct api_error *e);
 
 /*
- * Whether Postgres answers, as seen by all threads of a process: while it is away, callers do not queue behind it.
- * One thread at a time is let through to probe; all others are told at once.
+ * Whether Postgres answers, as seen by all threads of a process: while it is away, callers do not
+ * queue behind it. One thread at a time is let through to probe; all others are told at once.
  */
 struct pg_breaker;
 struct pg_breaker *pg_breaker_new(int64_t probe_interval_ms);
 void pg_breaker_free(struct pg_breaker *b);
 /* True when a call may be tried now. */
 bool pg_breaker_allows(struct pg_breaker *b);
-/* Tells the breaker how a call went: away (PG_AWAY) opens it at once, anything else closes it. Logs each change. */
+/* Tells the breaker how a call went: away (PG_AWAY) opens it at once, anything else closes it. Logs
+ * each change. */
 void pg_breaker_report(struct pg_breaker *b, enum pg_outcome outcome);
 bool pg_breaker_open(const struct pg_breaker *b);
 

@@ -15,8 +15,8 @@ struct query {
     char *storage; /* owned */
 };
 
-/* Decodes text (NULL is empty). False, with nothing to release, for broken percent escapes, NUL, invalid UTF-8, more
- * than QUERY_MAX_PAIRS pairs, or no memory. */
+/* Decodes text (NULL is empty). False, with nothing to release, for broken percent escapes, NUL,
+ * invalid UTF-8, more than QUERY_MAX_PAIRS pairs, or no memory. */
 bool query_parse(struct query *q, const char *text);
 /* The value of the first pair of that name, or NULL. Borrowed. */
 const char *query_get(const struct query *q, const char *name);

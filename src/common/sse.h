@@ -1,4 +1,5 @@
-/* A parser for server-sent events (WHATWG HTML, 9.2) as providers send them: bytes in, whole events out. */
+/* A parser for server-sent events (WHATWG HTML, 9.2) as providers send them: bytes in, whole events
+ * out. */
 #ifndef UPLIFT_SSE_H
 #define UPLIFT_SSE_H
 
@@ -7,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Called for each event with its data (the "data:" lines joined by LF; NUL-terminated, borrowed for the call). Events
- * without data are not reported. Returning false stops the parse. */
+/* Called for each event with its data (the "data:" lines joined by LF; NUL-terminated, borrowed for
+ * the call). Events without data are not reported. Returning false stops the parse. */
 typedef bool (*sse_event_fn)(void *arg, const char *event, const char *data, size_t len);
 
 struct sse_parser {
@@ -19,11 +20,14 @@ struct sse_parser {
     bool started;    /* a byte order mark can no longer come */
 };
 
-/* max is the largest event in bytes. Allocates nothing until it must: whole lines inside one feed are not copied. */
+/* max is the largest event in bytes. Allocates nothing until it must: whole lines inside one feed
+ * are not copied. */
 void sse_init(struct sse_parser *p, size_t max);
 /* False when an event passed the limit, memory ran out, or the callback stopped the parse. */
 bool sse_feed(struct sse_parser *p, const char *bytes, size_t len, sse_event_fn fn, void *arg);
-/* The stream has ended: reports an event that lacks its last blank line (some providers forget it). */
+/*
+ * The stream has ended: reports an event that lacks its last blank line (some providers forget it).
+ */
 bool sse_end(struct sse_parser *p, sse_event_fn fn, void *arg);
 void sse_release(struct sse_parser *p);
 

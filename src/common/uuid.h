@@ -17,13 +17,15 @@ bool uuid_parse(const char *text, struct uuid *out);
 /* Writes the canonical lower-case form and a NUL. */
 void uuid_format(const struct uuid *id, char out[UUID_TEXT + 1]);
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
-/* A UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits from the kernel. Thread-safe. */
+/* A UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits from the kernel.
+ * Thread-safe. */
 void uuid_v7(struct uuid *out);
 
 /*
- * An answer id is a UUIDv7 whose last 32 bits are an HMAC-SHA-256 (truncated) of the rest and of the user's id under a
- * secret key. Any worker on any host that has the key can so tell whether an id was issued to a user, without asking
- * anybody: a thumb for an answer that is still streaming is told from one for an answer that never was.
+ * An answer id is a UUIDv7 whose last 32 bits are an HMAC-SHA-256 (truncated) of the rest and of
+ * the user's id under a secret key. Any worker on any host that has the key can so tell whether an
+ * id was issued to a user, without asking anybody: a thumb for an answer that is still streaming is
+ * told from one for an answer that never was.
  */
 struct answer_key {
     uint8_t bytes[32];
