@@ -31,8 +31,10 @@ set local search_path = uplift_want_uplift;
 \ir tables/internal.sql
 reset search_path;
 
+\ir merge/known.sql
 \ir merge/compare.sql
 \ir merge/apply.sql
+\ir merge/in_step.sql
 \ir tables/keys.sql
 \ir tables/storage.sql
 \ir tables/views.sql

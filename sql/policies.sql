@@ -1,1 +1,56 @@
--- Row level security in Supabase's form.
+-- Row level security, in Supabase's form. Policies only add to those that are there.
+create function uplift_install.policy(p_table text, p_name text, p_rule text) returns void
+language plpgsql as $$
+begin
+    if not exists (select 1 from pg_policy where polrelid = p_table::regclass and polname = p_name) then
+        execute format('create policy %I on %s %s', p_name, p_table, p_rule);
+    end if;
+end
+$$;
+
+do $$
+declare
+    t record;
+    v_own constant text := '((select auth.uid()) = user_id)';
+    v_service_bypasses constant boolean := (select rolbypassrls or rolsuper from pg_roles where rolname = 'service_role');
+begin
+    for t in
+        select format('%I.%I', r.target_schema, r.target_name) as name, r.target_schema, r.target_name,
+            r.existing is not null as was_there, c.relrowsecurity,
+            exists (select 1 from pg_attribute a
+                where a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped) as is_personal
+        from uplift_install.tables r
+        join pg_class c on c.oid = to_regclass(format('%I.%I', r.target_schema, r.target_name))
+        order by 1
+    loop
+        -- A shared table that was there without row level security has readers we do not know.
+        if not t.is_personal and t.was_there and not t.relrowsecurity then
+            continue;
+        end if;
+        if not t.relrowsecurity then
+            execute format('alter table %s enable row level security', t.name);
+            -- Users could write their rows here before, so far as they were granted it; they still can.
+            if t.was_there and t.target_name <> 'coach_response_feedback' then
+                perform uplift_install.policy(t.name, 'uplift_own_writes',
+                    format('for all to authenticated using (%1$s) with check (%1$s)', v_own));
+            end if;
+        end if;
+
+        -- Our functions run as their owner, who is no superuser and may not own the table.
+        perform uplift_install.policy(t.name, 'uplift_functions',
+            format('for all to %I using (true) with check (true)', current_user));
+        if not v_service_bypasses and t.target_schema = 'public' then
+            perform uplift_install.policy(t.name, 'uplift_service', 'for all to service_role using (true) with check (true)');
+        end if;
+        if t.is_personal then
+            perform uplift_install.policy(t.name, 'uplift_own_rows', format('for select to authenticated using (%s)', v_own));
+        end if;
+    end loop;
+
+    perform uplift_install.policy('public.coach_response_feedback', 'uplift_own_feedback',
+        format('for update to authenticated using (%1$s) with check (%1$s)', v_own));
+    if (select relrowsecurity from pg_class where oid = 'public.brand_assets'::regclass) then
+        perform uplift_install.policy('public.brand_assets', 'uplift_coaches', 'for select to authenticated using (is_active)');
+    end if;
+end
+$$;

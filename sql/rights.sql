@@ -1,1 +1,156 @@
--- Who may do what.
+-- Who may do what. Supabase grants everything in schema public to anon and authenticated by default,
+-- and Postgres lets everyone execute functions, so rights are taken from those by name. Nothing is
+-- granted or revoked that is so already: a second run leaves the dump as it was, to the byte.
+
+-- Takes from the role (0 is PUBLIC) what it has on a table or view beside the privileges to keep.
+create function uplift_install.leave(p_table regclass, p_role oid, p_keep text[]) returns void
+language plpgsql as $$
+declare
+    v_privilege text;
+    v_column name;
+    v_role text := case p_role when 0 then 'public' else quote_ident(p_role::regrole::text) end;
+begin
+    for v_privilege in
+        select a.privilege_type from pg_class c cross join lateral aclexplode(c.relacl) a
+        where c.oid = p_table and a.grantee = p_role and a.privilege_type <> all (p_keep)
+    loop
+        execute format('revoke %s on %s from %s', v_privilege, p_table, v_role);
+    end loop;
+    for v_privilege, v_column in
+        select a.privilege_type, c.attname from pg_attribute c cross join lateral aclexplode(c.attacl) a
+        where c.attrelid = p_table and a.grantee = p_role and a.privilege_type <> all (p_keep)
+            and a.privilege_type || ' ' || c.attname <> all (p_keep)
+    loop
+        execute format('revoke %s (%I) on %s from %s', v_privilege, v_column, p_table, v_role);
+    end loop;
+end
+$$;
+
+create function uplift_install.give(p_table regclass, p_role name, p_privileges text[]) returns void
+language plpgsql as $$
+declare
+    v_privilege text;
+begin
+    foreach v_privilege in array p_privileges loop
+        if not has_table_privilege(p_role, p_table, v_privilege) then
+            execute format('grant %s on %s to %I', v_privilege, p_table, p_role);
+        end if;
+    end loop;
+end
+$$;
+
+create function uplift_install.give_usage(p_schema name, p_role name) returns void
+language plpgsql as $$
+begin
+    if not has_schema_privilege(p_role, p_schema, 'usage') then
+        execute format('grant usage on schema %I to %I', p_schema, p_role);
+    end if;
+end
+$$;
+
+-- Takes the right to execute from everyone but those named.
+create function uplift_install.leave_function(p_function regprocedure, p_roles name[]) returns void
+language plpgsql as $$
+declare
+    v_role text;
+begin
+    for v_role in
+        select case a.grantee when 0 then 'public' else quote_ident(a.grantee::regrole::text) end
+        from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        where p.oid = p_function and a.privilege_type = 'EXECUTE'
+            and a.grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
+            and (a.grantee = 0 or a.grantee::regrole::text <> all (p_roles))
+    loop
+        execute format('revoke execute on function %s from %s', p_function, v_role);
+    end loop;
+end
+$$;
+
+select uplift_install.give_usage(s, r)
+from (values ('uplift', 'uplift_app'), ('uplift', 'authenticated'), ('uplift', 'service_role'),
+    ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
+    ('auth', 'authenticated'), ('auth', 'service_role')) as g(s, r) \g /dev/null
+
+do $$
+declare
+    t record;
+    v_feedback text[] := (select array_agg('UPDATE ' || attname) from pg_attribute
+        where attrelid = 'public.coach_response_feedback'::regclass and not attisdropped
+            -- user_comment is the deployments' name of feedback_text, and kept in step with it.
+            and attname in ('helpful', 'rating', 'feedback_text', 'user_comment'));
+    v_right text;
+begin
+    for t in
+        select to_regclass(format('%I.%I', r.target_schema, r.target_name)) as id, r.target_schema, r.target_name,
+            r.existing is not null as was_there,
+            exists (select 1 from pg_attribute a where a.attrelid = coalesce(r.existing, r.wanted)
+                and a.attname = 'user_id' and not a.attisdropped) as is_personal,
+            r.target_name in ('brand_assets', 'ai_knowledge_sources') as is_library
+        from uplift_install.tables r
+        order by 2, 3
+    loop
+        if t.target_name = 'coach_response_feedback' then
+            perform uplift_install.leave(t.id, 0, '{}');
+            perform uplift_install.leave(t.id, 'anon'::regrole, '{}');
+            perform uplift_install.leave(t.id, 'authenticated'::regrole, array['SELECT'] || v_feedback);
+        elsif t.is_library then
+            -- What could be read stays so; nobody but trusted backends writes.
+            perform uplift_install.leave(t.id, 0, '{SELECT}');
+            perform uplift_install.leave(t.id, 'anon'::regrole, '{SELECT}');
+            perform uplift_install.leave(t.id, 'authenticated'::regrole, '{SELECT}');
+        else
+            perform uplift_install.leave(t.id, 0, '{}');
+            perform uplift_install.leave(t.id, 'anon'::regrole, '{}');
+            -- A deployment's own clients go on writing users' rows, where row level security lets them.
+            if not (t.is_personal and t.was_there and t.target_schema = 'public') then
+                perform uplift_install.leave(t.id, 'authenticated'::regrole,
+                    case when t.is_personal then '{SELECT}' else '{}' end::text[]);
+            end if;
+        end if;
+
+        if t.target_schema = 'public' then
+            if t.is_personal or t.target_name = 'brand_assets' then
+                perform uplift_install.give(t.id, 'authenticated', '{SELECT}');
+            end if;
+            perform uplift_install.give(t.id, 'service_role', '{SELECT,INSERT,UPDATE}');
+            -- Answers are kept for good.
+            if t.target_name <> 'coach_response_feedback' then
+                perform uplift_install.give(t.id, 'service_role', '{DELETE}');
+            end if;
+        end if;
+    end loop;
+
+    foreach v_right in array v_feedback loop
+        if not has_column_privilege('authenticated', 'public.coach_response_feedback', split_part(v_right, ' ', 2), 'UPDATE') then
+            execute format('grant update (%I) on public.coach_response_feedback to authenticated', split_part(v_right, ' ', 2));
+        end if;
+    end loop;
+
+    -- The views read as who asks, so that one needs what they are made of.
+    perform uplift_install.give('uplift.conversations', r, '{SELECT}')
+        from unnest('{authenticated,service_role}'::name[]) r;
+    for t in
+        select c.oid::regclass as id from pg_class c
+        where c.oid = 'uplift.conversation_messages'::regclass
+            or c.oid = 'public.conversations'::regclass and c.relkind = 'v' and exists (
+                select 1 from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+                where w.ev_class = c.oid and d.refobjid = 'uplift.conversation_messages'::regclass)
+    loop
+        perform uplift_install.leave(t.id, 0, '{}');
+        perform uplift_install.leave(t.id, 'anon'::regrole, '{}');
+        perform uplift_install.leave(t.id, 'authenticated'::regrole, '{SELECT}');
+        perform uplift_install.give(t.id, 'authenticated', '{SELECT}');
+        perform uplift_install.give(t.id, 'service_role', '{SELECT}');
+    end loop;
+
+    -- Whoever may insert a row may have its key made.
+    if not has_function_privilege('service_role', 'uplift.uuid_v7()', 'execute') or
+            exists (select 1 from pg_proc where oid = 'uplift.uuid_v7()'::regprocedure and proacl is null) then
+        grant execute on function uplift.uuid_v7() to service_role;
+    end if;
+    perform uplift_install.leave_function(p.oid::regprocedure, '{}')
+        from pg_proc p where p.pronamespace = 'uplift'::regnamespace and p.prokind = 'f' and pg_has_role(p.proowner, 'usage');
+    perform uplift_install.leave_function(to_regprocedure(format('public.%I(%s)', f.name, f.types)), '{}')
+        from uplift_install.known_functions f where to_regprocedure(format('public.%I(%s)', f.name, f.types)) is not null;
+end
+$$;
