@@ -54,8 +54,7 @@ void chat_free(struct chat *c)
     free(c);
 }
 
-/*
- * Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough.
+/* Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough.
  */
 
 static void put_text(struct buf *b, const char *key, const char *text, size_t len)
