@@ -186,15 +186,16 @@ begin
 end
 $$;
 
--- Columns that must have a value and would get none from us: not ours, or ours and optional.
+-- Columns that must have a value and may get none from us: not ours and without a default, or ours
+-- and optional, since we then write a null.
 do $$
 declare
     c record;
 begin
     for c in
         select col.* from uplift_install.columns col
-        where is_there and attnotnull and default_there is null and attgenerated = ''
-            and (not is_wanted or not wanted_notnull and default_wanted is null)
+        where is_there and attnotnull and attgenerated = ''
+            and case when is_wanted then not wanted_notnull else default_there is null end
             and not exists (select 1 from pg_attribute a where a.attrelid = existing and a.attnum = col.attnum and a.attidentity <> '')
             and not exists (select 1 from uplift_install.known_pairs p
                 where p.table_name = col.table_name and p.theirs = col.name)
@@ -254,10 +255,11 @@ begin
     if c.default_there is not null then
         execute 'select ' || c.default_there into v_default;
     end if;
-    v_sure := not uplift_install.type_takes(c.type_there, '10') or exists (
-        select 1 from uplift_install.checks k2 where k2.conrelid = c.existing and k2.column_name = c.name
-            and not uplift_install.check_takes(k2.oid, c.name, 'numeric', '10')
-            and uplift_install.check_takes(k2.oid, c.name, 'numeric', '1'));
+    v_sure := not uplift_install.type_takes(c.type_there, '10');
+    for k in select * from uplift_install.checks where conrelid = c.existing and column_name = c.name loop
+        v_sure := v_sure or not uplift_install.check_takes(k.oid, c.name, 'numeric', '10')
+            and uplift_install.check_takes(k.oid, c.name, 'numeric', '1');
+    end loop;
     if not v_sure and v_default <= 1 then
         execute format('select max(importance_score) from %s', c.existing) into v_max;
         v_sure := v_max is null or v_max <= 1;

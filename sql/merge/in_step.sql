@@ -2,91 +2,124 @@
 -- for just the columns that are there. The new column takes its values from the old one once, when
 -- it is added. Trigger names begin with 0 to come before all others.
 
--- jsonb, an array or an object by variant name, as jsonb[].
-create function uplift_install.variants_in(p_ours text, p_theirs text) returns text
-language sql immutable as $$
-    select format($f$case jsonb_typeof(%2$s)
-            when 'array' then array(select v from jsonb_array_elements(%2$s) v)
-            when 'object' then array(select case jsonb_typeof(v) when 'object'
-                    then jsonb_build_object('variant_name', k) || v
+do $$
+begin
+    if not exists (select 1 from pg_attribute
+            where attrelid = 'public.ai_experiments'::regclass and attname = 'variant_configs' and not attisdropped) then
+        return;
+    end if;
+    create or replace function uplift.variants_array(p_variants jsonb) returns jsonb[]
+    language sql immutable set search_path = '' as $f$
+        select case jsonb_typeof(p_variants)
+            when 'array' then array(select v from jsonb_array_elements(p_variants) v)
+            when 'object' then array(
+                select case jsonb_typeof(v)
+                    when 'object' then jsonb_build_object('variant_name', k) || v
                     else jsonb_build_object('variant_name', k, 'value', v) end
-                from jsonb_each(%2$s) as e(k, v) order by k)
-            end$f$, p_ours, p_theirs)
+                from jsonb_each(p_variants) as e(k, v) order by k)
+            end
+    $f$;
+    comment on function uplift.variants_array(jsonb) is
+        'Variants of an experiment, from an array or an object by name, as the array of test_variants.';
+
+    create or replace function uplift.variants_json(p_variants jsonb[], p_like jsonb) returns jsonb
+    language sql immutable set search_path = '' as $f$
+        select case jsonb_typeof(p_like)
+            when 'object' then (
+                select jsonb_object_agg(coalesce(v ->> 'variant_name', 'variant_' || n), v)
+                from unnest(p_variants) with ordinality as u(v, n))
+            else to_jsonb(p_variants) end
+    $f$;
+    comment on function uplift.variants_json(jsonb[], jsonb) is
+        'Variants of an experiment as variant_configs has them, an object by name where it was one.';
+end
 $$;
+
+-- How each column of a pair follows from the other. when_added is the first value of a column that
+-- was not there.
+create view uplift_install.in_step as
+select r.target_name as table_name, r.existing, k.ours, k.theirs, k.how,
+    not exists (select 1 from uplift_install.steps
+        where command like format('alter table %s add column %I %%', r.existing, k.ours)) as was_there,
+    case k.how
+        when 'inverse' then format('new.%I is not true', k.theirs)
+        when 'status' then format($f$case when new.%I then 'running' else 'draft' end$f$, k.theirs)
+        when 'variants' then format('uplift.variants_array(new.%I)', k.theirs)
+        else format('new.%I', k.theirs) end as inserted_ours,
+    case k.how
+        when 'inverse' then format('new.%I is not true', k.theirs)
+        when 'status' then format($f$case when new.%I then 'running' else 'paused' end$f$, k.theirs)
+        when 'variants' then format('uplift.variants_array(new.%I)', k.theirs)
+        else format('new.%I', k.theirs) end as updated_ours,
+    case k.how
+        when 'inverse' then format('new.%I is not true', k.ours)
+        when 'status' then format($f$coalesce(new.%I = 'running', false)$f$, k.ours)
+        when 'variants' then format('uplift.variants_json(new.%I, new.%I)', k.ours, k.theirs)
+        else format('new.%I', k.ours) end as new_theirs,
+    case k.how
+        when 'inverse' then format('%I is not true', k.theirs)
+        when 'status' then format('case when %I then ''running''%s%s else ''draft'' end', k.theirs,
+            (select format(' when %I is not null then ''completed''', attname) from pg_attribute
+             where attrelid = r.existing and attname = 'ended_at'),
+            (select format(' when %I is not null then ''paused''', attname) from pg_attribute
+             where attrelid = r.existing and attname = 'started_at'))
+        when 'variants' then format('uplift.variants_array(%I)', k.theirs)
+        else format('%I', k.theirs) end as when_added
+from uplift_install.tables r
+join uplift_install.known_pairs k on k.table_name = r.target_name
+join pg_attribute a on a.attrelid = r.existing and a.attname = k.theirs and not a.attisdropped;
 
 do $$
 declare
     t record;
-    p record;
+    v_name text;
     v_insert text;
     v_update text;
-    v_backfill text;
-    v_function text;
+    v_added text;
 begin
-    for t in
-        select r.target_name, r.existing
-        from uplift_install.tables r
-        where r.existing is not null and exists (
-            select 1 from uplift_install.known_pairs k
-            join pg_attribute a on a.attrelid = r.existing and a.attname = k.theirs and not a.attisdropped
-            where k.table_name = r.target_name)
-        order by r.target_name
-    loop
-        v_insert := '';
-        v_update := '';
-        v_backfill := '';
-        v_function := format('uplift.%I', t.target_name || '_in_step');
-        for p in
-            select k.*, c.is_there,
-                -- ours from theirs, theirs from ours
-                case k.how
-                    when 'inverse' then format('new.%I is not true', k.theirs)
-                    when 'status' then format($f$case when new.%I then 'running' else 'paused' end$f$, k.theirs)
-                    when 'variants' then uplift_install.variants_in('new.' || k.ours, 'new.' || k.theirs)
-                    else format('new.%I', k.theirs) end as to_ours,
-                case k.how
-                    when 'inverse' then format('new.%I is not true', k.ours)
-                    when 'status' then format($f$new.%I = 'running'$f$, k.ours)
-                    when 'variants' then format('to_jsonb(new.%I)', k.ours)
-                    else format('new.%I', k.ours) end as to_theirs
-            from uplift_install.known_pairs k
-            join pg_attribute a on a.attrelid = t.existing and a.attname = k.theirs and not a.attisdropped
-            join lateral (select exists (select 1 from uplift_install.steps
-                where command like format('alter table %s add column %I %%', t.existing, k.ours)) as is_added) s on true
-            cross join lateral (select not s.is_added as is_there) c
-            where k.table_name = t.target_name
-            order by k.ours, k.theirs
-        loop
-            if p.how = 'filled' then
-                v_insert := v_insert || format(E'        new.%1$I := coalesce(new.%1$I, new.%2$I, now());\n', p.theirs, p.ours);
-                continue;
-            end if;
-            v_insert := v_insert || format(
-                E'        if new.%1$I is not null then\n            new.%2$I := %4$s;\n        else\n            new.%1$I := %3$s;\n        end if;\n',
-                p.ours, p.theirs, p.to_ours, p.to_theirs);
-            v_update := v_update || format(
-                E'        if new.%1$I is distinct from old.%1$I then\n            new.%2$I := %4$s;\n        elsif new.%2$I is distinct from old.%2$I then\n            new.%1$I := %3$s;\n        end if;\n',
-                p.ours, p.theirs, p.to_ours, p.to_theirs);
-            if not p.is_there then
-                v_backfill := v_backfill || format(', alter column %I type %s using %s', p.ours,
-                    (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = t.existing and attname = p.ours),
-                    replace(p.to_ours, 'new.', ''));
-            end if;
-        end loop;
+    for t in select distinct table_name, existing from uplift_install.in_step order by 1 loop
+        v_name := format('uplift.%I', t.table_name || '_in_step');
+        select coalesce(string_agg(case how
+                when 'filled' then format('
+        new.%1$I := coalesce(new.%1$I, new.%2$I, now());', theirs, ours)
+                else format('
+        if new.%1$I is not null then
+            new.%2$I := %3$s;
+        else
+            new.%1$I := %4$s;
+        end if;', ours, theirs, new_theirs, inserted_ours) end, '' order by ours), ''),
+            coalesce(string_agg(format('
+        if new.%1$I is distinct from old.%1$I then
+            new.%2$I := %3$s;
+        elsif new.%2$I is distinct from old.%2$I then
+            new.%1$I := %4$s;
+        end if;', ours, theirs, new_theirs, updated_ours), '' order by ours) filter (where how <> 'filled'), ''),
+            string_agg(format('alter column %I type %s using %s', ours,
+                (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = existing and attname = ours),
+                when_added), ', ' order by ours) filter (where how <> 'filled' and not was_there)
+        into v_insert, v_update, v_added
+        from uplift_install.in_step where table_name = t.table_name;
 
         -- Rewrites the table rather than updating its rows: no trigger of theirs must take this
         -- for a change by a user.
-        if v_backfill <> '' then
-            execute format('alter table %s %s', t.existing, substr(v_backfill, 3));
+        if v_added is not null then
+            execute format('alter table %s %s', t.existing, v_added);
         end if;
-        execute format(E'create or replace function %s() returns trigger\nlanguage plpgsql set search_path = ''''\nas %L', v_function,
-            E'\nbegin\n    if tg_op = ''INSERT'' then\n' || v_insert || E'    else\n' ||
-            case v_update when '' then E'        null;\n' else v_update end || E'    end if;\n    return new;\nend\n');
-        execute format('comment on function %s() is %L', v_function,
-            format('Keeps columns of %s that have two names in step.', t.target_name));
+        execute format('create or replace function %s() returns trigger language plpgsql set search_path = '''' as %L', v_name,
+            format('
+begin
+    if tg_op = ''INSERT'' then%s
+    else%s
+    end if;
+    return new;
+end
+', v_insert, coalesce(nullif(v_update, ''), '
+        null;')));
+        execute format('comment on function %s() is %L', v_name,
+            format('Keeps columns of %s that have two names in step.', t.table_name));
         if not exists (select 1 from pg_trigger where tgrelid = t.existing and tgname = '0_uplift_in_step') then
-            execute format('create trigger "0_uplift_in_step" before insert or update on %s for each row execute function %s()',
-                t.existing, v_function);
+            execute format('create trigger "0_uplift_in_step" before insert or update on %s
+                for each row execute function %s()', t.existing, v_name);
         end if;
     end loop;
 end
