@@ -1,8 +1,17 @@
 -- Scratch of one run, gone at its end: what stands in the way, what to do, what to tell.
 do $$
+declare
+    v_owner name := (select nspowner::regrole from pg_namespace where nspname = 'uplift');
 begin
     if current_setting('server_version_num')::int < 150000 then
         raise exception 'cannot install on Postgres %: 15 or later is needed', current_setting('server_version');
+    end if;
+    -- A superuser who installs again does so as the first time's owner: one owner has it all.
+    if v_owner <> current_user then
+        if not pg_has_role(v_owner, 'member') then
+            raise exception 'cannot install as %: schema uplift belongs to %', current_user, v_owner;
+        end if;
+        execute format('set local role %I', v_owner);
     end if;
     if not has_database_privilege(current_database(), 'create') then
         raise exception 'cannot install as %: it may not create schemas in database %',

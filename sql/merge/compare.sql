@@ -121,7 +121,14 @@ declare
     v_how text;
     v_held text;
 begin
-    for c in select * from uplift_install.columns where is_wanted order by table_name, wanted_attnum loop
+    for c in
+        select w.*, exists (
+            select 1 from uplift_install.known_pairs p
+            join uplift_install.columns o on o.table_name = p.table_name and o.name = p.theirs and o.is_there
+            where p.table_name = w.table_name and p.ours = w.name and p.how <> 'filled') as follows
+        from uplift_install.columns w
+        where is_wanted order by table_name, wanted_attnum
+    loop
         if not c.is_there then
             if c.name = 'id' then
                 perform uplift_install.conflict(format('table %s', c.existing),
@@ -131,10 +138,7 @@ begin
             -- Rows may be there, so nothing is demanded of a new column; where an older column is
             -- kept in step with it, that one's default decides.
             perform uplift_install.step(format('alter table %s add column %I %s%s', c.existing, c.name, c.type_wanted,
-                case when c.default_wanted is null or exists (
-                        select 1 from uplift_install.known_pairs p
-                        join uplift_install.columns o on o.table_name = p.table_name and o.name = p.theirs and o.is_there
-                        where p.table_name = c.table_name and p.ours = c.name and p.how <> 'filled') then ''
+                case when c.default_wanted is null or c.follows then ''
                     else ' default ' || c.default_wanted
                         || case when c.wanted_notnull then ' not null' else '' end end));
             continue;
@@ -179,7 +183,12 @@ begin
             perform uplift_install.step(format('alter table %s alter column %I type %s', c.existing, c.name, c.type_wanted));
         end if;
 
-        if c.default_there is null and c.default_wanted is not null and c.attgenerated = '' then
+        if c.follows then
+            -- A default of ours would hide what a client said under the other name.
+            if c.default_there is not null then
+                perform uplift_install.step(format('alter table %s alter column %I drop default', c.existing, c.name));
+            end if;
+        elsif c.default_there is null and c.default_wanted is not null then
             perform uplift_install.step(format('alter table %s alter column %I set default %s', c.existing, c.name, c.default_wanted));
         end if;
     end loop;

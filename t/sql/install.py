@@ -1,0 +1,249 @@
+#!/usr/bin/python3
+"""sql/install.sql on an empty Postgres, again, over tables that exist, and where it must refuse."""
+
+import difflib
+import os
+import sys
+
+import psycopg2
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT + "/t/lib")
+from cluster import Cluster  # noqa: E402
+from tap import contains, done, equal, ok  # noqa: E402
+
+INSTALL = ROOT + "/sql/install.sql"
+FIXTURES = ROOT + "/t/sql/fixtures/"
+ANN = "00000000-0000-4000-8000-00000000000a"
+BOB = "00000000-0000-4000-8000-00000000000b"
+FIRST = "10000000-0000-4000-8000-000000000001"
+SECOND = "10000000-0000-4000-8000-000000000002"
+SEED_TABLES = {
+    "coach_response_feedback", "ai_training_datasets", "ai_training_examples", "ai_finetuning_jobs",
+    "ai_model_versions", "ai_context_cache", "ai_episodic_memory", "ai_predictions", "ai_experiments",
+    "ai_errors", "ai_knowledge_sources", "ai_response_cache", "brand_assets", "food_photo_training_data"}
+
+
+def install(cluster, database, user=None):
+    return cluster.psql(database, file=INSTALL, user=user)
+
+
+def difference(a, b):
+    return "".join(list(difflib.unified_diff(a.splitlines(True), b.splitlines(True)))[:50])
+
+
+def rows(connection, sql, *arguments):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        return cursor.fetchall() if cursor.description else cursor.rowcount
+
+
+def connect(cluster, database, user=None):
+    connection = psycopg2.connect(cluster.conninfo(database, user))
+    connection.autocommit = True
+    return connection
+
+
+def unchanged_again(cluster, database, name, user=None):
+    before = cluster.dump(database)
+    result = install(cluster, database, user)
+    equal(result.returncode, 0, name + ": a second run succeeds")
+    after = cluster.dump(database)
+    ok(before == after, name + ": a second run leaves schema and rows as they were, to the byte",
+       result.stderr + difference(before, after))
+
+
+def refused(cluster, database, name, conflicts, user=None):
+    """The installer names every conflict, and neither schema nor rows change."""
+    before = cluster.dump(database)
+    result = install(cluster, database, user)
+    equal(result.returncode, 3, name + ": refused")
+    for conflict in conflicts:
+        contains(result.stderr, conflict, name + ": lists " + conflict)
+    contains(result.stderr, "nothing was changed", name + ": says so")
+    after = cluster.dump(database)
+    ok(before == after, name + ": nothing changed", difference(before, after))
+    return result
+
+
+def test_empty(cluster):
+    cluster.createdb("empty")
+    result = install(cluster, "empty")
+    equal((result.returncode, result.stdout, result.stderr), (0, "", ""), "empty: installs without a word")
+    connection = connect(cluster, "empty")
+    tables = {name for name, in rows(connection, "select tablename from pg_tables where schemaname = 'public'")}
+    equal(SEED_TABLES - tables, set(), "empty: all fourteen tables are there")
+    equal(rows(connection, "select nspname from pg_namespace where nspname like 'uplift%%' order by 1"),
+          [("uplift",)], "empty: no scratch is left")
+    equal(rows(connection, """
+        select c.relname from pg_class c where c.relkind in ('r', 'v')
+            and c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+            and obj_description(c.oid, 'pg_class') is null"""), [], "empty: every table and view has a comment")
+    equal(rows(connection, """
+        select p.oid::regprocedure::text from pg_proc p
+        where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace, 'auth'::regnamespace)
+            and obj_description(p.oid, 'pg_proc') is null"""), [], "empty: every function has a comment")
+    equal(rows(connection, """
+        select attname from pg_attribute where attrelid = 'coach_response_feedback'::regclass and attnum > 0
+            and col_description(attrelid, attnum) is null"""), [], "empty: every column of an answer has a comment")
+    equal(rows(connection, """
+        select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id'
+        where c.relkind = 'r' and not c.relrowsecurity
+            and c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace)"""),
+          [], "empty: row level security is on wherever there is a user_id")
+    equal(rows(connection, """
+        select pg_get_indexdef(indexrelid) ~ 'user_id, created_at' or pg_get_indexdef(indexrelid) ~ 'conversation_id, created_at'
+            or indisprimary from pg_index where indrelid = 'coach_response_feedback'::regclass"""),
+          [(True,)] * 3, "empty: an answer has three indexes, each used by a query")
+    equal(rows(connection, """
+        select count(*) from pg_attribute where attrelid = 'coach_response_feedback'::regclass
+            and attname in ('user_message', 'ai_response', 'system_prompt') and attcompression = 'l'"""),
+          [(3,)], "empty: long texts compress with lz4")
+    keys = rows(connection, "select uplift.uuid_v7()::text from generate_series(1, 3), pg_sleep(0.002)")
+    keys = [key for key, in keys]
+    ok(all(key[14] == "7" and key[19] in "89ab" for key in keys) and keys[0][:8] == keys[2][:8],
+       "empty: keys are UUIDs of version 7", keys)
+    # HOT: what moves with every answer is in no index.
+    rows(connection, "insert into auth.users (id) values (%s)", ANN)
+    rows(connection, "insert into uplift.conversations (id, user_id) select uplift.uuid_v7(), %s from generate_series(1, 50)", ANN)
+    rows(connection, "update uplift.conversations set updated_at = now()")
+    rows(connection, "select pg_stat_force_next_flush()")
+    equal(rows(connection, """
+        select n_tup_upd = 50 and n_tup_hot_upd >= 10 from pg_stat_user_tables
+        where relid = 'uplift.conversations'::regclass"""), [(True,)],
+          "empty: updated_at of a conversation moves without touching an index")
+    connection.close()
+    unchanged_again(cluster, "empty", "empty")
+
+
+def test_seed(cluster):
+    cluster.createdb("seed")
+    cluster.psql("seed", file=FIXTURES + "seed.sql")
+    connection = connect(cluster, "seed")
+    before = rows(connection, "select * from coach_response_feedback order by id")
+    memories = rows(connection, "select * from ai_episodic_memory order by id")
+    experiments = rows(connection, "select * from ai_experiments")
+    result = install(cluster, "seed")
+    equal((result.returncode, result.stderr), (0, ""), "seed: installs")
+    width = len(before[0])
+    after = [row[:width] for row in rows(connection, "select * from coach_response_feedback order by id")]
+    equal(after, before, "seed: answers are as they were")
+    equal(rows(connection, "select * from ai_episodic_memory order by id"), memories,
+          "seed: memories are as they were, an importance of 0.5 among 8.0 too")
+    equal(rows(connection, "select * from ai_experiments"), experiments, "seed: experiments are as they were")
+    equal(rows(connection, "select title, coach_id, updated_at - created_at = interval '1 minute' from uplift.conversations"),
+          [("How much should I drink?", "coach_decibel_avatar", True)], "seed: earlier conversations are listed")
+    equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),
+          [("user", "How much should I drink?"), ("assistant", "Two litres."),
+           ("user", "And when it is hot?"), ("assistant", "Three.")], "seed: messages are seen in conversations")
+    connection.close()
+    unchanged_again(cluster, "seed", "seed")
+
+
+def test_refusals(cluster):
+    cluster.createdb("conflicts")
+    cluster.psql("conflicts", sql="""
+        create schema auth; create table auth.users (id uuid primary key);
+        insert into auth.users values ('%s');
+        create table coach_response_feedback (id text primary key, user_id uuid, created_at timestamp,
+            helpful text, rating numeric, request_messages json);
+        insert into coach_response_feedback values ('1', null, now(), 'yes', 4.5, '{}');
+        create table ai_context_cache (id uuid primary key default gen_random_uuid(), user_id uuid, context_type text);
+        insert into ai_context_cache (user_id, context_type) select '%s', 'preferences' from generate_series(1, 2);
+        create view ai_predictions as select 1 as id;
+        create table brand_assets (name text);
+        create table ai_episodic_memory (id uuid primary key, importance_score numeric(3,2));
+        create view important as select importance_score from ai_episodic_memory;
+        create table user_traits (id uuid, user_id uuid, tenant int not null, primary key (id, tenant));
+        create table ai_experiments (id uuid primary key, variant_configs text);
+        create function get_user_memory_context(p_user_id uuid) returns jsonb language sql as 'select null::jsonb';
+        create function extract_user_memories(a uuid, b uuid) returns void language sql as '';
+        """ % (ANN, ANN))
+    refused(cluster, "conflicts", "conflicts", [
+        "conflict(s)",
+        "table coach_response_feedback, column id: is text, and must be uuid",
+        "table coach_response_feedback, column created_at: is timestamp without time zone",
+        "at time zone 'UTC'",
+        "table coach_response_feedback, column helpful: is text, and must be boolean",
+        "table coach_response_feedback, column rating: is numeric, and must be integer",
+        "table coach_response_feedback, column request_messages: is json, and must be jsonb",
+        "table ai_context_cache: has 1 values of (user_id, context_type) more than once",
+        "view ai_predictions: is not a table",
+        "table brand_assets: has no column id",
+        "column importance_score: is on a scale of 0 to 1",
+        "view important",
+        "table user_traits, column tenant: is part of the primary key",
+        "table ai_experiments, column variant_configs: is text, and cannot be kept in step",
+        "function get_user_memory_context(uuid): is (p_user_id uuid) returns jsonb",
+        "function extract_user_memories(uuid,uuid): is (a uuid, b uuid)",
+    ])
+
+    # Nothing may be half done when a step fails for a reason nobody foresaw.
+    cluster.createdb("surprise")
+    cluster.psql("surprise", sql="""
+        create table ai_errors (id uuid primary key default gen_random_uuid(), error_type text);
+        create function no() returns event_trigger language plpgsql as $$ begin
+            if tg_tag = 'COMMENT' then raise exception 'no comment here'; end if; end $$;
+        create event trigger no on ddl_command_start execute function no()""")
+    before = cluster.dump("surprise")
+    result = install(cluster, "surprise")
+    equal(result.returncode, 3, "surprise: a step that fails ends the installation")
+    ok(before == cluster.dump("surprise"), "surprise: nothing changed")
+
+    cluster.createdb("weak")
+    cluster.psql("weak", sql="create role weak login; grant create on database weak to weak; alter role anon rename to anon_1")
+    refused(cluster, "weak", "weak owner", [
+        "role anon: is missing, and weak may not create roles",
+        "as a superuser: create role anon nologin noinherit",
+        "schema public: weak may not create tables in it"], user="weak")
+    cluster.psql("weak", sql="alter role anon_1 rename to anon")
+
+    cluster.createdb("others")
+    cluster.psql("others", sql="create table user_traits (id uuid primary key, user_id uuid); "
+                 "create schema auth; grant usage on schema auth to weak; create table auth.users (id uuid primary key); "
+                 "grant create on database others to weak; grant create on schema public to weak")
+    refused(cluster, "others", "others' tables", [
+        "table user_traits: belongs to postgres, and weak may not change it",
+        "table auth.users: weak may not select from it or refer to it",
+        "function auth.uid(): is missing, and weak may not create it"], user="weak")
+
+
+def test_owner(cluster):
+    """A plain owner of the database suffices when the roles are there."""
+    cluster.psql("template1", sql="create role uplift_owner login")
+    cluster.createdb("owned", owner="uplift_owner")
+    result = install(cluster, "owned", user="uplift_owner")
+    equal((result.returncode, result.stderr), (0, ""), "owner: no superuser is needed")
+    unchanged_again(cluster, "owned", "owner", user="uplift_owner")
+    unchanged_again(cluster, "owned", "owner, then a superuser")
+    connection = connect(cluster, "owned")
+    equal(rows(connection, """
+        select distinct proowner::regrole::text from pg_proc
+        where pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)"""),
+          [("uplift_owner",)], "owner: all functions are the owner's")
+    equal(rows(connection, """
+        select p.oid::regprocedure::text from pg_proc p
+        where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+            and p.prosecdef and (p.proconfig is null or not exists (
+                select from unnest(p.proconfig) s where s like 'search_path=%%'))"""),
+          [], "owner: no definer's function goes by the caller's search path")
+    equal(rows(connection, """
+        select c.oid::regclass::text from pg_class c
+        where c.relkind in ('r', 'v', 'S') and c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+            and (has_table_privilege('uplift_app', c.oid, 'select') or has_table_privilege('uplift_app', c.oid, 'insert')
+                or has_table_privilege('uplift_app', c.oid, 'update') or has_table_privilege('uplift_app', c.oid, 'delete'))
+            and c.relkind <> 'S'"""), [], "owner: uplift_app may touch no table")
+    connection.close()
+
+
+def main():
+    cluster = Cluster()
+    cluster.start()
+    test_empty(cluster)
+    test_seed(cluster)
+    test_refusals(cluster)
+    test_owner(cluster)
+    done()
+
+
+main()
