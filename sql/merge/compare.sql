@@ -376,7 +376,7 @@ begin
 end
 $$;
 
--- Functions that are there under the seed's names and cannot be replaced.
+-- Functions that are there under names of ours and cannot be replaced.
 do $$
 declare
     f record;

@@ -64,7 +64,7 @@ insert into uplift_install.known_values values
     ('user_coach_preferences', 'severity', false, '{1.0,3.0,6.0}'),
     ('user_coach_preferences', 'active_coach_mode', true, '{default,roast}');
 
--- The seed's functions. One that is there already is replaced, which Postgres allows only when it
+-- The functions of schema public. One that is there already is replaced, which Postgres allows only when it
 -- takes and returns the same.
 create table uplift_install.known_functions (
     name name not null,

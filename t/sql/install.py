@@ -18,7 +18,7 @@ ANN = "00000000-0000-4000-8000-00000000000a"
 BOB = "00000000-0000-4000-8000-00000000000b"
 FIRST = "10000000-0000-4000-8000-000000000001"
 SECOND = "10000000-0000-4000-8000-000000000002"
-SEED_TABLES = {
+PLANNED_TABLES = {
     "coach_response_feedback", "ai_training_datasets", "ai_training_examples", "ai_finetuning_jobs",
     "ai_model_versions", "ai_context_cache", "ai_episodic_memory", "ai_predictions", "ai_experiments",
     "ai_errors", "ai_knowledge_sources", "ai_response_cache", "brand_assets", "food_photo_training_data"}
@@ -72,7 +72,7 @@ def test_empty(cluster):
     equal((result.returncode, result.stdout, result.stderr), (0, "", ""), "empty: installs without a word")
     connection = connect(cluster, "empty")
     tables = {name for name, in rows(connection, "select tablename from pg_tables where schemaname = 'public'")}
-    equal(SEED_TABLES - tables, set(), "empty: all fourteen tables are there")
+    equal(PLANNED_TABLES - tables, set(), "empty: all fourteen tables are there")
     equal(rows(connection, "select nspname from pg_namespace where nspname like 'uplift%%' order by 1"),
           [("uplift",)], "empty: no scratch is left")
     equal(rows(connection, """
@@ -114,6 +114,14 @@ def test_empty(cluster):
           "empty: updated_at of a conversation moves without touching an index")
     connection.close()
     unchanged_again(cluster, "empty", "empty")
+    # In use: rows of every table are being written.
+    writer = psycopg2.connect(cluster.conninfo("empty"))
+    for table, in rows(writer, "select format('%I.%I', schemaname, tablename) from pg_tables "
+                       "where schemaname in ('public', 'uplift', 'auth')"):
+        rows(writer, "lock table %s in row exclusive mode" % table)
+    result = install(cluster, "empty")
+    equal((result.returncode, result.stderr), (0, ""), "empty: a second run waits for no writer")
+    writer.close()
 
 
 def test_seed(cluster):
@@ -124,20 +132,20 @@ def test_seed(cluster):
     memories = rows(connection, "select * from ai_episodic_memory order by id")
     experiments = rows(connection, "select * from ai_experiments")
     result = install(cluster, "seed")
-    equal((result.returncode, result.stderr), (0, ""), "seed: installs")
+    equal((result.returncode, result.stderr), (0, ""), "plan: installs")
     width = len(before[0])
     after = [row[:width] for row in rows(connection, "select * from coach_response_feedback order by id")]
-    equal(after, before, "seed: answers are as they were")
+    equal(after, before, "plan: answers are as they were")
     equal(rows(connection, "select * from ai_episodic_memory order by id"), memories,
-          "seed: memories are as they were, an importance of 0.5 among 8.0 too")
-    equal(rows(connection, "select * from ai_experiments"), experiments, "seed: experiments are as they were")
+          "plan: memories are as they were, an importance of 0.5 among 8.0 too")
+    equal(rows(connection, "select * from ai_experiments"), experiments, "plan: experiments are as they were")
     equal(rows(connection, "select title, coach_id, updated_at - created_at = interval '1 minute' from uplift.conversations"),
-          [("How much should I drink?", "coach_decibel_avatar", True)], "seed: earlier conversations are listed")
+          [("How much should I drink?", "coach_decibel_avatar", True)], "plan: earlier conversations are listed")
     equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),
           [("user", "How much should I drink?"), ("assistant", "Two litres."),
-           ("user", "And when it is hot?"), ("assistant", "Three.")], "seed: messages are seen in conversations")
+           ("user", "And when it is hot?"), ("assistant", "Three.")], "plan: messages are seen in conversations")
     connection.close()
-    unchanged_again(cluster, "seed", "seed")
+    unchanged_again(cluster, "seed", "plan")
 
 
 def test_refusals(cluster):
@@ -208,6 +216,65 @@ def test_refusals(cluster):
         "function auth.uid(): is missing, and weak may not create it"], user="weak")
 
 
+def test_importance(cluster):
+    """Scaled only where it is sure that it ran from 0 to 1, and once."""
+    cases = [
+        ("numeric(3,2)", "", "0.85", "8.5"),
+        ("numeric(3,2) default 0.5 check (importance_score between 0 and 1)", "", "0.85", "8.5"),
+        ("numeric default 0.5 check (importance_score <= 1)", "", "0.85", "8.5"),
+        ("numeric default 0.5", "", "0.85", "8.5"),
+        ("numeric default 0.5", "insert into ai_episodic_memory (importance_score) values (8)", "0.85", "0.85"),
+        ("numeric", "", "0.85", "0.85"),
+        ("numeric default 5", "", "0.85", "0.85"),
+        ("numeric(4,2) default 5 check (importance_score between 0 and 10)", "", "0.85", "0.85"),
+        ("int", "", "3", "3"),
+    ]
+    for number, (column, more, value, wanted) in enumerate(cases):
+        name = "importance_%d" % number
+        cluster.createdb(name)
+        cluster.psql(name, sql="""create table ai_episodic_memory (id uuid primary key default gen_random_uuid(), user_id uuid,
+            importance_score %s); insert into ai_episodic_memory (importance_score) values (%s); %s""" % (column, value, more))
+        results = [install(cluster, name) for _ in range(2)]
+        equal([(r.returncode, r.stderr) for r in results], [(0, "")] * 2, "importance %s: installs twice" % column)
+        got = cluster.psql(name, sql="select trim_scale(min(importance_score)) from ai_episodic_memory").stdout.strip()
+        equal(got, wanted, "importance %s %s: %s becomes %s" % (column, "with an 8" if more else "", value, wanted))
+        fits = cluster.psql(name, sql="insert into ai_episodic_memory (user_id, memory_type, memory_text, importance_score) "
+                            "values ('%s', 'goal', 'x', 10)" % ANN)
+        equal(fits.returncode, 0, "importance %s: 10 fits" % column)
+
+
+def test_odd(cluster):
+    """Tables that are half one, half the other."""
+    cluster.createdb("odd")
+    loaded = cluster.psql("odd", sql="""
+        create table conversations (id uuid, user_id uuid, message_type text, content text);
+        insert into conversations values (null, null, 'user', 'kept');
+        create table ai_experiments (id uuid primary key default gen_random_uuid(), experiment_name text,
+            status text not null default 'draft', is_active boolean default false);
+        create table coach_response_feedback (user_id uuid not null, id uuid, user_message varchar(20), ai_response text not null,
+            created_at timestamptz, mode text, coach_mode text, cost_usd bigint, check (length(ai_response) > 0), check (rating < 9),
+            rating smallint, note text not null);
+        insert into coach_response_feedback values ('%s', gen_random_uuid(), 'q', 'a', now(), 'roast', 'default', 1, 4, 'n');
+        """ % ANN)
+    equal(loaded.stderr, "", "odd: loads")
+    equal(install(cluster, "odd").stderr, "", "odd: installs")
+    connection = connect(cluster, "odd")
+    equal(rows(connection, "select content from conversations"), [("kept",)], "odd: a table conversations stays as it is")
+    equal(rows(connection, "select mode, coach_mode from coach_response_feedback"), [("roast", "default")],
+          "odd: two columns that were there both keep what they say")
+    rows(connection, "insert into auth.users (id) values (%s)", ANN)
+    equal(rows(connection, "insert into coach_response_feedback (user_id, user_message, ai_response, mode, cost_usd) "
+               "values (%s, %s, '', 'roast', 0.001) returning id is not null, coach_mode, cost_usd::text, created_at is not null",
+               ANN, "long " * 100), [(True, "roast", "0.00100000", True)],
+          "odd: a failed answer with a long question and a small price is recorded, and has a key")
+    equal(rows(connection, "insert into ai_experiments (experiment_name, is_active) values ('x', true) returning status"),
+          [("running",)], "odd: a default does not hide what was said under the other name")
+    equal(rows(connection, "insert into ai_experiments (experiment_name) values ('y') returning status"),
+          [("draft",)], "odd: and saying nothing is a draft")
+    connection.close()
+    unchanged_again(cluster, "odd", "odd")
+
+
 def test_owner(cluster):
     """A plain owner of the database suffices when the roles are there."""
     cluster.psql("template1", sql="create role uplift_owner login")
@@ -242,6 +309,8 @@ def main():
     test_empty(cluster)
     test_seed(cluster)
     test_refusals(cluster)
+    test_importance(cluster)
+    test_odd(cluster)
     test_owner(cluster)
     done()
 
