@@ -61,6 +61,12 @@ struct config {
  * complaints. On success *out is filled in; release it with config_release.
  */
 bool config_read(struct config *out, const char *path, FILE *complaints);
+/*
+ * The same for a reload: a NAME_FILE that this process may no longer read (it was root when it
+ * started, and is not now) keeps the value it has in before.
+ */
+bool config_read_again(struct config *out, const struct config *before, const char *path,
+                       FILE *complaints);
 void config_release(struct config *c);
 /* Prints the table (name, default, meaning, unit) for --help. */
 void config_print_help(FILE *out);

@@ -1,0 +1,852 @@
+#include "config.h"
+
+#include "log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libpq-fe.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+extern char **environ;
+
+#define VALUE_MAX_BYTES (64 * 1024) /* of one value, also of a NAME_FILE */
+#define NAME_MAX_BYTES 64
+
+enum kind {
+    TEXT,
+    SECRET,   /* text that is never printed */
+    INTEGER,  /* min..max */
+    OCTAL,    /* file mode */
+    SIZE,     /* bytes; k, M, G are powers of 1024 */
+    DURATION, /* milliseconds; ms, s, min, h */
+    SECONDS,  /* s, min, h */
+    CHOICE,   /* one of choices, kept as its index */
+    FLAG,     /* one of two choices, kept as bool: the second is true */
+    UUID,
+    LIST,    /* comma list, kept as it is but for spaces */
+    ORIGINS, /* comma list of origins, or * */
+    URL,     /* http or https, kept without a trailing slash */
+    ADDRESS, /* unix:PATH or HOST:PORT */
+    DIRECTORY,
+};
+
+struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    const char *initial; /* default, NULL: none */
+    int64_t min, max;
+    const char *choices; /* separated by | */
+    const char *meaning;
+};
+
+#define AT(member) offsetof(struct config, member)
+#define KiB 1024LL
+#define MiB (1024 * KiB)
+#define GiB (1024 * MiB)
+#define SECOND 1000LL
+#define HOUR (3600 * SECOND)
+
+/* The one table. --help, --check, the man page (by a test) and every check below follow it. */
+static const struct option options[] = {
+    {"DATABASE_URL", SECRET, AT(database_url), NULL, 0, 0, NULL,
+     "Postgres: a libpq connection string or URL; several hosts are tried in turn. Required."},
+    {"UPLIFT_LISTEN", ADDRESS, AT(listen), "unix:/run/uplift/chat.sock", 0, 0, NULL,
+     "Where nginx finds the workers: unix:PATH, or HOST:PORT for nginx on another host (keep it on "
+     "a private network: FastCGI has no passwords)."},
+    {"UPLIFT_LISTEN_MODE", OCTAL, AT(listen_mode), "0660", 0, 0777, NULL,
+     "File mode of the Unix socket."},
+    {"UPLIFT_WORKERS", INTEGER, AT(workers), "0", 0, 512, NULL,
+     "Worker processes; 0 is one for each core."},
+    {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "4", 1, 256, NULL,
+     "Threads of each worker that take requests in, each with one connection to Postgres."},
+    {"UPLIFT_RUN_AS", TEXT, AT(run_as), NULL, 0, 0, NULL,
+     "User to become once the socket is made; needed when started as root."},
+    {"UPLIFT_UPSTREAM_URL", URL, AT(upstream_url), "https://api.openai.com/v1", 0, 0, NULL,
+     "Base URL of the provider: OpenAI's, or any server that speaks its API."},
+    {"OPENAI_API_KEY", SECRET, AT(openai_api_key), NULL, 0, 0, NULL,
+     "Key for the provider; local servers often need none."},
+    {"UPLIFT_MODEL", TEXT, AT(model), "gpt-4.1-mini", 0, 0, NULL,
+     "Model that answers when a chat names none."},
+    {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
+     "More models to list at /v1/models, separated by commas."},
+    {"UPLIFT_JWT_SECRET", SECRET, AT(jwt_secret), NULL, 0, 0, NULL,
+     "Shared secret of HS256 tokens, at least 32 bytes. This or UPLIFT_JWKS_URL is required."},
+    {"UPLIFT_JWKS_URL", URL, AT(jwks_url), NULL, 0, 0, NULL,
+     "Where the public keys of ES256 and RS256 tokens are found."},
+    {"UPLIFT_JWT_AUDIENCE", TEXT, AT(jwt_audience), "authenticated", 0, 0, NULL,
+     "The aud that a user's token must have."},
+    {"UPLIFT_JWT_ISSUER", TEXT, AT(jwt_issuer), NULL, 0, 0, NULL,
+     "The iss that a user's token must have; unset: any."},
+    {"UPLIFT_JWT_SKEW_S", SECONDS, AT(jwt_skew_s), "30", 0, 600, NULL,
+     "By how much clocks may differ when exp and nbf are checked."},
+    {"UPLIFT_ANON_KEY", SECRET, AT(anon_key), NULL, 0, 0, NULL,
+     "The public apikey of clients without a user. Unset: any apikey will do."},
+    {"UPLIFT_GUEST_USER", UUID, AT(guest_user), NULL, 0, 0, NULL,
+     "The user that requests without a user belong to; unset: they are refused."},
+    {"UPLIFT_CORS_ORIGINS", ORIGINS, AT(cors_origins), NULL, 0, 0, NULL,
+     "Origins whose pages may call the API, separated by commas, or * for all."},
+    {"UPLIFT_MAX_CHATS", INTEGER, AT(max_chats), "4096", 1, 1000000, NULL,
+     "Chats that one worker has open at once; beyond them 503."},
+    {"UPLIFT_MAX_BODY_BYTES", SIZE, AT(max_body_bytes), "8M", KiB, 256 * MiB, NULL,
+     "Largest request body; beyond it 413."},
+    {"UPLIFT_MAX_MESSAGE_BYTES", SIZE, AT(max_message_bytes), "256k", 1, 64 * MiB, NULL,
+     "Longest message of a user."},
+    {"UPLIFT_CONNECT_TIMEOUT_MS", DURATION, AT(connect_timeout_ms), "5s", 10, HOUR, NULL,
+     "How long connecting to the provider may take."},
+    {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,
+     "How long the provider may take to begin its answer."},
+    {"UPLIFT_IDLE_TIMEOUT_MS", DURATION, AT(idle_timeout_ms), "60s", 10, HOUR, NULL,
+     "How long the provider may be silent within an answer."},
+    {"UPLIFT_TOTAL_TIMEOUT_MS", DURATION, AT(total_timeout_ms), "10min", 10, 24 * HOUR, NULL,
+     "How long an answer may take in all; nginx's fastcgi_read_timeout must be longer."},
+    {"UPLIFT_HEARTBEAT_MS", DURATION, AT(heartbeat_ms), "15s", 10, HOUR, NULL,
+     "How often a silent stream sends its client a comment."},
+    {"UPLIFT_CLIENT_BUFFER_BYTES", SIZE, AT(client_buffer_bytes), "1M", 16 * KiB, GiB, NULL,
+     "What may wait for a client that does not read, before it is given up."},
+    {"UPLIFT_MAX_ANSWER_BYTES", SIZE, AT(max_answer_bytes), "4M", KiB, GiB, NULL,
+     "Longest answer; a longer one is cut and recorded as partial."},
+    {"UPLIFT_RETRIES", INTEGER, AT(retries), "1", 0, 7, NULL,
+     "How often a call that failed before its first byte is tried again."},
+    {"UPLIFT_ON_HANGUP", FLAG, AT(finish_on_hangup), "cancel", 0, 0, "cancel|finish",
+     "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
+    {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
+     "How much of the conversation goes along with a message, in tokens."},
+    {"UPLIFT_SPOOL_DIR", DIRECTORY, AT(spool_dir), "/var/lib/uplift/spool", 0, 0, NULL,
+     "Directory for answers and feedback that wait while Postgres is away."},
+    {"UPLIFT_DB_TIMEOUT_MS", DURATION, AT(db_timeout_ms), "2s", 10, HOUR, NULL,
+     "How long a call of Postgres may take, connecting included."},
+    {"UPLIFT_DB_LOCK_TIMEOUT_MS", DURATION, AT(db_lock_timeout_ms), "500ms", 1, HOUR, NULL,
+     "How long a call may wait for a lock; less than UPLIFT_DB_TIMEOUT_MS."},
+    {"UPLIFT_GROUP_MAX", INTEGER, AT(group_max), "256", 1, 10000, NULL,
+     "Most answers written in one transaction."},
+    {"UPLIFT_RECORD_QUEUE_MAX", INTEGER, AT(record_queue_max), "8192", 1, 1000000, NULL,
+     "Most finished answers of one worker that wait to be written; at least UPLIFT_GROUP_MAX."},
+    {"UPLIFT_ID_KEY", SECRET, AT(id_key), NULL, 0, 0, NULL,
+     "Secret that marks answer ids with their user; the same on all hosts. Unset: made at random "
+     "at each start."},
+    {"UPLIFT_LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
+     "Least level that is logged; debug shows text of chats."},
+    {"UPLIFT_DRAIN_MS", DURATION, AT(drain_ms), "30s", 0, 24 * HOUR, NULL,
+     "How long open chats may go on after a stop or a reload."},
+};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+/* Where a value came from: later sources win, and a NAME_FILE of a later source beats an earlier
+ * NAME. */
+struct source {
+    const char *where; /* for complaints; NULL: not given */
+    char *text;        /* owned */
+    bool is_file;      /* text is a path to read */
+    int line;
+};
+
+struct reading {
+    struct source sources[OPTION_COUNT];
+    const struct config *before; /* for what can no longer be read, or NULL */
+    FILE *complaints;
+    bool failed;
+};
+
+static void complain(struct reading *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void complain(struct reading *r, const char *format, ...)
+{
+    r->failed = true;
+    if (r->complaints == NULL)
+        return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(r->complaints, format, args);
+    va_end(args);
+    fputc('\n', r->complaints);
+}
+
+static bool is_text_kind(enum kind kind)
+{
+    switch (kind) {
+    case TEXT:
+    case SECRET:
+    case UUID:
+    case LIST:
+    case ORIGINS:
+    case URL:
+    case ADDRESS:
+    case DIRECTORY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static char **text_at(const struct config *c, const struct option *o)
+{
+    return (char **)((uintptr_t)c + o->offset);
+}
+
+static int64_t *number_at(const struct config *c, const struct option *o)
+{
+    return (int64_t *)((uintptr_t)c + o->offset);
+}
+
+static bool *flag_at(const struct config *c, const struct option *o)
+{
+    return (bool *)((uintptr_t)c + o->offset);
+}
+
+/* --- names --- */
+
+/* Edit distance of two short names, for did-you-mean; swapped neighbours count one. */
+static int distance(const char *a, const char *b)
+{
+    int rows[3][NAME_MAX_BYTES + 1];
+    size_t la = strlen(a), lb = strlen(b);
+    if (la > NAME_MAX_BYTES || lb > NAME_MAX_BYTES)
+        return INT_MAX;
+    int *before = rows[0], *last = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= lb; j++)
+        last[j] = (int)j;
+    for (size_t i = 1; i <= la; i++) {
+        now[0] = (int)i;
+        for (size_t j = 1; j <= lb; j++) {
+            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+        int *spare = before;
+        before = last;
+        last = now;
+        now = spare;
+    }
+    return last[lb];
+}
+
+/* The declared name closest to name, and how far it is. */
+static const char *nearest_name(const char *name, int *how_far)
+{
+    const char *nearest = options[0].name;
+    *how_far = INT_MAX;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        int d = distance(name, options[i].name);
+        if (d < *how_far) {
+            *how_far = d;
+            nearest = options[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* The option that name (or NAME_FILE) sets, or NULL. */
+static const struct option *find_option(const char *name, size_t len, bool *is_file)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        size_t known = strlen(options[i].name);
+        if (len < known || memcmp(name, options[i].name, known) != 0)
+            continue;
+        if (len == known) {
+            *is_file = false;
+            return &options[i];
+        }
+        if (len == known + 5 && memcmp(name + known, "_FILE", 5) == 0) {
+            *is_file = true;
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- sources --- */
+
+/* Notes one NAME=value of a source. Names that are not ours are left alone, unless they look like
+ * a slip. */
+static void take(struct reading *r, const char *where, int line, const char *name, size_t name_len,
+                 const char *value)
+{
+    bool is_file;
+    char place[PATH_MAX + 32];
+    if (line > 0)
+        snprintf(place, sizeof place, "%s:%d", where, line);
+    else
+        snprintf(place, sizeof place, "%s", where);
+    const struct option *o = find_option(name, name_len, &is_file);
+    if (o == NULL) {
+        char text[NAME_MAX_BYTES + 1];
+        int how_far;
+        snprintf(text, sizeof text, "%.*s", (int)(name_len < 200 ? name_len : 200), name);
+        const char *nearest = nearest_name(text, &how_far);
+        bool ours = strncmp(text, "UPLIFT_", 7) == 0;
+        bool slip = line > 0 && how_far <= 2; /* the environment is full of others' names */
+        if ((ours || slip) && how_far <= 4)
+            complain(r, "%s: unknown name %s: did you mean %s?", place, text, nearest);
+        else if (ours)
+            complain(r, "%s: unknown name %s: --help lists all names", place, text);
+        return;
+    }
+    struct source *s = &r->sources[o - options];
+    if (s->text != NULL && s->where == where && s->is_file != is_file && *s->text && *value) {
+        complain(r, "%s: %s and %s_FILE are both set: leave one out", place, o->name, o->name);
+        return;
+    }
+    if (s->text != NULL && s->where == where && *s->text && !*value)
+        return; /* an empty one beside a set one */
+    free(s->text);
+    s->text = strdup(value);
+    s->where = where;
+    s->line = line;
+    s->is_file = is_file;
+    if (s->text == NULL)
+        complain(r, "%s: out of memory", place);
+}
+
+static void read_environment(struct reading *r)
+{
+    static const char where[] = "environment";
+    for (char **e = environ; e != NULL && *e != NULL; e++) {
+        const char *equals = strchr(*e, '=');
+        if (equals != NULL)
+            take(r, where, 0, *e, (size_t)(equals - *e), equals + 1);
+    }
+}
+
+static char *trimmed(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        text[--len] = '\0';
+    return text;
+}
+
+/* Takes the quotes off a value in place, as systemd's EnvironmentFile= does. False when they do not
+ * match up. */
+static bool unquote(char *value)
+{
+    char quote = *value;
+    if (quote != '"' && quote != '\'')
+        return true;
+    char *out = value;
+    for (const char *in = value + 1; *in != '\0'; in++) {
+        if (*in == quote) {
+            *out = '\0';
+            return in[1] == '\0';
+        }
+        if (quote == '"' && *in == '\\' && in[1] != '\0' && strchr("\"\\$`", in[1]) != NULL)
+            in++;
+        *out++ = *in;
+    }
+    return false;
+}
+
+static void take_line(struct reading *r, const char *path, int number, char *text)
+{
+    char *line = trimmed(text);
+    if (*line == '\0' || *line == '#' || *line == ';')
+        return;
+    char *equals = strchr(line, '=');
+    if (equals == NULL || equals == line) {
+        complain(r, "%s:%d: not a NAME=value line", path, number);
+        return;
+    }
+    *equals = '\0';
+    char *name = trimmed(line);
+    char *value = trimmed(equals + 1);
+    for (const char *p = name; *p != '\0'; p++) {
+        if (!isalnum((unsigned char)*p) && *p != '_') {
+            complain(r, "%s:%d: not a NAME=value line", path, number);
+            return;
+        }
+    }
+    if (!unquote(value)) {
+        complain(r, "%s:%d: the quotes around the value of %s do not match up", path, number, name);
+        return;
+    }
+    take(r, path, number, name, strlen(name), value);
+}
+
+static void read_config_file(struct reading *r, const char *path)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        complain(r, "%s: could not open: %s", path, strerror(errno));
+        return;
+    }
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+    for (int number = 1; (len = getline(&line, &room, f)) >= 0; number++) {
+        if (len > VALUE_MAX_BYTES || memchr(line, '\0', (size_t)len) != NULL) {
+            complain(r, "%s:%d: line too long, or not text", path, number);
+            break;
+        }
+        take_line(r, path, number, line);
+    }
+    if (ferror(f))
+        complain(r, "%s: could not read: %s", path, strerror(errno));
+    if (line != NULL)
+        explicit_bzero(line, room);
+    free(line);
+    fclose(f);
+}
+
+/* Replaces a NAME_FILE's path by what the file holds, without the line ends at its end. */
+static bool read_value_file(struct reading *r, const struct option *o, struct source *s)
+{
+    bool done = false;
+    char *value = calloc(1, VALUE_MAX_BYTES + 2);
+    FILE *f = fopen(s->text, "re");
+    const char *before = r->before != NULL && is_text_kind(o->kind) ? *text_at(r->before, o) : NULL;
+    if (f == NULL && errno == EACCES && before != NULL) {
+        char *kept = strdup(before);
+        if (kept != NULL) {
+            free(s->text);
+            s->text = kept;
+            done = true;
+            goto out;
+        }
+    }
+    if (value == NULL || f == NULL) {
+        complain(r, "%s_FILE: could not open %s: %s", o->name, s->text, strerror(errno));
+        goto out;
+    }
+    size_t len = fread(value, 1, VALUE_MAX_BYTES + 1, f);
+    if (ferror(f)) {
+        complain(r, "%s_FILE: could not read %s: %s", o->name, s->text, strerror(errno));
+        goto out;
+    }
+    if (len > VALUE_MAX_BYTES || memchr(value, '\0', len) != NULL) {
+        complain(r, "%s_FILE: %s is longer than 64 KiB or holds a NUL", o->name, s->text);
+        goto out;
+    }
+    while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == '\r'))
+        value[--len] = '\0';
+    if (len == 0) {
+        complain(r, "%s_FILE: %s is empty", o->name, s->text);
+        goto out;
+    }
+    free(s->text);
+    s->text = value;
+    value = NULL;
+    done = true;
+out:
+    if (f != NULL)
+        fclose(f);
+    if (value != NULL)
+        explicit_bzero(value, VALUE_MAX_BYTES + 2);
+    free(value);
+    return done;
+}
+
+/* --- values: each reader returns NULL, or what is wrong --- */
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+static const struct unit size_units[] = {{"", 1},    {"k", KiB},   {"K", KiB},   {"KiB", KiB},
+                                         {"m", MiB}, {"M", MiB},   {"MiB", MiB}, {"g", GiB},
+                                         {"G", GiB}, {"GiB", GiB}, {NULL, 0}};
+static const struct unit ms_units[] = {{"", 1},     {"ms", 1}, {"s", SECOND}, {"min", 60 * SECOND},
+                                       {"h", HOUR}, {NULL, 0}};
+static const struct unit s_units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {NULL, 0}};
+
+static const struct unit *units_of(enum kind kind)
+{
+    switch (kind) {
+    case SIZE:
+        return size_units;
+    case DURATION:
+        return ms_units;
+    case SECONDS:
+        return s_units;
+    default:
+        return no_units;
+    }
+}
+
+static const char *unit_text(enum kind kind)
+{
+    switch (kind) {
+    case SIZE:
+        return " bytes";
+    case DURATION:
+        return " ms";
+    case SECONDS:
+        return " s";
+    default:
+        return "";
+    }
+}
+
+static bool read_number(const struct option *o, const char *text, int64_t *out, char *wrong,
+                        size_t room)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text)) {
+        snprintf(wrong, room, "not a number");
+        return false;
+    }
+    errno = 0;
+    long long n = strtoll(text, &end, o->kind == OCTAL ? 8 : 10);
+    const struct unit *u = units_of(o->kind);
+    while (isspace((unsigned char)*end))
+        end++;
+    while (u->name != NULL && strcmp(u->name, end) != 0)
+        u++;
+    if (u->name == NULL) {
+        snprintf(wrong, room, "%s",
+                 o->kind == SIZE       ? "the unit is none (bytes), k, M or G"
+                 : o->kind == DURATION ? "the unit is none (ms), ms, s, min or h"
+                 : o->kind == SECONDS  ? "the unit is none (s), s, min or h"
+                 : o->kind == OCTAL    ? "not an octal number"
+                                       : "not a whole number");
+        return false;
+    }
+    if (errno == ERANGE || n > INT64_MAX / u->factor || n * u->factor < o->min ||
+        n * u->factor > o->max) {
+        if (o->kind == OCTAL)
+            snprintf(wrong, room, "out of range: 0 to %#llo", (unsigned long long)o->max);
+        else
+            snprintf(wrong, room, "out of range: %lld to %lld%s", (long long)o->min,
+                     (long long)o->max, unit_text(o->kind));
+        return false;
+    }
+    *out = n * u->factor;
+    return true;
+}
+
+/* The index of text among choices separated by |, or -1. */
+static int choice_index(const char *choices, const char *text)
+{
+    size_t len = strlen(text);
+    int index = 0;
+    for (const char *p = choices;; index++) {
+        size_t n = strcspn(p, "|");
+        if (n == len && strncasecmp(p, text, n) == 0)
+            return index;
+        if (p[n] == '\0')
+            return -1;
+        p += n + 1;
+    }
+}
+
+static void choice_name(const char *choices, int index, char *out, size_t room)
+{
+    const char *p = choices;
+    while (index-- > 0)
+        p += strcspn(p, "|") + 1;
+    snprintf(out, room, "%.*s", (int)strcspn(p, "|"), p);
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (iscntrl((unsigned char)*text))
+            return true;
+    }
+    return false;
+}
+
+/* Checks scheme://host[:port], which may go on when rest is true. */
+static const char *check_url(const char *url, bool rest)
+{
+    const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
+                       : strncasecmp(url, "http://", 7) == 0 ? url + 7
+                                                             : NULL;
+    if (host == NULL)
+        return "must begin with http:// or https://";
+    size_t len = strcspn(host, "/?#");
+    if (len == 0 || *host == ':')
+        return "has no host";
+    if (memchr(host, '@', len) != NULL)
+        return "must not hold a user or password";
+    for (const char *p = url; *p != '\0'; p++) {
+        if (isspace((unsigned char)*p))
+            return "must not hold spaces";
+    }
+    if (!rest && host[len] != '\0')
+        return "is an origin: nothing may follow host and port, not even a slash";
+    return NULL;
+}
+
+static const char *check_address(const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0) {
+        if (text[5] != '/')
+            return "unix: needs an absolute path";
+        return strlen(text + 5) < 108 ? NULL : "a socket's path is at most 107 bytes";
+    }
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL)
+        return "must be unix:PATH or HOST:PORT";
+    if (memchr(text, ':', (size_t)(colon - text)) != NULL && (*text != '[' || colon[-1] != ']'))
+        return "an IPv6 address needs brackets: [::1]:9000";
+    char *end;
+    errno = 0;
+    long port = isdigit((unsigned char)colon[1]) ? strtol(colon + 1, &end, 10) : -1;
+    if (port < 0 || *end != '\0' || errno == ERANGE || port > 65535)
+        return "the port must be a number from 0 to 65535";
+    return NULL;
+}
+
+/* Takes the spaces around the items of a comma list away, and empty items; in place. */
+static void tidy_list(char *text)
+{
+    char *out = text;
+    for (char *p = text; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+        bool last = p[n] == '\0';
+        p[n] = '\0';
+        char *item = trimmed(p);
+        size_t len = strlen(item);
+        if (len > 0) {
+            if (out != text)
+                *out++ = ',';
+            memmove(out, item, len);
+            out += len;
+        }
+        p += last ? n : n + 1;
+    }
+    *out = '\0';
+}
+
+static const char *check_origins(char *list)
+{
+    if (strcmp(list, "*") == 0)
+        return NULL;
+    for (char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, ",");
+        char after = p[n];
+        p[n] = '\0';
+        const char *wrong = check_url(p, false);
+        p[n] = after;
+        if (wrong != NULL)
+            return wrong;
+        p += after == '\0' ? n : n + 1;
+    }
+    return NULL;
+}
+
+/* Checks a text value and brings it to its one form, in place. */
+static const char *check_text(const struct option *o, char *text)
+{
+    struct uuid id;
+    if (has_control(text))
+        return "must not hold control characters";
+    switch (o->kind) {
+    case UUID:
+        if (!uuid_parse(text, &id))
+            return "not a UUID";
+        uuid_format(&id, text);
+        return NULL;
+    case URL: {
+        const char *wrong = check_url(text, true);
+        for (size_t len = strlen(text); len > 0 && text[len - 1] == '/'; len--)
+            text[len - 1] = '\0';
+        return wrong;
+    }
+    case ADDRESS:
+        return check_address(text);
+    case DIRECTORY:
+        return *text == '/' ? NULL : "must be an absolute path";
+    case LIST:
+        tidy_list(text);
+        return NULL;
+    case ORIGINS:
+        tidy_list(text);
+        return check_origins(text);
+    default:
+        return NULL;
+    }
+}
+
+static void set_value(struct reading *r, struct config *c, const struct option *o, char *text)
+{
+    const char *wrong = NULL;
+    char reason[160];
+    if (is_text_kind(o->kind)) {
+        wrong = check_text(o, text);
+        if (wrong == NULL && *text != '\0' && (*text_at(c, o) = strdup(text)) == NULL)
+            wrong = "out of memory";
+    } else if (o->kind == CHOICE || o->kind == FLAG) {
+        int index = choice_index(o->choices, text);
+        if (index < 0) {
+            snprintf(reason, sizeof reason, "must be one of %s", o->choices);
+            wrong = reason;
+        } else if (o->kind == FLAG) {
+            *flag_at(c, o) = index == 1;
+        } else {
+            *number_at(c, o) = index;
+        }
+    } else if (!read_number(o, text, number_at(c, o), reason, sizeof reason)) {
+        wrong = reason;
+    }
+    if (wrong == NULL)
+        return;
+    if (o->kind == SECRET) /* it may be a secret pasted under the wrong name: never repeated */
+        complain(r, "%s: %s", o->name, wrong);
+    else
+        complain(r, "%s=%.200s: %s", o->name, text, wrong);
+}
+
+static void set_default(struct reading *r, struct config *c, const struct option *o)
+{
+    if (o->initial == NULL)
+        return;
+    char text[128];
+    snprintf(text, sizeof text, "%s", o->initial);
+    set_value(r, c, o, text);
+}
+
+static bool is_conninfo(const char *text)
+{
+    PQconninfoOption *info = PQconninfoParse(text, NULL); /* its reason may hold the password */
+    PQconninfoFree(info);
+    return info != NULL;
+}
+
+/* What only two values together can get wrong. */
+static void check_together(struct reading *r, const struct config *c)
+{
+    if (c->database_url == NULL)
+        complain(r, "DATABASE_URL: not set");
+    else if (!is_conninfo(c->database_url))
+        complain(r, "DATABASE_URL: not a connection string or URL that libpq understands");
+    if (c->jwt_secret == NULL && c->jwks_url == NULL)
+        complain(r, "UPLIFT_JWT_SECRET, UPLIFT_JWKS_URL: neither is set, so no token could ever be "
+                    "checked");
+    if (c->jwt_secret != NULL && strlen(c->jwt_secret) < 32)
+        complain(r, "UPLIFT_JWT_SECRET: shorter than 32 bytes, so that it could be guessed");
+    if (c->jwt_secret != NULL && c->anon_key != NULL && strcmp(c->jwt_secret, c->anon_key) == 0)
+        complain(r, "UPLIFT_ANON_KEY: the same as UPLIFT_JWT_SECRET, which must stay secret");
+    if (c->id_key != NULL && strlen(c->id_key) < 16)
+        complain(r, "UPLIFT_ID_KEY: shorter than 16 bytes, so that it could be guessed");
+    if (c->max_message_bytes > c->max_body_bytes)
+        complain(r, "UPLIFT_MAX_MESSAGE_BYTES: more than UPLIFT_MAX_BODY_BYTES allows");
+    if (c->db_lock_timeout_ms >= c->db_timeout_ms)
+        complain(r, "UPLIFT_DB_LOCK_TIMEOUT_MS: must be less than UPLIFT_DB_TIMEOUT_MS, or a held "
+                    "lock would look like a dead server");
+    if (c->group_max > c->record_queue_max)
+        complain(r, "UPLIFT_GROUP_MAX: more than UPLIFT_RECORD_QUEUE_MAX");
+}
+
+static void free_sources(struct reading *r)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char *text = r->sources[i].text;
+        if (text != NULL)
+            explicit_bzero(text, strlen(text));
+        free(text);
+    }
+}
+
+bool config_read(struct config *out, const char *path, FILE *complaints)
+{
+    return config_read_again(out, NULL, path, complaints);
+}
+
+bool config_read_again(struct config *out, const struct config *before, const char *path,
+                       FILE *complaints)
+{
+    struct reading r = {.complaints = complaints, .before = before};
+    memset(out, 0, sizeof *out);
+    if (path != NULL)
+        read_config_file(&r, path);
+    read_environment(&r);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        struct source *s = &r.sources[i];
+        if (s->text == NULL || *s->text == '\0')
+            set_default(&r, out, o);
+        else if (!s->is_file || read_value_file(&r, o, s))
+            set_value(&r, out, o, s->text);
+    }
+    if (!r.failed) /* else the complaints would be about values nobody set */
+        check_together(&r, out);
+    free_sources(&r);
+    if (r.failed)
+        config_release(out);
+    return !r.failed;
+}
+
+void config_release(struct config *c)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!is_text_kind(options[i].kind))
+            continue;
+        char **text = text_at(c, &options[i]);
+        if (*text != NULL && options[i].kind == SECRET)
+            explicit_bzero(*text, strlen(*text));
+        free(*text);
+    }
+    memset(c, 0, sizeof *c);
+}
+
+/* Prints text in lines of at most 80 columns, each after indent spaces. */
+static void print_wrapped(FILE *out, int indent, const char *text)
+{
+    int column = 0;
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " ");
+        if (column > 0 && indent + column + 1 + len > 80) {
+            fputc('\n', out);
+            column = 0;
+        }
+        fprintf(out, column == 0 ? "%*s%.*s" : "%*s%.*s", column == 0 ? indent : 1, "", len, text);
+        column += len + (column > 0);
+        text += len;
+        while (*text == ' ')
+            text++;
+    }
+    fputc('\n', out);
+}
+
+void config_print_help(FILE *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        fprintf(out, "  %s", o->name);
+        if (o->initial != NULL)
+            fprintf(out, "=%s", o->initial);
+        if (o->kind == SECRET)
+            fputs(" (secret)", out);
+        fputc('\n', out);
+        print_wrapped(out, 8, o->meaning);
+    }
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        char choice[32];
+        fprintf(out, "%s=", o->name);
+        if (o->kind == SECRET) {
+            fputs(*text_at(c, o) != NULL ? "(set)" : "(not set)", out);
+        } else if (is_text_kind(o->kind)) {
+            fputs(*text_at(c, o) != NULL ? *text_at(c, o) : "", out);
+        } else if (o->kind == CHOICE || o->kind == FLAG) {
+            int index = o->kind == FLAG ? *flag_at(c, o) : (int)*number_at(c, o);
+            choice_name(o->choices, index, choice, sizeof choice);
+            fputs(choice, out);
+        } else if (o->kind == OCTAL) {
+            fprintf(out, "%04llo", (unsigned long long)*number_at(c, o));
+        } else {
+            fprintf(out, "%lld", (long long)*number_at(c, o));
+        }
+        fputc('\n', out);
+    }
+}
