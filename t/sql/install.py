@@ -116,7 +116,7 @@ def test_empty(cluster):
     unchanged_again(cluster, "empty", "empty")
     # In use: rows of every table are being written.
     writer = psycopg2.connect(cluster.conninfo("empty"))
-    for table, in rows(writer, "select format('%I.%I', schemaname, tablename) from pg_tables "
+    for table, in rows(writer, "select format('%%I.%%I', schemaname, tablename) from pg_tables "
                        "where schemaname in ('public', 'uplift', 'auth')"):
         rows(writer, "lock table %s in row exclusive mode" % table)
     result = install(cluster, "empty")
