@@ -54,6 +54,8 @@ create table coach_response_feedback (
 
 create index on coach_response_feedback (conversation_id, created_at);
 create index on coach_response_feedback (user_id, created_at);
+-- Small, and touched by no answer but those given anew: what took an answer's place.
+create index on coach_response_feedback (regenerate_of) where regenerate_of is not null;
 
 comment on table coach_response_feedback is
     'Every answer a coach gave, one row each: what was asked and said, what shaped it, what it cost, and the user''s feedback.';

@@ -15,13 +15,15 @@ cross join lateral (values ('user', a.user_message), ('assistant', a.ai_response
 where a.conversation_id is not null
     and c.deleted_at is null
     and m.content <> ''
-    -- An answer that was given anew drops out, unless nothing came of that.
+    -- An answer that was given anew drops out, unless nothing came of that; of several that took
+    -- the place of the same one, the last counts.
     and not exists (
         select from public.coach_response_feedback r
-        where r.conversation_id = a.conversation_id
-            and r.user_id = a.user_id
-            and r.regenerate_of = a.id
-            and r.ai_response <> '');
+        where r.regenerate_of = a.id and r.user_id = a.user_id and r.ai_response <> '')
+    and not exists (
+        select from public.coach_response_feedback r
+        where r.regenerate_of = a.regenerate_of and r.user_id = a.user_id and r.ai_response <> ''
+            and (r.created_at, r.id) > (a.created_at, a.id));
 
 comment on view uplift.conversation_messages is
     'Both sides of each answer as messages, without regenerated answers and deleted conversations; order by created_at, answer_id, message_type desc.';
