@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* Called for each event with its data (the "data:" lines joined by LF; NUL-terminated, borrowed for
- * the call). Events without data are not reported. Returning false stops the parse. */
+ * the call); event is its type, "message" when the stream names none. Events without data are not
+ * reported. Returning false stops the parse. */
 typedef bool (*sse_event_fn)(void *arg, const char *event, const char *data, size_t len);
 
 struct sse_parser {

@@ -1,0 +1,27 @@
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef UPLIFT_UTF8_H
+#define UPLIFT_UTF8_H
+
+#include <stddef.h>
+
+/* Bytes (2 to 4) of the valid sequence at p, whose first byte is not ASCII; 0 when it is not valid
+ * or not whole within left bytes. */
+static inline size_t utf8_sequence(const char *text, size_t left)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (left < n)
+        return 0;
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char top = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > top)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if (p[i] < 0x80 || p[i] > 0xbf)
+            return 0;
+    return n;
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* UUIDs, and the answer ids that prove to whom they were issued. */
+#include "uuid.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define TAG_AT 12 /* where the truncated HMAC begins */
+#define TAG_LEN 4
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool is_dash_place(size_t i)
+{
+    return i == 8 || i == 13 || i == 18 || i == 23;
+}
+
+bool uuid_parse(const char *text, struct uuid *out)
+{
+    struct uuid id;
+    size_t n = 0;
+    if (text == NULL)
+        return false;
+    for (size_t i = 0; i < UUID_TEXT;) {
+        if (is_dash_place(i)) {
+            if (text[i++] != '-')
+                return false;
+            continue;
+        }
+        int high = hex_value(text[i]);
+        int low = high < 0 ? -1 : hex_value(text[i + 1]);
+        if (low < 0)
+            return false;
+        id.bytes[n++] = (uint8_t)(high << 4 | low);
+        i += 2;
+    }
+    if (text[UUID_TEXT] != '\0')
+        return false;
+    *out = id;
+    return true;
+}
+
+void uuid_format(const struct uuid *id, char out[UUID_TEXT + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t n = 0;
+    for (size_t i = 0; i < UUID_TEXT;) {
+        if (is_dash_place(i)) {
+            out[i++] = '-';
+            continue;
+        }
+        out[i++] = hex[id->bytes[n] >> 4];
+        out[i++] = hex[id->bytes[n++] & 15];
+    }
+    out[UUID_TEXT] = '\0';
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+void uuid_v7(struct uuid *out)
+{
+    uint8_t *p = out->bytes;
+    size_t have = 6;
+    while (have < sizeof out->bytes) {
+        ssize_t n = getrandom(p + have, sizeof out->bytes - have, 0);
+        if (n < 0 && errno != EINTR)
+            abort(); /* ids that repeat would overwrite answers: better no program */
+        if (n > 0)
+            have += (size_t)n;
+    }
+    uint64_t ms = (uint64_t)clock_wall_us() / 1000;
+    for (int i = 0; i < 6; i++)
+        p[i] = (uint8_t)(ms >> (40 - 8 * i));
+    p[6] = (uint8_t)(0x70 | (p[6] & 0x0f));
+    p[8] = (uint8_t)(0x80 | (p[8] & 0x3f));
+}
+
+void answer_key_derive(const char *secret, size_t len, struct answer_key *out)
+{
+    static const unsigned char label[] = "uplift answer id 1";
+    unsigned int n = 0;
+    /* The secret is the key, the label what is signed. HMAC takes no length beyond INT_MAX. */
+    if (len > INT32_MAX ||
+        HMAC(EVP_sha256(), secret, (int)len, label, sizeof label - 1, out->bytes, &n) == NULL)
+        abort();
+}
+
+static bool tag(const struct answer_key *key, const struct uuid *user, const struct uuid *id,
+                uint8_t out[TAG_LEN])
+{
+    uint8_t text[TAG_AT + sizeof user->bytes], mac[EVP_MAX_MD_SIZE];
+    unsigned int n = 0;
+    memcpy(text, id->bytes, TAG_AT);
+    memcpy(text + TAG_AT, user->bytes, sizeof user->bytes);
+    if (HMAC(EVP_sha256(), key->bytes, sizeof key->bytes, text, sizeof text, mac, &n) == NULL)
+        return false;
+    memcpy(out, mac, TAG_LEN);
+    return true;
+}
+
+void answer_id_make(const struct answer_key *key, const struct uuid *user, struct uuid *out)
+{
+    uint8_t mac[TAG_LEN];
+    uuid_v7(out);
+    /* Without memory for the HMAC the id is still unique; feedback then waits for its row. */
+    if (tag(key, user, out, mac))
+        memcpy(out->bytes + TAG_AT, mac, TAG_LEN);
+}
+
+bool answer_id_issued(const struct answer_key *key, const struct uuid *user, const struct uuid *id)
+{
+    uint8_t mac[TAG_LEN];
+    return tag(key, user, id, mac) && CRYPTO_memcmp(mac, id->bytes + TAG_AT, TAG_LEN) == 0;
+}
