@@ -29,11 +29,12 @@ create table feedback_events (
     state text not null default 'applied' check (state in ('applied', 'pending', 'refused')),
     source text,
     given_at timestamptz not null default now(),
+    repeated jsonb,
     recorded_at timestamptz not null default clock_timestamp()
 );
 
 create unique index on feedback_events (event_id) where event_id is not null;
-create index on feedback_events (answer_id) where state = 'pending';
+create index on feedback_events (answer_id);
 
 comment on table feedback_events is
     'Every word of feedback in the order it came: history of answers, and what waits for its answer''s row. No foreign key, because it may come first.';
@@ -41,6 +42,8 @@ comment on column feedback_events.event_id is 'Makes feedback from a spool count
 comment on column feedback_events.changes is 'helpful, rating, feedback_text: only what was said, null for taken back.';
 comment on column feedback_events.state is
     'applied; pending while the answer has no row yet; refused when it proved to be another user''s.';
+comment on column feedback_events.repeated is
+    'By key, when the user last said the same again, which is no new event but a later word.';
 comment on column feedback_events.source is 'Which way it came: route, sql.';
 comment on column feedback_events.given_at is 'When the user said it; recorded_at is when it got here.';
 

@@ -1,0 +1,176 @@
+-- Recording answers: a group in one call, all or nothing.
+
+-- What a group of answers and a thumb for one of them must agree on: see uplift.give_feedback().
+create or replace function uplift.arrival_lock() returns bigint
+language sql immutable parallel safe
+as $$ select 8316867361072510 $$;
+
+comment on function uplift.arrival_lock() is
+    'Key of the advisory lock that answers being recorded share, and that feedback for an answer not there yet takes alone.';
+
+-- The conversation of a user who named another user's.
+create or replace function uplift.own_conversation(p_conversation_id uuid, p_user_id uuid) returns uuid
+language sql immutable parallel safe
+as $$ select md5(p_conversation_id::text || p_user_id::text)::uuid $$;
+
+comment on function uplift.own_conversation(uuid, uuid) is
+    'A fresh conversation id for a user in place of one that is another user''s; always the same one.';
+
+create or replace function uplift.ids_in(p_ids jsonb) returns uuid[]
+language sql immutable parallel safe
+as $$
+    select case when jsonb_typeof(p_ids) = 'array' and p_ids <> '[]'::jsonb
+        then array(select v::uuid from jsonb_array_elements_text(p_ids) v) end
+$$;
+
+comment on function uplift.ids_in(jsonb) is 'A JSON array of ids as an SQL one; null for none.';
+
+create or replace function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_new uuid[];
+    v_all uuid[];
+    v_strangers uuid[];
+    v_user uuid;
+begin
+    perform pg_advisory_xact_lock_shared(uplift.arrival_lock());
+
+    for v_try in 1 .. 2 loop
+        begin
+            with incoming as materialized (
+                select x.*, u.id is null as is_stranger,
+                    coalesce(c.user_id, first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
+                        as owner_id
+                from json_to_recordset(p_answers) as x(
+                    id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
+                    severity numeric, mode text, conversation_id uuid, response_time_ms int, tokens_used int,
+                    created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
+                    streamed boolean, finish_reason text, prompt_tokens int, completion_tokens int, cached_tokens int,
+                    usage_estimated boolean, time_to_first_token_ms int, attempts jsonb, request_messages jsonb,
+                    response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
+                    cache_source_id uuid, trace jsonb)
+                left join auth.users u on u.id = x.user_id
+                left join uplift.conversations c on c.id = x.conversation_id
+            ), placed as materialized (
+                select i.*, case when i.owner_id = i.user_id then i.conversation_id
+                    else uplift.own_conversation(i.conversation_id, i.user_id) end as place
+                from incoming i
+            ), conversations as (
+                -- In the order of ids, so that two recorders cannot wait for each other.
+                insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
+                select distinct on (p.place) p.place, p.user_id, p.coach_id, left(translate(p.user_message, e'\n\r\t', '   '), 80),
+                    coalesce(p.created_at, now()), coalesce(max(p.created_at) over (partition by p.place), now())
+                from placed p
+                where p.place is not null
+                order by p.place, p.created_at, p.id
+                on conflict (id) do update set
+                    updated_at = greatest(c.updated_at, excluded.updated_at),
+                    coach_id = coalesce(excluded.coach_id, c.coach_id)
+            ), answers as (
+                insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, system_prompt,
+                    severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code, model_used,
+                    provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens, cached_tokens, usage_estimated,
+                    cost_usd, time_to_first_token_ms, attempts, request_messages, response_message, request_id, regenerate_of,
+                    degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids)
+                select p.id, p.user_id, p.coach_id, p.user_message, p.ai_response, p.system_prompt,
+                    p.severity, p.mode, p.place, p.response_time_ms,
+                    coalesce(p.tokens_used, p.prompt_tokens + p.completion_tokens), coalesce(p.created_at, now()),
+                    coalesce(p.outcome, 'complete'), p.error_code, p.model_used,
+                    p.provider, p.protocol, p.streamed, p.finish_reason, p.prompt_tokens, p.completion_tokens, p.cached_tokens,
+                    p.usage_estimated,
+                    round((
+                        greatest(p.prompt_tokens - coalesce(p.cached_tokens, 0), 0) * m.input_per_million
+                        + coalesce(p.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
+                        + p.completion_tokens * m.output_per_million) / 1000000, 8),
+                    p.time_to_first_token_ms, p.attempts, p.request_messages, p.response_message, p.request_id, p.regenerate_of,
+                    p.degraded, p.from_cache, p.cache_source_id,
+                    case when jsonb_array_length(p.trace -> 'exposures') > 0 then p.trace -> 'exposures' end,
+                    uplift.ids_in(p.trace -> 'memory_ids'), uplift.ids_in(p.trace -> 'source_ids'), uplift.ids_in(p.trace -> 'example_ids')
+                from placed p
+                left join lateral (
+                    -- Providers answer with the name of a snapshot: gpt-4.1-mini-2025-04-14.
+                    select mp.* from uplift.model_prices mp
+                    where mp.model in (p.model_used,
+                        case when p.model_used like '%-20__-__-__' then left(p.model_used, -11) end)
+                    order by length(mp.model) desc limit 1) m on true
+                order by p.id
+                on conflict (id) do nothing
+                returning id
+            )
+            select (select array_agg(a.id) from answers a), array_agg(p.id), array_agg(distinct p.user_id) filter (where p.is_stranger)
+            into v_new, v_all, v_strangers
+            from placed p;
+
+            exit;
+        exception when foreign_key_violation then
+            -- Users are made when their chat is prepared; only answers given while Postgres was
+            -- away have users nobody saw before.
+            if v_try = 2 then
+                raise;
+            end if;
+            for v_user in
+                select distinct (o ->> 'user_id')::uuid from json_array_elements(p_answers) o order by 1
+            loop
+                perform uplift.see_user(v_user);
+            end loop;
+        end;
+    end loop;
+
+    -- Only where a table from before uplift has no foreign key.
+    foreach v_user in array coalesce(v_strangers, '{}') loop
+        perform uplift.see_user(v_user);
+    end loop;
+
+    perform uplift.apply_pending_feedback(v_new);
+
+    return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
+    from unnest(v_all) as a(id);
+end
+$$;
+
+comment on function uplift.record_answers(json) is
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+
+create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
+language sql volatile security definer set search_path = ''
+as $$
+    -- A loader that died half-way brings the same answer again.
+    insert into uplift.rejected_answers (answer, reason)
+    select p_answer, p_reason
+    where not exists (select from uplift.rejected_answers r where r.answer = p_answer and r.replayed_at is null)
+$$;
+
+comment on function uplift.reject_answer(text, text) is
+    'Keeps an answer that could not be recorded, whole, with the reason; one already kept is not kept twice.';
+
+create or replace function uplift.replay_rejected_answers() returns table (id bigint, replayed boolean, reason text)
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_rejected record;
+begin
+    for v_rejected in
+        select r.id, r.answer, r.reason from uplift.rejected_answers r where r.replayed_at is null
+        order by r.id for update skip locked
+    loop
+        id := v_rejected.id;
+        begin
+            perform uplift.record_answers(('[' || v_rejected.answer || ']')::json);
+            update uplift.rejected_answers r set replayed_at = now() where r.id = v_rejected.id;
+            replayed := true;
+            reason := v_rejected.reason;
+        exception when others then
+            replayed := false;
+            reason := sqlerrm;
+            update uplift.rejected_answers r set reason = sqlerrm where r.id = v_rejected.id;
+        end;
+        return next;
+    end loop;
+end
+$$;
+
+comment on function uplift.replay_rejected_answers() is
+    'For admins, once the cause is mended: tries to record each rejected answer again, one row each with how it went. What fails stays, with its new reason.';

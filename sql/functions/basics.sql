@@ -1,0 +1,75 @@
+-- What the other functions stand on: the schema's version, errors for clients, users on first sight.
+
+create or replace function uplift.schema_version() returns int
+language sql immutable parallel safe
+as $$ select 1 $$;
+
+comment on function uplift.schema_version() is
+    'Version of the functions'' contract with the programs; a program that expects another one does not start.';
+
+create or replace function uplift.ready() returns text
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_missing text;
+begin
+    if pg_catalog.pg_is_in_recovery() or pg_catalog.current_setting('transaction_read_only')::boolean then
+        return 'this server is read only';
+    end if;
+    select string_agg(t.name, ', ' order by t.name) into v_missing
+    from unnest(array['auth.users', 'public.coach_response_feedback', 'public.brand_assets',
+            'public.user_coach_preferences', 'public.user_traits', 'public.ai_episodic_memory', 'uplift.conversations',
+            'uplift.feedback_events', 'uplift.rejected_answers', 'uplift.model_prices', 'uplift.settings']) as t(name)
+    where to_regclass(t.name) is null;
+    if v_missing is not null then
+        return 'missing: ' || v_missing;
+    end if;
+    return 'ok';
+end
+$$;
+
+comment on function uplift.ready() is
+    'ok when chats can be prepared and recorded here; otherwise the reason, in words.';
+
+-- One way to say no: SQLSTATE UPnnn is HTTP status nnn, detail the error code, hint the parameter.
+create or replace function uplift.fail(p_status int, p_code text, p_message text, p_param text default null)
+returns void
+language plpgsql
+as $$
+begin
+    if p_param is null then
+        raise exception '%', p_message using errcode = 'UP' || p_status, detail = p_code;
+    end if;
+    raise exception '%', p_message using errcode = 'UP' || p_status, detail = p_code, hint = p_param;
+end
+$$;
+
+comment on function uplift.fail(int, text, text, text) is
+    'Raises an error for the client: SQLSTATE UP and the HTTP status, detail the error''s code, hint the parameter at fault.';
+
+create or replace function uplift.add_user(p_user_id uuid) returns void
+language plpgsql
+as $$
+begin
+    if (select s.value = 'true'::jsonb from uplift.settings s where s.key = 'auth.makes_users') then
+        insert into auth.users (id) values (p_user_id) on conflict (id) do nothing;
+    else
+        perform uplift.fail(403, 'unknown_user', 'this user does not exist');
+    end if;
+end
+$$;
+
+comment on function uplift.add_user(uuid) is
+    'Makes a user on first sight where auth.users is ours; elsewhere UP403 unknown_user.';
+
+create or replace function uplift.see_user(p_user_id uuid) returns void
+language plpgsql
+as $$
+begin
+    if not exists (select from auth.users u where u.id = p_user_id) then
+        perform uplift.add_user(p_user_id);
+    end if;
+end
+$$;
+
+comment on function uplift.see_user(uuid) is 'Returns when the user exists, making it on first sight as uplift.add_user does.';

@@ -1,0 +1,112 @@
+-- Preparing a chat: everything an answer needs, in one round trip.
+--
+-- This and uplift.record_answers() are the hot path. Every query is a look-up in an index, and what
+-- a chat costs does not grow with the tables.
+
+create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
+    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int)
+returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+    user_message text, model text, trace jsonb, cached jsonb)
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+    v_known boolean;
+    v_owner uuid;
+    v_deleted timestamptz;
+    v_before timestamptz := 'infinity';
+    v_original record;
+    v_memory_ids uuid[];
+    v_turn record;
+    v_replaced uuid[];
+    v_room int;
+    v_seen boolean;
+begin
+    if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
+        perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
+    end if;
+
+    select u.id is not null, c.id is not null, c.user_id, c.deleted_at into v_known, v_seen, v_owner, v_deleted
+    from (select) one
+    left join auth.users u on u.id = p_user_id
+    left join uplift.conversations c on c.id = p_conversation_id;
+    if not v_known then
+        perform uplift.add_user(p_user_id);
+    end if;
+    -- An id that nobody used yet starts a conversation: the client made it, or its answers are
+    -- still in a spool.
+    if v_seen and (v_owner <> p_user_id or v_deleted is not null) then
+        perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id');
+    end if;
+
+    conversation_id := p_conversation_id;
+    user_message := p_message;
+    if p_regenerate_of is not null then
+        select a.conversation_id, a.created_at, a.user_message, a.regenerate_of into v_original
+        from public.coach_response_feedback a
+        left join uplift.conversations c on c.id = a.conversation_id
+        where a.id = p_regenerate_of and a.user_id = p_user_id and c.deleted_at is null
+            and (p_conversation_id is null or a.conversation_id = p_conversation_id);
+        if not found then
+            perform uplift.fail(404, 'answer_not_found', 'there is no such answer to give anew', 'regenerate_of');
+        end if;
+        conversation_id := v_original.conversation_id;
+        user_message := coalesce(p_message, v_original.user_message);
+        -- The history ends before the answer that was given first.
+        v_before := v_original.created_at;
+        while v_original.regenerate_of is not null loop
+            select a.created_at, a.regenerate_of into v_original
+            from public.coach_response_feedback a
+            where a.id = v_original.regenerate_of and a.user_id = p_user_id and a.created_at < v_before;
+            exit when not found;
+            v_before := v_original.created_at;
+        end loop;
+    end if;
+
+    messages := '';
+    if p_coach_id is not null or p_protocol = 'chat' then
+        select p.coach_id, p.severity, p.mode, p.system_prompt, p.memory_ids
+        into coach_id, severity, mode, system_prompt, v_memory_ids
+        from uplift.coach_prompt(p_user_id, p_coach_id, p_severity, p_mode, true) p;
+        trace := case when v_memory_ids is not null then jsonb_build_object('memory_ids', v_memory_ids,
+            'source_ids', '[]'::jsonb, 'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb) end;
+    elsif p_severity not between 1.0 and 6.0 then
+        perform uplift.fail(400, 'invalid_severity', 'severity must be a number from 1.0 to 6.0', 'severity');
+    elsif p_mode not in ('default', 'roast') then
+        perform uplift.fail(400, 'invalid_mode', 'mode must be default or roast', 'mode');
+    end if;
+
+    if p_protocol = 'chat' and conversation_id is not null and p_history_tokens > 0 then
+        -- Newest first, so that what no longer fits is the oldest. Whole turns only. A token is
+        -- taken for 4 bytes, and a message for 4 tokens more.
+        v_room := p_history_tokens * 4;
+        for v_turn in
+            select a.id, a.user_message, a.ai_response, a.regenerate_of
+            from public.coach_response_feedback a
+            where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id
+            order by a.created_at desc limit 50
+        loop
+            -- What was given anew drops out, and so does what failed before it said anything.
+            continue when v_turn.ai_response = '';
+            v_replaced := v_replaced || v_turn.regenerate_of;
+            continue when v_turn.id = any (v_replaced);
+            v_room := v_room - octet_length(v_turn.user_message) - octet_length(v_turn.ai_response) - 32;
+            exit when v_room < 0;
+            messages := case when v_turn.user_message <> '' then
+                    ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end
+                || ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
+        end loop;
+    end if;
+    if system_prompt is not null then
+        messages := '{"role":"system","content":' || to_json(system_prompt)::text || '}' || messages;
+    else
+        messages := substr(messages, 2);
+    end if;
+
+    conversation_id := coalesce(conversation_id, uplift.uuid_v7());
+    return next;
+end
+$$;
+
+comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int) is
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of system prompt and history, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns of history; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
