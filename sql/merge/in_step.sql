@@ -1,6 +1,7 @@
 -- Columns that mean the same under two names are kept in step by one trigger a table, written here
 -- for just the columns that are there. The new column takes its values from the old one once, when
--- it is added. Trigger names begin with 0 to come before all others.
+-- it is added. The trigger comes before all others, by its name, so that they see one change under
+-- both names; and once more after them, because they may have changed our column again.
 
 do $$
 begin
@@ -75,6 +76,7 @@ declare
     v_name text;
     v_insert text;
     v_update text;
+    v_after text;
     v_added text;
 begin
     for t in select distinct table_name, existing from uplift_install.in_step order by 1 loop
@@ -94,10 +96,12 @@ begin
         elsif new.%2$I is distinct from old.%2$I then
             new.%1$I := %4$s;
         end if;', ours, theirs, new_theirs, updated_ours), '' order by ours) filter (where how <> 'filled'), ''),
+            coalesce(string_agg(format('
+        new.%1$I := %2$s;', theirs, new_theirs), '' order by ours) filter (where how <> 'filled'), ''),
             string_agg(format('alter column %I type %s using %s', ours,
                 (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = existing and attname = ours),
                 when_added), ', ' order by ours) filter (where how <> 'filled' and not was_there)
-        into v_insert, v_update, v_added
+        into v_insert, v_update, v_after, v_added
         from uplift_install.in_step where table_name = t.table_name;
 
         -- Rewrites the table rather than updating its rows: no trigger of theirs must take this
@@ -108,18 +112,20 @@ begin
         execute format('create or replace function %s() returns trigger language plpgsql set search_path = '''' as %L', v_name,
             format('
 begin
-    if tg_op = ''INSERT'' then%s
+    if tg_nargs > 0 then -- after other triggers%s
+    elsif tg_op = ''INSERT'' then%s
     else%s
     end if;
     return new;
 end
-', v_insert, coalesce(nullif(v_update, ''), '
-        null;')));
+', v_after, v_insert, v_update));
         execute format('comment on function %s() is %L', v_name,
             format('Keeps columns of %s that have two names in step.', t.table_name));
         if not exists (select 1 from pg_trigger where tgrelid = t.existing and tgname = '0_uplift_in_step') then
             execute format('create trigger "0_uplift_in_step" before insert or update on %s
                 for each row execute function %s()', t.existing, v_name);
+            execute format('create trigger "zz_uplift_in_step" before insert or update on %s
+                for each row execute function %s(''after'')', t.existing, v_name);
         end if;
     end loop;
 end

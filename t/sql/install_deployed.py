@@ -82,6 +82,14 @@ def test_answers(db):
     db.rows("update coach_response_feedback set feedback_text = null where id = %s", FIRST)
     equal(db.value("select user_comment from coach_response_feedback where id = %s", FIRST), None,
           "taken back under one name is taken back under the other")
+    db.rows("create function undo() returns trigger language plpgsql as "
+            "$$ begin new.feedback_text := old.feedback_text; return new; end $$")
+    db.rows("create trigger undo before update on coach_response_feedback for each row execute function undo()")
+    db.rows("update coach_response_feedback set user_comment = 'late' where id = %s", FIRST)
+    equal(db.rows("select feedback_text, user_comment from coach_response_feedback where id = %s", FIRST), [(None, None)],
+          "a trigger that undoes a change under one name undoes it under the other")
+    db.rows("drop trigger undo on coach_response_feedback")
+    db.rows("drop function undo")
     row = db.rows("insert into coach_response_feedback (user_id, user_message, ai_response, mode, feedback_text) "
                   "values (%s, 'q', 'a', 'roast', %s) returning coach_mode, user_comment", ANN, "x" * 5000)
     equal(row, [("roast", "x" * 5000)],
