@@ -352,7 +352,7 @@ static void log_death(const struct child *c, int status)
 {
     int64_t lived = clock_ms() - c->started_ms;
     if (WIFSIGNALED(status))
-        log_write(c->terms > 1 ? LOG_WARN : LOG_ERROR, "master",
+        log_write(c->terms > 0 ? LOG_WARN : LOG_ERROR, "master",
                   "worker %d, pid %ld, was ended by signal %d (%s) after %lld ms", c->number,
                   (long)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)), (long long)lived);
     else if (c->terms > 0 && WEXITSTATUS(status) == 0)

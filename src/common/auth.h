@@ -20,8 +20,8 @@ struct identity {
  * verified tokens. */
 struct auth;
 
-/* Borrows config for its whole life. NULL when memory ran out. Fetches nothing yet. Needs
- * curl_global_init. */
+/* Borrows config for its whole life. With a JWKS URL, starts the thread that fetches the key set.
+ * NULL when memory ran out. Needs curl_global_init. */
 struct auth *auth_new(const struct config *config);
 void auth_free(struct auth *a);
 
@@ -31,9 +31,10 @@ void auth_free(struct auth *a);
  * token's alg: HS256 only with the shared secret, ES256 and RS256 only with a key of that type from
  * the JWKS. Checks exp, nbf, aud, iss with the configured skew, and that sub is a UUID. Bearer
  * equal to the apikey (or to UPLIFT_ANON_KEY), or no token but a right apikey, is anonymous: the
- * guest user where one is configured, else 401. May wait up to a few seconds for the key set, at
- * most one thread at a time. False with *error filled in (401 or 403; 503 with retry_after_ms when
- * the key set cannot be had).
+ * guest user where one is configured, else 401. One thread at a time may wait up to a few seconds
+ * for the key set, others a quarter of a second. False with *error filled in: 401 with code
+ * token_expired, token_not_yet_valid, invalid_token, invalid_audience, invalid_issuer,
+ * missing_token or sign_in_required; 503 with retry_after_ms when the key set cannot be had.
  */
 bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
                 struct api_error *error);

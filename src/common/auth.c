@@ -1,0 +1,346 @@
+#include "auth.h"
+
+#include "clock.h"
+#include "jwks.h"
+#include "jwt.h"
+#include "log.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define JWKS_REFRESH_MIN_MS 10000
+#define JWKS_TIMEOUT_MS 3000
+#define JWKS_WAIT_MS 3500
+
+/* Verified tokens: CACHE_SETS places of CACHE_WAYS tokens each, so about 1 MB when full. */
+#define CACHE_SETS 1024
+#define CACHE_WAYS 4
+#define SECRET_GENERATION 0 /* of tokens signed with the shared secret, which does not change */
+
+struct cached {
+    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of the token */
+    int64_t expires_s;                    /* 0: the place is free */
+    uint64_t generation;                  /* of the key set that verified it */
+    struct identity who;
+};
+
+struct auth {
+    const struct config *config;
+    cjose_jwk_t *secret; /* NULL: not configured */
+    struct jwks *jwks;   /* NULL: not configured */
+    struct identity guest;
+    uint8_t salt[8]; /* so that nobody can aim at a place of the cache */
+    pthread_mutex_t lock;
+    struct cached cache[CACHE_SETS][CACHE_WAYS];
+};
+
+struct auth *auth_new(const struct config *config)
+{
+    struct auth *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->config = config;
+    pthread_mutex_init(&a->lock, NULL);
+    if (RAND_bytes(a->salt, sizeof a->salt) != 1)
+        goto fail;
+    if (config->guest_user != NULL && uuid_parse(config->guest_user, &a->guest.user)) {
+        uuid_format(&a->guest.user, a->guest.user_text);
+        a->guest.has_user = true;
+    }
+    a->guest.is_anonymous = true;
+    if (config->jwt_secret != NULL) {
+        a->secret = cjose_jwk_create_oct_spec((const uint8_t *)config->jwt_secret,
+                                              strlen(config->jwt_secret), NULL);
+        if (a->secret == NULL)
+            goto fail;
+    }
+    if (config->jwks_url != NULL) {
+        struct jwks_options options = {.url = config->jwks_url,
+                                       .refresh_min_ms = JWKS_REFRESH_MIN_MS,
+                                       .timeout_ms = JWKS_TIMEOUT_MS,
+                                       .wait_ms = JWKS_WAIT_MS};
+        a->jwks = jwks_new(&options);
+        if (a->jwks == NULL)
+            goto fail;
+    }
+    return a;
+fail:
+    auth_free(a);
+    return NULL;
+}
+
+void auth_free(struct auth *a)
+{
+    if (a == NULL)
+        return;
+    jwks_free(a->jwks);
+    cjose_jwk_release(a->secret);
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+/* --- the cache --- */
+
+/* The places where a token may be; which, depends on our salt. */
+static struct cached *places(struct auth *a, const uint8_t digest[SHA256_DIGEST_LENGTH])
+{
+    uint64_t mixed, salt;
+    memcpy(&mixed, digest, sizeof mixed);
+    memcpy(&salt, a->salt, sizeof salt);
+    mixed = (mixed ^ salt) * 0x9e3779b97f4a7c15u;
+    return a->cache[(mixed >> 32) % CACHE_SETS];
+}
+
+static bool recall(struct auth *a, const uint8_t digest[SHA256_DIGEST_LENGTH], int64_t now_s,
+                   struct identity *out)
+{
+    uint64_t generation = a->jwks != NULL ? jwks_generation(a->jwks) : SECRET_GENERATION;
+    bool found = false;
+    pthread_mutex_lock(&a->lock);
+    struct cached *c = places(a, digest);
+    for (int i = 0; i < CACHE_WAYS && !found; i++, c++) {
+        bool fresh = now_s < c->expires_s + a->config->jwt_skew_s &&
+                     (c->generation == SECRET_GENERATION || c->generation == generation);
+        if (c->expires_s != 0 && fresh && CRYPTO_memcmp(c->digest, digest, sizeof c->digest) == 0) {
+            *out = c->who;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&a->lock);
+    return found;
+}
+
+/* Keeps a verified token in the place of the one that expires first. */
+static void remember(struct auth *a, const uint8_t digest[SHA256_DIGEST_LENGTH], int64_t expires_s,
+                     uint64_t generation, const struct identity *who)
+{
+    pthread_mutex_lock(&a->lock);
+    struct cached *set = places(a, digest), *victim = set;
+    for (int i = 1; i < CACHE_WAYS; i++) {
+        if (set[i].expires_s < victim->expires_s)
+            victim = &set[i];
+    }
+    memcpy(victim->digest, digest, sizeof victim->digest);
+    victim->expires_s = expires_s;
+    victim->generation = generation;
+    victim->who = *who;
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* --- tokens --- */
+
+static bool refuse(struct api_error *e, const char *code, const char *message)
+{
+    return api_error(e, 401, code, "", "%s", message);
+}
+
+static bool refuse_token(struct api_error *e)
+{
+    return refuse(e, "invalid_token", "the token is not one of ours: sign in again");
+}
+
+static bool refuse_verdict(struct api_error *e, enum jwt_verdict verdict)
+{
+    switch (verdict) {
+    case JWT_EXPIRED:
+        return refuse(e, "token_expired", "the token has expired: refresh it");
+    case JWT_EARLY:
+        return refuse(e, "token_not_yet_valid", "the token is not valid yet");
+    case JWT_AUDIENCE:
+        return refuse(e, "invalid_audience", "the token is for another audience");
+    case JWT_ISSUER:
+        return refuse(e, "invalid_issuer", "the token comes from another issuer");
+    default:
+        return refuse_token(e);
+    }
+}
+
+static const char *claim(const cJSON *claims, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, name));
+}
+
+/*
+ * Checks the claims of a token whose signature is right, and turns them into an identity. Only what
+ * the auth server sets counts: role and app_metadata, never user_metadata, which users edit.
+ * Supabase's service_role and anon keys have neither sub nor aud, and another iss.
+ */
+static bool identify(struct auth *a, const cJSON *claims, struct identity *out, int64_t *expires_s,
+                     struct api_error *e)
+{
+    const char *role = claim(claims, "role"), *sub = claim(claims, "sub");
+    const cJSON *app = cJSON_GetObjectItemCaseSensitive(claims, "app_metadata");
+    const char *app_role = claim(app, "role");
+    bool is_service = role != NULL && strcmp(role, "service_role") == 0;
+    bool has_sub = cJSON_GetObjectItemCaseSensitive(claims, "sub") != NULL;
+    bool is_key = !has_sub && role != NULL && (is_service || strcmp(role, "anon") == 0);
+    struct jwt_rules rules = {.audience = is_key ? NULL : a->config->jwt_audience,
+                              .issuer = is_key ? NULL : a->config->jwt_issuer,
+                              .skew_s = a->config->jwt_skew_s};
+    memset(out, 0, sizeof *out);
+    enum jwt_verdict verdict = jwt_check(claims, &rules, clock_wall_us() / 1000000, expires_s);
+    if (verdict != JWT_GOOD)
+        return refuse_verdict(e, verdict);
+    if (is_key && !is_service) {
+        *out = a->guest;
+        return true;
+    }
+    if (!is_key) {
+        if (sub == NULL || !uuid_parse(sub, &out->user))
+            return refuse(e, "invalid_token", "the token's sub is not the id of a user");
+        uuid_format(&out->user, out->user_text);
+        out->has_user = true;
+    }
+    out->is_admin = is_service || (app_role != NULL && strcmp(app_role, "admin") == 0);
+    out->is_anonymous = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(claims, "is_anonymous"));
+    return true;
+}
+
+static bool refuse_for_now(struct api_error *e)
+{
+    api_error(e, 503, "keys_unavailable", "",
+              "the keys that tokens are checked with could not be fetched: try again");
+    e->retry_after_ms = 1000;
+    return false;
+}
+
+/*
+ * Checks the signature. Each key is for one algorithm only: the shared secret for HS256, those of
+ * the key set for what their type says, so that naming another in the token leads nowhere.
+ */
+static bool verify(struct auth *a, struct jwt *t, uint64_t *generation, struct api_error *e)
+{
+    struct jwks_key key = {.set = NULL};
+    *generation = SECRET_GENERATION;
+    if (strcmp(t->alg, "HS256") == 0)
+        return (a->secret != NULL && jwt_verify(t, a->secret, "HS256")) || refuse_token(e);
+    if (a->jwks == NULL || (strcmp(t->alg, "ES256") != 0 && strcmp(t->alg, "RS256") != 0))
+        return refuse_token(e);
+    switch (jwks_find(a->jwks, t->kid, &key)) {
+    case JWKS_AWAY:
+        return refuse_for_now(e);
+    case JWKS_UNKNOWN:
+        return refuse_token(e);
+    case JWKS_FOUND:
+        break;
+    }
+    bool good = jwt_verify(t, key.jwk, key.alg);
+    *generation = key.generation;
+    jwks_key_release(&key);
+    return good || refuse_token(e);
+}
+
+static bool check_token(struct auth *a, const char *token, struct identity *out,
+                        struct api_error *e)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    struct jwt t;
+    uint64_t generation;
+    int64_t expires_s;
+    size_t len = strlen(token);
+    if (len > JWT_MAX_BYTES)
+        return refuse(e, "invalid_token", "the token is too long");
+    SHA256((const unsigned char *)token, len, digest);
+    if (recall(a, digest, clock_wall_us() / 1000000, out))
+        return true;
+    if (!jwt_open(&t, token, len))
+        return refuse_token(e);
+    bool good = verify(a, &t, &generation, e) && identify(a, t.claims, out, &expires_s, e);
+    jwt_close(&t);
+    if (good)
+        remember(a, digest, expires_s, generation, out);
+    return good;
+}
+
+/* --- requests --- */
+
+static bool same_secret(const char *a, const char *b)
+{
+    size_t len = strlen(b);
+    return strlen(a) == len && CRYPTO_memcmp(a, b, len) == 0;
+}
+
+/* The token of an Authorization header, without the spaces around it, in out. "" when there is no
+ * header or nothing in it; false for another scheme than Bearer, or when it is too long. */
+static bool bearer(const char *authorization, char *out, size_t room)
+{
+    *out = '\0';
+    if (authorization == NULL)
+        return true;
+    authorization += strspn(authorization, " \t");
+    if (*authorization == '\0')
+        return true;
+    if (strncasecmp(authorization, "Bearer", 6) != 0 ||
+        (authorization[6] != '\0' && strchr(" \t", authorization[6]) == NULL))
+        return false;
+    const char *token = authorization + 6 + strspn(authorization + 6, " \t");
+    size_t len = strcspn(token, " \t");
+    if (len >= room || token[len + strspn(token + len, " \t")] != '\0')
+        return false;
+    memcpy(out, token, len);
+    out[len] = '\0';
+    return true;
+}
+
+/* Whether key is a public key as clients without a user send it. */
+static bool is_public_key(const struct auth *a, const char *key)
+{
+    return a->config->anon_key == NULL || same_secret(key, a->config->anon_key);
+}
+
+static bool be_guest(const struct auth *a, struct identity *out, struct api_error *e)
+{
+    if (!a->guest.has_user)
+        return refuse(e, "sign_in_required", "this needs a user: sign in, anonymously if need be");
+    *out = a->guest;
+    return true;
+}
+
+/*
+ * Bearer and apikey are the same, as supabase-js sends them without a session. A service_role key
+ * is an admin still; any other public key is nobody. A token of ours that has run out is said to
+ * have, lest its user silently become a guest.
+ */
+static bool check_key(struct auth *a, const char *key, struct identity *out, struct api_error *e)
+{
+    struct api_error why = {.status = 0};
+    if (a->config->anon_key != NULL && same_secret(key, a->config->anon_key))
+        return be_guest(a, out, e);
+    if (check_token(a, key, out, &why))
+        return out->has_user || out->is_admin || be_guest(a, out, e);
+    if (!is_public_key(a, key) || why.status == 503 || strcmp(why.code, "token_expired") == 0) {
+        *e = why;
+        return false;
+    }
+    return be_guest(a, out, e);
+}
+
+bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
+                struct api_error *error)
+{
+    char token[JWT_MAX_BYTES + 1];
+    memset(out, 0, sizeof *out);
+    if (!bearer(authorization, token, sizeof token))
+        return refuse(error, "invalid_token", "Authorization must be: Bearer and one token");
+    if (apikey != NULL && (*apikey == '\0' || strlen(apikey) > JWT_MAX_BYTES))
+        apikey = NULL;
+    if (*token == '\0' && apikey == NULL)
+        return refuse(error, "missing_token", "no token was sent: Authorization: Bearer <token>");
+    if (*token == '\0') {
+        if (is_public_key(a, apikey))
+            return be_guest(a, out, error);
+        return check_key(a, apikey, out, error);
+    }
+    if ((apikey != NULL && same_secret(token, apikey)) ||
+        (a->config->anon_key != NULL && same_secret(token, a->config->anon_key)))
+        return check_key(a, token, out, error);
+    if (!check_token(a, token, out, error))
+        return false;
+    return out->has_user || out->is_admin || be_guest(a, out, error);
+}

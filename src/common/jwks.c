@@ -1,0 +1,455 @@
+#include "jwks.h"
+
+#include "buf.h"
+#include "clock.h"
+#include "jwt.h"
+#include "log.h"
+
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_KEYS 64
+#define MAX_SET_BYTES (256 * 1024)
+#define RSA_MIN_BITS 2048
+#define AGE_DEFAULT_S 600
+#define AGE_MIN_S 60
+#define AGE_MAX_S (24 * 3600)
+#define STALE_MAX_MS (24 * 3600 * 1000LL)
+#define SHORT_WAIT_MS 250 /* of all callers but one, while a fetch is under way */
+
+struct key {
+    cjose_jwk_t *jwk;
+    const char *alg; /* static */
+    char kid[JWT_MAX_KID + 1];
+};
+
+struct key_set {
+    atomic_int references;
+    uint64_t generation;
+    size_t count;
+    struct key keys[MAX_KEYS];
+};
+
+struct jwks {
+    struct jwks_options options;
+    char *url;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* the thread: wanted or stopping was set */
+    pthread_cond_t done; /* callers: a fetch has ended */
+    /* Under lock: */
+    struct key_set *set; /* NULL: never had one */
+    int64_t refresh_ms;  /* when to fetch again unasked */
+    int64_t good_until_ms;
+    int64_t tried_ms; /* when the last fetch began; 0: never */
+    uint64_t fetches; /* that have ended */
+    bool wanted;      /* somebody misses a key */
+    bool fetching;
+    bool last_failed;
+    int waiting;
+    atomic_bool stopping; /* read by curl's callback without the lock */
+};
+
+/* --- sets --- */
+
+void key_set_release(struct key_set *set)
+{
+    if (set == NULL || atomic_fetch_sub(&set->references, 1) != 1)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        cjose_jwk_release(set->keys[i].jwk);
+    free(set);
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* Whether key_ops (when present) lets the key verify. */
+static bool may_verify(const cJSON *item)
+{
+    const cJSON *ops = cJSON_GetObjectItemCaseSensitive(item, "key_ops");
+    const cJSON *op;
+    if (ops == NULL)
+        return true;
+    cJSON_ArrayForEach(op, ops)
+    {
+        if (cJSON_IsString(op) && strcmp(op->valuestring, "verify") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The one algorithm that a key is for, by its type and never by anything a token says; NULL: not
+ * for us. */
+static const char *alg_for(const cJSON *item)
+{
+    const char *kty = text_of(item, "kty"), *crv = text_of(item, "crv");
+    const char *alg = text_of(item, "alg"), *use = text_of(item, "use");
+    const char *ours = NULL;
+    if (kty != NULL && strcmp(kty, "EC") == 0 && crv != NULL && strcmp(crv, "P-256") == 0)
+        ours = "ES256";
+    else if (kty != NULL && strcmp(kty, "RSA") == 0)
+        ours = "RS256";
+    if (ours == NULL || (alg != NULL && strcmp(alg, ours) != 0) ||
+        (use != NULL && strcmp(use, "sig") != 0) || !may_verify(item))
+        return NULL;
+    return ours;
+}
+
+/* Imports only the public members: whatever else is in there is not our business. */
+static cjose_jwk_t *import_public(const cJSON *item)
+{
+    static const char *const members[] = {"kty", "crv", "x", "y", "n", "e", NULL};
+    cJSON *public = cJSON_CreateObject();
+    for (const char *const *m = members; *m != NULL && public != NULL; m++) {
+        const char *text = text_of(item, *m);
+        if (text != NULL)
+            cJSON_AddStringToObject(public, *m, text);
+    }
+    char *text = public != NULL ? cJSON_PrintUnformatted(public) : NULL;
+    cjose_jwk_t *jwk = text != NULL ? cjose_jwk_import(text, strlen(text), NULL) : NULL;
+    cJSON_free(text);
+    cJSON_Delete(public);
+    return jwk;
+}
+
+static void add_key(struct key_set *set, const cJSON *item)
+{
+    const char *kid = text_of(item, "kid");
+    const char *alg = alg_for(item);
+    if (alg == NULL || set->count == MAX_KEYS || (kid != NULL && strlen(kid) > JWT_MAX_KID))
+        return;
+    cjose_jwk_t *jwk = import_public(item);
+    if (jwk == NULL) {
+        log_warn("jwks", "key %s cannot be read: left out", kid != NULL ? kid : "without kid");
+        return;
+    }
+    if (cjose_jwk_get_kty(jwk, NULL) == CJOSE_JWK_KTY_RSA &&
+        cjose_jwk_get_keysize(jwk, NULL) < RSA_MIN_BITS) {
+        log_warn("jwks", "key %s is too short: left out", kid != NULL ? kid : "without kid");
+        cjose_jwk_release(jwk);
+        return;
+    }
+    struct key *key = &set->keys[set->count++];
+    key->jwk = jwk;
+    key->alg = alg;
+    snprintf(key->kid, sizeof key->kid, "%s", kid != NULL ? kid : "");
+}
+
+struct key_set *key_set_parse(const char *text, size_t len)
+{
+    cJSON *root = cJSON_ParseWithLength(text, len);
+    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(root, "keys");
+    const cJSON *item;
+    struct key_set *set = NULL;
+    if (cJSON_IsArray(keys))
+        set = calloc(1, sizeof *set);
+    if (set != NULL) {
+        atomic_init(&set->references, 1);
+        cJSON_ArrayForEach(item, keys) add_key(set, item);
+    }
+    cJSON_Delete(root);
+    return set;
+}
+
+size_t key_set_size(const struct key_set *set)
+{
+    return set->count;
+}
+
+static const struct key *find_key(const struct key_set *set, const char *kid)
+{
+    if (*kid == '\0')
+        return set->count == 1 ? &set->keys[0] : NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->keys[i].kid, kid) == 0)
+            return &set->keys[i];
+    }
+    return NULL;
+}
+
+const char *key_set_alg(const struct key_set *set, const char *kid)
+{
+    const struct key *key = find_key(set, kid);
+    return key != NULL ? key->alg : NULL;
+}
+
+static bool same_jwk(const cjose_jwk_t *a, const cjose_jwk_t *b)
+{
+    char *x = cjose_jwk_to_json(a, false, NULL), *y = cjose_jwk_to_json(b, false, NULL);
+    bool same = x != NULL && y != NULL && strcmp(x, y) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+static bool same_keys(const struct key_set *a, const struct key_set *b)
+{
+    if (a == NULL || a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->keys[i].kid, b->keys[i].kid) != 0 || a->keys[i].alg != b->keys[i].alg ||
+            !same_jwk(a->keys[i].jwk, b->keys[i].jwk))
+            return false;
+    }
+    return true;
+}
+
+/* --- fetching --- */
+
+int64_t jwks_max_age_s(const char *cache_control)
+{
+    int64_t age = AGE_DEFAULT_S;
+    const char *p = cache_control;
+    while (p != NULL && *p != '\0') {
+        p += strspn(p, " \t,");
+        if (strncasecmp(p, "max-age=", 8) == 0 && p[8] >= '0' && p[8] <= '9')
+            age = strtoll(p + 8, NULL, 10);
+        else if (strncasecmp(p, "no-store", 8) == 0 || strncasecmp(p, "no-cache", 8) == 0)
+            return AGE_MIN_S;
+        p += strcspn(p, ",");
+    }
+    return age < AGE_MIN_S ? AGE_MIN_S : age > AGE_MAX_S ? AGE_MAX_S : age;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *arg)
+{
+    return buf_append(arg, data, size * count) ? size * count : 0;
+}
+
+static int still_wanted(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct jwks *j = arg;
+    (void)a, (void)b, (void)c, (void)d;
+    return atomic_load(&j->stopping) ? 1 : 0;
+}
+
+/* Sets every limit of a fetch. False when curl refused one: nothing is fetched without limits. */
+static bool limit_fetch(CURL *curl, struct jwks *j, struct buf *body)
+{
+    return curl_easy_setopt(curl, CURLOPT_URL, j->url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)j->options.timeout_ms) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_USERAGENT, "uplift/" UPLIFT_VERSION) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, body) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, still_wanted) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_XFERINFODATA, j) == CURLE_OK;
+}
+
+/* Fetches the set. NULL, with the reason logged, when there was none to be had. */
+static struct key_set *fetch(struct jwks *j, int64_t *max_age_s)
+{
+    struct key_set *set = NULL;
+    struct buf body;
+    struct curl_header *header = NULL;
+    long status = 0;
+    CURL *curl = curl_easy_init();
+    buf_init(&body, MAX_SET_BYTES);
+    if (curl == NULL || !limit_fetch(curl, j, &body)) {
+        log_error("jwks", "could not set up the fetch");
+        goto out;
+    }
+    CURLcode rc = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (rc != CURLE_OK) {
+        if (!atomic_load(&j->stopping))
+            log_warn("jwks", "could not fetch the key set: %s",
+                     body.failed ? "it is larger than 256 KiB" : curl_easy_strerror(rc));
+        goto out;
+    }
+    if (status != 200) {
+        log_warn("jwks", "could not fetch the key set: status %ld", status);
+        goto out;
+    }
+    set = key_set_parse(body.data != NULL ? body.data : "", body.len);
+    if (set == NULL) {
+        log_warn("jwks", "what was fetched is not a key set");
+        goto out;
+    }
+    bool has = curl_easy_header(curl, "Cache-Control", 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
+    *max_age_s = jwks_max_age_s(has ? header->value : NULL);
+out:
+    buf_release(&body);
+    curl_easy_cleanup(curl);
+    return set;
+}
+
+/* Puts what was fetched (NULL: nothing) in place and tells who waits. Under lock. */
+static void publish(struct jwks *j, struct key_set *set, int64_t max_age_s)
+{
+    int64_t now = clock_ms();
+    j->last_failed = set == NULL;
+    if (set == NULL) {
+        /* Ask again soon; what we have goes on counting. */
+        j->refresh_ms = now + j->options.refresh_min_ms;
+    } else {
+        bool same = same_keys(j->set, set);
+        set->generation = j->set == NULL ? 1 : j->set->generation + !same;
+        if (!same)
+            log_info("jwks", "%zu keys", set->count);
+        key_set_release(j->set);
+        j->set = set;
+        j->refresh_ms = now + max_age_s * 1000;
+        j->good_until_ms = j->refresh_ms + STALE_MAX_MS;
+    }
+    j->fetching = false;
+    j->wanted = false;
+    j->fetches++;
+    pthread_cond_broadcast(&j->done);
+}
+
+static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline_ms)
+{
+    struct timespec t = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    pthread_cond_timedwait(cond, lock, &t);
+}
+
+static void *keep_fresh(void *arg)
+{
+    struct jwks *j = arg;
+    pthread_mutex_lock(&j->lock);
+    while (!atomic_load(&j->stopping)) {
+        if (!j->wanted && clock_ms() < j->refresh_ms) {
+            wait_until(&j->wake, &j->lock, j->refresh_ms);
+            continue;
+        }
+        int64_t max_age_s = 0;
+        j->fetching = true;
+        j->tried_ms = clock_ms();
+        pthread_mutex_unlock(&j->lock);
+        struct key_set *set = fetch(j, &max_age_s);
+        pthread_mutex_lock(&j->lock);
+        publish(j, set, max_age_s);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+/* The thread takes no signals: they are for the one thread of the program that waits for them. */
+static bool start_thread(struct jwks *j)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&j->thread, NULL, keep_fresh, j);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0;
+}
+
+struct jwks *jwks_new(const struct jwks_options *options)
+{
+    struct jwks *j = calloc(1, sizeof *j);
+    if (j == NULL)
+        return NULL;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->wake, &monotonic);
+    pthread_cond_init(&j->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    j->options = *options;
+    j->url = strdup(options->url);
+    j->fetching = true; /* what the thread does first */
+    j->wanted = true;
+    j->tried_ms = clock_ms();
+    if (j->url == NULL || !start_thread(j)) {
+        log_error("jwks", "could not start");
+        pthread_mutex_destroy(&j->lock);
+        pthread_cond_destroy(&j->wake);
+        pthread_cond_destroy(&j->done);
+        free(j->url);
+        free(j);
+        return NULL;
+    }
+    return j;
+}
+
+void jwks_free(struct jwks *j)
+{
+    if (j == NULL)
+        return;
+    pthread_mutex_lock(&j->lock);
+    atomic_store(&j->stopping, true);
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+    pthread_join(j->thread, NULL);
+    key_set_release(j->set);
+    pthread_mutex_destroy(&j->lock);
+    pthread_cond_destroy(&j->wake);
+    pthread_cond_destroy(&j->done);
+    free(j->url);
+    free(j);
+}
+
+/* --- finding --- */
+
+/* Waits for a fetch that is under way or that we may ask for. Under lock. */
+static void wait_for_fetch(struct jwks *j)
+{
+    int64_t now = clock_ms();
+    if (!j->fetching && !j->wanted) {
+        if (now - j->tried_ms < j->options.refresh_min_ms)
+            return; /* asked only just now: an unknown key is an unknown key */
+        j->wanted = true;
+        pthread_cond_signal(&j->wake);
+    }
+    uint64_t fetches = j->fetches;
+    int64_t deadline = now + (j->waiting == 0 ? j->options.wait_ms : SHORT_WAIT_MS);
+    j->waiting++;
+    while (j->fetches == fetches && clock_ms() < deadline)
+        wait_until(&j->done, &j->lock, deadline);
+    j->waiting--;
+}
+
+enum jwks_answer jwks_find(struct jwks *j, const char *kid, struct jwks_key *key)
+{
+    enum jwks_answer answer;
+    pthread_mutex_lock(&j->lock);
+    const struct key *found = j->set != NULL ? find_key(j->set, kid) : NULL;
+    if (found == NULL) {
+        wait_for_fetch(j);
+        found = j->set != NULL ? find_key(j->set, kid) : NULL;
+    }
+    bool stale = j->set != NULL && clock_ms() > j->good_until_ms;
+    if (found != NULL && !stale) {
+        atomic_fetch_add(&j->set->references, 1);
+        key->jwk = found->jwk;
+        key->alg = found->alg;
+        key->generation = j->set->generation;
+        key->set = j->set;
+        answer = JWKS_FOUND;
+    } else {
+        bool current = j->set != NULL && !stale && !j->fetching && !j->wanted && !j->last_failed;
+        answer = current ? JWKS_UNKNOWN : JWKS_AWAY;
+    }
+    pthread_mutex_unlock(&j->lock);
+    return answer;
+}
+
+void jwks_key_release(struct jwks_key *key)
+{
+    key_set_release(key->set);
+    memset(key, 0, sizeof *key);
+}
+
+uint64_t jwks_generation(struct jwks *j)
+{
+    pthread_mutex_lock(&j->lock);
+    uint64_t generation = j->set != NULL ? j->set->generation : 0;
+    pthread_mutex_unlock(&j->lock);
+    return generation;
+}

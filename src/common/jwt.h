@@ -1,0 +1,58 @@
+/* One JSON Web Token: its signature by a given key and algorithm, and its claims. */
+#ifndef UPLIFT_JWT_H
+#define UPLIFT_JWT_H
+
+#include <cjose/cjose.h>
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JWT_MAX_BYTES (16 * 1024) /* of a token; nginx's header limits are of the same order */
+#define JWT_MAX_KID 256
+
+/* A token that was taken apart. Nothing in it may be believed before jwt_verify. */
+struct jwt {
+    cjose_jws_t *jws;          /* owned */
+    const char *alg;           /* borrowed from jws */
+    char kid[JWT_MAX_KID + 1]; /* "" when there is none */
+    cJSON *claims;             /* owned; an object, set by jwt_verify */
+};
+
+/*
+ * Takes a token apart: three base64url parts, a JSON header with a signature algorithm. False, with
+ * nothing to release, for all else, among it alg none, encrypted tokens, critical extensions (crit)
+ * and anything longer than JWT_MAX_BYTES.
+ */
+bool jwt_open(struct jwt *t, const char *token, size_t len);
+/*
+ * True when the header names exactly alg, and key signed it; claims are then filled in. The caller
+ * knows which algorithm the key is for: cjose alone would take PS256 for an RSA key, or HS512 for a
+ * secret, because the token says so.
+ */
+bool jwt_verify(struct jwt *t, const cjose_jwk_t *key, const char *alg);
+void jwt_close(struct jwt *t);
+
+/* What claims are held against. */
+struct jwt_rules {
+    const char *audience; /* aud must be it or hold it; NULL: any */
+    const char *issuer;   /* iss must be it; NULL: any */
+    int64_t skew_s;       /* by how much clocks may differ */
+};
+
+enum jwt_verdict {
+    JWT_GOOD,
+    JWT_EXPIRED,   /* exp has passed */
+    JWT_EARLY,     /* nbf or iat lies ahead */
+    JWT_AUDIENCE,  /* not for us */
+    JWT_ISSUER,    /* not from whom we trust */
+    JWT_MALFORMED, /* exp is missing, or a time is not a number */
+};
+
+/*
+ * now_s: seconds since 1970. *expires_s is when it ends, without the skew (set on JWT_GOOD only).
+ */
+enum jwt_verdict jwt_check(const cJSON *claims, const struct jwt_rules *rules, int64_t now_s,
+                           int64_t *expires_s);
+
+#endif
