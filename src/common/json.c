@@ -329,8 +329,10 @@ static bool refuse_duplicate(struct check *c, const struct key *key)
 /* Refuses an object, about to be closed, in which two keys are equal. */
 static bool check_duplicates(struct check *c)
 {
-    struct key *keys = c->keys + c->levels[c->depth - 1].first_key;
-    size_t n = (size_t)(c->keys + c->key_count - keys);
+    size_t first = c->levels[c->depth - 1].first_key, n = c->key_count - first;
+    if (n < 2)
+        return true;
+    struct key *keys = c->keys + first;
     if (n > FEW_KEYS) {
         qsort_r(keys, n, sizeof *keys, compare_keys, c);
         for (size_t i = 1; i < n; i++)

@@ -38,6 +38,8 @@ static bool dispatch(struct sse_parser *p, sse_event_fn fn, void *arg)
 static bool take_line(struct sse_parser *p, const char *line, size_t len, sse_event_fn fn,
                       void *arg)
 {
+    if (len > p->line.max)
+        return false;
     if (!p->started) {
         p->started = true;
         if (len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
@@ -47,8 +49,6 @@ static bool take_line(struct sse_parser *p, const char *line, size_t len, sse_ev
     }
     if (len == 0)
         return dispatch(p, fn, arg);
-    if (len > p->line.max)
-        return false;
     const char *colon = memchr(line, ':', len);
     size_t name = colon ? (size_t)(colon - line) : len;
     const char *value = colon ? colon + 1 : line + len;
