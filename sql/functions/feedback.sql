@@ -79,10 +79,18 @@ $$;
 comment on function uplift.feedback_changed() is
     'Trigger of coach_response_feedback: dates a change of feedback, keeps what was said later if this comes late, and appends it to uplift.feedback_events.';
 
-create or replace trigger uplift_feedback before update on public.coach_response_feedback
-for each row when (old.helpful is distinct from new.helpful or old.rating is distinct from new.rating
-    or old.feedback_text is distinct from new.feedback_text)
-execute function uplift.feedback_changed();
+-- Only when it is missing, because making it waits for everyone who writes answers.
+do $$
+begin
+    if not exists (select from pg_trigger
+            where tgrelid = 'public.coach_response_feedback'::regclass and tgname = 'uplift_feedback') then
+        create trigger uplift_feedback before update on public.coach_response_feedback
+        for each row when (old.helpful is distinct from new.helpful or old.rating is distinct from new.rating
+            or old.feedback_text is distinct from new.feedback_text)
+        execute function uplift.feedback_changed();
+    end if;
+end
+$$;
 
 -- The same again is no new word, but it is a later one: without this, "up", then "down" kept in a
 -- spool, then "up" again would end as "down" when the spool is loaded.

@@ -180,6 +180,36 @@ def test_other_tables(db):
           "on Supabase no users are made")
 
 
+def test_functions(cluster, db):
+    """The programs' functions, by the programs' role, on a deployment's tables."""
+    app = Database(cluster, "deployed", "uplift_app")
+    chat = app.rows("select conversation_id::text, coach_id, severity, mode, system_prompt, messages, user_message from "
+                    "uplift.prepare_chat(%s, 'chat', null, null, null, '20000000-0000-4000-8000-000000000001', null, 'Hi', 4000)", ANN)[0]
+    equal(chat[:4], ("20000000-0000-4000-8000-000000000001", "coach_maple_avatar", 4.0, "default"),
+          "a chat is prepared with the user's coach and severity")
+    ok("Warm and slow." in chat[4], "with the coach's personality", chat[4])
+    ok("run 10 km" in chat[4] and "ran 5 km" not in chat[4], "with memories, but no forgotten one", chat[4])
+    ok("How much should I drink?" in chat[5], "with the history from before", chat[5])
+    answer = "018f0000-0000-7000-8000-000000000001"
+    equal(app.rows("select id::text, outcome from uplift.record_answers(json_build_array(json_build_object('id', %s, 'user_id', %s, "
+                   "'coach_id', 'coach_maple_avatar', 'user_message', 'Hi', 'ai_response', '', 'outcome', 'failed', 'mode', 'default', "
+                   "'severity', 4.0, 'conversation_id', '20000000-0000-4000-8000-000000000001', 'error_code', 'upstream_timeout')))",
+                   answer, ANN), [(answer, "recorded")], "a failed answer without a model is recorded")
+    text = "y" * 5000
+    equal(app.rows("select helpful, rating, feedback_text, pending from uplift.give_feedback(%s, %s, "
+                   "jsonb_build_object('helpful', false, 'rating', 2, 'feedback_text', %s::text), true)", ANN, answer, text),
+          [(False, 2, text, False)], "it takes feedback")
+    equal(db.rows("select coach_mode, user_comment, helpful, rating from coach_response_feedback where id = %s", answer),
+          [("default", text, False, 2)], "which the deployment sees under its names")
+    db.rows("update coach_response_feedback set user_comment = 'by the old name' where id = %s", answer)
+    equal(db.rows("select changes, state from uplift.feedback_events where answer_id = %s order by id desc limit 1", answer),
+          [({"feedback_text": "by the old name"}, "applied")], "and what it writes there is kept as feedback")
+    equal(app.error("select uplift.prepare_chat('00000000-0000-4000-8000-0000000000ff', 'chat', null, null, null, null, null, 'Hi', 4000)"),
+          "UP403", "a user Supabase does not know is refused")
+    ok("Warm and slow." in db.value("select build_coach_system_prompt(%s)", ANN), "build_coach_system_prompt works")
+    equal(app.error("select 1 from coach_response_feedback"), "42501", "the programs' role reads no table")
+
+
 def main():
     cluster = Cluster(superuser="supabase_admin")
     cluster.start()
@@ -203,10 +233,11 @@ def main():
     test_memories(db)
     test_experiments(db)
     test_other_tables(db)
+    test_functions(cluster, db)
 
     result = cluster.psql("deployed", file=INSTALL, user="postgres")
     equal((result.returncode, result.stderr), (0, ""), "installs again after use")
-    equal(db.value("select max(importance_score) from ai_episodic_memory"), 8.5, "importance is never scaled twice")
+    equal(db.value("select importance_score from ai_episodic_memory where id = %s", RUN_5_KM), 8.5, "importance is never scaled twice")
     done()
 
 
