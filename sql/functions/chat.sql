@@ -18,7 +18,8 @@ declare
     v_original record;
     v_memory_ids uuid[];
     v_turn record;
-    v_replaced uuid[];
+    v_replaced uuid[] := '{}';
+    v_is_replaced boolean;
     v_room int;
     v_seen boolean;
 begin
@@ -86,10 +87,14 @@ begin
             where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id
             order by a.created_at desc limit 50
         loop
-            -- What was given anew drops out, and so does what failed before it said anything.
+            -- What failed before it said anything drops out, and so does what was given anew; of
+            -- several that took the place of one, the last stays.
             continue when v_turn.ai_response = '';
-            v_replaced := v_replaced || v_turn.regenerate_of;
-            continue when v_turn.id = any (v_replaced);
+            v_is_replaced := v_turn.id = any (v_replaced) or v_turn.regenerate_of = any (v_replaced);
+            if v_turn.regenerate_of is not null then
+                v_replaced := v_replaced || v_turn.regenerate_of;
+            end if;
+            continue when v_is_replaced;
             v_room := v_room - octet_length(v_turn.user_message) - octet_length(v_turn.ai_response) - 32;
             exit when v_room < 0;
             messages := case when v_turn.user_message <> '' then

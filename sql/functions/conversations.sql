@@ -1,0 +1,87 @@
+-- A user's conversations, to list, read and delete.
+
+create or replace function uplift.list_conversations(p_user_id uuid, p_limit int, p_before timestamptz) returns json
+language sql stable security definer set search_path = ''
+as $$
+    with found as (
+        select c.id, c.title, c.coach_id, c.created_at, c.updated_at,
+            row_number() over (order by c.updated_at desc, c.id desc) as position
+        from uplift.conversations c
+        where c.user_id = p_user_id and c.deleted_at is null and (p_before is null or c.updated_at < p_before)
+        order by c.updated_at desc, c.id desc
+        limit greatest(least(coalesce(p_limit, 50), 200), 1) + 1
+    )
+    select json_build_object(
+        'object', 'list',
+        'data', coalesce(json_agg(json_build_object('id', f.id, 'title', f.title, 'coach_id', f.coach_id,
+            'created_at', f.created_at, 'updated_at', f.updated_at) order by f.position)
+            filter (where f.position <= greatest(least(coalesce(p_limit, 50), 200), 1)), '[]'),
+        'has_more', count(*) > greatest(least(coalesce(p_limit, 50), 200), 1))
+    from found f
+$$;
+
+comment on function uplift.list_conversations(uuid, int, timestamptz) is
+    'A user''s conversations as JSON, latest answer first: {"object":"list","data":[{id, title, coach_id, created_at, updated_at}],"has_more"}; p_limit 1 to 200 (null: 50), p_before an updated_at to go on from.';
+
+create or replace function uplift.get_conversation(p_user_id uuid, p_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_conversation record;
+    v_messages json;
+    v_has_more boolean;
+begin
+    select c.id, c.coach_id, c.title, c.created_at, c.updated_at into v_conversation
+    from uplift.conversations c where c.id = p_id and c.user_id = p_user_id and c.deleted_at is null;
+    if not found then
+        perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation');
+    end if;
+    -- As uplift.conversation_messages, but with the answers that failed before they said anything:
+    -- who reads along wants to know.
+    select coalesce(json_agg(m.message order by t.created_at, t.id, m.position) filter (where t.position <= 500), '[]'),
+        coalesce(bool_or(t.position > 500), false)
+    into v_messages, v_has_more
+    from (
+        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position
+        from public.coach_response_feedback a
+        where a.conversation_id = p_id and a.user_id = p_user_id
+            and not exists (select from public.coach_response_feedback r
+                where r.regenerate_of = a.id and r.user_id = p_user_id and r.ai_response <> '')
+            and not exists (select from public.coach_response_feedback r
+                where r.regenerate_of = a.regenerate_of and r.user_id = p_user_id
+                    and (r.ai_response <> '' or a.ai_response = '') and (r.created_at, r.id) > (a.created_at, a.id))
+            and not (a.regenerate_of is not null and a.ai_response = '')
+        order by a.created_at desc, a.id desc
+        limit 501
+    ) t
+    cross join lateral (
+        select 1, json_build_object('id', t.id, 'role', 'user', 'content', t.user_message, 'created_at', t.created_at)
+        where t.user_message <> ''
+        union all
+        select 2, json_build_object('id', t.id, 'role', 'assistant', 'content', t.ai_response, 'created_at', t.created_at,
+            'helpful', t.helpful, 'rating', t.rating, 'feedback_text', t.feedback_text, 'coach_id', t.coach_id,
+            'severity', t.severity, 'mode', t.mode, 'outcome', coalesce(t.outcome, 'complete'))
+    ) as m(position, message);
+    return json_build_object('id', v_conversation.id, 'object', 'conversation', 'coach_id', v_conversation.coach_id,
+        'title', v_conversation.title, 'created_at', v_conversation.created_at, 'updated_at', v_conversation.updated_at,
+        'messages', v_messages, 'has_more', v_has_more);
+end
+$$;
+
+comment on function uplift.get_conversation(uuid, uuid) is
+    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; the last 500 turns. UP404 conversation_not_found.';
+
+create or replace function uplift.delete_conversation(p_user_id uuid, p_id uuid) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+    update uplift.conversations c set deleted_at = now()
+    where c.id = p_id and c.user_id = p_user_id and c.deleted_at is null;
+    if not found then
+        perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation');
+    end if;
+end
+$$;
+
+comment on function uplift.delete_conversation(uuid, uuid) is
+    'Takes an own conversation out of lists, reads and history; its answers are kept. UP404 conversation_not_found.';
