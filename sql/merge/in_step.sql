@@ -59,6 +59,7 @@ select r.target_name as table_name, r.existing, k.ours, k.theirs, k.how,
         else format('new.%I', k.ours) end as new_theirs,
     case k.how
         when 'inverse' then format('%I is not true', k.theirs)
+        when 'filled' then format('coalesce(%I, now())', k.theirs)
         when 'status' then format('case when %I then ''running''%s%s else ''draft'' end', k.theirs,
             (select format(' when %I is not null then ''completed''', attname) from pg_attribute
              where attrelid = r.existing and attname = 'ended_at'),
@@ -100,7 +101,7 @@ begin
         new.%1$I := %2$s;', theirs, new_theirs), '' order by ours) filter (where how <> 'filled'), ''),
             string_agg(format('alter column %I type %s using %s', ours,
                 (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = existing and attname = ours),
-                when_added), ', ' order by ours) filter (where how <> 'filled' and not was_there)
+                when_added), ', ' order by ours) filter (where not was_there)
         into v_insert, v_update, v_after, v_added
         from uplift_install.in_step where table_name = t.table_name;
 

@@ -3,6 +3,7 @@
 
 import difflib
 import os
+import subprocess
 import sys
 
 import psycopg2
@@ -294,6 +295,14 @@ def test_odd(cluster):
     unchanged_again(cluster, "odd", "odd")
 
 
+def test_together(cluster):
+    """Two installers at once: one waits for the other."""
+    cluster.createdb("together")
+    command = [cluster.bin + "/psql", "-X", "-q", "-d", cluster.conninfo("together"), "-f", INSTALL]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    equal([(p.communicate()[0], p.returncode) for p in both], [(b"", 0)] * 2, "together: both succeed")
+
+
 def test_owner(cluster):
     """A plain owner of the database suffices when the roles are there."""
     cluster.psql("template1", sql="create role uplift_owner login")
@@ -330,6 +339,7 @@ def main():
     test_refusals(cluster)
     test_importance(cluster)
     test_odd(cluster)
+    test_together(cluster)
     test_owner(cluster)
     done()
 

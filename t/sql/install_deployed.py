@@ -112,10 +112,10 @@ def test_answers(db):
 
 
 def test_memories(db):
-    equal(db.rows("select memory_text, importance_score, last_accessed = last_accessed_at, is_active "
-                  "from ai_episodic_memory order by id"),
-          [("ran 5 km", 8.5, True, True), ("sleeps badly", 5, None, False)],
-          "memories have text, importance on a scale of ten, last access, and whether they are active")
+    equal(db.rows("select memory_text, importance_score, last_accessed = last_accessed_at, is_active, "
+                  "extracted_at = original_timestamp from ai_episodic_memory order by id"),
+          [("ran 5 km", 8.5, True, True, True), ("sleeps badly", 5, None, False, True)],
+          "memories have text, importance on a scale of ten, last access, whether they are active, and since when")
     row = db.rows("insert into ai_episodic_memory (user_id, memory_type, memory_text, importance_score) "
                   "values (%s, 'goal', 'run 10 km', 8.0) returning memory_description, original_timestamp is not null, is_active", ANN)
     equal(row, [("run 10 km", True, True)], "the plan's insert works, and fills what was demanded")
