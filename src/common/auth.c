@@ -1,7 +1,6 @@
 #include "auth.h"
 
 #include "clock.h"
-#include "jwks.h"
 #include "jwt.h"
 #include "log.h"
 
@@ -14,9 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define JWKS_REFRESH_MIN_MS 10000
-#define JWKS_TIMEOUT_MS 3000
-#define JWKS_WAIT_MS 3500
+static const struct jwks_options default_limits = {
+    .refresh_min_ms = 10000, .timeout_ms = 3000, .wait_ms = 3500};
 
 /* Verified tokens: CACHE_SETS places of CACHE_WAYS tokens each, so about 1 MB when full. */
 #define CACHE_SETS 1024
@@ -42,6 +40,11 @@ struct auth {
 
 struct auth *auth_new(const struct config *config)
 {
+    return auth_new_with(config, &default_limits);
+}
+
+struct auth *auth_new_with(const struct config *config, const struct jwks_options *limits)
+{
     struct auth *a = calloc(1, sizeof *a);
     if (a == NULL)
         return NULL;
@@ -61,10 +64,8 @@ struct auth *auth_new(const struct config *config)
             goto fail;
     }
     if (config->jwks_url != NULL) {
-        struct jwks_options options = {.url = config->jwks_url,
-                                       .refresh_min_ms = JWKS_REFRESH_MIN_MS,
-                                       .timeout_ms = JWKS_TIMEOUT_MS,
-                                       .wait_ms = JWKS_WAIT_MS};
+        struct jwks_options options = *limits;
+        options.url = config->jwks_url;
         a->jwks = jwks_new(&options);
         if (a->jwks == NULL)
             goto fail;

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "jwks.h"
 #include "uuid.h"
 
 #include <stdbool.h>
@@ -23,6 +24,8 @@ struct auth;
 /* Borrows config for its whole life. With a JWKS URL, starts the thread that fetches the key set.
  * NULL when memory ran out. Needs curl_global_init. */
 struct auth *auth_new(const struct config *config);
+/* The same with other time limits for the key set, for tests; the url in them is not used. */
+struct auth *auth_new_with(const struct config *config, const struct jwks_options *limits);
 void auth_free(struct auth *a);
 
 /*
