@@ -142,7 +142,6 @@ struct source {
     const char *where; /* for complaints; NULL: not given */
     char *text;        /* owned */
     bool is_file;      /* text is a path to read */
-    int line;
 };
 
 struct reading {
@@ -293,17 +292,16 @@ static void take(struct reading *r, const char *where, int line, const char *nam
             complain(r, "%s: unknown name %s: --help lists all names", place, text);
         return;
     }
+    if (*value == '\0')
+        return; /* as if it were not there */
     struct source *s = &r->sources[o - options];
-    if (s->text != NULL && s->where == where && s->is_file != is_file && *s->text && *value) {
+    if (s->text != NULL && s->where == where && s->is_file != is_file) {
         complain(r, "%s: %s and %s_FILE are both set: leave one out", place, o->name, o->name);
         return;
     }
-    if (s->text != NULL && s->where == where && *s->text && !*value)
-        return; /* an empty one beside a set one */
     free(s->text);
     s->text = strdup(value);
     s->where = where;
-    s->line = line;
     s->is_file = is_file;
     if (s->text == NULL)
         complain(r, "%s: out of memory", place);
@@ -769,7 +767,7 @@ bool config_read_again(struct config *out, const struct config *before, const ch
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         struct source *s = &r.sources[i];
-        if (s->text == NULL || *s->text == '\0')
+        if (s->text == NULL)
             set_default(&r, out, o);
         else if (!s->is_file || read_value_file(&r, o, s))
             set_value(&r, out, o, s->text);
