@@ -30,6 +30,8 @@ create table experiment_assignments (
     unique (experiment_id, user_id)
 );
 
+create index on experiment_assignments (user_id);
+
 comment on table experiment_assignments is 'Which arm of an experiment a user is in.';
 
 create table experiment_outcomes (
@@ -42,6 +44,7 @@ create table experiment_outcomes (
     created_at timestamptz default now()
 );
 
+create index on experiment_outcomes (user_id);
 create index on experiment_outcomes (experiment_id, metric_name);
 
 comment on table experiment_outcomes is 'What was measured of a user in an experiment.';

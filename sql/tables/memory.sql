@@ -14,7 +14,7 @@ create table ai_episodic_memory (
     created_at timestamptz default now()
 );
 
-create index on ai_episodic_memory (user_id, importance_score desc nulls last) where is_active;
+create index on ai_episodic_memory (user_id, importance_score desc nulls last);
 
 comment on table ai_episodic_memory is 'Facts about a user that a coach may remember.';
 comment on column ai_episodic_memory.memory_type is 'goal, preference, achievement, struggle, milestone and the like.';

@@ -43,6 +43,7 @@ create table ai_errors (
     created_at timestamptz default now()
 );
 
+create index on ai_errors (user_id);
 create index on ai_errors (created_at);
 
 comment on table ai_errors is 'Failures of models and providers.';

@@ -1,6 +1,8 @@
 -- Rows that the functions need. What an admin has changed since stays as it is.
 insert into uplift.settings (key, value, description)
-select 'auth.makes_users', to_jsonb(pg_has_role(relowner, 'member')),
+select 'auth.makes_users',
+    to_jsonb(pg_has_role(relowner, 'member') and relowner::regrole::text <> 'supabase_auth_admin'
+        and to_regclass('auth.identities') is null),
     'Whether a user unknown to auth.users is made on first sight: true on plain Postgres, false on Supabase.'
 from pg_class where oid = 'auth.users'::regclass
 on conflict (key) do nothing;

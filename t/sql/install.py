@@ -164,6 +164,22 @@ def test_seed(cluster):
     equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),
           [("user", "How much should I drink?"), ("assistant", "Two litres."),
            ("user", "And when it is hot?"), ("assistant", "Three.")], "plan: messages are seen in conversations")
+    for _ in range(2):
+        rows(connection, "select generate_training_examples_from_feedback()")
+    equal(rows(connection, "select source_id::text, quality_score from ai_training_examples"), [(FIRST, 10)],
+          "plan: a liked answer becomes an example, once")
+    context = rows(connection, "select get_user_memory_context(%s)", ANN)[0][0]
+    ok(context.index("run 10 km") < context.index("mushrooms"), "plan: memories are told by importance", context)
+    rows(connection, "select * from uplift.give_feedback(%s, %s, '{\"helpful\": false}', true)", ANN, SECOND)
+    equal(rows(connection, "select helpful from coach_response_feedback where id = %s", SECOND), [(False,)],
+          "plan: an answer from before takes feedback")
+    equal(rows(connection, "select messages ~ 'Three' from uplift.prepare_chat(%s, 'chat', null, null, null, "
+               "'20000000-0000-4000-8000-000000000001', null, 'Hi', 4000)", ANN), [(True,)],
+          "plan: a conversation from before goes on")
+    rows(connection, "select * from uplift.record_answers(json_build_array(json_build_object('id', uplift.uuid_v7(), "
+         "'user_id', %s::text, 'user_message', 'q', 'ai_response', 'a', 'conversation_id', '20000000-0000-4000-8000-000000000001')))", ANN)
+    equal(rows(connection, "select count(*) from conversations where id = '20000000-0000-4000-8000-000000000001'"), [(6,)],
+          "plan: and its next answer is recorded")
     connection.close()
     unchanged_again(cluster, "seed", "plan")
 

@@ -207,6 +207,26 @@ def test_functions(cluster, db):
     equal(app.error("select uplift.prepare_chat('00000000-0000-4000-8000-0000000000ff', 'chat', null, null, null, null, null, 'Hi', 4000)"),
           "UP403", "a user Supabase does not know is refused")
     ok("Warm and slow." in db.value("select build_coach_system_prompt(%s)", ANN), "build_coach_system_prompt works")
+    db.rows("insert into coach_response_feedback (user_id, user_message, ai_response, coach_mode, conversation_id) "
+            "values (%s, 'I want to swim a mile.', 'Do!', 'default', '20000000-0000-4000-8000-000000000001')", ANN)
+    for _ in range(2):
+        db.rows("select extract_user_memories(%s, '20000000-0000-4000-8000-000000000001')", ANN)
+    equal(db.rows("select memory_type, memory_description, importance_score from ai_episodic_memory where memory_text ~ 'swim'"),
+          [("goal", "I want to swim a mile", 8)], "extract_user_memories keeps a memory, once, under the old name too")
+    context = db.value("select get_user_memory_context(%s)", ANN)
+    ok("[goal] I want to swim a mile" in context and "ran 5 km" not in context,
+       "get_user_memory_context knows it, and not the forgotten one", context)
+    for _ in range(2):
+        db.rows("select generate_training_examples_from_feedback()")
+    examples = db.rows("select source_id::text, split, quality_score, messages #>> '{1,content}' from ai_training_examples "
+                       "where dataset_id = (select id from ai_training_datasets "
+                       "where dataset_name = 'User Feedback - Positive Responses') and source_id = %s", FIRST)
+    equal([(e[0], e[2], e[3]) for e in examples], [(FIRST, 10, "How much should I drink?")],
+          "generate_training_examples_from_feedback takes a liked answer from before, once")
+    db.rows("update ai_training_examples set split = 'train' where source_id = %s", FIRST)
+    exported = db.value("select training_data from export_training_dataset_openai_format((select id from ai_training_datasets "
+                        "where dataset_name = 'User Feedback - Positive Responses'))")
+    ok(any("Two litres." in str(e["messages"]) for e in exported), "export_training_dataset_openai_format exports it", exported)
     equal(app.error("select 1 from coach_response_feedback"), "42501", "the programs' role reads no table")
 
 

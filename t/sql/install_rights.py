@@ -181,6 +181,14 @@ def main():
     result = supabase.psql("fresh", file=INSTALL, user="postgres")
     equal((result.returncode, result.stderr), (0, ""), "supabase: installs")
     asker = Asker(supabase, "fresh")
+    supabase.createdb("elevated")
+    # The roles are the cluster's and there already; the rest loads.
+    supabase.psql("elevated", sql="create schema auth authorization supabase_auth_admin; grant usage on schema auth to anon, authenticated; "
+                  "create table auth.users (id uuid primary key); alter table auth.users owner to supabase_auth_admin")
+    result = supabase.psql("elevated", file=INSTALL)
+    equal((result.returncode, result.stderr), (0, ""), "supabase: installs as a superuser")
+    equal(supabase.psql("elevated", sql="select value from uplift.settings where key = 'auth.makes_users'").stdout.strip(), "false",
+          "supabase: even then no users are made")
     fill(asker)
     test_answers(asker, "supabase: ")
     test_everything_else(asker, "supabase: ", [])

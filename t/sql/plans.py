@@ -1,0 +1,205 @@
+#!/usr/bin/python3
+"""Every query behind a chat, its recording, its feedback and the lists goes by an index, however
+large the tables: the plans that auto_explain shows, inside the functions too, on made-up rows.
+
+ROWS answers are made, 200,000 unless the environment says otherwise; ten million is the real trial.
+"""
+
+import json
+import os
+import sys
+import time
+
+import psycopg2
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT + "/t/lib")
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, note, ok  # noqa: E402
+
+ROWS = int(os.environ.get("ROWS", "200000"))
+# Tables that grow with use; settings, prices and coaches do not.
+LARGE = {"coach_response_feedback", "conversations", "feedback_events", "users", "user_coach_preferences",
+         "user_traits", "ai_episodic_memory"}
+# 8 kB pages one call may touch. A row of an index lookup costs about four, whatever the size.
+MOST_PAGES = 400
+USER = "md5('user ' || 7)::uuid"
+
+FILL = """
+set session_replication_role = replica;
+set synchronous_commit = off;
+set maintenance_work_mem = '256MB';
+set max_parallel_maintenance_workers = 0;
+insert into auth.users (id) select md5('user ' || n)::uuid from generate_series(1, {users}) n;
+insert into public.user_coach_preferences (user_id) select id from auth.users;
+insert into public.user_traits (user_id, trait_key, trait_value) select id, 'diet_type', 'vegan' from auth.users;
+insert into public.ai_episodic_memory (user_id, memory_type, memory_text, importance_score)
+    select md5('user ' || 1 + n % {users})::uuid, 'goal', 'memory ' || n, n % 10 from generate_series(1, {users} * 5) n;
+-- Five answers a conversation, ten conversations a user.
+insert into uplift.conversations (id, user_id, coach_id, title)
+    select md5('conversation ' || n)::uuid, md5('user ' || 1 + n / 10)::uuid, 'coach_decibel_avatar', 'Title ' || n
+    from generate_series(0, {answers} / 5 - 1) n;
+drop index public.coach_response_feedback_conversation_id_created_at_idx, public.coach_response_feedback_user_id_created_at_idx;
+insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, system_prompt, severity, mode,
+        conversation_id, created_at, outcome, helpful)
+    select encode(set_bit(set_bit(overlay(uuid_send(md5('answer ' || n)::uuid)
+                placing substring(int8send(1700000000000 + n) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid,
+        md5('user ' || 1 + n / 50)::uuid, 'coach_decibel_avatar', 'Question ' || n, 'Answer ' || n || repeat(' and so on', 10),
+        'You are Decibel.', 3.0, 'default', md5('conversation ' || n / 5)::uuid,
+        timestamptz '2025-01-01' + n * interval '1 second', 'complete', case when n % 10 = 0 then n % 20 = 0 end
+    from generate_series(0, {answers} - 1) n;
+create index coach_response_feedback_conversation_id_created_at_idx on public.coach_response_feedback (conversation_id, created_at);
+create index coach_response_feedback_user_id_created_at_idx on public.coach_response_feedback (user_id, created_at);
+insert into uplift.feedback_events (answer_id, user_id, changes, state)
+    select id, user_id, '{{"helpful": true}}', 'applied' from public.coach_response_feedback where helpful is not null;
+insert into public.brand_assets (asset_name, asset_type, alt_text, usage_notes)
+    select 'coach_decibel_avatar', 'coach', 'Decibel', 'Loud.'
+    where not exists (select from public.brand_assets where asset_name = 'coach_decibel_avatar');
+reset session_replication_role;
+"""
+
+# What is asked on behalf of a user, with {answer}, {new} and {conversation} filled in.
+CALLS = {
+    "a chat goes on":
+        "select * from uplift.prepare_chat({user}, 'chat', null, null, null, {conversation}, null, 'And then?', 4000)",
+    "a chat begins":
+        "select * from uplift.prepare_chat({user}, 'chat', null, null, null, uplift.uuid_v7(), null, 'Hello', 4000)",
+    "an answer is given anew":
+        "select * from uplift.prepare_chat({user}, 'chat', null, null, null, {conversation}, {answer}, null, 4000)",
+    "a chat in OpenAI's form":
+        "select * from uplift.prepare_chat({user}, 'completions', 'coach_decibel_avatar', 3.0, 'default', null, null, 'Hi', 4000)",
+    "a group of answers is recorded":
+        "select * from uplift.record_answers((select json_agg(json_build_object('id', uplift.uuid_v7(), 'user_id', {user}, "
+        "'user_message', 'q', 'ai_response', 'a', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', "
+        "'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'prompt_tokens', 10, "
+        "'completion_tokens', 5, 'created_at', now())) from generate_series(1, 5)))",
+    "an answer gets a thumb":
+        "select * from uplift.give_feedback({user}, {answer}, '{{\"helpful\": true}}', true)",
+    "a thumb comes before its answer":
+        "select * from uplift.give_feedback({user}, uplift.uuid_v7(), '{{\"helpful\": true}}', true)",
+    "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",
+    "conversations are listed": "select uplift.list_conversations({user}, 20, null)",
+    "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
+    "answers are read as supabase-js does":
+        "select uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": \"created_at.desc\"}}')",
+    "an answer is changed as supabase-js does":
+        "select uplift.rest_update_feedback({user}, {answer}, '{{\"helpful\": false}}')",
+    "a conversation is deleted": "select uplift.delete_conversation({user}, {conversation})",
+    "memories are extracted": "select public.extract_user_memories({user}, {conversation})",
+    "memories are read": "select public.get_user_memory_context({user})",
+    "a prompt is built": "select public.build_coach_system_prompt({user})",
+    "preferences are changed": "select uplift.put_preferences({user}, '{{\"severity\": 4.0}}')",
+    "preferences are read": "select uplift.get_preferences({user})",
+}
+# The same by row level security, as the user.
+AS_USER = {
+    "a user's token changes a thumb": "update public.coach_response_feedback set helpful = false where id = {answer}",
+    "a user's token reads answers":
+        "select * from public.coach_response_feedback order by created_at desc limit 20",
+    "a user's token reads a conversation":
+        "select * from public.conversations where id = {conversation} order by created_at, message_type desc",
+}
+
+
+class Explained:
+    """A connection that sees the plan of every statement it causes."""
+
+    def __init__(self, cluster, database):
+        self.connection = psycopg2.connect(cluster.conninfo(database))
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+        for setting in ("load 'auto_explain'", "set auto_explain.log_nested_statements = on",
+                        "set auto_explain.log_analyze = on", "set auto_explain.log_buffers = on",
+                        "set auto_explain.log_timing = off", "set auto_explain.log_format = json",
+                        "set auto_explain.log_level = notice", "set plan_cache_mode = force_generic_plan", "set jit = off"):
+            self.cursor.execute(setting)
+
+    def value(self, sql):
+        self.cursor.execute(sql)
+        return self.cursor.fetchone()[0]
+
+    def plans(self, sql, user=None):
+        # Once unseen, so that the catalog's pages are not counted.
+        self.plans_of(sql, user)
+        return self.plans_of(sql, user)
+
+    def plans_of(self, sql, user):
+        self.cursor.execute("begin")
+        if user:
+            self.cursor.execute("select set_config('request.jwt.claims', json_build_object('sub', %s)::text, true)" % user)
+        self.cursor.execute("set local client_min_messages = notice")
+        if user:
+            self.cursor.execute("set local role authenticated")
+        self.connection.notices = Notices()
+        try:
+            self.cursor.execute(sql)
+            notices = list(self.connection.notices)
+        finally:
+            self.cursor.execute("rollback")
+        return [json.loads(n[n.index("{"):]) for n in notices if "plan:" in n]
+
+
+class Notices(list):
+    """psycopg2 keeps the last 50 only in its own list."""
+
+    def append(self, item):
+        list.append(self, item)
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def check(name, plans):
+    """No large table is read but by an index, and few pages are touched."""
+    bad = []
+    for plan in plans:
+        for node in nodes(plan["Plan"]):
+            if node.get("Relation Name") not in LARGE or node["Node Type"] == "ModifyTable":
+                continue
+            by_index = node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" in node
+            in_order = node["Node Type"] == "Index Scan" and node.get("Actual Rows", 0) <= 100
+            by_bitmap = node["Node Type"] == "Bitmap Heap Scan"
+            removed = node.get("Rows Removed by Filter", 0)
+            never = node.get("Actual Loops", 1) == 0
+            if not (never or by_index or by_bitmap or in_order) or removed > 1000:
+                bad.append("%s on %s, %s rows removed, in: %s" % (
+                    node["Node Type"], node["Relation Name"], removed, " ".join(plan["Query Text"].split())[:300]))
+    # Outermost statements count their functions' pages too.
+    pages = max([p["Plan"].get("Shared Hit Blocks", 0) + p["Plan"].get("Shared Read Blocks", 0) for p in plans] or [0])
+    ok(plans and not bad, "%s: by index only" % name, "\n".join(bad) or "no plan was seen")
+    ok(pages <= MOST_PAGES, "%s: %d pages" % (name, pages), "more than %d" % MOST_PAGES)
+
+
+def main():
+    cluster = Cluster(settings={"shared_buffers": "256MB", "max_wal_size": "8GB", "wal_level": "minimal", "max_wal_senders": "0",
+                                "autovacuum": "off"})
+    cluster.start()
+    cluster.createdb("plans")
+    result = cluster.psql("plans", file=ROOT + "/sql/install.sql")
+    equal((result.returncode, result.stderr), (0, ""), "installs")
+    started = time.monotonic()
+    result = cluster.psql("plans", sql=FILL.format(answers=ROWS, users=ROWS // 50 + 1))
+    equal((result.returncode, result.stderr), (0, ""), "%d answers are made" % ROWS)
+    result = cluster.psql("plans", sql="vacuum analyze")
+    equal(result.stderr, "", "and counted")
+    note("%d answers made in %.0f s" % (ROWS, time.monotonic() - started))
+
+    explained = Explained(cluster, "plans")
+    note("%s in all" % explained.value("select pg_size_pretty(pg_database_size(current_database()))"))
+    user = explained.value("select quote_literal(%s) || '::uuid'" % USER)
+    conversation = explained.value("select quote_literal(id) || '::uuid' from uplift.conversations where user_id = %s limit 1" % user)
+    answer = explained.value("select quote_literal(id) || '::uuid' from coach_response_feedback where conversation_id = %s "
+                             "order by created_at desc limit 1" % conversation)
+    names = {"user": user, "conversation": conversation, "answer": answer}
+    explained.cursor.execute("set auto_explain.log_min_duration = 0")
+    for name, call in CALLS.items():
+        check(name, explained.plans(call.format(**names)))
+    for name, call in AS_USER.items():
+        check(name, explained.plans(call.format(**names), user))
+    done()
+
+
+main()
