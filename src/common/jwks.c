@@ -109,11 +109,13 @@ static const char *alg_for(const cJSON *item)
 static cjose_jwk_t *import_public(const cJSON *item)
 {
     static const char *const members[] = {"kty", "crv", "x", "y", "n", "e", NULL};
+    enum { FIRST_NUMBER = 2 }; /* from here on they are base64url */
     cJSON *public = cJSON_CreateObject();
-    for (const char *const *m = members; *m != NULL && public != NULL; m++) {
-        const char *text = text_of(item, *m);
-        if (text != NULL)
-            cJSON_AddStringToObject(public, *m, text);
+    for (size_t i = 0; members[i] != NULL && public != NULL; i++) {
+        const char *text = text_of(item, members[i]);
+        bool is_number = i >= FIRST_NUMBER;
+        if (text != NULL && (!is_number || jwt_is_base64url(text, strlen(text))))
+            cJSON_AddStringToObject(public, members[i], text);
     }
     char *text = public != NULL ? cJSON_PrintUnformatted(public) : NULL;
     cjose_jwk_t *jwk = text != NULL ? cjose_jwk_import(text, strlen(text), NULL) : NULL;

@@ -5,10 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool jwt_is_base64url(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
+            return false;
+    }
+    return len > 0 && len % 4 != 1;
+}
+
+/* Whether it is header.payload.signature. */
+static bool has_three_parts(const char *token, size_t len)
+{
+    const char *end = token + len;
+    for (int part = 0; part < 2; part++) {
+        const char *dot = memchr(token, '.', (size_t)(end - token));
+        if (dot == NULL || !jwt_is_base64url(token, (size_t)(dot - token)))
+            return false;
+        token = dot + 1;
+    }
+    return jwt_is_base64url(token, (size_t)(end - token));
+}
+
 bool jwt_open(struct jwt *t, const char *token, size_t len)
 {
     memset(t, 0, sizeof *t);
-    if (len == 0 || len > JWT_MAX_BYTES)
+    if (len > JWT_MAX_BYTES || !has_three_parts(token, len))
         return false;
     t->jws = cjose_jws_import(token, len, NULL);
     if (t->jws == NULL)

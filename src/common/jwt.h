@@ -19,6 +19,10 @@ struct jwt {
     cJSON *claims;             /* owned; an object, set by jwt_verify */
 };
 
+/* True when text is base64url without padding (RFC 7515, 2), and not empty. cjose ends the process
+ * by an assertion on some text that is not, so nothing goes to it unchecked. */
+bool jwt_is_base64url(const char *text, size_t len);
+
 /*
  * Takes a token apart: three base64url parts, a JSON header with a signature algorithm. False, with
  * nothing to release, for all else, among it alg none, encrypted tokens, critical extensions (crit)

@@ -329,7 +329,10 @@ static void a_changed_token_is_refused(void **state)
 
 static void what_is_no_token_is_refused(void **state)
 {
-    static const char *const bad[] = {"x", "a.b.c", "..", "...", "eyJ.eyJ.x", "{}", "a.b.c.d.e"};
+    static const char *const bad[] = {"x", "a.b.c", "..", "...", "eyJ.eyJ.x", "{}", "a.b.c.d.e",
+                                      /* padding and other bytes, of which cjose would die */
+                                      "eyJ=\x01/AB.eyJh.AAAA", "eyJh.A=\x01/AB.AAAA",
+                                      "eyJh.eyJh.A=\x01/AB", "eyJhbGciOiJIUzI1NiJ9.e30=.AAAA"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_refused(ask_key(by_secret, bad[i], NULL), 401, "invalid_token");
@@ -747,6 +750,7 @@ static void sets_are_imported_key_by_key(void **state)
              "{\"kid\":\"enc\",\"use\":\"enc\",%s,{\"kid\":\"alg\",\"alg\":\"PS256\",%s,"
              "{\"kid\":\"ops\",\"key_ops\":[\"encrypt\"],%s,{\"kid\":\"p384\",%s,"
              "{\"kid\":\"weak\",%s,"
+             "{\"kid\":\"pad\",\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"A=\x01/AB\"},"
              "{\"kid\":\"e\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],%s,{\"kid\":\"r\",%s]}",
              ec + 1, rsa + 1, rsa + 1, ec384 + 1, short_rsa + 1, ec + 1, rsa + 1);
     struct key_set *set = key_set_parse(text, strlen(text));
