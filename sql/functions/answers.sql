@@ -37,90 +37,80 @@ declare
 begin
     perform pg_advisory_xact_lock_shared(uplift.arrival_lock());
 
+    -- A second time when there were users that nobody saw before: they are made when their chat is
+    -- prepared, unless Postgres was away then.
     for v_try in 1 .. 2 loop
-        begin
-            with incoming as materialized (
-                select x.*, u.id is null as is_stranger,
-                    coalesce(c.user_id, first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
-                        as owner_id
-                from json_to_recordset(p_answers) as x(
-                    id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
-                    severity numeric, mode text, conversation_id uuid, response_time_ms int, tokens_used int,
-                    created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
-                    streamed boolean, finish_reason text, prompt_tokens int, completion_tokens int, cached_tokens int,
-                    usage_estimated boolean, time_to_first_token_ms int, attempts jsonb, request_messages jsonb,
-                    response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
-                    cache_source_id uuid, trace jsonb)
-                left join auth.users u on u.id = x.user_id
-                left join uplift.conversations c on c.id = x.conversation_id
-            ), placed as materialized (
-                select i.*, case when i.owner_id = i.user_id then i.conversation_id
-                    else uplift.own_conversation(i.conversation_id, i.user_id) end as place
-                from incoming i
-            ), conversations as (
-                -- In the order of ids, so that two recorders cannot wait for each other.
-                insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
-                select distinct on (p.place) p.place, p.user_id, p.coach_id, left(translate(p.user_message, e'\n\r\t', '   '), 80),
-                    coalesce(p.created_at, now()), coalesce(max(p.created_at) over (partition by p.place), now())
-                from placed p
-                where p.place is not null
-                order by p.place, p.created_at, p.id
-                on conflict (id) do update set
-                    updated_at = greatest(c.updated_at, excluded.updated_at),
-                    coach_id = coalesce(excluded.coach_id, c.coach_id)
-            ), answers as (
-                insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, system_prompt,
-                    severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code, model_used,
-                    provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens, cached_tokens, usage_estimated,
-                    cost_usd, time_to_first_token_ms, attempts, request_messages, response_message, request_id, regenerate_of,
-                    degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids)
-                select p.id, p.user_id, p.coach_id, p.user_message, p.ai_response, p.system_prompt,
-                    p.severity, p.mode, p.place, p.response_time_ms,
-                    coalesce(p.tokens_used, p.prompt_tokens + p.completion_tokens), coalesce(p.created_at, now()),
-                    coalesce(p.outcome, 'complete'), p.error_code, p.model_used,
-                    p.provider, p.protocol, p.streamed, p.finish_reason, p.prompt_tokens, p.completion_tokens, p.cached_tokens,
-                    p.usage_estimated,
-                    round((
-                        greatest(p.prompt_tokens - coalesce(p.cached_tokens, 0), 0) * m.input_per_million
-                        + coalesce(p.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
-                        + p.completion_tokens * m.output_per_million) / 1000000, 8),
-                    p.time_to_first_token_ms, p.attempts, p.request_messages, p.response_message, p.request_id, p.regenerate_of,
-                    p.degraded, p.from_cache, p.cache_source_id,
-                    case when jsonb_array_length(p.trace -> 'exposures') > 0 then p.trace -> 'exposures' end,
-                    uplift.ids_in(p.trace -> 'memory_ids'), uplift.ids_in(p.trace -> 'source_ids'), uplift.ids_in(p.trace -> 'example_ids')
-                from placed p
-                left join lateral (
-                    -- Providers answer with the name of a snapshot: gpt-4.1-mini-2025-04-14.
-                    select mp.* from uplift.model_prices mp
-                    where mp.model in (p.model_used,
-                        case when p.model_used like '%-20__-__-__' then left(p.model_used, -11) end)
-                    order by length(mp.model) desc limit 1) m on true
-                order by p.id
-                on conflict (id) do nothing
-                returning id
-            )
-            select (select array_agg(a.id) from answers a), array_agg(p.id), array_agg(distinct p.user_id) filter (where p.is_stranger)
-            into v_new, v_all, v_strangers
-            from placed p;
-
-            exit;
-        exception when foreign_key_violation then
-            -- Users are made when their chat is prepared; only answers given while Postgres was
-            -- away have users nobody saw before.
-            if v_try = 2 then
-                raise;
-            end if;
-            for v_user in
-                select distinct (o ->> 'user_id')::uuid from json_array_elements(p_answers) o order by 1
-            loop
-                perform uplift.see_user(v_user);
-            end loop;
-        end;
-    end loop;
-
-    -- Only where a table from before uplift has no foreign key.
-    foreach v_user in array coalesce(v_strangers, '{}') loop
-        perform uplift.see_user(v_user);
+        with incoming as materialized (
+            -- Look-ups as scalar queries, because a join might read a table whole to hash it.
+            select x.*, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
+                case when x.user_id = coalesce(
+                        (select c.user_id from uplift.conversations c where c.id = x.conversation_id),
+                        first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
+                    then x.conversation_id else uplift.own_conversation(x.conversation_id, x.user_id) end as place
+            from json_to_recordset(p_answers) as x(
+                id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
+                severity numeric, mode text, conversation_id uuid, response_time_ms int, tokens_used int,
+                created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
+                streamed boolean, finish_reason text, prompt_tokens int, completion_tokens int, cached_tokens int,
+                usage_estimated boolean, time_to_first_token_ms int, attempts jsonb, request_messages jsonb,
+                response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
+                cache_source_id uuid, trace jsonb)
+        ), strangers as materialized (
+            select array_agg(distinct i.user_id) as ids from incoming i where i.is_stranger
+        ), conversations as (
+            -- In the order of ids, so that two recorders cannot wait for each other.
+            insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
+            select distinct on (i.place) i.place, i.user_id, i.coach_id,
+                translate(left(i.user_message, 80), e'\n\r\t', '   '),
+                coalesce(i.created_at, now()), coalesce(max(i.created_at) over (partition by i.place), now())
+            from incoming i, strangers s
+            where i.place is not null and s.ids is null
+            order by i.place, i.created_at, i.id
+            on conflict (id) do update set
+                updated_at = greatest(c.updated_at, excluded.updated_at),
+                coach_id = coalesce(excluded.coach_id, c.coach_id)
+        ), answers as (
+            insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, system_prompt,
+                severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code,
+                model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
+                cached_tokens, usage_estimated, cost_usd, time_to_first_token_ms, attempts, request_messages,
+                response_message, request_id, regenerate_of, degraded, from_cache, cache_source_id, exposures,
+                memory_ids, source_ids, example_ids)
+            select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
+                i.severity, i.mode, i.place, i.response_time_ms,
+                coalesce(i.tokens_used, i.prompt_tokens + i.completion_tokens), coalesce(i.created_at, now()),
+                coalesce(i.outcome, 'complete'), i.error_code,
+                i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt_tokens, i.completion_tokens,
+                i.cached_tokens, i.usage_estimated,
+                round((
+                    greatest(i.prompt_tokens - coalesce(i.cached_tokens, 0), 0) * m.input_per_million
+                    + coalesce(i.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
+                    + i.completion_tokens * m.output_per_million) / 1000000, 8),
+                i.time_to_first_token_ms, i.attempts, i.request_messages,
+                i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
+                case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
+                case when i.trace is not null then uplift.ids_in(i.trace -> 'memory_ids') end,
+                case when i.trace is not null then uplift.ids_in(i.trace -> 'source_ids') end,
+                case when i.trace is not null then uplift.ids_in(i.trace -> 'example_ids') end
+            from incoming i
+            cross join strangers s
+            left join lateral (
+                -- Providers answer with the name of a snapshot: gpt-4.1-mini-2025-04-14.
+                select mp.* from uplift.model_prices mp
+                where mp.model in (i.model_used,
+                    case when i.model_used like '%-20__-__-__' then left(i.model_used, -11) end)
+                order by length(mp.model) desc limit 1) m on true
+            where s.ids is null
+            on conflict (id) do nothing
+            returning id
+        )
+        select (select array_agg(a.id) from answers a), (select array_agg(i.id) from incoming i), s.ids
+        into v_new, v_all, v_strangers
+        from strangers s;
+        exit when v_strangers is null;
+        foreach v_user in array v_strangers loop
+            perform uplift.see_user(v_user);
+        end loop;
     end loop;
 
     perform uplift.apply_pending_feedback(v_new);

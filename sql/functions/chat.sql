@@ -11,33 +11,31 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-    v_known boolean;
-    v_owner uuid;
-    v_deleted timestamptz;
+    v_is_own boolean;
     v_before timestamptz := 'infinity';
     v_original record;
-    v_memory_ids uuid[];
+    v_coach record;
     v_turn record;
-    v_replaced uuid[] := '{}';
+    v_replaced uuid[];
     v_is_replaced boolean;
     v_room int;
-    v_seen boolean;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
     end if;
 
-    select u.id is not null, c.id is not null, c.user_id, c.deleted_at into v_known, v_seen, v_owner, v_deleted
-    from (select) one
-    left join auth.users u on u.id = p_user_id
-    left join uplift.conversations c on c.id = p_conversation_id;
-    if not v_known then
+    perform from auth.users u where u.id = p_user_id;
+    if not found then
         perform uplift.add_user(p_user_id);
     end if;
-    -- An id that nobody used yet starts a conversation: the client made it, or its answers are
-    -- still in a spool.
-    if v_seen and (v_owner <> p_user_id or v_deleted is not null) then
-        perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id');
+    if p_conversation_id is not null then
+        -- An id that nobody used yet starts a conversation: the client made it, or its answers are
+        -- still in a spool.
+        select c.user_id = p_user_id and c.deleted_at is null into v_is_own
+        from uplift.conversations c where c.id = p_conversation_id;
+        if not v_is_own then
+            perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id');
+        end if;
     end if;
 
     conversation_id := p_conversation_id;
@@ -66,11 +64,15 @@ begin
 
     messages := '';
     if p_coach_id is not null or p_protocol = 'chat' then
-        select p.coach_id, p.severity, p.mode, p.system_prompt, p.memory_ids
-        into coach_id, severity, mode, system_prompt, v_memory_ids
-        from uplift.coach_prompt(p_user_id, p_coach_id, p_severity, p_mode, true) p;
-        trace := case when v_memory_ids is not null then jsonb_build_object('memory_ids', v_memory_ids,
-            'source_ids', '[]'::jsonb, 'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb) end;
+        v_coach := uplift.coach_prompt(p_user_id, p_coach_id, p_severity, p_mode, true);
+        coach_id := v_coach.coach_id;
+        severity := v_coach.severity;
+        mode := v_coach.mode;
+        system_prompt := v_coach.system_prompt;
+        if v_coach.memory_ids is not null then
+            trace := jsonb_build_object('memory_ids', v_coach.memory_ids, 'source_ids', '[]'::jsonb,
+                'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb);
+        end if;
     elsif p_severity not between 1.0 and 6.0 then
         perform uplift.fail(400, 'invalid_severity', 'severity must be a number from 1.0 to 6.0', 'severity');
     elsif p_mode not in ('default', 'roast') then
@@ -82,20 +84,23 @@ begin
         -- taken for 4 bytes, and a message for 4 tokens more.
         v_room := p_history_tokens * 4;
         for v_turn in
-            select a.id, a.user_message, a.ai_response, a.regenerate_of
+            -- What failed before it said anything drops out.
+            select a.id, a.user_message, a.ai_response, a.regenerate_of,
+                octet_length(a.user_message) + octet_length(a.ai_response) + 32 as size
             from public.coach_response_feedback a
             where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id
+                and a.ai_response <> ''
             order by a.created_at desc limit 50
         loop
-            -- What failed before it said anything drops out, and so does what was given anew; of
-            -- several that took the place of one, the last stays.
-            continue when v_turn.ai_response = '';
-            v_is_replaced := v_turn.id = any (v_replaced) or v_turn.regenerate_of = any (v_replaced);
-            if v_turn.regenerate_of is not null then
-                v_replaced := v_replaced || v_turn.regenerate_of;
+            -- So does what was given anew; of several that took the place of one, the last stays.
+            if v_turn.regenerate_of is not null or v_replaced is not null then
+                v_is_replaced := v_turn.id = any (v_replaced) or v_turn.regenerate_of = any (v_replaced);
+                if v_turn.regenerate_of is not null then
+                    v_replaced := v_replaced || v_turn.regenerate_of;
+                end if;
+                continue when v_is_replaced;
             end if;
-            continue when v_is_replaced;
-            v_room := v_room - octet_length(v_turn.user_message) - octet_length(v_turn.ai_response) - 32;
+            v_room := v_room - v_turn.size;
             exit when v_room < 0;
             messages := case when v_turn.user_message <> '' then
                     ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end

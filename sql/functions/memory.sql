@@ -3,7 +3,7 @@
 create or replace function public.get_user_memory_context(p_user_id uuid) returns text
 language sql stable security definer set search_path = ''
 as $$
-    select coalesce(e'\n' || uplift.memory_section(string_agg(uplift.memory_line(m.memory_type, m.memory_text), e'\n'
+    select coalesce(e'\n' || uplift.memory_section(string_agg(uplift.memory_line(m.memory_type, m.memory_text), ''
         order by m.importance_score desc nulls last, m.last_accessed desc nulls last, m.id)) || e'\n', '')
     from (
         select e.* from public.ai_episodic_memory e
