@@ -113,8 +113,7 @@ static bool read_persona(const cJSON *o, struct persona *out)
 static const char *pick_default(const cJSON *coaches, const struct persona *list, size_t count)
 {
     const cJSON *coach;
-    cJSON_ArrayForEach(coach, cJSON_GetObjectItemCaseSensitive(coaches, "data"))
-    {
+    cJSON_ArrayForEach (coach, cJSON_GetObjectItemCaseSensitive(coaches, "data")) {
         const char *id = json_string(coach, "id");
         if (id != NULL && json_bool(coach, "default", false))
             for (size_t i = 0; i < count; i++)
@@ -148,8 +147,7 @@ static bool replace_all(struct personas *p, char *text)
     }
     list = calloc((size_t)size, sizeof *list);
     const cJSON *item;
-    cJSON_ArrayForEach(item, array)
-    {
+    cJSON_ArrayForEach (item, array) {
         if (list == NULL || !read_persona(item, &list[count++]))
             goto out;
     }

@@ -80,8 +80,7 @@ static bool may_verify(const cJSON *item)
     const cJSON *op;
     if (ops == NULL)
         return true;
-    cJSON_ArrayForEach(op, ops)
-    {
+    cJSON_ArrayForEach (op, ops) {
         if (cJSON_IsString(op) && strcmp(op->valuestring, "verify") == 0)
             return true;
     }
@@ -157,7 +156,8 @@ struct key_set *key_set_parse(const char *text, size_t len)
         set = calloc(1, sizeof *set);
     if (set != NULL) {
         atomic_init(&set->references, 1);
-        cJSON_ArrayForEach(item, keys) add_key(set, item);
+        cJSON_ArrayForEach (item, keys)
+            add_key(set, item);
     }
     cJSON_Delete(root);
     return set;

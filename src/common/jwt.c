@@ -96,8 +96,7 @@ static bool audience_fits(const cJSON *claims, const char *wanted)
     const cJSON *item;
     if (!cJSON_IsArray(aud))
         return text_is(aud, wanted);
-    cJSON_ArrayForEach(item, aud)
-    {
+    cJSON_ArrayForEach (item, aud) {
         if (text_is(item, wanted))
             return true;
     }

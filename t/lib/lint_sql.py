@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+"""Runs plpgsql_check over every function of the schema, in a throw-away database."""
+
+import os
+import sys
+
+import psycopg2
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT + "/t/lib")
+from cluster import Cluster  # noqa: E402
+
+# Trigger functions are checked with each table that has them; one that no table has is dead code.
+CHECK = """
+select f.oid::regprocedure::text, t.tgrelid::regclass::text, c.lineno, c.level, c.sqlstate,
+       c.message, c.detail, c.hint, c.context
+from pg_catalog.pg_proc f
+join pg_catalog.pg_language l on l.oid = f.prolang and l.lanname = 'plpgsql'
+left join pg_catalog.pg_trigger t on t.tgfoid = f.oid and not t.tgisinternal
+cross join lateral public.plpgsql_check_function_tb(
+    f.oid, relid => coalesce(t.tgrelid, 0), fatal_errors => false, extra_warnings => true,
+    performance_warnings => false, security_warnings => true) c
+where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
+  and (f.prorettype <> 'trigger'::regtype or t.oid is not null)
+  and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
+order by 1, 2, 3
+"""
+DEAD = """
+select f.oid::regprocedure::text from pg_catalog.pg_proc f
+where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
+  and f.prorettype = 'trigger'::regtype
+  and not exists (select from pg_catalog.pg_trigger t where t.tgfoid = f.oid)
+  and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
+"""
+
+
+def main():
+    cluster = Cluster()
+    cluster.start()
+    cluster.createdb("lint")
+    result = cluster.psql("lint", file=ROOT + "/sql/install.sql")
+    if result.returncode != 0:
+        sys.exit("sql/install.sql failed:\n" + result.stderr)
+    connection = psycopg2.connect(cluster.conninfo("lint"))
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("create extension plpgsql_check schema public")
+    cursor.execute(CHECK)
+    found = cursor.fetchall()
+    for function, table, line, level, sqlstate, message, detail, hint, context in found:
+        print("%s%s, line %s: %s: %s (%s)" % (function, " on " + table if table else "", line,
+                                              level, message, sqlstate))
+        for more in (detail, hint, context):
+            if more:
+                print("    " + more)
+    cursor.execute(DEAD)
+    dead = cursor.fetchall()
+    for (function,) in dead:
+        print("%s: a trigger function that no trigger calls" % function)
+    connection.close()
+    sys.exit(1 if found or dead else 0)
+
+
+main()
