@@ -19,6 +19,7 @@ struct pg {
     char *options;          /* server settings for the session */
     int64_t timeout_ms;
     PGconn *conn;                         /* NULL while not connected */
+    bool ended;                           /* the server has said that it ends this connection */
     const struct pg_statement **prepared; /* on this connection */
     size_t prepared_count, prepared_room;
     size_t host_count;
@@ -115,6 +116,7 @@ static void disconnect(struct pg *pg)
     if (pg->conn != NULL)
         PQfinish(pg->conn);
     pg->conn = NULL;
+    pg->ended = false;
     pg->prepared_count = 0;
 }
 
@@ -163,10 +165,15 @@ static bool wait_for(const struct pg *pg, short events, int64_t deadline)
     }
 }
 
-static void ignore_notice(void *arg, const PGresult *result)
+/* Notices are for the log; but a server that ends an idle connection says so in one, too. */
+static void take_notice(void *arg, const PGresult *result)
 {
-    const struct pg *pg = arg;
-    log_debug(pg->name, "notice: %s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    struct pg *pg = arg;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        pg->ended = true;
+    log_debug(pg->name, "notice: %s", message != NULL ? message : "");
 }
 
 /* Tries one of the hosts until the deadline. */
@@ -204,7 +211,7 @@ static bool connect_host(struct pg *pg, size_t host, int64_t deadline)
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (PQstatus(pg->conn) != CONNECTION_BAD) {
         if (state == PGRES_POLLING_OK) {
-            PQsetNoticeReceiver(pg->conn, ignore_notice, pg);
+            PQsetNoticeReceiver(pg->conn, take_notice, pg);
             if (PQsetnonblocking(pg->conn, 1) != 0)
                 break;
             pg->complaint[0] = '\0';
@@ -398,10 +405,14 @@ static enum step run(struct pg *pg, const struct pg_statement *statement, const 
 static void drop_if_dead(struct pg *pg)
 {
     struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
-    if (poll(&p, 1, 0) == 0)
-        return;
-    if (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) == CONNECTION_BAD)
-        disconnect(pg);
+    while (poll(&p, 1, 0) > 0) {
+        bool good = PQconsumeInput(pg->conn) != 0;
+        (void)PQisBusy(pg->conn); /* reads what came, and calls take_notice */
+        if (!good || pg->ended || PQstatus(pg->conn) == CONNECTION_BAD) {
+            disconnect(pg);
+            return;
+        }
+    }
 }
 
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
