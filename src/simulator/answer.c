@@ -1,0 +1,475 @@
+/*
+ * Answers in a persona's voice.
+ *
+ * An answer is an opening, what was heard (the message, an earlier one, a memory), a stance that
+ * depends on severity alone, advice in the form of that severity, and a closing. Which phrases are
+ * taken is rolled from the request's bytes.
+ */
+#include "answer.h"
+
+#include "phrases.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define QUOTE_MAX 90
+#define SIMULATED_FIRST                                                                            \
+    "\n\n*(Simulated answer: put together from your words and the coach's instructions, without "  \
+    "a language model.)*"
+#define SIMULATED "\n\n*(simulated)*"
+
+/* What the placeholders of a phrase stand for. */
+struct words {
+    const struct prompt *prompt;
+    struct buf quote, earlier, memory;
+    const char *step, *other_step, *when, *amount;
+};
+
+static uint64_t mix(uint64_t hash, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211); /* FNV-1a */
+    return hash;
+}
+
+struct dice dice_make(const struct prompt *p, uint64_t seed)
+{
+    uint64_t hash = UINT64_C(14695981039346656037) ^ seed * UINT64_C(0x9e3779b97f4a7c15);
+    hash = mix(hash, p->system.text, p->system.len);
+    for (size_t i = 0; i < p->user_count; i++)
+        hash = mix(hash, p->users[i].text, p->users[i].len);
+    hash = mix(hash, p->tool_result.text, p->tool_result.len);
+    return (struct dice){hash ^ p->turns};
+}
+
+size_t dice_roll(struct dice *d, size_t n)
+{
+    d->state += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+    uint64_t z = d->state;
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (size_t)((z ^ z >> 31) % n);
+}
+
+/* Whether any of "word|word*|two words" is in the text. */
+static size_t count_words(struct piece text, const char *words)
+{
+    size_t n = 0;
+    while (*words) {
+        char word[32];
+        size_t len = strcspn(words, "|");
+        if (len < sizeof word) {
+            memcpy(word, words, len);
+            word[len] = '\0';
+            n += piece_has(text, word);
+        }
+        words += len + (words[len] == '|');
+    }
+    return n;
+}
+
+static const struct topic *topic_of(struct piece message)
+{
+    const struct topic *best = &topics[topic_count - 1];
+    size_t most = 0;
+    for (size_t i = 0; i + 1 < topic_count; i++) {
+        size_t n = count_words(message, topics[i].words);
+        if (n > most) {
+            most = n;
+            best = &topics[i];
+        }
+    }
+    return best;
+}
+
+const char *answer_topic(struct piece message)
+{
+    return topic_of(message)->name;
+}
+
+/* The longest sentence that fits, else the beginning of the first. */
+static struct piece telling_sentence(struct piece message, size_t max)
+{
+    struct piece best = {NULL, 0}, first = {NULL, 0};
+    size_t at = 0;
+    while (at < message.len) {
+        while (at < message.len &&
+               (isspace((unsigned char)message.text[at]) || strchr(".!?,;", message.text[at])))
+            at++;
+        size_t begin = at;
+        while (at < message.len && !strchr(".!?\n", message.text[at]))
+            at++;
+        struct piece sentence = {message.text + begin, at - begin};
+        if (first.len == 0)
+            first = sentence;
+        if (sentence.len <= max && sentence.len > best.len)
+            best = sentence;
+    }
+    return best.len >= 12 ? best : first;
+}
+
+bool answer_quote(struct buf *out, struct piece message, size_t max)
+{
+    struct piece s = telling_sentence(message, max);
+    bool cut = s.len > max;
+    if (cut) {
+        s.len = max;
+        while (s.len > max / 2 && s.text[s.len] != ' ')
+            s.len--;
+        while (s.len > 0 && ((unsigned char)s.text[s.len] & 0xc0) == 0x80)
+            s.len--;
+    }
+    while (s.len > 0 && strchr(" ,;:-", s.text[s.len - 1]))
+        s.len--;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.text[i];
+        if (c < 0x20)
+            buf_putc(out, ' ');
+        else if (c == '"')
+            buf_putc(out, '\'');
+        else if (!strchr("*_`#<>[]|\\", c))
+            buf_putc(out, (char)c);
+    }
+    return buf_puts(out, cut ? " ..." : "");
+}
+
+/* Appends a phrase with its placeholders filled in. */
+static void say(struct buf *out, const struct words *w, const char *phrase)
+{
+    for (; *phrase; phrase++) {
+        if (phrase[0] != '{' || phrase[1] == '\0' || phrase[2] != '}') {
+            buf_putc(out, *phrase);
+            continue;
+        }
+        struct piece name = prompt_fact(w->prompt, "name");
+        switch (phrase[1]) {
+        case 'n':
+            if (name.len && name.len < 40) {
+                buf_puts(out, ", ");
+                buf_append(out, name.text, name.len);
+            }
+            break;
+        case 'q':
+            buf_append(out, w->quote.data, w->quote.len);
+            break;
+        case 'h':
+            buf_append(out, w->earlier.data, w->earlier.len);
+            break;
+        case 'm':
+            buf_append(out, w->memory.data, w->memory.len);
+            break;
+        case 's':
+            buf_puts(out, w->step);
+            break;
+        case 't':
+            buf_puts(out, w->other_step);
+            break;
+        case 'w':
+            buf_puts(out, w->when);
+            break;
+        default:
+            buf_puts(out, w->amount);
+        }
+        phrase += 2;
+    }
+}
+
+static int tone_of(const struct prompt *p)
+{
+    return p->band / 2;
+}
+
+/* How many of the longer words of a are in b: a rough measure of what belongs together. */
+static size_t overlap(struct piece a, struct piece b)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < a.len;) {
+        char word[32];
+        size_t len = 0;
+        while (at < a.len && !isalpha((unsigned char)a.text[at]))
+            at++;
+        while (at + len < a.len && isalpha((unsigned char)a.text[at + len]))
+            len++;
+        if (len >= 4 && len + 1 < sizeof word) {
+            /* Without the ending, so that "running" meets "run" and "trains" meets "train". */
+            size_t stem = len > 6 ? len - 3 : len > 4 ? len - 1 : len;
+            memcpy(word, a.text + at, stem);
+            memcpy(word + stem, "*", 2);
+            n += piece_has(b, word);
+        }
+        at += len;
+    }
+    return n;
+}
+
+/* The earlier user message that has most to do with this one; the newest of equals. */
+static struct piece related_earlier(const struct prompt *p)
+{
+    struct piece best = {NULL, 0};
+    size_t most = 0;
+    for (size_t i = p->user_count - 1; i-- > 0;) {
+        size_t n = 1 + 2 * overlap(p->message, p->users[i]);
+        if (p->users[i].len >= 15 && n > most) {
+            most = n;
+            best = p->users[i];
+        }
+    }
+    return best;
+}
+
+static int kind_of(struct piece type)
+{
+    static const struct {
+        const char *word;
+        int kind;
+    } words[] = {
+        {"goal*", KIND_GOAL},
+        {"struggle*", KIND_STRUGGLE},
+        {"preference*", KIND_PREFERENCE},
+        {"achievement*", KIND_SUCCESS},
+        {"milestone*", KIND_SUCCESS},
+        {"win*", KIND_SUCCESS},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (piece_has(type, words[i].word))
+            return words[i].kind;
+    return KIND_OTHER;
+}
+
+/* Speaks of the memory (or the goal among the facts) that fits the message best. */
+static void say_memory(struct buf *out, struct words *w, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    struct piece goal = prompt_fact(p, "goal"), chosen = goal;
+    int kind = KIND_GOAL;
+    size_t most = goal.len ? 1 + 2 * overlap(p->message, goal) : 0;
+    for (size_t i = 0; i < p->memory_count; i++) {
+        size_t n = 1 + 2 * overlap(p->message, p->memories[i].text) + dice_roll(d, 2);
+        if (n > most) {
+            most = n;
+            chosen = p->memories[i].text;
+            kind = kind_of(p->memories[i].type);
+        }
+    }
+    if (chosen.len == 0)
+        return;
+    buf_clear(&w->memory);
+    answer_quote(&w->memory, chosen, QUOTE_MAX);
+    buf_putc(out, ' ');
+    say(out, w, phrase_memories[p->band > BAND_BALANCED][kind][dice_roll(d, PAIR)]);
+}
+
+static void capital(struct buf *out, size_t at)
+{
+    if (at < out->len)
+        out->data[at] = (char)toupper((unsigned char)out->data[at]);
+}
+
+/* A numbered or bulleted list of steps. */
+static void say_list(struct buf *out, const struct words *w, const char *const *steps, size_t first,
+                     size_t n)
+{
+    const char *name = phrase_step_names[w->prompt->voice];
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "\n- **%s %zu:** ", name, i + 1);
+        size_t at = out->len;
+        buf_puts(out, steps[(first + i) % STEPS]);
+        capital(out, at);
+        buf_putc(out, '.');
+    }
+}
+
+/* The advice, in the form that the severity band asks for. */
+static void say_advice(struct buf *out, const struct words *w, const struct topic *t, size_t first,
+                       struct dice *d)
+{
+    switch (w->prompt->band) {
+    case BAND_ULTRA_GENTLE:
+        say(out, w,
+            "\n\nIf you like, and only if it feels easy, there is one tiny thing: {s}. And if not "
+            "today, that is just as good an answer.");
+        break;
+    case BAND_SUPPORTIVE:
+        say(out, w, "\n\nMaybe try this: {s}. If that goes well, {t}. You can do this.");
+        break;
+    case BAND_BALANCED:
+        buf_puts(out, "\n\n");
+        buf_puts(out, t->insight[dice_roll(d, PAIR)]);
+        buf_puts(out, " So:\n");
+        say_list(out, w, t->steps, first, 2 + dice_roll(d, 2));
+        break;
+    case BAND_DIRECT:
+        say(out, w, "\n\n- **What:** {s}\n- **When:** {w}\n- **How much:** {a}");
+        break;
+    case BAND_INTENSE:
+        say(out, w,
+            "\n\n**Your challenge:** {s}, {w}. No swaps, no discounts. Then {t}. Deadline for "
+            "both: tomorrow evening. Two things, two ticks.");
+        break;
+    default:
+        say(out, w,
+            "\n\n**One order:** {s}, {w}. Not \"later\", not \"soon\": those are the names "
+            "of the people who ate your last plan.");
+    }
+}
+
+/* What was liked before, and what sources say, where the prompt has them. */
+static void say_sources(struct buf *out, const struct prompt *p, struct dice *d)
+{
+    if (p->knowledge_count) {
+        buf_puts(out, "\n\nFrom what I have read: \"");
+        answer_quote(out, p->knowledge[dice_roll(d, p->knowledge_count)], 140);
+        buf_puts(out, "\".");
+    }
+    if (p->example_count) {
+        buf_puts(out, "\n\nWhat has helped others: \"");
+        answer_quote(out, p->examples[dice_roll(d, p->example_count)], 140);
+        buf_puts(out, "\".");
+    }
+}
+
+static void say_coaching(struct buf *out, struct words *w, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    /* "And then?" is about what was spoken of before. */
+    const struct topic *t = topic_of(p->message);
+    struct piece earlier = related_earlier(p);
+    if (t == &topics[topic_count - 1] && earlier.len)
+        t = topic_of(earlier);
+    size_t first = dice_roll(d, STEPS);
+    w->step = t->steps[first];
+    w->other_step = t->steps[(first + 1 + dice_roll(d, STEPS - 1)) % STEPS];
+    w->when = phrase_times[dice_roll(d, TIMES)];
+    w->amount = t->amount;
+
+    struct piece own = {NULL, 0};
+    if (p->quote_count && p->band <= BAND_BALANCED && dice_roll(d, 4) == 0)
+        own = p->quotes[dice_roll(d, p->quote_count)];
+    /* A question of the persona's would hardly be about this. */
+    if (own.len && own.text[own.len - 1] != '?')
+        buf_append(out, own.text, own.len);
+    else
+        say(out, w, phrase_openers[p->voice][p->band][dice_roll(d, OPENERS)]);
+    if (w->quote.len) {
+        buf_putc(out, ' ');
+        say(out, w,
+            p->roast ? phrase_burns[dice_roll(d, BURNS)]
+                     : phrase_reflections[p->voice][dice_roll(d, PAIR)]);
+    }
+    if (earlier.len) {
+        answer_quote(&w->earlier, earlier, QUOTE_MAX);
+        buf_putc(out, ' ');
+        say(out, w, phrase_history[p->voice][dice_roll(d, PAIR)]);
+    }
+    if (p->images)
+        buf_printf(out, " (I cannot see your %s: I am only simulated.)",
+                   p->images > 1 ? "pictures" : "picture");
+    buf_puts(out, "\n\n");
+    say(out, w, phrase_stances[p->band][dice_roll(d, STANCES)]);
+    say_memory(out, w, d);
+    say_advice(out, w, t, first, d);
+    say_sources(out, p, d);
+    buf_puts(out, "\n\n");
+    say(out, w, phrase_closers[p->voice][tone_of(p)][dice_roll(d, PAIR)]);
+}
+
+/* "What do you know about me?" */
+static void say_what_is_known(struct buf *out, const struct words *w)
+{
+    const struct prompt *p = w->prompt;
+    if (p->fact_count + p->memory_count == 0) {
+        say(out, w,
+            "Nothing yet{n}: nobody has told me anything about you, apart from what you "
+            "wrote here. What would you like me to remember?");
+        return;
+    }
+    say(out, w, "This is what I know{n}:\n");
+    for (size_t i = 0; i < p->fact_count; i++) {
+        buf_puts(out, "\n- ");
+        size_t at = out->len;
+        for (size_t k = 0; k < p->facts[i].key.len; k++)
+            buf_putc(out, p->facts[i].key.text[k] == '_' ? ' ' : p->facts[i].key.text[k]);
+        capital(out, at);
+        buf_puts(out, ": ");
+        buf_append(out, p->facts[i].value.text, p->facts[i].value.len);
+    }
+    for (size_t i = 0; i < p->memory_count; i++) {
+        buf_puts(out, "\n- ");
+        size_t at = out->len;
+        buf_append(out, p->memories[i].type.text, p->memories[i].type.len);
+        capital(out, at);
+        buf_puts(out, ": ");
+        buf_append(out, p->memories[i].text.text, p->memories[i].text.len);
+    }
+    say(out, w, "\n\nIs any of it wrong?");
+}
+
+static void say_who(struct buf *out, const struct words *w, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    if (p->name.len == 0) {
+        buf_puts(out, "I am a simulated model: I have read your messages, but there is no language "
+                      "model behind these words.");
+        return;
+    }
+    say(out, w, "I am ");
+    buf_append(out, p->name.text, p->name.len);
+    say(out, w,
+        ", your coach{n}, and for now a simulated one: no language model is behind these "
+        "words. ");
+    if (p->quote_count) {
+        struct piece own = p->quotes[dice_roll(d, p->quote_count)];
+        buf_append(out, own.text, own.len);
+    }
+}
+
+static void say_tool_result(struct buf *out, const struct words *w, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    struct piece result = p->tool_result;
+    if (result.len > 400)
+        result.len = 400;
+    while (result.len > 0 && result.len == 400 &&
+           ((unsigned char)p->tool_result.text[result.len] & 0xc0) == 0x80)
+        result.len--;
+    say(out, w, phrase_openers[p->voice][p->band][dice_roll(d, OPENERS)]);
+    buf_puts(out, " I looked it up, and this came back:\n\n```\n");
+    buf_append(out, result.text, result.len);
+    buf_puts(out, "\n```\n\n");
+    say(out, w, phrase_closers[p->voice][tone_of(p)][dice_roll(d, PAIR)]);
+}
+
+bool answer_write(struct buf *out, const struct prompt *p, struct dice *d)
+{
+    static const char danger[] = "suicid*|kill myself|killing myself|end my life|end it all|"
+                                 "want to die|don't want to live|hurt myself|hurting myself|"
+                                 "self-harm|cut myself|cutting myself|starve myself|"
+                                 "starving myself|make myself throw up";
+    struct words w = {.prompt = p};
+    buf_init(&w.quote, 1024);
+    buf_init(&w.earlier, 1024);
+    buf_init(&w.memory, 1024);
+    answer_quote(&w.quote, p->message, QUOTE_MAX);
+    bool is_short = p->message.len < 40;
+    if (count_words(p->message, danger))
+        buf_puts(out, phrase_in_danger);
+    else if (p->tool_result.len)
+        say_tool_result(out, &w, d);
+    else if (count_words(p->message, "about me|know me|remember me|remember about|my memories"))
+        say_what_is_known(out, &w);
+    else if (count_words(p->message, "who are you|what are you|are you real|are you human|"
+                                     "are you an ai|simulated|your name|introduce yourself"))
+        say_who(out, &w, d);
+    else if (is_short && count_words(p->message, "hi|hello|hey|good morning|good evening|moin"))
+        say(out, &w, phrase_greetings[p->voice][tone_of(p)]);
+    else if (is_short && count_words(p->message, "thanks|thank you|thx|cheers"))
+        say(out, &w, phrase_thanks[p->voice][tone_of(p)]);
+    else
+        say_coaching(out, &w, d);
+    buf_puts(out, p->turns == 0 ? SIMULATED_FIRST : SIMULATED);
+    bool ok = !w.quote.failed && !w.earlier.failed && !w.memory.failed && !out->failed;
+    buf_release(&w.quote);
+    buf_release(&w.earlier);
+    buf_release(&w.memory);
+    return ok;
+}

@@ -1,0 +1,9 @@
+/* GET /: a page that says what this is. */
+#ifndef UPLIFT_PAGE_H
+#define UPLIFT_PAGE_H
+
+#include "fastcgi.h"
+
+void page_get(struct fastcgi_request *r);
+
+#endif
