@@ -30,8 +30,7 @@ static const cJSON *tool_to_call(const cJSON *request, const struct prompt *p)
     if (mode && strcmp(mode, "none") == 0)
         return NULL;
     bool required = mode && strcmp(mode, "required") == 0;
-    cJSON_ArrayForEach(tool, member(request, "tools"))
-    {
+    cJSON_ArrayForEach (tool, member(request, "tools")) {
         const cJSON *function = member(tool, "function");
         const char *tool_name = json_string(function, "name");
         if (tool_name == NULL)
@@ -115,8 +114,7 @@ static void apply_stop(struct buf *text, const cJSON *stop)
     if (cJSON_IsString(stop) && stop->valuestring[0]) {
         first = strstr(text->data, stop->valuestring);
     } else {
-        cJSON_ArrayForEach(one, stop)
-        {
+        cJSON_ArrayForEach (one, stop) {
             found = cJSON_IsString(one) && one->valuestring[0]
                         ? strstr(text->data, one->valuestring)
                         : NULL;

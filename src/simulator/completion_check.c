@@ -47,8 +47,7 @@ static bool check_content(const cJSON *content, int index, struct api_error *e)
     if (!cJSON_IsArray(content))
         return api_error(e, 400, "invalid_type", param,
                          "'%s' must be a string or an array of parts", param);
-    cJSON_ArrayForEach(part, content)
-    {
+    cJSON_ArrayForEach (part, content) {
         if (!cJSON_IsString(member(part, "type")))
             return api_error(e, 400, "missing_required_parameter", param,
                              "every part of '%s' needs a type", param);
@@ -95,8 +94,7 @@ static bool check_tools(const cJSON *request, struct api_error *e)
                          "'tool_choice' is only allowed when 'tools' are specified");
     if (!cJSON_IsArray(tools) || tools->child == NULL)
         return api_error(e, 400, "empty_array", "tools", "'tools' must be an array of tools");
-    cJSON_ArrayForEach(tool, tools)
-    {
+    cJSON_ArrayForEach (tool, tools) {
         if (!cJSON_IsString(member(member(tool, "function"), "name")))
             return api_error(e, 400, "missing_required_parameter", "tools",
                              "every tool needs a function with a name");
@@ -112,8 +110,7 @@ static bool check_stop(const cJSON *request, struct api_error *e)
     if (!cJSON_IsArray(stop) || cJSON_GetArraySize(stop) > 4)
         return api_error(e, 400, "invalid_type", "stop",
                          "'stop' must be a string or an array of up to 4 strings");
-    cJSON_ArrayForEach(one, stop)
-    {
+    cJSON_ArrayForEach (one, stop) {
         if (!cJSON_IsString(one))
             return api_error(e, 400, "invalid_type", "stop", "'stop' must hold strings");
     }
@@ -152,8 +149,7 @@ bool completion_check(const cJSON *request, struct api_error *error)
     if (messages->child == NULL)
         return api_error(error, 400, "empty_array", "messages",
                          "'messages' must have at least one element");
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         if (!check_message(message, index++, error))
             return false;
     }

@@ -136,8 +136,7 @@ static bool check_request(const cJSON *request, size_t *tokens, struct api_error
     if (input->child == NULL || cJSON_GetArraySize(input) > INPUTS_MAX)
         return api_error(error, 400, "invalid_value", "input", "'input' must have 1 to %d elements",
                          INPUTS_MAX);
-    cJSON_ArrayForEach(text, input)
-    {
+    cJSON_ArrayForEach (text, input) {
         if (!check_input(text, tokens, error))
             return false;
     }
@@ -166,8 +165,7 @@ void embeddings_post(struct fastcgi_request *r)
     if (cJSON_IsString(input)) {
         put_vector(&out, 0, input->valuestring, dimensions, base64);
     } else {
-        cJSON_ArrayForEach(text, input)
-        {
+        cJSON_ArrayForEach (text, input) {
             put_vector(&out, index++, text->valuestring, dimensions, base64);
         }
     }

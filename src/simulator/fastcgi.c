@@ -220,10 +220,10 @@ void fastcgi_cut(struct fastcgi_request *r)
     if (c->phase != ANSWERING)
         return;
     end_request(c);
-    if (fastcgi_queued(r) > 0)
-        write_bytes(c, "", 0, true);
-    else
-        close_connection(c);
+    /* When a FastCGI connection merely closes, nginx ends the client's answer as if it were whole.
+     * A record that breaks the protocol makes it cut the client off too. */
+    static const char broken[HEADER_LEN] = {99};
+    write_bytes(c, broken, sizeof broken, true);
 }
 
 /* Reads one length of a name-value pair. */

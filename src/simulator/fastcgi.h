@@ -49,7 +49,8 @@ size_t fastcgi_queued(const struct fastcgi_request *r);
 void fastcgi_after(struct fastcgi_request *r, uint64_t ms, void (*fn)(struct fastcgi_request *r));
 /* Ends the request properly once all was taken. */
 void fastcgi_end(struct fastcgi_request *r);
-/* Closes the connection in the middle of the answer, once all that was sent was taken. */
+/* Breaks off in the middle of the answer, once all that was sent was taken, in a way that makes the
+ * web server cut its client's connection. */
 void fastcgi_cut(struct fastcgi_request *r);
 
 #endif

@@ -98,8 +98,7 @@ static bool check_rest(const cJSON *request, struct api_error *e)
     if (metadata && (!cJSON_IsObject(metadata) || cJSON_GetArraySize(metadata) > 16))
         return api_error(e, 400, "invalid_value", "metadata",
                          "'metadata' must be an object of at most 16 pairs");
-    cJSON_ArrayForEach(pair, metadata)
-    {
+    cJSON_ArrayForEach (pair, metadata) {
         if (!cJSON_IsString(pair) || strlen(pair->string) > 64 || strlen(pair->valuestring) > 512)
             return api_error(e, 400, "invalid_value", "metadata",
                              "'metadata' holds strings of at most 512, by names of at most 64 "
@@ -151,8 +150,7 @@ void jobs_list(struct fastcgi_request *r, const char *query)
 {
     cJSON *jobs = store_list("jobs"), *views = cJSON_CreateArray(), *job;
     int64_t now = clock_wall_us() / 1000;
-    cJSON_ArrayForEach(job, jobs)
-    {
+    cJSON_ArrayForEach (job, jobs) {
         cJSON_AddItemToArray(views, job_view(job, now));
     }
     cJSON_Delete(jobs);
@@ -244,8 +242,7 @@ cJSON *jobs_models(void)
 {
     cJSON *jobs = store_list("jobs"), *models = cJSON_CreateArray(), *job;
     int64_t now = clock_wall_us() / 1000;
-    cJSON_ArrayForEach(job, jobs)
-    {
+    cJSON_ArrayForEach (job, jobs) {
         cJSON *view = job_view(job, now);
         const char *name = json_string(view, "fine_tuned_model");
         if (name) {

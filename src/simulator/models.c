@@ -39,8 +39,7 @@ void models_list(struct fastcgi_request *r)
 void models_get(struct fastcgi_request *r, const char *id)
 {
     cJSON *data = all_models(), *m, *found = NULL;
-    cJSON_ArrayForEach(m, data)
-    {
+    cJSON_ArrayForEach (m, data) {
         if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(m, "id")), id) == 0)
             found = m;
     }

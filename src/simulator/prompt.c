@@ -225,8 +225,7 @@ struct piece content_text(const cJSON *content)
     if (cJSON_IsString(content))
         return piece_of(content->valuestring);
     const cJSON *part;
-    cJSON_ArrayForEach(part, content)
-    {
+    cJSON_ArrayForEach (part, content) {
         const cJSON *text = cJSON_GetObjectItemCaseSensitive(part, "text");
         if (cJSON_IsString(text))
             return piece_of(text->valuestring);
@@ -238,8 +237,7 @@ static size_t count_images(const cJSON *content)
 {
     const cJSON *part;
     size_t n = 0;
-    cJSON_ArrayForEach(part, content)
-    {
+    cJSON_ArrayForEach (part, content) {
         const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(part, "type"));
         n += type && strcmp(type, "image_url") == 0;
     }
@@ -261,8 +259,7 @@ void prompt_read(const cJSON *messages, struct prompt *out)
 {
     const cJSON *message;
     *out = (struct prompt){.band = BAND_BALANCED};
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         const char *role = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(message, "role"));
         const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content");
         struct piece text = content_text(content);

@@ -61,8 +61,7 @@ static cJSON *make_object(struct maker *m, const cJSON *schema, int depth)
 {
     cJSON *object = cJSON_CreateObject();
     const cJSON *property;
-    cJSON_ArrayForEach(property, member(schema, "properties"))
-    {
+    cJSON_ArrayForEach (property, member(schema, "properties")) {
         cJSON *v = value(m, property, property->string, depth + 1);
         if (v)
             cJSON_AddItemToObject(object, property->string, v);

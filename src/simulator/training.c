@@ -34,8 +34,7 @@ static const char *check_messages(const cJSON *messages, bool needs_assistant)
     bool has_assistant = false;
     if (!cJSON_IsArray(messages) || messages->child == NULL)
         return "must be a non-empty array of messages";
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         const char *role = json_string(message, "role");
         const cJSON *content = member(message, "content"), *weight = member(message, "weight");
         size_t i = 0;
