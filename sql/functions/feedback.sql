@@ -4,7 +4,7 @@
 -- SQL, or words that waited for their answer's row), it ends as an UPDATE of the answer, and one
 -- trigger dates it, decides whether it is the last word, and keeps it in uplift.feedback_events.
 -- What the trigger cannot see in the row comes in the setting uplift.feedback of the transaction:
--- {"source", "event_id", "pending": id of the event that waited}.
+-- {"source", "given_at", "event_id", "pending": id of the event that waited}.
 
 create or replace function uplift.feedback_said(p_answer_id uuid, p_key text, p_value_given boolean, p_given_at timestamptz)
 returns timestamptz
@@ -26,7 +26,7 @@ language plpgsql security definer set search_path = ''
 as $$
 declare
     v_context jsonb := coalesce(nullif(current_setting('uplift.feedback', true), ''), '{}')::jsonb;
-    v_given_at timestamptz;
+    v_given_at timestamptz := least((v_context ->> 'given_at')::timestamptz, clock_timestamp());
     v_changes jsonb := '{}';
 begin
     if length(new.feedback_text) > 10000 then
@@ -43,12 +43,7 @@ begin
     end if;
 
     -- Our functions say when it was said; otherwise it is said now, and is the last word.
-    if new.feedback_given_at is distinct from old.feedback_given_at and new.feedback_given_at is not null then
-        v_given_at := new.feedback_given_at;
-    else
-        v_given_at := greatest(now(), old.feedback_given_at);
-    end if;
-    if v_given_at < old.feedback_given_at then
+    if v_context ? 'given_at' then
         if v_changes ? 'helpful' and v_given_at < uplift.feedback_said(
                 new.id, 'helpful', old.helpful is not null, old.feedback_given_at) then
             new.helpful := old.helpful;
@@ -61,6 +56,8 @@ begin
                 new.id, 'feedback_text', old.feedback_text is not null, old.feedback_given_at) then
             new.feedback_text := old.feedback_text;
         end if;
+    else
+        v_given_at := greatest(now(), old.feedback_given_at);
     end if;
     new.feedback_given_at := greatest(v_given_at, old.feedback_given_at);
 
@@ -124,12 +121,11 @@ as $$
 begin
     perform uplift.note_repeated(p_answer_id, 'applied', p_changes, p_given_at);
 
-    perform set_config('uplift.feedback', p_context::text, true);
+    perform set_config('uplift.feedback', (p_context || jsonb_build_object('given_at', p_given_at))::text, true);
     update public.coach_response_feedback a set
         helpful = case when p_changes ? 'helpful' then (p_changes ->> 'helpful')::boolean else a.helpful end,
         rating = case when p_changes ? 'rating' then (p_changes ->> 'rating')::int else a.rating end,
-        feedback_text = case when p_changes ? 'feedback_text' then p_changes ->> 'feedback_text' else a.feedback_text end,
-        feedback_given_at = p_given_at
+        feedback_text = case when p_changes ? 'feedback_text' then p_changes ->> 'feedback_text' else a.feedback_text end
     where a.id = p_answer_id and (
         p_changes ? 'helpful' and a.helpful is distinct from (p_changes ->> 'helpful')::boolean
         or p_changes ? 'rating' and a.rating is distinct from (p_changes ->> 'rating')::int
@@ -258,6 +254,9 @@ declare
     v_news jsonb;
 begin
     perform uplift.check_feedback(p_changes);
+    if jsonb_typeof(p_changes -> 'rating') = 'number' then -- 4.0 is 4
+        p_changes := p_changes || jsonb_build_object('rating', (p_changes ->> 'rating')::numeric::int);
+    end if;
 
     if p_event_id is null or not exists (select from uplift.feedback_events e where e.event_id = p_event_id) then
         select a.user_id into v_owner from public.coach_response_feedback a where a.id = p_answer_id for no key update;
