@@ -77,10 +77,11 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b)
 
 void uuid_v7(struct uuid *out)
 {
-    uint8_t *p = out->bytes;
+    struct uuid id = {{0}};
+    uint8_t *p = id.bytes;
     size_t have = 6;
-    while (have < sizeof out->bytes) {
-        ssize_t n = getrandom(p + have, sizeof out->bytes - have, 0);
+    while (have < sizeof id.bytes) {
+        ssize_t n = getrandom(p + have, sizeof id.bytes - have, 0);
         if (n < 0 && errno != EINTR)
             abort(); /* ids that repeat would overwrite answers: better no program */
         if (n > 0)
@@ -91,6 +92,7 @@ void uuid_v7(struct uuid *out)
         p[i] = (uint8_t)(ms >> (40 - 8 * i));
     p[6] = (uint8_t)(0x70 | (p[6] & 0x0f));
     p[8] = (uint8_t)(0x80 | (p[8] & 0x3f));
+    *out = id;
 }
 
 void answer_key_derive(const char *secret, size_t len, struct answer_key *out)

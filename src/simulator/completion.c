@@ -397,7 +397,7 @@ static bool fail_early(struct fastcgi_request *r, const struct fault *fault, con
         return false;
     if (fault->flaps) {
         const char *header = fastcgi_param(r, "HTTP_X_SIM_FLAP_KEY");
-        char key[1024];
+        char key[1024] = "";
         if (header == NULL)
             snprintf(key, sizeof key, "%.*s", (int)(p->message.len < 1000 ? p->message.len : 1000),
                      p->message.text ? p->message.text : "");

@@ -134,10 +134,11 @@ static int listen_unix(const char *path, long mode)
     struct stat old;
     if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
         unlink(path); /* left behind by one that was killed */
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(path, (mode_t)mode) != 0 || listen(fd, 4096) != 0)
-        return -1;
-    return fd;
+    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+              chmod(path, (mode_t)mode) == 0 && listen(fd, 4096) == 0;
+    if (!ok && fd >= 0)
+        close(fd);
+    return ok ? fd : -1;
 }
 
 static int listen_tcp(const char *text)
@@ -164,6 +165,8 @@ static int listen_tcp(const char *text)
         printf("listening on port %d\n", ntohs(name.sin_port));
         fflush(stdout);
     }
+    if (!ok && fd >= 0)
+        close(fd);
     return ok ? fd : -1;
 }
 
