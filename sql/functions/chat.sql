@@ -12,7 +12,7 @@ as $$
 #variable_conflict use_column
 declare
     v_is_own boolean;
-    v_before timestamptz := 'infinity';
+    v_before timestamptz := timestamptz 'infinity';
     v_original record;
     v_coach record;
     v_turn record;

@@ -27,7 +27,7 @@ as $$
 declare
     v_context jsonb := coalesce(nullif(current_setting('uplift.feedback', true), ''), '{}')::jsonb;
     v_given_at timestamptz := least((v_context ->> 'given_at')::timestamptz, clock_timestamp());
-    v_changes jsonb := '{}';
+    v_changes jsonb := jsonb '{}';
 begin
     if length(new.feedback_text) > 10000 then
         perform uplift.fail(400, 'invalid_feedback_text', 'feedback_text must have at most 10000 characters', 'feedback_text');

@@ -109,7 +109,7 @@ begin
 
     -- Nobody's answer, another user's and one that is not there yet are all the same: no row.
     if not exists (select from public.coach_response_feedback a where a.id = p_id and a.user_id = p_user_id) then
-        return '[]';
+        return json '[]';
     end if;
     if v_changes <> '{}' then
         perform uplift.give_feedback(p_user_id, p_id, v_changes, false);
