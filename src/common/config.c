@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "log.h"
+#include "config_value.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,50 +9,16 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 extern char **environ;
 
 #define VALUE_MAX_BYTES (64 * 1024) /* of one value, also of a NAME_FILE */
 #define NAME_MAX_BYTES 64
 
-enum kind {
-    TEXT,
-    SECRET,   /* text that is never printed */
-    INTEGER,  /* min..max */
-    OCTAL,    /* file mode */
-    SIZE,     /* bytes; k, M, G are powers of 1024 */
-    DURATION, /* milliseconds; ms, s, min, h */
-    SECONDS,  /* s, min, h */
-    CHOICE,   /* one of choices, kept as its index */
-    FLAG,     /* one of two choices, kept as bool: the second is true */
-    UUID,
-    LIST,    /* comma list, kept as it is but for spaces */
-    ORIGINS, /* comma list of origins, or * */
-    URL,     /* http or https, kept without a trailing slash */
-    ADDRESS, /* unix:PATH or HOST:PORT */
-    DIRECTORY,
-};
-
-struct option {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const char *initial; /* default, NULL: none */
-    int64_t min, max;
-    const char *choices; /* separated by | */
-    const char *meaning;
-};
-
 #define AT(member) offsetof(struct config, member)
-#define KiB 1024LL
-#define MiB (1024 * KiB)
-#define GiB (1024 * MiB)
-#define SECOND 1000LL
-#define HOUR (3600 * SECOND)
 
 /* The one table. --help, --check, the man page (by a test) and every check below follow it. */
-static const struct option options[] = {
+static const struct config_option options[] = {
     {"DATABASE_URL", SECRET, AT(database_url), NULL, 0, 0, NULL,
      "Postgres: a libpq connection string or URL; several hosts are tried in turn. Required."},
     {"UPLIFT_LISTEN", ADDRESS, AT(listen), "unix:/run/uplift/chat.sock", 0, 0, NULL,
@@ -166,7 +132,7 @@ static void complain(struct reading *r, const char *format, ...)
     fputc('\n', r->complaints);
 }
 
-static bool is_text_kind(enum kind kind)
+static bool is_text_kind(enum config_kind kind)
 {
     switch (kind) {
     case TEXT:
@@ -183,17 +149,17 @@ static bool is_text_kind(enum kind kind)
     }
 }
 
-static char **text_at(const struct config *c, const struct option *o)
+static char **text_at(const struct config *c, const struct config_option *o)
 {
     return (char **)((uintptr_t)c + o->offset);
 }
 
-static int64_t *number_at(const struct config *c, const struct option *o)
+static int64_t *number_at(const struct config *c, const struct config_option *o)
 {
     return (int64_t *)((uintptr_t)c + o->offset);
 }
 
-static bool *flag_at(const struct config *c, const struct option *o)
+static bool *flag_at(const struct config *c, const struct config_option *o)
 {
     return (bool *)((uintptr_t)c + o->offset);
 }
@@ -247,7 +213,7 @@ static const char *nearest_name(const char *name, int *how_far)
 }
 
 /* The option that name (or NAME_FILE) sets, or NULL. */
-static const struct option *find_option(const char *name, size_t len, bool *is_file)
+static const struct config_option *find_option(const char *name, size_t len, bool *is_file)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         size_t known = strlen(options[i].name);
@@ -278,7 +244,7 @@ static void take(struct reading *r, const char *where, int line, const char *nam
         snprintf(place, sizeof place, "%s:%d", where, line);
     else
         snprintf(place, sizeof place, "%s", where);
-    const struct option *o = find_option(name, name_len, &is_file);
+    const struct config_option *o = find_option(name, name_len, &is_file);
     if (o == NULL) {
         char text[NAME_MAX_BYTES + 1];
         int how_far;
@@ -317,16 +283,6 @@ static void read_environment(struct reading *r)
     }
 }
 
-static char *trimmed(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1]))
-        text[--len] = '\0';
-    return text;
-}
-
 /* Takes the quotes off a value in place, as systemd's EnvironmentFile= does. False when they do not
  * match up. */
 static bool unquote(char *value)
@@ -349,7 +305,7 @@ static bool unquote(char *value)
 
 static void take_line(struct reading *r, const char *path, int number, char *text)
 {
-    char *line = trimmed(text);
+    char *line = config_value_trimmed(text);
     if (*line == '\0' || *line == '#' || *line == ';')
         return;
     char *equals = strchr(line, '=');
@@ -358,8 +314,8 @@ static void take_line(struct reading *r, const char *path, int number, char *tex
         return;
     }
     *equals = '\0';
-    char *name = trimmed(line);
-    char *value = trimmed(equals + 1);
+    char *name = config_value_trimmed(line);
+    char *value = config_value_trimmed(equals + 1);
     for (const char *p = name; *p != '\0'; p++) {
         if (!isalnum((unsigned char)*p) && *p != '_') {
             complain(r, "%s:%d: not a NAME=value line", path, number);
@@ -399,7 +355,7 @@ static void read_config_file(struct reading *r, const char *path)
 }
 
 /* Replaces a NAME_FILE's path by what the file holds, without the line ends at its end. */
-static bool read_value_file(struct reading *r, const struct option *o, struct source *s)
+static bool read_value_file(struct reading *r, const struct config_option *o, struct source *s)
 {
     bool done = false;
     char *value = calloc(1, VALUE_MAX_BYTES + 2);
@@ -446,241 +402,19 @@ out:
     return done;
 }
 
-/* --- values: each reader returns NULL, or what is wrong --- */
+/* --- values --- */
 
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
-static const struct unit size_units[] = {{"", 1},    {"k", KiB},   {"K", KiB},   {"KiB", KiB},
-                                         {"m", MiB}, {"M", MiB},   {"MiB", MiB}, {"g", GiB},
-                                         {"G", GiB}, {"GiB", GiB}, {NULL, 0}};
-static const struct unit ms_units[] = {{"", 1},     {"ms", 1}, {"s", SECOND}, {"min", 60 * SECOND},
-                                       {"h", HOUR}, {NULL, 0}};
-static const struct unit s_units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {NULL, 0}};
-
-static const struct unit *units_of(enum kind kind)
-{
-    switch (kind) {
-    case SIZE:
-        return size_units;
-    case DURATION:
-        return ms_units;
-    case SECONDS:
-        return s_units;
-    default:
-        return no_units;
-    }
-}
-
-static const char *unit_text(enum kind kind)
-{
-    switch (kind) {
-    case SIZE:
-        return " bytes";
-    case DURATION:
-        return " ms";
-    case SECONDS:
-        return " s";
-    default:
-        return "";
-    }
-}
-
-static bool read_number(const struct option *o, const char *text, int64_t *out, char *wrong,
-                        size_t room)
-{
-    char *end;
-    if (!isdigit((unsigned char)*text)) {
-        snprintf(wrong, room, "not a number");
-        return false;
-    }
-    errno = 0;
-    long long n = strtoll(text, &end, o->kind == OCTAL ? 8 : 10);
-    const struct unit *u = units_of(o->kind);
-    while (isspace((unsigned char)*end))
-        end++;
-    while (u->name != NULL && strcmp(u->name, end) != 0)
-        u++;
-    if (u->name == NULL) {
-        snprintf(wrong, room, "%s",
-                 o->kind == SIZE       ? "the unit is none (bytes), k, M or G"
-                 : o->kind == DURATION ? "the unit is none (ms), ms, s, min or h"
-                 : o->kind == SECONDS  ? "the unit is none (s), s, min or h"
-                 : o->kind == OCTAL    ? "not an octal number"
-                                       : "not a whole number");
-        return false;
-    }
-    if (errno == ERANGE || n > INT64_MAX / u->factor || n * u->factor < o->min ||
-        n * u->factor > o->max) {
-        if (o->kind == OCTAL)
-            snprintf(wrong, room, "out of range: 0 to %#llo", (unsigned long long)o->max);
-        else
-            snprintf(wrong, room, "out of range: %lld to %lld%s", (long long)o->min,
-                     (long long)o->max, unit_text(o->kind));
-        return false;
-    }
-    *out = n * u->factor;
-    return true;
-}
-
-/* The index of text among choices separated by |, or -1. */
-static int choice_index(const char *choices, const char *text)
-{
-    size_t len = strlen(text);
-    int index = 0;
-    for (const char *p = choices;; index++) {
-        size_t n = strcspn(p, "|");
-        if (n == len && strncasecmp(p, text, n) == 0)
-            return index;
-        if (p[n] == '\0')
-            return -1;
-        p += n + 1;
-    }
-}
-
-static void choice_name(const char *choices, int index, char *out, size_t room)
-{
-    const char *p = choices;
-    while (index-- > 0)
-        p += strcspn(p, "|") + 1;
-    snprintf(out, room, "%.*s", (int)strcspn(p, "|"), p);
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (iscntrl((unsigned char)*text))
-            return true;
-    }
-    return false;
-}
-
-/* Checks scheme://host[:port], which may go on when rest is true. */
-static const char *check_url(const char *url, bool rest)
-{
-    const char *host = strncasecmp(url, "https://", 8) == 0  ? url + 8
-                       : strncasecmp(url, "http://", 7) == 0 ? url + 7
-                                                             : NULL;
-    if (host == NULL)
-        return "must begin with http:// or https://";
-    size_t len = strcspn(host, "/?#");
-    if (len == 0 || *host == ':')
-        return "has no host";
-    if (memchr(host, '@', len) != NULL)
-        return "must not hold a user or password";
-    for (const char *p = url; *p != '\0'; p++) {
-        if (isspace((unsigned char)*p))
-            return "must not hold spaces";
-    }
-    if (!rest && host[len] != '\0')
-        return "is an origin: nothing may follow host and port, not even a slash";
-    return NULL;
-}
-
-static const char *check_address(const char *text)
-{
-    if (strncmp(text, "unix:", 5) == 0) {
-        if (text[5] != '/')
-            return "unix: needs an absolute path";
-        return strlen(text + 5) < 108 ? NULL : "a socket's path is at most 107 bytes";
-    }
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL)
-        return "must be unix:PATH or HOST:PORT";
-    if (memchr(text, ':', (size_t)(colon - text)) != NULL && (*text != '[' || colon[-1] != ']'))
-        return "an IPv6 address needs brackets: [::1]:9000";
-    char *end;
-    errno = 0;
-    long port = isdigit((unsigned char)colon[1]) ? strtol(colon + 1, &end, 10) : -1;
-    if (port < 0 || *end != '\0' || errno == ERANGE || port > 65535)
-        return "the port must be a number from 0 to 65535";
-    return NULL;
-}
-
-/* Takes the spaces around the items of a comma list away, and empty items; in place. */
-static void tidy_list(char *text)
-{
-    char *out = text;
-    for (char *p = text; *p != '\0';) {
-        size_t n = strcspn(p, ",");
-        bool last = p[n] == '\0';
-        p[n] = '\0';
-        char *item = trimmed(p);
-        size_t len = strlen(item);
-        if (len > 0) {
-            if (out != text)
-                *out++ = ',';
-            memmove(out, item, len);
-            out += len;
-        }
-        p += last ? n : n + 1;
-    }
-    *out = '\0';
-}
-
-static const char *check_origins(char *list)
-{
-    if (strcmp(list, "*") == 0)
-        return NULL;
-    for (char *p = list; *p != '\0';) {
-        size_t n = strcspn(p, ",");
-        char after = p[n];
-        p[n] = '\0';
-        const char *wrong = check_url(p, false);
-        p[n] = after;
-        if (wrong != NULL)
-            return wrong;
-        p += after == '\0' ? n : n + 1;
-    }
-    return NULL;
-}
-
-/* Checks a text value and brings it to its one form, in place. */
-static const char *check_text(const struct option *o, char *text)
-{
-    struct uuid id;
-    if (has_control(text))
-        return "must not hold control characters";
-    switch (o->kind) {
-    case UUID:
-        if (!uuid_parse(text, &id))
-            return "not a UUID";
-        uuid_format(&id, text);
-        return NULL;
-    case URL: {
-        const char *wrong = check_url(text, true);
-        for (size_t len = strlen(text); len > 0 && text[len - 1] == '/'; len--)
-            text[len - 1] = '\0';
-        return wrong;
-    }
-    case ADDRESS:
-        return check_address(text);
-    case DIRECTORY:
-        return *text == '/' ? NULL : "must be an absolute path";
-    case LIST:
-        tidy_list(text);
-        return NULL;
-    case ORIGINS:
-        tidy_list(text);
-        return check_origins(text);
-    default:
-        return NULL;
-    }
-}
-
-static void set_value(struct reading *r, struct config *c, const struct option *o, char *text)
+static void set_value(struct reading *r, struct config *c, const struct config_option *o,
+                      char *text)
 {
     const char *wrong = NULL;
     char reason[160];
     if (is_text_kind(o->kind)) {
-        wrong = check_text(o, text);
+        wrong = config_value_text(o, text);
         if (wrong == NULL && *text != '\0' && (*text_at(c, o) = strdup(text)) == NULL)
             wrong = "out of memory";
     } else if (o->kind == CHOICE || o->kind == FLAG) {
-        int index = choice_index(o->choices, text);
+        int index = config_value_choice(o->choices, text);
         if (index < 0) {
             snprintf(reason, sizeof reason, "must be one of %s", o->choices);
             wrong = reason;
@@ -689,7 +423,7 @@ static void set_value(struct reading *r, struct config *c, const struct option *
         } else {
             *number_at(c, o) = index;
         }
-    } else if (!read_number(o, text, number_at(c, o), reason, sizeof reason)) {
+    } else if (!config_value_number(o, text, number_at(c, o), reason, sizeof reason)) {
         wrong = reason;
     }
     if (wrong == NULL)
@@ -700,7 +434,7 @@ static void set_value(struct reading *r, struct config *c, const struct option *
         complain(r, "%s=%.200s: %s", o->name, text, wrong);
 }
 
-static void set_default(struct reading *r, struct config *c, const struct option *o)
+static void set_default(struct reading *r, struct config *c, const struct config_option *o)
 {
     if (o->initial == NULL)
         return;
@@ -765,7 +499,7 @@ bool config_read_again(struct config *out, const struct config *before, const ch
         read_config_file(&r, path);
     read_environment(&r);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
+        const struct config_option *o = &options[i];
         struct source *s = &r.sources[i];
         if (s->text == NULL)
             set_default(&r, out, o);
@@ -815,7 +549,7 @@ static void print_wrapped(FILE *out, int indent, const char *text)
 void config_print_help(FILE *out)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
+        const struct config_option *o = &options[i];
         fprintf(out, "  %s", o->name);
         if (o->initial != NULL)
             fprintf(out, "=%s", o->initial);
@@ -829,7 +563,7 @@ void config_print_help(FILE *out)
 void config_print(const struct config *c, FILE *out)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
+        const struct config_option *o = &options[i];
         char choice[32];
         fprintf(out, "%s=", o->name);
         if (o->kind == SECRET) {
@@ -838,7 +572,7 @@ void config_print(const struct config *c, FILE *out)
             fputs(*text_at(c, o) != NULL ? *text_at(c, o) : "", out);
         } else if (o->kind == CHOICE || o->kind == FLAG) {
             int index = o->kind == FLAG ? *flag_at(c, o) : (int)*number_at(c, o);
-            choice_name(o->choices, index, choice, sizeof choice);
+            config_value_choice_name(o->choices, index, choice, sizeof choice);
             fputs(choice, out);
         } else if (o->kind == OCTAL) {
             fprintf(out, "%04llo", (unsigned long long)*number_at(c, o));

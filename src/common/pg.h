@@ -19,8 +19,10 @@ enum pg_outcome {
  * after a reconnect. */
 struct pg;
 
-/* Copies conninfo; does not connect yet. connect and call timeouts in milliseconds. name appears in
- * pg_stat_activity. lock_timeout_ms 0 leaves the server's. NULL when memory ran out. */
+/* Copies conninfo; does not connect yet. Several hosts share the time limit. A name in host is
+ * looked up by libpq, which waits as long as the resolver does: where that may hang, give hostaddr,
+ * too. connect and call timeouts in milliseconds. name appears in pg_stat_activity. lock_timeout_ms
+ * 0 leaves the server's. NULL when memory ran out. */
 struct pg *pg_new(const char *conninfo, const char *name, int64_t timeout_ms,
                   int64_t lock_timeout_ms);
 void pg_free(struct pg *pg);
