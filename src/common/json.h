@@ -23,7 +23,8 @@ struct json_error {
 cJSON *json_parse(const char *text, size_t len, struct json_error *error);
 
 /* Accessors: the member of an object when it is there and of the type asked for, else NULL / the
- * fallback. */
+ * fallback.
+ * jansson, which cjose uses, has a json_string as well: ours is hidden from it (-fvisibility). */
 const char *json_string(const cJSON *object, const char *key);
 bool json_bool(const cJSON *object, const char *key, bool fallback);
 double json_number(const cJSON *object, const char *key, double fallback);
