@@ -1,6 +1,7 @@
 /* A growing byte buffer with a maximum, the one way text is built in both programs. */
 #include "buf.h"
 
+#include "scan.h"
 #include "utf8.h"
 
 #include <stdint.h>
@@ -121,18 +122,6 @@ bool buf_printf(struct buf *b, const char *format, ...)
     return true;
 }
 
-/* Whether any of eight bytes is a control character, a quote, a backslash or not ASCII. */
-static bool eight_need_care(const char *p)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-    uint64_t w;
-    memcpy(&w, p, 8);
-    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-    /* The classic "has a zero byte" and "has a byte below n" tests; false alarms are harmless. */
-    uint64_t found = w | (w - ones * 0x20) | (quote - ones) | (slash - ones);
-    return (found & high) != 0;
-}
-
 static bool escape_one(struct buf *b, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -166,7 +155,7 @@ bool buf_json_escaped(struct buf *b, const char *text, size_t len)
     if (!buf_reserve(b, len))
         return false;
     while (i < len) {
-        if (len - i >= 8 && !eight_need_care(text + i)) {
+        if (len - i >= 8 && !word_needs_care(text + i)) {
             i += 8;
             continue;
         }

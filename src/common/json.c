@@ -8,6 +8,7 @@
 #include "json.h"
 
 #include "buf.h"
+#include "scan.h"
 #include "utf8.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@
 
 #define NUMBER_MAX 60                /* characters; cJSON reads at most 63 */
 #define EXACT_MAX 9007199254740992.0 /* 2^53: integers beyond it lose digits in a double */
-#define FEW_KEYS 8                   /* up to here, comparing all pairs is cheaper than sorting */
+#define KEYS_FIRST 48
+#define FEW_KEYS 8 /* up to here, comparing all pairs is cheaper than sorting */
 
 /* A key of an object that is still open, decoded. */
 struct key {
@@ -40,9 +42,10 @@ struct check {
     const char *text, *at, *end;
     struct level levels[JSON_MAX_DEPTH];
     size_t depth;
-    struct key *keys; /* of all open objects, innermost last; owned */
+    struct key *keys; /* of all open objects, innermost last; owned unless it is first_keys */
     size_t key_count, key_cap;
-    struct buf decoded; /* keys that had escapes */
+    struct key first_keys[KEYS_FIRST]; /* so that most texts need no allocation */
+    struct buf decoded;                /* keys that had escapes */
     struct json_error *error;
 };
 
@@ -195,6 +198,8 @@ static bool read_string(struct check *c, struct key *key)
         *key = (struct key){.text = from};
     for (;;) {
         const char *run = c->at;
+        while (c->end - c->at >= 8 && !word_needs_care(c->at))
+            c->at += 8;
         while (c->at < c->end && (unsigned char)*c->at >= 0x20 && (unsigned char)*c->at < 0x80 &&
                *c->at != '"' && *c->at != '\\')
             c->at++;
@@ -299,10 +304,13 @@ static bool read_word(struct check *c, const char *word)
 static bool add_key(struct check *c, const struct key *key)
 {
     if (c->key_count == c->key_cap) {
-        size_t cap = c->key_cap ? c->key_cap * 2 : 32;
-        struct key *keys = realloc(c->keys, cap * sizeof *keys);
+        size_t cap = c->key_cap * 2;
+        bool first = c->keys == c->first_keys;
+        struct key *keys = realloc(first ? NULL : c->keys, cap * sizeof *keys);
         if (keys == NULL)
             return refuse(c, "out of memory");
+        if (first)
+            memcpy(keys, c->first_keys, sizeof c->first_keys);
         c->keys = keys;
         c->key_cap = cap;
     }
@@ -459,9 +467,15 @@ static bool check_text(struct check *c)
 
 cJSON *json_parse(const char *text, size_t len, struct json_error *error)
 {
-    struct check c = {.text = text, .at = text, .end = text + len, .error = error};
+    struct check c; /* 3 KB, of which only what is read needs a value first */
     cJSON *tree = NULL;
-    *error = (struct json_error){.message = ""};
+    c.text = c.at = text;
+    c.end = text + len;
+    c.error = error;
+    c.depth = c.key_count = 0;
+    c.keys = c.first_keys;
+    c.key_cap = KEYS_FIRST;
+    error->message[0] = error->param[0] = '\0';
     buf_init(&c.decoded, len);
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         refuse(&c, "byte order mark");
@@ -471,7 +485,8 @@ cJSON *json_parse(const char *text, size_t len, struct json_error *error)
             snprintf(error->message, sizeof error->message, "out of memory");
     }
     buf_release(&c.decoded);
-    free(c.keys);
+    if (c.keys != c.first_keys)
+        free(c.keys);
     return tree;
 }
 

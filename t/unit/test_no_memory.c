@@ -5,6 +5,7 @@
 #include "common/sse.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,9 +77,14 @@ static bool build_text(void)
 
 static bool read_json(void)
 {
-    static const char text[] = "{\"\\u0061\":[1,{\"b\":\"text\"},null],\"c\":{},\"d\":1,\"e\":2}";
+    /* More keys than need no allocation, one of them with an escape. */
+    char text[2048] = "{\"\\u0061\":[1,{\"b\":\"text\"},null]";
+    size_t len = strlen(text);
+    for (int i = 0; i < 60; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, ",\"k%d\":%d", i, i);
+    text[len++] = '}';
     struct json_error error;
-    cJSON *tree = json_parse(text, sizeof text - 1, &error);
+    cJSON *tree = json_parse(text, len, &error);
     assert_true((tree == NULL) == (error.message[0] != '\0'));
     if (tree == NULL)
         assert_non_null(strstr(error.message, "out of memory"));

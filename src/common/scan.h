@@ -1,0 +1,23 @@
+/* Looking at eight bytes of a text at once. */
+#ifndef UPLIFT_SCAN_H
+#define UPLIFT_SCAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Whether one of eight bytes is a control character, a quote, a backslash or not ASCII: what must
+ * be looked at one by one in a JSON string. May say yes without need, never no. */
+static inline bool word_needs_care(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t w;
+    memcpy(&w, p, 8);
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+    /* Subtracting sets the high bit of the lowest byte that is below, and maybe of ones after it.
+     */
+    uint64_t found = w | (w - ones * 0x20) | (quote - ones) | (slash - ones);
+    return (found & high) != 0;
+}
+
+#endif
