@@ -66,31 +66,43 @@ static void read_headers(const char *headers, size_t len, char name[64], char fi
         memmove(filename, slash + 1, strlen(slash));
 }
 
+/* The next delimiter line at or after at: one that begins a line and that CRLF or "--" follows. */
+static const char *next_delimiter(const struct buf *body, const char *at, const char *delimiter)
+{
+    size_t len = strlen(delimiter);
+    const char *end = body->data + body->len;
+    for (; at < end; at++) {
+        at = memmem(at, (size_t)(end - at), delimiter, len);
+        if (at == NULL || (size_t)(end - at) < len + 2)
+            return NULL;
+        bool begins = at == body->data || (at - body->data >= 2 && memcmp(at - 2, "\r\n", 2) == 0);
+        if (begins && (memcmp(at + len, "\r\n", 2) == 0 || memcmp(at + len, "--", 2) == 0))
+            return at;
+    }
+    return NULL;
+}
+
 bool multipart_find(const char *content_type, const struct buf *body, const char *name,
                     struct part *out)
 {
     char delimiter[BOUNDARY_MAX + 3], part_name[64];
     if (body->len == 0 || !read_boundary(content_type, delimiter))
         return false;
-    size_t delimiter_len = strlen(delimiter);
-    const char *end = body->data + body->len;
-    const char *at = memmem(body->data, body->len, delimiter, delimiter_len);
+    const char *at = next_delimiter(body, body->data, delimiter);
     while (at) {
-        at += delimiter_len;
-        if (end - at < 4 || strncmp(at, "--", 2) == 0)
+        at += strlen(delimiter);
+        if (strncmp(at, "--", 2) == 0)
             return false; /* the closing delimiter */
-        const char *blank = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
-        if (blank == NULL)
-            return false;
-        const char *content = blank + 4;
-        const char *next =
-            memmem(content - 2, (size_t)(end - content) + 2, delimiter, delimiter_len);
-        if (next == NULL || next - content < 2)
+        const char *blank = memmem(at, (size_t)(body->data + body->len - at), "\r\n\r\n", 4);
+        const char *content = blank ? blank + 4 : NULL;
+        /* Without content, the blank line's second CRLF is the one before the delimiter. */
+        const char *next = blank ? next_delimiter(body, content, delimiter) : NULL;
+        if (next == NULL)
             return false;
         read_headers(at, (size_t)(blank - at), part_name, out->filename);
         if (strcmp(part_name, name) == 0) {
             out->bytes = content;
-            out->len = (size_t)(next - 2 - content);
+            out->len = next - content >= 2 ? (size_t)(next - 2 - content) : 0;
             return true;
         }
         at = next;

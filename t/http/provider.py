@@ -227,7 +227,54 @@ def bad_input(port):
               "the invalid key is a 401")
 
 
-with Simulator("--pace", "5") as provider:
+def upload(port, name, content, purpose="fine-tune"):
+    body = ("--limit\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n%s\r\n"
+            "--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
+            "Content-Type: application/octet-stream\r\n\r\n" % (purpose, name)).encode()
+    return request(port, "POST", "/v1/files", body + content + b"\r\n--limit--\r\n",
+                   {"Content-Type": "multipart/form-data; boundary=limit"})
+
+
+def restarts(provider):
+    port = provider.port
+    line = json.dumps({"messages": [user("x"), {"role": "assistant", "content": "y"}]}).encode() + b"\n"
+    content = b"\r\n--limit is not a boundary here\r\n"
+    response, text = upload(port, "../../any.bin", content, "user_data")
+    other = json.loads(text)
+    tap.equal(other["filename"], "any.bin", "a file name is only a name")
+    tap.equal(request(port, "GET", "/v1/files/%s/content" % other["id"])[1], content, "binary content comes back as it was")
+    tap.equal(upload(port, "train.txt", line)[0].status, 400, "training data must be named .jsonl")
+    tap.equal(upload(port, "train.jsonl", b"")[0].status, 400, "an empty file is a 400")
+    tap.equal(upload(port, "train.jsonl", line, "fun")[0].status, 400, "an unknown purpose is a 400")
+    file = json.loads(upload(port, "train.jsonl", line * 20)[1])
+
+    def create(**extra):
+        return request(port, "POST", "/v1/fine_tuning/jobs", {"model": "sim-1", "training_file": file["id"], **extra})
+
+    for name, extra in {"a bad suffix": {"suffix": "x" * 65}, "a seed below 0": {"seed": -1},
+                        "51 epochs": {"hyperparameters": {"n_epochs": 51}},
+                        "a beta of 3": {"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 3}}}},
+                        "metadata of 17": {"metadata": {str(i): "x" for i in range(17)}},
+                        "an embedding model": {"model": "text-embedding-3-small"},
+                        "a file of another purpose": {"training_file": other["id"]},
+                        "no such file": {"validation_file": "file-none"}}.items():
+        tap.equal(create(**extra)[0].status, 400, "a job with %s is a 400" % name)
+    job = json.loads(create(metadata={"run": "7"})[1])
+    path = "/v1/fine_tuning/jobs/" + job["id"]
+    provider.restart(9)
+    seen = json.loads(request(port, "GET", path)[1])
+    tap.equal([seen["id"], seen["metadata"]], [job["id"], {"run": "7"}], "a job outlives a killed simulator")
+    tap.equal(json.loads(request(port, "POST", path + "/cancel")[1])["status"], "cancelled", "and can be cancelled")
+    tap.equal(request(port, "POST", path + "/cancel")[0].status, 400, "once")
+    provider.restart()
+    seen = json.loads(request(port, "GET", path)[1])
+    tap.equal([seen["status"], seen["fine_tuned_model"]], ["cancelled", None], "which lasts, too")
+    events = json.loads(request(port, "GET", path + "/events")[1])["data"]
+    tap.contains(events[0]["message"], "cancelled", "and is an event")
+    tap.equal(request(port, "GET", "/v1/files/%s/content" % file["id"])[1], line * 20, "files are still there")
+
+
+with Simulator("--pace", "5", "--threads", "2", "--job-time", "60") as provider:
     asker = Asker(provider.port)
     response, page = request(provider.port, "GET", "/")
     tap.ok(response.status == 200 and b"simulated" in page, "the page says what this is")
@@ -241,6 +288,7 @@ with Simulator("--pace", "5") as provider:
     asyncio.run(paced(provider.port))
     asyncio.run(many(provider.port, 500))
     bad_input(provider.port)
+    restarts(provider)
 tap.equal(provider.statuses, [0, 0], "simulator and nginx end well when told to")
 tap.equal(provider.output, "", "and said nothing on the way")
 

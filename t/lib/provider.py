@@ -57,10 +57,7 @@ class Simulator:
             user = "user root;" if os.geteuid() == 0 else ""
             f.write(CONFIGURATION % {"dir": self.dir, "port": self.port, "user": user})
         self.log = open(self.dir + "/simulator.log", "wb")
-        self.program = subprocess.Popen(
-            [program("fcgi-simulator"), "--socket", self.dir + "/simulator.sock",
-             "--state", self.dir + "/state", *self.options],
-            stdout=self.log, stderr=self.log)
+        self.start()
         self.nginx = subprocess.Popen(
             ["/usr/sbin/nginx", "-e", self.dir + "/error.log", "-c", self.dir + "/nginx.conf"],
             stdout=self.log, stderr=self.log)
@@ -75,6 +72,23 @@ class Simulator:
             if time.monotonic() > deadline:
                 self.__exit__()
                 raise SystemExit("Bail out! the simulator did not start: see " + self.dir)
+            time.sleep(0.02)
+
+    def start(self):
+        self.program = subprocess.Popen(
+            [program("fcgi-simulator"), "--socket", self.dir + "/simulator.sock",
+             "--state", self.dir + "/state", *self.options],
+            stdout=self.log, stderr=self.log)
+
+    def restart(self, sig=signal.SIGTERM):
+        """Ends the program by a signal and starts it again, with the same state."""
+        self.program.send_signal(sig)
+        self.program.wait(10)
+        if os.path.exists(self.dir + "/simulator.sock"):
+            os.unlink(self.dir + "/simulator.sock")
+        self.start()
+        deadline = time.monotonic() + 10
+        while not os.path.exists(self.dir + "/simulator.sock") and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def said(self):
