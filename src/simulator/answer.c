@@ -18,6 +18,21 @@
     "a language model.)*"
 #define SIMULATED "\n\n*(simulated)*"
 
+/* The kinds of phrases that go round (see dice_turn). */
+enum {
+    TURN_OPENER,
+    TURN_QUOTE,
+    TURN_HEARD,
+    TURN_EARLIER,
+    TURN_STANCE,
+    TURN_STEP,
+    TURN_INSIGHT,
+    TURN_WHEN,
+    TURN_MEMORY,
+    TURN_CLOSER,
+    TURN_BURN
+};
+
 /* What the placeholders of a phrase stand for. */
 struct words {
     const struct prompt *prompt;
@@ -35,20 +50,35 @@ static uint64_t mix(uint64_t hash, const char *bytes, size_t len)
 struct dice dice_make(const struct prompt *p, uint64_t seed)
 {
     uint64_t hash = UINT64_C(14695981039346656037) ^ seed * UINT64_C(0x9e3779b97f4a7c15);
+    struct dice d = {.turn = p->turns};
     hash = mix(hash, p->system.text, p->system.len);
-    for (size_t i = 0; i < p->user_count; i++)
+    for (size_t i = 0; i < p->user_count; i++) {
         hash = mix(hash, p->users[i].text, p->users[i].len);
-    hash = mix(hash, p->tool_result.text, p->tool_result.len);
-    return (struct dice){hash ^ p->turns};
+        if (i == 0)
+            d.start = hash;
+    }
+    d.state = mix(hash, p->tool_result.text, p->tool_result.len) ^ p->turns;
+    return d;
+}
+
+/* The last step of splitmix64. */
+static uint64_t scramble(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
 }
 
 size_t dice_roll(struct dice *d, size_t n)
 {
-    d->state += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
-    uint64_t z = d->state;
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (size_t)((z ^ z >> 31) % n);
+    d->state += UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(scramble(d->state) % n);
+}
+
+size_t dice_turn(const struct dice *d, int kind, size_t n)
+{
+    uint64_t first = scramble(d->start + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
+    return (size_t)((first % n + d->turn) % n);
 }
 
 /* Whether any of "word|word*|two words" is in the text. */
@@ -202,19 +232,34 @@ static size_t overlap(struct piece a, struct piece b)
     return n;
 }
 
-/* The earlier user message that has most to do with this one; the newest of equals. */
+static bool has_topic(struct piece message)
+{
+    return topic_of(message) != &topics[topic_count - 1];
+}
+
+/* The earlier user message that has most to do with this one, the newest of equals; one that is
+ * about something rather than "ok, and then?". */
 static struct piece related_earlier(const struct prompt *p)
 {
     struct piece best = {NULL, 0};
     size_t most = 0;
     for (size_t i = p->user_count - 1; i-- > 0;) {
-        size_t n = 1 + 2 * overlap(p->message, p->users[i]);
+        size_t n = has_topic(p->users[i]) + 2 * overlap(p->message, p->users[i]);
         if (p->users[i].len >= 15 && n > most) {
             most = n;
             best = p->users[i];
         }
     }
     return best;
+}
+
+/* What the conversation is about: this message, or the last one that was about something. */
+static const struct topic *current_topic(const struct prompt *p)
+{
+    for (size_t i = p->user_count; i-- > 0;)
+        if (has_topic(p->users[i]))
+            return topic_of(p->users[i]);
+    return topic_of(p->message);
 }
 
 static int kind_of(struct piece type)
@@ -244,19 +289,20 @@ static void say_memory(struct buf *out, struct words *w, struct dice *d)
     int kind = KIND_GOAL;
     size_t most = goal.len ? 1 + 2 * overlap(p->message, goal) : 0;
     for (size_t i = 0; i < p->memory_count; i++) {
-        size_t n = 1 + 2 * overlap(p->message, p->memories[i].text) + dice_roll(d, 2);
+        size_t n = 1 + 2 * overlap(p->message, p->memories[i].text);
         if (n > most) {
             most = n;
             chosen = p->memories[i].text;
             kind = kind_of(p->memories[i].type);
         }
     }
-    if (chosen.len == 0)
+    /* What does not fit the message is brought up now and then only. */
+    if (chosen.len == 0 || (most == 1 && d->turn % 3 != 0))
         return;
     buf_clear(&w->memory);
     answer_quote(&w->memory, chosen, QUOTE_MAX);
     buf_putc(out, ' ');
-    say(out, w, phrase_memories[p->band > BAND_BALANCED][kind][dice_roll(d, PAIR)]);
+    say(out, w, phrase_memories[p->band > BAND_BALANCED][kind][dice_turn(d, TURN_MEMORY, PAIR)]);
 }
 
 static void capital(struct buf *out, size_t at)
@@ -294,7 +340,7 @@ static void say_advice(struct buf *out, const struct words *w, const struct topi
         break;
     case BAND_BALANCED:
         buf_puts(out, "\n\n");
-        buf_puts(out, t->insight[dice_roll(d, PAIR)]);
+        buf_puts(out, t->insight[dice_turn(d, TURN_INSIGHT, PAIR)]);
         buf_puts(out, " So:\n");
         say_list(out, w, t->steps, first, 2 + dice_roll(d, 2));
         break;
@@ -328,49 +374,79 @@ static void say_sources(struct buf *out, const struct prompt *p, struct dice *d)
     }
 }
 
-static void say_coaching(struct buf *out, struct words *w, struct dice *d)
+static void say_opener(struct buf *out, const struct words *w, const struct dice *d)
 {
     const struct prompt *p = w->prompt;
-    /* "And then?" is about what was spoken of before. */
-    const struct topic *t = topic_of(p->message);
-    struct piece earlier = related_earlier(p);
-    if (t == &topics[topic_count - 1] && earlier.len)
-        t = topic_of(earlier);
-    size_t first = dice_roll(d, STEPS);
-    w->step = t->steps[first];
-    w->other_step = t->steps[(first + 1 + dice_roll(d, STEPS - 1)) % STEPS];
-    w->when = phrase_times[dice_roll(d, TIMES)];
-    w->amount = t->amount;
-
     struct piece own = {NULL, 0};
-    if (p->quote_count && p->band <= BAND_BALANCED && dice_roll(d, 4) == 0)
-        own = p->quotes[dice_roll(d, p->quote_count)];
+    if (p->quote_count && p->band <= BAND_BALANCED && dice_turn(d, TURN_QUOTE, 3) == 0)
+        own = p->quotes[dice_turn(d, TURN_QUOTE, p->quote_count)];
     /* A question of the persona's would hardly be about this. */
     if (own.len && own.text[own.len - 1] != '?')
         buf_append(out, own.text, own.len);
     else
-        say(out, w, phrase_openers[p->voice][p->band][dice_roll(d, OPENERS)]);
-    if (w->quote.len) {
+        say(out, w, phrase_openers[p->voice][p->band][dice_turn(d, TURN_OPENER, OPENERS)]);
+}
+
+static void say_closer(struct buf *out, const struct words *w, const struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    buf_puts(out, "\n\n");
+    say(out, w, phrase_closers[p->voice][tone_of(p)][dice_turn(d, TURN_CLOSER, PAIR)]);
+}
+
+/* What was heard: this message, and one before it. */
+static void say_heard(struct buf *out, struct words *w, const struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    struct piece earlier = related_earlier(p);
+    if (p->message.len >= 24) {
         buf_putc(out, ' ');
         say(out, w,
-            p->roast ? phrase_burns[dice_roll(d, BURNS)]
-                     : phrase_reflections[p->voice][dice_roll(d, PAIR)]);
+            p->roast ? phrase_burns[dice_turn(d, TURN_BURN, BURNS)]
+                     : phrase_reflections[p->voice][dice_turn(d, TURN_HEARD, PAIR)]);
     }
     if (earlier.len) {
         answer_quote(&w->earlier, earlier, QUOTE_MAX);
         buf_putc(out, ' ');
-        say(out, w, phrase_history[p->voice][dice_roll(d, PAIR)]);
+        say(out, w, phrase_history[p->voice][dice_turn(d, TURN_EARLIER, PAIR)]);
     }
     if (p->images)
         buf_printf(out, " (I cannot see your %s: I am only simulated.)",
                    p->images > 1 ? "pictures" : "picture");
+}
+
+static void say_coaching(struct buf *out, struct words *w, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    const struct topic *t = current_topic(p);
+    /* Two steps an answer: the next answer goes on with others. */
+    size_t first = (dice_turn(d, TURN_STEP, STEPS) + d->turn) % STEPS;
+    w->step = t->steps[first];
+    w->other_step = t->steps[(first + 1) % STEPS];
+    w->when = phrase_times[dice_turn(d, TURN_WHEN, TIMES)];
+    w->amount = t->amount;
+    say_opener(out, w, d);
+    say_heard(out, w, d);
     buf_puts(out, "\n\n");
-    say(out, w, phrase_stances[p->band][dice_roll(d, STANCES)]);
+    say(out, w, phrase_stances[p->band][dice_turn(d, TURN_STANCE, STANCES)]);
     say_memory(out, w, d);
     say_advice(out, w, t, first, d);
     say_sources(out, p, d);
+    say_closer(out, w, d);
+}
+
+/* "Why?": what is known about the topic, and nothing to do. */
+static void say_why(struct buf *out, struct words *w, const struct dice *d)
+{
+    const struct topic *t = current_topic(w->prompt);
+    size_t first = dice_turn(d, TURN_INSIGHT, PAIR);
+    say_opener(out, w, d);
+    say_heard(out, w, d);
     buf_puts(out, "\n\n");
-    say(out, w, phrase_closers[p->voice][tone_of(p)][dice_roll(d, PAIR)]);
+    buf_puts(out, t->insight[first]);
+    buf_putc(out, ' ');
+    buf_puts(out, t->insight[1 - first]);
+    say_closer(out, w, d);
 }
 
 /* "What do you know about me?" */
@@ -423,7 +499,7 @@ static void say_who(struct buf *out, const struct words *w, struct dice *d)
     }
 }
 
-static void say_tool_result(struct buf *out, const struct words *w, struct dice *d)
+static void say_tool_result(struct buf *out, const struct words *w, const struct dice *d)
 {
     const struct prompt *p = w->prompt;
     struct piece result = p->tool_result;
@@ -432,11 +508,11 @@ static void say_tool_result(struct buf *out, const struct words *w, struct dice 
     while (result.len > 0 && result.len == 400 &&
            ((unsigned char)p->tool_result.text[result.len] & 0xc0) == 0x80)
         result.len--;
-    say(out, w, phrase_openers[p->voice][p->band][dice_roll(d, OPENERS)]);
+    say_opener(out, w, d);
     buf_puts(out, " I looked it up, and this came back:\n\n```\n");
     buf_append(out, result.text, result.len);
-    buf_puts(out, "\n```\n\n");
-    say(out, w, phrase_closers[p->voice][tone_of(p)][dice_roll(d, PAIR)]);
+    buf_puts(out, "\n```");
+    say_closer(out, w, d);
 }
 
 bool answer_write(struct buf *out, const struct prompt *p, struct dice *d)
@@ -464,6 +540,8 @@ bool answer_write(struct buf *out, const struct prompt *p, struct dice *d)
         say(out, &w, phrase_greetings[p->voice][tone_of(p)]);
     else if (is_short && count_words(p->message, "thanks|thank you|thx|cheers"))
         say(out, &w, phrase_thanks[p->voice][tone_of(p)]);
+    else if (is_short && p->turns > 0 && count_words(p->message, "why|how come|what for"))
+        say_why(out, &w, d);
     else
         say_coaching(out, &w, d);
     buf_puts(out, p->turns == 0 ? SIMULATED_FIRST : SIMULATED);
