@@ -40,6 +40,8 @@ begin
 
     conversation_id := p_conversation_id;
     user_message := p_message;
+    model := null; -- the configured one
+    cached := null;
     if p_regenerate_of is not null then
         select a.conversation_id, a.created_at, a.user_message, a.regenerate_of into v_original
         from public.coach_response_feedback a

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""Two sessions at once: a thumb and its answer, the same event twice, one new user, recorders that cross."""
+
+import json
+import os
+import sys
+import threading
+import time
+
+import psycopg2
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT + "/t/lib")
+from cluster import Cluster  # noqa: E402
+from tap import done, equal, ok  # noqa: E402
+
+ANN = "00000000-0000-4000-8000-00000000000a"
+
+
+def id_of(n):
+    return "10000000-0000-4000-8000-%012d" % n
+
+
+def answer(n, conversation=1, user=ANN):
+    return {"id": id_of(n), "user_id": user, "conversation_id": id_of(conversation), "user_message": "q",
+            "ai_response": "a", "created_at": "2026-01-01T00:00:00Z"}
+
+
+def connect():
+    return psycopg2.connect(cluster.conninfo("races", "uplift_app"))
+
+
+def call(connection, sql, *arguments):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        return cursor.fetchall()
+
+
+def record(connection, *answers):
+    return call(connection, "select outcome from uplift.record_answers(%s::json)", json.dumps(answers))
+
+
+def give(connection, n, changes, event=None):
+    return call(connection, "select helpful, pending from uplift.give_feedback(%s::uuid, %s::uuid, %s::jsonb, true, now(), %s::uuid)",
+                ANN, id_of(n), json.dumps(changes), event)[0]
+
+
+def admin(sql):
+    return cluster.psql("races", sql=sql).stdout.strip()
+
+
+class Call(threading.Thread):
+    """A call in the background, committed when it returns."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self.connection = connect()
+        self.pid = self.connection.get_backend_pid()
+        self.function, self.arguments = function, arguments
+        self.result = self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.result = self.function(self.connection, *self.arguments)
+            self.connection.commit()
+        except psycopg2.Error as error:
+            self.error = error
+            self.connection.rollback()
+
+    def waits(self):
+        """True as soon as its backend waits for a lock; false when it ended without."""
+        for _ in range(1000):
+            if admin("select wait_event_type from pg_stat_activity where pid = %d" % self.pid) == "Lock":
+                return True
+            if not self.is_alive():
+                return False
+            time.sleep(0.01)
+        return False
+
+    def end(self):
+        self.join(20)
+        if self.is_alive():
+            return "still waiting"
+        self.connection.close()
+        return self.error or self.result
+
+
+cluster = Cluster()
+cluster.start()
+cluster.psql("template1", sql="create role uplift_owner login createrole")
+cluster.createdb("races", owner="uplift_owner")
+for script in ("install.sql", "demo.sql"):
+    cluster.psql("races", file=ROOT + "/sql/" + script, user="uplift_owner")
+first = connect()
+
+record(first, answer(1))
+thumb = Call(give, 1, {"helpful": True})
+ok(thumb.waits(), "a thumb for an answer that is being written waits for it")
+first.commit()
+equal(thumb.end(), (True, False), "and is then written to it")
+equal(admin("select helpful from public.coach_response_feedback where id = '%s'" % id_of(1)), "t", "its row")
+
+equal(give(first, 2, {"helpful": True}), (True, True), "a thumb for an answer that is not there yet")
+group = Call(record, answer(2), answer(3))
+ok(group.waits(), "an answer that comes meanwhile waits for it")
+first.commit()
+equal(group.end(), [("recorded",), ("recorded",)], "and is recorded")
+equal(admin("select helpful from public.coach_response_feedback where id = '%s'" % id_of(2)), "t", "with its thumb")
+equal(admin("select count(*) from uplift.feedback_events where state = 'pending'"), "0", "nothing is left waiting")
+
+record(first, answer(4))
+group = Call(record, answer(5, 2))
+equal(group.end(), [("recorded",)], "groups do not wait for each other")
+first.commit()
+
+give(first, 3, {"helpful": True}, id_of(900))
+again = Call(give, 3, {"helpful": True}, id_of(900))
+ok(again.waits(), "the same event by two loaders: one waits")
+first.commit()
+equal(again.end(), (True, False), "and finds it done")
+equal(admin("select count(*) from uplift.feedback_events where answer_id = '%s'" % id_of(3)), "1", "it counts once")
+
+stranger = "00000000-0000-4000-8000-0000000000ff"
+record(first, answer(10, 10, stranger))
+group = Call(record, answer(11, 11, stranger))
+ok(group.waits(), "two answers of one new user: one waits")
+first.commit()
+equal(group.end(), [("recorded",)], "and both are recorded")
+
+record(first, answer(20, 20))
+group = Call(record, answer(20, 20))
+ok(group.waits(), "the same answer by two loaders: one waits")
+first.commit()
+equal(group.end(), [("duplicate",)], "and finds it there")
+equal(admin("select count(*) from public.coach_response_feedback where id = '%s'" % id_of(20)), "1", "it is there once")
+
+record(first, answer(30, 40))
+group = Call(record, answer(31, 41), answer(32, 40))
+ok(group.waits(), "two groups with one conversation: one waits")
+first.commit()
+equal(group.end(), [("recorded",), ("recorded",)], "and both are recorded")
+
+
+def cross(connection, numbers):
+    for _ in range(100):
+        record(connection, *[answer(1000 + n + 100 * numbers[0], 50 + n) for n in numbers])
+        connection.commit()
+    return "done"
+
+
+forth, back = Call(cross, range(1, 9)), Call(cross, range(8, 0, -1))
+equal((forth.end(), back.end()), ("done", "done"), "groups with the same conversations in opposite order do not deadlock")
+first.close()
+cluster.stop()
+done()
