@@ -55,6 +55,7 @@ insert into uplift.model_prices (model, input_per_million, cached_input_per_mill
     ('gpt-5-mini', 0.25, 0.025, 2.00),
     ('gpt-5-nano', 0.05, 0.005, 0.40),
     ('o4-mini', 1.10, 0.275, 4.40),
-    ('sim-1', 0.40, 0.10, 1.60)
+    ('sim-1', 0.40, 0.10, 1.60),
+    ('sim-1-mini', 0.10, 0.025, 0.40)
 on conflict (model) do nothing;
 commit;
