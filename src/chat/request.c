@@ -1,0 +1,111 @@
+/* One FastCGI request: reading parameters, building response heads, answering and ending it. */
+#include "request.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HEAD_MAX (16 * 1024)
+
+/* Every header that supabase-js and the OpenAI SDKs send from a browser. */
+static const char cors_request_headers[] =
+    "authorization, apikey, content-type, x-client-info, prefer, accept-profile, content-profile, x-retry-count, "
+    "x-supabase-api-version, x-stainless-lang, x-stainless-package-version, x-stainless-os, x-stainless-arch, "
+    "x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, x-stainless-timeout, "
+    "x-stainless-helper-method, openai-organization, openai-project, idempotency-key, x-client-request-id, "
+    "traceparent";
+static const char cors_response_headers[] =
+    "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, retry-after, retry-after-ms, "
+    "x-should-retry, content-range";
+
+const char *request_param(const struct request *r, const char *name)
+{
+    return FCGX_GetParam(name, r->fcgi.envp);
+}
+
+/* Whether origin stands in the comma list of configured origins, or the list is "*". */
+static bool origin_allowed(const char *list, const char *origin)
+{
+    if (list == NULL || origin == NULL)
+        return false;
+    size_t len = strlen(origin);
+    for (const char *p = list; *p != '\0';) {
+        p += strspn(p, ", ");
+        size_t n = strcspn(p, ", ");
+        if ((n == 1 && *p == '*') || (n == len && strncasecmp(p, origin, n) == 0))
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+static bool cors_head(const struct request *r, struct buf *out)
+{
+    if (r->config->cors_origins == NULL)
+        return true;
+    buf_puts(out, "Vary: Origin\r\n");
+    if (!origin_allowed(r->config->cors_origins, r->origin))
+        return !out->failed;
+    buf_printf(out, "Access-Control-Allow-Origin: %s\r\n", r->origin);
+    if (strcmp(r->method, "OPTIONS") == 0)
+        buf_printf(out,
+                   "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS\r\n"
+                   "Access-Control-Allow-Headers: %s\r\nAccess-Control-Max-Age: 86400\r\n",
+                   cors_request_headers);
+    return buf_printf(out, "Access-Control-Expose-Headers: %s\r\n", cors_response_headers);
+}
+
+bool request_head(const struct request *r, struct buf *out, int status, const char *content_type, const char *extra)
+{
+    buf_printf(out, "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status,
+               api_status_text(status), r->request_id);
+    if (content_type != NULL)
+        buf_printf(out, "Content-Type: %s\r\n", content_type);
+    cors_head(r, out);
+    if (extra != NULL)
+        buf_puts(out, extra);
+    return buf_puts(out, "\r\n");
+}
+
+void request_reply(struct request *r, int status, const char *content_type, const char *extra, const char *body,
+                   size_t len)
+{
+    struct buf head;
+    buf_init(&head, HEAD_MAX);
+    bool good = request_head(r, &head, status, content_type, extra);
+    if (good && head.len <= INT32_MAX && len <= INT32_MAX) {
+        FCGX_PutStr(head.data, (int)head.len, r->fcgi.out);
+        if (len > 0 && strcmp(r->method, "HEAD") != 0)
+            FCGX_PutStr(body, (int)len, r->fcgi.out);
+    }
+    buf_release(&head);
+    request_finish(r);
+}
+
+void request_fail(struct request *r, const struct api_error *error, const char *extra)
+{
+    struct buf headers, body;
+    buf_init(&headers, HEAD_MAX);
+    buf_init(&body, HEAD_MAX);
+    if (extra != NULL)
+        buf_puts(&headers, extra);
+    if (error->retry_after_ms > 0)
+        buf_printf(&headers, "Retry-After: %lld\r\nretry-after-ms: %lld\r\n",
+                   (long long)((error->retry_after_ms + 999) / 1000), (long long)error->retry_after_ms);
+    if (error->status >= 500)
+        log_warn(r->request_id, "%s %s: %d %s", r->method, r->path, error->status, error->code);
+    api_error_json(&body, error);
+    request_reply(r, error->status, "application/json", headers.data, body.data, body.len);
+    buf_release(&headers);
+    buf_release(&body);
+}
+
+void request_finish(struct request *r)
+{
+    FCGX_Finish_r(&r->fcgi);
+    free(r->body);
+    free(r);
+}

@@ -1,0 +1,109 @@
+/* One worker process: starts the stages in order, waits for a signal, and ends them in the order that loses nothing. */
+#include "worker.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "intake.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define BREAKER_PROBE_MS 1000
+#define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
+
+static bool start_stages(struct worker *w, struct intake **intake)
+{
+    w->breaker = pg_breaker_new(BREAKER_PROBE_MS);
+    w->auth = auth_new(w->config);
+    w->personas = personas_new(w->config->spool_dir);
+    if (w->breaker == NULL || w->auth == NULL || w->personas == NULL)
+        return false;
+    w->recorder = recorder_start(w->config, w->breaker, w->personas);
+    if (w->recorder == NULL)
+        return false;
+    w->relay = relay_start(w->config, w->recorder);
+    if (w->relay == NULL)
+        return false;
+    recorder_attach(w->recorder, w->relay);
+    *intake = intake_start(w);
+    return *intake != NULL;
+}
+
+/* Waits up to wait_ms for TERM or INT. */
+static bool told_to_stop(const sigset_t *set, int64_t wait_ms)
+{
+    struct timespec t = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    int signal_number = sigtimedwait(set, NULL, &t);
+    return signal_number == SIGTERM || signal_number == SIGINT;
+}
+
+/* Until all chats have ended, a second signal, or the deadline. */
+static void drain(struct worker *w, const sigset_t *set)
+{
+    int64_t deadline = clock_ms() + w->config->drain_ms;
+    relay_drain(w->relay);
+    log_info("worker", "draining %lld open chats", (long long)relay_open(w->relay));
+    while (relay_open(w->relay) > 0 && clock_ms() < deadline)
+        if (told_to_stop(set, 50))
+            break;
+}
+
+int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key, int number)
+{
+    struct worker w = {.config = config, .listen_fd = listen_fd, .answer_key = *answer_key};
+    struct intake *intake = NULL;
+    int status = EXIT_FAILURE;
+    log_open("fcgi-chat", number, (enum log_level)config->log_level);
+
+    /* Blocked in every thread; this one takes them with sigtimedwait, so no write is ever interrupted. */
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigset_t blocked = set;
+    sigaddset(&blocked, SIGHUP);
+    sigaddset(&blocked, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    pid_t parent = getppid();
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (parent == 1 || getppid() != parent)
+        return EXIT_FAILURE;
+
+    /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */
+    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || FCGX_Init() != 0) {
+        log_error("worker", "cannot initialise libcurl or libfcgi");
+        return EXIT_FAILURE;
+    }
+    if (!start_stages(&w, &intake)) {
+        log_error("worker", "cannot start");
+        goto out;
+    }
+    log_info("worker", "ready");
+    while (!told_to_stop(&set, 3600000))
+        ;
+    intake_stop(intake);
+    intake = NULL;
+    drain(&w, &set);
+    status = EXIT_SUCCESS;
+out:
+    if (intake != NULL)
+        intake_stop(intake);
+    if (w.relay != NULL)
+        relay_stop(w.relay, LAST_WORDS_MS);
+    if (w.recorder != NULL)
+        recorder_stop(w.recorder);
+    personas_free(w.personas);
+    auth_free(w.auth);
+    pg_breaker_free(w.breaker);
+    curl_global_cleanup();
+    log_info("worker", "stopped");
+    return status;
+}
