@@ -73,7 +73,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     signal(SIGPIPE, SIG_IGN);
     pid_t parent = getppid();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (parent == 1 || getppid() != parent)
+    if (getppid() != parent)
         return EXIT_FAILURE;
 
     /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */

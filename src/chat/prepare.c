@@ -1,0 +1,248 @@
+/* From a checked request to a chat the relay can run. */
+#include "prepare.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COACH_ID_MAX 128 /* bytes */
+#define MODE_MAX 32
+#define RETRY_AFTER_OVERLOAD_MS 1000
+
+/* Columns of uplift.prepare_chat's row. */
+enum prepared {
+    P_CONVERSATION,
+    P_COACH,
+    P_SEVERITY,
+    P_MODE,
+    P_SYSTEM_PROMPT,
+    P_MESSAGES,
+    P_USER_MESSAGE,
+    P_MODEL,
+    P_TRACE,
+};
+
+static const struct pg_statement prepare_statement = {
+    "prepare_chat",
+    "select conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace "
+    "from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+    9,
+};
+
+static bool read_text(const cJSON *object, const char *key, size_t max, const char **out, struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (item == NULL || cJSON_IsNull(item) || *out != NULL)
+        return true;
+    char code[64];
+    snprintf(code, sizeof code, "invalid_%s", key);
+    if (!cJSON_IsString(item) || item->valuestring[0] == '\0' || strlen(item->valuestring) > max)
+        return api_error(error, 400, code, key, "%s must be a text of 1 to %zu bytes", key, max);
+    *out = item->valuestring;
+    return true;
+}
+
+static bool read_uuid(const cJSON *object, const char *key, char out[UUID_TEXT + 1], struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    struct uuid id;
+    if (item == NULL || cJSON_IsNull(item) || *out != '\0')
+        return true;
+    char code[64];
+    snprintf(code, sizeof code, "invalid_%s", key);
+    if (!cJSON_IsString(item) || !uuid_parse(item->valuestring, &id))
+        return api_error(error, 400, code, key, "%s must be a UUID", key);
+    uuid_format(&id, out);
+    return true;
+}
+
+static bool read_severity(const cJSON *object, bool text_numbers, char out[8], struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "severity");
+    double value = NAN;
+    if (item == NULL || cJSON_IsNull(item) || *out != '\0')
+        return true;
+    if (cJSON_IsNumber(item)) {
+        value = item->valuedouble;
+    } else if (text_numbers && cJSON_IsString(item)) {
+        char *end;
+        value = strtod(item->valuestring, &end);
+        if (end == item->valuestring || *end != '\0')
+            value = NAN;
+    }
+    if (!(value >= 1.0 && value <= 6.0))
+        return api_error(error, 400, "invalid_severity", "severity",
+                         "severity must be a number from 1.0 (ultra gentle) to 6.0 (savage)");
+    snprintf(out, 8, "%.1f", value);
+    return true;
+}
+
+bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers, struct api_error *error)
+{
+    return read_text(object, "coach_id", COACH_ID_MAX, &wish->coach_id, error) &&
+           read_text(object, "mode", MODE_MAX, &wish->mode, error) &&
+           read_severity(object, text_numbers, wish->severity, error) &&
+           read_uuid(object, "conversation_id", wish->conversation_id, error) &&
+           read_uuid(object, "regenerate_of", wish->regenerate_of, error);
+}
+
+void preparation_release(struct preparation *p)
+{
+    free(p->messages);
+    free(p->message);
+    *p = (struct preparation){0};
+}
+
+/* A copy of a column; NULL for SQL null. Sets *failed when memory ran out. */
+static char *copy_column(const PGresult *result, int column, bool *failed)
+{
+    if (PQgetisnull(result, 0, column))
+        return NULL;
+    char *copy = strdup(PQgetvalue(result, 0, column));
+    *failed |= copy == NULL;
+    return copy;
+}
+
+static char *copy_text(const char *text, bool *failed)
+{
+    if (text == NULL)
+        return NULL;
+    char *copy = strdup(text);
+    *failed |= copy == NULL;
+    return copy;
+}
+
+static bool out_of_memory(struct api_error *error)
+{
+    api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+    return false;
+}
+
+static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
+                          struct preparation *out, struct api_error *error)
+{
+    bool failed = false;
+    if (PQntuples(result) != 1)
+        return api_error(error, 500, "internal_error", "", "the chat could not be prepared");
+    snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s", PQgetvalue(result, 0, P_CONVERSATION));
+    chat->coach_id = copy_column(result, P_COACH, &failed);
+    chat->severity = copy_column(result, P_SEVERITY, &failed);
+    chat->mode = copy_column(result, P_MODE, &failed);
+    chat->system_prompt = copy_column(result, P_SYSTEM_PROMPT, &failed);
+    out->messages = copy_column(result, P_MESSAGES, &failed);
+    out->message = copy_column(result, P_USER_MESSAGE, &failed);
+    chat->trace = copy_column(result, P_TRACE, &failed);
+    chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
+                                                 : copy_column(result, P_MODEL, &failed);
+    return !failed || out_of_memory(error);
+}
+
+/* What can be done with Postgres away: the last known persona, no memory, no history. */
+static bool take_degraded(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                          struct preparation *out, struct api_error *error)
+{
+    bool failed = false;
+    chat->degraded = true;
+    if (wish->message == NULL) {
+        api_error(error, 503, "database_unavailable", "message",
+                  "the database does not answer at the moment, and without it an answer can only be regenerated when "
+                  "the message is sent again");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return false;
+    }
+    if (wish->conversation_id[0] != '\0') {
+        snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s", wish->conversation_id);
+    } else {
+        struct uuid conversation;
+        uuid_v7(&conversation);
+        uuid_format(&conversation, chat->conversation_text);
+    }
+    chat->model = copy_text(c->worker->config->model, &failed);
+    if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
+        const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
+        if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode, &chat->coach_id,
+                           &chat->system_prompt))
+            return api_error(error, 404, "coach_not_found", "coach_id", "there is no coach \"%.100s\"",
+                             wish->coach_id != NULL ? wish->coach_id : "");
+        chat->severity = copy_text(severity, &failed);
+        chat->mode = copy_text("default", &failed);
+        struct buf messages;
+        buf_init(&messages, 4 * 1024 * 1024);
+        buf_puts(&messages, "{\"role\":\"system\",\"content\":");
+        if (chat->system_prompt != NULL)
+            buf_json_string(&messages, chat->system_prompt, strlen(chat->system_prompt));
+        buf_putc(&messages, '}');
+        failed |= messages.failed || chat->system_prompt == NULL;
+        out->messages = buf_steal(&messages);
+        buf_release(&messages);
+    }
+    return !failed || out_of_memory(error);
+}
+
+struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol, const struct chat_wish *wish,
+                          struct preparation *out, struct api_error *error)
+{
+    struct worker *w = c->worker;
+    struct request *r = c->request;
+    if (relay_open(w->relay) >= w->config->max_chats) {
+        api_error(error, 503, "overloaded", "", "too many chats are open; try again shortly");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return NULL;
+    }
+    struct chat *chat = chat_new(r);
+    if (chat == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    chat->protocol = protocol;
+    chat->created_us = clock_wall_us();
+    answer_id_make(&w->answer_key, &r->who.user, &chat->id);
+    uuid_format(&chat->id, chat->id_text);
+    snprintf(chat->user_text, sizeof chat->user_text, "%s", r->who.user_text);
+    snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", wish->regenerate_of);
+
+    char history[24];
+    snprintf(history, sizeof history, "%lld", (long long)w->config->history_tokens);
+    const char *values[9] = {
+        r->who.user_text,
+        protocol == CHAT_NATIVE ? "chat" : "completions",
+        wish->coach_id,
+        wish->severity[0] != '\0' ? wish->severity : NULL,
+        wish->mode,
+        wish->conversation_id[0] != '\0' ? wish->conversation_id : NULL,
+        wish->regenerate_of[0] != '\0' ? wish->regenerate_of : NULL,
+        wish->message,
+        history,
+    };
+    PGresult *result;
+    bool away, good;
+    if (route_query(c, &prepare_statement, values, &result, error, &away)) {
+        good = take_prepared(chat, w->config, result, out, error);
+        PQclear(result);
+    } else {
+        good = away && take_degraded(c, chat, wish, out, error);
+    }
+    if (!good) {
+        chat_free(chat);
+        preparation_release(out);
+        return NULL;
+    }
+    return chat;
+}
+
+void chat_hand_on(struct route_context *c, struct chat *chat)
+{
+    if (relay_submit(c->worker->relay, chat))
+        return;
+    struct request *r = chat->request;
+    struct api_error error;
+    chat_free(chat);
+    api_error(&error, 503, "overloaded", "", "too many chats are open; try again shortly");
+    error.retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+    request_fail(r, &error, NULL);
+}

@@ -1,0 +1,110 @@
+/* POST /v1/chat: our own, small protocol for web and mobile clients. */
+#include "prepare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the route takes; anything else is refused, so that a misspelt name is noticed. */
+static const char *const known_members[] = {"message",         "coach_id",      "severity", "mode",
+                                            "conversation_id", "regenerate_of", "stream"};
+
+static bool check_members(const cJSON *body, struct api_error *error)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, body)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof known_members / sizeof known_members[0]; i++)
+            known |= strcmp(item->string, known_members[i]) == 0;
+        if (!known)
+            return api_error(error, 400, "unknown_parameter", item->string, "unknown parameter \"%.60s\"",
+                             item->string);
+    }
+    return true;
+}
+
+static bool read_message(struct chat_wish *wish, const cJSON *body, const struct config *config,
+                         struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "message");
+    if (item == NULL || cJSON_IsNull(item)) {
+        if (wish->regenerate_of[0] != '\0')
+            return true;
+        return api_error(error, 400, "missing_message", "message", "message is missing");
+    }
+    if (!cJSON_IsString(item))
+        return api_error(error, 400, "invalid_message", "message", "message must be a text");
+    const char *text = item->valuestring;
+    size_t len = strlen(text);
+    if (text[strspn(text, " \t\r\n")] == '\0')
+        return api_error(error, 400, "empty_message", "message", "message is empty");
+    if (len > (size_t)config->max_message_bytes)
+        return api_error(error, 400, "message_too_long", "message", "message has %zu bytes; at most %lld are taken",
+                         len, (long long)config->max_message_bytes);
+    wish->message = text;
+    return true;
+}
+
+static bool read_stream(const cJSON *body, bool *stream, struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "stream");
+    if (item != NULL && !cJSON_IsBool(item) && !cJSON_IsNull(item))
+        return api_error(error, 400, "invalid_stream", "stream", "stream must be true or false");
+    *stream = cJSON_IsTrue(item);
+    return true;
+}
+
+/* The provider's request. A stream is asked for its usage, which otherwise is not sent. */
+static bool build_upstream(struct chat *chat, const struct preparation *prepared, const char *message)
+{
+    struct buf b;
+    size_t message_len = strlen(message);
+    buf_init(&b, 64 * 1024 * 1024);
+    buf_reserve(&b, (prepared->messages != NULL ? strlen(prepared->messages) : 0) + message_len + 256);
+    buf_puts(&b, "{\"model\":");
+    buf_json_string(&b, chat->model, strlen(chat->model));
+    buf_puts(&b, ",\"messages\":[");
+    if (prepared->messages != NULL && *prepared->messages != '\0') {
+        buf_puts(&b, prepared->messages);
+        buf_putc(&b, ',');
+    }
+    buf_puts(&b, "{\"role\":\"user\",\"content\":");
+    buf_json_string(&b, message, message_len);
+    buf_puts(&b, chat->stream ? "}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" : "}]}");
+    chat->user_message = strdup(message);
+    chat->upstream_body_len = b.len;
+    bool good = !b.failed && chat->user_message != NULL;
+    chat->upstream_body = buf_steal(&b);
+    buf_release(&b);
+    return good && chat->upstream_body != NULL;
+}
+
+void route_native_chat(struct route_context *c)
+{
+    struct api_error error;
+    struct chat_wish wish = {0};
+    struct preparation prepared = {0};
+    struct chat *chat = NULL;
+    bool stream = false;
+    cJSON *body = route_json_body(c, &error);
+    if (body == NULL || !check_members(body, &error) || !wish_read(&wish, body, false, &error) ||
+        !read_message(&wish, body, c->worker->config, &error) || !read_stream(body, &stream, &error))
+        goto out;
+    chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
+    if (chat == NULL)
+        goto out;
+    chat->stream = stream;
+    const char *message = wish.message != NULL ? wish.message : prepared.message;
+    if (message == NULL || !build_upstream(chat, &prepared, message)) {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        chat_free(chat);
+        chat = NULL;
+    }
+out:
+    cJSON_Delete(body);
+    preparation_release(&prepared);
+    if (chat != NULL)
+        chat_hand_on(c, chat);
+    else
+        request_fail(c->request, &error, NULL);
+}
