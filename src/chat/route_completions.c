@@ -1,0 +1,201 @@
+/* POST /v1/chat/completions: OpenAI's shape, passed through but for what uplift adds. */
+#include "prepare.h"
+#include "transcript.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGES_MAX 4096
+#define MODEL_MAX 256 /* bytes */
+
+/* Our own fields, which no provider knows. */
+static const char *const own_fields[] = {"coach_id", "severity", "mode", "conversation_id",
+                                         "regenerate_of"};
+#define OWN_FIELDS (sizeof own_fields / sizeof own_fields[0])
+
+static bool check_messages(const cJSON *body, struct api_error *error)
+{
+    const cJSON *messages = cJSON_GetObjectItemCaseSensitive(body, "messages"), *message;
+    int count = cJSON_GetArraySize(messages);
+    if (!cJSON_IsArray(messages) || count == 0)
+        return api_error(error, 400, "invalid_messages", "messages",
+                         "messages must be a list with at least one message");
+    if (count > MESSAGES_MAX)
+        return api_error(error, 400, "too_many_messages", "messages",
+                         "messages has %d entries; at most %d are taken", count, MESSAGES_MAX);
+    cJSON_ArrayForEach(message, messages)
+    {
+        if (!cJSON_IsObject(message) || json_string(message, "role") == NULL)
+            return api_error(error, 400, "invalid_messages", "messages",
+                             "each message must be an object with a role");
+        const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content");
+        if (content != NULL && !cJSON_IsNull(content) && !cJSON_IsString(content) &&
+            !cJSON_IsArray(content))
+            return api_error(error, 400, "invalid_messages", "messages",
+                             "a message's content must be a text or a list of parts");
+    }
+    return true;
+}
+
+/* A model that names a coach: "coach_..." as the coaches' ids go, or "uplift/<any coach id>". */
+static const char *coach_of_model(const char *model)
+{
+    if (strncmp(model, "uplift/", 7) == 0 && model[7] != '\0')
+        return model + 7;
+    return strncmp(model, "coach_", 6) == 0 ? model : NULL;
+}
+
+static bool check_options(const cJSON *body, bool *stream, bool *usage, struct api_error *error)
+{
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(body, "model");
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(body, "n");
+    const cJSON *streaming = cJSON_GetObjectItemCaseSensitive(body, "stream");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(body, "stream_options");
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+    if (!cJSON_IsString(model) || model->valuestring[0] == '\0' ||
+        strlen(model->valuestring) > MODEL_MAX)
+        return api_error(error, 400, "invalid_model", "model",
+                         "model must be a text of 1 to %d bytes", MODEL_MAX);
+    if (n != NULL && !cJSON_IsNull(n) && !(cJSON_IsNumber(n) && n->valuedouble == 1.0))
+        return api_error(error, 400, "unsupported_n", "n",
+                         "n must be 1: each answer is recorded and rated by itself");
+    if (streaming != NULL && !cJSON_IsBool(streaming) && !cJSON_IsNull(streaming))
+        return api_error(error, 400, "invalid_stream", "stream", "stream must be true or false");
+    if (options != NULL && !cJSON_IsObject(options) && !cJSON_IsNull(options))
+        return api_error(error, 400, "invalid_stream_options", "stream_options",
+                         "stream_options must be an object");
+    if (metadata != NULL && !cJSON_IsObject(metadata) && !cJSON_IsNull(metadata))
+        return api_error(error, 400, "invalid_metadata", "metadata", "metadata must be an object");
+    *stream = cJSON_IsTrue(streaming);
+    *usage = json_bool(options, "include_usage", false);
+    return true;
+}
+
+static void drop_own_fields(cJSON *body)
+{
+    cJSON *metadata = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+    for (size_t i = 0; i < OWN_FIELDS; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(body, own_fields[i]);
+        cJSON_DeleteItemFromObjectCaseSensitive(metadata, own_fields[i]);
+    }
+    if (cJSON_IsObject(metadata) && metadata->child == NULL)
+        cJSON_DeleteItemFromObjectCaseSensitive(body, "metadata");
+}
+
+/* Asks the provider for usage in a stream, whatever the client asked. */
+static bool ask_for_usage(cJSON *body)
+{
+    cJSON *options = cJSON_GetObjectItemCaseSensitive(body, "stream_options");
+    if (!cJSON_IsObject(options)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(body, "stream_options");
+        options = cJSON_AddObjectToObject(body, "stream_options");
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "include_usage");
+    return cJSON_AddTrueToObject(options, "include_usage") != NULL;
+}
+
+/* Our messages go first, the client's follow unchanged. */
+static bool put_in_front(cJSON *body, const char *ours)
+{
+    if (ours == NULL || *ours == '\0')
+        return true;
+    struct buf list;
+    buf_init(&list, (size_t)64 * 1024 * 1024);
+    buf_printf(&list, "[%s]", ours);
+    cJSON *parsed = list.failed ? NULL : cJSON_ParseWithLength(list.data, list.len);
+    buf_release(&list);
+    cJSON *messages = cJSON_GetObjectItemCaseSensitive(body, "messages");
+    for (int i = 0; parsed != NULL && parsed->child != NULL; i++) {
+        cJSON *ours_first = cJSON_DetachItemFromArray(parsed, 0);
+        if (!cJSON_InsertItemInArray(messages, i, ours_first)) {
+            cJSON_Delete(ours_first);
+            cJSON_Delete(parsed);
+            return false;
+        }
+    }
+    bool good = parsed != NULL;
+    cJSON_Delete(parsed);
+    return good;
+}
+
+static bool build_upstream(struct chat *chat, cJSON *body, const struct preparation *prepared,
+                           bool coach_names_model)
+{
+    drop_own_fields(body);
+    if (coach_names_model) {
+        cJSON_DeleteItemFromObjectCaseSensitive(body, "model");
+        if (cJSON_AddStringToObject(body, "model", chat->model) == NULL)
+            return false;
+    }
+    if (chat->stream && !ask_for_usage(body))
+        return false;
+    if (!put_in_front(body, prepared->messages))
+        return false;
+    chat->upstream_body = cJSON_PrintUnformatted(body);
+    if (chat->upstream_body == NULL)
+        return false;
+    chat->upstream_body_len = strlen(chat->upstream_body);
+    return true;
+}
+
+/* The chat ready for the relay, or NULL with *error. */
+static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_error *error)
+{
+    struct chat_wish wish = {0};
+    struct preparation prepared = {0};
+    bool stream, usage;
+    if (!check_options(body, &stream, &usage, error) || !check_messages(body, error) ||
+        !wish_read(&wish, body, false, error) ||
+        !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error))
+        return NULL;
+    const char *model = json_string(body, "model");
+    const char *coach = coach_of_model(model);
+    bool coach_names_model = coach != NULL;
+    if (wish.coach_id == NULL)
+        wish.coach_id = coach;
+
+    char *user_message, *rest;
+    if (!transcript_read(body, &user_message, &rest)) {
+        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        return NULL;
+    }
+    wish.message = user_message;
+    struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
+    if (chat == NULL) {
+        free(user_message);
+        free(rest);
+        return NULL;
+    }
+    chat->user_message = user_message;
+    chat->request_messages = rest;
+    chat->stream = stream;
+    chat->client_wants_usage = usage;
+    bool good = true;
+    if (!coach_names_model) {
+        free(chat->model);
+        chat->model = strdup(model);
+        good = chat->model != NULL;
+    }
+    good = good && build_upstream(chat, body, &prepared, coach_names_model);
+    preparation_release(&prepared);
+    if (!good) {
+        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        chat_free(chat);
+        return NULL;
+    }
+    return chat;
+}
+
+void route_completions(struct route_context *c)
+{
+    struct api_error error;
+    struct chat *chat = NULL;
+    cJSON *body = route_json_body(c, &error);
+    if (body != NULL)
+        chat = make_chat(c, body, &error);
+    cJSON_Delete(body);
+    if (chat != NULL)
+        chat_hand_on(c, chat);
+    else
+        request_fail(c->request, &error, NULL);
+}

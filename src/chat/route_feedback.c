@@ -1,0 +1,186 @@
+/* /v1/feedback/{id}: a thumb, stars and a comment on an answer. */
+#include "route_feedback.h"
+
+#include "../common/clock.h"
+#include "spool.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMENT_MAX 10000 /* characters */
+
+enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING };
+
+static const struct pg_statement give_statement = {
+    "give_feedback",
+    "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
+    "from uplift.give_feedback($1,$2,$3,$4)",
+    4,
+};
+static const struct pg_statement get_statement = {
+    "get_feedback",
+    "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
+    "from uplift.get_feedback($1,$2,$3)",
+    3,
+};
+
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static bool check_member(const cJSON *item, struct api_error *error)
+{
+    if (strcmp(item->string, "helpful") == 0)
+        return cJSON_IsBool(item) || cJSON_IsNull(item) ||
+               api_error(error, 400, "invalid_helpful", "helpful",
+                         "helpful must be true, false or null");
+    if (strcmp(item->string, "rating") == 0) {
+        double stars = item->valuedouble;
+        return cJSON_IsNull(item) ||
+               (cJSON_IsNumber(item) && stars >= 1 && stars <= 5 && floor(stars) == stars) ||
+               api_error(error, 400, "invalid_rating", "rating",
+                         "rating must be a whole number from 1 to 5, or null");
+    }
+    if (strcmp(item->string, "feedback_text") == 0) {
+        if (!cJSON_IsString(item) && !cJSON_IsNull(item))
+            return api_error(error, 400, "invalid_feedback_text", "feedback_text",
+                             "feedback_text must be a text or null");
+        return cJSON_IsNull(item) || characters(item->valuestring) <= COMMENT_MAX ||
+               api_error(error, 400, "invalid_feedback_text", "feedback_text",
+                         "feedback_text may have at most %d characters", COMMENT_MAX);
+    }
+    return api_error(error, 400, "unknown_parameter", item->string,
+                     "unknown parameter \"%.60s\"; helpful, rating and feedback_text are taken",
+                     item->string);
+}
+
+bool feedback_check(const cJSON *changes, struct api_error *error)
+{
+    const cJSON *item;
+    if (changes->child == NULL)
+        return api_error(error, 400, "nothing_to_change", "",
+                         "send at least one of helpful, rating and feedback_text");
+    cJSON_ArrayForEach(item, changes)
+    {
+        if (!check_member(item, error))
+            return false;
+    }
+    return true;
+}
+
+bool feedback_issued(const struct route_context *c, const struct uuid *answer)
+{
+    return answer_id_issued(&c->worker->answer_key, &c->request->who.user, answer);
+}
+
+static void reply_with_row(struct route_context *c, PGresult *result)
+{
+    struct buf body;
+    buf_init(&body, 1024 * 1024);
+    const char *text = PQgetvalue(result, 0, F_TEXT);
+    const char *given_at = PQgetvalue(result, 0, F_GIVEN_AT);
+    buf_printf(&body, "{\"id\":\"%s\",\"helpful\":%s,\"rating\":%s,\"feedback_text\":",
+               PQgetvalue(result, 0, F_ID),
+               PQgetisnull(result, 0, F_HELPFUL)              ? "null"
+               : *PQgetvalue(result, 0, F_HELPFUL) == 't' ? "true"
+                                                          : "false",
+               PQgetisnull(result, 0, F_RATING) ? "null" : PQgetvalue(result, 0, F_RATING));
+    if (PQgetisnull(result, 0, F_TEXT))
+        buf_puts(&body, "null");
+    else
+        buf_json_string(&body, text, strlen(text));
+    buf_puts(&body, ",\"feedback_given_at\":");
+    if (PQgetisnull(result, 0, F_GIVEN_AT))
+        buf_puts(&body, "null");
+    else
+        buf_json_string(&body, given_at, strlen(given_at));
+    buf_printf(&body, ",\"pending\":%s}",
+               *PQgetvalue(result, 0, F_PENDING) == 't' ? "true" : "false");
+    request_reply(c->request, 200, "application/json", NULL, body.data, body.len);
+    buf_release(&body);
+}
+
+enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
+                                    const char *changes, PGresult **result,
+                                    struct api_error *error)
+{
+    struct uuid answer;
+    bool away;
+    *result = NULL;
+    if (!uuid_parse(answer_id, &answer)) {
+        api_error(error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", answer_id);
+        return FEEDBACK_REFUSED;
+    }
+    bool issued = feedback_issued(c, &answer);
+    const char *values[4] = {c->request->who.user_text, answer_id, changes, issued ? "t" : "f"};
+    if (route_query(c, &give_statement, values, result, error, &away))
+        return FEEDBACK_GIVEN;
+    if (!away)
+        return FEEDBACK_REFUSED;
+
+    struct buf line;
+    buf_init(&line, 1024 * 1024);
+    bool spooled = spool_feedback_line(&line, c->request->who.user_text, answer_id, changes, issued,
+                                       clock_wall_us()) &&
+                   recorder_spool_feedback(c->worker->recorder, line.data);
+    buf_release(&line);
+    return spooled ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;
+}
+
+void route_feedback_put(struct route_context *c)
+{
+    struct api_error error;
+    PGresult *result = NULL;
+    cJSON *body = route_json_body(c, &error);
+    if (body == NULL || !feedback_check(body, &error)) {
+        cJSON_Delete(body);
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    char *changes = cJSON_PrintUnformatted(body);
+    cJSON_Delete(body);
+    if (changes == NULL) {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    switch (feedback_give(c, c->id, changes, &result, &error)) {
+    case FEEDBACK_GIVEN:
+        reply_with_row(c, result);
+        break;
+    case FEEDBACK_SPOOLED: {
+        struct buf answer;
+        buf_init(&answer, 1024);
+        buf_printf(&answer, "{\"id\":\"%s\",\"pending\":true}", c->id);
+        request_reply(c->request, 202, "application/json", "X-Uplift-Degraded: database\r\n",
+                      answer.data, answer.len);
+        buf_release(&answer);
+        break;
+    }
+    case FEEDBACK_REFUSED:
+        request_fail(c->request, &error, NULL);
+        break;
+    }
+    PQclear(result);
+    free(changes);
+}
+
+void route_feedback_get(struct route_context *c)
+{
+    struct api_error error;
+    struct uuid answer;
+    PGresult *result;
+    bool issued = uuid_parse(c->id, &answer) && feedback_issued(c, &answer);
+    const char *values[3] = {c->request->who.user_text, c->id, issued ? "t" : "f"};
+    if (!route_query(c, &get_statement, values, &result, &error, NULL)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    reply_with_row(c, result);
+    PQclear(result);
+}

@@ -1,0 +1,102 @@
+/* GET /v1/models and /v1/models/{id}: the configured models, and each coach as a model. */
+#include "routes.h"
+
+#include <stdio.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CREATED 1762214400 /* 2025-11-04: neither models nor coaches say when they were made */
+
+static cJSON *add_model(cJSON *list, const char *id, size_t len, const char *owner)
+{
+    char name[257];
+    if (len == 0 || len >= sizeof name)
+        return NULL;
+    memcpy(name, id, len);
+    name[len] = '\0';
+    cJSON *model = cJSON_CreateObject();
+    cJSON_AddStringToObject(model, "id", name);
+    cJSON_AddStringToObject(model, "object", "model");
+    cJSON_AddNumberToObject(model, "created", CREATED);
+    cJSON_AddStringToObject(model, "owned_by", owner);
+    cJSON_AddItemToArray(list, model);
+    return model;
+}
+
+/* A coach whose id does not say that it is one is listed under the name that does. */
+static void add_coaches(struct route_context *c, cJSON *list)
+{
+    char *json = personas_coaches_json(c->worker->personas);
+    cJSON *coaches = json != NULL ? cJSON_Parse(json) : NULL;
+    const cJSON *coach;
+    cJSON_ArrayForEach(coach, cJSON_GetObjectItemCaseSensitive(coaches, "data"))
+    {
+        const char *id = json_string(coach, "id");
+        char name[257];
+        if (id == NULL || strlen(id) > 200)
+            continue;
+        int n = snprintf(name, sizeof name, "%s%s", strncmp(id, "coach_", 6) == 0 ? "" : "uplift/",
+                         id);
+        add_model(list, name, (size_t)n, "uplift");
+    }
+    cJSON_Delete(coaches);
+    free(json);
+}
+
+static cJSON *list_models(struct route_context *c)
+{
+    const struct config *config = c->worker->config;
+    cJSON *list = cJSON_CreateArray();
+    add_model(list, config->model, strlen(config->model), "provider");
+    for (const char *p = config->models; p != NULL && *p != '\0';) {
+        p += strspn(p, ", ");
+        size_t n = strcspn(p, ", ");
+        if (n != strlen(config->model) || strncmp(p, config->model, n) != 0)
+            add_model(list, p, n, "provider");
+        p += n;
+    }
+    add_coaches(c, list);
+    return list;
+}
+
+static void reply(struct route_context *c, const cJSON *value)
+{
+    struct api_error error;
+    char *text = cJSON_PrintUnformatted(value);
+    if (text != NULL) {
+        request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
+    } else {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        request_fail(c->request, &error, NULL);
+    }
+    free(text);
+}
+
+void route_models(struct route_context *c)
+{
+    cJSON *answer = cJSON_CreateObject();
+    cJSON_AddStringToObject(answer, "object", "list");
+    cJSON_AddItemToObject(answer, "data", list_models(c));
+    reply(c, answer);
+    cJSON_Delete(answer);
+}
+
+void route_model(struct route_context *c)
+{
+    cJSON *list = list_models(c);
+    const cJSON *model;
+    cJSON_ArrayForEach(model, list)
+    {
+        if (strcmp(json_string(model, "id"), c->name) == 0) {
+            reply(c, model);
+            cJSON_Delete(list);
+            return;
+        }
+    }
+    cJSON_Delete(list);
+    struct api_error error;
+    api_error(&error, 404, "model_not_found", "model", "The model '%.200s' does not exist",
+              c->name);
+    request_fail(c->request, &error, NULL);
+}

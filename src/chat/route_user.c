@@ -1,0 +1,115 @@
+/* What users see and set of their own: conversations, preferences, and the coaches to choose from.
+ */
+#include "../common/query.h"
+#include "routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_LIMIT_DEFAULT 20
+#define LIST_LIMIT_MAX 100
+
+void route_conversations_list(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        "list_conversations", "select uplift.list_conversations($1,$2,$3)", 3};
+    struct api_error error;
+    struct query q;
+    char limit[16];
+    long n = LIST_LIMIT_DEFAULT;
+    if (!query_parse(&q, c->request->query)) {
+        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *asked = query_get(&q, "limit");
+    if (asked != NULL) {
+        char *end;
+        n = strtol(asked, &end, 10);
+        if (end == asked || *end != '\0' || n < 1 || n > LIST_LIMIT_MAX) {
+            query_release(&q);
+            api_error(&error, 400, "invalid_limit", "limit",
+                      "limit must be a whole number from 1 to %d", LIST_LIMIT_MAX);
+            request_fail(c->request, &error, NULL);
+            return;
+        }
+    }
+    snprintf(limit, sizeof limit, "%ld", n);
+    const char *values[3] = {c->request->who.user_text, limit, query_get(&q, "before")};
+    route_reply_json_query(c, &statement, values);
+    query_release(&q);
+}
+
+void route_conversation_get(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        "get_conversation", "select uplift.get_conversation($1,$2)", 2};
+    const char *values[2] = {c->request->who.user_text, c->id};
+    route_reply_json_query(c, &statement, values);
+}
+
+void route_conversation_delete(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        "delete_conversation", "select uplift.delete_conversation($1,$2)", 2};
+    struct api_error error;
+    PGresult *result;
+    const char *values[2] = {c->request->who.user_text, c->id};
+    if (!route_query(c, &statement, values, &result, &error, NULL)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    PQclear(result);
+    request_reply(c->request, 204, NULL, NULL, NULL, 0);
+}
+
+/* Also answered, as far as it is known, while Postgres is away. */
+void route_coaches(struct route_context *c)
+{
+    static const struct pg_statement statement = {"list_coaches", "select uplift.list_coaches()",
+                                                  0};
+    struct api_error error;
+    PGresult *result;
+    bool away;
+    if (route_query(c, &statement, NULL, &result, &error, &away)) {
+        request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
+                      (size_t)PQgetlength(result, 0, 0));
+        PQclear(result);
+        return;
+    }
+    char *known = away ? personas_coaches_json(c->worker->personas) : NULL;
+    if (known != NULL)
+        request_reply(c->request, 200, "application/json", "X-Uplift-Degraded: database\r\n", known,
+                      strlen(known));
+    else
+        request_fail(c->request, &error, NULL);
+    free(known);
+}
+
+void route_preferences_get(struct route_context *c)
+{
+    static const struct pg_statement statement = {"get_preferences",
+                                                  "select uplift.get_preferences($1)", 1};
+    const char *values[1] = {c->request->who.user_text};
+    route_reply_json_query(c, &statement, values);
+}
+
+void route_preferences_put(struct route_context *c)
+{
+    static const struct pg_statement statement = {"put_preferences",
+                                                  "select uplift.put_preferences($1,$2)", 2};
+    struct api_error error;
+    cJSON *body = route_json_body(c, &error);
+    char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
+    if (body != NULL && changes == NULL)
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    cJSON_Delete(body);
+    if (changes == NULL) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *values[2] = {c->request->who.user_text, changes};
+    route_reply_json_query(c, &statement, values);
+    free(changes);
+}
