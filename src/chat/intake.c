@@ -47,7 +47,8 @@ static void name_request(struct request *r)
     }
 }
 
-/* Reads the announced body whole. False with *error when it is too large, cut, or announced nonsense. */
+/* Reads the announced body whole. False with *error when it is too large, cut, or announced
+ * nonsense. */
 static bool read_body(struct request *r, struct api_error *error)
 {
     const char *announced = request_param(r, "CONTENT_LENGTH");
@@ -57,10 +58,12 @@ static bool read_body(struct request *r, struct api_error *error)
     errno = 0;
     long long len = strtoll(announced, &end, 10);
     if (errno != 0 || *end != '\0' || len < 0)
-        return api_error(error, 400, "invalid_content_length", "", "Content-Length is not a number");
+        return api_error(error, 400, "invalid_content_length", "",
+                         "Content-Length is not a number");
     if (len > r->config->max_body_bytes)
-        return api_error(error, 413, "body_too_large", "", "the request body has %lld bytes; at most %lld are taken",
-                         len, (long long)r->config->max_body_bytes);
+        return api_error(error, 413, "body_too_large", "",
+                         "the request body has %lld bytes; at most %lld are taken", len,
+                         (long long)r->config->max_body_bytes);
     if (len == 0)
         return true;
     r->body = malloc((size_t)len + 1);
@@ -69,8 +72,8 @@ static bool read_body(struct request *r, struct api_error *error)
     while (r->body_len < (size_t)len) {
         int n = FCGX_GetStr(r->body + r->body_len, (int)((size_t)len - r->body_len), r->fcgi.in);
         if (n <= 0)
-            return api_error(error, 400, "incomplete_body", "", "the request body ended after %zu of %lld bytes",
-                             r->body_len, len);
+            return api_error(error, 400, "incomplete_body", "",
+                             "the request body ended after %zu of %lld bytes", r->body_len, len);
         r->body_len += (size_t)n;
     }
     r->body[r->body_len] = '\0';
@@ -131,7 +134,8 @@ static void *intake_main(void *arg)
         }
         /* The socket is non-blocking: another thread was quicker, or there is nothing. */
         if (accepted != -EAGAIN && accepted != -EINTR) {
-            log_warn("intake", "accept: %s", accepted > -9000 ? strerror(-accepted) : "protocol error");
+            log_warn("intake", "accept: %s",
+                     accepted > -9000 ? strerror(-accepted) : "protocol error");
             if (accepted == -EMFILE || accepted == -ENFILE)
                 usleep(10000); /* nothing to wait on: descriptors come back as chats end */
         }
@@ -145,9 +149,10 @@ static void *intake_main(void *arg)
 static bool start_thread(struct intake_thread *t, size_t number)
 {
     struct worker *w = t->intake->worker;
-    char name[32];
+    char name[48];
     snprintf(name, sizeof name, "uplift intake %zu", number);
-    t->pg = pg_new(w->config->database_url, name, w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
+    t->pg = pg_new(w->config->database_url, name, w->config->db_timeout_ms,
+                   w->config->db_lock_timeout_ms);
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (t->pg == NULL || t->epoll_fd < 0)
         return false;

@@ -28,12 +28,14 @@ enum prepared {
 
 static const struct pg_statement prepare_statement = {
     "prepare_chat",
-    "select conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace "
+    "select conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, "
+    "model, trace "
     "from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9)",
     9,
 };
 
-static bool read_text(const cJSON *object, const char *key, size_t max, const char **out, struct api_error *error)
+static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,
+                      struct api_error *error)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     if (item == NULL || cJSON_IsNull(item) || *out != NULL)
@@ -46,7 +48,8 @@ static bool read_text(const cJSON *object, const char *key, size_t max, const ch
     return true;
 }
 
-static bool read_uuid(const cJSON *object, const char *key, char out[UUID_TEXT + 1], struct api_error *error)
+static bool read_uuid(const cJSON *object, const char *key, char out[UUID_TEXT + 1],
+                      struct api_error *error)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     struct uuid id;
@@ -60,7 +63,8 @@ static bool read_uuid(const cJSON *object, const char *key, char out[UUID_TEXT +
     return true;
 }
 
-static bool read_severity(const cJSON *object, bool text_numbers, char out[8], struct api_error *error)
+static bool read_severity(const cJSON *object, bool text_numbers, char out[8],
+                          struct api_error *error)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "severity");
     double value = NAN;
@@ -81,7 +85,8 @@ static bool read_severity(const cJSON *object, bool text_numbers, char out[8], s
     return true;
 }
 
-bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers, struct api_error *error)
+bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
+               struct api_error *error)
 {
     return read_text(object, "coach_id", COACH_ID_MAX, &wish->coach_id, error) &&
            read_text(object, "mode", MODE_MAX, &wish->mode, error) &&
@@ -129,7 +134,8 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     bool failed = false;
     if (PQntuples(result) != 1)
         return api_error(error, 500, "internal_error", "", "the chat could not be prepared");
-    snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s", PQgetvalue(result, 0, P_CONVERSATION));
+    snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
+             PQgetvalue(result, 0, P_CONVERSATION));
     chat->coach_id = copy_column(result, P_COACH, &failed);
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
@@ -138,7 +144,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
-                                                 : copy_column(result, P_MODEL, &failed);
+                                                  : copy_column(result, P_MODEL, &failed);
     return !failed || out_of_memory(error);
 }
 
@@ -150,13 +156,15 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     chat->degraded = true;
     if (wish->message == NULL) {
         api_error(error, 503, "database_unavailable", "message",
-                  "the database does not answer at the moment, and without it an answer can only be regenerated when "
+                  "the database does not answer at the moment, and without it an answer can only "
+                  "be regenerated when "
                   "the message is sent again");
         error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
         return false;
     }
     if (wish->conversation_id[0] != '\0') {
-        snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s", wish->conversation_id);
+        snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
+                 wish->conversation_id);
     } else {
         struct uuid conversation;
         uuid_v7(&conversation);
@@ -165,9 +173,10 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     chat->model = copy_text(c->worker->config->model, &failed);
     if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
         const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
-        if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode, &chat->coach_id,
-                           &chat->system_prompt))
-            return api_error(error, 404, "coach_not_found", "coach_id", "there is no coach \"%.100s\"",
+        if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode,
+                           &chat->coach_id, &chat->system_prompt))
+            return api_error(error, 404, "coach_not_found", "coach_id",
+                             "there is no coach \"%.100s\"",
                              wish->coach_id != NULL ? wish->coach_id : "");
         chat->severity = copy_text(severity, &failed);
         chat->mode = copy_text("default", &failed);
@@ -184,8 +193,9 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     return !failed || out_of_memory(error);
 }
 
-struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol, const struct chat_wish *wish,
-                          struct preparation *out, struct api_error *error)
+struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
+                          const struct chat_wish *wish, struct preparation *out,
+                          struct api_error *error)
 {
     struct worker *w = c->worker;
     struct request *r = c->request;

@@ -1,4 +1,5 @@
-/* From a checked request to a chat that the relay can run: the one database round trip before the provider call. */
+/* From a checked request to a chat that the relay can run: the one database round trip before the
+ * provider call. */
 #ifndef UPLIFT_PREPARE_H
 #define UPLIFT_PREPARE_H
 
@@ -12,29 +13,33 @@ struct chat_wish {
     const char *coach_id;
     char severity[8]; /* "3.5"; "" when absent */
     const char *mode;
-    const char *message;                  /* the user's text, NULL for a plain regeneration */
-    char conversation_id[UUID_TEXT + 1];  /* "" when absent */
-    char regenerate_of[UUID_TEXT + 1];    /* "" when absent */
+    const char *message;                 /* the user's text, NULL for a plain regeneration */
+    char conversation_id[UUID_TEXT + 1]; /* "" when absent */
+    char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
 };
 
-/* Reads coach_id, severity, mode and conversation_id from an object; numbers may be text too where text_numbers (OpenAI's
- * metadata holds only text). Members already set in wish are kept. False with *error. */
-bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers, struct api_error *error);
+/* Reads coach_id, severity, mode and conversation_id from an object; numbers may be text too where
+ * text_numbers (OpenAI's metadata holds only text). Members already set in wish are kept. False
+ * with *error. */
+bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
+               struct api_error *error);
 
 /* What goes to the provider in front of the client's own messages. */
 struct preparation {
     char *messages; /* JSON objects joined by commas, "" when none; owned */
-    char *message;  /* the user's text, which a regeneration takes from the original; owned, NULL when the wish had it */
+    char *message;  /* the user's text, which a regeneration takes from the original; owned, NULL
+                       when the wish had it */
 };
 void preparation_release(struct preparation *p);
 
 /*
- * Makes the chat: id, prepare_chat (or, with Postgres away, the last known persona), coach, severity, mode, prompt,
- * model, conversation. Refuses quickly with 503 when the worker is full. NULL with *error filled in; the request
- * is then still the caller's.
+ * Makes the chat: id, prepare_chat (or, with Postgres away, the last known persona), coach,
+ * severity, mode, prompt, model, conversation. Refuses quickly with 503 when the worker is full.
+ * NULL with *error filled in; the request is then still the caller's.
  */
-struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol, const struct chat_wish *wish,
-                          struct preparation *out, struct api_error *error);
+struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
+                          const struct chat_wish *wish, struct preparation *out,
+                          struct api_error *error);
 
 /* Hands the chat to the relay, or answers 503 when it is full. Takes the chat in every case. */
 void chat_hand_on(struct route_context *c, struct chat *chat);

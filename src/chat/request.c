@@ -12,13 +12,18 @@
 
 /* Every header that supabase-js and the OpenAI SDKs send from a browser. */
 static const char cors_request_headers[] =
-    "authorization, apikey, content-type, x-client-info, prefer, accept-profile, content-profile, x-retry-count, "
-    "x-supabase-api-version, x-stainless-lang, x-stainless-package-version, x-stainless-os, x-stainless-arch, "
-    "x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, x-stainless-timeout, "
-    "x-stainless-helper-method, openai-organization, openai-project, idempotency-key, x-client-request-id, "
+    "authorization, apikey, content-type, x-client-info, prefer, accept-profile, content-profile, "
+    "x-retry-count, "
+    "x-supabase-api-version, x-stainless-lang, x-stainless-package-version, x-stainless-os, "
+    "x-stainless-arch, "
+    "x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, "
+    "x-stainless-timeout, "
+    "x-stainless-helper-method, openai-organization, openai-project, idempotency-key, "
+    "x-client-request-id, "
     "traceparent";
 static const char cors_response_headers[] =
-    "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, retry-after, retry-after-ms, "
+    "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, retry-after, "
+    "retry-after-ms, "
     "x-should-retry, content-range";
 
 const char *request_param(const struct request *r, const char *name)
@@ -58,7 +63,8 @@ static bool cors_head(const struct request *r, struct buf *out)
     return buf_printf(out, "Access-Control-Expose-Headers: %s\r\n", cors_response_headers);
 }
 
-bool request_head(const struct request *r, struct buf *out, int status, const char *content_type, const char *extra)
+bool request_head(const struct request *r, struct buf *out, int status, const char *content_type,
+                  const char *extra)
 {
     buf_printf(out, "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status,
                api_status_text(status), r->request_id);
@@ -70,8 +76,8 @@ bool request_head(const struct request *r, struct buf *out, int status, const ch
     return buf_puts(out, "\r\n");
 }
 
-void request_reply(struct request *r, int status, const char *content_type, const char *extra, const char *body,
-                   size_t len)
+void request_reply(struct request *r, int status, const char *content_type, const char *extra,
+                   const char *body, size_t len)
 {
     struct buf head;
     buf_init(&head, HEAD_MAX);
@@ -94,7 +100,8 @@ void request_fail(struct request *r, const struct api_error *error, const char *
         buf_puts(&headers, extra);
     if (error->retry_after_ms > 0)
         buf_printf(&headers, "Retry-After: %lld\r\nretry-after-ms: %lld\r\n",
-                   (long long)((error->retry_after_ms + 999) / 1000), (long long)error->retry_after_ms);
+                   (long long)((error->retry_after_ms + 999) / 1000),
+                   (long long)error->retry_after_ms);
     if (error->status >= 500)
         log_warn(r->request_id, "%s %s: %d %s", r->method, r->path, error->status, error->code);
     api_error_json(&body, error);

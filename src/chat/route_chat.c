@@ -11,14 +11,13 @@ static const char *const known_members[] = {"message",         "coach_id",      
 static bool check_members(const cJSON *body, struct api_error *error)
 {
     const cJSON *item;
-    cJSON_ArrayForEach(item, body)
-    {
+    cJSON_ArrayForEach (item, body) {
         bool known = false;
         for (size_t i = 0; i < sizeof known_members / sizeof known_members[0]; i++)
             known |= strcmp(item->string, known_members[i]) == 0;
         if (!known)
-            return api_error(error, 400, "unknown_parameter", item->string, "unknown parameter \"%.60s\"",
-                             item->string);
+            return api_error(error, 400, "unknown_parameter", item->string,
+                             "unknown parameter \"%.60s\"", item->string);
     }
     return true;
 }
@@ -39,8 +38,9 @@ static bool read_message(struct chat_wish *wish, const cJSON *body, const struct
     if (text[strspn(text, " \t\r\n")] == '\0')
         return api_error(error, 400, "empty_message", "message", "message is empty");
     if (len > (size_t)config->max_message_bytes)
-        return api_error(error, 400, "message_too_long", "message", "message has %zu bytes; at most %lld are taken",
-                         len, (long long)config->max_message_bytes);
+        return api_error(error, 400, "message_too_long", "message",
+                         "message has %zu bytes; at most %lld are taken", len,
+                         (long long)config->max_message_bytes);
     wish->message = text;
     return true;
 }
@@ -55,12 +55,14 @@ static bool read_stream(const cJSON *body, bool *stream, struct api_error *error
 }
 
 /* The provider's request. A stream is asked for its usage, which otherwise is not sent. */
-static bool build_upstream(struct chat *chat, const struct preparation *prepared, const char *message)
+static bool build_upstream(struct chat *chat, const struct preparation *prepared,
+                           const char *message)
 {
     struct buf b;
     size_t message_len = strlen(message);
     buf_init(&b, 64 * 1024 * 1024);
-    buf_reserve(&b, (prepared->messages != NULL ? strlen(prepared->messages) : 0) + message_len + 256);
+    buf_reserve(&b,
+                (prepared->messages != NULL ? strlen(prepared->messages) : 0) + message_len + 256);
     buf_puts(&b, "{\"model\":");
     buf_json_string(&b, chat->model, strlen(chat->model));
     buf_puts(&b, ",\"messages\":[");
@@ -70,7 +72,8 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
     }
     buf_puts(&b, "{\"role\":\"user\",\"content\":");
     buf_json_string(&b, message, message_len);
-    buf_puts(&b, chat->stream ? "}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" : "}]}");
+    buf_puts(&b, chat->stream ? "}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}"
+                              : "}]}");
     chat->user_message = strdup(message);
     chat->upstream_body_len = b.len;
     bool good = !b.failed && chat->user_message != NULL;
@@ -88,7 +91,8 @@ void route_native_chat(struct route_context *c)
     bool stream = false;
     cJSON *body = route_json_body(c, &error);
     if (body == NULL || !check_members(body, &error) || !wish_read(&wish, body, false, &error) ||
-        !read_message(&wish, body, c->worker->config, &error) || !read_stream(body, &stream, &error))
+        !read_message(&wish, body, c->worker->config, &error) ||
+        !read_stream(body, &stream, &error))
         goto out;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
     if (chat == NULL)

@@ -23,8 +23,7 @@ static bool check_messages(const cJSON *body, struct api_error *error)
     if (count > MESSAGES_MAX)
         return api_error(error, 400, "too_many_messages", "messages",
                          "messages has %d entries; at most %d are taken", count, MESSAGES_MAX);
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         if (!cJSON_IsObject(message) || json_string(message, "role") == NULL)
             return api_error(error, 400, "invalid_messages", "messages",
                              "each message must be an object with a role");
@@ -143,7 +142,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
 {
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
-    bool stream, usage;
+    bool stream = false, usage = false;
     if (!check_options(body, &stream, &usage, error) || !check_messages(body, error) ||
         !wish_read(&wish, body, false, error) ||
         !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error))

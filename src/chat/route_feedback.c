@@ -65,8 +65,7 @@ bool feedback_check(const cJSON *changes, struct api_error *error)
     if (changes->child == NULL)
         return api_error(error, 400, "nothing_to_change", "",
                          "send at least one of helpful, rating and feedback_text");
-    cJSON_ArrayForEach(item, changes)
-    {
+    cJSON_ArrayForEach (item, changes) {
         if (!check_member(item, error))
             return false;
     }
@@ -86,7 +85,7 @@ static void reply_with_row(struct route_context *c, PGresult *result)
     const char *given_at = PQgetvalue(result, 0, F_GIVEN_AT);
     buf_printf(&body, "{\"id\":\"%s\",\"helpful\":%s,\"rating\":%s,\"feedback_text\":",
                PQgetvalue(result, 0, F_ID),
-               PQgetisnull(result, 0, F_HELPFUL)              ? "null"
+               PQgetisnull(result, 0, F_HELPFUL)          ? "null"
                : *PQgetvalue(result, 0, F_HELPFUL) == 't' ? "true"
                                                           : "false",
                PQgetisnull(result, 0, F_RATING) ? "null" : PQgetvalue(result, 0, F_RATING));
@@ -106,8 +105,7 @@ static void reply_with_row(struct route_context *c, PGresult *result)
 }
 
 enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
-                                    const char *changes, PGresult **result,
-                                    struct api_error *error)
+                                    const char *changes, PGresult **result, struct api_error *error)
 {
     struct uuid answer;
     bool away;

@@ -30,14 +30,13 @@ static void add_coaches(struct route_context *c, cJSON *list)
     char *json = personas_coaches_json(c->worker->personas);
     cJSON *coaches = json != NULL ? cJSON_Parse(json) : NULL;
     const cJSON *coach;
-    cJSON_ArrayForEach(coach, cJSON_GetObjectItemCaseSensitive(coaches, "data"))
-    {
+    cJSON_ArrayForEach (coach, cJSON_GetObjectItemCaseSensitive(coaches, "data")) {
         const char *id = json_string(coach, "id");
         char name[257];
         if (id == NULL || strlen(id) > 200)
             continue;
-        int n = snprintf(name, sizeof name, "%s%s", strncmp(id, "coach_", 6) == 0 ? "" : "uplift/",
-                         id);
+        int n =
+            snprintf(name, sizeof name, "%s%s", strncmp(id, "coach_", 6) == 0 ? "" : "uplift/", id);
         add_model(list, name, (size_t)n, "uplift");
     }
     cJSON_Delete(coaches);
@@ -86,8 +85,7 @@ void route_model(struct route_context *c)
 {
     cJSON *list = list_models(c);
     const cJSON *model;
-    cJSON_ArrayForEach(model, list)
-    {
+    cJSON_ArrayForEach (model, list) {
         if (strcmp(json_string(model, "id"), c->name) == 0) {
             reply(c, model);
             cJSON_Delete(list);

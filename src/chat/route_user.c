@@ -12,8 +12,8 @@
 
 void route_conversations_list(struct route_context *c)
 {
-    static const struct pg_statement statement = {
-        "list_conversations", "select uplift.list_conversations($1,$2,$3)", 3};
+    static const struct pg_statement statement = {"list_conversations",
+                                                  "select uplift.list_conversations($1,$2,$3)", 3};
     struct api_error error;
     struct query q;
     char limit[16];
@@ -43,16 +43,16 @@ void route_conversations_list(struct route_context *c)
 
 void route_conversation_get(struct route_context *c)
 {
-    static const struct pg_statement statement = {
-        "get_conversation", "select uplift.get_conversation($1,$2)", 2};
+    static const struct pg_statement statement = {"get_conversation",
+                                                  "select uplift.get_conversation($1,$2)", 2};
     const char *values[2] = {c->request->who.user_text, c->id};
     route_reply_json_query(c, &statement, values);
 }
 
 void route_conversation_delete(struct route_context *c)
 {
-    static const struct pg_statement statement = {
-        "delete_conversation", "select uplift.delete_conversation($1,$2)", 2};
+    static const struct pg_statement statement = {"delete_conversation",
+                                                  "select uplift.delete_conversation($1,$2)", 2};
     struct api_error error;
     PGresult *result;
     const char *values[2] = {c->request->who.user_text, c->id};

@@ -2,6 +2,7 @@
 #include "routes.h"
 
 #include "../common/log.h"
+#include "route_rest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,22 +83,27 @@ static void fail_unrouted(struct request *r, const char *allowed)
 {
     struct api_error error;
     if (*allowed == '\0') {
-        api_error(&error, 404, "unknown_url", "", "there is no %.16s %.200s here; see the API reference in the README",
-                  r->method, r->path);
-        request_fail(r, &error, NULL);
+        api_error(&error, 404, "unknown_url", "",
+                  "there is no %.16s %.200s here; see the API reference in the README", r->method,
+                  r->path);
+        if (rest_path(r->path))
+            rest_fail(r, &error);
+        else
+            request_fail(r, &error, NULL);
         return;
     }
     char header[96];
     snprintf(header, sizeof header, "Allow: %s\r\n", allowed);
-    api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed, r->method);
+    api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
+              r->method);
     request_fail(r, &error, header);
 }
 
 static bool authenticate(struct route_context *c, struct api_error *error)
 {
     struct request *r = c->request;
-    if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"), request_param(r, "HTTP_APIKEY"), &r->who,
-                    error))
+    if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"),
+                    request_param(r, "HTTP_APIKEY"), &r->who, error))
         return false;
     if (!r->who.has_user)
         return api_error(error, 403, "user_required", "",
@@ -110,7 +116,11 @@ static void run(struct route_context *c, const struct route *route, const char *
     struct api_error error;
     struct uuid id;
     if (route->access == AS_USER && !authenticate(c, &error)) {
-        request_fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+        if (rest_path(c->request->path))
+            rest_fail(c->request, &error);
+        else
+            request_fail(c->request, &error,
+                         error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
     if (route->tail == ID) {
@@ -143,13 +153,14 @@ void routes_dispatch(struct route_context *c)
             return;
         }
         size_t used = strlen(allowed);
-        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "", routes[i].method);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "",
+                 routes[i].method);
     }
     fail_unrouted(r, allowed);
 }
 
-bool route_query(struct route_context *c, const struct pg_statement *statement, const char *const *values,
-                 PGresult **result, struct api_error *error, bool *away)
+bool route_query(struct route_context *c, const struct pg_statement *statement,
+                 const char *const *values, PGresult **result, struct api_error *error, bool *away)
 {
     enum pg_outcome outcome = PG_AWAY;
     if (pg_breaker_allows(c->worker->breaker)) {
@@ -163,15 +174,18 @@ bool route_query(struct route_context *c, const struct pg_statement *statement, 
     if (outcome == PG_REFUSED) {
         pg_api_error(c->pg, error);
         if (error->status >= 500)
-            log_error(c->request->request_id, "%s: %s %s", statement->name, pg_sqlstate(c->pg), pg_message(c->pg));
+            log_error(c->request->request_id, "%s: %s %s", statement->name, pg_sqlstate(c->pg),
+                      pg_message(c->pg));
         return false;
     }
-    api_error(error, 503, "database_unavailable", "", "the database does not answer at the moment; try again shortly");
+    api_error(error, 503, "database_unavailable", "",
+              "the database does not answer at the moment; try again shortly");
     error->retry_after_ms = RETRY_AFTER_DATABASE_MS;
     return false;
 }
 
-void route_reply_json_query(struct route_context *c, const struct pg_statement *statement, const char *const *values)
+void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
+                            const char *const *values)
 {
     struct api_error error;
     PGresult *result;
@@ -189,13 +203,14 @@ cJSON *route_json_body(struct route_context *c, struct api_error *error)
     struct request *r = c->request;
     struct json_error reason;
     if (r->body == NULL) {
-        api_error(error, 400, "empty_body", "", "the request has no body; a JSON object is expected");
+        api_error(error, 400, "empty_body", "",
+                  "the request has no body; a JSON object is expected");
         return NULL;
     }
     cJSON *body = json_parse(r->body, r->body_len, &reason);
     if (body == NULL) {
-        api_error(error, 400, "invalid_json", reason.param, "the request body cannot be read as JSON: %s",
-                  reason.message);
+        api_error(error, 400, "invalid_json", reason.param,
+                  "the request body cannot be read as JSON: %s", reason.message);
         return NULL;
     }
     if (!cJSON_IsObject(body)) {
@@ -234,12 +249,16 @@ static void route_ready(struct route_context *c)
             buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");
             buf_json_string(&body, state, strlen(state));
         }
-        buf_printf(&body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n", (long long)relay_open(c->worker->relay),
+        buf_printf(&body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
+                   (long long)relay_open(c->worker->relay),
                    (long long)recorder_spool_bytes(c->worker->recorder));
         PQclear(result);
     } else if (away) {
-        buf_printf(&body, "{\"status\":\"degraded\",\"reason\":\"database\",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
-                   (long long)relay_open(c->worker->relay), (long long)recorder_spool_bytes(c->worker->recorder));
+        buf_printf(&body,
+                   "{\"status\":\"degraded\",\"reason\":\"database\",\"open_chats\":%lld,\"spool_"
+                   "bytes\":%lld}\n",
+                   (long long)relay_open(c->worker->relay),
+                   (long long)recorder_spool_bytes(c->worker->recorder));
     } else {
         status = 503;
         buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");

@@ -12,8 +12,7 @@
 static const cJSON *last_user_message(const cJSON *messages)
 {
     const cJSON *found = NULL, *message;
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         const cJSON *role = cJSON_GetObjectItemCaseSensitive(message, "role");
         if (cJSON_IsString(role) && strcmp(role->valuestring, "user") == 0)
             found = message;
@@ -35,8 +34,7 @@ static char *content_text(const cJSON *content)
     struct buf text;
     buf_init(&text, TEXT_MAX);
     const cJSON *part;
-    cJSON_ArrayForEach(part, content)
-    {
+    cJSON_ArrayForEach (part, content) {
         const cJSON *piece = cJSON_GetObjectItemCaseSensitive(part, "text");
         if (!is_text_part(part) || !cJSON_IsString(piece))
             continue;
@@ -55,8 +53,7 @@ static bool only_text(const cJSON *message)
     const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content"), *part;
     if (cJSON_GetArraySize(message) > 2) /* more than role and content, such as a name */
         return false;
-    cJSON_ArrayForEach(part, content)
-    {
+    cJSON_ArrayForEach (part, content) {
         if (!is_text_part(part))
             return false;
     }
@@ -152,8 +149,7 @@ static bool add_copy(cJSON *to, const cJSON *request, const char *key)
 static bool add_messages(cJSON *kept, const cJSON *messages, const cJSON *user)
 {
     const cJSON *message;
-    cJSON_ArrayForEach(message, messages)
-    {
+    cJSON_ArrayForEach (message, messages) {
         if (message == user && only_text(message))
             continue;
         cJSON *copy = cJSON_Duplicate(message, true);
@@ -172,8 +168,8 @@ bool transcript_read(const cJSON *request, char **user_message, char **rest)
     const cJSON *messages = cJSON_GetObjectItemCaseSensitive(request, "messages");
     const cJSON *user = last_user_message(messages);
     *rest = NULL;
-    *user_message = content_text(
-        user != NULL ? cJSON_GetObjectItemCaseSensitive(user, "content") : NULL);
+    *user_message =
+        content_text(user != NULL ? cJSON_GetObjectItemCaseSensitive(user, "content") : NULL);
     cJSON *object = cJSON_CreateObject();
     cJSON *kept = cJSON_AddArrayToObject(object, "messages");
     bool good = *user_message != NULL && kept != NULL && add_messages(kept, messages, user) &&

@@ -1,9 +1,11 @@
-/* One worker process: starts the stages in order, waits for a signal, and ends them in the order that loses nothing. */
+/* One worker process: starts the stages in order, waits for a signal, and ends them in the order
+ * that loses nothing. */
 #include "worker.h"
 
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "intake.h"
+#include "master.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -54,14 +56,16 @@ static void drain(struct worker *w, const sigset_t *set)
             break;
 }
 
-int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key, int number)
+int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
+               int number)
 {
     struct worker w = {.config = config, .listen_fd = listen_fd, .answer_key = *answer_key};
     struct intake *intake = NULL;
     int status = EXIT_FAILURE;
     log_open("fcgi-chat", number, (enum log_level)config->log_level);
 
-    /* Blocked in every thread; this one takes them with sigtimedwait, so no write is ever interrupted. */
+    /* Blocked in every thread; this one takes them with sigtimedwait, so no write is ever
+     * interrupted. */
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -87,10 +91,12 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
         goto out;
     }
     log_info("worker", "ready");
+    master_worker_ready();
     while (!told_to_stop(&set, 3600000))
         ;
     intake_stop(intake);
     intake = NULL;
+    close(listen_fd); /* so that a new master finds nobody listening, while this one drains */
     drain(&w, &set);
     status = EXIT_SUCCESS;
 out:
