@@ -71,7 +71,7 @@ static size_t list_length(const char *list)
 /*
  * Settings of the session. statement_timeout lets the server stop what we no longer wait for; it
  * starts after our own clock, so that we always see our own time limit first. jit would cost more
- * than any of these short calls.
+ * than any of these short calls, and so would planning them anew for their parameters.
  */
 static bool make_options(struct pg *pg, int64_t lock_timeout_ms)
 {
@@ -80,7 +80,8 @@ static bool make_options(struct pg *pg, int64_t lock_timeout_ms)
     if (lock_timeout_ms > 0)
         snprintf(lock, sizeof lock, " -c lock_timeout=%lld", (long long)lock_timeout_ms);
     return asprintf(&pg->options,
-                    "-c statement_timeout=%lld%s -c jit=off -c timezone=UTC -c datestyle=ISO "
+                    "-c statement_timeout=%lld%s -c jit=off "
+                    "-c plan_cache_mode=force_generic_plan -c timezone=UTC -c datestyle=ISO "
                     "-c client_min_messages=warning%s%s",
                     (long long)pg->timeout_ms, lock, own != NULL ? " " : "",
                     own != NULL ? own : "") >= 0;
