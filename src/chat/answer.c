@@ -1,0 +1,197 @@
+/* An answer as it comes from the provider; see answer.h. */
+#include "answer.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "completion.h"
+#include "failure.h"
+#include "native.h"
+#include "openai.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HELD_MAX ((size_t)1 << 30) /* bounded by the provider's limits before */
+#define BYTES_A_TOKEN 4
+
+void answer_init(struct answer *a, struct chat *chat)
+{
+    *a = (struct answer){.chat = chat};
+    message_init(&a->message, chat->text.max);
+    buf_init(&a->held, HELD_MAX);
+}
+
+void answer_release(struct answer *a)
+{
+    message_release(&a->message);
+    buf_release(&a->held);
+}
+
+static void take_model(struct chat *chat, struct span model)
+{
+    char name[256];
+    if (chat->model_used != NULL || model.len <= 2)
+        return;
+    scan_copy(model, name, sizeof name);
+    chat->model_used = strdup(name);
+}
+
+static void take_usage(struct chat *chat, struct span usage)
+{
+    int64_t prompt = -1, completion = -1, cached = 0;
+    completion_usage(usage, &prompt, &completion, &cached);
+    if (prompt < 0 || completion < 0)
+        return;
+    chat->prompt_tokens = prompt;
+    chat->completion_tokens = completion;
+    chat->cached_tokens = cached < prompt ? cached : prompt;
+    chat->has_usage = true;
+}
+
+/* Takes what is recorded of a completion. False when it passed the limit. */
+static bool gather(struct answer *a, const struct completion *c)
+{
+    struct chat *chat = a->chat;
+    take_model(chat, c->model);
+    take_usage(chat, c->usage);
+    if ((c->content.len > 2 || c->says_more) && !a->has_begun) {
+        a->has_begun = true;
+        a->begun_ms = clock_ms();
+        if (chat->request != NULL)
+            chat->time_to_first_token_ms = a->begun_ms - chat->request->accepted_ms;
+    }
+    if (c->content.len > 2 && !scan_text(c->content, &chat->text, &a->half))
+        return false;
+    if (c->says_more && !message_add(&a->message, c->message))
+        return false;
+    if (c->finish_reason.at != NULL) {
+        scan_copy(c->finish_reason, chat->finish_reason, sizeof chat->finish_reason);
+        a->has_finished = true;
+    }
+    return true;
+}
+
+static void pass_on_native(const struct completion *c, struct buf *out)
+{
+    if (c->content.len > 2)
+        native_delta(out, c->content);
+    else if (c->refusal.len > 2)
+        native_delta(out, c->refusal);
+}
+
+static void pass_on_openai(struct answer *a, const struct completion *c, struct buf *out)
+{
+    bool with_usage = a->chat->client_wants_usage;
+    if (c->choices == 0 && c->usage.at != NULL && !with_usage)
+        return; /* asked for by us, not by the client, who may look at choices[0] of each chunk */
+    if (a->has_finished || !a->has_begun) {
+        openai_chunk(&a->held, a->chat, c, with_usage);
+        return;
+    }
+    if (a->held.len > 0) {
+        buf_append(out, a->held.data, a->held.len);
+        buf_release(&a->held);
+    }
+    openai_chunk(out, a->chat, c, with_usage);
+}
+
+enum answer_step answer_event(struct answer *a, const char *data, size_t len, struct buf *out)
+{
+    struct completion c;
+    if (len == 6 && memcmp(data, "[DONE]", 6) == 0)
+        return ANSWER_IS_WHOLE;
+    if (!completion_read(&c, data, len)) {
+        if (!a->has_malformed)
+            log_warn(a->chat->id_text, "the provider sent a malformed chunk of %zu bytes: skipped",
+                     len);
+        a->has_malformed = true;
+        return ANSWER_GOES_ON;
+    }
+    if (c.error.at != NULL && c.choices == 0) {
+        failure_explain_object(c.error, &a->chat->error);
+        return ANSWER_FAILED;
+    }
+    if (!gather(a, &c))
+        return ANSWER_TOO_LARGE;
+    if (a->chat->protocol == CHAT_NATIVE)
+        pass_on_native(&c, out);
+    else
+        pass_on_openai(a, &c, out);
+    return out->failed || a->held.failed ? ANSWER_TOO_LARGE : ANSWER_GOES_ON;
+}
+
+enum answer_step answer_body(struct answer *a, struct buf *body)
+{
+    struct completion c;
+    bool is_read = body->data != NULL && completion_read(&c, body->data, body->len);
+    if (is_read && c.error.at != NULL && c.choices == 0) {
+        failure_explain_object(c.error, &a->chat->error);
+        return ANSWER_FAILED;
+    }
+    if (!is_read || c.message.at == NULL) {
+        api_error(&a->chat->error, 502, "provider_error", "",
+                  "the model provider's answer is not a chat completion");
+        return ANSWER_FAILED;
+    }
+    if (!gather(a, &c))
+        return ANSWER_TOO_LARGE;
+    buf_release(&a->held);
+    a->held = *body;
+    buf_init(body, body->max);
+    return ANSWER_IS_WHOLE;
+}
+
+void answer_settle(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    if (a->half != 0) {
+        buf_append(&chat->text, "\xef\xbf\xbd", 3);
+        a->half = 0;
+    }
+    struct buf message;
+    buf_init(&message, chat->text.max * 6 + 65536);
+    if (message_json(&a->message, &message) && !message.failed)
+        chat->response_message = buf_steal(&message);
+    buf_release(&message);
+    if (!chat->has_usage && chat->provider[0] != '\0') {
+        size_t said = chat->text.len + a->message.size;
+        chat->prompt_tokens =
+            (int64_t)(chat->upstream_body_len + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+        chat->completion_tokens = (int64_t)(said + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+    }
+    if (chat->outcome != CHAT_COMPLETE || a->has_finished)
+        return;
+    memcpy(chat->finish_reason, "stop", sizeof "stop");
+    if (chat->protocol == CHAT_OPENAI && chat->stream)
+        openai_finish_chunk(&a->held, chat, chat->finish_reason);
+}
+
+static bool end_body(struct answer *a, struct buf *out)
+{
+    struct completion c;
+    if (!completion_read(&c, a->held.data, a->held.len))
+        return false;
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_answer(out, a->chat, c.refusal);
+    return openai_completion(out, a->chat, &c, false, true);
+}
+
+bool answer_end(struct answer *a, struct buf *out)
+{
+    if (!a->chat->stream)
+        return end_body(a, out);
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_done(out, a->chat);
+    if (a->held.len > 0)
+        buf_append(out, a->held.data, a->held.len);
+    return buf_puts(out, "data: [DONE]\n\n");
+}
+
+bool answer_end_with_error(struct answer *a, struct buf *out)
+{
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_error(out, a->chat);
+    buf_puts(out, "data: ");
+    api_error_json(out, &a->chat->error);
+    return buf_puts(out, "\n\n");
+}

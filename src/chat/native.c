@@ -1,0 +1,75 @@
+/* What a client of /v1/chat gets; see native.h. */
+#include "native.h"
+
+#include <string.h>
+
+static void put_text(struct buf *out, const char *key, const char *text)
+{
+    buf_puts(out, key);
+    if (text == NULL || *text == '\0')
+        buf_puts(out, "null");
+    else
+        buf_json_string(out, text, strlen(text));
+}
+
+/* What both kinds of answer end with. */
+static void put_rest(struct buf *out, const struct chat *chat)
+{
+    struct span severity;
+    const char *text = chat->severity;
+    buf_puts(out, "\"feedbackId\":\"");
+    buf_puts(out, chat->id_text);
+    put_text(out, "\",\"conversation_id\":", chat->conversation_text);
+    put_text(out, ",\"coach_id\":", chat->coach_id);
+    buf_puts(out, ",\"severity\":");
+    buf_puts(out, text != NULL && scan_check(text, strlen(text), &severity) ? text : "null");
+    put_text(out, ",\"mode\":", chat->mode);
+    put_text(out, ",\"model\":", chat->model_used != NULL ? chat->model_used : chat->model);
+    buf_printf(out,
+               ",\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
+               "\"total_tokens\":%lld},\"response_time_ms\":%lld",
+               (long long)chat->prompt_tokens, (long long)chat->completion_tokens,
+               (long long)(chat->prompt_tokens + chat->completion_tokens),
+               (long long)chat->response_time_ms);
+    put_text(out, ",\"finish_reason\":", chat->finish_reason);
+    if (chat->degraded)
+        buf_puts(out, ",\"degraded\":true");
+    buf_putc(out, '}');
+}
+
+bool native_delta(struct buf *out, struct span text)
+{
+    buf_puts(out, "data: {\"delta\":");
+    buf_append(out, text.at, text.len);
+    return buf_puts(out, "}\n\n");
+}
+
+bool native_done(struct buf *out, const struct chat *chat)
+{
+    buf_puts(out, "data: {\"done\":true,");
+    put_rest(out, chat);
+    return buf_puts(out, "\n\n");
+}
+
+bool native_answer(struct buf *out, const struct chat *chat, struct span refusal)
+{
+    buf_puts(out, "{\"message\":");
+    if (chat->text.len == 0 && scan_is_string(refusal))
+        scan_clean(refusal, out);
+    else
+        buf_json_string(out, chat->text.data != NULL ? chat->text.data : "", chat->text.len);
+    buf_putc(out, ',');
+    put_rest(out, chat);
+    return !out->failed;
+}
+
+bool native_error(struct buf *out, const struct chat *chat)
+{
+    buf_puts(out, "data: ");
+    if (!api_error_json(out, &chat->error))
+        return false;
+    out->len--; /* the closing brace: one member more */
+    buf_puts(out, ",\"feedbackId\":\"");
+    buf_puts(out, chat->id_text);
+    return buf_puts(out, "\"}\n\n");
+}

@@ -1,0 +1,504 @@
+/* One chat in the relay's hands; see relay_chat.h. */
+#include "relay_chat.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "failure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_AFTER_MS 50  /* most short chats are over by then */
+#define USAGE_WAIT_MS 2000 /* for what a provider sends after the finish_reason */
+#define PROMPTLY_MS 0
+
+static void conclude(struct relay_chat *rc);
+static void ask(struct relay_chat *rc);
+
+/* --- being open --- */
+
+static void on_client_end(void *arg)
+{
+    struct relay_chat *rc = arg;
+    *rc->link = rc->next;
+    if (rc->next != NULL)
+        rc->next->link = rc->link;
+    answer_release(&rc->answer);
+    chat_free(rc->chat);
+    atomic_fetch_sub(rc->core->open, 1);
+    free(rc);
+}
+
+static unsigned next_random(struct relay_core *core)
+{
+    unsigned x = core->random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return core->random = x;
+}
+
+/* --- the end of the answer --- */
+
+static void note_attempt(struct relay_chat *rc, int http_status, const char *reason)
+{
+    struct chat *chat = rc->chat;
+    if (chat->attempt_count == CHAT_MAX_ATTEMPTS)
+        return;
+    struct chat_attempt *a = &chat->attempts[chat->attempt_count++];
+    a->http_status = http_status;
+    a->duration_ms = clock_ms() - rc->asked_ms;
+    snprintf(a->reason, sizeof a->reason, "%s", reason);
+}
+
+/* The answer is over, whatever it is. The one way into RECORDING; rc may be gone after. */
+static void record(struct relay_chat *rc, enum chat_outcome outcome)
+{
+    struct chat *chat = rc->chat;
+    buf_clear(&rc->core->out);
+    chat->outcome = outcome;
+    answer_settle(&rc->answer);
+    chat->response_time_ms = clock_ms() - rc->accepted_ms;
+    rc->state = RELAY_RECORDING;
+    rc->due_ms = 0;
+    if (recorder_submit(rc->core->recorder, chat))
+        return;
+    log_error(chat->id_text, "answer could not be recorded: the recorder's queue is full");
+    chat->recorded = CHAT_NOT_RECORDED;
+    conclude(rc);
+}
+
+/* Stops the provider and records what there is; chat->error says why. */
+static void break_off(struct relay_chat *rc, enum chat_outcome outcome, const char *reason)
+{
+    if (rc->call != NULL) {
+        note_attempt(rc, rc->state == RELAY_ANSWERING ? 200 : 0, reason);
+        upstream_cancel(rc->call);
+        rc->call = NULL;
+    }
+    record(rc, outcome);
+}
+
+/* The same for an answer that did not become whole. */
+static void break_off_short(struct relay_chat *rc, const char *reason)
+{
+    break_off(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED, reason);
+}
+
+static void complete(struct relay_chat *rc)
+{
+    if (rc->call != NULL) {
+        note_attempt(rc, 200, "");
+        upstream_let_go(rc->call);
+        rc->call = NULL;
+    }
+    record(rc, CHAT_COMPLETE);
+}
+
+static void on_client_gone(void *arg)
+{
+    struct relay_chat *rc = arg;
+    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
+        return; /* noticed when it comes back */
+    if (rc->core->config->finish_on_hangup) {
+        rc->is_unheard = true;
+        return;
+    }
+    api_error(&rc->chat->error, 499, "client_closed", "", "the client went away");
+    break_off(rc, CHAT_CANCELLED, "client_closed");
+}
+
+/* --- to the client --- */
+
+static void put_header(struct buf *out, const char *name, const char *value)
+{
+    if (value == NULL || *value == '\0' || strpbrk(value, "\r\n") != NULL)
+        return;
+    buf_puts(out, name);
+    buf_puts(out, value);
+    buf_puts(out, "\r\n");
+}
+
+/* Begins core->head with a response head. */
+static void put_head(struct relay_chat *rc, int status, bool is_stream)
+{
+    const struct chat *chat = rc->chat;
+    struct buf *head = &rc->core->head;
+    struct buf extra;
+    buf_init(&extra, 16384);
+    put_header(&extra, "X-Feedback-Id: ", chat->id_text);
+    put_header(&extra, "X-Conversation-Id: ", chat->conversation_text);
+    put_header(&extra, "X-Coach-Id: ", chat->coach_id);
+    if (chat->degraded)
+        put_header(&extra, "X-Uplift-Degraded: ", "database");
+    if (is_stream)
+        put_header(&extra, "X-Accel-Buffering: ", "no");
+    int64_t wait = status >= 400 ? chat->error.retry_after_ms : 0;
+    if (wait > 0)
+        buf_printf(&extra, "Retry-After: %lld\r\nretry-after-ms: %lld\r\n",
+                   (long long)((wait + 999) / 1000), (long long)wait);
+    buf_clear(head);
+    request_head(chat->request, head, status, is_stream ? "text/event-stream" : "application/json",
+                 extra.data);
+    buf_release(&extra);
+}
+
+/* Sends core->out, behind a head if none went out yet. False when rc has broken off. */
+static bool flush(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    struct buf *from = &core->out;
+    bool good;
+    if (from->len == 0)
+        return true;
+    if (rc->is_unheard) {
+        buf_clear(from);
+        return true;
+    }
+    if (!rc->has_head) {
+        put_head(rc, 200, true);
+        buf_append(&core->head, from->data, from->len);
+        from = &core->head;
+        rc->has_head = true;
+    }
+    good = client_send(&rc->client, from->data, from->len);
+    buf_clear(&core->out);
+    rc->sent_ms = rc->received_ms;
+    if (good)
+        return true;
+    if (rc->client.is_stalled) {
+        api_error(&rc->chat->error, 499, "client_stalled", "",
+                  "the client did not read the answer");
+        break_off(rc, CHAT_CANCELLED, "client_stalled");
+        return false;
+    }
+    on_client_gone(rc);
+    return rc->is_unheard;
+}
+
+static void tell_error(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    const struct chat *chat = rc->chat;
+    if (rc->has_head) {
+        answer_end_with_error(&rc->answer, &core->out);
+        client_end(&rc->client, core->out.data, core->out.len);
+        return;
+    }
+    put_head(rc, chat->error.status, false);
+    api_error_json(&core->head, &chat->error);
+    client_end(&rc->client, core->head.data, core->head.len);
+}
+
+static void tell_end(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    struct buf *from = &core->out;
+    if (!answer_end(&rc->answer, &core->out)) {
+        api_error(&rc->chat->error, 503, "out_of_memory", "",
+                  "the server ran out of memory; the answer is recorded");
+        buf_clear(&core->out);
+        tell_error(rc);
+        return;
+    }
+    if (!rc->has_head) {
+        put_head(rc, 200, rc->wants_stream);
+        buf_append(&core->head, from->data, from->len);
+        from = &core->head;
+    }
+    client_end(&rc->client, from->data, from->len);
+}
+
+/* The chat is recorded, or could not be: its client gets the end. rc may be gone after. */
+static void conclude(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    struct chat *chat = rc->chat;
+    rc->state = RELAY_ENDING;
+    rc->due_ms = 0;
+    if (chat->recorded == CHAT_NOT_RECORDED && chat->error.status == 0)
+        api_error(&chat->error, 503, "not_recorded", "",
+                  "the answer could not be saved, so it does not count; try again");
+    buf_clear(&core->out);
+    if (rc->client.is_gone || rc->client.is_stalled)
+        client_drop(&rc->client);
+    else if (chat->error.status != 0)
+        tell_error(rc);
+    else
+        tell_end(rc);
+    buf_clear(&core->out);
+}
+
+void relay_chat_recorded(struct relay_chat *rc)
+{
+    conclude(rc);
+}
+
+/* --- from the provider --- */
+
+static void on_event(void *arg, const char *data, size_t len)
+{
+    struct relay_chat *rc = arg;
+    struct chat *chat = rc->chat;
+    if (rc->state == RELAY_ASKING) {
+        rc->state = RELAY_ANSWERING;
+        if (upstream_has_sent(rc->call)) {
+            free(chat->upstream_body); /* it will not be sent again */
+            chat->upstream_body = NULL;
+        }
+    }
+    switch (answer_event(&rc->answer, data, len, &rc->core->out)) {
+    case ANSWER_GOES_ON:
+        return;
+    case ANSWER_IS_WHOLE:
+        if (flush(rc))
+            complete(rc);
+        return;
+    case ANSWER_TOO_LARGE:
+        api_error(&chat->error, 502, "answer_too_large", "",
+                  "the model's answer is longer than this server takes");
+        if (flush(rc))
+            break_off_short(rc, "too_large");
+        return;
+    case ANSWER_FAILED:
+        if (flush(rc))
+            break_off_short(rc, "error_event");
+        return;
+    }
+}
+
+static void on_bytes(void *arg)
+{
+    struct relay_chat *rc = arg;
+    rc->received_ms = (int64_t)uv_now(&rc->core->loop);
+    flush(rc);
+}
+
+static void on_call_failed(struct relay_chat *rc, const struct upstream_result *result)
+{
+    char reason[sizeof rc->chat->attempts[0].reason];
+    struct api_error error;
+    failure_reason(result, reason, sizeof reason);
+    note_attempt(rc, result->http_status, reason);
+    log_warn(rc->chat->id_text, "provider %s: %s (%s)", rc->chat->provider, reason, result->reason);
+    failure_explain(result, &error);
+    int64_t pause = rc->state == RELAY_ASKING && rc->tries <= rc->core->config->retries
+                        ? failure_retry_ms(result, &error, next_random(rc->core))
+                        : -1;
+    int64_t now = clock_ms();
+    if (pause >= 0 && now + pause < rc->accepted_ms + rc->core->config->total_timeout_ms) {
+        rc->state = RELAY_PAUSING;
+        rc->retry_ms = now + pause;
+        rc->due_ms = 0;
+        return;
+    }
+    rc->chat->error = error;
+    record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
+}
+
+static void on_whole_body(struct relay_chat *rc, const struct upstream_result *result)
+{
+    switch (answer_body(&rc->answer, result->body)) {
+    case ANSWER_GOES_ON:
+    case ANSWER_IS_WHOLE:
+        note_attempt(rc, result->http_status, "");
+        record(rc, CHAT_COMPLETE);
+        return;
+    case ANSWER_TOO_LARGE:
+        api_error(&rc->chat->error, 502, "answer_too_large", "",
+                  "the model's answer is longer than this server takes");
+        note_attempt(rc, result->http_status, "too_large");
+        record(rc, CHAT_FAILED);
+        return;
+    case ANSWER_FAILED:
+        note_attempt(rc, result->http_status, "not_a_completion");
+        record(rc, CHAT_FAILED);
+        return;
+    }
+}
+
+static void on_call_end(void *arg, const struct upstream_result *result)
+{
+    struct relay_chat *rc = arg;
+    rc->call = NULL;
+    if (rc->answer.has_finished && rc->wants_stream) {
+        /* Only a [DONE] is missing: nothing of the answer. */
+        note_attempt(rc, result->http_status, "");
+        record(rc, CHAT_COMPLETE);
+    } else if (result->end != UPSTREAM_ANSWERED) {
+        on_call_failed(rc, result);
+    } else if (!rc->wants_stream) {
+        on_whole_body(rc, result);
+    } else {
+        /* The stream ended as HTTP has it, and the answer did not. */
+        struct upstream_result cut = *result;
+        cut.end = UPSTREAM_CUT;
+        on_call_failed(rc, &cut);
+    }
+}
+
+static void ask(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    struct chat *chat = rc->chat;
+    struct upstream_owner owner = {
+        .on_event = on_event, .on_bytes = on_bytes, .on_end = on_call_end, .arg = rc};
+    rc->state = RELAY_ASKING;
+    rc->tries++;
+    rc->asked_ms = rc->received_ms = clock_ms();
+    rc->due_ms = 0;
+    snprintf(chat->provider, sizeof chat->provider, "%s", core->upstreams.route.name);
+    rc->call = upstream_start(&core->upstreams, &owner, chat->upstream_body,
+                              chat->upstream_body_len, chat->stream, chat->id_text);
+    if (rc->call != NULL)
+        return;
+    api_error(&chat->error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    record(rc, CHAT_FAILED);
+}
+
+void relay_chat_open(struct relay_core *core, struct chat *chat)
+{
+    struct relay_chat *rc = calloc(1, sizeof *rc);
+    if (rc == NULL) {
+        log_error(chat->id_text, "chat dropped: out of memory");
+        request_finish(chat->request);
+        chat_free(chat);
+        atomic_fetch_sub(core->open, 1);
+        return;
+    }
+    rc->core = core;
+    rc->chat = chat;
+    chat->relay = rc;
+    rc->wants_stream = chat->stream;
+    rc->accepted_ms = chat->request->accepted_ms;
+    rc->sent_ms = rc->accepted_ms;
+    client_init(&rc->client, &core->loop, chat->request, (size_t)core->config->client_buffer_bytes);
+    rc->client.on_gone = on_client_gone;
+    rc->client.on_end = on_client_end;
+    rc->client.arg = rc;
+    answer_init(&rc->answer, chat);
+    rc->next = core->chats;
+    rc->link = &core->chats;
+    if (rc->next != NULL)
+        rc->next->link = &rc->next;
+    core->chats = rc;
+    ask(rc);
+}
+
+/* --- time --- */
+
+static void time_out(struct relay_chat *rc, const char *reason, const char *message)
+{
+    if (rc->answer.has_finished && rc->call != NULL) {
+        complete(rc);
+        return;
+    }
+    api_error(&rc->chat->error, 504, "provider_timeout", "", "%s", message);
+    break_off_short(rc, reason);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the provider has been silent for too long: for the first event, or since the last byte. A
+ * body that comes whole may take as long as the answer in all. */
+static int64_t silence_limit(const struct relay_chat *rc)
+{
+    const struct config *config = rc->core->config;
+    if (rc->state == RELAY_ASKING && rc->wants_stream)
+        return rc->asked_ms + config->first_byte_timeout_ms;
+    if (rc->state == RELAY_ANSWERING && rc->answer.has_finished)
+        return rc->received_ms + earlier(config->idle_timeout_ms, USAGE_WAIT_MS);
+    if (rc->state == RELAY_ANSWERING || rc->received_ms > rc->asked_ms)
+        return rc->received_ms + config->idle_timeout_ms;
+    return INT64_MAX;
+}
+
+/* False when the answer was ended by a limit; rc may be gone then. */
+static bool check_limits(struct relay_chat *rc, int64_t now_ms)
+{
+    int64_t total = rc->accepted_ms + rc->core->config->total_timeout_ms;
+    int64_t silence = silence_limit(rc);
+    rc->due_ms = earlier(rc->due_ms, earlier(total, silence));
+    if (now_ms >= total) {
+        time_out(rc, "timeout_total", "the answer took longer than this server allows");
+        return false;
+    }
+    if (now_ms < silence)
+        return true;
+    if (rc->state == RELAY_ASKING)
+        time_out(rc, "timeout_first_byte", "the model provider did not begin to answer in time");
+    else
+        time_out(rc, "timeout_idle", "the model provider stopped in the middle of its answer");
+    return false;
+}
+
+/* False when the client turned out to be gone; rc may be gone then. */
+static bool beat(struct relay_chat *rc, int64_t now_ms)
+{
+    static const char comment[] = ": keep-alive\n\n";
+    int64_t at = rc->sent_ms + rc->core->config->heartbeat_ms;
+    if (!rc->wants_stream || rc->is_unheard || rc->client.is_gone)
+        return true;
+    if (now_ms >= at) {
+        int64_t received = rc->received_ms;
+        buf_puts(&rc->core->out, comment);
+        rc->received_ms = now_ms; /* flush takes it for the time of sending */
+        if (!flush(rc))
+            return false;
+        rc->received_ms = received;
+        at = now_ms + rc->core->config->heartbeat_ms;
+    }
+    rc->due_ms = earlier(rc->due_ms, at);
+    return true;
+}
+
+void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
+{
+    if (now_ms < rc->due_ms)
+        return;
+    rc->due_ms = INT64_MAX;
+    switch (rc->state) {
+    case RELAY_PAUSING:
+        if (now_ms >= rc->retry_ms) {
+            ask(rc);
+            return;
+        }
+        rc->due_ms = rc->retry_ms;
+        break;
+    case RELAY_ASKING:
+    case RELAY_ANSWERING:
+        if (!check_limits(rc, now_ms))
+            return;
+        break;
+    case RELAY_RECORDING:
+        return;
+    case RELAY_ENDING:
+        rc->due_ms = rc->client.progress_ms + rc->core->config->idle_timeout_ms;
+        if (now_ms >= rc->due_ms)
+            client_drop(&rc->client);
+        return;
+    }
+    int64_t watch = rc->accepted_ms + WATCH_AFTER_MS;
+    if (now_ms >= watch)
+        client_watch(&rc->client);
+    else
+        rc->due_ms = earlier(rc->due_ms, watch);
+    beat(rc, now_ms);
+}
+
+void relay_chat_shut_down(struct relay_chat *rc)
+{
+    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
+        return;
+    if (rc->answer.has_finished && rc->call != NULL) {
+        complete(rc);
+        return;
+    }
+    api_error(&rc->chat->error, 503, "server_shutdown", "",
+              "the server is shutting down; try again");
+    break_off_short(rc, "server_shutdown");
+}

@@ -1,0 +1,92 @@
+/*
+ * Calls of a provider's chat completions: one transfer each, on curl handles that are used again.
+ *
+ * The owner of a call is told of each event of a stream as it comes, and once of its end. After its
+ * end, upstream_let_go or upstream_cancel the call is no longer the owner's.
+ */
+#ifndef UPLIFT_UPSTREAM_H
+#define UPLIFT_UPSTREAM_H
+
+#include "../common/buf.h"
+#include "../common/config.h"
+#include "../common/sse.h"
+#include "multi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One provider that can be asked. There is one now; a list of these, and what is known of their
+ * health, is where several providers and circuit breaking belong. */
+struct upstream_route {
+    char name[64];              /* the host, for the provider column */
+    char *url;                  /* of chat completions; owned */
+    struct curl_slist *headers; /* those that are the same in each call; owned */
+    bool is_plain;              /* http:, so HTTP/1.1 */
+};
+
+enum upstream_end {
+    UPSTREAM_ANSWERED,     /* a whole response with a 2xx status */
+    UPSTREAM_REFUSED,      /* a whole response with another status */
+    UPSTREAM_UNREACHABLE,  /* no connection: name, TCP or TLS */
+    UPSTREAM_CONNECT_SLOW, /* none within the connect limit */
+    UPSTREAM_RESET,        /* connected, and closed without a byte of response */
+    UPSTREAM_CUT,          /* closed within the response */
+    UPSTREAM_TOO_LARGE,    /* the response, or one event of it, passed the limit */
+    UPSTREAM_NOT_EVENTS,   /* a stream was asked for and something else came, with a 2xx status */
+};
+
+struct upstream_result {
+    enum upstream_end end;
+    int http_status;        /* 0 when no response came */
+    int64_t retry_after_ms; /* -1 when the provider did not say */
+    struct buf *body;       /* unless it was a stream; may be taken */
+    const char *reason;     /* for logs */
+};
+
+struct upstream_owner {
+    /* One event's data, NUL-terminated, borrowed. */
+    void (*on_event)(void *arg, const char *data, size_t len);
+    /* Bytes came, and their events have all been told. */
+    void (*on_bytes)(void *arg);
+    void (*on_end)(void *arg, const struct upstream_result *result);
+    void *arg;
+};
+
+struct upstream;
+
+struct upstreams {
+    const struct config *config;
+    struct multi multi;
+    struct upstream_route route;
+    size_t response_max;   /* bytes */
+    struct upstream *idle; /* calls to be used again */
+    size_t idle_count;
+    struct upstream *lingering; /* let go, and not over yet */
+};
+
+/* Borrows config. False with a logged reason. */
+bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t *loop);
+/* Takes out calls that were let go and do not end. */
+void upstreams_sweep(struct upstreams *u, int64_t now_ms);
+/* Ends it; no call may be in anybody's hands. Memory goes with upstreams_free, once the loop has
+ * run again. */
+void upstreams_close(struct upstreams *u);
+void upstreams_free(struct upstreams *u);
+
+/* Posts body, which must stay as it is until the call is over or upstream_has_sent says so; id goes
+ * along as X-Client-Request-Id. NULL when memory ran out. */
+struct upstream *upstream_start(struct upstreams *u, const struct upstream_owner *owner,
+                                const char *body, size_t len, bool stream, const char *id);
+/* Whether all of the request body has been sent. */
+bool upstream_has_sent(const struct upstream *call);
+/* All that matters has come: the connection is left to end its response and be used again. */
+void upstream_let_go(struct upstream *call);
+/* Nobody wants it any more: the connection is closed. */
+void upstream_cancel(struct upstream *call);
+
+/* Milliseconds of retry-after-ms, else Retry-After (seconds, perhaps with a fraction, or an HTTP
+ * date, of which now_s is the time), else -1. Either text may be NULL. */
+int64_t upstream_retry_after(const char *milliseconds, const char *seconds, int64_t now_s);
+
+#endif
