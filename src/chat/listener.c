@@ -52,7 +52,9 @@ static bool open_unix(struct listener *l, const char *path, mode_t mode, uid_t u
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path); /* length checked by config */
     if (!remove_stale(&address))
         return false;
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Non-blocking: of threads that wake for one connection all but one find nothing, and must not
+     * be stuck in accept when they are to end. */
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t old_mask = umask(0777 & ~mode); /* never wider than asked, not even for a moment */
     int rc = l->fd < 0 ? -1 : bind(l->fd, (struct sockaddr *)&address, sizeof address);
     int reason = errno;
@@ -100,7 +102,7 @@ static bool open_tcp(struct listener *l, const char *text)
     }
     int on = 1, reason = 0;
     for (struct addrinfo *a = list; a != NULL && l->fd < 0; a = a->ai_next) {
-        l->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        l->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (l->fd < 0)
             continue;
         setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
