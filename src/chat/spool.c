@@ -23,6 +23,7 @@
 #define ANSWER_HEAD "{\"kind\":\"answer\",\"answer\":"
 #define FEEDBACK_HEAD "{\"kind\":\"feedback\","
 #define READ_CHUNK (256 * 1024)
+#define LOG_BAD_MAX 5 /* bad lines of a file that are logged one by one */
 
 struct spool {
     char *dir;
@@ -42,6 +43,7 @@ struct spool_file {
     char *name;
     int fd;
     int corrupt_fd; /* -1 until the first bad line */
+    size_t bad; /* lines that could not be loaded */
     bool again;     /* after a rewind: bad lines are already in .corrupt */
     struct buf in;
     size_t start;   /* of the first unread byte in in */
@@ -502,13 +504,14 @@ enum spool_read spool_next(struct spool_file *f, struct spool_line *line)
         f->offset += (int64_t)step;
         searched = 0;
         from[len] = '\0';
-        if (newline != NULL && read_line(from, len, line))
+        if (read_line(from, len, line))
             return SPOOL_READ_LINE;
         if (f->again)
             continue;
-        log_error("spool", "%s line at byte %lld of %s (%zu bytes) is kept in %s.corrupt",
-                  newline != NULL ? "corrupt" : "torn", (long long)(f->offset - (int64_t)step),
-                  f->name, len, f->name);
+        if (f->bad++ < LOG_BAD_MAX)
+            log_error("spool", "%s line at byte %lld of %s (%zu bytes) is kept in %s.corrupt",
+                      newline != NULL ? "corrupt" : "torn", (long long)(f->offset - (int64_t)step),
+                      f->name, len, f->name);
         if (!keep_corrupt(f, from, len))
             return SPOOL_READ_FAILED;
     }
@@ -527,6 +530,8 @@ void spool_give_back(struct spool_file *f)
 bool spool_remove(struct spool_file *f)
 {
     struct spool *s = f->spool;
+    if (f->bad > LOG_BAD_MAX)
+        log_error("spool", "%zu bad lines in %s", f->bad, f->name);
     bool good = f->corrupt_fd < 0 || (fsync(f->corrupt_fd) == 0 && fsync(s->dir_fd) == 0);
     good = good && unlinkat(s->dir_fd, f->name, 0) == 0 && fsync(s->dir_fd) == 0;
     if (!good)

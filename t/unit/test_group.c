@@ -1,0 +1,336 @@
+/* Writing a group to Postgres when not all of it can be written. Postgres is played by this file. */
+#include "chat/group.h"
+#include "common/clock.h"
+#include "common/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* --- a Postgres that reads its orders from the rows: {"id":..., "do":"bad"|"lock"|"away"|"full"} --- */
+
+struct pg {
+    const char *sqlstate;
+    int calls, rejected;
+    int lock_wait_ms;
+    bool refuse_reject;
+    char committed[64]; /* the "n" of each committed row, as letters */
+    int rows_first_call;
+};
+
+static enum pg_outcome fake_record(struct pg *pg, const char *json)
+{
+    struct json_error error;
+    cJSON *array = json_parse(json, strlen(json), &error);
+    assert_non_null(array); /* each slice must be a whole array */
+    if (pg->calls++ == 0)
+        pg->rows_first_call = cJSON_GetArraySize(array);
+    enum pg_outcome outcome = PG_DONE;
+    const cJSON *row;
+    cJSON_ArrayForEach(row, array)
+    {
+        const char *order = json_string(row, "do");
+        if (order == NULL)
+            continue;
+        outcome = PG_REFUSED;
+        if (strcmp(order, "bad") == 0)
+            pg->sqlstate = "22P02";
+        if (strcmp(order, "full") == 0)
+            pg->sqlstate = "53100";
+        if (strcmp(order, "stopping") == 0)
+            pg->sqlstate = "57P01";
+        if (strcmp(order, "away") == 0)
+            outcome = PG_AWAY;
+        if (strcmp(order, "lock") == 0) {
+            pg->sqlstate = "55P03";
+            usleep((useconds_t)pg->lock_wait_ms * 1000);
+        }
+        break;
+    }
+    if (outcome == PG_DONE)
+        cJSON_ArrayForEach(row, array) strncat(pg->committed, json_string(row, "n"), 1);
+    cJSON_Delete(array);
+    return outcome;
+}
+
+enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
+                        const char *const *values, PGresult **result)
+{
+    *result = NULL;
+    if (strcmp(statement->name, "record_answers") == 0)
+        return fake_record(pg, values[0]);
+    assert_string_equal(statement->name, "reject_answer");
+    struct json_error error;
+    cJSON *row = json_parse(values[0], strlen(values[0]), &error);
+    assert_non_null(row);
+    assert_non_null(strstr(values[1], "22P02"));
+    cJSON_Delete(row);
+    if (pg->refuse_reject) {
+        pg->sqlstate = "42883";
+        return PG_REFUSED;
+    }
+    pg->rejected++;
+    return PG_DONE;
+}
+
+const char *pg_sqlstate(const struct pg *pg)
+{
+    return pg->sqlstate;
+}
+
+const char *pg_message(const struct pg *pg)
+{
+    (void)pg;
+    return "as the test wants it";
+}
+
+/* --- helpers --- */
+
+/* One letter a row: . good, b bad, l locked, a away, s server stopping, f disk full. */
+static void fill(struct group *g, const char *rows)
+{
+    assert_true(group_init(g, 64));
+    for (size_t i = 0; rows[i] != '\0'; i++) {
+        const char *order = "";
+        char json[256];
+        switch (rows[i]) {
+        case 'b':
+            order = ",\"do\":\"bad\"";
+            break;
+        case 'l':
+            order = ",\"do\":\"lock\"";
+            break;
+        case 'a':
+            order = ",\"do\":\"away\"";
+            break;
+        case 's':
+            order = ",\"do\":\"stopping\"";
+            break;
+        case 'f':
+            order = ",\"do\":\"full\"";
+            break;
+        }
+        int len = snprintf(json, sizeof json,
+                           "{\"id\":\"0190b0a0-0000-7000-8000-%012zu\",\"n\":\"%c\"%s}", i,
+                           (char)('a' + i), order);
+        assert_true(group_add_text(g, json, (size_t)len));
+    }
+}
+
+/* The states as letters: C committed, R rejected, B busy, A away, W waiting. */
+static void assert_states(const struct group *g, const char *expected)
+{
+    char states[65] = "";
+    for (size_t i = 0; i < g->count; i++)
+        states[i] = "WCRBA"[g->items[i].state];
+    assert_string_equal(states, expected);
+}
+
+static void test_good_group_is_one_call(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, ".....");
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "CCCCC");
+    assert_int_equal(pg.calls, 1);
+    assert_string_equal(pg.committed, "abcde");
+    group_clear(&g);
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_int_equal(pg.calls, 1);
+    group_release(&g);
+}
+
+static void test_bad_rows_are_rejected_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rows, *states, *committed;
+    } cases[] = {{"b", "R", ""},
+                 {"b....", "RCCCC", "bcde"},
+                 {"....b", "CCCCR", "abcd"},
+                 {".b..b.", "CRCCRC", "acdf"},
+                 {"bbb", "RRR", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct group g;
+        struct pg pg = {0};
+        fill(&g, cases[i].rows);
+        char *before = strdup(g.text.data);
+        assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+        assert_states(&g, cases[i].states);
+        assert_string_equal(pg.committed, cases[i].committed);
+        assert_string_equal(g.text.data, before); /* slices were put back */
+        free(before);
+        group_release(&g);
+    }
+}
+
+static void test_one_bad_row_costs_a_logarithm(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, "................b...............");
+    group_store(&g, &pg, 1000, NULL, NULL);
+    assert_int_equal(pg.rejected, 1);
+    assert_in_range(pg.calls, 1, 11);
+    group_release(&g);
+}
+
+static void test_a_row_that_cannot_even_be_rejected_waits(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {.refuse_reject = true};
+    fill(&g, ".b.");
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "CBC");
+    group_release(&g);
+}
+
+static void count_progress(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void test_a_locked_row_is_left_for_later(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {.lock_wait_ms = 1};
+    int progress = 0;
+    fill(&g, "..l..");
+    assert_int_equal(group_store(&g, &pg, 1000, count_progress, &progress), PG_DONE);
+    assert_states(&g, "CCBCC");
+    assert_int_equal(progress, 1);
+    assert_int_equal(pg.calls, 6);
+    group_release(&g);
+}
+
+static void test_patience_with_locks_ends(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {.lock_wait_ms = 30};
+    fill(&g, "llllllllllllllllllllllllllllllll");
+    int64_t began = clock_ms();
+    assert_int_equal(group_store(&g, &pg, 60, NULL, NULL), PG_DONE);
+    assert_states(&g, "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    assert_in_range(pg.calls, 2, 6);
+    assert_true(clock_ms() - began < 500);
+    group_release(&g);
+}
+
+static void test_away_in_the_middle(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, "..b.a...");
+    /* The first half is decided before the second half meets the end of the connection. */
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_AWAY);
+    assert_states(&g, "CCRCAAAA");
+    group_release(&g);
+
+    struct pg stopping = {0};
+    fill(&g, ".s.");
+    assert_int_equal(group_store(&g, &stopping, 1000, NULL, NULL), PG_AWAY);
+    assert_states(&g, "AAA");
+    group_release(&g);
+}
+
+static void test_a_full_server_disk_is_no_fault_of_the_rows(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, ".f.");
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "BBB");
+    assert_int_equal(pg.calls, 1);
+    group_release(&g);
+}
+
+static void test_full_by_bytes_and_by_count(void **state)
+{
+    (void)state;
+    struct group g;
+    assert_true(group_init(&g, 2));
+    assert_true(group_add_text(&g, "{}", 2));
+    assert_false(group_full(&g));
+    assert_true(group_add_text(&g, "{}", 2));
+    assert_true(group_full(&g));
+    group_clear(&g);
+    assert_false(group_full(&g));
+    char *large = malloc(GROUP_BYTES);
+    assert_non_null(large);
+    memset(large, ' ', GROUP_BYTES);
+    large[0] = '{';
+    large[GROUP_BYTES - 1] = '}';
+    assert_true(group_add_text(&g, large, GROUP_BYTES));
+    assert_true(group_full(&g));
+    struct pg pg = {0};
+    free(large);
+    group_release(&g);
+    (void)pg;
+}
+
+static void test_a_row_beyond_the_limit_leaves_the_group_whole(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, "..");
+    size_t len = GROUP_ROW_MAX + 1;
+    char *huge = calloc(1, len);
+    assert_non_null(huge);
+    assert_false(group_add_text(&g, huge, len));
+    free(huge);
+    assert_int_equal(g.count, 2);
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "CC");
+    group_release(&g);
+}
+
+static void test_classes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        enum group_error error;
+    } cases[] = {
+        {"22P02", GROUP_ERROR_DATA}, {"23503", GROUP_ERROR_DATA}, {"P0001", GROUP_ERROR_DATA},
+        {"UP403", GROUP_ERROR_DATA}, {"55P03", GROUP_ERROR_LOCK}, {"40P01", GROUP_ERROR_LOCK},
+        {"40001", GROUP_ERROR_LOCK}, {"57P01", GROUP_ERROR_AWAY}, {"57P03", GROUP_ERROR_AWAY},
+        {"53300", GROUP_ERROR_AWAY}, {"08006", GROUP_ERROR_AWAY}, {"57014", GROUP_ERROR_BUSY},
+        {"53100", GROUP_ERROR_BUSY}, {"25006", GROUP_ERROR_BUSY}, {"42883", GROUP_ERROR_BUSY},
+        {"58030", GROUP_ERROR_BUSY}, {"", GROUP_ERROR_BUSY},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(group_classify(cases[i].sqlstate), cases[i].error);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_group_is_one_call),
+        cmocka_unit_test(test_bad_rows_are_rejected_alone),
+        cmocka_unit_test(test_one_bad_row_costs_a_logarithm),
+        cmocka_unit_test(test_a_row_that_cannot_even_be_rejected_waits),
+        cmocka_unit_test(test_a_locked_row_is_left_for_later),
+        cmocka_unit_test(test_patience_with_locks_ends),
+        cmocka_unit_test(test_away_in_the_middle),
+        cmocka_unit_test(test_a_full_server_disk_is_no_fault_of_the_rows),
+        cmocka_unit_test(test_full_by_bytes_and_by_count),
+        cmocka_unit_test(test_a_row_beyond_the_limit_leaves_the_group_whole),
+        cmocka_unit_test(test_classes),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
