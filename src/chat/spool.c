@@ -43,7 +43,7 @@ struct spool_file {
     char *name;
     int fd;
     int corrupt_fd; /* -1 until the first bad line */
-    size_t bad; /* lines that could not be loaded */
+    size_t bad;     /* lines that could not be loaded */
     bool again;     /* after a rewind: bad lines are already in .corrupt */
     struct buf in;
     size_t start;   /* of the first unread byte in in */

@@ -92,7 +92,8 @@ static void test_every_column(void **state)
     strcpy(c->finish_reason, "length");
     strcpy(c->provider, "api.openai.com");
     c->attempt_count = 2;
-    c->attempts[0] = (struct chat_attempt){.http_status = 503, .reason = "status_503", .duration_ms = 4};
+    c->attempts[0] =
+        (struct chat_attempt){.http_status = 503, .reason = "status_503", .duration_ms = 4};
     c->attempts[1] = (struct chat_attempt){.http_status = 200, .duration_ms = 70};
     assert_true(buf_puts(&c->text, "a\"b\\c\n\t\x01 \xc3\xa9"));
 
@@ -132,8 +133,12 @@ static void test_broken_text_becomes_replacement_characters(void **state)
     struct chat *c = make_chat();
     assert_true(buf_append(&c->text, "a\xff\0b\xed\xa0\x80", 7));
     cJSON *o = written(c);
-    assert_true(json_utf8_valid(json_string(o, "ai_response"), strlen(json_string(o, "ai_response"))));
-    assert_memory_equal(json_string(o, "ai_response"), "a\xef\xbf\xbd\xef\xbf\xbd" "b", 8);
+    assert_true(
+        json_utf8_valid(json_string(o, "ai_response"), strlen(json_string(o, "ai_response"))));
+    assert_memory_equal(json_string(o, "ai_response"),
+                        "a\xef\xbf\xbd\xef\xbf\xbd"
+                        "b",
+                        8);
     cJSON_Delete(o);
     chat_free(c);
 }
@@ -141,7 +146,8 @@ static void test_broken_text_becomes_replacement_characters(void **state)
 static void test_severity_that_is_no_decimal_is_null(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "x", "1.", ".5", "1e9", "-1", "1,\"id\":2", "01", "NaN", "1.5 "};
+    static const char *const bad[] = {"",   "x",          "1.", ".5",  "1e9",
+                                      "-1", "1,\"id\":2", "01", "NaN", "1.5 "};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct chat *c = make_chat();
         c->severity = strdup(bad[i]);

@@ -1,4 +1,5 @@
-/* Writing a group to Postgres when not all of it can be written. Postgres is played by this file. */
+/* Writing a group to Postgres when not all of it can be written. Postgres is played by this file.
+ */
 #include "chat/group.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -12,7 +13,8 @@
 
 #include <cmocka.h>
 
-/* --- a Postgres that reads its orders from the rows: {"id":..., "do":"bad"|"lock"|"away"|"full"} --- */
+/* --- a Postgres that reads its orders from the rows: {"id":..., "do":"bad"|"lock"|"away"|"full"}
+ * --- */
 
 struct pg {
     const char *sqlstate;

@@ -151,9 +151,9 @@ static void test_feedback_line(void **state)
     struct spool *s = open_spool(1 << 20);
     struct buf b;
     buf_init(&b, 1 << 20);
-    assert_true(spool_feedback_line(&b, "0190b0a0-0000-7000-8000-000000000001",
-                                    "0190b0a0-0000-7000-8000-000000000002",
-                                    "{\"helpful\":\ntrue,\"rating\":null}", true, 1700000000000001));
+    assert_true(spool_feedback_line(
+        &b, "0190b0a0-0000-7000-8000-000000000001", "0190b0a0-0000-7000-8000-000000000002",
+        "{\"helpful\":\ntrue,\"rating\":null}", true, 1700000000000001));
     assert_true(spool_append(s, b.data, b.len));
     buf_release(&b);
     spool_rotate(s);
@@ -384,8 +384,9 @@ static void test_a_full_disk_leaves_no_half_line(void **state)
     small = before;
     small.rlim_cur = 100;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    bool refused = !append_answer(s, "{\"n\":\"a line that does not fit into a hundred bytes any more, "
-                                     "whatever else is there\"}");
+    bool refused =
+        !append_answer(s, "{\"n\":\"a line that does not fit into a hundred bytes any more, "
+                          "whatever else is there\"}");
     bool taken = append_answer(s, "{\"n\":2}");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_true(refused);
