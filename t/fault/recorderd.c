@@ -64,7 +64,7 @@ static void answer(const char *id, const char *user, const char *conversation, c
 }
 
 struct thumb {
-    char id[40];
+    char id[UUID_TEXT + 1];
     struct buf line;
 };
 
@@ -113,12 +113,12 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t room = 0;
     while (getline(&line, &room, stdin) > 0) {
-        char a[40], b[40], c[40];
+        char a[UUID_TEXT + 1], b[UUID_TEXT + 1], c[UUID_TEXT + 1];
         int rest = 0;
         line[strcspn(line, "\n")] = '\0';
-        if (sscanf(line, "answer %39s %39s %39s %n", a, b, c, &rest) == 3 && rest > 0)
+        if (sscanf(line, "answer %36s %36s %36s %n", a, b, c, &rest) == 3 && rest > 0)
             answer(a, b, c, line + rest);
-        else if (sscanf(line, "thumb %39s %39s %n", a, b, &rest) == 2 && rest > 0)
+        else if (sscanf(line, "thumb %36s %36s %n", a, b, &rest) == 2 && rest > 0)
             thumb(a, b, line + rest);
     }
     free(line);

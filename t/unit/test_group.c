@@ -34,8 +34,7 @@ static enum pg_outcome fake_record(struct pg *pg, const char *json)
         pg->rows_first_call = cJSON_GetArraySize(array);
     enum pg_outcome outcome = PG_DONE;
     const cJSON *row;
-    cJSON_ArrayForEach(row, array)
-    {
+    cJSON_ArrayForEach (row, array) {
         const char *order = json_string(row, "do");
         if (order == NULL)
             continue;
@@ -55,7 +54,8 @@ static enum pg_outcome fake_record(struct pg *pg, const char *json)
         break;
     }
     if (outcome == PG_DONE)
-        cJSON_ArrayForEach(row, array) strncat(pg->committed, json_string(row, "n"), 1);
+        cJSON_ArrayForEach (row, array)
+            strncat(pg->committed, json_string(row, "n"), 1);
     cJSON_Delete(array);
     return outcome;
 }
@@ -119,7 +119,7 @@ static void fill(struct group *g, const char *rows)
         }
         int len = snprintf(json, sizeof json,
                            "{\"id\":\"0190b0a0-0000-7000-8000-%012zu\",\"n\":\"%c\"%s}", i,
-                           (char)('a' + i), order);
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[i], order);
         assert_true(group_add_text(g, json, (size_t)len));
     }
 }
