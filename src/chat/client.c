@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define PIECE_MAX 32768 /* content of one record; nginx reads up to 65535 */
 
@@ -132,8 +133,24 @@ bool client_send(struct client *c, const void *data, size_t len)
 
 /* --- the end --- */
 
+/*
+ * Closes the connection. libfcgi would wait, by default for 2 s, for nginx to close it first. What
+ * nginx sent last (the end of the request's body) is read, because a close with bytes unread resets
+ * a TCP connection, and the answer's tail with it.
+ */
+static void hang_up(struct client *c)
+{
+    char rest[4096];
+    int fd = c->request->fcgi.ipcFd;
+    for (int i = 0; i < 16 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
+        ;
+    close(fd);
+    c->request->fcgi.ipcFd = -1;
+}
+
 static void finish(struct client *c)
 {
+    hang_up(c);
     request_finish(c->request);
     c->request = NULL;
     buf_release(&c->waiting);

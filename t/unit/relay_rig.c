@@ -358,8 +358,6 @@ void rig_stop(struct rig *rig)
 
 /* --- clients --- */
 
-static const struct config *config_of_requests;
-
 bool guest_start_with(struct guest *g, struct rig *rig, enum chat_protocol protocol, bool stream,
                       const char *script, void (*change)(struct chat *chat))
 {
@@ -369,7 +367,6 @@ bool guest_start_with(struct guest *g, struct rig *rig, enum chat_protocol proto
     buf_init(&g->output, 64 * 1024 * 1024);
     if (request == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         abort();
-    config_of_requests = &rig->config;
     g->fd = pair[0];
     request->fcgi.ipcFd = pair[1];
     request->fcgi.requestId = 1;
@@ -377,7 +374,7 @@ bool guest_start_with(struct guest *g, struct rig *rig, enum chat_protocol proto
     request->path = "/v1/chat";
     request->query = "";
     request->accepted_ms = clock_ms();
-    request->config = config_of_requests;
+    request->config = &rig->config;
     snprintf(request->request_id, sizeof request->request_id, "request-of-test");
     struct chat *chat = chat_new(request);
     if (chat == NULL)
