@@ -1,0 +1,648 @@
+/**
+ * The chat page: holds what is open and what is under way, and ties the parts together.
+ *
+ *   session.js  whose session it is        panel.js    coach, severity, roast mode
+ *   sidebar.js  list of conversations      turn.js     a question and its answer
+ *   uplift.js   client of the API          markdown.js answers into nodes
+ */
+
+import { $, h, icon, recall, remember, speak, stopIcon } from "./dom.js";
+import { CoachPanel } from "./panel.js";
+import { openSession, signedInByHand, signIn, signOut } from "./session.js";
+import { Sidebar } from "./sidebar.js";
+import { Turn } from "./turn.js";
+
+const SUGGESTIONS = [
+  "I skipped my run again. Now what?",
+  "Give me a twenty-minute workout for today.",
+  "How do I get to bed before midnight?",
+  "Plan three easy dinners for this week.",
+];
+const AUTO_RETRIES = 3; // then the person has to want it
+const MESSAGE_BYTES_MAX = 262144;
+const PROBE_FIRST_MS = 2000;
+const PROBE_MAX_MS = 30000;
+const COARSE = matchMedia("(pointer: coarse)");
+
+let client;
+let panel;
+let sidebar;
+let conversation = null; // the id of the one that is open
+let opening = null; // AbortController of one that is being read
+let turns = [];
+let running = null; // {turn, answer} while an answer comes
+let waiting = null; // {turn, cancel} while a refused message waits for its next try
+let follow = true; // whether the view sticks to the end
+let probe = 0;
+
+// --- start --------------------------------------------------------------------------------------
+
+async function start() {
+  drawIcons();
+  showTheme();
+  wire();
+  panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {} });
+  sidebar = new Sidebar({ client: () => client, failed: showTrouble, deleted: forget });
+  for (const text of SUGGESTIONS) {
+    $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
+  }
+  client = await openSession(sessionChanged);
+  $("message").value = recall("sessionStorage", draftKey()) ?? "";
+  fitMessage();
+  showOnline();
+  await load();
+}
+
+function sessionChanged(signedIn) {
+  if (signedIn) {
+    load();
+    return;
+  }
+  stop();
+  cancelWaiting();
+  sidebar.clear();
+  $("message").value = "";
+  location.hash = "";
+  showConversation(null);
+  $("sign-out").hidden = true;
+  signIn();
+}
+
+/** Everything the page begins with. Each part stands for itself: the page works with what it got. */
+async function load() {
+  const fromHash = readHash();
+  const [coaches, preferences, models] = await Promise.allSettled([client.coaches(), client.preferences(), client.models()]);
+  const refused = [coaches, preferences].find(({ reason }) => reason?.status === 401);
+  if (coaches.status === "fulfilled") panel.load(coaches.value, preferences.value);
+  if (models.status === "fulfilled") noteModels(models.value);
+  $("sign-out").hidden = !signedInByHand();
+  if (refused) {
+    showConversation(null);
+    signIn();
+    return;
+  }
+  for (const { reason } of [coaches, preferences]) if (reason) showTrouble(reason);
+  sidebar.load();
+  // After signing in again, what is on the page stays.
+  if (turns.length === 0) await open(fromHash);
+}
+
+function drawIcons() {
+  $("send").append(icon("up"));
+  $("stop").append(stopIcon());
+  $("to-end").prepend(icon("down"));
+  $("close-coach-dialog").append(icon("close"));
+}
+
+function wire() {
+  $("composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send($("message").value);
+  });
+  $("message").addEventListener("input", () => {
+    remember("sessionStorage", draftKey(), $("message").value);
+    fitMessage();
+  });
+  $("message").addEventListener("keydown", (event) => {
+    // While an input method composes, Enter belongs to it.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    $("composer").requestSubmit();
+  });
+  $("stop").addEventListener("click", stop);
+  for (const id of ["new-chat", "new-chat-narrow"]) $(id).addEventListener("click", startNew);
+  for (const id of ["coach-chip", "tone-chip"]) $(id).addEventListener("click", openPanel);
+  $("close-coach-dialog").addEventListener("click", () => $("coach-dialog").close());
+  for (const id of ["coach-dialog", "confirm"]) $(id).addEventListener("click", closeOutside);
+  $("theme").addEventListener("click", nextTheme);
+  $("sign-out").addEventListener("click", signOut);
+  $("to-end").addEventListener("click", () => toEnd(true));
+  $("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    $("message").focus();
+  });
+  $("thread").addEventListener("click", copyCode);
+  $("main").addEventListener("scroll", noteScroll, { passive: true });
+  new ResizeObserver(() => follow && toEnd()).observe($("thread"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if (!sidebar.close()) stop();
+  });
+  addEventListener("hashchange", () => {
+    if (readHash() !== conversation) open(readHash());
+  });
+  addEventListener("online", showOnline);
+  addEventListener("offline", showOnline);
+}
+
+// --- asking and answering -----------------------------------------------------------------------
+
+function send(text) {
+  const message = text.trim();
+  if (message === "" || running) return;
+  if (new TextEncoder().encode(message).length > MESSAGE_BYTES_MAX) {
+    notice("too-long", "That message is too long to send. Please shorten it.", { closable: true });
+    return;
+  }
+  cancelWaiting();
+  notice("too-long");
+  const { coach_id, severity, mode } = panel.choice;
+  const turn = addTurn(message);
+  turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined };
+  $("message").value = "";
+  remember("sessionStorage", draftKey(), null);
+  fitMessage();
+  showWelcome(false);
+  follow = true;
+  run(turn);
+}
+
+function addTurn(message, { coach_id, severity, mode } = panel.choice) {
+  const turn = new Turn({
+    message,
+    coach: { id: coach_id ?? "", name: panel.nameOf(coach_id), severity, mode },
+    actions: { again, feedback: (id, changes) => client.feedback(id, changes) },
+  });
+  turns.at(-1)?.setLast(false);
+  turns.push(turn);
+  $("thread").append(turn.node);
+  return turn;
+}
+
+/** Asks for an answer in the place of the one that is there, in the tone that is chosen now. */
+function again(turn) {
+  if (running) return;
+  cancelWaiting();
+  const { coach_id, severity, mode } = panel.choice;
+  turn.request = {
+    message: turn.message === "" ? undefined : turn.message,
+    coach_id: coach_id ?? undefined, severity, mode,
+    conversation_id: conversation ?? undefined,
+    regenerate_of: turn.replaces ?? turn.id ?? undefined,
+  };
+  run(turn);
+}
+
+/** One try of a turn's request, from the first byte to the last. */
+async function run(turn, attempt = 0) {
+  const { request } = turn;
+  if (!navigator.onLine) return waitForNetwork(turn);
+  turn.begin();
+  turn.setCoach({ id: request.coach_id ?? "", name: panel.nameOf(request.coach_id), severity: request.severity, mode: request.mode });
+  const answer = client.chat({ ...request, retries: 0 });
+  running = { turn, answer };
+  showBusy(true);
+  speak(`${turn.coach.name} is answering`);
+  try {
+    const begun = await answer.started;
+    turn.id = begun.feedbackId;
+    reached();
+    noteDegraded(begun.degraded);
+    if (begun.conversation_id) enter(begun.conversation_id);
+    for await (const delta of answer) turn.add(delta);
+    succeed(turn, await answer.done);
+  } catch (error) {
+    if (running?.turn === turn) running = null;
+    fail(turn, error, attempt);
+  } finally {
+    if (running?.turn === turn) running = null;
+    showBusy(running !== null);
+  }
+}
+
+function succeed(turn, result) {
+  turn.id = result.feedbackId ?? turn.id;
+  turn.replaces = null;
+  if (result.conversation_id) enter(result.conversation_id);
+  if (result.severity !== undefined) turn.setCoach({ ...turn.coach, severity: Number(result.severity), mode: result.mode ?? turn.coach.mode });
+  if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
+  turn.end("complete");
+  if (result.finish_reason === "length") turn.note("The answer reached its length limit.");
+  if (result.finish_reason === "content_filter") turn.note("The provider's content filter ended this answer.", { buttons: [tryAgain(turn)] });
+  sidebar.load();
+}
+
+/** What went wrong, in words, and what can be done about it. */
+function fail(turn, error, attempt) {
+  const text = turn.text !== "";
+  if (!turns.includes(turn)) {
+    sidebar.load(); // its conversation is not open any more, but may be a new one in the list
+    return;
+  }
+  const replaced = turn.request.regenerate_of;
+  if (error.feedbackId && (text || !replaced)) turn.replaces = error.feedbackId;
+  turn.id ??= error.feedbackId;
+  if (text) {
+    const stopped = error.code === "aborted";
+    turn.end(stopped ? "stopped" : "incomplete");
+    if (error.status === 0 || error.type === "connection_error") lost();
+    turn.note(stopped ? "Stopped here." : `The answer broke off here: ${sentence(error)}`, {
+      kind: stopped ? "info" : "error",
+      buttons: stopped ? [] : [tryAgain(turn)],
+      detail: stopped ? "" : referenceOf(error),
+    });
+    if (!stopped) speak("The answer broke off");
+    sidebar.load();
+    return;
+  }
+  if (!turn.restore()) turn.setState("failed");
+  explain(turn, error, attempt);
+}
+
+function explain(turn, error, attempt) {
+  const replaced = turn.request.regenerate_of;
+  const once = [tryAgain(turn)];
+  // Recorded as failed: the next try takes its place.
+  if (turn.replaces) turn.request = { ...turn.request, regenerate_of: turn.replaces };
+  if (error.code === "aborted") return turn.note("Stopped before the first word.", { buttons: once });
+  if (error.status === 401) return askToSignIn(turn, error);
+  if (error.code === "roast_consent_required") return askToRoast(turn);
+  if (error.code === "conversation_not_found") {
+    return turn.note("This conversation was deleted, so it cannot go on.", {
+      kind: "error", buttons: [{ label: "Ask in a new one", primary: true, act: () => moveToNew(turn) }] });
+  }
+  if (error.code === "answer_not_found" && replaced) {
+    // Not stored, or not yet: then it is a question like any other.
+    turn.request = { ...turn.request, regenerate_of: undefined, message: turn.message };
+    turn.replaces = null;
+    return run(turn, attempt);
+  }
+  if ((error.status === 429 || error.status === 503) && error.retryAfter !== null) return countDown(turn, error, attempt);
+  if (error.type === "connection_error") {
+    lost();
+    if (!navigator.onLine) return waitForNetwork(turn);
+    return turn.note("The server could not be reached. Your message is kept here.", { kind: "error", buttons: once });
+  }
+  const retry = error.status >= 500 || error.status === 429 || error.status === 408;
+  turn.note(error.status === 403 ? `This is not allowed: ${sentence(error)}` : retry ? `Your coach could not answer: ${sentence(error)}` : sentence(error), {
+    kind: "error", buttons: retry || error.status === 403 ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
+  return speak("There is no answer");
+}
+
+function tryAgain(turn) {
+  return { label: "Try again", primary: true, act: () => again(turn) };
+}
+
+function sentence(error) {
+  const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+  return /[.!?]$/.test(text) ? text : text + ".";
+}
+
+function referenceOf(error) {
+  return error.requestId ? `Reference ${error.requestId}` : "";
+}
+
+async function askToSignIn(turn, error) {
+  turn.note("You are not signed in, or your sign-in has ended. Your message is kept here.", {
+    kind: "error", buttons: [{ label: "Sign in", primary: true, act: () => askToSignIn(turn, error) }] });
+  if (await signIn()) again(turn);
+}
+
+async function askToRoast(turn) {
+  turn.note("Roast mode needs your consent first.", {
+    buttons: [{ label: "Decide now", primary: true, act: () => askToRoast(turn) }] });
+  if (!(await panel.askConsent())) return;
+  again(turn);
+}
+
+function moveToNew(turn) {
+  const { message } = turn;
+  location.hash = "";
+  showConversation(null);
+  send(message);
+}
+
+/** Puts the message of a failed turn back where it can be changed. */
+function takeBack(turn) {
+  turn.node.remove();
+  turns = turns.filter((other) => other !== turn);
+  turns.at(-1)?.setLast(true);
+  $("message").value = turn.message;
+  $("message").dispatchEvent(new Event("input"));
+  $("message").focus();
+  showWelcome(turns.length === 0);
+}
+
+/** Refused with a time to wait: tries again by itself, in view and not for ever. */
+function countDown(turn, error, attempt) {
+  const why = error.status === 429 ? "That was a little too fast for the server." : "The server is very busy.";
+  if (attempt >= AUTO_RETRIES || error.retryAfter > 120) {
+    turn.note(`${why} Please try again${error.retryAfter > 1 ? ` in ${spell(error.retryAfter)}` : ""}.`, { kind: "error", buttons: [tryAgain(turn)] });
+    return;
+  }
+  let left = Math.max(1, Math.ceil(error.retryAfter));
+  const words = () => `${why} Trying again in ${spell(left)}.`;
+  const timer = setInterval(() => {
+    left--;
+    if (left > 0) turn.setNoteText(words());
+    else now();
+  }, 1000);
+  const cancel = (text = "") => {
+    clearInterval(timer);
+    waiting = null;
+    turn.note(text, { buttons: text === "" ? [] : [tryAgain(turn)] });
+  };
+  const now = () => {
+    cancel();
+    run(turn, attempt + 1);
+  };
+  cancelWaiting();
+  waiting = { turn, cancel };
+  turn.note(words(), { kind: "wait", buttons: [{ label: "Try now", primary: true, act: now }, { label: "Cancel", act: () => cancel("Not sent.") }] });
+}
+
+function spell(seconds) {
+  const whole = Math.ceil(seconds);
+  if (whole < 90) return whole === 1 ? "1 second" : `${whole} seconds`;
+  return `${Math.ceil(whole / 60)} minutes`;
+}
+
+/** Surely not sent, so it may be sent without asking once there is a network. */
+function waitForNetwork(turn) {
+  if (!turn.restore() && turn.text === "") turn.setState("failed");
+  const go = () => {
+    cancel();
+    run(turn);
+  };
+  const cancel = (text = "") => {
+    removeEventListener("online", go);
+    waiting = null;
+    turn.note(text, { buttons: text === "" ? [] : [tryAgain(turn)] });
+  };
+  cancelWaiting();
+  waiting = { turn, cancel };
+  addEventListener("online", go);
+  turn.note("You are offline. This is sent as soon as you are back.", { kind: "wait", buttons: [{ label: "Cancel", act: () => cancel("Not sent.") }] });
+}
+
+function cancelWaiting() {
+  waiting?.cancel("Not sent.");
+}
+
+function stop() {
+  running?.answer.abort();
+}
+
+function showBusy(busy) {
+  const focused = document.activeElement === $("send") || document.activeElement === $("stop");
+  $("send").hidden = busy;
+  $("stop").hidden = !busy;
+  document.body.classList.toggle("busy", busy);
+  if (focused) (busy ? $("stop") : $("message")).focus();
+}
+
+// --- conversations ------------------------------------------------------------------------------
+
+function readHash() {
+  return /^#c\/([0-9a-f-]{36})$/i.exec(location.hash)?.[1].toLowerCase() ?? null;
+}
+
+function draftKey() {
+  return `uplift.draft.${readHash() ?? "new"}`;
+}
+
+/** The conversation has its id: the address says so from now on. */
+function enter(id) {
+  if (conversation === id) return;
+  conversation = id;
+  history.replaceState(null, "", `#c/${id}`);
+  sidebar.mark(id);
+}
+
+function startNew() {
+  sidebar.close();
+  if (location.hash !== "") history.pushState(null, "", location.pathname + location.search);
+  leave();
+  showConversation(null);
+  $("message").focus();
+}
+
+function leave() {
+  opening?.abort();
+  opening = null;
+  stop();
+  cancelWaiting();
+}
+
+/** Opens a conversation by its id; null is a new one. */
+async function open(id) {
+  leave();
+  sidebar.close();
+  if (id === null) return showConversation(null);
+  showConversation(id);
+  $("main").classList.add("loading");
+  const reading = (opening = new AbortController());
+  try {
+    const found = await client.conversation(id, { signal: reading.signal });
+    if (opening !== reading) return undefined;
+    reached();
+    showMessages(found);
+    $(COARSE.matches ? "main" : "message").focus();
+  } catch (error) {
+    if (opening !== reading || error.code === "aborted") return undefined;
+    if (error.status === 401) return signIn();
+    if (error.status === 404) {
+      notice("gone", "This conversation does not exist any more, or it is not yours.", { closable: true });
+      history.replaceState(null, "", location.pathname + location.search);
+      return showConversation(null);
+    }
+    showTrouble(error, () => open(id));
+  } finally {
+    if (opening === reading) {
+      opening = null;
+      $("main").classList.remove("loading");
+    }
+  }
+  return undefined;
+}
+
+function showConversation(id) {
+  conversation = id;
+  turns = [];
+  $("thread").replaceChildren();
+  $("main").classList.remove("loading");
+  $("message").value = recall("sessionStorage", draftKey()) ?? "";
+  fitMessage();
+  follow = true;
+  document.title = "uplift";
+  sidebar.mark(id);
+  showWelcome(id === null);
+  if (id !== null) notice("gone");
+}
+
+/** Messages come in pairs with the same id; a turn may lack either. */
+function showMessages({ messages, coach_id, title, has_more: more }) {
+  document.title = title ? `${title} · uplift` : "uplift";
+  if (more) $("thread").append(h("li", { class: "hint earlier" }, "Earlier messages are not shown."));
+  let question = null;
+  for (const message of messages) {
+    if (message.role === "user") {
+      if (question) addTurn(question.content, message).setState("failed");
+      question = message;
+      continue;
+    }
+    const turn = addTurn(question?.id === message.id ? question.content : "", { ...message, severity: Number(message.severity) });
+    question = null;
+    turn.show(message);
+    explainOutcome(turn, message.outcome);
+  }
+  if (coach_id) panel.follow(messages.findLast?.((message) => message.coach_id)?.coach_id ?? coach_id);
+  toEnd();
+}
+
+function explainOutcome(turn, outcome) {
+  if (outcome === "cancelled") turn.note(turn.text === "" ? "Stopped before the first word." : "Stopped here.");
+  if (outcome === "partial") turn.note("The answer broke off here.", { kind: "error", buttons: [tryAgain(turn)] });
+  if (outcome === "failed") turn.note("There was no answer.", { kind: "error", buttons: [tryAgain(turn)] });
+}
+
+function forget(id) {
+  remember("sessionStorage", `uplift.draft.${id}`, null);
+  if (id !== conversation) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  leave();
+  showConversation(null);
+}
+
+// --- what is said about the state of things -----------------------------------------------------
+
+function notice(key, text = "", { kind = "info", closable = false, button = null } = {}) {
+  $("notices").querySelector(`[data-key="${key}"]`)?.remove();
+  if (text === "") return;
+  const node = h("div", { class: `notice notice-${kind}`, "data-key": key }, h("p", {}, text),
+    button && h("button", { class: "text-button", type: "button", onclick: button.act }, button.label),
+    closable && h("button", { class: "icon-button", type: "button", "aria-label": "Close this notice", onclick: () => node.remove() }, icon("close")));
+  $("notices").append(node);
+}
+
+function showOnline() {
+  notice("offline", navigator.onLine ? "" : "You are offline. What you write is kept until you are back.", { kind: "warn" });
+  if (navigator.onLine) reached();
+}
+
+/** A call failed that nobody sees the place of. */
+function showTrouble(error, again = null) {
+  if (error.code === "aborted") return;
+  if (error.status === 401) return void signIn();
+  if (error.type === "connection_error") return void lost();
+  notice("trouble", error.status === 503 ? "Your conversations cannot be read at the moment. Chatting may still work." : `Something did not work: ${sentence(error)}`, {
+    kind: "warn", closable: true, button: again && { label: "Try again", act: () => { notice("trouble"); again(); } } });
+}
+
+/** The server did not answer a call. Where it is really gone, says so, and looks for it until it is back. */
+function lost() {
+  if (!navigator.onLine || probe !== 0) return;
+  const look = async (wait) => {
+    try {
+      const response = await fetch("/healthz", { cache: "no-store" });
+      if (response.ok) return back();
+    } catch {
+      // Still away.
+    }
+    if (probe === 0) return undefined; // another call got through
+    if (navigator.onLine) notice("lost", "The server does not answer. Looking for it …", { kind: "warn" });
+    probe = setTimeout(look, wait, Math.min(wait * 2, PROBE_MAX_MS));
+    return undefined;
+  };
+  probe = setTimeout(look, 0, PROBE_FIRST_MS);
+}
+
+function back() {
+  const wasLost = $("notices").querySelector('[data-key="lost"]') !== null;
+  reached();
+  if (wasLost) sidebar.load();
+  if (panel.coaches.length === 0) load();
+}
+
+function reached() {
+  clearTimeout(probe);
+  probe = 0;
+  notice("lost");
+}
+
+function noteDegraded(what) {
+  notice("degraded", what ? "The database is away: your coach answers without remembering you. What you write is kept and stored later." : "", { kind: "warn" });
+}
+
+function noteModels(models) {
+  $("simulated").hidden = !models.some(({ id, owned_by: owner }) => /simulator/.test(owner ?? "") || (owner !== "uplift" && /^sim-/.test(id)));
+}
+
+// --- looks --------------------------------------------------------------------------------------
+
+function showWelcome(show) {
+  $("welcome").hidden = !show;
+  $("thread-title").hidden = show;
+  $("stage").classList.toggle("is-welcome", show);
+  panel.moveTo(show ? $("welcome-panel") : $("dialog-panel"));
+  if (show) $("main").scrollTop = 0;
+}
+
+function openPanel() {
+  if (!$("welcome").hidden) {
+    panel.node.querySelector("input:checked, input")?.focus();
+    panel.node.scrollIntoView({ block: "nearest" });
+    return;
+  }
+  $("coach-dialog").showModal();
+  panel.node.querySelector("input:checked")?.focus();
+}
+
+/** A click beside a dialog closes it. */
+function closeOutside(event) {
+  if (event.target !== event.currentTarget) return;
+  const { left, right, top, bottom } = event.currentTarget.getBoundingClientRect();
+  const inside = event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom;
+  if (!inside && event.detail > 0) event.currentTarget.close();
+}
+
+function fitMessage() {
+  const box = $("message");
+  box.style.height = "auto";
+  box.style.height = `${Math.min(box.scrollHeight, innerHeight * 0.4)}px`;
+  $("send").disabled = box.value.trim() === "";
+}
+
+function toEnd(smoothly = false) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  $("main").scrollTo({ top: $("main").scrollHeight, behavior: smoothly && !calm ? "smooth" : "instant" });
+}
+
+function noteScroll() {
+  const { scrollTop, scrollHeight, clientHeight } = $("main");
+  follow = scrollHeight - scrollTop - clientHeight < 60;
+  $("to-end").hidden = follow || turns.length === 0;
+}
+
+async function copyCode(event) {
+  const button = event.target.closest(".code-copy");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.closest(".code-block").querySelector("code").textContent);
+  } catch {
+    speak("Copying is not allowed here");
+    return;
+  }
+  speak("Copied");
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 1500);
+}
+
+const THEMES = { auto: ["auto", "System theme"], light: ["sun", "Light theme"], dark: ["moon", "Dark theme"] };
+
+function showTheme() {
+  const theme = document.documentElement.dataset.theme ?? "auto";
+  $("theme").replaceChildren(icon(THEMES[theme][0]), h("span", {}, THEMES[theme][1]));
+  $("theme").setAttribute("aria-label", `${THEMES[theme][1]}. Change`);
+}
+
+function nextTheme() {
+  const names = Object.keys(THEMES);
+  const theme = names[(names.indexOf(document.documentElement.dataset.theme ?? "auto") + 1) % names.length];
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  remember("localStorage", "uplift.theme", theme === "auto" ? null : theme);
+  showTheme();
+}
+
+start();

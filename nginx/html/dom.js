@@ -1,0 +1,107 @@
+/** Making nodes: elements, icons, and what is said to a screen reader. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element. Properties: class, on<event> functions, anything else as an attribute; false and null leave it out. */
+export function h(name, properties = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key === "class") node.className = value;
+    else if (typeof value === "function") node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : String(value));
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+export function $(id) {
+  return document.getElementById(id);
+}
+
+export function svg(viewBox, className, paths) {
+  const node = document.createElementNS(SVG, "svg");
+  node.setAttribute("viewBox", viewBox);
+  node.setAttribute("class", className);
+  node.setAttribute("aria-hidden", "true");
+  for (const [name, attributes] of paths) {
+    const part = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
+    node.append(part);
+  }
+  return node;
+}
+
+const ICONS = {
+  menu: "M4 7h16M4 12h16M4 17h10",
+  close: "M6 6l12 12M18 6 6 18",
+  pen: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+  up: "M12 19V6M6 11.5 12 5.5l6 6",
+  down: "M12 5v13M6 12.5l6 6 6-6",
+  copy: "M9 9h10v11H9zM5 15V4h10",
+  check: "M5 12.5 10 17.5 19.5 7",
+  again: "M19.5 12a7.5 7.5 0 1 1-2.3-5.4M19.7 3.6v4.2h-4.2",
+  comment: "M5 5h14v10.5H11L6.5 19.5v-4H5z",
+  trash: "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13",
+  sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M5.3 18.7l1.4-1.4M17.3 6.7l1.4-1.4",
+  moon: "M20 14.2A8 8 0 0 1 9.8 4a8 8 0 1 0 10.2 10.2z",
+  auto: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16",
+  flame: "M12 3.5c.6 3.4 5.2 5 5.2 10a5.2 5.2 0 0 1-10.4 0c0-2 .9-3.2 1.9-4.3.3 1.4.9 2.1 1.7 2.5-.3-3 .3-6 1.6-8.2z",
+  thumb: "M7.5 11 11 4c1.5 0 2.5 1 2.5 2.5V10h4.6c1.2 0 2 1 1.8 2.2l-1 5.6c-.2 1-1 1.7-2 1.7H7.5zM7.5 11H4v8.5h3.5",
+  star: "M12 3.8l2.5 5.2 5.7.8-4.1 4 1 5.7-5.1-2.7-5.1 2.7 1-5.7-4.1-4 5.7-.8z",
+};
+
+export function icon(name, className = "") {
+  return svg("0 0 24 24", `icon icon-${name} ${className}`.trim(), [["path", { d: ICONS[name] }]]);
+}
+
+export function stopIcon() {
+  return svg("0 0 24 24", "icon icon-stop", [["rect", { x: 7, y: 7, width: 10, height: 10, rx: 2.5 }]]);
+}
+
+/** Said politely by a screen reader; not seen. */
+export function speak(text) {
+  const region = $("spoken");
+  region.append(h("p", {}, text));
+  while (region.childNodes.length > 8) region.firstChild.remove();
+}
+
+/** Resolves to whether the person agreed. */
+export function ask({ title, text, yes, no = "Cancel", danger = false }) {
+  const dialog = $("confirm");
+  $("confirm-title").textContent = title;
+  $("confirm-text").textContent = text;
+  $("confirm-yes").textContent = yes;
+  $("confirm-no").textContent = no;
+  $("confirm-yes").classList.toggle("danger", danger);
+  return new Promise((resolve) => {
+    const end = (answer) => () => {
+      $("confirm-yes").onclick = $("confirm-no").onclick = dialog.onclose = null;
+      if (dialog.open) dialog.close();
+      resolve(answer);
+    };
+    $("confirm-yes").onclick = end(true);
+    $("confirm-no").onclick = end(false);
+    dialog.onclose = end(false); // Escape
+    dialog.showModal();
+    $(danger ? "confirm-no" : "confirm-yes").focus();
+  });
+}
+
+/** A storage that may be blocked or full: then things are forgotten, and nothing breaks. */
+export function remember(storage, key, value) {
+  try {
+    if (value === null || value === "") globalThis[storage].removeItem(key);
+    else globalThis[storage].setItem(key, value);
+  } catch {
+    // Forgotten.
+  }
+}
+
+export function recall(storage, key) {
+  try {
+    return globalThis[storage].getItem(key);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The coach panel: who answers, how severely, and whether in roast mode. One set of controls that
+ * stands on the welcome page and moves into a dialog once a conversation is under way.
+ */
+
+import { avatar, bandName, bandNames, lookOf, meter } from "./coach.js";
+import { $, ask, h, icon, speak } from "./dom.js";
+
+const SAVE_AFTER_MS = 600;
+
+export class CoachPanel {
+  /** What is chosen: {coach_id, severity, mode}. */
+  choice = { coach_id: null, severity: 3.0, mode: "default" };
+  coaches = [];
+  consent = false;
+  #save;
+  #changed;
+  #timer = 0;
+  #unsaved = {};
+
+  /** `save` stores preferences and resolves to all of them; `changed` hears of each new choice. */
+  constructor({ save, changed }) {
+    this.#save = save;
+    this.#changed = changed;
+    this.#build();
+  }
+
+  get coach() {
+    return this.coaches.find((coach) => coach.id === this.choice.coach_id) ?? null;
+  }
+
+  nameOf(id) {
+    return this.coaches.find((coach) => coach.id === id)?.name ?? "Coach";
+  }
+
+  /** Takes over what the server knows. */
+  load(coaches, preferences) {
+    this.coaches = coaches;
+    const fallback = coaches.find((coach) => coach.default) ?? coaches[0];
+    const wanted = coaches.find((coach) => coach.id === preferences?.active_coach_id) ?? fallback;
+    this.consent = preferences?.roast_consent === true;
+    this.choice = {
+      coach_id: wanted?.id ?? null,
+      severity: Number(preferences?.severity ?? 3.0),
+      mode: preferences?.mode === "roast" && this.consent ? "roast" : "default",
+    };
+    this.#listCoaches();
+    this.#show();
+  }
+
+  /** Chooses the coach of a conversation that was opened, without making it a preference. */
+  follow(coachId) {
+    if (coachId === this.choice.coach_id || !this.coaches.some((coach) => coach.id === coachId)) return;
+    this.choice.coach_id = coachId;
+    this.#show();
+  }
+
+  /** Puts the controls where they are wanted. */
+  moveTo(place) {
+    if (this.node.parentNode !== place) place.append(this.node);
+  }
+
+  /** Asks whether being roasted is all right. Resolves to whether it is. */
+  async askConsent() {
+    const agreed = await ask({
+      title: "Ready to be roasted?",
+      text: "In roast mode your coach makes jokes at your expense: about your excuses and habits, never about who you are. You can leave at any time by turning it off here.",
+      yes: "Roast me",
+      no: "Not today",
+    });
+    if (!agreed) return false;
+    try {
+      const now = await this.#save({ roast_consent: true });
+      this.consent = now.roast_consent === true;
+    } catch (error) {
+      this.say(`Your consent could not be stored: ${error.message}.`);
+    }
+    return this.consent;
+  }
+
+  say(text) {
+    this.error.textContent = text;
+  }
+
+  #build() {
+    this.cards = h("div", { class: "coach-cards" });
+    this.range = h("input", { type: "range", id: "severity", min: 1, max: 6, step: 0.1, value: 3,
+      oninput: () => this.#slide(), onchange: () => this.#slide() });
+    this.bandName = h("span", { class: "band-name" });
+    this.bandNumber = h("span", { class: "band-number" });
+    this.roast = h("input", { type: "checkbox", role: "switch", id: "roast", class: "switch", "aria-describedby": "roast-hint",
+      onchange: () => this.#toggleRoast() });
+    this.error = h("p", { class: "form-error", role: "alert" });
+    this.node = h("div", { class: "panel" },
+      h("fieldset", { class: "coach-choice" }, h("legend", { class: "visually-hidden" }, "Coach"), this.cards),
+      h("div", { class: "severity" },
+        h("div", { class: "severity-head" }, h("label", { for: "severity" }, "How hard to push"),
+          h("output", { for: "severity", class: "band", "aria-hidden": "true" }, this.bandName, this.bandNumber)),
+        this.range,
+        h("div", { class: "severity-ends", "aria-hidden": "true" }, h("span", {}, bandNames[0]), h("span", {}, bandNames.at(-1)))),
+      h("div", { class: "roast-row" },
+        h("label", { for: "roast", class: "roast-label" }, icon("flame"), "Roast mode"),
+        h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense. Only if you agree."), this.roast),
+      this.error);
+  }
+
+  #listCoaches() {
+    this.cards.replaceChildren(...this.coaches.map((coach) => {
+      const card = h("label", { class: "coach-card" },
+        h("input", { type: "radio", name: "coach", value: coach.id, class: "visually-hidden",
+          "aria-describedby": `about-${coach.id}`, onchange: () => this.#choose({ coach_id: coach.id }) }),
+        avatar(coach.id, "avatar-large"),
+        h("span", { class: "coach-card-text" }, h("span", { class: "coach-card-name" }, coach.name),
+          h("span", { class: "coach-card-about", id: `about-${coach.id}` }, coach.description ?? "")));
+      card.style.setProperty("--hue", lookOf(coach.id).hue);
+      return card;
+    }));
+  }
+
+  #slide() {
+    const severity = Math.round(Number(this.range.value) * 10) / 10;
+    if (severity !== this.choice.severity) this.#choose({ severity });
+  }
+
+  async #toggleRoast() {
+    if (!this.roast.checked) return this.#choose({ mode: "default" });
+    if (!this.consent && !(await this.askConsent())) {
+      this.roast.checked = false;
+      return undefined;
+    }
+    this.roast.checked = true;
+    speak("Roast mode is on");
+    return this.#choose({ mode: "roast" });
+  }
+
+  #choose(changes) {
+    Object.assign(this.choice, changes);
+    const { coach_id: active_coach_id, ...rest } = changes;
+    Object.assign(this.#unsaved, rest, active_coach_id === undefined ? {} : { active_coach_id });
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#store(), SAVE_AFTER_MS);
+    this.#show();
+  }
+
+  async #store() {
+    const changes = this.#unsaved;
+    this.#unsaved = {};
+    try {
+      await this.#save(changes);
+      this.say("");
+    } catch (error) {
+      // The choice still holds for this page: each message carries it.
+      this.say(`This is not remembered for next time: ${error.message}.`);
+    }
+  }
+
+  #show() {
+    const { coach_id, severity, mode } = this.choice;
+    for (const input of this.cards.querySelectorAll("input")) input.checked = input.value === coach_id;
+    this.range.value = severity;
+    this.range.setAttribute("aria-valuetext", `${severity.toFixed(1)}, ${bandName(severity)}`);
+    this.range.style.setProperty("--at", (severity - 1) / 5);
+    this.bandName.textContent = bandName(severity);
+    this.bandNumber.textContent = severity.toFixed(1);
+    this.roast.checked = mode === "roast";
+    if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
+    $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));
+    $("coach-chip").setAttribute("aria-label", `Coach: ${this.coach?.name ?? "none"}. Change`);
+    const tone = mode === "roast" ? "roast" : bandName(severity);
+    $("tone-chip").replaceChildren(mode === "roast" ? icon("flame") : meter(severity), h("span", {}, tone));
+    $("tone-chip").setAttribute("aria-label", `Tone: ${tone}, ${severity.toFixed(1)}. Change`);
+    $("message").placeholder = this.coach ? `Write to ${this.coach.name}` : "Write to your coach";
+    this.#changed(this.choice);
+  }
+}

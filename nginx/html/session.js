@@ -1,0 +1,112 @@
+/** Whose session this is: the token, from the server's /config.json or from the person, and the client made of it. */
+
+import { $, recall, remember } from "./dom.js";
+import { Uplift } from "./uplift.js";
+
+const KEY = "uplift.token";
+
+let config = {};
+let token = recall("sessionStorage", KEY);
+let asking = null; // the promise of an open sign-in panel
+let onChange = () => {};
+
+/** Whether the person signed in by hand, and so can sign out. */
+export function signedInByHand() {
+  return recall("sessionStorage", KEY) !== null;
+}
+
+/** The client for this session. `changed` is called after each sign-in and sign-out. */
+export async function openSession(changed) {
+  onChange = changed;
+  await readConfig();
+  wire();
+  return new Uplift({ getToken, apikey: config.apikey ?? undefined });
+}
+
+async function readConfig() {
+  try {
+    const response = await fetch("/config.json", { cache: "no-store" });
+    config = response.ok ? await response.json() : {};
+  } catch {
+    // Offline, or not JSON: what is known stays.
+  }
+  if (typeof config !== "object" || config === null) config = {};
+}
+
+/** For each call. A refused token is looked for anew in the configuration before the person is asked. */
+async function getToken(rejected) {
+  if (rejected !== undefined) {
+    if (token === rejected) {
+      token = null;
+      remember("sessionStorage", KEY, null);
+    }
+    if (token === null) await readConfig();
+    if (config.token === rejected) config = { ...config, token: null };
+  }
+  return token ?? config.token ?? undefined;
+}
+
+/** Asks for a token unless that is being done. Resolves to whether there is one now. */
+export function signIn(message = "") {
+  asking ??= new Promise((resolve) => {
+    $("sign-in-error").textContent = message;
+    $("token").value = "";
+    const dialog = $("sign-in");
+    dialog.onclose = () => {
+      asking = null;
+      resolve(dialog.returnValue === "yes");
+    };
+    dialog.returnValue = "";
+    if (!dialog.open) dialog.showModal();
+    $("token").focus();
+  });
+  return asking;
+}
+
+export function signOut() {
+  token = null;
+  config = { ...config, token: null };
+  try {
+    sessionStorage.clear(); // drafts, too
+  } catch {
+    // There was nothing to clear.
+  }
+  onChange(false);
+}
+
+async function take(event) {
+  event.preventDefault();
+  const given = $("token").value.trim().replace(/^Bearer\s+/i, "");
+  if (given === "") return;
+  $("sign-in-submit").disabled = true;
+  $("sign-in-error").textContent = "";
+  try {
+    await new Uplift({ token: given, apikey: config.apikey ?? undefined }).preferences();
+    keep(given);
+  } catch (error) {
+    // Away is no reason to refuse a token that may be good.
+    if (error.status === 401 || error.status === 403) $("sign-in-error").textContent = `That token was refused: ${error.message}.`;
+    else keep(given);
+  } finally {
+    $("sign-in-submit").disabled = false;
+  }
+}
+
+function keep(given) {
+  token = given;
+  remember("sessionStorage", KEY, given);
+  $("sign-in").close("yes");
+  onChange(true);
+}
+
+function wire() {
+  $("sign-in-form").addEventListener("submit", take);
+  $("sign-in-later").addEventListener("click", () => $("sign-in").close(""));
+  // Enter in the text area signs in: a token has no lines.
+  $("token").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      $("sign-in-form").requestSubmit();
+    }
+  });
+}

@@ -1,0 +1,500 @@
+/**
+ * uplift.js: a client for uplift's chat API, for browsers and Node 18+. No dependencies.
+ *
+ *   import { Uplift } from "./uplift.js";
+ *   const uplift = new Uplift({ baseUrl: "https://chat.example.com", token });
+ *   const answer = uplift.chat({ message: "How do I start running?", coach_id: "coach_maple_avatar" });
+ *   for await (const delta of answer) process.stdout.write(delta);
+ *   const { feedbackId } = await answer.done;
+ *   await uplift.feedback(feedbackId, { helpful: true });
+ *
+ * Every call throws UpliftError and nothing else. Calls are tried again only where that is safe: a GET that
+ * failed, and any call that was refused with 429 or 503 and a Retry-After before it did anything.
+ */
+
+const RETRY_AFTER_MAX_S = 30; // longer waits are for the caller to decide on
+const EVENT_MAX = 16 * 1024 * 1024; // characters of one server-sent event
+
+/** What went wrong. `message` is fit to show to people. */
+export class UpliftError extends Error {
+  /**
+   * @param {string} message
+   * @param {object} [fields] status (HTTP, 0 without an answer), type, code, param, requestId,
+   *   retryAfter (seconds, null when not told), feedbackId and partial (the text so far) for an
+   *   answer that broke off, cause
+   */
+  constructor(message, fields = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = "UpliftError";
+    this.status = fields.status ?? 0;
+    this.type = fields.type ?? "api_error";
+    this.code = fields.code ?? null;
+    this.param = fields.param ?? null;
+    this.requestId = fields.requestId ?? null;
+    this.retryAfter = fields.retryAfter ?? null;
+    this.feedbackId = fields.feedbackId ?? null;
+    this.partial = fields.partial ?? null;
+  }
+}
+
+/**
+ * Server-sent events out of bytes, by the WHATWG rules: chunk borders anywhere, also inside a
+ * character; lines end in LF, CR or CRLF; one leading byte order mark is dropped; an event that its
+ * blank line never came for is dropped.
+ */
+export class SseParser {
+  #decoder = new TextDecoder("utf-8"); // drops the byte order mark
+  #rest = ""; // a line that is not whole yet
+  #afterCr = false; // the last chunk ended in CR: an LF that follows belongs to it
+  #data = null;
+  #event = "";
+  #id = "";
+  #size = 0;
+
+  /** The events that these bytes complete, as [{event, data, id}]. Throws RangeError on an event of absurd size. */
+  push(bytes) {
+    return this.#take(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  #take(text) {
+    const events = [];
+    if (this.#afterCr && text !== "") {
+      this.#afterCr = false;
+      if (text.startsWith("\n")) text = text.slice(1);
+    }
+    let from = 0;
+    // The rest holds no line end, so only what is new is searched.
+    const end = /\r\n|\n|\r/g;
+    for (let found = end.exec(text); found; found = end.exec(text)) {
+      const line = this.#rest + text.slice(from, found.index);
+      this.#rest = "";
+      from = end.lastIndex;
+      this.#line(line, events);
+    }
+    this.#afterCr = text === "" ? this.#afterCr : text.endsWith("\r");
+    this.#rest += text.slice(from);
+    if (this.#rest.length + this.#size > EVENT_MAX) throw new RangeError("event too large");
+    return events;
+  }
+
+  #line(line, events) {
+    if (line === "") {
+      if (this.#data !== null) {
+        events.push({ event: this.#event || "message", data: this.#data.join("\n"), id: this.#id });
+      }
+      this.#data = null;
+      this.#event = "";
+      this.#size = 0;
+      return;
+    }
+    const colon = line.indexOf(":");
+    if (colon === 0) return; // a comment
+    const field = colon < 0 ? line : line.slice(0, colon);
+    let value = colon < 0 ? "" : line.slice(colon + 1);
+    if (value.startsWith(" ")) value = value.slice(1);
+    if (field === "data") {
+      (this.#data ??= []).push(value);
+      this.#size += value.length;
+    } else if (field === "event") {
+      this.#event = value;
+    } else if (field === "id" && !value.includes("\0")) {
+      this.#id = value;
+    }
+  }
+}
+
+/**
+ * An answer on its way. Iterate over it for the pieces of text (any number of times: each iteration
+ * begins at the start), or await `done`.
+ *
+ * When the caller aborts it, iterations end quietly and `done` rejects with code "aborted". Leaving
+ * a `for await` early aborts the answer.
+ */
+export class Answer {
+  /** The text so far. */
+  text = "";
+  /**
+   * Resolves when the answer begins: {feedbackId, conversation_id, coach_id, requestId, degraded}.
+   * feedbackId can be given feedback from here on.
+   */
+  started;
+  /**
+   * Resolves when the answer has ended and is stored: {message, feedbackId, conversation_id,
+   * coach_id, severity, mode, model, usage, response_time_ms, finish_reason, degraded}.
+   */
+  done;
+
+  #deltas = [];
+  #ended = false;
+  #error = null;
+  #waiting = []; // resolve functions of iterations that have read everything
+  #controller = new AbortController();
+
+  /** Made by Uplift.chat(). */
+  constructor(run, signal) {
+    let begin, refuse;
+    this.started = new Promise((resolve, reject) => ([begin, refuse] = [resolve, reject]));
+    const abort = () => this.abort();
+    if (signal?.aborted) this.abort();
+    signal?.addEventListener("abort", abort);
+    const say = (delta) => {
+      this.text += delta;
+      this.#deltas.push(delta);
+      this.#wake();
+    };
+    this.done = run({ signal: this.#controller.signal, begin, say }).catch((cause) => {
+      const error = this.#controller.signal.aborted
+        ? new UpliftError("the answer was stopped", { type: "aborted", code: "aborted", cause })
+        : asError(cause);
+      error.partial = this.text;
+      error.feedbackId ??= this.feedbackId ?? null;
+      this.#error = error;
+      refuse(error);
+      throw error;
+    });
+    // Callers need not look at both.
+    this.started.then((start) => Object.assign(this, start), () => {});
+    const end = () => {
+      signal?.removeEventListener("abort", abort);
+      this.#ended = true;
+      this.#wake();
+    };
+    this.done.then(end, end);
+  }
+
+  /** Ends the answer; what was said so far is kept by the server as cancelled. */
+  abort() {
+    this.#controller.abort();
+  }
+
+  #wake() {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async *[Symbol.asyncIterator]() {
+    let next = 0;
+    let whole = false;
+    try {
+      for (;;) {
+        while (next < this.#deltas.length) yield this.#deltas[next++];
+        if (this.#ended) break;
+        await new Promise((resolve) => this.#waiting.push(resolve));
+      }
+      whole = true;
+    } finally {
+      if (!whole) this.abort();
+    }
+    if (this.#error && this.#error.code !== "aborted") throw this.#error;
+  }
+}
+
+function asError(cause) {
+  if (cause instanceof UpliftError) return cause;
+  return new UpliftError("the server could not be reached", {
+    type: "connection_error",
+    code: "connection_failed",
+    cause,
+  });
+}
+
+/** Seconds to wait by retry-after-ms or Retry-After (seconds or a date), or null. */
+function readRetryAfter(headers) {
+  const ms = headers.get("retry-after-ms");
+  if (ms !== null && ms !== "" && Number(ms) >= 0) return Number(ms) / 1000;
+  const text = headers.get("retry-after");
+  if (text === null || text === "") return null;
+  if (Number(text) >= 0) return Number(text);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
+}
+
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", end);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", end, { once: true });
+  });
+}
+
+function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+  return given.length === 0 ? "" : "?" + new URLSearchParams(given).toString();
+}
+
+export class Uplift {
+  #baseUrl;
+  #token;
+  #getToken;
+  #apikey;
+  #fetch;
+  #retries;
+  #idleTimeout;
+
+  /**
+   * @param {object} options
+   * @param {string} [options.baseUrl] e.g. "https://chat.example.com"; the page's own origin when left out
+   * @param {string} [options.token] the user's JWT
+   * @param {(rejected?: string) => string | Promise<string>} [options.getToken] asked before each call
+   *   instead of `token`; when the server refuses a token with 401 it is asked once more, with the
+   *   refused token, for a fresh one
+   * @param {string} [options.apikey] the project's public key, where the server asks for one
+   * @param {typeof fetch} [options.fetch]
+   * @param {number} [options.retries] how often a call is tried again where that is safe (2)
+   * @param {number} [options.idleTimeoutMs] an answer is given up when nothing, not even a heartbeat,
+   *   came for so long (60 s)
+   */
+  constructor({ baseUrl = "", token, getToken, apikey, fetch, retries = 2, idleTimeoutMs = 60000 } = {}) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, "");
+    this.#token = token;
+    this.#getToken = getToken;
+    this.#apikey = apikey;
+    this.#fetch = fetch ?? ((...args) => globalThis.fetch(...args));
+    this.#retries = retries;
+    this.#idleTimeout = idleTimeoutMs;
+  }
+
+  /**
+   * Asks a coach and streams the answer.
+   * @param {object} request message (or regenerate_of alone, to ask the same again), coach_id, severity
+   *   (1.0 to 6.0), mode ("default" or "roast"), conversation_id, regenerate_of, signal, retries
+   * @returns {Answer}
+   */
+  chat({ signal, retries, ...request }) {
+    return new Answer(async (answer) => {
+      const options = { method: "POST", signal: answer.signal, retries, accept: "text/event-stream" };
+      const response = await this.#request("/v1/chat", options, { ...request, stream: true });
+      const start = {
+        feedbackId: response.headers.get("x-feedback-id"),
+        conversation_id: response.headers.get("x-conversation-id"),
+        coach_id: response.headers.get("x-coach-id"),
+        requestId: response.headers.get("x-request-id"),
+        degraded: response.headers.get("x-uplift-degraded"),
+      };
+      answer.begin(start);
+      return this.#readAnswer(response, start, answer);
+    }, signal);
+  }
+
+  /** As chat(), but in one piece: resolves to what `done` of chat() does. */
+  async ask({ signal, retries, ...request }) {
+    const response = await this.#request("/v1/chat", { method: "POST", signal, retries }, { ...request, stream: false });
+    const degraded = response.headers.get("x-uplift-degraded");
+    return { degraded, ...(await this.#json(response)) };
+  }
+
+  /**
+   * Gives feedback: only what is named changes, null takes it back. Works from the moment an answer
+   * has `started`.
+   * @param {string} id an answer's feedbackId
+   * @param {{helpful?: boolean|null, rating?: 1|2|3|4|5|null, feedback_text?: string|null}} changes
+   */
+  feedback(id, changes) {
+    return this.#call("PATCH", `/v1/feedback/${encodeURIComponent(id)}`, changes);
+  }
+
+  getFeedback(id) {
+    return this.#call("GET", `/v1/feedback/${encodeURIComponent(id)}`);
+  }
+
+  /** One page of the user's conversations, latest first: {data, has_more}. `before` is an updated_at. */
+  conversations({ limit, before, signal } = {}) {
+    return this.#call("GET", "/v1/conversations" + query({ limit, before }), undefined, { signal });
+  }
+
+  /** A conversation with its messages, oldest first. */
+  conversation(id, { signal } = {}) {
+    return this.#call("GET", `/v1/conversations/${encodeURIComponent(id)}`, undefined, { signal });
+  }
+
+  async deleteConversation(id) {
+    await this.#call("DELETE", `/v1/conversations/${encodeURIComponent(id)}`);
+  }
+
+  /** The coaches on offer: [{id, name, description, default}]. */
+  async coaches() {
+    return (await this.#call("GET", "/v1/coaches")).data;
+  }
+
+  /** The models on offer, in OpenAI's shape: [{id, owned_by, ...}]. */
+  async models() {
+    return (await this.#call("GET", "/v1/models")).data;
+  }
+
+  preferences() {
+    return this.#call("GET", "/v1/preferences");
+  }
+
+  /** Changes the preferences that are named, e.g. {severity: 4.2}; resolves to all of them. */
+  setPreferences(changes) {
+    return this.#call("PUT", "/v1/preferences", changes);
+  }
+
+  async #call(method, path, content, options = {}) {
+    const response = await this.#request(path, { ...options, method }, content);
+    return response.status === 204 ? null : this.#json(response);
+  }
+
+  async #json(response) {
+    let text;
+    try {
+      text = await response.text();
+      return JSON.parse(text);
+    } catch (cause) {
+      const fields = { status: response.status, requestId: response.headers.get("x-request-id"), cause };
+      if (text === undefined) {
+        throw new UpliftError("the connection ended early", { ...fields, type: "connection_error", code: "connection_lost" });
+      }
+      throw new UpliftError("the server's answer is not JSON", { ...fields, code: "invalid_response" });
+    }
+  }
+
+  /** The response of a call that went well; throws UpliftError otherwise. */
+  async #request(path, { method, signal, retries = this.#retries, accept = "application/json" }, content) {
+    let refused; // the token that was answered with 401
+    for (let attempt = 0; ; attempt++) {
+      let error;
+      try {
+        const token = this.#getToken ? await this.#getToken(refused) : this.#token;
+        const response = await this.#fetch(this.#baseUrl + path, {
+          method,
+          signal,
+          headers: this.#headers(token, accept, content),
+          body: content === undefined ? undefined : JSON.stringify(content),
+          credentials: "omit",
+          cache: "no-store",
+        });
+        if (response.ok) return response;
+        error = await errorOf(response);
+        if (error.status === 401 && this.#getToken && token && refused === undefined) {
+          refused = token;
+          attempt--;
+          continue;
+        }
+        if (error.status === 401 && refused !== undefined) throw error;
+      } catch (cause) {
+        if (signal?.aborted) throw new UpliftError("the call was stopped", { type: "aborted", code: "aborted", cause });
+        error = asError(cause);
+      }
+      const wait = retryDelay(error, method, attempt);
+      if (wait === null || attempt >= retries) throw error;
+      try {
+        await sleep(wait, signal);
+      } catch (cause) {
+        throw new UpliftError("the call was stopped", { type: "aborted", code: "aborted", cause });
+      }
+    }
+  }
+
+  #headers(token, accept, content) {
+    const headers = { Accept: accept };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (this.#apikey) headers.apikey = this.#apikey;
+    if (content !== undefined) headers["Content-Type"] = "application/json";
+    return headers;
+  }
+
+  async #readAnswer(response, start, answer) {
+    const broken = (message, code, cause) =>
+      new UpliftError(message, { status: response.status, type: "connection_error", code, ...start, cause });
+    if (!/^text\/event-stream/i.test(response.headers.get("content-type") ?? "")) {
+      const whole = await this.#json(response);
+      if (typeof whole?.message !== "string") throw broken("the server's answer is not a chat answer", "invalid_response");
+      answer.say(whole.message);
+      return { ...start, ...whole };
+    }
+    const parser = new SseParser();
+    const reader = response.body.getReader();
+    let said = "";
+    try {
+      for (;;) {
+        const { done, value } = await this.#read(reader, broken);
+        if (done) throw broken("the answer broke off", "incomplete_answer");
+        for (const { data } of parser.push(value)) {
+          const event = parseEvent(data, broken);
+          if (event.error) {
+            const { message, ...fields } = event.error;
+            throw new UpliftError(message ?? "the answer broke off", { ...start, ...fields, status: response.status,
+              feedbackId: event.feedbackId ?? start.feedbackId, retryAfter: null });
+          }
+          if (typeof event.delta === "string" && event.delta !== "") {
+            said += event.delta;
+            answer.say(event.delta);
+          }
+          if (event.done) {
+            const { done: _, ...rest } = event;
+            return { ...start, ...rest, message: said };
+          }
+        }
+      }
+    } catch (cause) {
+      throw cause instanceof UpliftError ? cause : broken("the answer broke off", "incomplete_answer", cause);
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  async #read(reader, broken) {
+    let timer;
+    const silence = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(broken("the answer stopped coming", "idle_timeout")), this.#idleTimeout);
+    });
+    try {
+      return await Promise.race([reader.read(), silence]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function parseEvent(data, broken) {
+  try {
+    const event = JSON.parse(data);
+    if (event !== null && typeof event === "object") return event;
+  } catch (cause) {
+    throw broken("the answer cannot be read", "invalid_response", cause);
+  }
+  throw broken("the answer cannot be read", "invalid_response");
+}
+
+async function errorOf(response) {
+  const fields = {
+    status: response.status,
+    requestId: response.headers.get("x-request-id"),
+    feedbackId: response.headers.get("x-feedback-id"),
+    retryAfter: readRetryAfter(response.headers),
+  };
+  let told;
+  try {
+    told = JSON.parse(await response.text());
+  } catch {
+    told = null; // a proxy's page, perhaps; the status says enough
+  }
+  const error = told?.error;
+  if (error === null || typeof error !== "object") {
+    return new UpliftError(`the server answered with status ${response.status}`, fields);
+  }
+  return new UpliftError(String(error.message ?? `status ${response.status}`), {
+    ...fields,
+    type: error.type,
+    code: error.code,
+    param: error.param,
+    feedbackId: told.feedbackId ?? fields.feedbackId,
+  });
+}
+
+/** Milliseconds to wait before the call may be made again, or null when it may not. */
+function retryDelay(error, method, attempt) {
+  const refusedBefore = error.status === 429 || error.status === 503;
+  if (refusedBefore && error.retryAfter !== null) {
+    return error.retryAfter <= RETRY_AFTER_MAX_S ? error.retryAfter * 1000 : null;
+  }
+  const passing = error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 408;
+  return method === "GET" && passing && error.code !== "aborted" ? 300 * 2 ** attempt * (0.75 + Math.random() / 2) : null;
+}
