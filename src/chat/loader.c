@@ -301,7 +301,7 @@ static void tick(struct loader *l)
     if (pg_breaker_open(l->breaker)) {
         if (!pg_breaker_allows(l->breaker) || !probe(l))
             return;
-        l->scan_due_ms = 0;
+        l->personas_due_ms = l->scan_due_ms = 0;
         l->scan_wait_ms = SCAN_MS;
     }
     if (l->personas != NULL && now >= l->personas_due_ms) {

@@ -2,16 +2,22 @@
  * Kills a process at a chosen step of making something durable. Preloaded into a program under
  * test:
  *
- *   LD_PRELOAD=.../crashpoint.so UPLIFT_CRASH_AT=17 UPLIFT_CRASH_LOG=file program
+ *   LD_PRELOAD=.../crashpoint.so UPLIFT_CRASH_AT="after fdatasync:3" program
  *
- * Points are numbered from 1 in the order in which the process comes by them: before and after
- * every call that changes the disk, locks a file, or speaks to Postgres; and in the middle of every
- * write to a file, of which half is then written. At point UPLIFT_CRASH_AT the process dies by
- * SIGKILL, after its name was appended to UPLIFT_CRASH_LOG.
+ * A step is "before", "in" or "after", and the name of a call that changes the disk, locks a file
+ * or speaks to Postgres: see the wrappers below. "in write" writes half of what it was given. At
+ * the step of that name and number, counted from 1, the process dies by SIGKILL, and leaves a file
+ * UPLIFT_CRASH_LOG to show it.
+ *
+ * A killed process leaves what it wrote in the page cache; a machine without power does not. With
+ * UPLIFT_CRASH_POWER set, the point of death also takes from the disk what no fsync has put there:
+ * files are cut to the length they had at their last fsync, new files whose directory was not
+ * synced are gone, and removed ones are back.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,38 +29,133 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* --- the disk without power --- */
+
+#define TRACKED 64
+
+/* Files this process has made, and directory entries it has changed since the last fsync. */
+static struct {
+    int fd; /* 0: free */
+    off_t synced;
+    char unsynced_name[256]; /* "" once its directory was synced */
+} made[TRACKED];
+static struct {
+    char name[256]; /* "": free */
+    char saved[64]; /* another link to what was removed */
+} removed[TRACKED];
+static int spool_dir = -1;
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+static int power;
+
+static void lose_power(void)
+{
+    for (int i = 0; i < TRACKED; i++) {
+        if (made[i].fd != 0)
+            syscall(SYS_ftruncate, made[i].fd, made[i].synced);
+        if (made[i].unsynced_name[0] != '\0')
+            syscall(SYS_unlinkat, spool_dir, made[i].unsynced_name, 0);
+        if (removed[i].name[0] != '\0')
+            syscall(SYS_renameat, spool_dir, removed[i].saved, spool_dir, removed[i].name);
+    }
+}
+
+static void note_made(int dir, const char *name, int fd)
+{
+    pthread_mutex_lock(&disk);
+    spool_dir = dir;
+    for (int i = 0; i < TRACKED; i++)
+        if (made[i].fd == 0 && made[i].unsynced_name[0] == '\0') {
+            made[i].fd = fd;
+            made[i].synced = 0;
+            snprintf(made[i].unsynced_name, sizeof made[i].unsynced_name, "%s", name);
+            break;
+        }
+    pthread_mutex_unlock(&disk);
+}
+
+static void note_synced(int fd)
+{
+    struct stat st;
+    pthread_mutex_lock(&disk);
+    if (fstat(fd, &st) == 0)
+        for (int i = 0; i < TRACKED; i++) {
+            if (S_ISDIR(st.st_mode)) {
+                made[i].unsynced_name[0] = '\0';
+                if (removed[i].name[0] != '\0')
+                    syscall(SYS_unlinkat, fd, removed[i].saved, 0);
+                removed[i].name[0] = '\0';
+            } else if (made[i].fd == fd) {
+                made[i].synced = st.st_size;
+            }
+        }
+    pthread_mutex_unlock(&disk);
+}
+
+/* Keeps a second link to a file that is about to be removed. */
+static void note_removal(int dir, const char *name)
+{
+    pthread_mutex_lock(&disk);
+    spool_dir = dir;
+    for (int i = 0; i < TRACKED; i++)
+        if (removed[i].name[0] == '\0') {
+            snprintf(removed[i].saved, sizeof removed[i].saved, ".removed-%ld-%d", (long)getpid(),
+                     i);
+            if (syscall(SYS_linkat, dir, name, dir, removed[i].saved, 0) == 0)
+                snprintf(removed[i].name, sizeof removed[i].name, "%s", name);
+            break;
+        }
+    pthread_mutex_unlock(&disk);
+}
+
+static void note_closed(int fd)
+{
+    pthread_mutex_lock(&disk);
+    for (int i = 0; i < TRACKED; i++)
+        if (made[i].fd == fd)
+            made[i].fd = 0;
+    pthread_mutex_unlock(&disk);
+}
+
+/* --- dying --- */
+
+static char fatal[64]; /* the step's name */
+static long countdown; /* 0: never */
 static atomic_long passed;
-static long die_at;
 
 __attribute__((constructor)) static void read_environment(void)
 {
     const char *at = getenv("UPLIFT_CRASH_AT");
-    die_at = at != NULL ? strtol(at, NULL, 10) : 0;
+    power = getenv("UPLIFT_CRASH_POWER") != NULL;
+    if (at == NULL || sscanf(at, "%63[^:]:%ld", fatal, &countdown) != 2)
+        countdown = 0;
 }
 
-static void die(const char *when, const char *what)
+static void die(void)
 {
+    if (power) {
+        pthread_mutex_lock(&disk); /* for good: nobody syncs any more */
+        lose_power();
+    }
     const char *path = getenv("UPLIFT_CRASH_LOG");
-    char line[128];
-    int len = snprintf(line, sizeof line, "%s %s\n", when, what);
-    int fd = path != NULL ? (int)syscall(SYS_open, path, O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
-    if (fd >= 0)
-        syscall(SYS_write, fd, line, len);
+    if (path != NULL)
+        syscall(SYS_open, path, O_WRONLY | O_CREAT, 0644);
     syscall(SYS_kill, getpid(), SIGKILL);
     for (;;)
         pause();
 }
 
-/* True at the point of death. */
-static int reached(void)
+/* True at the step of death. */
+static int reached(const char *when, const char *what)
 {
-    return die_at > 0 && atomic_fetch_add(&passed, 1) + 1 == die_at;
+    size_t len = strlen(when);
+    return countdown > 0 && strncmp(fatal, when, len) == 0 && fatal[len] == ' ' &&
+           strcmp(fatal + len + 1, what) == 0 && atomic_fetch_add(&passed, 1) + 1 == countdown;
 }
 
 static void point(const char *when, const char *what)
 {
-    if (reached())
-        die(when, what);
+    if (reached(when, what))
+        die();
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -72,9 +173,46 @@ static void point(const char *when, const char *what)
         return result;                                                                             \
     }
 
-AROUND(int, fsync, (int fd), (fd))
-AROUND(int, fdatasync, (int fd), (fd))
-AROUND(int, unlinkat, (int dir, const char *path, int flags), (dir, path, flags))
+#define SYNC(name)                                                                                 \
+    int name(int fd)                                                                               \
+    {                                                                                              \
+        static __typeof__(&name) next;                                                             \
+        if (next == NULL)                                                                          \
+            next = NEXT(name);                                                                     \
+        point("before", #name);                                                                    \
+        int result = next(fd);                                                                     \
+        if (power && result == 0)                                                                  \
+            note_synced(fd);                                                                       \
+        point("after", #name);                                                                     \
+        return result;                                                                             \
+    }
+
+SYNC(fsync)
+SYNC(fdatasync)
+
+int unlinkat(int dir, const char *path, int flags)
+{
+    static __typeof__(&unlinkat) next;
+    if (next == NULL)
+        next = NEXT(unlinkat);
+    point("before", "unlinkat");
+    if (power)
+        note_removal(dir, path);
+    int result = next(dir, path, flags);
+    point("after", "unlinkat");
+    return result;
+}
+
+int close(int fd)
+{
+    static __typeof__(&close) next;
+    if (next == NULL)
+        next = NEXT(close);
+    if (power)
+        note_closed(fd);
+    return next(fd);
+}
+
 AROUND(int, rename, (const char *from, const char *to), (from, to))
 AROUND(int, ftruncate, (int fd, off_t length), (fd, length))
 AROUND(int, flock, (int fd, int operation), (fd, operation))
@@ -112,6 +250,8 @@ int openat(int dir, const char *path, int flags, ...)
         return next(dir, path, flags);
     point("before", "openat");
     int fd = next(dir, path, flags, mode);
+    if (power && fd > 0)
+        note_made(dir, path, fd);
     point("after", "openat");
     return fd;
 }
@@ -125,10 +265,10 @@ ssize_t write(int fd, const void *data, size_t len)
     if (fd == STDERR_FILENO || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return next(fd, data, len);
     point("before", "write");
-    if (reached()) {
+    if (reached("in", "write")) {
         ssize_t half = next(fd, data, len / 2);
         (void)half;
-        die("in", "write");
+        die();
     }
     ssize_t result = next(fd, data, len);
     point("after", "write");
