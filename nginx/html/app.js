@@ -33,6 +33,7 @@ let turns = [];
 let running = null; // {turn, answer} while an answer comes
 let waiting = null; // {turn, cancel} while a refused message waits for its next try
 let follow = true; // whether the view sticks to the end
+let lastTop = 0; // where it was scrolled to
 let probe = 0;
 
 // --- start --------------------------------------------------------------------------------------
@@ -123,7 +124,8 @@ function wire() {
   });
   $("thread").addEventListener("click", copyCode);
   $("main").addEventListener("scroll", noteScroll, { passive: true });
-  new ResizeObserver(() => follow && toEnd()).observe($("thread"));
+  const sizes = new ResizeObserver(() => follow && turns.length > 0 && toEnd());
+  for (const id of ["thread", "main"]) sizes.observe($(id));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
     if (!sidebar.close()) stop();
@@ -236,7 +238,8 @@ function fail(turn, error, attempt) {
     const stopped = error.code === "aborted";
     turn.end(stopped ? "stopped" : "incomplete");
     if (error.status === 0 || error.type === "connection_error") lost();
-    turn.note(stopped ? "Stopped here." : `The answer broke off here: ${sentence(error)}`, {
+    const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${sentence(error)}`;
+    turn.note(stopped ? "Stopped here." : why, {
       kind: stopped ? "info" : "error",
       buttons: stopped ? [] : [tryAgain(turn)],
       detail: stopped ? "" : referenceOf(error),
@@ -610,7 +613,10 @@ function toEnd(smoothly = false) {
 
 function noteScroll() {
   const { scrollTop, scrollHeight, clientHeight } = $("main");
-  follow = scrollHeight - scrollTop - clientHeight < 60;
+  // Only a person scrolls up; growth below is no reason to stay behind.
+  if (scrollHeight - scrollTop - clientHeight < 60) follow = true;
+  else if (scrollTop < lastTop - 2) follow = false;
+  lastTop = scrollTop;
   $("to-end").hidden = follow || turns.length === 0;
 }
 

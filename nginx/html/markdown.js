@@ -312,7 +312,8 @@ function withoutOpenEnd(text) {
   return text
     .replace(/!?\[([^[\]\n]{1,200})\]\([^()\s]*$/, "$1")
     .replace(/!?\[([^[\]\n]{0,200})$/, "$1")
-    .replace(/(^|[^\\*_~`])[*_~`]{1,3}$/, "$1");
+    .replace(/(^|[^\\*_~`])[*_~`]{1,3}$/, "$1")
+    .trimEnd();
 }
 
 function inlineTokens(text, links, open) {

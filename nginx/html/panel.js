@@ -23,6 +23,7 @@ export class CoachPanel {
     this.#save = save;
     this.#changed = changed;
     this.#build();
+    this.#show();
   }
 
   get coach() {

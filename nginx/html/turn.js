@@ -159,7 +159,7 @@ export class Turn {
     this.commentButton = button("comment", "Comment on this answer", () => this.#toggleComment());
     this.commentButton.setAttribute("aria-expanded", "false");
     this.starGroup = h("div", { class: "stars", role: "group", "aria-label": "Rating" }, this.stars);
-    this.whole = [this.copyButton, this.againButton];
+    this.whole = [this.copyButton, this.againButton, this.commentButton, this.starGroup]; // for answers that have ended
     this.tools = h("div", { class: "tools", role: "group", "aria-label": "This answer", hidden: true },
       this.thumbs, this.copyButton, this.againButton, this.commentButton, this.starGroup);
     this.comment = h("textarea", { rows: 2, maxlength: 10000, "aria-label": "Your comment", onkeydown: (event) => this.#commentKey(event) });

@@ -1,0 +1,3 @@
+// The page's modules that need no browser: run by modules.py.
+import "./client.mjs";
+import "./markdown.mjs";
