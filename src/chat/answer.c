@@ -153,7 +153,8 @@ void answer_settle(struct answer *a)
     if (message_json(&a->message, &message) && !message.failed)
         chat->response_message = buf_steal(&message);
     buf_release(&message);
-    if (!chat->has_usage && chat->provider[0] != '\0') {
+    /* A provider that failed before it said anything charges nothing. */
+    if (!chat->has_usage && (a->has_begun || chat->outcome == CHAT_COMPLETE)) {
         size_t said = chat->text.len + a->message.size;
         chat->prompt_tokens =
             (int64_t)(chat->upstream_body_len + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;

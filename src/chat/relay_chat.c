@@ -11,7 +11,6 @@
 
 #define WATCH_AFTER_MS 50  /* most short chats are over by then */
 #define USAGE_WAIT_MS 2000 /* for what a provider sends after the finish_reason */
-#define PROMPTLY_MS 0
 
 static void conclude(struct relay_chat *rc);
 static void ask(struct relay_chat *rc);
@@ -164,7 +163,7 @@ static bool flush(struct relay_chat *rc)
     }
     good = client_send(&rc->client, from->data, from->len);
     buf_clear(&core->out);
-    rc->sent_ms = rc->received_ms;
+    rc->sent_ms = (int64_t)uv_now(&core->loop);
     if (good)
         return true;
     if (rc->client.is_stalled) {
@@ -281,8 +280,11 @@ static void on_call_failed(struct relay_chat *rc, const struct upstream_result *
     struct api_error error;
     failure_reason(result, reason, sizeof reason);
     note_attempt(rc, result->http_status, reason);
-    log_warn(rc->chat->id_text, "provider %s: %s (%s)", rc->chat->provider, reason, result->reason);
     failure_explain(result, &error);
+    /* What the client did wrong is not worth waking anybody for. */
+    log_write(error.status < 500 ? LOG_INFO : LOG_WARN, rc->chat->id_text, "provider %s: %s%s%s",
+              rc->chat->provider, reason, result->http_status == 0 ? ": " : "",
+              result->http_status == 0 ? result->reason : "");
     int64_t pause = rc->state == RELAY_ASKING && rc->tries <= rc->core->config->retries
                         ? failure_retry_ms(result, &error, next_random(rc->core))
                         : -1;
@@ -373,6 +375,9 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
     rc->wants_stream = chat->stream;
     rc->accepted_ms = chat->request->accepted_ms;
     rc->sent_ms = rc->accepted_ms;
+    free(chat->request->body); /* all that matters of it is in the chat */
+    chat->request->body = NULL;
+    chat->request->body_len = 0;
     client_init(&rc->client, &core->loop, chat->request, (size_t)core->config->client_buffer_bytes);
     rc->client.on_gone = on_client_gone;
     rc->client.on_end = on_client_end;
@@ -444,12 +449,9 @@ static bool beat(struct relay_chat *rc, int64_t now_ms)
     if (!rc->wants_stream || rc->is_unheard || rc->client.is_gone)
         return true;
     if (now_ms >= at) {
-        int64_t received = rc->received_ms;
         buf_puts(&rc->core->out, comment);
-        rc->received_ms = now_ms; /* flush takes it for the time of sending */
         if (!flush(rc))
             return false;
-        rc->received_ms = received;
         at = now_ms + rc->core->config->heartbeat_ms;
     }
     rc->due_ms = earlier(rc->due_ms, at);
