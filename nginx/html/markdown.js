@@ -497,7 +497,7 @@ function pairMarks(tokens, open) {
     for (const i of stack.reverse()) {
       const run = tokens[i];
       if (i === tokens.length - 1 || run.left > 3) continue;
-      const names = run.mark === "~" ? ["s"] : run.left === 1 ? ["em"] : run.left === 2 ? ["strong"] : ["em", "strong"];
+      const names = run.mark === "~" ? ["s"] : run.left === 1 ? ["em"] : run.left === 2 ? ["strong"] : ["strong", "em"]; // the outer one last
       for (const name of names) {
         edges[i].after.unshift({ start: name });
         edges[tokens.length - 1].after.push({ end: name });
