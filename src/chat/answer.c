@@ -180,7 +180,9 @@ static bool end_body(struct answer *a, struct buf *out)
 bool answer_end(struct answer *a, struct buf *out)
 {
     if (!a->chat->stream)
-        return end_body(a, out);
+        return end_body(a, out) && !out->failed;
+    if (a->held.failed)
+        return false;
     if (a->chat->protocol == CHAT_NATIVE)
         return native_done(out, a->chat);
     if (a->held.len > 0)

@@ -209,8 +209,10 @@ struct relay *relay_start(const struct config *config, struct recorder *recorder
     uv_timer_init(&r->core.loop, &r->sweep);
     r->sweep.data = r;
     bool good = upstreams_open(&r->core.upstreams, config, &r->core.loop);
-    if (good && pthread_create(&r->thread, NULL, run, r) == 0)
+    if (good && pthread_create(&r->thread, NULL, run, r) == 0) {
+        pthread_setname_np(r->thread, "relay");
         return r;
+    }
     if (good) {
         log_error("relay", "cannot start its thread");
         upstreams_close(&r->core.upstreams);

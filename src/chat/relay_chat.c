@@ -138,6 +138,8 @@ static void put_head(struct relay_chat *rc, int status, bool is_stream)
         buf_printf(&extra, "Retry-After: %lld\r\nretry-after-ms: %lld\r\n",
                    (long long)((wait + 999) / 1000), (long long)wait);
     buf_clear(head);
+    if (extra.failed)
+        head->failed = true;
     request_head(chat->request, head, status, is_stream ? "text/event-stream" : "application/json",
                  extra.data);
     buf_release(&extra);
@@ -161,6 +163,13 @@ static bool flush(struct relay_chat *rc)
         from = &core->head;
         rc->has_head = true;
     }
+    if (from->failed) {
+        buf_clear(&core->out);
+        rc->has_head = rc->has_head && from == &core->out;
+        api_error(&rc->chat->error, 503, "out_of_memory", "", "the server ran out of memory");
+        break_off_short(rc, "out_of_memory");
+        return false;
+    }
     good = client_send(&rc->client, from->data, from->len);
     buf_clear(&core->out);
     rc->sent_ms = (int64_t)uv_now(&core->loop);
@@ -176,18 +185,28 @@ static bool flush(struct relay_chat *rc)
     return rc->is_unheard;
 }
 
+/* Sends the end. What memory did not suffice for is not sent in part: nginx tells its client that
+ * the answer was cut short. */
+static void send_end(struct relay_chat *rc, const struct buf *text)
+{
+    if (text->failed)
+        client_drop(&rc->client);
+    else
+        client_end(&rc->client, text->data, text->len);
+}
+
 static void tell_error(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
     const struct chat *chat = rc->chat;
     if (rc->has_head) {
         answer_end_with_error(&rc->answer, &core->out);
-        client_end(&rc->client, core->out.data, core->out.len);
+        send_end(rc, &core->out);
         return;
     }
     put_head(rc, chat->error.status, false);
     api_error_json(&core->head, &chat->error);
-    client_end(&rc->client, core->head.data, core->head.len);
+    send_end(rc, &core->head);
 }
 
 static void tell_end(struct relay_chat *rc)
@@ -206,7 +225,7 @@ static void tell_end(struct relay_chat *rc)
         buf_append(&core->head, from->data, from->len);
         from = &core->head;
     }
-    client_end(&rc->client, from->data, from->len);
+    send_end(rc, from);
 }
 
 /* The chat is recorded, or could not be: its client gets the end. rc may be gone after. */
