@@ -48,9 +48,9 @@ class Recorder:
     """A recorderd, and what it has acknowledged."""
 
     def __init__(self, conninfo, spool, log, crash_at=None, power=False):
-        environment = dict(os.environ, UPLIFT_CRASH_AT=crash_at or "", UPLIFT_CRASH_LOG=spool + "/../died")
+        environment = dict(os.environ, CRASHPOINT=crash_at or "", CRASHPOINT_LOG=spool + "/../died")
         if power:
-            environment["UPLIFT_CRASH_POWER"] = "1"
+            environment["CRASHPOINT_POWER"] = "1"
         if crash_at:
             environment["LD_PRELOAD"] = CRASHPOINT
             environment["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=0"

@@ -2,15 +2,15 @@
  * Kills a process at a chosen step of making something durable. Preloaded into a program under
  * test:
  *
- *   LD_PRELOAD=.../crashpoint.so UPLIFT_CRASH_AT="after fdatasync:3" program
+ *   LD_PRELOAD=.../crashpoint.so CRASHPOINT="after fdatasync:3" program
  *
  * A step is "before", "in" or "after", and the name of a call that changes the disk, locks a file
  * or speaks to Postgres: see the wrappers below. "in write" writes half of what it was given. At
  * the step of that name and number, counted from 1, the process dies by SIGKILL, and leaves a file
- * UPLIFT_CRASH_LOG to show it.
+ * CRASHPOINT_LOG to show it.
  *
  * A killed process leaves what it wrote in the page cache; a machine without power does not. With
- * UPLIFT_CRASH_POWER set, the point of death also takes from the disk what no fsync has put there:
+ * CRASHPOINT_POWER set, the point of death also takes from the disk what no fsync has put there:
  * files are cut to the length they had at their last fsync, new files whose directory was not
  * synced are gone, and removed ones are back.
  */
@@ -124,8 +124,8 @@ static atomic_long passed;
 
 __attribute__((constructor)) static void read_environment(void)
 {
-    const char *at = getenv("UPLIFT_CRASH_AT");
-    power = getenv("UPLIFT_CRASH_POWER") != NULL;
+    const char *at = getenv("CRASHPOINT");
+    power = getenv("CRASHPOINT_POWER") != NULL;
     if (at == NULL || sscanf(at, "%63[^:]:%ld", fatal, &countdown) != 2)
         countdown = 0;
 }
@@ -136,7 +136,7 @@ static void die(void)
         pthread_mutex_lock(&disk); /* for good: nobody syncs any more */
         lose_power();
     }
-    const char *path = getenv("UPLIFT_CRASH_LOG");
+    const char *path = getenv("CRASHPOINT_LOG");
     if (path != NULL)
         syscall(SYS_open, path, O_WRONLY | O_CREAT, 0644);
     syscall(SYS_kill, getpid(), SIGKILL);
