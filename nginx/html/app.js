@@ -8,7 +8,7 @@
 
 import { $, h, icon, recall, remember, speak, stopIcon } from "./dom.js";
 import { CoachPanel } from "./panel.js";
-import { openSession, signedInByHand, signIn, signOut } from "./session.js";
+import { isSimulated, openSession, signedInByHand, signIn, signOut } from "./session.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
 
@@ -234,6 +234,7 @@ function fail(turn, error, attempt) {
   const replaced = turn.request.regenerate_of;
   if (error.feedbackId && (text || !replaced)) turn.replaces = error.feedbackId;
   turn.id ??= error.feedbackId;
+  if (error.feedbackId && error.conversation_id) enter(error.conversation_id);
   if (text) {
     const stopped = error.code === "aborted";
     turn.end(stopped ? "stopped" : "incomplete");
@@ -249,6 +250,7 @@ function fail(turn, error, attempt) {
     return;
   }
   if (!turn.restore()) turn.setState("failed");
+  if (error.feedbackId) sidebar.load();
   explain(turn, error, attempt);
 }
 
@@ -568,7 +570,7 @@ function noteDegraded(what) {
 }
 
 function noteModels(models) {
-  $("simulated").hidden = !models.some(({ id, owned_by: owner }) => /simulator/.test(owner ?? "") || (owner !== "uplift" && /^sim-/.test(id)));
+  $("simulated").hidden = !isSimulated() && !models.some(({ id, owned_by: owner }) => /simulator/.test(owner ?? "") || (owner !== "uplift" && /^sim-/.test(id)));
 }
 
 // --- looks --------------------------------------------------------------------------------------

@@ -15,6 +15,11 @@ export function signedInByHand() {
   return recall("sessionStorage", KEY) !== null;
 }
 
+/** Whether the server says that its answers are made up. */
+export function isSimulated() {
+  return config.simulated === true;
+}
+
 /** The client for this session. `changed` is called after each sign-in and sign-out. */
 export async function openSession(changed) {
   onChange = changed;

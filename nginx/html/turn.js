@@ -17,6 +17,8 @@ export class Turn {
   #spoken = 0; // characters of the text that were read aloud
   #spokenAt = 0;
   #frame = 0;
+  #timer = 0;
+  #drawingMs = 0; // what the last drawing took
   #pending = Promise.resolve(); // feedback goes one at a time, in order
   #confirmed = { ...this.feedback };
 
@@ -95,9 +97,11 @@ export class Turn {
     this.text += delta;
     if (this.state !== "streaming") this.setState("streaming");
     this.#speakNew(false);
-    // One drawing a frame, however many pieces come. A hidden page has no frames.
-    if (document.hidden) this.#drawNow();
-    else this.#frame ||= requestAnimationFrame(() => this.#drawNow());
+    // One drawing a frame, however many pieces come. A hidden page has no frames; and a text so long
+    // that drawing it takes a while is drawn less often, so that the page stays usable.
+    if (this.#frame || this.#timer) return;
+    if (document.hidden || this.#drawingMs > 8) this.#timer = setTimeout(() => this.#drawNow(), Math.max(100, 4 * this.#drawingMs));
+    else this.#frame = requestAnimationFrame(() => this.#drawNow());
   }
 
   end(state) {
@@ -170,8 +174,11 @@ export class Turn {
 
   #drawNow() {
     cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    clearTimeout(this.#timer);
+    this.#frame = this.#timer = 0;
+    const begun = performance.now();
     showMarkdown(this.body, this.text, { open: this.state === "streaming" });
+    this.#drawingMs = performance.now() - begun;
   }
 
   /** Whole sentences, and not too often: each one is read to its end. */

@@ -20,8 +20,8 @@ export class UpliftError extends Error {
   /**
    * @param {string} message
    * @param {object} [fields] status (HTTP, 0 without an answer), type, code, param, requestId,
-   *   retryAfter (seconds, null when not told), feedbackId and partial (the text so far) for an
-   *   answer that broke off, cause
+   *   retryAfter (seconds, null when not told), feedbackId, conversation_id and partial (the text so
+   *   far) of an answer that failed or broke off, cause
    */
   constructor(message, fields = {}) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -33,6 +33,7 @@ export class UpliftError extends Error {
     this.requestId = fields.requestId ?? null;
     this.retryAfter = fields.retryAfter ?? null;
     this.feedbackId = fields.feedbackId ?? null;
+    this.conversation_id = fields.conversation_id ?? null;
     this.partial = fields.partial ?? null;
   }
 }
@@ -468,6 +469,7 @@ async function errorOf(response) {
     status: response.status,
     requestId: response.headers.get("x-request-id"),
     feedbackId: response.headers.get("x-feedback-id"),
+    conversation_id: response.headers.get("x-conversation-id"),
     retryAfter: readRetryAfter(response.headers),
   };
   let told;

@@ -245,6 +245,9 @@ test("ask: in one piece", async () => {
 });
 
 test("errors: all that is told, and what a proxy's page leaves", async () => {
+  handler = (_, response) => json(response, 502, failure("provider_error"), { "X-Feedback-Id": "f1", "X-Conversation-Id": "c1" });
+  const failed = await thrown(client().chat({ message: "m" }).done);
+  assert.deepEqual([failed.feedbackId, failed.conversation_id, failed.partial], ["f1", "c1", ""]);
   handler = (_, response) => json(response, 400, failure("invalid_rating"));
   const error = await thrown(client().feedback("f1", { rating: 9 }));
   assert.deepEqual([error.status, error.type, error.code, error.param, error.requestId, error.message],

@@ -1,0 +1,98 @@
+// The page while the provider has the fault PAGE_FAULT. Run by page.py, which reads the database afterwards.
+import { done, equal, group, matches, ok } from "../clients/tap.mjs";
+import { answerEnded, checkAccessible, closeBrowser, closePage, lastAnswer, nextAnswerId, openPage, say, until } from "./chromium.mjs";
+
+const facts = {};
+const fault = process.env.PAGE_FAULT;
+const noteText = (page) => lastAnswer(page).locator(".notes").innerText();
+
+async function start() {
+  const page = await openPage();
+  page.expected.push(/Failed to load resource/);
+  await page.waitForSelector(".coach-card");
+  return page;
+}
+
+const scenarios = {
+  async cut() {
+    const page = await start();
+    const id = nextAnswerId(page);
+    await say(page, "How do I start running?");
+    facts.id = await id;
+    equal(await answerEnded(page), "incomplete", "an answer that broke off is shown as incomplete");
+    facts.shown = await lastAnswer(page).locator(".prose").innerText();
+    ok(facts.shown.length > 0, "with what there is of it");
+    matches(await noteText(page), /broke off here/, "and a word about it");
+    await checkAccessible(page, "a broken answer");
+    await page.reload();
+    await page.waitForSelector(".answer");
+    equal(await lastAnswer(page).getAttribute("data-state"), "incomplete", "so it is after a reload");
+    const next = nextAnswerId(page);
+    await lastAnswer(page).getByRole("button", { name: "Try again" }).click();
+    facts.next = await next;
+    equal(await answerEnded(page), "incomplete", "trying again asks again");
+    equal(await page.locator(".turn").count(), 1, "in the place of the first");
+    await closePage(page, "a broken answer");
+  },
+
+  async flap() {
+    const page = await start();
+    await say(page, `Will you answer? ${Date.now()}`); // the simulator counts by the message
+    equal(await answerEnded(page), "failed", "a provider's error is shown as such");
+    matches(await noteText(page), /could not answer: .+Reference [0-9a-f]{8,}/s, "with words and a reference");
+    await checkAccessible(page, "a failed answer");
+    facts.conversation = page.url().split("#c/")[1];
+    matches(facts.conversation, /^[0-9a-f-]{36}$/, "its conversation goes on");
+    const again = lastAnswer(page).getByRole("button", { name: "Try again" });
+    for (let i = 0; i < 5 && (await again.count()); i++) {
+      await again.click();
+      await answerEnded(page);
+    }
+    equal(await lastAnswer(page).getAttribute("data-state"), "complete", "trying again works once the provider does");
+    equal(await page.locator(".turn").count(), 1, "in its place");
+    equal(page.url().split("#c/")[1], facts.conversation, "and in its conversation");
+    await page.reload();
+    await page.waitForSelector(".answer[data-state=complete]");
+    equal(await page.locator(".turn").count(), 1, "and after a reload, too");
+    await closePage(page, "a failed answer");
+  },
+
+  async silence() {
+    const page = await start();
+    await say(page, "Hello?");
+    ok(await until(() => lastAnswer(page).locator(".wait").isVisible()), "waiting is seen");
+    await page.waitForTimeout(300);
+    await page.locator("#stop").click();
+    await answerEnded(page);
+    matches(await noteText(page), /Stopped before the first word/, "and can be stopped");
+    equal(await page.locator("#send").isVisible(), true, "and something else be sent");
+    await closePage(page, "a silent provider");
+  },
+
+  async "content-filter"() {
+    const page = await start();
+    await say(page, "Something filtered");
+    await answerEnded(page);
+    matches(await noteText(page), /content filter/, "an answer that was filtered says so");
+    await closePage(page, "a filtered answer");
+  },
+
+  async long() {
+    const page = await start();
+    const begun = Date.now();
+    await say(page, "Something long");
+    await page.waitForFunction(() => document.querySelector(".prose")?.innerText.length > 1000);
+    await page.locator("#coach-chip").click();
+    ok(await page.locator("#coach-dialog").isVisible(), "a long answer leaves the page usable");
+    await page.keyboard.press("Escape");
+    equal(await answerEnded(page), "complete", "and comes to its end");
+    ok(Date.now() - begun < 20000, "in time", `${Date.now() - begun} ms`);
+    facts.length = await lastAnswer(page).locator(".prose").evaluate((node) => node.textContent.length);
+    await closePage(page, "a long answer");
+  },
+};
+
+await group(fault, scenarios[fault]);
+console.log(`# facts ${JSON.stringify(facts)}`);
+await closeBrowser();
+done();
