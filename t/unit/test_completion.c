@@ -516,12 +516,11 @@ static void native_events(void **state)
     snprintf(chat->finish_reason, sizeof chat->finish_reason, "length");
     assert_true(native_done(&out, chat));
     assert_string_equal(
-        out.data,
-        "data: {\"done\":true,\"feedbackId\":\"" ID "\",\"conversation_id\":\"" CONVERSATION
-        "\",\"coach_id\":\"coach "
-        "\\\"x\\\"\",\"severity\":4.5,\"mode\":\"roast\",\"model\":\"asked-for\","
-        "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7},"
-        "\"response_time_ms\":17,\"finish_reason\":\"length\",\"degraded\":true}\n\n");
+        out.data, "data: {\"done\":true,\"feedbackId\":\"" ID
+                  "\",\"conversation_id\":\"" CONVERSATION "\",\"coach_id\":\"coach "
+                  "\\\"x\\\"\",\"severity\":4.5,\"mode\":\"roast\",\"model\":\"asked-for\","
+                  "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7},"
+                  "\"response_time_ms\":17,\"finish_reason\":\"length\",\"degraded\":true}\n\n");
     buf_clear(&out);
     api_error(&chat->error, 502, "provider_cut", "", "cut \"off\"");
     assert_true(native_error(&out, chat));
