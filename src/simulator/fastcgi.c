@@ -17,6 +17,7 @@ enum { BEGIN_REQUEST = 1, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT };
 #define HEADER_LEN 8
 #define RECORD_MAX 65528 /* content bytes of one record, a multiple of 8 below 65536 */
 #define PARAMS_MAX ((size_t)256 << 10)
+#define CUT_DELAY_MS 20
 
 enum phase { READING, ANSWERING, ENDING, CLOSING };
 
@@ -214,16 +215,20 @@ void fastcgi_end(struct fastcgi_request *r)
     write_bytes(c, end, sizeof end, true);
 }
 
-void fastcgi_cut(struct fastcgi_request *r)
+static void break_off(struct fastcgi_request *r)
 {
     struct connection *c = connection_of(r);
-    if (c->phase != ANSWERING)
-        return;
     end_request(c);
     /* When a FastCGI connection merely closes, nginx ends the client's answer as if it were whole.
      * A record that breaks the protocol makes it cut the client off too. */
     static const char broken[HEADER_LEN] = {99};
     write_bytes(c, broken, sizeof broken, true);
+}
+
+void fastcgi_cut(struct fastcgi_request *r)
+{
+    /* nginx would drop what it reads together with the broken record. */
+    fastcgi_after(r, CUT_DELAY_MS, break_off);
 }
 
 /* Reads one length of a name-value pair. */

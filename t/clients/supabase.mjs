@@ -25,7 +25,7 @@ async function call(method, path, body) {
   return response.json();
 }
 
-const chat = (extra) => call("POST", "/chat", { message: "How do I start running?", model: "sim-pace-0", ...extra });
+const chat = (extra) => call("POST", "/chat", { message: "How do I start running?", ...extra });
 const unknown = "01890000-0000-7000-8000-000000000000";
 
 const first = await chat();

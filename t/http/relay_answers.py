@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import Uplift, await_true
+from harness import Uplift, wait_for
 
 MESSAGES = [{"role": "user", "content": "Say something."}]
 
@@ -92,7 +92,7 @@ def clients(uplift):
              for _ in range(3)]
     tap.equal(uplift.post("/v1/chat", {"message": "hello"}).status, 200,
               "clients that never read hold up nobody")
-    tap.ok(await_true(lambda: uplift.sql(
+    tap.ok(wait_for(lambda: uplift.sql(
         "select 1 from coach_response_feedback where error_code in ('client_stalled',"
         "'answer_too_large') having count(*) = 3"), 20), "they are given up, and recorded",
         uplift.sql("select outcome, error_code, count(*) from coach_response_feedback group by 1, 2"))

@@ -1,21 +1,28 @@
-"""A whole uplift for a test: Postgres, the simulated provider, fcgi-chat and nginx, in directories
-of its own. UPLIFT_BUILD says where the programs are, as build.py explains.
+"""A whole uplift for a test, with everything of its own: database, fcgi-chat, simulated provider, nginx, directory.
 
-    with Uplift(UPLIFT_IDLE_TIMEOUT_MS=500) as uplift:
+    with Uplift(UPLIFT_MAX_CHATS="2") as uplift:
         answer = uplift.post("/v1/chat", {"message": "hello"})
-        answer.status, answer.headers["X-Feedback-Id"], answer.json()
-        uplift.row(answer.headers["X-Feedback-Id"])["outcome"]
-    # the end has told by TAP whether everything ended well and no log holds an alert
+        equal(answer.status, 200, "a chat is answered")
+        equal(uplift.row(answer.headers["X-Feedback-Id"])["outcome"], "complete", "and recorded")
+    done()
 
-Its directory is kept, and named, when UPLIFT_TEST_KEEP is set or a check failed.
+Keyword arguments are settings of fcgi-chat; None leaves one out. The configuration of nginx is that of ./dev. At the
+end one check says that no sanitizer spoke, nginx raised no alert, and no worker died; what a test provokes on purpose
+it names in `expected`. The directory is kept, and named, when a check failed or UPLIFT_TEST_KEEP is set.
+
+t/run starts one Postgres for all tests and names it in UPLIFT_TEST_CLUSTER; each Uplift has a database in it, a copy
+of one where the schema is installed. Tests that stop Postgres pass a Cluster of their own.
 """
 
+import atexit
 import base64
+import fcntl
 import hashlib
 import hmac
 import http.client
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -24,272 +31,572 @@ import ssl
 import subprocess
 import tempfile
 import time
+import uuid
 
 import psycopg2
 import psycopg2.extras
 
 import tap
 from build import TOP, program
-from cluster import Cluster
-from provider import Simulator, free_port
+from cluster import Cluster, bindir
 
-USER = "00000000-0000-7000-8000-000000000001"
-SECRET = "a-secret-of-tests-that-is-long-enough"
-ANON_KEY = "public-anon-key-of-tests"
+USER = "00000000-0000-7000-8000-000000000001"  # the demo user
+SECRET = "a secret for tests only, of more than 32 bytes"
+TEMPLATE = "uplift_template"
+BAD_CHAT = re.compile(r"Sanitizer|runtime error:|was ended by signal|ended with status|free\(\): |corrupted")
+BAD_NGINX = re.compile(r"\[(alert|emerg)\]")
 
 
-def token(user=USER, **claims):
-    """A JWT as Supabase issues it; a claim of None leaves it out."""
-    now = int(time.time())
-    body = {"sub": user, "aud": "authenticated", "role": "authenticated", "iat": now,
-            "exp": now + 3600}
-    body.update(claims)
-    body = {k: v for k, v in body.items() if v is not None}
+def wait_for(check, seconds=20):
+    """What check returns once that is true; its last answer when time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = check()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(0.02)
 
+
+def free_ports(count):
+    """Ports that nobody has, below those that the kernel gives to connections, so that none is taken meanwhile."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        top = int(file.read().split()[0])
+    ports = []
+    start = int.from_bytes(os.urandom(2), "big")
+    for i in range(4096):
+        port = 10000 + (start + i * 7) % max(top - 10000, 1000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise SystemExit("Bail out! no free port")
+
+
+def jwt(claims, secret=SECRET, header=None):
+    """A token signed by HS256, whatever its header says."""
     def part(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-    text = b".".join(part(json.dumps(p).encode()) for p in ({"alg": "HS256", "typ": "JWT"}, body))
-    sign = hmac.new(SECRET.encode(), text, hashlib.sha256).digest()
-    return (text + b"." + part(sign)).decode()
+    text = part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode()) + b"." + part(json.dumps(claims).encode())
+    return (text + b"." + part(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
 
 
-def await_true(check, seconds=10):
-    """Whether check() came true within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if check():
-            return True
-        time.sleep(0.02)
-    return bool(check())
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+class SharedCluster:
+    """The Postgres that t/run started for all tests; directory as in UPLIFT_TEST_CLUSTER."""
+
+    def __init__(self, directory):
+        self.dir = self.socket = directory
+        self.bin = bindir()
+        self.superuser = "postgres"
+
+    conninfo = Cluster.conninfo
+    createdb = Cluster.createdb
+    psql = Cluster.psql
+    dump = Cluster.dump
+
+
+_own = []
+
+
+def shared_cluster():
+    """That of t/run; without it, when a test is run by hand, one of its own."""
+    directory = os.environ.get("UPLIFT_TEST_CLUSTER")
+    if directory:
+        return SharedCluster(directory)
+    if not _own:
+        _own.append(Cluster())
+        _own[0].start()
+    return _own[0]
+
+
+def install(cluster, name, template=None):
+    """A database with schema and demo data, installed by an owner who is no superuser."""
+    cluster.psql("template1", sql="create role uplift_owner login createrole")  # may be there
+    cluster.createdb(name, owner="uplift_owner", template=template)
+    for file in () if template else ("install", "demo"):
+        result = cluster.psql(name, file="%s/sql/%s.sql" % (TOP, file), user="uplift_owner")
+        if result.returncode != 0:
+            raise SystemExit("Bail out! %s.sql: %s" % (file, result.stderr))
+
+
+def copy_database(cluster):
+    """The name of a new database with schema and demo data."""
+    with open(cluster.dir + "/lock", "a") as lock:  # several tests may want the template at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = cluster.psql("template1", sql="select 1 from pg_database where datname = '%s'" % TEMPLATE)
+        if not found.stdout.strip():
+            install(cluster, TEMPLATE)
+        name = "t" + uuid.uuid4().hex[:12]
+        install(cluster, name, TEMPLATE)
+    return name
 
 
 class Answer:
-    """A response, read whole."""
+    """An HTTP answer, read whole: status, headers["Name"] (None without it), body (bytes), text."""
 
-    def __init__(self, response):
+    def __init__(self, response, body, whole=True):
         self.status = response.status
         self.headers = response.headers
-        self.body = response.read()
-        self.text = self.body.decode("utf-8", "replace")
+        self.body = body
+        self.whole = whole  # False: the connection was cut
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
 
     def json(self):
         return json.loads(self.body)
 
     def error(self):
-        return self.json()["error"]
+        """The error object of OpenAI's shape, {} where there is none."""
+        try:
+            found = self.json()["error"]
+        except (ValueError, TypeError, KeyError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def events(self):
-        """The data of each server-sent event: parsed, apart from "[DONE]"."""
-        found = re.findall(r"^data: (.*)$", self.text, re.M)
-        return [d if d == "[DONE]" else json.loads(d) for d in found]
+        """The data of each event of a stream; JSON is decoded."""
+        found = []
+        for event in self.text.split("\n\n"):
+            data = "\n".join(line[6:] for line in event.split("\n") if line.startswith("data: "))
+            if data:
+                found.append(data if data == "[DONE]" else json.loads(data))
+        return found
+
+    def said(self):
+        """The text of a whole answer or a stream, of /v1/chat or of OpenAI's shape."""
+        if not (self.headers["Content-Type"] or "").startswith("text/event-stream"):
+            body = self.json()
+            return body["message"] if "message" in body else body["choices"][0]["message"]["content"]
+        words = []
+        for event in self.events():
+            if isinstance(event, dict):
+                words.append(event.get("delta") or "".join(
+                    choice["delta"].get("content") or "" for choice in event.get("choices", [])))
+        return "".join(words)
 
 
 class Stream:
-    """A request whose answer is read bit by bit, over a connection of its own."""
+    """An answer that is read as it comes: iterating gives the data of each event. seen is all that was read."""
 
-    def __init__(self, uplift, path, body, headers):
-        raw = socket.create_connection(("127.0.0.1", uplift.port), 10)
-        self.socket = uplift.tls.wrap_socket(raw, server_hostname="127.0.0.1")
-        lines = ["POST %s HTTP/1.1" % path, "Host: 127.0.0.1", "Content-Length: %d" % len(body)]
-        lines += ["%s: %s" % item for item in headers.items()]
-        self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    def __init__(self, connection, response):
+        self.connection, self.response = connection, response
+        self.status, self.headers = response.status, response.headers
         self.seen = b""
 
+    def feedback_id(self):
+        return self.headers["X-Feedback-Id"]
+
+    def line(self):
+        """The next line, b"" at the end."""
+        line = self.response.readline()
+        self.seen += line
+        return line
+
     def read_until(self, text, seconds=10):
-        self.socket.settimeout(seconds)
+        """Whether the text came within so many seconds of silence."""
+        if self.connection.sock is not None:
+            self.connection.sock.settimeout(seconds)
         while text.encode() not in self.seen:
-            data = self.socket.recv(65536)
-            if not data:
+            if not self.line():
                 return False
-            self.seen += data
         return True
 
-    def feedback_id(self):
-        return re.search(rb"(?i)\r\nx-feedback-id: (\S+)", self.seen).group(1).decode()
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        data = []
+        while True:
+            line = self.line()
+            if not line:
+                self.close()
+                raise StopIteration
+            line = line.rstrip(b"\n")
+            if line.startswith(b"data: "):
+                data.append(line[6:].decode())
+            elif not line and data:
+                text = "\n".join(data)
+                return text if text == "[DONE]" else json.loads(text)
 
     def close(self):
-        self.socket.close()
+        """Hangs up."""
+        self.response.close()
+        self.connection.close()
 
 
 class Uplift:
-    def __init__(self, options=(), **settings):
-        self.options = options
-        self.settings = settings
-
-    def __enter__(self):
+    def __init__(self, cluster=None, database=None, environment=None, simulator=("--pace", "0"), expected=None,
+                 nginx=None, **settings):
+        """cluster: a running Cluster, else the shared one. database: one that is installed, else a new one.
+        environment: more for fcgi-chat. simulator: its options; None starts none. expected: a regular expression of
+        complaints in logs that are not failures. nginx: a function that changes the text of its configuration."""
+        self.cluster = cluster or shared_cluster()
+        self.database = database or copy_database(self.cluster)
+        self.environment = environment or {}
+        self.simulator_options = simulator
+        self.expected = expected and re.compile(expected)
+        self.change_nginx = nginx
+        self.chat = self.nginx = self.simulator = None
+        self.as_root = os.geteuid() == 0
+        self.user = "www-data" if self.as_root else None
+        self.failures_before = tap.failures()
+        # Short, because a socket's path has at most 107 bytes.
         self.dir = tempfile.mkdtemp(prefix="upl.", dir="/tmp")
         os.chmod(self.dir, 0o755)
-        for name in ("run", "spool", "log", "html"):
+        for name in ("run", "spool", "log", "simulator"):
             os.mkdir(self.dir + "/" + name)
-        self.as_root = os.geteuid() == 0
+            if self.as_root:
+                owner = pwd.getpwnam(self.user)
+                os.chown(self.dir + "/" + name, owner.pw_uid, owner.pw_gid)
+        self.ca = self.dir + "/ca.pem"
+        self._certificate()
+        self.context = ssl.create_default_context(cafile=self.ca)
+        self.anon_key = jwt({"iss": "test", "role": "anon", "exp": int(time.time()) + 86400})
+        self.settings = {
+            "DATABASE_URL": self.conninfo("uplift_app"), "UPLIFT_LISTEN": "unix:%s/run/chat.sock" % self.dir,
+            "UPLIFT_WORKERS": "2", "OPENAI_API_KEY": "sk-of-tests", "UPLIFT_MODEL": "sim-1", "UPLIFT_MODELS": "sim-1-mini",
+            "UPLIFT_JWT_SECRET": SECRET, "UPLIFT_ANON_KEY": self.anon_key, "UPLIFT_ID_KEY": SECRET,
+            "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s"}
         if self.as_root:
-            for name in ("run", "spool"):
-                shutil.chown(self.dir + "/" + name, "www-data", "www-data")
-        self._start_postgres()
-        self.simulator = Simulator("--pace", "0").__enter__()
-        self.provider_url = self.settings.get("UPLIFT_UPSTREAM_URL", self.simulator.url)
-        self.port = free_port()
-        self.url = "https://127.0.0.1:%d" % self.port
-        self._start_nginx()
+            self.settings["UPLIFT_RUN_AS"] = self.user
+        self.settings.update(settings)
+        atexit.register(self.kill)
+
+    def __enter__(self):
+        if self.simulator_options is not None:
+            self.start_simulator()
+        self.start_nginx()
         self.start_chat()
-        self.failed_before = tap._failed
         return self
 
-    # --- starting ---
+    def __exit__(self, kind, error, trace):
+        complaints = self.stop()
+        if kind is None:
+            tap.ok(not complaints, "nothing is wrong in the logs, and all ended as it should", "\n".join(complaints))
+        if kind or complaints or tap.failures() > self.failures_before or os.environ.get("UPLIFT_TEST_KEEP"):
+            tap.note("kept: " + self.dir)
+            return
+        self.remove()
 
-    def _start_postgres(self):
-        self.cluster = Cluster()
-        self.cluster.start()
-        self.cluster.psql("template1", sql="create role uplift_owner login createrole")
-        self.cluster.createdb("uplift", owner="uplift_owner")
-        for name in ("install", "demo"):
-            done = self.cluster.psql("uplift", file="%s/sql/%s.sql" % (TOP, name),
-                                     user="uplift_owner")
-            if done.returncode != 0:
-                raise SystemExit("Bail out! %s.sql failed: %s" % (name, done.stderr))
-        self.database_url = self.cluster.conninfo("uplift", "uplift_app")
-        self.db = psycopg2.connect(self.cluster.conninfo("uplift"))
-        self.db.autocommit = True
+    # --- parts ---
 
-    def _start_nginx(self):
-        d = self.dir
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", d + "/key.pem", "-out",
-                        d + "/cert.pem", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
-                        "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
-        self.tls = ssl.create_default_context(cafile=d + "/cert.pem")
-        with open(TOP + "/nginx/uplift.conf.in") as f:
-            text = f.read()
+    def _certificate(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                        "-keyout", self.dir + "/key.pem", "-out", self.ca],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _open_log(self, name):
+        return open("%s/log/%s.log" % (self.dir, name), "ab")
+
+    def start_simulator(self):
+        path = self.dir + "/run/simulator.sock"
+        if os.path.exists(path):
+            os.unlink(path)
+        become = {"user": self.user, "group": self.user, "extra_groups": []} if self.as_root else {}
+        with self._open_log("simulator") as log:
+            self.simulator = subprocess.Popen(
+                [program("fcgi-simulator"), "--socket", path, "--mode", "0666", "--state", self.dir + "/simulator",
+                 *self.simulator_options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, **become)
+        if not wait_for(lambda: os.path.exists(path) or self.simulator.poll() is not None, 20) or self.simulator.poll():
+            self._bail("fcgi-simulator did not start", "simulator")
+
+    def start_nginx(self):
+        self.nginx_path = self.dir + "/nginx.conf"
+        for attempt in range(5):
+            self.port, self.sim_port = free_ports(2)
+            self._configure_nginx()
+            with self._open_log("nginx") as log:
+                self.nginx = subprocess.Popen(
+                    ["/usr/sbin/nginx", "-p", self.dir, "-e", self.dir + "/log/nginx-error.log", "-c", self.nginx_path,
+                     "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            if wait_for(lambda: self.nginx.poll() is not None or self._listens(), 20) and self.nginx.poll() is None:
+                break
+            if "Address already in use" not in self.read_log("nginx"):
+                self._bail("nginx did not start", "nginx")
+            for name in ("nginx", "nginx-error"):
+                os.truncate("%s/log/%s.log" % (self.dir, name), 0)
+        self.url = "https://127.0.0.1:%d" % self.port
+        self.sim_url = "http://127.0.0.1:%d/v1" % self.sim_port
+
+    def _configure_nginx(self):
+        with open(TOP + "/nginx/uplift.conf.in") as file:
+            text = file.read()
         for name, value in {
-                "USER_LINE": "user www-data;" if self.as_root else "", "RUN": d + "/run",
-                "LOG": d + "/log", "HTTPS_PORT": self.port, "SIM_PORT": free_port(),
-                "TLS_CERT": d + "/cert.pem", "TLS_KEY": d + "/key.pem",
-                "CHAT_UPSTREAM": "unix:%s/run/chat.sock" % d,
-                "SIMULATOR_SOCKET": self.simulator.dir + "/simulator.sock", "HTML": d + "/html",
-                "CONFIG_JSON": d + "/config.json"}.items():
+                "USER_LINE": "user %s;" % self.user if self.user else "", "RUN": self.dir + "/run",
+                "LOG": self.dir + "/log", "HTTPS_PORT": self.port, "SIM_PORT": self.sim_port, "TLS_CERT": self.ca,
+                "TLS_KEY": self.dir + "/key.pem", "CHAT_UPSTREAM": self.settings["UPLIFT_LISTEN"],
+                "SIMULATOR_SOCKET": self.dir + "/run/simulator.sock", "HTML": self._html(),
+                "CONFIG_JSON": self.dir + "/config.json"}.items():
             text = text.replace("@%s@" % name, str(value))
-        with open(d + "/nginx.conf", "w") as f:
-            f.write("daemon off;\n" + text)
-        self.nginx = subprocess.Popen(
-            ["/usr/sbin/nginx", "-p", d, "-e", d + "/log/nginx-error.log", "-c", d + "/nginx.conf"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        text = text.replace("worker_processes auto;", "worker_processes 2;")
+        if self.change_nginx:
+            text = self.change_nginx(text)
+        with open(self.nginx_path, "w") as file:
+            file.write(text)
+        with open(self.dir + "/config.json", "w") as file:
+            json.dump({"simulated": True, "apikey": self.anon_key, "user": USER, "token": self.token()}, file)
 
-    def start_chat(self, **settings):
-        """Starts fcgi-chat and waits until it is ready."""
-        values = {
-            "DATABASE_URL": self.database_url, "UPLIFT_LISTEN": "unix:%s/run/chat.sock" % self.dir,
-            "UPLIFT_UPSTREAM_URL": self.provider_url, "UPLIFT_MODEL": "sim-1",
-            "UPLIFT_JWT_SECRET": SECRET, "UPLIFT_ANON_KEY": ANON_KEY, "UPLIFT_WORKERS": "1",
-            "UPLIFT_ID_KEY": "id-key-of-tests-that-is-long-enough", "OPENAI_API_KEY": "sk-of-tests",
-            "UPLIFT_SPOOL_DIR": self.dir + "/spool"}
-        if self.as_root:
-            values["UPLIFT_RUN_AS"] = "www-data"
-        values.update({k: str(v) for k, v in dict(self.settings, **settings).items()})
-        environment = {k: v for k, v in os.environ.items()
-                       if not k.startswith(("UPLIFT_", "OPENAI_", "DATABASE_"))}
-        environment.update(values)
-        self.log = open(self.dir + "/log/chat.log", "ab")
-        self.chat = subprocess.Popen([program("fcgi-chat"), *self.options], env=environment,
-                                     stdout=self.log, stderr=self.log)
-        if not await_true(self._is_ready, 20):
-            self.keep()
-            raise SystemExit("Bail out! fcgi-chat is not ready: see " + self.dir)
+    def _html(self):
+        """The page, where nginx may read it: a checkout may lie where only root may go."""
+        html = TOP + "/nginx/html"
+        if not self.as_root:
+            return html
+        if subprocess.run(["runuser", "-u", self.user, "--", "test", "-r", html + "/index.html"]).returncode == 0:
+            return html
+        if not os.path.exists(self.dir + "/html"):
+            shutil.copytree(html, self.dir + "/html")
+        return self.dir + "/html"
 
-    def _is_ready(self):
-        if self.chat.poll() is not None or not os.path.exists(self.dir + "/run/chat.sock"):
-            return False  # nginx would log it as critical
+    def _listens(self):
         try:
-            return self.get("/readyz").status == 200
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
         except OSError:
             return False
 
-    def stop_chat(self, sig=signal.SIGTERM):
-        self.chat.send_signal(sig)
+    def configure(self, **settings):
+        """Writes uplift.conf with these settings changed; reload() or restart_chat() makes them count. None leaves one
+        out."""
+        self.settings.update(settings)
+        with open(self.dir + "/uplift.conf", "w") as file:
+            for name, value in {"UPLIFT_UPSTREAM_URL": self.sim_url, **self.settings}.items():
+                if value is not None:
+                    file.write("%s=%s\n" % (name, value))
+
+    def start_chat(self, wanted="ready", **settings):
+        """Starts fcgi-chat, with these settings changed, and waits until /readyz says so; wanted=None does not."""
+        self.configure(**settings)
+        with self._open_log("chat") as log:
+            self.chat = subprocess.Popen(
+                [program("fcgi-chat"), "--config", self.dir + "/uplift.conf"], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={"PATH": os.environ["PATH"], **self._sanitizers(), **self.environment})
+        if wanted and not self.ready(wanted, 30):
+            self._bail("fcgi-chat is not %s" % wanted, "chat")
+
+    @staticmethod
+    def _sanitizers():
+        return {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+
+    def _bail(self, why, log):
+        text = self.read_log(log)[-3000:]
+        tap.note("kept: " + self.dir)
+        raise SystemExit("%s\nBail out! %s" % ("".join("# %s\n" % line for line in text.splitlines()), why))
+
+    def reload(self):
+        self.chat.send_signal(signal.SIGHUP)
+
+    def workers(self):
+        """Their process ids."""
+        return children(self.chat.pid)
+
+    def stop_chat(self, number=signal.SIGTERM, seconds=20):
+        """Its exit status, "hung" where it had to be killed."""
+        if self.chat is None:
+            return 0
+        if self.chat.poll() is None:
+            self.chat.send_signal(number)
+        return self._wait(self.chat, seconds)
+
+    def kill_chat(self):
+        """The master and its workers at once, as when a machine fails."""
+        everybody = [self.chat.pid] + self.workers()
+        for pid in everybody:
+            os.kill(pid, signal.SIGKILL)
+        self.chat.wait()
+        self.chat = None
+        wait_for(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in everybody), 10)
+
+    def restart_chat(self, **settings):
+        status = self.stop_chat()
+        self.start_chat(**settings)
+        return status
+
+    @staticmethod
+    def _wait(process, seconds):
         try:
-            return self.chat.wait(40)
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.chat.kill()
-            return "killed"
+            for pid in children(process.pid) + [process.pid]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            process.wait()
+            return "hung"
 
-    # --- asking ---
+    def stop(self):
+        """Ends everything; returns what is wrong in the logs or at the end, a line each."""
+        complaints = []
+        status = self.stop_chat()
+        if status != 0:
+            complaints.append("fcgi-chat ended with %s" % status)
+        for name, process, number in (("nginx", self.nginx, signal.SIGTERM),
+                                      ("simulator", self.simulator, signal.SIGTERM)):
+            if process is None:
+                continue
+            if process.poll() is None:
+                process.send_signal(number)
+            status = self._wait(process, 20)
+            if status != 0:
+                complaints.append("%s ended with %s" % (name, status))
+        for name, bad in (("chat", BAD_CHAT), ("simulator", BAD_CHAT), ("nginx", BAD_NGINX),
+                          ("nginx-error", BAD_NGINX)):
+            lines = self.read_log(name).splitlines()
+            for at, line in enumerate(lines):
+                if bad.search(line) and not (self.expected and self.expected.search(line)):
+                    more = lines[at:at + 25] if "Sanitizer" in line else [line]
+                    complaints += ["%s.log: %s" % (name, text) for text in more]
+        self.chat = self.nginx = self.simulator = None
+        return complaints[:60]
 
-    def request(self, method, path, body=None, headers=None, user=USER):
-        """body is sent as JSON unless it is bytes. user None sends no token."""
-        sent = {"Content-Type": "application/json"} if body is not None else {}
-        if user is not None:
-            sent["Authorization"] = "Bearer " + token(user)
-        sent.update(headers or {})
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30,
-                                                 context=self.tls)
+    def kill(self):
+        """What is left of it at the end of a test that died."""
+        for process in (self.chat, self.nginx, self.simulator):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                self._wait(process, 5)
+
+    def remove(self):
+        if not os.environ.get("UPLIFT_TEST_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            self.cluster.psql("template1", sql='drop database if exists "%s" with (force)' % self.database)
+
+    def read_log(self, name="chat"):
+        """The text of a log: chat, simulator, nginx, nginx-error, nginx-access."""
         try:
-            connection.request(method, path, body, sent)
-            return Answer(connection.getresponse())
+            with open("%s/log/%s.log" % (self.dir, name), errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    # --- who asks ---
+
+    def token(self, user=USER, secret=SECRET, **claims):
+        """A user's token; claims are added, or taken away by None."""
+        now = int(time.time())
+        all_claims = {"iss": "test", "sub": user, "aud": "authenticated", "role": "authenticated", "iat": now,
+                      "exp": now + 36000, "is_anonymous": False, "session_id": str(uuid.uuid4()),
+                      "app_metadata": {"provider": "email", "providers": ["email"]}, "user_metadata": {}}
+        all_claims.update(claims)
+        return jwt({name: value for name, value in all_claims.items() if value is not None}, secret)
+
+    # --- HTTP ---
+
+    def open(self, method, path, body=None, headers=None, user=USER, token=None, timeout=60, plain=False):
+        """Sends a request; returns the connection and the response, whose head was read. body: bytes or text as they
+        are, anything else as JSON. user or token None: no Authorization. plain: to the simulator's port."""
+        sent = {}
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            sent["Content-Type"] = "application/json"
+        if isinstance(body, str):
+            body = body.encode()
+        if token or user:
+            sent["Authorization"] = "Bearer " + (token or self.token(user))
+        sent.update(headers or {})
+        if plain:
+            connection = http.client.HTTPConnection("127.0.0.1", self.sim_port, timeout=timeout)
+        else:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.context)
+        connection.request(method, path, body, {k: v for k, v in sent.items() if v is not None})
+        return connection, connection.getresponse()
+
+    def request(self, method, path, body=None, **options):
+        """The whole Answer; options as of open()."""
+        connection, response = self.open(method, path, body, **options)
+        try:
+            return Answer(response, response.read())
+        except http.client.IncompleteRead as cut:
+            return Answer(response, cut.partial, False)
         finally:
             connection.close()
 
-    def get(self, path, **more):
-        return self.request("GET", path, **more)
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
 
-    def post(self, path, body, **more):
-        return self.request("POST", path, body, **more)
+    def post(self, path, body=None, **options):
+        return self.request("POST", path, body, **options)
 
-    def stream(self, path, body, user=USER, **headers):
-        sent = {"Content-Type": "application/json", "Authorization": "Bearer " + token(user)}
-        sent.update(headers)
-        return Stream(self, path, json.dumps(body).encode(), sent)
+    def stream(self, path, body, **options):
+        """A Stream of POST path: its head was read, the rest comes as it is asked for."""
+        return Stream(*self.open("POST", path, {"stream": True, **body}, **options))
 
-    # --- looking ---
+    def socket(self, tls=True, timeout=30, alpn=None):
+        """A connection to speak on by hand."""
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout)
+        if not tls:
+            return raw
+        context = self.context
+        if alpn:
+            context = ssl.create_default_context(cafile=self.ca)
+            context.set_alpn_protocols(alpn)
+        return context.wrap_socket(raw, server_hostname="localhost")
 
-    def sql(self, text, *values):
-        """All rows of a query, run as superuser, as dictionaries."""
-        with self.db.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-            cursor.execute(text, values)
-            return [dict(r) for r in cursor.fetchall()] if cursor.description else []
+    def raw(self, data, tls=True, timeout=30):
+        """Sends these bytes and returns all that comes back until the server hangs up, or timeout."""
+        with self.socket(tls, timeout) as connection:
+            found = b""
+            try:
+                connection.sendall(data)
+                while True:
+                    more = connection.recv(65536)
+                    if not more:
+                        return found
+                    found += more
+            except OSError:
+                return found
+
+    def status(self):
+        """What /readyz says, or None."""
+        try:
+            return self.get("/readyz", user=None, timeout=5).json().get("status")
+        except (OSError, ValueError, http.client.HTTPException):
+            return None
+
+    def ready(self, wanted="ready", seconds=20):
+        return wait_for(lambda: (self.chat.poll() is not None and "ended") or self.status() == wanted, seconds) is True
+
+    # --- the database ---
+
+    def conninfo(self, user=None):
+        return self.cluster.conninfo(self.database, user)
+
+    def sql(self, text, *values, user=None):
+        """The rows, as dictionaries, as a superuser; or under row level security, as PostgREST does it for a user.
+        Changes are committed."""
+        connection = psycopg2.connect(self.conninfo())
+        try:
+            with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                if user:
+                    claims = json.dumps({"sub": user, "role": "authenticated"})
+                    cursor.execute("select set_config('request.jwt.claims', %s, true),"
+                                   " set_config('role', 'authenticated', true)", (claims,))
+                cursor.execute(text, values or None)
+                return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        finally:
+            connection.close()
+
+    def value(self, text, *values, user=None):
+        """The first column of the first row, None without one."""
+        rows = self.sql(text, *values, user=user)
+        return next(iter(rows[0].values())) if rows else None
 
     def row(self, feedback_id, seconds=5):
         """An answer's row, waited for; None when it does not come."""
-        found = []
-
-        def look():
-            found[:] = self.sql("select * from public.coach_response_feedback where id = %s",
-                                feedback_id)
-            return bool(found)
-
-        await_true(look, seconds)
+        found = wait_for(lambda: self.sql("select * from public.coach_response_feedback where id = %s", feedback_id),
+                         seconds)
         return found[0] if found else None
-
-    def read_log(self, name="chat.log"):
-        with open(self.dir + "/log/" + name, errors="replace") as f:
-            return f.read()
-
-    # --- the end ---
-
-    def keep(self):
-        os.environ["UPLIFT_TEST_KEEP"] = "1"
-
-    def __exit__(self, *error):
-        status = self.stop_chat() if self.chat.poll() is None else self.chat.returncode
-        self.nginx.send_signal(signal.SIGQUIT)
-        try:
-            self.nginx.wait(10)
-        except subprocess.TimeoutExpired:
-            self.nginx.kill()
-        self.simulator.__exit__(*error)
-        self.db.close()
-        self.log.close()
-        tap.equal(status, 0, "fcgi-chat ended well")
-        said = self.read_log()
-        bad = re.findall(r"^.*(?:Sanitizer|runtime error|assert).*$", said, re.M)
-        tap.ok(not bad, "no sanitizer spoke in fcgi-chat", "\n".join(bad))
-        alerts = re.findall(r"^.*\[(?:alert|emerg|crit)\].*$", self.read_log("nginx-error.log"), re.M)
-        tap.ok(not alerts, "nginx logged no alert", "\n".join(alerts))
-        if tap._failed > self.failed_before or error[0] is not None:
-            self.keep()
-        if os.environ.get("UPLIFT_TEST_KEEP"):
-            tap.note("kept: " + self.dir)
-        else:
-            shutil.rmtree(self.dir, ignore_errors=True)
-        self.cluster.remove()

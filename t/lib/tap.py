@@ -1,8 +1,9 @@
-"""Test Anything Protocol for tests in Python: ok, equal, contains, and done at the end.
+"""Test Anything Protocol for tests in Python: ok, equal, contains, like, and done at the end.
 
 A test that dies before done() has no plan, so the harness fails it.
 """
 
+import re
 import sys
 
 _count = 0
@@ -31,6 +32,15 @@ def contains(text, part, name):
 def note(text):
     for line in str(text).splitlines():
         print("# " + line, flush=True)
+
+
+def like(text, pattern, name):
+    return ok(re.search(pattern, str(text)), name, "looked for: %s\nin: %s" % (pattern, text))
+
+
+def failures():
+    """How many checks have failed until now."""
+    return _failed
 
 
 def done():
