@@ -163,9 +163,9 @@ static bool flush(struct relay_chat *rc)
         from = &core->head;
         rc->has_head = true;
     }
-    if (from->failed) {
+    if (from->failed) { /* memory ran out; nothing of it is sent */
+        rc->has_head = from == &core->out;
         buf_clear(&core->out);
-        rc->has_head = rc->has_head && from == &core->out;
         api_error(&rc->chat->error, 503, "out_of_memory", "", "the server ran out of memory");
         break_off_short(rc, "out_of_memory");
         return false;
