@@ -42,8 +42,8 @@ export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", widt
   await page.exposeBinding("noteBreach", (_, text) => page.wrong.push(`policy: ${text}`));
   await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (event) =>
     globalThis.noteBreach(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)));
-  // Whose page it is. The server's own configuration names its demo user.
-  if (token !== undefined) {
+  // Whose page it is: null is nobody's, "" that of the server's own configuration.
+  if (token !== "") {
     await page.route("**/config.json", (route) => (token === null ? route.fulfill({ json: {} }) : route.fulfill({ json: { token, apikey: process.env.PAGE_ANON_KEY } })));
   }
   await page.goto(`${url}/${hash}`);

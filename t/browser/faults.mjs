@@ -1,6 +1,6 @@
 // The page while the provider has the fault PAGE_FAULT. Run by page.py, which reads the database afterwards.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, closeBrowser, closePage, lastAnswer, nextAnswerId, openPage, say, until } from "./chromium.mjs";
+import { answerEnded, checkAccessible, closeBrowser, closePage, feedbackStored, lastAnswer, nextAnswerId, openPage, say, until } from "./chromium.mjs";
 
 const facts = {};
 const fault = process.env.PAGE_FAULT;
@@ -75,6 +75,30 @@ const scenarios = {
     await answerEnded(page);
     matches(await noteText(page), /content filter/, "an answer that was filtered says so");
     await closePage(page, "a filtered answer");
+  },
+
+  async away() {
+    const page = await start();
+    ok(await until(() => page.getByText("cannot be read at the moment").isVisible()), "conversations that cannot be read are said to be so");
+    const id = nextAnswerId(page);
+    await say(page, "Is anybody there?");
+    facts.id = await id;
+    equal(await answerEnded(page), "complete", "a coach answers without a database");
+    ok(await page.getByText("answers without remembering you").isVisible(), "and the page says what that means");
+    const reply = feedbackStored(page);
+    await lastAnswer(page).getByRole("button", { name: "Helpful", exact: true }).click();
+    equal((await reply).status(), 202, "a thumb is taken all the same");
+    await checkAccessible(page, "without a database");
+    facts.conversation = page.url().split("#c/")[1];
+    await closePage(page, "without a database");
+  },
+
+  async back() {
+    const page = await openPage({ hash: `#c/${process.env.PAGE_CONVERSATION}` });
+    await page.waitForSelector(".answer[data-state=complete]");
+    equal(await page.locator("#notices .notice").count(), 0, "nothing is said to be wrong any more");
+    equal(await lastAnswer(page).getByRole("button", { name: "Helpful", exact: true }).getAttribute("aria-pressed"), "true", "the conversation is there, with its thumb");
+    await closePage(page, "with the database back");
   },
 
   async long() {

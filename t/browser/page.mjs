@@ -152,6 +152,13 @@ await group("a conversation", async () => {
   await closePage(page, "a conversation");
 });
 
+await group("as the server configures it", async () => {
+  const page = await openPage({ token: "" });
+  ok(await until(() => page.locator(".coach-card").first().isVisible()), "the token of /config.json is used");
+  equal(await page.locator("#sign-out").isVisible(), false, "and there is nothing to sign out of");
+  await closePage(page, "as the server configures it");
+});
+
 await group("another's and hostile text", async () => {
   const page = await openPage({ hash: `#c/${process.env.PAGE_HOSTILE}` });
   await page.waitForSelector(".answer[data-state=complete]");

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """The chat page in a real Chromium against the whole stack, and the database afterwards.
 
-page.mjs goes the ways of a person; faults.mjs does so while the provider has a fault. Both print
-what the database should hold then, and it is looked for here.
+page.mjs goes the ways of a person; faults.mjs does so while the provider or the database has a
+fault. Both print what the database should hold then, and it is looked for here.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import uuid
@@ -15,10 +16,11 @@ import uuid
 import psycopg2
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 
 import tap
-from harness import Uplift
+from harness import ANON_KEY, USER, Uplift, await_true, token
 
 HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 [a](javascript:hit=1) [b](data:text/html,<script>hit=1</script>) ![c](javascript:hit=1) [ok](https://example.org)
@@ -46,8 +48,9 @@ def install():
         raise SystemExit("Bail out! npm ci failed in t/browser:\n" + done.stdout)
 
 
-def run(script, name, environment):
+def run(uplift, script, name, **environment):
     """Runs a script, takes its checks over as ours, and returns its facts."""
+    environment.update(PAGE_URL=uplift.url, PAGE_ANON_KEY=ANON_KEY)
     done = subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
     plan, facts, checks, detail = None, {}, [], []
@@ -68,95 +71,111 @@ def run(script, name, environment):
     return facts
 
 
-class Database:
-    def __init__(self, uplift):
-        self.connection = psycopg2.connect(uplift.conninfo)
-        self.connection.autocommit = True
-
-    def rows(self, sql, *values):
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            return cursor.fetchall()
-
-    def row(self, sql, *values):
-        found = self.rows(sql, *values)
-        return found[0] if len(found) == 1 else found
-
-    def answer(self, columns, answer_id):
-        return self.row("select %s from public.coach_response_feedback where id = %%s" % columns, answer_id)
-
-
 def words(text):
-    """As the page shows it and as it was said: what is left without marks and spaces."""
-    return re.sub(r"[\W_]+", " ", text).strip()
+    """What is left without marks and spaces, which the page shows in its own way."""
+    return re.sub(r"[\W_]+", " ", text or "").strip()
 
 
 def check_page(uplift):
-    database = Database(uplift)
     user, other, hostile = (str(uuid.uuid4()) for _ in range(3))
-    database.rows("select * from uplift.record_answers(%s)", json.dumps([{
+    uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
         "id": str(uuid.uuid4()), "user_id": user, "conversation_id": hostile, "coach_id": "coach_maple_avatar",
         "severity": 3, "mode": "default", "user_message": "<b>bold</b> <img src=x onerror=hit=1>",
         "ai_response": HOSTILE, "outcome": "complete", "model_used": "sim-1"}]))
-    facts = run("page.mjs", "page", {
-        "PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token(user),
-        "PAGE_OTHER_TOKEN": uplift.token(other), "PAGE_HOSTILE": hostile})
+    facts = run(uplift, "page.mjs", "page", PAGE_TOKEN=token(user), PAGE_OTHER_TOKEN=token(other), PAGE_HOSTILE=hostile)
 
-    row = database.answer("user_id, conversation_id::text, coach_id, severity, mode, outcome, user_message", facts.get("first"))
-    tap.equal([str(v) for v in row], [user, facts.get("conversation"), "coach_maple_avatar", "4.2", "default", "complete",
-                                      "How do I start running?"], "database: the first answer's row")
-    said = database.answer("ai_response", facts.get("first"))
-    tap.equal(words(said[0]), words(facts.get("firstText", "")), "database: what was said is what was shown")
-    tap.equal(database.answer("helpful, rating, feedback_text", facts.get("first")), (False, None, "Clear and short \u00fc"),
+    def row(answer, *columns):
+        found = uplift.row(facts.get(answer)) or {}
+        return [str(found.get(c)) if isinstance(found.get(c), uuid.UUID) else found.get(c) for c in columns]
+
+    def value(sql, *values):
+        found = uplift.sql(sql, *values)
+        return list(found[0].values()) if len(found) == 1 else found
+
+    first, conversation = facts.get("first"), facts.get("conversation")
+    tap.equal(row("first", "user_id", "conversation_id", "coach_id", "mode", "outcome", "user_message"),
+              [user, conversation, "coach_maple_avatar", "default", "complete", "How do I start running?"],
+              "database: the first answer's row")
+    tap.equal(float(row("first", "severity")[0]), 4.2, "database: with the severity of the slider")
+    tap.equal(words(row("first", "ai_response")[0]), words(facts.get("firstText")), "database: what was said is what was shown")
+    tap.equal(row("first", "helpful", "rating", "feedback_text"), [False, None, "Clear and short \u00fc"],
               "database: the thumb changed its mind, the stars were taken back, the comment stayed")
-    events = database.rows("select helpful, rating from uplift.feedback_events where response_id = %s order by id", facts.get("first"))
-    tap.ok(len(events) >= 6, "database: earlier words are kept as history", events)
-    tap.equal(database.answer("regenerate_of::text, outcome, helpful", facts.get("second")), (facts.get("first"), "complete", None),
+    given = [e["changes"] for e in uplift.sql("select changes from uplift.feedback_events where answer_id = %s order by id", first)]
+    tap.equal(given, [{"helpful": True}, {"rating": 4}, {"feedback_text": "Clear and short \u00fc"}, {"helpful": None},
+                      {"helpful": False}, {"rating": None}], "database: earlier words are kept as history")
+    tap.equal(row("second", "regenerate_of", "outcome", "helpful"), [first, "complete", None],
               "database: the second answer takes the place of the first")
-    tap.equal(database.answer("outcome, helpful, length(ai_response) > 0", facts.get("stopped")), ("cancelled", True, True),
-              "database: the stopped answer, with the thumb it got while it streamed")
-    tap.ok(database.row("select deleted_at is not null from uplift.conversations where id = %s", facts.get("conversation")) == (True,),
-           "database: the conversation is deleted")
-    tap.equal(database.row("select count(*) from public.coach_response_feedback where conversation_id = %s", facts.get("conversation")), (4,),
+    tap.equal(row("stopped", "outcome", "helpful"), ["cancelled", True], "database: the stopped answer, with the thumb it got while it streamed")
+    tap.ok(row("stopped", "ai_response")[0], "database: and with what it had said")
+    tap.equal(value("select deleted_at is not null from uplift.conversations where id = %s", conversation), [True],
+              "database: the conversation is deleted")
+    tap.equal(value("select count(*) from public.coach_response_feedback where conversation_id = %s", conversation), [4],
               "database: its answers are kept")
-    tap.equal(database.answer("user_message, conversation_id::text", facts.get("kept")), ("first line\nsecond line", facts.get("keptConversation")),
+    tap.equal(row("kept", "user_message", "conversation_id"), ["first line\nsecond line", facts.get("keptConversation")],
               "database: lines of a message")
-    tap.equal(database.answer("mode, outcome", facts.get("roasted")), ("roast", "complete"), "database: a roast")
-    tap.equal(database.row("select roast_consent, active_coach_mode from public.user_coach_preferences where user_id = %s", other), (True, "roast"),
+    tap.equal(row("roasted", "mode", "outcome"), ["roast", "complete"], "database: a roast")
+    tap.equal(value("select roast_consent, active_coach_mode from public.user_coach_preferences where user_id = %s", other), [True, "roast"],
               "database: consent is a preference")
-    tap.equal(database.row("select active_coach_id, severity::text from public.user_coach_preferences where user_id = %s", user),
-              ("coach_maple_avatar", "4.2"), "database: so are coach and severity")
-    tap.equal(database.row("select count(*) from public.coach_response_feedback where user_id = %s and user_message = 'Sent when back'", other), (1,),
-              "database: what waited for the network was sent once")
-    tap.equal(database.answer("helpful, severity::text", facts.get("byKeyboard")), (True, "1.2"), "database: what the keyboard did")
-    for message in ("Too fast", "Very busy", "After my time"):
-        tap.equal(database.rows("select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", other, message),
-                  [("complete",)], "database: \"%s\" was answered once" % message)
+    tap.equal(value("select active_coach_id, severity::text from public.user_coach_preferences where user_id = %s", user),
+              ["coach_maple_avatar", "4.2"], "database: so are coach and severity")
+    tap.equal(row("byKeyboard", "helpful", "outcome"), [True, "complete"], "database: what the keyboard did")
+    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time"):
+        tap.equal(value("select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", other, message),
+                  ["complete"], "database: \"%s\" was answered once" % message)
 
 
-def check_fault(model):
+def check_fault(uplift, model):
     fault = model.split(";")[0]
     user = str(uuid.uuid4())
-    with Uplift({"UPLIFT_MODEL": "sim-fault-" + model}) as uplift:
-        facts = run("faults.mjs", fault, {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key,
-                                          "PAGE_TOKEN": uplift.token(user), "PAGE_FAULT": fault})
-        database = Database(uplift)
-        if fault == "cut":
-            row = database.answer("outcome, ai_response", facts.get("id"))
-            tap.equal((row[0], words(row[1])), ("partial", words(facts.get("shown", ""))), "cut: what was shown is recorded as partial")
-            tap.equal(database.answer("regenerate_of::text, outcome", facts.get("next")), (facts.get("id"), "partial"), "cut: so is the next try")
-        elif fault == "flap":
-            outcomes = database.rows("select outcome, conversation_id::text from public.coach_response_feedback where user_id = %s order by id", user)
-            tap.ok([o for o, _ in outcomes][0] == "failed" and outcomes[-1][0] == "complete" and {c for _, c in outcomes} == {facts.get("conversation")},
-                   "flap: failures and the answer are rows of one conversation", outcomes)
-        elif fault == "silence":
-            tap.equal(database.rows("select outcome from public.coach_response_feedback where user_id = %s", user), [("cancelled",)],
-                      "silence: recorded as cancelled")
+    uplift.stop_chat()
+    uplift.start_chat(UPLIFT_MODEL="sim-fault-" + model)
+    facts = run(uplift, "faults.mjs", fault, PAGE_TOKEN=token(user), PAGE_FAULT=fault)
+    found = []
+
+    def ended():
+        found[:] = uplift.sql("select id::text, outcome, ai_response, conversation_id::text, regenerate_of::text "
+                              "from public.coach_response_feedback where user_id = %s order by id", user)
+        return found
+
+    await_true(ended)
+    outcomes = [row["outcome"] for row in found]
+    if fault == "cut":
+        tap.equal(outcomes, ["partial", "partial"], "cut: both tries are recorded as partial")
+        tap.equal([words(found[0]["ai_response"]), found[-1]["regenerate_of"]], [words(facts.get("shown")), facts.get("id")],
+                  "cut: with what was shown, and the second in the place of the first")
+    elif fault == "flap":
+        tap.ok(outcomes[0] == "failed" and outcomes[-1] == "complete" and {row["conversation_id"] for row in found} == {facts.get("conversation")},
+               "flap: failures and the answer are rows of one conversation", found)
+    elif fault == "silence":
+        tap.equal(outcomes, ["cancelled"], "silence: recorded as cancelled")
+    else:
+        tap.equal(outcomes, ["complete"], "%s: recorded as complete" % fault)
+    if fault == "long":
+        tap.equal(len(found[0]["ai_response"]), facts.get("length", 0) + 1, "long: all of it was shown, but for the last line end")
+
+
+def check_database_away(uplift):
+    uplift.stop_chat()
+    uplift.start_chat(UPLIFT_MODEL="sim-pace-1")
+    uplift.db.close()
+    uplift.cluster.stop("immediate")
+    facts = run(uplift, "faults.mjs", "database away", PAGE_TOKEN=token(), PAGE_FAULT="away")
+    uplift.cluster.start()
+    uplift.db = psycopg2.connect(uplift.cluster.conninfo("uplift"))
+    uplift.db.autocommit = True
+    row = uplift.row(facts.get("id"), 20) or {}
+    tap.equal((row.get("outcome"), row.get("degraded"), row.get("helpful")), ("complete", True, True),
+              "database away: the answer and its thumb are there once it is back")
+    facts = run(uplift, "faults.mjs", "database back", PAGE_TOKEN=token(), PAGE_FAULT="back", PAGE_CONVERSATION=facts.get("conversation", ""))
 
 
 install()
-with Uplift() as uplift:
+with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift:
+    shutil.copytree(TOP + "/nginx/html", uplift.dir + "/html", dirs_exist_ok=True)
+    with open(uplift.dir + "/config.json", "w") as config:
+        json.dump({"simulated": True, "apikey": ANON_KEY, "user": USER, "token": token()}, config)
     check_page(uplift)
-for model in ("cut;after=12", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
-    check_fault(model)
+    for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+        check_fault(uplift, model)
+    check_database_away(uplift)
 tap.done()
