@@ -33,7 +33,7 @@
 #define RESTART_MAX_MS 10000 /* also: a worker that lived longer starts the delay anew */
 #define READY_MS 5000        /* alive this long is ready, where the worker does not say */
 #define GRACE_MS 2000        /* beyond drain_ms, for workers to end by themselves */
-#define KILL_MS 5000         /* from the second TERM to KILL */
+#define KILL_MS 8000         /* for a worker's last words, from END_NOW to KILL */
 
 struct generation {
     struct config config;
@@ -95,7 +95,7 @@ static _Noreturn void run_child(struct master *m, const struct child *c, pid_t m
     struct answer_key key = m->random_key;
     const struct config *config = &c->generation->config;
     sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a worker without a master drains */
+    prctl(PR_SET_PDEATHSIG, WORKER_DRAIN); /* a worker without a master drains */
     if (getppid() != master_pid)
         _exit(0);
     /* What a terminal sends to the whole group is the master's to pass on. */
@@ -174,16 +174,16 @@ static void signal_child(struct child *c, int signo)
         log_error("master", "could not signal worker %d: %s", c->number, strerror(errno));
 }
 
-/* The next step in ending a worker: TERM, TERM again, KILL. */
+/* The next step in ending a worker. */
 static void end_child(struct child *c)
 {
     int64_t now = clock_ms();
     c->terms++;
     if (c->terms == 1) {
-        signal_child(c, SIGTERM);
+        signal_child(c, WORKER_DRAIN);
         c->due_ms = now + c->generation->config.drain_ms + GRACE_MS;
     } else if (c->terms == 2) {
-        signal_child(c, SIGTERM);
+        signal_child(c, WORKER_END_NOW);
         c->due_ms = now + KILL_MS;
     } else {
         log_warn("master", "killing worker %d, pid %ld: it does not end", c->number, (long)c->pid);

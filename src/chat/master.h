@@ -7,6 +7,13 @@
 
 #include "../common/config.h"
 
+#include <signal.h>
+
+/* What a master tells its workers. Two signals, because two of one kind in quick succession reach a
+ * process as one; and none that a terminal sends to the whole group. */
+#define WORKER_DRAIN SIGTERM   /* take nothing new, let open chats end */
+#define WORKER_END_NOW SIGUSR2 /* record what is open as it is, and end */
+
 /*
  * Runs until TERM or INT. TERM passes on to the workers, which drain; a second TERM, or drain_ms,
  * ends them. HUP reads config_path and the environment again: when good, new workers start with it

@@ -37,22 +37,22 @@ static bool start_stages(struct worker *w, struct intake **intake)
     return *intake != NULL;
 }
 
-/* Waits up to wait_ms for TERM or INT. */
-static bool told_to_stop(const sigset_t *set, int64_t wait_ms)
+/* Waits up to wait_ms for one of the set; 0 when none came. */
+static int next_signal(const sigset_t *set, int64_t wait_ms)
 {
     struct timespec t = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
     int signal_number = sigtimedwait(set, NULL, &t);
-    return signal_number == SIGTERM || signal_number == SIGINT;
+    return signal_number > 0 ? signal_number : 0;
 }
 
-/* Until all chats have ended, a second signal, or the deadline. */
+/* Until all chats have ended, the master has no more patience, or the deadline. */
 static void drain(struct worker *w, const sigset_t *set)
 {
     int64_t deadline = clock_ms() + w->config->drain_ms;
     relay_drain(w->relay);
     log_info("worker", "draining %lld open chats", (long long)relay_open(w->relay));
     while (relay_open(w->relay) > 0 && clock_ms() < deadline)
-        if (told_to_stop(set, 50))
+        if (next_signal(set, 50) == WORKER_END_NOW)
             break;
 }
 
@@ -68,15 +68,15 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
      * interrupted. */
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    sigaddset(&set, WORKER_DRAIN);
+    sigaddset(&set, WORKER_END_NOW);
     sigset_t blocked = set;
     sigaddset(&blocked, SIGHUP);
     sigaddset(&blocked, SIGUSR1);
     pthread_sigmask(SIG_SETMASK, &blocked, NULL);
     signal(SIGPIPE, SIG_IGN);
     pid_t parent = getppid();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, WORKER_DRAIN);
     if (getppid() != parent)
         return EXIT_FAILURE;
 
@@ -92,12 +92,14 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     }
     log_info("worker", "ready");
     master_worker_ready();
-    while (!told_to_stop(&set, 3600000))
+    int told;
+    while ((told = next_signal(&set, 3600000)) == 0)
         ;
     intake_stop(intake);
     intake = NULL;
     close(listen_fd); /* so that a new master finds nobody listening, while this one drains */
-    drain(&w, &set);
+    if (told == WORKER_DRAIN)
+        drain(&w, &set);
     status = EXIT_SUCCESS;
 out:
     if (intake != NULL)

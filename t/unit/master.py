@@ -329,7 +329,7 @@ def drain():
     m = Master(UPLIFT_MODEL="deaf", UPLIFT_WORKERS="1")
     m.send(signal.SIGTERM)
     wait_for(lambda: m.logged("draining"))
-    equal(m.stop(seconds=10), 0, "a worker that hears nothing is killed")
+    equal(m.stop(seconds=20), 0, "a worker that hears nothing is killed")
     ok(m.logged("killing worker 0"), "and the log says so")
     m.remove()
 

@@ -2,7 +2,7 @@
  * A worker without a chat, for master.py: the real main and master start it. It answers each
  * connection with "number pid model uid key" and, once the client has said something, with "bye".
  * UPLIFT_MODEL makes it misbehave: die (at its start), slow (to be ready), silent (never says that
- * it is ready), stubborn (needs a second TERM), deaf (ignores TERM).
+ * it is ready), stubborn (needs to be told to end now), deaf (hears nothing).
  */
 #include "chat/master.h"
 #include "chat/worker.h"
@@ -17,14 +17,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t terms;
+static volatile sig_atomic_t is_draining, is_ending;
 static atomic_int open_connections;
 static char greeting[256];
 
-static void count_term(int signo)
+static void take(int signo)
 {
-    (void)signo;
-    terms++;
+    is_draining = 1;
+    if (signo == WORKER_END_NOW)
+        is_ending = 1;
 }
 
 static void *serve(void *arg)
@@ -54,9 +55,11 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
                int number)
 {
     const char *model = config->model;
-    struct sigaction action = {.sa_handler = count_term, .sa_flags = SA_RESTART};
-    int needed = strcmp(model, "stubborn") == 0 ? 2 : strcmp(model, "deaf") == 0 ? 1000 : 1;
-    sigaction(SIGTERM, &action, NULL);
+    struct sigaction action = {.sa_handler = take, .sa_flags = SA_RESTART};
+    bool is_deaf = strcmp(model, "deaf") == 0;
+    bool is_stubborn = is_deaf || strcmp(model, "stubborn") == 0;
+    sigaction(WORKER_DRAIN, &action, NULL);
+    sigaction(WORKER_END_NOW, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (strcmp(model, "die") == 0)
         return 3;
@@ -68,14 +71,14 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
              model, (int)getuid(), answer_key->bytes[0], answer_key->bytes[1], answer_key->bytes[2],
              answer_key->bytes[3]);
     fcntl(listen_fd, F_SETFL, O_NONBLOCK); /* another worker may be faster */
-    while (terms == 0) {
+    while (!is_draining) {
         struct pollfd p = {.fd = listen_fd, .events = POLLIN};
-        if (poll(&p, 1, 100) > 0 && terms == 0)
+        if (poll(&p, 1, 100) > 0 && !is_draining)
             accept_one(listen_fd);
     }
     close(listen_fd); /* lest it look as if somebody answered on it */
     log_info("stub", "draining");
-    while (needed > 1 ? terms < needed : terms < 2 && atomic_load(&open_connections) > 0)
+    while (is_deaf || (!is_ending && (is_stubborn || atomic_load(&open_connections) > 0)))
         poll(NULL, 0, 10);
     return 0;
 }
