@@ -31,6 +31,7 @@ let conversation = null; // the id of the one that is open
 let opening = null; // AbortController of one that is being read
 let turns = [];
 let running = null; // {turn, answer} while an answer comes
+const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title}
 let waiting = null; // {turn, cancel} while a refused message waits for its next try
 let follow = true; // whether the view sticks to the end
 let lastTop = 0; // where it was scrolled to
@@ -60,6 +61,8 @@ function sessionChanged(signedIn) {
     return;
   }
   stop();
+  for (const { running: other } of elsewhere.values()) other.answer.abort();
+  elsewhere.clear();
   cancelWaiting();
   sidebar.clear();
   $("message").value = "";
@@ -200,28 +203,36 @@ async function run(turn, attempt = 0) {
     turn.id = begun.feedbackId;
     reached();
     noteDegraded(begun.degraded);
-    if (begun.conversation_id) enter(begun.conversation_id);
+    if (begun.conversation_id && turns.includes(turn)) enter(begun.conversation_id);
     for await (const delta of answer) turn.add(delta);
     succeed(turn, await answer.done);
   } catch (error) {
-    if (running?.turn === turn) running = null;
+    ended(answer); // before what is done about it, which may be the next try
     fail(turn, error, attempt);
   } finally {
-    if (running?.turn === turn) running = null;
+    ended(answer);
     showBusy(running !== null);
   }
 }
 
+function ended(answer) {
+  if (running?.answer === answer) running = null;
+  // Recorded by now: whoever goes back there reads it.
+  for (const [id, other] of elsewhere) if (other.running.answer === answer) elsewhere.delete(id);
+}
+
 function succeed(turn, result) {
   turn.id = result.feedbackId ?? turn.id;
+  turn.end("complete");
+  if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
+  sidebar.load();
+  if (!turns.includes(turn)) return; // its conversation is not open any more
   turn.replaces = null;
   if (result.conversation_id) enter(result.conversation_id);
   if (result.severity !== undefined) turn.setCoach({ ...turn.coach, severity: Number(result.severity), mode: result.mode ?? turn.coach.mode });
-  if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
-  turn.end("complete");
+  if (document.title === "uplift") document.title = `${turns[0].message.slice(0, 80)} · uplift`;
   if (result.finish_reason === "length") turn.note("The answer reached its length limit.");
   if (result.finish_reason === "content_filter") turn.note("The provider's content filter ended this answer.", { buttons: [tryAgain(turn)] });
-  sidebar.load();
 }
 
 /** What went wrong, in words, and what can be done about it. */
@@ -422,11 +433,28 @@ function startNew() {
   $("message").focus();
 }
 
+/** An answer that is coming goes on by itself; one whose conversation has no id yet could not be found again. */
 function leave() {
   opening?.abort();
   opening = null;
-  stop();
   cancelWaiting();
+  if (running && conversation === null) stop();
+  else if (running) elsewhere.set(conversation, { turns, running, title: document.title });
+  running = null;
+  showBusy(false);
+}
+
+/** Goes back to a conversation that was left while an answer comes. Returns whether it was such a one. */
+function goBackTo(id) {
+  const left = elsewhere.get(id);
+  if (!left) return false;
+  elsewhere.delete(id);
+  ({ turns, running } = left);
+  document.title = left.title;
+  $("thread").append(...turns.map((turn) => turn.node));
+  showBusy(true);
+  toEnd();
+  return true;
 }
 
 /** Opens a conversation by its id; null is a new one. */
@@ -435,6 +463,7 @@ async function open(id) {
   sidebar.close();
   if (id === null) return showConversation(null);
   showConversation(id);
+  if (goBackTo(id)) return undefined;
   $("main").classList.add("loading");
   const reading = (opening = new AbortController());
   try {
@@ -503,7 +532,10 @@ function explainOutcome(turn, outcome) {
 
 function forget(id) {
   remember("sessionStorage", `uplift.draft.${id}`, null);
+  elsewhere.get(id)?.running.answer.abort();
+  elsewhere.delete(id);
   if (id !== conversation) return;
+  stop();
   history.replaceState(null, "", location.pathname + location.search);
   leave();
   showConversation(null);

@@ -183,6 +183,7 @@ export class Turn {
 
   /** Whole sentences, and not too often: each one is read to its end. */
   #speakNew(all) {
+    if (!this.node.isConnected) return; // its conversation is not open
     const now = performance.now();
     if (!all && now - this.#spokenAt < SPEAK_EVERY_MS) return;
     const rest = this.text.slice(this.#spoken);

@@ -113,6 +113,18 @@ await group("a conversation", async () => {
   await page.keyboard.press("Escape");
   equal(await answerEnded(page), "stopped", "Escape stops, too");
 
+  const left = nextAnswerId(page);
+  await say(page, "Take your time with work and sleep and food.");
+  facts.left = await left;
+  await until(async () => (await lastAnswer(page).getAttribute("data-state")) === "streaming");
+  await page.getByRole("button", { name: "New conversation" }).first().click();
+  equal(await page.locator("#send").isVisible(), true, "while an answer comes, another conversation can begin");
+  await page.goBack();
+  equal([await page.locator(".turn").count(), await page.locator("#stop").isVisible()], [4, true], "and the first be gone back to");
+  const before = (await lastAnswer(page).locator(".prose").innerText()).length;
+  ok(await until(async () => (await lastAnswer(page).locator(".prose").innerText()).length > before), "where the answer goes on");
+  equal(await answerEnded(page), "complete", "to its end");
+
   await page.getByRole("button", { name: "New conversation" }).first().click();
   equal(conversationOf(page), null, "a new conversation has no address yet");
   await message(page).press("Shift+Enter");
@@ -131,8 +143,8 @@ await group("a conversation", async () => {
   await page.goBack();
   await page.waitForSelector(".welcome:visible, .answer");
   await page.locator(`.conversation-link[data-id="${facts.conversation}"]`).click();
-  await until(async () => (await page.locator(".turn").count()) === 3);
-  equal(await page.locator(".turn").count(), 3, "a conversation is opened from the list");
+  await until(async () => (await page.locator(".turn").count()) === 4);
+  equal(await page.locator(".turn").count(), 4, "a conversation is opened from the list");
   ok(await until(async () => (await page.locator(".answer[data-state=stopped]").count()) === 2), "with its stopped answers marked");
   const row = page.locator(`.conversation[data-id="${facts.conversation}"]`);
   await row.hover();

@@ -8,19 +8,16 @@ fault. Both print what the database should hold then, and it is looked for here.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import uuid
 
-import psycopg2
-
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 
 import tap
-from harness import ANON_KEY, USER, Uplift, await_true, token
+from cluster import Cluster
+from harness import Uplift, wait_for
 
 HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 [a](javascript:hit=1) [b](data:text/html,<script>hit=1</script>) ![c](javascript:hit=1) [ok](https://example.org)
@@ -50,7 +47,7 @@ def install():
 
 def run(uplift, script, name, **environment):
     """Runs a script, takes its checks over as ours, and returns its facts."""
-    environment.update(PAGE_URL=uplift.url, PAGE_ANON_KEY=ANON_KEY)
+    environment.update(PAGE_URL=uplift.url, PAGE_ANON_KEY=uplift.anon_key)
     done = subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
     plan, facts, checks, detail = None, {}, [], []
@@ -82,7 +79,7 @@ def check_page(uplift):
         "id": str(uuid.uuid4()), "user_id": user, "conversation_id": hostile, "coach_id": "coach_maple_avatar",
         "severity": 3, "mode": "default", "user_message": "<b>bold</b> <img src=x onerror=hit=1>",
         "ai_response": HOSTILE, "outcome": "complete", "model_used": "sim-1"}]))
-    facts = run(uplift, "page.mjs", "page", PAGE_TOKEN=token(user), PAGE_OTHER_TOKEN=token(other), PAGE_HOSTILE=hostile)
+    facts = run(uplift, "page.mjs", "page", PAGE_TOKEN=uplift.token(user), PAGE_OTHER_TOKEN=uplift.token(other), PAGE_HOSTILE=hostile)
 
     def row(answer, *columns):
         found = uplift.row(facts.get(answer)) or {}
@@ -107,9 +104,10 @@ def check_page(uplift):
               "database: the second answer takes the place of the first")
     tap.equal(row("stopped", "outcome", "helpful"), ["cancelled", True], "database: the stopped answer, with the thumb it got while it streamed")
     tap.ok(row("stopped", "ai_response")[0], "database: and with what it had said")
+    tap.equal(row("left", "outcome", "conversation_id"), ["complete", conversation], "database: the answer that was left alone for a while")
     tap.equal(value("select deleted_at is not null from uplift.conversations where id = %s", conversation), [True],
               "database: the conversation is deleted")
-    tap.equal(value("select count(*) from public.coach_response_feedback where conversation_id = %s", conversation), [4],
+    tap.equal(value("select count(*) from public.coach_response_feedback where conversation_id = %s", conversation), [5],
               "database: its answers are kept")
     tap.equal(row("kept", "user_message", "conversation_id"), ["first line\nsecond line", facts.get("keptConversation")],
               "database: lines of a message")
@@ -127,17 +125,11 @@ def check_page(uplift):
 def check_fault(uplift, model):
     fault = model.split(";")[0]
     user = str(uuid.uuid4())
-    uplift.stop_chat()
-    uplift.start_chat(UPLIFT_MODEL="sim-fault-" + model)
-    facts = run(uplift, "faults.mjs", fault, PAGE_TOKEN=token(user), PAGE_FAULT=fault)
-    found = []
-
-    def ended():
-        found[:] = uplift.sql("select id::text, outcome, ai_response, conversation_id::text, regenerate_of::text "
-                              "from public.coach_response_feedback where user_id = %s order by id", user)
-        return found
-
-    await_true(ended)
+    uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model)
+    facts = run(uplift, "faults.mjs", fault, PAGE_TOKEN=uplift.token(user), PAGE_FAULT=fault)
+    found = wait_for(lambda: uplift.sql(
+        "select outcome, ai_response, conversation_id::text, regenerate_of::text from public.coach_response_feedback "
+        "where user_id = %s order by id", user))
     outcomes = [row["outcome"] for row in found]
     if fault == "cut":
         tap.equal(outcomes, ["partial", "partial"], "cut: both tries are recorded as partial")
@@ -155,27 +147,23 @@ def check_fault(uplift, model):
 
 
 def check_database_away(uplift):
-    uplift.stop_chat()
-    uplift.start_chat(UPLIFT_MODEL="sim-pace-1")
-    uplift.db.close()
     uplift.cluster.stop("immediate")
-    facts = run(uplift, "faults.mjs", "database away", PAGE_TOKEN=token(), PAGE_FAULT="away")
+    facts = run(uplift, "faults.mjs", "database away", PAGE_TOKEN=uplift.token(), PAGE_FAULT="away")
     uplift.cluster.start()
-    uplift.db = psycopg2.connect(uplift.cluster.conninfo("uplift"))
-    uplift.db.autocommit = True
     row = uplift.row(facts.get("id"), 20) or {}
     tap.equal((row.get("outcome"), row.get("degraded"), row.get("helpful")), ("complete", True, True),
               "database away: the answer and its thumb are there once it is back")
-    facts = run(uplift, "faults.mjs", "database back", PAGE_TOKEN=token(), PAGE_FAULT="back", PAGE_CONVERSATION=facts.get("conversation", ""))
+    run(uplift, "faults.mjs", "database back", PAGE_TOKEN=uplift.token(), PAGE_FAULT="back",
+        PAGE_CONVERSATION=facts.get("conversation", ""))
 
 
 install()
 with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift:
-    shutil.copytree(TOP + "/nginx/html", uplift.dir + "/html", dirs_exist_ok=True)
-    with open(uplift.dir + "/config.json", "w") as config:
-        json.dump({"simulated": True, "apikey": ANON_KEY, "user": USER, "token": token()}, config)
     check_page(uplift)
     for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
         check_fault(uplift, model)
+own = Cluster()
+own.start()
+with Uplift(cluster=own, UPLIFT_MODEL="sim-pace-1") as uplift:
     check_database_away(uplift)
 tap.done()
