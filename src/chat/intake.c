@@ -61,7 +61,7 @@ static bool read_body(struct request *r, struct api_error *error)
         return api_error(error, 400, "invalid_content_length", "",
                          "Content-Length is not a number");
     if (len > r->config->max_body_bytes)
-        return api_error(error, 413, "body_too_large", "",
+        return api_error(error, 413, "request_too_large", "",
                          "the request body has %lld bytes; at most %lld are taken", len,
                          (long long)r->config->max_body_bytes);
     if (len == 0)
