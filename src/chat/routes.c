@@ -84,7 +84,7 @@ static void fail_unrouted(struct request *r, const char *allowed)
     struct api_error error;
     if (*allowed == '\0') {
         api_error(&error, 404, "unknown_url", "",
-                  "there is no %.16s %.200s here; see src/chat/API.md", r->method,
+                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
                   r->path);
         if (rest_path(r->path))
             rest_fail(r, &error);
