@@ -4,7 +4,7 @@
 #define UPLIFT_PREPARE_H
 
 #include "chat.h"
-#include "routes.h"
+#include "route.h"
 
 #include <stdbool.h>
 

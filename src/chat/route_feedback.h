@@ -2,7 +2,7 @@
 #ifndef UPLIFT_ROUTE_FEEDBACK_H
 #define UPLIFT_ROUTE_FEEDBACK_H
 
-#include "routes.h"
+#include "route.h"
 
 enum feedback_outcome {
     FEEDBACK_GIVEN,   /* *result has the row and is the caller's to PQclear */

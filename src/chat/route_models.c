@@ -1,5 +1,5 @@
 /* GET /v1/models and /v1/models/{id}: the configured models, and each coach as a model. */
-#include "routes.h"
+#include "route.h"
 
 #include <stdio.h>
 

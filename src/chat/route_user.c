@@ -1,7 +1,7 @@
 /* What users see and set of their own: conversations, preferences, and the coaches to choose from.
  */
 #include "../common/query.h"
-#include "routes.h"
+#include "route.h"
 
 #include <stdio.h>
 #include <stdlib.h>

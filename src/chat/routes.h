@@ -1,60 +1,11 @@
-/* The routes: one table from method and path to a function, and what those functions share. */
+/* The table of routes: from method and path to a function. */
 #ifndef UPLIFT_ROUTES_H
 #define UPLIFT_ROUTES_H
 
-#include "../common/json.h"
-#include "../common/pg.h"
-#include "request.h"
-#include "worker.h"
-
-#include <stdbool.h>
-
-/* What a route works with: the worker, this thread's connection, and the request it must end or
- * hand on. */
-struct route_context {
-    struct worker *worker;
-    struct pg *pg;
-    struct request *request;
-    char id[UUID_TEXT + 1]; /* the {id} of the path, lower case; "" where the path has none */
-    const char *name; /* the raw last segment of the path where it may be any text, else NULL */
-};
+#include "route.h"
 
 /* Finds the route of the request, authenticates where the route asks for it, runs it. The request
  * is always ended or handed on. */
 void routes_dispatch(struct route_context *c);
-
-/* --- shared by the routes --- */
-
-/*
- * Calls Postgres through the breaker. False when Postgres is away or refused, with *error filled in
- * (503 database_unavailable, or what pg_api_error says); *away tells which, and may be NULL.
- */
-bool route_query(struct route_context *c, const struct pg_statement *statement,
-                 const char *const *values, PGresult **result, struct api_error *error, bool *away);
-/* Runs a statement whose single value is a JSON text and answers with it, or with the error. Ends
- * the request. */
-void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
-                            const char *const *values);
-/* The request's body as a JSON object; NULL with *error filled in (400). The caller's to free. */
-cJSON *route_json_body(struct route_context *c, struct api_error *error);
-
-/* --- the routes, each in the file named --- */
-
-void route_native_chat(struct route_context *c); /* route_chat.c: POST /v1/chat */
-void route_completions(
-    struct route_context *c); /* route_completions.c: POST /v1/chat/completions */
-void route_feedback_get(struct route_context *c); /* route_feedback.c */
-void route_feedback_put(struct route_context *c);
-void route_rest_feedback(
-    struct route_context *c); /* route_rest.c: /rest/v1/coach_response_feedback */
-void route_conversations_list(
-    struct route_context *c); /* route_user.c: what a user sees of their own */
-void route_conversation_get(struct route_context *c);
-void route_conversation_delete(struct route_context *c);
-void route_coaches(struct route_context *c);
-void route_preferences_get(struct route_context *c);
-void route_preferences_put(struct route_context *c);
-void route_models(struct route_context *c); /* route_models.c */
-void route_model(struct route_context *c);
 
 #endif
