@@ -259,7 +259,9 @@ static bool prepare_handle(struct upstreams *u, struct upstream *call)
     long version = u->route.is_plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
     if (!multi_prepare(&u->multi, e) ||
         curl_easy_setopt(e, CURLOPT_URL, u->route.url) != CURLE_OK ||
-        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+        (u->config->ca_bundle != NULL &&
+         curl_easy_setopt(e, CURLOPT_CAINFO, u->config->ca_bundle) != CURLE_OK))
         return false;
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     curl_easy_setopt(e, CURLOPT_POST, 1L);

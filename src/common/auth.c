@@ -66,6 +66,7 @@ struct auth *auth_new_with(const struct config *config, const struct jwks_option
     if (config->jwks_url != NULL) {
         struct jwks_options options = *limits;
         options.url = config->jwks_url;
+        options.ca_bundle = config->ca_bundle;
         a->jwks = jwks_new(&options);
         if (a->jwks == NULL)
             goto fail;

@@ -36,6 +36,9 @@ static const struct config_option options[] = {
      "Base URL of the provider: OpenAI's, or any server that speaks its API."},
     {"OPENAI_API_KEY", SECRET, AT(openai_api_key), NULL, 0, 0, NULL,
      "Key for the provider; local servers often need none."},
+    {"UPLIFT_CA_BUNDLE", PATH, AT(ca_bundle), NULL, 0, 0, NULL,
+     "File with the certificates (PEM) of the authorities to trust instead of the system's, for "
+     "the provider and the public keys."},
     {"UPLIFT_MODEL", TEXT, AT(model), "gpt-4.1-mini", 0, 0, NULL,
      "Model that answers when a chat names none."},
     {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
@@ -82,7 +85,7 @@ static const struct config_option options[] = {
      "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
     {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
      "How much of the conversation goes along with a message, in tokens."},
-    {"UPLIFT_SPOOL_DIR", DIRECTORY, AT(spool_dir), "/var/lib/uplift/spool", 0, 0, NULL,
+    {"UPLIFT_SPOOL_DIR", PATH, AT(spool_dir), "/var/lib/uplift/spool", 0, 0, NULL,
      "Directory for answers and feedback that wait while Postgres is away."},
     {"UPLIFT_DB_TIMEOUT_MS", DURATION, AT(db_timeout_ms), "2s", 10, HOUR, NULL,
      "How long a call of Postgres may take, connecting included."},
@@ -142,7 +145,7 @@ static bool is_text_kind(enum config_kind kind)
     case ORIGINS:
     case URL:
     case ADDRESS:
-    case DIRECTORY:
+    case PATH:
         return true;
     default:
         return false;

@@ -22,6 +22,7 @@ struct config {
     char *run_as;
     char *upstream_url; /* without a trailing slash */
     char *openai_api_key;
+    char *ca_bundle; /* path, or NULL */
     char *model;
     char *models; /* comma list */
     char *jwt_secret;

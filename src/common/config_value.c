@@ -229,7 +229,7 @@ const char *config_value_text(const struct config_option *o, char *text)
     }
     case ADDRESS:
         return check_address(text);
-    case DIRECTORY:
+    case PATH:
         return *text == '/' ? NULL : "must be an absolute path";
     case LIST:
         tidy_list(text);

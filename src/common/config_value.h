@@ -27,7 +27,7 @@ enum config_kind {
     ORIGINS, /* comma list of origins, or * */
     URL,     /* http or https, kept without a trailing slash */
     ADDRESS, /* unix:PATH or HOST:PORT */
-    DIRECTORY,
+    PATH,    /* absolute */
 };
 
 struct config_option {

@@ -40,6 +40,7 @@ struct key_set {
 struct jwks {
     struct jwks_options options;
     char *url;
+    char *ca_bundle; /* or NULL */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake; /* the thread: wanted or stopping was set */
@@ -240,6 +241,8 @@ static bool limit_fetch(CURL *curl, struct jwks *j, struct buf *body)
 {
     return curl_easy_setopt(curl, CURLOPT_URL, j->url) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           (j->ca_bundle == NULL ||
+            curl_easy_setopt(curl, CURLOPT_CAINFO, j->ca_bundle) == CURLE_OK) &&
            curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)j->options.timeout_ms) == CURLE_OK &&
@@ -365,15 +368,18 @@ struct jwks *jwks_new(const struct jwks_options *options)
     pthread_condattr_destroy(&monotonic);
     j->options = *options;
     j->url = strdup(options->url);
+    j->ca_bundle = options->ca_bundle != NULL ? strdup(options->ca_bundle) : NULL;
     j->fetching = true; /* what the thread does first */
     j->wanted = true;
     j->tried_ms = clock_ms();
-    if (j->url == NULL || !start_thread(j)) {
+    bool good = j->url != NULL && (options->ca_bundle == NULL || j->ca_bundle != NULL);
+    if (!good || !start_thread(j)) {
         log_error("jwks", "could not start");
         pthread_mutex_destroy(&j->lock);
         pthread_cond_destroy(&j->wake);
         pthread_cond_destroy(&j->done);
         free(j->url);
+        free(j->ca_bundle);
         free(j);
         return NULL;
     }
@@ -394,6 +400,7 @@ void jwks_free(struct jwks *j)
     pthread_cond_destroy(&j->wake);
     pthread_cond_destroy(&j->done);
     free(j->url);
+    free(j->ca_bundle);
     free(j);
 }
 

@@ -15,6 +15,7 @@ struct key_set;
 
 struct jwks_options {
     const char *url;
+    const char *ca_bundle;  /* as in struct config; NULL: the system's */
     int64_t refresh_min_ms; /* an unknown kid makes us ask at most this often */
     int64_t timeout_ms;     /* of one fetch */
     int64_t wait_ms;        /* how long jwks_find may wait for a fetch */
