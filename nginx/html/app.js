@@ -44,18 +44,18 @@ async function start() {
   showTheme();
   wire();
   panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {} });
-  sidebar = new Sidebar({ client: () => client, failed: showTrouble, deleted: forget });
+  sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget });
   for (const text of SUGGESTIONS) {
     $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
   }
+  showConversation(readHash());
   client = await openSession(sessionChanged);
-  $("message").value = recall("sessionStorage", draftKey()) ?? "";
-  fitMessage();
   showOnline();
   await load();
 }
 
 function sessionChanged(signedIn) {
+  notice("signed-out");
   if (signedIn) {
     load();
     return;
@@ -69,7 +69,14 @@ function sessionChanged(signedIn) {
   location.hash = "";
   showConversation(null);
   $("sign-out").hidden = true;
-  signIn();
+  askWho();
+}
+
+/** Resolves to whether somebody is signed in now. Until then the page says that nobody is. */
+async function askWho() {
+  const signedIn = await signIn();
+  if (!signedIn) notice("signed-out", "You are not signed in.", { button: { label: "Sign in", act: askWho } });
+  return signedIn;
 }
 
 /** Everything the page begins with. Each part stands for itself: the page works with what it got. */
@@ -77,15 +84,17 @@ async function load() {
   const fromHash = readHash();
   const [coaches, preferences, models] = await Promise.allSettled([client.coaches(), client.preferences(), client.models()]);
   const refused = [coaches, preferences].find(({ reason }) => reason?.status === 401);
-  if (coaches.status === "fulfilled") panel.load(coaches.value, preferences.value);
+  if (coaches.value || panel.coaches.length === 0) panel.load(coaches.value ?? [], preferences.value);
   if (models.status === "fulfilled") noteModels(models.value);
   $("sign-out").hidden = !signedInByHand();
   if (refused) {
     showConversation(null);
-    signIn();
+    askWho();
     return;
   }
-  for (const { reason } of [coaches, preferences]) if (reason) showTrouble(reason);
+  const missing = coaches.reason ?? preferences.reason;
+  if (missing) showTrouble(missing, "start", load);
+  else notice("start");
   sidebar.load();
   // After signing in again, what is on the page stays.
   if (turns.length === 0) await open(fromHash);
@@ -108,8 +117,9 @@ function wire() {
     fitMessage();
   });
   $("message").addEventListener("keydown", (event) => {
-    // While an input method composes, Enter belongs to it.
+    // While an input method composes, Enter belongs to it. A keyboard on glass has no Shift+Enter.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (COARSE.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     $("composer").requestSubmit();
   });
@@ -130,9 +140,13 @@ function wire() {
   const sizes = new ResizeObserver(() => follow && turns.length > 0 && toEnd());
   for (const id of ["thread", "main"]) sizes.observe($(id));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
-    if (!sidebar.close()) stop();
+    if (document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape" && !sidebar.close()) stop();
+    // Who begins to write where nothing takes it means the message.
+    const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (plain && [document.body, $("main")].includes(document.activeElement)) $("message").focus();
   });
+  $("simulated").addEventListener("click", tellSimulated);
   addEventListener("hashchange", () => {
     if (readHash() !== conversation) open(readHash());
   });
@@ -239,6 +253,7 @@ function succeed(turn, result) {
 function fail(turn, error, attempt) {
   const text = turn.text !== "";
   if (!turns.includes(turn)) {
+    if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id, turn.message);
     sidebar.load(); // its conversation is not open any more, but may be a new one in the list
     return;
   }
@@ -250,13 +265,12 @@ function fail(turn, error, attempt) {
     const stopped = error.code === "aborted";
     turn.end(stopped ? "stopped" : "incomplete");
     if (error.status === 0 || error.type === "connection_error") lost();
-    const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${sentence(error)}`;
+    const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${clause(error)}`;
     turn.note(stopped ? "Stopped here." : why, {
       kind: stopped ? "info" : "error",
       buttons: stopped ? [] : [tryAgain(turn)],
       detail: stopped ? "" : referenceOf(error),
     });
-    if (!stopped) speak("The answer broke off");
     sidebar.load();
     return;
   }
@@ -290,18 +304,22 @@ function explain(turn, error, attempt) {
     return turn.note("The server could not be reached. Your message is kept here.", { kind: "error", buttons: once });
   }
   const retry = error.status >= 500 || error.status === 429 || error.status === 408;
-  turn.note(error.status === 403 ? `This is not allowed: ${sentence(error)}` : retry ? `Your coach could not answer: ${sentence(error)}` : sentence(error), {
+  const text = error.status === 403 ? `This is not allowed: ${clause(error)}` : retry ? `Your coach could not answer: ${clause(error)}` : sentence(error);
+  return turn.note(text, {
     kind: "error", buttons: retry || error.status === 403 ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
-  return speak("There is no answer");
 }
 
 function tryAgain(turn) {
   return { label: "Try again", primary: true, act: () => again(turn) };
 }
 
+function clause(error) {
+  return /[.!?]$/.test(error.message) ? error.message : error.message + ".";
+}
+
 function sentence(error) {
-  const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-  return /[.!?]$/.test(text) ? text : text + ".";
+  const text = clause(error);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function referenceOf(error) {
@@ -311,7 +329,7 @@ function referenceOf(error) {
 async function askToSignIn(turn, error) {
   turn.note("You are not signed in, or your sign-in has ended. Your message is kept here.", {
     kind: "error", buttons: [{ label: "Sign in", primary: true, act: () => askToSignIn(turn, error) }] });
-  if (await signIn()) again(turn);
+  if (await askWho()) again(turn);
 }
 
 async function askToRoast(turn) {
@@ -404,6 +422,7 @@ function showBusy(busy) {
   $("send").hidden = busy;
   $("stop").hidden = !busy;
   document.body.classList.toggle("busy", busy);
+  $("composer-hint").textContent = busy ? "Esc stops the answer" : "Enter sends, Shift+Enter begins a new line";
   if (focused) (busy ? $("stop") : $("message")).focus();
 }
 
@@ -413,8 +432,13 @@ function readHash() {
   return /^#c\/([0-9a-f-]{36})$/i.exec(location.hash)?.[1].toLowerCase() ?? null;
 }
 
-function draftKey() {
-  return `uplift.draft.${readHash() ?? "new"}`;
+function draftKey(id = readHash()) {
+  return `uplift.draft.${id ?? "new"}`;
+}
+
+/** A message that was not sent, in a conversation that is not open any more, waits there to be sent. */
+function keepUnsent(id, message) {
+  if (recall("sessionStorage", draftKey(id)) === null) remember("sessionStorage", draftKey(id), message);
 }
 
 /** The conversation has its id: the address says so from now on. */
@@ -437,6 +461,7 @@ function startNew() {
 function leave() {
   opening?.abort();
   opening = null;
+  if (waiting) keepUnsent(conversation, waiting.turn.message);
   cancelWaiting();
   if (running && conversation === null) stop();
   else if (running) elsewhere.set(conversation, { turns, running, title: document.title });
@@ -452,6 +477,7 @@ function goBackTo(id) {
   ({ turns, running } = left);
   document.title = left.title;
   $("thread").append(...turns.map((turn) => turn.node));
+  $("main").classList.remove("loading");
   showBusy(true);
   toEnd();
   return true;
@@ -464,7 +490,6 @@ async function open(id) {
   if (id === null) return showConversation(null);
   showConversation(id);
   if (goBackTo(id)) return undefined;
-  $("main").classList.add("loading");
   const reading = (opening = new AbortController());
   try {
     const found = await client.conversation(id, { signal: reading.signal });
@@ -474,13 +499,13 @@ async function open(id) {
     $(COARSE.matches ? "main" : "message").focus();
   } catch (error) {
     if (opening !== reading || error.code === "aborted") return undefined;
-    if (error.status === 401) return signIn();
+    if (error.status === 401) return void askWho();
     if (error.status === 404) {
       notice("gone", "This conversation does not exist any more, or it is not yours.", { closable: true });
       history.replaceState(null, "", location.pathname + location.search);
       return showConversation(null);
     }
-    showTrouble(error, () => open(id));
+    showTrouble(error, "conversation", () => open(id));
   } finally {
     if (opening === reading) {
       opening = null;
@@ -494,7 +519,7 @@ function showConversation(id) {
   conversation = id;
   turns = [];
   $("thread").replaceChildren();
-  $("main").classList.remove("loading");
+  $("main").classList.toggle("loading", id !== null);
   $("message").value = recall("sessionStorage", draftKey()) ?? "";
   fitMessage();
   follow = true;
@@ -502,6 +527,7 @@ function showConversation(id) {
   sidebar.mark(id);
   showWelcome(id === null);
   if (id !== null) notice("gone");
+  notice("conversation");
 }
 
 /** Messages come in pairs with the same id; a turn may lack either. */
@@ -525,13 +551,13 @@ function showMessages({ messages, coach_id, title, has_more: more }) {
 }
 
 function explainOutcome(turn, outcome) {
-  if (outcome === "cancelled") turn.note(turn.text === "" ? "Stopped before the first word." : "Stopped here.");
-  if (outcome === "partial") turn.note("The answer broke off here.", { kind: "error", buttons: [tryAgain(turn)] });
-  if (outcome === "failed") turn.note("There was no answer.", { kind: "error", buttons: [tryAgain(turn)] });
+  if (outcome === "cancelled") turn.note(turn.text === "" ? "Stopped before the first word." : "Stopped here.", { quiet: true });
+  if (outcome === "partial") turn.note("The answer broke off here.", { kind: "error", buttons: [tryAgain(turn)], quiet: true });
+  if (outcome === "failed") turn.note("There was no answer.", { kind: "error", buttons: [tryAgain(turn)], quiet: true });
 }
 
 function forget(id) {
-  remember("sessionStorage", `uplift.draft.${id}`, null);
+  remember("sessionStorage", draftKey(id), null);
   elsewhere.get(id)?.running.answer.abort();
   elsewhere.delete(id);
   if (id !== conversation) return;
@@ -558,12 +584,18 @@ function showOnline() {
 }
 
 /** A call failed that nobody sees the place of. */
-function showTrouble(error, again = null) {
+function showTrouble(error, key, again) {
   if (error.code === "aborted") return;
-  if (error.status === 401) return void signIn();
-  if (error.type === "connection_error") return void lost();
-  notice("trouble", error.status === 503 ? "Your conversations cannot be read at the moment. Chatting may still work." : `Something did not work: ${sentence(error)}`, {
-    kind: "warn", closable: true, button: again && { label: "Try again", act: () => { notice("trouble"); again(); } } });
+  if (error.status === 401) return void askWho();
+  if (isAway(error)) return void lost();
+  if (key === "start" && error.status === 503) key = "list"; // the list says the same in a moment
+  notice(key, error.status === 503 ? "Your conversations cannot be read at the moment. Chatting may still work." : `Something did not work: ${clause(error)}`, {
+    kind: "warn", closable: true, button: { label: "Try again", act: () => { notice(key); again(); } } });
+}
+
+/** No word from the chat service itself: no connection, or nginx alone. */
+function isAway(error) {
+  return error.type === "connection_error" || error.code === "bad_gateway" || error.code === "gateway_timeout";
 }
 
 /** The server did not answer a call. Where it is really gone, says so, and looks for it until it is back. */
@@ -598,7 +630,11 @@ function reached() {
 }
 
 function noteDegraded(what) {
-  notice("degraded", what ? "The database is away: your coach answers without remembering you. What you write is kept and stored later." : "", { kind: "warn" });
+  notice("degraded", what ? "The database is away: your coach answers without remembering you. What is said is stored later." : "", { kind: "warn" });
+}
+
+function tellSimulated() {
+  notice("simulated", "These answers are simulated: put together from your words and the coach’s instructions, without a language model. With OPENAI_API_KEY or UPLIFT_UPSTREAM_URL set, ./dev up asks a real one.", { closable: true });
 }
 
 function noteModels(models) {
@@ -647,9 +683,10 @@ function toEnd(smoothly = false) {
 
 function noteScroll() {
   const { scrollTop, scrollHeight, clientHeight } = $("main");
-  // Only a person scrolls up; growth below is no reason to stay behind.
-  if (scrollHeight - scrollTop - clientHeight < 60) follow = true;
-  else if (scrollTop < lastTop - 2) follow = false;
+  const below = scrollHeight - scrollTop - clientHeight;
+  // Only a person scrolls up, be it by a line; what shrinks leaves the view at the end.
+  if (below < 2 || (below < 60 && scrollTop > lastTop)) follow = true;
+  else if (scrollTop < lastTop) follow = false;
   lastTop = scrollTop;
   $("to-end").hidden = follow || turns.length === 0;
 }

@@ -7,6 +7,7 @@ import { avatar, bandName, bandNames, lookOf, meter } from "./coach.js";
 import { $, ask, h, icon, speak } from "./dom.js";
 
 const SAVE_AFTER_MS = 600;
+const PLACES = [1, 2, 3]; // kept free until it is known who there is
 
 export class CoachPanel {
   /** What is chosen: {coach_id, severity, mode}. */
@@ -84,7 +85,7 @@ export class CoachPanel {
   }
 
   #build() {
-    this.cards = h("div", { class: "coach-cards" });
+    this.cards = h("div", { class: "coach-cards" }, PLACES.map(() => h("div", { class: "coach-place" })));
     this.range = h("input", { type: "range", id: "severity", min: 1, max: 6, step: 0.1, value: 3,
       oninput: () => this.#slide(), onchange: () => this.#slide() });
     this.bandName = h("span", { class: "band-name" });
@@ -101,7 +102,7 @@ export class CoachPanel {
         h("div", { class: "severity-ends", "aria-hidden": "true" }, h("span", {}, bandNames[0]), h("span", {}, bandNames.at(-1)))),
       h("div", { class: "roast-row" },
         h("label", { for: "roast", class: "roast-label" }, icon("flame"), "Roast mode"),
-        h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense. Only if you agree."), this.roast),
+        h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense, if you agree."), this.roast),
       this.error);
   }
 

@@ -8,6 +8,7 @@ const NARROW = matchMedia("(max-width: 860px)");
 
 export class Sidebar {
   #client;
+  #loaded;
   #failed;
   #deleted;
   #items = [];
@@ -15,9 +16,10 @@ export class Sidebar {
   #current = null;
   #loading = 0;
 
-  /** `failed` hears of errors, `deleted` of the id of a conversation that is gone. */
-  constructor({ client, failed, deleted }) {
+  /** `loaded` hears when the list was read, `failed` of errors, `deleted` of the id of a conversation that is gone. */
+  constructor({ client, loaded, failed, deleted }) {
     this.#client = client;
+    this.#loaded = loaded;
     this.#failed = failed;
     this.#deleted = deleted;
     this.#wire();
@@ -36,6 +38,7 @@ export class Sidebar {
       if (older.length === 0) this.#more = list.has_more;
       this.#items = [...list.data, ...older];
       this.#show();
+      this.#loaded();
     } catch (error) {
       this.#failed(error);
     }

@@ -36,6 +36,7 @@ export class Turn {
     this.answer.style.setProperty("--hue", lookOf(coach.id).hue);
     this.face.replaceChildren(avatar(coach.id));
     this.who.textContent = coach.name;
+    this.answer.setAttribute("aria-label", `Answer of ${coach.name}`);
     this.tone.textContent = coach.mode === "roast" ? "roast" : coach.severity ? bandName(coach.severity) : "";
   }
 
@@ -110,17 +111,23 @@ export class Turn {
     this.setState(state);
   }
 
-  /** A word below the answer, with buttons: [{label, act}]. Without a text it goes away. */
-  note(text = "", { kind = "info", buttons = [], detail = "" } = {}) {
+  /** A word below the answer, with buttons: [{label, act, primary}]. Without a text it goes away. `quiet` is for what is no news. */
+  note(text = "", { kind = "info", buttons = [], detail = "", quiet = false } = {}) {
+    const focused = this.notes.contains(document.activeElement);
     this.notes.replaceChildren();
-    if (text === "") return;
+    if (text !== "") this.#showNote(text, { kind, buttons, detail });
+    if (text !== "" && !quiet) this.#speak(text);
+    if (focused) (this.notes.querySelector("button") ?? this.answer).focus({ preventScroll: true });
+  }
+
+  #showNote(text, { kind, buttons, detail }) {
     this.notes.append(h("div", { class: `answer-note note-${kind}` },
       h("p", {}, text, detail && h("span", { class: "note-detail" }, detail)),
       buttons.length > 0 && h("div", { class: "note-buttons" }, buttons.map(({ label, act, primary }) =>
         h("button", { class: primary ? "button primary" : "button", type: "button", onclick: act }, label)))));
   }
 
-  /** Changes the words of the note that is shown, and leaves its buttons and the focus alone. */
+  /** Changes the words of the note that is shown, unheard, and leaves its buttons and the focus alone. */
   setNoteText(text) {
     const paragraph = this.notes.querySelector("p");
     if (paragraph) paragraph.textContent = text;
@@ -135,12 +142,12 @@ export class Turn {
     this.body = h("div", { class: "prose" });
     this.wait = h("p", { class: "wait" }, h("span", { class: "wait-dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
       h("span", { class: "visually-hidden" }, "The answer is on its way"));
-    this.notes = h("div", { class: "notes", role: "status" });
+    this.notes = h("div", { class: "notes" });
     this.face = h("div", { class: "face", "aria-hidden": "true" });
     this.who = h("span", { class: "who" });
     this.tone = h("span", { class: "tone" });
     this.#buildTools();
-    this.answer = h("article", { class: "answer" }, this.face,
+    this.answer = h("article", { class: "answer", tabindex: -1 }, this.face,
       h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.wait, this.body, this.notes, this.tools, this.commentBox));
     const question = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, "You said: "),
       h("p", { class: "question-text", dir: "auto" }, message));
@@ -183,7 +190,6 @@ export class Turn {
 
   /** Whole sentences, and not too often: each one is read to its end. */
   #speakNew(all) {
-    if (!this.node.isConnected) return; // its conversation is not open
     const now = performance.now();
     if (!all && now - this.#spokenAt < SPEAK_EVERY_MS) return;
     const rest = this.text.slice(this.#spoken);
@@ -192,7 +198,11 @@ export class Turn {
     this.#spoken += end;
     this.#spokenAt = now;
     const words = plainText(rest.slice(0, end)).trim();
-    if (words !== "") speak(words);
+    if (words !== "") this.#speak(words);
+  }
+
+  #speak(words) {
+    if (this.node.isConnected) speak(words); // its conversation is open
   }
 
   #showFeedback() {
