@@ -150,8 +150,9 @@ def check_database_away(uplift):
     uplift.cluster.stop("immediate")
     facts = run(uplift, "faults.mjs", "database away", PAGE_TOKEN=uplift.token(), PAGE_FAULT="away")
     uplift.cluster.start()
-    row = uplift.row(facts.get("id"), 20) or {}
-    tap.equal((row.get("outcome"), row.get("degraded"), row.get("helpful")), ("complete", True, True),
+    row = wait_for(lambda: uplift.sql("select outcome, degraded from public.coach_response_feedback "
+                                      "where id = %s and helpful", facts.get("id")))
+    tap.equal(row, [{"outcome": "complete", "degraded": True}],
               "database away: the answer and its thumb are there once it is back")
     run(uplift, "faults.mjs", "database back", PAGE_TOKEN=uplift.token(), PAGE_FAULT="back",
         PAGE_CONVERSATION=facts.get("conversation", ""))
