@@ -182,10 +182,14 @@ function addTurn(message, { coach_id, severity, mode } = panel.choice) {
     coach: { id: coach_id ?? "", name: panel.nameOf(coach_id), severity, mode },
     actions: { again, feedback: (id, changes) => client.feedback(id, changes) },
   });
+  place(turn);
+  return turn;
+}
+
+function place(turn) {
   turns.at(-1)?.setLast(false);
   turns.push(turn);
   $("thread").append(turn.node);
-  return turn;
 }
 
 /** Asks for an answer in the place of the one that is there, in the tone that is chosen now. */
@@ -503,6 +507,7 @@ async function open(id) {
     if (error.status === 404) {
       notice("gone", "This conversation does not exist any more, or it is not yours.", { closable: true });
       history.replaceState(null, "", location.pathname + location.search);
+      leave();
       return showConversation(null);
     }
     showTrouble(error, "conversation", () => open(id));
@@ -530,12 +535,15 @@ function showConversation(id) {
   notice("conversation");
 }
 
-/** Messages come in pairs with the same id; a turn may lack either. */
+/** Messages come in pairs with the same id; a turn may lack either. What was asked while they were read stays below them. */
 function showMessages({ messages, coach_id, title, has_more: more }) {
+  const asked = turns;
+  turns = [];
   document.title = title ? `${title} · uplift` : "uplift";
   if (more) $("thread").append(h("li", { class: "hint earlier" }, "Earlier messages are not shown."));
   let question = null;
   for (const message of messages) {
+    if (asked.some((turn) => turn.id === message.id)) continue;
     if (message.role === "user") {
       if (question) addTurn(question.content, message).setState("failed");
       question = message;
@@ -546,6 +554,7 @@ function showMessages({ messages, coach_id, title, has_more: more }) {
     turn.show(message);
     explainOutcome(turn, message.outcome);
   }
+  for (const turn of asked) place(turn);
   if (coach_id) panel.follow(messages.findLast?.((message) => message.coach_id)?.coach_id ?? coach_id);
   toEnd();
 }

@@ -25,6 +25,7 @@ export class CoachPanel {
     this.#changed = changed;
     this.#build();
     this.#show();
+    addEventListener("pagehide", () => this.#store());
   }
 
   get coach() {
@@ -107,13 +108,13 @@ export class CoachPanel {
   }
 
   #listCoaches() {
-    this.cards.replaceChildren(...this.coaches.map((coach) => {
+    this.cards.replaceChildren(...this.coaches.map((coach, i) => {
       const card = h("label", { class: "coach-card" },
         h("input", { type: "radio", name: "coach", value: coach.id, class: "visually-hidden",
-          "aria-describedby": `about-${coach.id}`, onchange: () => this.#choose({ coach_id: coach.id }) }),
+          "aria-labelledby": `name-${i}`, "aria-describedby": `about-${i}`, onchange: () => this.#choose({ coach_id: coach.id }) }),
         avatar(coach.id, "avatar-large"),
-        h("span", { class: "coach-card-text" }, h("span", { class: "coach-card-name" }, coach.name),
-          h("span", { class: "coach-card-about", id: `about-${coach.id}` }, coach.description ?? "")));
+        h("span", { class: "coach-card-text" }, h("span", { class: "coach-card-name", id: `name-${i}` }, coach.name),
+          h("span", { class: "coach-card-about", id: `about-${i}` }, coach.description ?? "")));
       card.style.setProperty("--hue", lookOf(coach.id).hue);
       return card;
     }));
@@ -145,8 +146,10 @@ export class CoachPanel {
   }
 
   async #store() {
+    clearTimeout(this.#timer);
     const changes = this.#unsaved;
     this.#unsaved = {};
+    if (Object.keys(changes).length === 0) return;
     try {
       await this.#save(changes);
       this.say("");

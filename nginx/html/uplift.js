@@ -338,7 +338,8 @@ export class Uplift {
   }
 
   async #call(method, path, content, options = {}) {
-    const response = await this.#request(path, { ...options, method }, content);
+    // What a person gave or chose arrives, even when they close the page at once.
+    const response = await this.#request(path, { ...options, method, keepalive: method !== "GET" }, content);
     return response.status === 204 ? null : this.#json(response);
   }
 
@@ -357,7 +358,7 @@ export class Uplift {
   }
 
   /** The response of a call that went well; throws UpliftError otherwise. */
-  async #request(path, { method, signal, retries = this.#retries, accept = "application/json" }, content) {
+  async #request(path, { method, signal, keepalive = false, retries = this.#retries, accept = "application/json" }, content) {
     let refused; // the token that was answered with 401
     for (let attempt = 0; ; attempt++) {
       let error;
@@ -366,6 +367,7 @@ export class Uplift {
         const response = await this.#fetch(this.#baseUrl + path, {
           method,
           signal,
+          keepalive,
           headers: this.#headers(token, accept, content),
           body: content === undefined ? undefined : JSON.stringify(content),
           credentials: "omit",

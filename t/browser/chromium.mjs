@@ -23,8 +23,9 @@ export function closeBrowser() {
 /**
  * A page of its own session. page.wrong gathers console errors, exceptions, dialogs and breaches of
  * the Content-Security-Policy; page.expected, patterns of console errors that a test provokes.
+ * `before` is given the page while it is still empty.
  */
-export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true } = {}) {
+export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true, before } = {}) {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch,
     reducedMotion: calm ? "reduce" : "no-preference", permissions: ["clipboard-read", "clipboard-write"],
@@ -46,6 +47,7 @@ export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", widt
   if (token !== "") {
     await page.route("**/config.json", (route) => (token === null ? route.fulfill({ json: {} }) : route.fulfill({ json: { token, apikey: process.env.PAGE_ANON_KEY } })));
   }
+  await before?.(page);
   await page.goto(`${url}/${hash}`);
   return page;
 }
@@ -85,6 +87,7 @@ export async function checkWidth(page, name) {
 
 export const message = (page) => page.locator("#message");
 export const lastAnswer = (page) => page.locator(".turn").last().locator(".answer");
+export const noteText = (page) => lastAnswer(page).locator(".notes").innerText();
 
 export async function say(page, text) {
   await message(page).fill(text);

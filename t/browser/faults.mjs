@@ -1,10 +1,9 @@
 // The page while the provider has the fault PAGE_FAULT. Run by page.py, which reads the database afterwards.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, closeBrowser, closePage, feedbackStored, lastAnswer, nextAnswerId, openPage, say, until } from "./chromium.mjs";
+import { answerEnded, checkAccessible, closeBrowser, closePage, feedbackStored, lastAnswer, nextAnswerId, noteText, openPage, say, until } from "./chromium.mjs";
 
 const facts = {};
 const fault = process.env.PAGE_FAULT;
-const noteText = (page) => lastAnswer(page).locator(".notes").innerText();
 
 async function start() {
   const page = await openPage();

@@ -1,13 +1,12 @@
-// A person's way through the page, with mouse, touch and keyboard. Run by page.py, which reads the
+// A person's way through the page, with mouse and keyboard, and a hostile one's. Run by page.py, which reads the
 // database afterwards: what it should find is printed as one line "# facts {...}".
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import {
-  answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, feedbackStored, lastAnswer, message, nextAnswerId, openPage, say, until, url,
+  answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, feedbackStored, lastAnswer, message, nextAnswerId, noteText, openPage, say, until, url,
 } from "./chromium.mjs";
 
 const facts = {};
 const conversationOf = (page) => page.url().split("#c/")[1] ?? null;
-const noteText = (page) => lastAnswer(page).locator(".notes").innerText();
 
 await group("a conversation", async () => {
   const page = await openPage();
@@ -15,6 +14,9 @@ await group("a conversation", async () => {
   equal(await page.locator(".coach-card-name").allInnerTexts(), ["Decibel", "Ledger", "Maple"], "the coaches are offered by name");
   ok((await page.locator(".coach-card-about").first().innerText()).length > 20, "and with a description");
   ok(await until(() => page.locator("#simulated").isVisible()), "simulated answers are marked as such");
+  await page.locator("#simulated").click();
+  matches(await page.locator("#notices").innerText(), /answers are simulated: .+ without a language model/, "and explained");
+  await page.getByRole("button", { name: "Close this notice" }).click();
   await checkAccessible(page, "welcome");
   await checkWidth(page, "welcome");
 
@@ -164,6 +166,61 @@ await group("a conversation", async () => {
   await closePage(page, "a conversation");
 });
 
+await group("reading while it streams", async () => {
+  const page = await openPage({ width: 900, height: 420, calm: false });
+  await page.waitForSelector(".coach-card");
+  await page.keyboard.type("Hi");
+  equal(await message(page).inputValue(), "Hi", "writing begins without a click");
+  const low = await message(page).evaluate((node) => node.clientHeight);
+  await message(page).fill("one\ntwo\nthree");
+  const high = await message(page).evaluate((node) => node.clientHeight);
+  await message(page).fill("line\n".repeat(200));
+  const most = await message(page).evaluate((node) => node.clientHeight);
+  ok(low < high && high < most && most <= 420 * 0.4, "the message box grows with the message, up to a limit", [low, high, most].join(" "));
+  await say(page, "How do I eat well, and what is to be bought for it?");
+  equal(await message(page).evaluate((node) => node.clientHeight), low, "and is small again once it is sent");
+  await answerEnded(page);
+
+  await page.evaluate(() => {
+    const main = document.getElementById("main");
+    const watch = (globalThis.watch = { behind: 0, moved: [], spoken: 0, begun: performance.now() });
+    new PerformanceObserver((list) => {
+      for (const { sources } of list.getEntries()) {
+        watch.moved.push(...sources.map(({ node }) => node?.className ?? node?.parentElement?.className ?? "a node that is gone")
+          .filter((name) => !/^(tools|icon-button|stars?)\b/.test(name)));
+      }
+    }).observe({ type: "layout-shift" });
+    new MutationObserver((records) => (watch.spoken += records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0)))
+      .observe(document.getElementById("spoken"), { childList: true, subtree: true, characterData: true });
+    // After the page's own observer of the same, before anything is painted.
+    new ResizeObserver(() => (watch.behind = Math.max(watch.behind, main.scrollHeight - main.scrollTop - main.clientHeight)))
+      .observe(document.getElementById("thread"));
+  });
+  await say(page, "And on bad days?");
+  await answerEnded(page);
+  const watch = await page.evaluate(() => ({ ...globalThis.watch, took: performance.now() - globalThis.watch.begun }));
+  ok(watch.behind < 4, "the view keeps to the end of the answer", `${watch.behind} pixels behind`);
+  equal(watch.moved, [], "and nothing moves but what stands below the answer");
+  ok(watch.spoken >= 2 && watch.spoken <= 4 + watch.took / 1500, "a screen reader hears it in sentences, and not too often", JSON.stringify(watch));
+
+  await say(page, "And on good ones?");
+  await until(async () => (await lastAnswer(page).locator(".prose").innerText().catch(() => "")).length > 60);
+  await page.mouse.move(450, 200);
+  await page.mouse.wheel(0, -15);
+  await page.locator("#to-end").waitFor();
+  const top = () => page.locator("#main").evaluate((node) => node.scrollTop);
+  const length = () => lastAnswer(page).locator(".prose").innerText().then((text) => text.length);
+  const [here, sofar] = [await until(top), await length()];
+  await until(async () => (await length()) > sofar + 40);
+  equal(await top(), here, "who scrolled up by a line is left there while the answer grows");
+  await page.locator("#to-end").click();
+  equal(await answerEnded(page), "complete", "the answer ends");
+  const behind = () => page.locator("#main").evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
+  ok(await until(async () => (await behind()) < 4), "and with a click the view is at its end again", await behind());
+  equal(await page.locator("#to-end").isVisible(), false, "where nothing is further down");
+  await closePage(page, "reading");
+});
+
 await group("as the server configures it", async () => {
   const page = await openPage({ token: "" });
   ok(await until(() => page.locator(".coach-card").first().isVisible()), "the token of /config.json is used");
@@ -187,220 +244,30 @@ await group("another's and hostile text", async () => {
   ok((await page.locator(".conversation").allInnerTexts()).some((text) => text.includes("<b>")), "so are titles");
   await checkWidth(page, "hostile text");
   await closePage(page, "hostile text");
+
+  const words = `<img src=x onerror=hit=1><script>hit=1</script> [x](javascript:hit=1) "'>`;
+  const named = await openPage({ before: async (fresh) => {
+    const coach = { id: `coach_"><img src=x onerror=hit=1>`, name: words, description: words, default: true };
+    await fresh.route("**/v1/coaches", (route) => route.fulfill({ json: { object: "list", data: [coach] } }));
+    await fresh.route("**/v1/preferences", (route) => route.fulfill({ json: { active_coach_id: coach.id, severity: 3, mode: words } }));
+    await fresh.route("**/v1/conversations?*", (route) => route.fulfill({ json: { object: "list", has_more: false, data: [{ id: `"><img src=x onerror=hit=1>`, title: words, coach_id: coach.id, updated_at: words }] } }));
+    await fresh.route("**/v1/chat", (route) => route.fulfill({ status: 502, headers: { "X-Request-Id": words }, json: { error: { message: words, type: words, param: words, code: words } } }));
+  } });
+  named.expected.push(/status of 502/);
+  equal(await named.locator(".coach-card-name").innerText(), words, "a hostile coach's name is text");
+  await say(named, words);
+  await answerEnded(named);
+  ok((await noteText(named)).includes(words), "so is an error's message");
+  await named.waitForTimeout(200);
+  equal(await named.evaluate(() => [document.querySelectorAll("img, body script, [onerror], a[href^=javascript]").length, globalThis.hit ?? null]), [0, null], "and none of it runs");
+  await named.locator(".conversation-delete").click();
+  ok((await named.locator("#confirm-text").innerText()).includes("<img"), "so is a title in a question");
+  await closePage(named, "hostile names and errors");
+
   const other = await openPage({ token: process.env.PAGE_OTHER_TOKEN, hash: `#c/${process.env.PAGE_HOSTILE}` });
   other.expected.push(/status of 404/);
   ok(await until(() => other.getByText("does not exist any more, or it is not yours").isVisible()), "another's conversation is not shown");
   await closePage(other, "another's conversation");
-});
-
-await group("roast mode", async () => {
-  const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN });
-  await page.waitForSelector(".coach-card");
-  const roast = page.locator("#roast");
-  await page.getByText("Roast mode", { exact: true }).click();
-  await page.getByRole("button", { name: "Not today" }).click();
-  equal(await roast.isChecked(), false, "roast mode is not turned on without consent");
-  await roast.click();
-  await checkAccessible(page, "asking for consent");
-  await page.getByRole("button", { name: "Roast me" }).click();
-  ok(await until(() => roast.isChecked()), "with consent it is");
-  const id = nextAnswerId(page);
-  await say(page, "I skipped my run again.");
-  equal(await answerEnded(page), "complete", "and a coach roasts");
-  facts.roasted = await id;
-  equal(await lastAnswer(page).locator(".tone").innerText(), "roast", "which the answer says");
-  await closePage(page, "roast mode");
-});
-
-await group("off the network", async () => {
-  const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN });
-  await page.waitForSelector(".coach-card");
-  await page.context().setOffline(true);
-  ok(await until(() => page.getByText("You are offline. What you write").isVisible()), "being offline is said");
-  await say(page, "Sent when back");
-  matches(await noteText(page), /sent as soon as you are back/, "a message waits for the network");
-  const id = nextAnswerId(page);
-  await page.context().setOffline(false);
-  facts.waited = await id;
-  equal(await answerEnded(page), "complete", "and goes out by itself");
-  equal(await page.locator("#notices [data-key=offline]").count(), 0, "the notice is gone");
-
-  // Offline without knowing: the call fails.
-  page.expected.push(/ERR_/, /Failed to load resource/);
-  await page.route("**/v1/chat", (route) => route.abort("connectionrefused"));
-  await page.route("**/healthz", (route) => route.abort("connectionrefused"));
-  await say(page, "Into the void");
-  await answerEnded(page);
-  matches(await noteText(page), /could not be reached/, "a server that is away is said");
-  ok(await until(() => page.getByText("Looking for it").isVisible()), "and looked for");
-  await page.unroute("**/healthz");
-  await page.unroute("**/v1/chat");
-  ok(await until(async () => (await page.locator("#notices [data-key=lost]").count()) === 0), "until it is back");
-  await lastAnswer(page).getByRole("button", { name: "Try again" }).click();
-  equal(await answerEnded(page), "complete", "trying again works");
-  equal(await page.locator(".turn").count(), 2, "in its place");
-  await closePage(page, "off the network");
-});
-
-await group("refusals", async () => {
-  const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN });
-  page.expected.push(/Failed to load resource/);
-  await page.waitForSelector(".coach-card");
-  const error = (code, message) => ({ error: { message, type: "error", param: null, code } });
-  let left = 2;
-  await page.route("**/v1/chat", (route) => (left-- > 0 ? route.fulfill({ status: 429, headers: { "Retry-After": "1" }, json: error("rate_limit_exceeded", "slow down") }) : route.fallback()));
-  await say(page, "Too fast");
-  ok(await until(async () => /Trying again in 1 second/.test(await noteText(page))), "a refusal with a time to wait counts down");
-  equal(await answerEnded(page).then(() => until(async () => (await lastAnswer(page).getAttribute("data-state")) === "complete")), true, "and the message goes out by itself");
-  await page.unroute("**/v1/chat");
-
-  await page.route("**/v1/chat", (route) => route.fulfill({ status: 503, headers: { "Retry-After": "30" }, json: error("overloaded", "overloaded") }));
-  await say(page, "Very busy");
-  ok(await until(async () => /very busy\. Trying again in \d+ seconds/.test(await noteText(page))), "so with an overloaded server");
-  await checkAccessible(page, "waiting to try again");
-  await lastAnswer(page).getByRole("button", { name: "Cancel" }).click();
-  matches(await noteText(page), /Not sent/, "which can be cancelled");
-  await page.unroute("**/v1/chat");
-  await lastAnswer(page).getByRole("button", { name: "Try again" }).click();
-  equal(await answerEnded(page), "complete", "and tried again");
-
-  await page.route("**/v1/feedback/*", (route) => route.fulfill({ status: 500, json: error("internal_error", "it broke") }));
-  const up = lastAnswer(page).getByRole("button", { name: "Helpful", exact: true });
-  await up.click();
-  ok(await until(async () => (await up.getAttribute("aria-pressed")) === "false"), "a thumb that is not stored does not stay");
-  matches(await noteText(page), /not stored: it broke/, "and says why");
-  await page.unroute("**/v1/feedback/*");
-
-  await page.route("**/v1/chat", (route) => route.fulfill({ status: 401, json: error("token_expired", "the token has expired") }));
-  await say(page, "After my time");
-  ok(await until(() => page.locator("#sign-in").isVisible()), "an expired token asks for a new one");
-  await checkAccessible(page, "signing in");
-  await page.locator("#token").fill("rubbish");
-  await page.getByRole("button", { name: "Sign in", exact: true }).last().click();
-  ok(await until(async () => /refused/.test(await page.locator("#sign-in-error").innerText())), "a bad one is refused");
-  await page.unroute("**/v1/chat");
-  await page.locator("#token").fill(process.env.PAGE_OTHER_TOKEN);
-  await page.keyboard.press("Enter");
-  ok(await until(async () => (await lastAnswer(page).getAttribute("data-state")) === "complete"), "with a good one the message goes out");
-  matches(await page.locator(".question-text").last().innerText(), /After my time/, "the very message");
-
-  await page.route("**/v1/chat", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, headers: { ...response.headers(), "x-uplift-degraded": "database" } });
-  });
-  await say(page, "Without memory");
-  ok(await until(() => page.getByText("answers without remembering you").isVisible()), "a degraded answer is said to be one");
-  await answerEnded(page);
-  await closePage(page, "refusals");
-
-  const stranger = await openPage({ token: null });
-  stranger.expected.push(/status of 401/);
-  ok(await until(() => stranger.locator("#sign-in").isVisible()), "without a token the page asks for one");
-  await stranger.locator("#token").fill(process.env.PAGE_OTHER_TOKEN);
-  await stranger.getByRole("button", { name: "Sign in", exact: true }).last().click();
-  ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "and goes on with it");
-  await stranger.reload();
-  ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "a reload keeps it");
-  await stranger.getByRole("button", { name: "Sign out" }).click();
-  ok(await until(() => stranger.locator("#sign-in").isVisible()), "signing out forgets it");
-  equal(await stranger.evaluate(() => sessionStorage.length), 0, "all of it");
-  await closePage(stranger, "signing in");
-});
-
-await group("by keyboard alone", async () => {
-  const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN });
-  await page.waitForSelector(".coach-card");
-  const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
-  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.id ?? "");
-  const tabTo = async (wanted, key = "Tab") => {
-    for (let i = 0; i < 60; i++) {
-      await press(key);
-      const visible = await page.evaluate(() => {
-        const node = document.activeElement;
-        const seen = node.matches("input.visually-hidden") ? node.closest("label") : node;
-        return node === document.body || getComputedStyle(seen).outlineStyle !== "none" || node.closest(".composer") !== null;
-      });
-      if (!visible) ok(false, `the focus can be seen on ${await focused()}`);
-      if (wanted.test(await focused())) return true;
-    }
-    return false;
-  };
-  await press("Tab");
-  equal(await focused(), "skip", "the first stop is the skip link");
-  await press("Enter");
-  equal(await focused(), "message", "which leads to the message box");
-  ok(await tabTo(/^severity$/, "Shift+Tab"), "severity can be reached");
-  await press("Home", "ArrowRight", "ArrowRight");
-  equal(await page.locator("#severity").getAttribute("aria-valuetext"), "1.2, ultra gentle", "and moved by arrows");
-  await press("Shift+Tab");
-  await press("ArrowDown");
-  const chosen = await page.locator(".coach-card:has(:checked) .coach-card-name").innerText();
-  ok(await tabTo(/^message$/), "the message box is further on");
-  matches(await message(page).getAttribute("placeholder"), new RegExp(chosen), "arrows choose a coach");
-  await page.keyboard.type("By keyboard");
-  const id = nextAnswerId(page);
-  await press("Enter");
-  facts.byKeyboard = await id;
-  equal(await answerEnded(page), "complete", "Enter sends");
-  equal(await focused(), "message", "and the focus stays");
-  ok(await tabTo(/^Helpful$/, "Shift+Tab"), "the thumb can be reached");
-  const reply = feedbackStored(page);
-  await press("Space");
-  equal((await reply).status(), 200, "and pressed");
-  ok(await tabTo(/^Coach: /, "Shift+Tab"), "the coach can be reached");
-  await press("Enter");
-  ok(await until(() => page.locator("#coach-dialog").isVisible()), "and opens the panel");
-  await checkAccessible(page, "coach panel");
-  await press("Escape");
-  ok(await until(async () => !(await page.locator("#coach-dialog").isVisible())), "Escape closes it");
-  matches(await focused(), /^Coach: /, "and the focus is back");
-  await closePage(page, "by keyboard");
-});
-
-await group("on a phone", async () => {
-  for (const [width, height, scheme] of [[375, 812, "dark"], [320, 568, "light"]]) {
-    const name = `${width} pixels, ${scheme}`;
-    const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN, width, height, scheme, touch: true, calm: false });
-    await page.waitForSelector(".coach-card");
-    await page.waitForTimeout(300); // for the last of the animations: colours are measured
-    await checkWidth(page, `${name}, welcome`);
-    await checkAccessible(page, `${name}, welcome`);
-    await message(page).fill("Hello from a phone");
-    await page.locator("#send").tap();
-    equal(await answerEnded(page), "complete", `${name}: a message is sent by touch`);
-    await page.waitForTimeout(300);
-    await checkWidth(page, `${name}, conversation`);
-    await checkAccessible(page, `${name}, conversation`);
-    await page.locator("#open-sidebar").tap();
-    await page.locator("#close-sidebar").waitFor();
-    await page.waitForTimeout(300);
-    ok(await page.locator(".conversation-delete").first().isVisible(), `${name}: conversations are in a drawer`);
-    // The open drawer takes the page out of reach, heading and all.
-    await checkAccessible(page, `${name}, drawer`, { but: ["landmark-one-main", "page-has-heading-one"] });
-    await page.locator("#close-sidebar").tap();
-    await page.locator("#tone-chip").tap();
-    await page.waitForTimeout(300);
-    await checkWidth(page, `${name}, coach panel`);
-    await page.locator("#close-coach-dialog").tap();
-    await closePage(page, name);
-  }
-});
-
-await group("themes", async () => {
-  const page = await openPage({ token: process.env.PAGE_OTHER_TOKEN });
-  await page.waitForSelector(".coach-card");
-  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const light = await paper();
-  await page.locator("#theme").click();
-  equal(await paper(), light, "light is light");
-  await page.locator("#theme").click();
-  const dark = await paper();
-  ok(dark !== light, "dark is dark");
-  await page.reload();
-  equal(await paper(), dark, "and stays, from before the first drawing");
-  await page.waitForSelector(".coach-card");
-  await checkAccessible(page, "dark");
-  await closePage(page, "themes");
 });
 
 console.log(`# facts ${JSON.stringify(facts)}`);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """The chat page in a real Chromium against the whole stack, and the database afterwards.
 
-page.mjs goes the ways of a person; faults.mjs does so while the provider or the database has a
-fault. Both print what the database should hold then, and it is looked for here.
+page.mjs goes the ways of a person, trouble.mjs those of one who is refused, access.mjs those without
+a mouse or with little room, each as a user of their own and all at once; then faults.mjs, while the provider
+or the database has a fault. They print what the database should hold, and it is looked for here.
 """
 
 import json
@@ -11,13 +12,14 @@ import re
 import subprocess
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 
 import tap
 from cluster import Cluster
-from harness import Uplift, wait_for
+from harness import USER, Uplift, wait_for
 
 HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 [a](javascript:hit=1) [b](data:text/html,<script>hit=1</script>) ![c](javascript:hit=1) [ok](https://example.org)
@@ -45,13 +47,17 @@ def install():
         raise SystemExit("Bail out! npm ci failed in t/browser:\n" + done.stdout)
 
 
-def run(uplift, script, name, **environment):
-    """Runs a script, takes its checks over as ours, and returns its facts."""
-    environment.update(PAGE_URL=uplift.url, PAGE_ANON_KEY=uplift.anon_key)
-    done = subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+def run(uplift, script, user, **environment):
+    """Runs a script as a user; returns what it printed."""
+    environment.update(PAGE_URL=uplift.url, PAGE_ANON_KEY=uplift.anon_key, PAGE_TOKEN=uplift.token(user))
+    return subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600).stdout
+
+
+def take(printed, name):
+    """Takes a script's checks over as ours, and returns its facts."""
     plan, facts, checks, detail = None, {}, [], []
-    for line in done.stdout.splitlines():
+    for line in printed.splitlines():
         check = re.match(r"(not )?ok \d+ - (.*)", line)
         if check:
             detail = []
@@ -64,7 +70,7 @@ def run(uplift, script, name, **environment):
             detail.append(line.lstrip("# "))
     for passed, what, lines in checks:
         tap.ok(passed, "%s: %s" % (name, what), "\n".join(lines))
-    tap.ok(plan == len(checks) > 0, "%s: ran to its end" % name, done.stdout[-3000:])
+    tap.ok(plan == len(checks) > 0, "%s: ran to its end" % name, printed[-3000:])
     return facts
 
 
@@ -73,60 +79,75 @@ def words(text):
     return re.sub(r"[\W_]+", " ", text or "").strip()
 
 
-def check_page(uplift):
-    user, other, hostile = (str(uuid.uuid4()) for _ in range(3))
+def row(uplift, answer, *columns):
+    """Some columns of an answer's row."""
+    found = uplift.row(answer) or {}
+    return [str(found.get(c)) if isinstance(found.get(c), uuid.UUID) else found.get(c) for c in columns]
+
+
+def value(uplift, sql, *values):
+    """The columns of the one row that is found, or what is found instead."""
+    found = uplift.sql(sql, *values)
+    return list(found[0].values()) if len(found) == 1 else found
+
+
+def check_people(uplift, quick):
+    """page.mjs needs answers that take their time; the others are content with quick ones."""
+    user, unlucky, other, stranger, hostile = (str(uuid.uuid4()) for _ in range(5))
     uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
         "id": str(uuid.uuid4()), "user_id": user, "conversation_id": hostile, "coach_id": "coach_maple_avatar",
         "severity": 3, "mode": "default", "user_message": "<b>bold</b> <img src=x onerror=hit=1>",
         "ai_response": HOSTILE, "outcome": "complete", "model_used": "sim-1"}]))
-    facts = run(uplift, "page.mjs", "page", PAGE_TOKEN=uplift.token(user), PAGE_OTHER_TOKEN=uplift.token(other), PAGE_HOSTILE=hostile)
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(run, uplift, "page.mjs", user, PAGE_OTHER_TOKEN=uplift.token(stranger), PAGE_HOSTILE=hostile)
+        trouble = pool.submit(run, quick, "trouble.mjs", unlucky)
+        access = pool.submit(run, quick, "access.mjs", other)
+    check_page(uplift, user, take(page.result(), "page"))
+    take(trouble.result(), "trouble")
+    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time"):
+        tap.equal(value(quick, "select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", unlucky, message),
+                  ["complete"], "database: \"%s\" was answered once" % message)
+    facts = take(access.result(), "access")
+    tap.equal(row(quick, facts.get("byKeyboard"), "helpful", "outcome"), [True, "complete"], "database: what the keyboard did")
+    tap.equal(row(quick, facts.get("roasted"), "mode", "outcome"), ["roast", "complete"], "database: a roast")
+    chosen = "select roast_consent, active_coach_mode, severity::text from public.user_coach_preferences where user_id = %s"
+    wait_for(lambda: value(quick, chosen, other)[-1] == "5.3", 5)
+    tap.equal(value(quick, chosen, other), [True, "roast", "5.3"], "database: consent is a preference, and what was chosen just before the page was left")
 
-    def row(answer, *columns):
-        found = uplift.row(facts.get(answer)) or {}
-        return [str(found.get(c)) if isinstance(found.get(c), uuid.UUID) else found.get(c) for c in columns]
 
-    def value(sql, *values):
-        found = uplift.sql(sql, *values)
-        return list(found[0].values()) if len(found) == 1 else found
-
-    first, conversation = facts.get("first"), facts.get("conversation")
-    tap.equal(row("first", "user_id", "conversation_id", "coach_id", "mode", "outcome", "user_message"),
+def check_page(uplift, user, facts):
+    first, second, stopped, left, kept = (facts.get(name) for name in ("first", "second", "stopped", "left", "kept"))
+    conversation = facts.get("conversation")
+    tap.equal(row(uplift, first, "user_id", "conversation_id", "coach_id", "mode", "outcome", "user_message"),
               [user, conversation, "coach_maple_avatar", "default", "complete", "How do I start running?"],
               "database: the first answer's row")
-    tap.equal(float(row("first", "severity")[0]), 4.2, "database: with the severity of the slider")
-    tap.equal(words(row("first", "ai_response")[0]), words(facts.get("firstText")), "database: what was said is what was shown")
-    tap.equal(row("first", "helpful", "rating", "feedback_text"), [False, None, "Clear and short \u00fc"],
+    tap.equal(float(row(uplift, first, "severity")[0]), 4.2, "database: with the severity of the slider")
+    tap.equal(words(row(uplift, first, "ai_response")[0]), words(facts.get("firstText")), "database: what was said is what was shown")
+    tap.equal(row(uplift, first, "helpful", "rating", "feedback_text"), [False, None, "Clear and short \u00fc"],
               "database: the thumb changed its mind, the stars were taken back, the comment stayed")
     given = [e["changes"] for e in uplift.sql("select changes from uplift.feedback_events where answer_id = %s order by id", first)]
     tap.equal(given, [{"helpful": True}, {"rating": 4}, {"feedback_text": "Clear and short \u00fc"}, {"helpful": None},
                       {"helpful": False}, {"rating": None}], "database: earlier words are kept as history")
-    tap.equal(row("second", "regenerate_of", "outcome", "helpful"), [first, "complete", None],
+    tap.equal(row(uplift, second, "regenerate_of", "outcome", "helpful"), [first, "complete", None],
               "database: the second answer takes the place of the first")
-    tap.equal(row("stopped", "outcome", "helpful"), ["cancelled", True], "database: the stopped answer, with the thumb it got while it streamed")
-    tap.ok(row("stopped", "ai_response")[0], "database: and with what it had said")
-    tap.equal(row("left", "outcome", "conversation_id"), ["complete", conversation], "database: the answer that was left alone for a while")
-    tap.equal(value("select deleted_at is not null from uplift.conversations where id = %s", conversation), [True],
+    tap.equal(row(uplift, stopped, "outcome", "helpful"), ["cancelled", True], "database: the stopped answer, with the thumb it got while it streamed")
+    tap.ok(row(uplift, stopped, "ai_response")[0], "database: and with what it had said")
+    tap.equal(row(uplift, left, "outcome", "conversation_id"), ["complete", conversation], "database: the answer that was left alone for a while")
+    tap.equal(value(uplift, "select deleted_at is not null from uplift.conversations where id = %s", conversation), [True],
               "database: the conversation is deleted")
-    tap.equal(value("select count(*) from public.coach_response_feedback where conversation_id = %s", conversation), [5],
+    tap.equal(value(uplift, "select count(*) from public.coach_response_feedback where conversation_id = %s", conversation), [5],
               "database: its answers are kept")
-    tap.equal(row("kept", "user_message", "conversation_id"), ["first line\nsecond line", facts.get("keptConversation")],
+    tap.equal(row(uplift, kept, "user_message", "conversation_id"), ["first line\nsecond line", facts.get("keptConversation")],
               "database: lines of a message")
-    tap.equal(row("roasted", "mode", "outcome"), ["roast", "complete"], "database: a roast")
-    tap.equal(value("select roast_consent, active_coach_mode from public.user_coach_preferences where user_id = %s", other), [True, "roast"],
-              "database: consent is a preference")
-    tap.equal(value("select active_coach_id, severity::text from public.user_coach_preferences where user_id = %s", user),
+    tap.equal(value(uplift, "select active_coach_id, severity::text from public.user_coach_preferences where user_id = %s", user),
               ["coach_maple_avatar", "4.2"], "database: so are coach and severity")
-    tap.equal(row("byKeyboard", "helpful", "outcome"), [True, "complete"], "database: what the keyboard did")
-    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time"):
-        tap.equal(value("select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", other, message),
-                  ["complete"], "database: \"%s\" was answered once" % message)
 
 
 def check_fault(uplift, model):
     fault = model.split(";")[0]
     user = str(uuid.uuid4())
     uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model)
-    facts = run(uplift, "faults.mjs", fault, PAGE_TOKEN=uplift.token(user), PAGE_FAULT=fault)
+    facts = take(run(uplift, "faults.mjs", user, PAGE_FAULT=fault), fault)
     found = wait_for(lambda: uplift.sql(
         "select outcome, ai_response, conversation_id::text, regenerate_of::text from public.coach_response_feedback "
         "where user_id = %s order by id", user))
@@ -148,23 +169,21 @@ def check_fault(uplift, model):
 
 def check_database_away(uplift):
     uplift.cluster.stop("immediate")
-    facts = run(uplift, "faults.mjs", "database away", PAGE_TOKEN=uplift.token(), PAGE_FAULT="away")
+    facts = take(run(uplift, "faults.mjs", USER, PAGE_FAULT="away"), "database away")
     uplift.cluster.start()
     row = wait_for(lambda: uplift.sql("select outcome, degraded from public.coach_response_feedback "
                                       "where id = %s and helpful", facts.get("id")))
     tap.equal(row, [{"outcome": "complete", "degraded": True}],
               "database away: the answer and its thumb are there once it is back")
-    run(uplift, "faults.mjs", "database back", PAGE_TOKEN=uplift.token(), PAGE_FAULT="back",
-        PAGE_CONVERSATION=facts.get("conversation", ""))
+    take(run(uplift, "faults.mjs", USER, PAGE_FAULT="back", PAGE_CONVERSATION=facts.get("conversation", "")), "database back")
 
 
 install()
-with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift:
-    check_page(uplift)
-    for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
-        check_fault(uplift, model)
 own = Cluster()
 own.start()
-with Uplift(cluster=own, UPLIFT_MODEL="sim-pace-1") as uplift:
-    check_database_away(uplift)
+with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick:
+    check_people(uplift, quick)
+    for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+        check_fault(uplift, model)
+    check_database_away(quick)
 tap.done()

@@ -1,0 +1,162 @@
+// The page off its network, refused, overloaded and without a token. Run by page.py, which reads the database afterwards.
+import { done, equal, group, matches, ok } from "../clients/tap.mjs";
+import {
+  answerEnded, checkAccessible, closeBrowser, closePage, lastAnswer, message, nextAnswerId, noteText, openPage, say, until,
+} from "./chromium.mjs";
+
+const facts = {};
+
+await group("off the network", async () => {
+  const page = await openPage();
+  await page.waitForSelector(".coach-card");
+  await page.context().setOffline(true);
+  ok(await until(() => page.getByText("You are offline. What you write").isVisible()), "being offline is said");
+  await say(page, "Sent when back");
+  matches(await noteText(page), /sent as soon as you are back/, "a message waits for the network");
+  const id = nextAnswerId(page);
+  await page.context().setOffline(false);
+  facts.waited = await id;
+  equal(await answerEnded(page), "complete", "and goes out by itself");
+  equal(await page.locator("#notices [data-key=offline]").count(), 0, "the notice is gone");
+
+  // Offline without knowing: the call fails.
+  page.expected.push(/ERR_/, /Failed to load resource/);
+  await page.route("**/v1/chat", (route) => route.abort("connectionrefused"));
+  await page.route("**/healthz", (route) => route.abort("connectionrefused"));
+  await say(page, "Into the void");
+  await answerEnded(page);
+  matches(await noteText(page), /could not be reached/, "a server that is away is said");
+  ok(await until(() => page.getByText("Looking for it").isVisible()), "and looked for");
+  await page.unroute("**/healthz");
+  await page.unroute("**/v1/chat");
+  ok(await until(async () => (await page.locator("#notices [data-key=lost]").count()) === 0), "until it is back");
+  await lastAnswer(page).getByRole("button", { name: "Try again" }).click();
+  equal(await answerEnded(page), "complete", "trying again works");
+  equal(await page.locator(".turn").count(), 2, "in its place");
+  await closePage(page, "off the network");
+});
+
+await group("refusals", async () => {
+  const page = await openPage();
+  page.expected.push(/Failed to load resource/);
+  await page.waitForSelector(".coach-card");
+  const error = (code, message) => ({ error: { message, type: "error", param: null, code } });
+  let left = 2;
+  await page.route("**/v1/chat", (route) => (left-- > 0 ? route.fulfill({ status: 429, headers: { "Retry-After": "1" }, json: error("rate_limit_exceeded", "slow down") }) : route.fallback()));
+  await say(page, "Too fast");
+  ok(await until(async () => /Trying again in 1 second/.test(await noteText(page))), "a refusal with a time to wait counts down");
+  equal(await answerEnded(page).then(() => until(async () => (await lastAnswer(page).getAttribute("data-state")) === "complete")), true, "and the message goes out by itself");
+  await page.unroute("**/v1/chat");
+
+  await page.route("**/v1/chat", (route) => route.fulfill({ status: 503, headers: { "Retry-After": "30" }, json: error("overloaded", "overloaded") }));
+  await say(page, "Very busy");
+  ok(await until(async () => /very busy\. Trying again in \d+ seconds/.test(await noteText(page))), "so with an overloaded server");
+  await checkAccessible(page, "waiting to try again");
+  await page.evaluate(() => {
+    globalThis.spoken = 0;
+    new MutationObserver(() => globalThis.spoken++).observe(document.getElementById("spoken"), { childList: true, subtree: true, characterData: true });
+  });
+  const seconds = async () => Number(/(\d+) seconds/.exec(await noteText(page))?.[1]);
+  const now = await seconds();
+  ok(await until(async () => (await seconds()) <= now - 2), "the seconds are counted for the eye");
+  equal([await page.evaluate(() => globalThis.spoken), await lastAnswer(page).locator("[aria-live], [role=status], [role=alert]").count()], [0, 0], "and not for the ear");
+  const here = page.url();
+  await page.getByRole("button", { name: "New conversation" }).first().click();
+  let read;
+  const reading = new Promise((resolve) => (read = resolve));
+  await page.route("**/v1/conversations/*", async (route) => {
+    await reading;
+    await route.fallback();
+  });
+  await page.goto(here);
+  ok(await until(async () => (await message(page).inputValue()) === "Very busy"), "a message that was left before it could be sent waits in its conversation");
+  await message(page).press("Enter");
+  ok(await until(async () => /very busy/.test(await noteText(page))), "and can be sent from there");
+  read();
+  ok(await until(async () => (await page.locator(".question-text").allInnerTexts()).join() === "Too fast,Very busy"), "also while the conversation is still being read");
+  await lastAnswer(page).getByRole("button", { name: "Cancel" }).click();
+  matches(await noteText(page), /Not sent/, "which can be cancelled");
+  await page.unroute("**/v1/chat");
+  await lastAnswer(page).getByRole("button", { name: "Try again" }).click();
+  equal(await answerEnded(page), "complete", "and tried again");
+
+  await page.route("**/v1/feedback/*", (route) => route.fulfill({ status: 500, json: error("internal_error", "it broke") }));
+  const up = lastAnswer(page).getByRole("button", { name: "Helpful", exact: true });
+  await up.click();
+  ok(await until(async () => (await up.getAttribute("aria-pressed")) === "false"), "a thumb that is not stored does not stay");
+  matches(await noteText(page), /not stored: it broke/, "and says why");
+  await page.unroute("**/v1/feedback/*");
+
+  await page.route("**/v1/chat", (route) => route.fulfill({ status: 401, json: error("token_expired", "the token has expired") }));
+  await say(page, "After my time");
+  ok(await until(() => page.locator("#sign-in").isVisible()), "an expired token asks for a new one");
+  await checkAccessible(page, "signing in");
+  await page.locator("#token").fill("rubbish");
+  await page.getByRole("button", { name: "Sign in", exact: true }).last().click();
+  ok(await until(async () => /refused/.test(await page.locator("#sign-in-error").innerText())), "a bad one is refused");
+  await page.unroute("**/v1/chat");
+  await page.locator("#token").fill(process.env.PAGE_TOKEN);
+  await page.keyboard.press("Enter");
+  ok(await until(async () => (await lastAnswer(page).getAttribute("data-state")) === "complete"), "with a good one the message goes out");
+  matches(await page.locator(".question-text").last().innerText(), /After my time/, "the very message");
+
+  await page.route("**/v1/chat", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "x-uplift-degraded": "database" } });
+  });
+  await say(page, "Without memory");
+  ok(await until(() => page.getByText("answers without remembering you").isVisible()), "a degraded answer is said to be one");
+  await answerEnded(page);
+  await page.unroute("**/v1/chat");
+
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const asked = [];
+  await page.route("**/v1/chat", async (route) => {
+    asked.push(route.request().postDataJSON());
+    if (asked.length === 1) return route.fulfill({ status: 404, json: error("answer_not_found", "no such answer") });
+    await held;
+    return route.fallback();
+  });
+  await lastAnswer(page).getByRole("button", { name: "Answer again" }).click();
+  await until(() => asked.length === 2);
+  equal([asked[1]?.message, "regenerate_of" in asked[1]], ["Without memory", false], "an answer that is not stored yet is asked for as a question");
+  equal(await page.locator("#stop").isVisible(), true, "and can be stopped");
+  release();
+  equal(await answerEnded(page), "complete", "and comes");
+  await closePage(page, "refusals");
+
+  const stranger = await openPage({ token: null });
+  stranger.expected.push(/status of 401/);
+  ok(await until(() => stranger.locator("#sign-in").isVisible()), "without a token the page asks for one");
+  await stranger.getByRole("button", { name: "Not now" }).click();
+  ok(await until(() => stranger.getByText("You are not signed in").isVisible()), "and says who is not signed in");
+  await stranger.locator("#notices").getByRole("button", { name: "Sign in" }).click();
+  await stranger.locator("#token").fill(process.env.PAGE_TOKEN);
+  await stranger.getByRole("button", { name: "Sign in", exact: true }).last().click();
+  ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "and goes on with it");
+  await stranger.reload();
+  ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "a reload keeps it");
+  await stranger.getByRole("button", { name: "Sign out" }).click();
+  ok(await until(() => stranger.locator("#sign-in").isVisible()), "signing out forgets it");
+  equal(await stranger.evaluate(() => sessionStorage.length), 0, "all of it");
+  await closePage(stranger, "signing in");
+});
+
+await group("a service that is not running", async () => {
+  const away = (route) => route.fulfill({ status: 502, json: { error: { message: "not running", type: "server_error", param: null, code: "bad_gateway" } } });
+  const page = await openPage({ before: async (fresh) => {
+    for (const path of ["**/v1/**", "**/healthz"]) await fresh.route(path, away);
+  } });
+  page.expected.push(/status of 502/);
+  ok(await until(() => page.getByText("Looking for it").isVisible()), "is said not to answer");
+  await checkAccessible(page, "nothing answers");
+  for (const path of ["**/v1/**", "**/healthz"]) await page.unroute(path);
+  ok(await until(() => page.locator(".coach-card").first().isVisible()), "and once it does, the page begins by itself");
+  equal(await page.locator("#notices .notice").count(), 0, "with nothing left to say");
+  await closePage(page, "a service that is not running");
+});
+
+console.log(`# facts ${JSON.stringify(facts)}`);
+await closeBrowser();
+done();
