@@ -90,7 +90,8 @@ enum group_error group_classify(const char *sqlstate)
 {
     static const char *const data[] = {"21", "22", "23", "44", "54", "P0", "UP", "XX"};
     static const char *const lock[] = {"55P03", "40001", "40P01"};
-    static const char *const away[] = {"08", "57P", "53300"};
+    /* 57014: statement_timeout, which is ours; the server noticed it before we did. */
+    static const char *const away[] = {"08", "57P", "57014", "53300"};
 
     for (size_t i = 0; i < sizeof lock / sizeof *lock; i++)
         if (strcmp(sqlstate, lock[i]) == 0)

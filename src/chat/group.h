@@ -65,7 +65,7 @@ enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
 enum group_error {
     GROUP_ERROR_DATA, /* this row will never be taken as it is */
     GROUP_ERROR_LOCK, /* somebody holds a lock, or a deadlock or a serialization failure */
-    GROUP_ERROR_AWAY, /* shutting down, starting up, out of connections */
+    GROUP_ERROR_AWAY, /* shutting down, starting up, out of connections, out of time */
     GROUP_ERROR_BUSY, /* anything else: disk full, read-only, a schema that does not fit; another
                          time */
 };

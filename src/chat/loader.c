@@ -174,46 +174,59 @@ static enum load load_answers(struct loader *l, struct spool_file *f, size_t *an
     }
 }
 
+/* What the client would have been told as 4xx cannot be told any more. */
+static enum load refuse_thumb(struct spool_file *f, const struct spool_line *line,
+                              const char *answer_id, const char *reason, const char *message)
+{
+    log_error("loader", "feedback on %s was refused and is kept in %s.corrupt: %s: %s",
+              answer_id != NULL ? answer_id : "?", spool_file_name(f), reason, message);
+    return spool_set_aside(f, line->json, line->len) ? LOAD_ALL : LOAD_LATER;
+}
+
+/* Gives one thumb to Postgres. values: those of give_feedback. */
+static enum load give_thumb(struct loader *l, struct spool_file *f, const struct spool_line *line,
+                            const char *const *values)
+{
+    PGresult *result = NULL;
+    switch (pg_call(l->load_pg, &give_feedback, values, &result)) {
+    case PG_DONE:
+        PQclear(result);
+        return LOAD_ALL;
+    case PG_AWAY:
+        return LOAD_AWAY;
+    case PG_REFUSED:
+        break;
+    }
+    switch (group_classify(pg_sqlstate(l->load_pg))) {
+    case GROUP_ERROR_AWAY:
+        return LOAD_AWAY;
+    case GROUP_ERROR_DATA:
+        return refuse_thumb(f, line, values[1], pg_sqlstate(l->load_pg), pg_message(l->load_pg));
+    case GROUP_ERROR_LOCK:
+    case GROUP_ERROR_BUSY:
+        break;
+    }
+    return LOAD_LATER;
+}
+
 static enum load load_thumb(struct loader *l, struct spool_file *f, const struct spool_line *line)
 {
-    struct json_error error;
+    struct json_error error = {"", ""};
     cJSON *o = json_parse(line->json, line->len, &error);
     cJSON *changes = cJSON_GetObjectItemCaseSensitive(o, "changes");
     char *changes_text = cJSON_IsObject(changes) ? cJSON_PrintUnformatted(changes) : NULL;
-    const char *answer_id = json_string(o, "answer_id");
     const char *values[] = {json_string(o, "user_id"),
-                            answer_id,
+                            json_string(o, "answer_id"),
                             changes_text,
                             json_bool(o, "issued", false) ? "true" : "false",
                             json_string(o, "given_at"),
                             json_string(o, "event_id")};
-    enum load load = LOAD_ALL;
-    PGresult *result = NULL;
-    enum pg_outcome outcome = pg_call(l->load_pg, &give_feedback, values, &result);
-    if (outcome == PG_DONE) {
-        PQclear(result);
-    } else if (outcome == PG_AWAY) {
-        load = LOAD_AWAY;
-    } else {
-        const char *state = pg_sqlstate(l->load_pg);
-        switch (group_classify(state)) {
-        case GROUP_ERROR_AWAY:
-            load = LOAD_AWAY;
-            break;
-        case GROUP_ERROR_LOCK:
-        case GROUP_ERROR_BUSY:
-            load = LOAD_LATER;
-            break;
-        case GROUP_ERROR_DATA: /* what the client would have been told as 4xx cannot be told any
-                                  more */
-            log_error("loader", "feedback on %s was refused and is kept in %s.corrupt: %s: %s",
-                      answer_id != NULL ? answer_id : "?", spool_file_name(f), state,
-                      pg_message(l->load_pg));
-            if (!spool_set_aside(f, line->json, line->len))
-                load = LOAD_LATER;
-            break;
-        }
-    }
+    bool whole = true;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        whole = whole && values[i] != NULL;
+    enum load load = whole
+                         ? give_thumb(l, f, line, values)
+                         : refuse_thumb(f, line, values[1], "not what was written", error.message);
     free(changes_text);
     cJSON_Delete(o);
     return load;

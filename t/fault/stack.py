@@ -29,6 +29,7 @@ import psycopg2
 
 from build import TOP, program
 from provider import free_port
+from tap import ok
 
 SECRET = "a secret only for the fault tests, long enough"
 DATABASE = "fault"
@@ -178,7 +179,9 @@ class Stack:
                 self.kill_all()
         if self.nginx is not None:
             self.nginx.wait(10)
-        if (error and error[0]) or os.environ.get("UPLIFT_TEST_KEEP"):
+        spoken = [line for line in self.log().splitlines() if "Sanitizer" in line or "runtime error" in line]
+        ok(not spoken, "no sanitizer spoke", "\n".join(spoken))
+        if (error and error[0]) or spoken or os.environ.get("UPLIFT_TEST_KEEP"):
             print("# kept: " + self.dir, flush=True)
         else:
             shutil.rmtree(self.dir, ignore_errors=True)

@@ -35,6 +35,8 @@ static const char schema[] =
     "create function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)"
     " language plpgsql as $$ begin"
     "  if p_answers::text like '%pg_sleep%' then perform pg_sleep(0.3); end if;"
+    "  if p_answers::text like '%slow row%' then perform pg_sleep(0.6); end if;"
+    "  if p_answers::text like '%endless row%' then perform pg_sleep(60); end if;"
     "  if p_answers::text like '%a bad row%' then raise 'bad' using errcode = '22023'; end if;"
     "  insert into uplift.answers (id, message) select (a->>'id')::uuid, a->>'user_message'"
     "   from json_array_elements(p_answers) a on conflict do nothing; end $$;"
@@ -129,15 +131,27 @@ static bool thumb(const char *answer_id, const char *changes)
     return good;
 }
 
-static int spool_files(void)
+static int files_ending(const char *suffix)
 {
     int count = 0;
     DIR *d = opendir(spool_dir);
     assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
-        count += strstr(e->d_name, ".spool") != NULL;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        size_t len = strlen(e->d_name), tail = strlen(suffix);
+        count += len > tail && strcmp(e->d_name + len - tail, suffix) == 0;
+    }
     closedir(d);
     return count;
+}
+
+static int spool_files(void)
+{
+    return files_ending(".spool");
+}
+
+static int corrupt_files(void)
+{
+    return files_ending(".corrupt");
 }
 
 static long answers(void)
@@ -321,7 +335,8 @@ static void test_away_and_back(void **state)
     wait_for(came_back() == 23, 3000);
     assert_int_equal(back[CHAT_COMMITTED], 2);
     /* What is left is the thumb that can never be applied. */
-    wait_for(spool_files() == 1, 3000);
+    wait_for(spool_files() == 0, 3000);
+    assert_int_equal(corrupt_files(), 1);
 }
 
 static void test_frozen_and_thawed(void **state)
@@ -363,7 +378,39 @@ static void test_left_behind_by_the_dead(void **state)
     buf_release(&b);
     spool_close(dead);
     wait_for(answers() == 300, 10000);
-    wait_for(spool_files() == 1, 3000); /* the torn line, in .corrupt */
+    wait_for(spool_files() == 0, 3000);
+    assert_int_equal(corrupt_files(), 1); /* the torn line */
+}
+
+/* What takes longer than db_timeout_ms gets more time bit by bit; what never ends is set aside, so
+ * that all the others get through. */
+static void test_rows_that_take_too_long(void **state)
+{
+    (void)state;
+    recorder_stop(recorder);
+    config.db_timeout_ms = 150;
+    struct spool *dead = spool_open(spool_dir, 1 << 20);
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    static const char *const messages[] = {"one", "a slow row", "two", "an endless row", "three"};
+    for (int i = 0; i < 5; i++) {
+        char json[128];
+        int len = snprintf(json, sizeof json,
+                           "{\"id\":\"0190b0a0-0000-7000-8000-%012d\",\"user_message\":\"%s\"}", i,
+                           messages[i]);
+        assert_true(spool_answer_line(&b, json, (size_t)len));
+    }
+    assert_true(spool_append(dead, b.data, b.len));
+    buf_release(&b);
+    spool_close(dead);
+    recorder = recorder_start(&config, breaker, personas);
+    assert_non_null(recorder);
+    recorder_attach(recorder, NULL);
+    wait_for(answers() == 4, 60000);
+    wait_for(spool_files() == 0, 20000);
+    assert_int_equal(corrupt_files(), 1); /* the endless one */
+    assert_false(pg_breaker_open(breaker));
+    assert_int_equal(cluster_count(db, "select count(*) from uplift.rejected"), 0);
 }
 
 static void test_neither_postgres_nor_disk(void **state)
@@ -486,6 +533,7 @@ int main(void)
         recorder_test(test_away_and_back),
         recorder_test(test_frozen_and_thawed),
         recorder_test(test_left_behind_by_the_dead),
+        recorder_test(test_rows_that_take_too_long),
         recorder_test(test_neither_postgres_nor_disk),
         recorder_test(test_a_huge_answer_goes_through_the_spool),
         recorder_test(test_stop_writes_what_waits),
