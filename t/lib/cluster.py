@@ -11,12 +11,15 @@ directory is kept, and named, when UPLIFT_TEST_KEEP is set.
 """
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
+
+from process import children, send, wait_for
 
 BINDIRS = ["/usr/lib/postgresql/%d/bin" % v for v in (17, 16, 15)]
 
@@ -90,6 +93,28 @@ class Cluster:
         """Ends it as a crash does: SIGKILL to the postmaster, whose children follow."""
         os.kill(self.pid(), signal.SIGKILL)
         self.running = False
+
+    def restart(self, seconds=30):
+        """After a crash, whose processes may still be on their way out. True when it runs."""
+        def try_once():
+            try:
+                self.start()
+            except RuntimeError:
+                return False
+            return True
+        return wait_for(try_once, seconds)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """All its processes stand still: connections to it stay open, and nothing answers."""
+        postmaster = self.pid()
+        send([postmaster], signal.SIGSTOP)
+        processes = [postmaster] + children(postmaster)
+        send(processes, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            send(processes, signal.SIGCONT)
 
     def remove(self):
         if self.running:

@@ -17,6 +17,7 @@ of one where the schema is installed. Tests that stop Postgres pass a Cluster of
 import atexit
 import base64
 import fcntl
+import glob
 import hashlib
 import hmac
 import http.client
@@ -39,22 +40,13 @@ import psycopg2.extras
 import tap
 from build import TOP, program
 from cluster import Cluster, bindir
+from process import children, send, wait_for, wait_until_gone
 
 USER = "00000000-0000-7000-8000-000000000001"  # the demo user
 SECRET = "a secret for tests only, of more than 32 bytes"
 TEMPLATE = "uplift_template"
 BAD_CHAT = re.compile(r"Sanitizer|runtime error:|was ended by signal|ended with status|free\(\): |corrupted")
 BAD_NGINX = re.compile(r"\[(alert|emerg)\]")
-
-
-def wait_for(check, seconds=20):
-    """What check returns once that is true; its last answer when time is up."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.02)
 
 
 def free_ports(count):
@@ -82,14 +74,6 @@ def jwt(claims, secret=SECRET, header=None):
         return base64.urlsafe_b64encode(data).rstrip(b"=")
     text = part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode()) + b"." + part(json.dumps(claims).encode())
     return (text + b"." + part(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
-
-
-def children(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
 
 
 class SharedCluster:
@@ -245,6 +229,7 @@ class Uplift:
         complaints in logs that are not failures. nginx: a function that changes the text of its configuration."""
         self.cluster = cluster or shared_cluster()
         self.database = database or copy_database(self.cluster)
+        self.drops_database = database is None
         self.environment = environment or {}
         self.simulator_options = simulator
         self.expected = expected and re.compile(expected)
@@ -414,11 +399,14 @@ class Uplift:
     def kill_chat(self):
         """The master and its workers at once, as when a machine fails."""
         everybody = [self.chat.pid] + self.workers()
-        for pid in everybody:
-            os.kill(pid, signal.SIGKILL)
+        send(everybody, signal.SIGKILL)
         self.chat.wait()
         self.chat = None
-        wait_for(lambda: not any(os.path.exists("/proc/%d" % pid) for pid in everybody), 10)
+        wait_until_gone(everybody)
+
+    def spool_files(self, ending=".spool"):
+        """What waits on disk; or, ending in .corrupt, what was set aside."""
+        return glob.glob(self.settings["UPLIFT_SPOOL_DIR"] + "/*" + ending)
 
     def restart_chat(self, **settings):
         status = self.stop_chat()
@@ -430,11 +418,7 @@ class Uplift:
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            for pid in children(process.pid) + [process.pid]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            send(children(process.pid) + [process.pid], signal.SIGKILL)
             process.wait()
             return "hung"
 
@@ -473,7 +457,8 @@ class Uplift:
     def remove(self):
         if not os.environ.get("UPLIFT_TEST_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
-            self.cluster.psql("template1", sql='drop database if exists "%s" with (force)' % self.database)
+            if self.drops_database:
+                self.cluster.psql("template1", sql='drop database if exists "%s" with (force)' % self.database)
 
     def read_log(self, name="chat"):
         """The text of a log: chat, simulator, nginx, nginx-error, nginx-access."""
