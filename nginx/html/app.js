@@ -688,6 +688,7 @@ function fitMessage() {
 function toEnd(smoothly = false) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   $("main").scrollTo({ top: $("main").scrollHeight, behavior: smoothly && !calm ? "smooth" : "instant" });
+  lastTop = $("main").scrollTop; // its event comes later, and perhaps together with that of a person
 }
 
 function noteScroll() {
