@@ -3,6 +3,25 @@
 -- This and uplift.record_answers() are the hot path. Every query is a look-up in an index, and what
 -- a chat costs does not grow with the tables.
 
+-- What was given anew may be given anew again: all of these are versions of one answer.
+create or replace function uplift.first_version(p_answer_id uuid, p_user_id uuid, out id uuid, out created_at timestamptz)
+language sql stable
+as $$
+    with recursive versions as (
+        select a.id, a.created_at, a.regenerate_of
+        from public.coach_response_feedback a where a.id = p_answer_id and a.user_id = p_user_id
+        union all
+        select a.id, a.created_at, a.regenerate_of
+        from versions v join public.coach_response_feedback a on a.id = v.regenerate_of
+        where a.user_id = p_user_id and a.created_at < v.created_at
+    )
+    -- The row of the first one may still be to come.
+    select coalesce(v.regenerate_of, v.id), v.created_at from versions v order by v.created_at limit 1
+$$;
+
+comment on function uplift.first_version(uuid, uuid) is
+    'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
+
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
@@ -16,8 +35,8 @@ declare
     v_original record;
     v_coach record;
     v_turn record;
+    v_first uuid;
     v_replaced uuid[];
-    v_is_replaced boolean;
     v_room int;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
@@ -43,7 +62,7 @@ begin
     model := null; -- the configured one
     cached := null;
     if p_regenerate_of is not null then
-        select a.conversation_id, a.created_at, a.user_message, a.regenerate_of into v_original
+        select a.conversation_id, a.user_message into v_original
         from public.coach_response_feedback a
         left join uplift.conversations c on c.id = a.conversation_id
         where a.id = p_regenerate_of and a.user_id = p_user_id and c.deleted_at is null
@@ -54,14 +73,7 @@ begin
         conversation_id := v_original.conversation_id;
         user_message := coalesce(p_message, v_original.user_message);
         -- The history ends before the answer that was given first.
-        v_before := v_original.created_at;
-        while v_original.regenerate_of is not null loop
-            select a.created_at, a.regenerate_of into v_original
-            from public.coach_response_feedback a
-            where a.id = v_original.regenerate_of and a.user_id = p_user_id and a.created_at < v_before;
-            exit when not found;
-            v_before := v_original.created_at;
-        end loop;
+        select f.created_at into v_before from uplift.first_version(p_regenerate_of, p_user_id) f;
     end if;
 
     messages := '';
@@ -94,13 +106,13 @@ begin
                 and a.ai_response <> ''
             order by a.created_at desc limit 50
         loop
-            -- So does what was given anew; of several that took the place of one, the last stays.
-            if v_turn.regenerate_of is not null or v_replaced is not null then
-                v_is_replaced := v_turn.id = any (v_replaced) or v_turn.regenerate_of = any (v_replaced);
-                if v_turn.regenerate_of is not null then
-                    v_replaced := v_replaced || v_turn.regenerate_of;
-                end if;
-                continue when v_is_replaced;
+            -- So does what was given anew: of the versions of an answer the last stays.
+            if v_turn.regenerate_of is not null then
+                select f.id into v_first from uplift.first_version(v_turn.id, p_user_id) f;
+                continue when v_first = any (v_replaced);
+                v_replaced := v_replaced || v_first;
+            else
+                continue when v_turn.id = any (v_replaced);
             end if;
             v_room := v_room - v_turn.size;
             exit when v_room < 0;

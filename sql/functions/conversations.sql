@@ -44,13 +44,16 @@ begin
     from (
         select a.*, row_number() over (order by a.created_at desc, a.id desc) as position
         from public.coach_response_feedback a
-        where a.conversation_id = p_id and a.user_id = p_user_id
-            and not exists (select from public.coach_response_feedback r
-                where r.regenerate_of = a.id and r.user_id = p_user_id and r.ai_response <> '')
-            and not exists (select from public.coach_response_feedback r
-                where r.regenerate_of = a.regenerate_of and r.user_id = p_user_id
-                    and (r.ai_response <> '' or a.ai_response = '') and (r.created_at, r.id) > (a.created_at, a.id))
-            and not (a.regenerate_of is not null and a.ai_response = '')
+        join (
+            -- Of the versions of an answer the last that said something.
+            select distinct on (v.first_id) v.id
+            from (
+                select a.id, a.created_at, a.ai_response <> '' as has_words, case when a.regenerate_of is null then a.id
+                    else (select f.id from uplift.first_version(a.id, p_user_id) f) end as first_id
+                from public.coach_response_feedback a
+                where a.conversation_id = p_id and a.user_id = p_user_id
+                    and (a.regenerate_of is null or a.ai_response <> '')) v
+            order by v.first_id, v.has_words desc, v.created_at desc, v.id desc) shown on shown.id = a.id
         order by a.created_at desc, a.id desc
         limit 501
     ) t

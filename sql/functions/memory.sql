@@ -1,4 +1,4 @@
--- What a coach remembers of a user: the seed's functions, mended.
+-- What a coach remembers of a user: deployments' functions, mended.
 
 create or replace function public.get_user_memory_context(p_user_id uuid) returns text
 language sql stable security definer set search_path = ''

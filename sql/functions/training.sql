@@ -1,4 +1,4 @@
--- From feedback to training examples: the seed's functions, mended.
+-- From feedback to training examples: deployments' functions, mended.
 
 create or replace function uplift.training_split(p_user_id uuid) returns text
 language sql immutable parallel safe

@@ -54,9 +54,19 @@ static bool read_stream(const cJSON *body, bool *stream, struct api_error *error
     return true;
 }
 
+/* A provider that honours "seed" may give the same answer to the same question. Who asks for
+ * another one gets another seed, from the end of the new answer's id. */
+static void put_seed(struct buf *b, const struct uuid *id)
+{
+    uint32_t seed = 0;
+    for (size_t i = sizeof id->bytes - 4; i < sizeof id->bytes; i++)
+        seed = seed << 8 | id->bytes[i];
+    buf_printf(b, ",\"seed\":%u", seed & 0x7fffffff);
+}
+
 /* The provider's request. A stream is asked for its usage, which otherwise is not sent. */
 static bool build_upstream(struct chat *chat, const struct preparation *prepared,
-                           const char *message)
+                           const char *message, bool anew)
 {
     struct buf b;
     size_t message_len = strlen(message);
@@ -72,8 +82,11 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
     }
     buf_puts(&b, "{\"role\":\"user\",\"content\":");
     buf_json_string(&b, message, message_len);
-    buf_puts(&b, chat->stream ? "}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}"
-                              : "}]}");
+    buf_puts(&b, "}]");
+    if (anew)
+        put_seed(&b, &chat->id);
+    buf_puts(&b,
+             chat->stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" : "}");
     chat->user_message = strdup(message);
     chat->upstream_body_len = b.len;
     bool good = !b.failed && chat->user_message != NULL;
@@ -99,7 +112,8 @@ void route_native_chat(struct route_context *c)
         goto out;
     chat->stream = stream;
     const char *message = wish.message != NULL ? wish.message : prepared.message;
-    if (message == NULL || !build_upstream(chat, &prepared, message)) {
+    bool anew = wish.regenerate_of[0] != '\0';
+    if (message == NULL || !build_upstream(chat, &prepared, message, anew)) {
         api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
         chat_free(chat);
         chat = NULL;

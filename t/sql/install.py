@@ -144,14 +144,14 @@ def test_empty(cluster):
     writer.close()
 
 
-def test_seed(cluster):
-    cluster.createdb("seed")
-    cluster.psql("seed", file=FIXTURES + "seed.sql")
-    connection = connect(cluster, "seed")
+def test_first_tables(cluster):
+    cluster.createdb("first")
+    cluster.psql("first", file=FIXTURES + "first.sql")
+    connection = connect(cluster, "first")
     before = rows(connection, "select * from coach_response_feedback order by id")
     memories = rows(connection, "select * from ai_episodic_memory order by id")
     experiments = rows(connection, "select * from ai_experiments")
-    result = install(cluster, "seed")
+    result = install(cluster, "first")
     equal((result.returncode, result.stderr), (0, ""), "plan: installs")
     width = len(before[0])
     after = [row[:width] for row in rows(connection, "select * from coach_response_feedback order by id")]
@@ -181,7 +181,7 @@ def test_seed(cluster):
     equal(rows(connection, "select count(*) from conversations where id = '20000000-0000-4000-8000-000000000001'"), [(6,)],
           "plan: and its next answer is recorded")
     connection.close()
-    unchanged_again(cluster, "seed", "plan")
+    unchanged_again(cluster, "first", "plan")
 
 
 def test_refusals(cluster):
@@ -351,7 +351,7 @@ def main():
     cluster = Cluster()
     cluster.start()
     test_empty(cluster)
-    test_seed(cluster)
+    test_first_tables(cluster)
     test_refusals(cluster)
     test_importance(cluster)
     test_odd(cluster)

@@ -1,6 +1,6 @@
 -- uplift.prepare_chat(): what an answer needs, and who may not have it.
 \ir common.psql
-select plan(53);
+select plan(56);
 
 create function pg_temp.prepare(p_user uuid, p_coach text default null, p_severity numeric default null, p_mode text default null,
     p_conversation uuid default null, p_regenerate uuid default null, p_message text default 'hello',
@@ -105,6 +105,18 @@ do $$ begin
     perform pg_temp.record(110, pg_temp.ann(), pg_temp.id(400), 'q5', 'a5 fifth', jsonb_build_object('regenerate_of', pg_temp.id(107)));
 end $$;
 select is(pg_temp.said(pg_temp.messages(:ann, pg_temp.id(400))), 'q1 a1 q3 a3 cut q4 a4 left q5 a5 fifth', 'of two for the same one the last stays');
+select is(pg_temp.said(pg_temp.messages(:ann, null, pg_temp.id(110))), 'q1 a1 q3 a3 cut q4 a4 left', 'given anew once more, none of them is in its history');
+do $$ begin
+    perform pg_temp.record(111, pg_temp.ann(), pg_temp.id(450), 'q6', 'a6');
+    perform pg_temp.record(112, pg_temp.ann(), pg_temp.id(450), 'q6', 'a6 second', jsonb_build_object('regenerate_of', pg_temp.id(111)));
+    perform pg_temp.record(113, pg_temp.ann(), pg_temp.id(450), 'q6', 'a6 third', jsonb_build_object('regenerate_of', pg_temp.id(112)));
+    perform pg_temp.record(114, pg_temp.ann(), pg_temp.id(450), 'q6', 'a6 fourth', jsonb_build_object('regenerate_of', pg_temp.id(111)));
+    perform pg_temp.record(115, pg_temp.ann(), pg_temp.id(450), 'q6', 'a6 cut', jsonb_build_object('regenerate_of', pg_temp.id(113), 'outcome', 'partial'));
+    perform pg_temp.record(116, pg_temp.ann(), pg_temp.id(450), 'q6', '', jsonb_build_object('regenerate_of', pg_temp.id(114), 'outcome', 'failed'));
+end $$;
+select is(pg_temp.said(pg_temp.messages(:ann, pg_temp.id(450))), 'q6 a6 cut', 'of versions on different branches the last that was seen stays');
+select is((select string_agg(m ->> 'content', ' ' order by o) from json_array_elements(uplift.get_conversation(:ann, pg_temp.id(450)) -> 'messages') with ordinality e(m, o)),
+    'q6 a6 cut', 'and a reader of the conversation sees the same');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.bob(), p_regenerate => pg_temp.id(105))$$), 'UP404 answer_not_found regenerate_of', 'another user''s answer');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.ann(), p_regenerate => pg_temp.id(999))$$), 'UP404 answer_not_found regenerate_of', 'nobody''s answer');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.ann(), p_conversation => pg_temp.id(100), p_regenerate => pg_temp.id(105))$$),

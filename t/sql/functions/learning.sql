@@ -1,4 +1,4 @@
--- The seed's functions over memories and training data: each mistake of the sketch, pinned.
+-- The functions over memories and training data: each mistake that deployments' own ones make, pinned.
 \ir common.psql
 select plan(35);
 
