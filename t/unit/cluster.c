@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 /* Runs a shell command as the user that may run Postgres. */
+static bool as_postgres(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static bool as_postgres(const char *format, ...)
 {
     char command[1024], whole[1200];
