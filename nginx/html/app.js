@@ -604,7 +604,7 @@ function showTrouble(error, key, again) {
 
 /** No word from the chat service itself: no connection, or nginx alone. */
 function isAway(error) {
-  return error.type === "connection_error" || error.code === "bad_gateway" || error.code === "gateway_timeout";
+  return error.type === "connection_error" || error.code === "bad_gateway" || error.code === "service_unavailable" || error.code === "gateway_timeout";
 }
 
 /** The server did not answer a call. Where it is really gone, says so, and looks for it until it is back. */

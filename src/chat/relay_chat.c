@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_AFTER_MS 50  /* most short chats are over by then */
-#define USAGE_WAIT_MS 2000 /* for what a provider sends after the finish_reason */
+#define WATCH_AFTER_MS 50       /* most short chats are over by then */
+#define USAGE_WAIT_MS 2000      /* for what a provider sends after the finish_reason */
+#define RETRY_RECORDING_MS 1000 /* told to a client whose answer could not be kept */
 
 static void conclude(struct relay_chat *rc);
 static void ask(struct relay_chat *rc);
@@ -235,9 +236,11 @@ static void conclude(struct relay_chat *rc)
     struct chat *chat = rc->chat;
     rc->state = RELAY_ENDING;
     rc->due_ms = 0;
-    if (chat->recorded == CHAT_NOT_RECORDED && chat->error.status == 0)
+    if (chat->recorded == CHAT_NOT_RECORDED && chat->error.status == 0) {
         api_error(&chat->error, 503, "not_recorded", "",
                   "the answer could not be saved, so it does not count; try again");
+        chat->error.retry_after_ms = RETRY_RECORDING_MS;
+    }
     buf_clear(&core->out);
     if (rc->client.is_gone || rc->client.is_stalled)
         client_drop(&rc->client);

@@ -715,6 +715,7 @@ static void not_recorded(void **state)
     guest_start(&guest, &rig, CHAT_OPENAI, false, WHOLE(COMPLETION));
     assert_true(guest_reads_all(&guest));
     assert_has(guest.output.data, "Status: 503 Service Unavailable\r\n");
+    assert_has(guest.output.data, "Retry-After: 1\r\n");
     assert_has_not(guest_body(&guest), "Hello");
 }
 
