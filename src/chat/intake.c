@@ -80,6 +80,15 @@ static bool read_body(struct request *r, struct api_error *error)
     return true;
 }
 
+/* nginx takes an answer that comes while it still sends for a failure of ours, and tells the client
+ * 502: what is sent is read to its end, whether it is wanted or not. */
+static void read_rest(struct request *r)
+{
+    char rest[8192];
+    while (FCGX_GetStr(rest, sizeof rest, r->fcgi.in) > 0)
+        continue;
+}
+
 static void serve(struct intake_thread *t, struct request *r)
 {
     const char *method = request_param(r, "REQUEST_METHOD");
@@ -93,7 +102,9 @@ static void serve(struct intake_thread *t, struct request *r)
     name_request(r);
 
     struct api_error error;
-    if (!read_body(r, &error)) {
+    bool good = read_body(r, &error);
+    read_rest(r);
+    if (!good) {
         request_fail(r, &error, NULL);
         return;
     }
