@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "listener.h"
 #include "routes.h"
 
 #include <errno.h>
@@ -125,7 +126,8 @@ static void *intake_main(void *arg)
     struct intake_thread *t = arg;
     struct worker *w = t->intake->worker;
     struct request *r = NULL;
-    while (!atomic_load(&w->draining)) {
+    /* When all is to end, also those who wait to be accepted are served: nobody else will. */
+    while (!atomic_load(&w->draining) || listener_refuses(w->listen_fd)) {
         if (r == NULL) {
             r = calloc(1, sizeof *r);
             if (r == NULL) {
@@ -143,6 +145,8 @@ static void *intake_main(void *arg)
             r = NULL;
             continue;
         }
+        if (atomic_load(&w->draining))
+            break;
         /* The socket is non-blocking: another thread was quicker, or there is nothing. */
         if (accepted != -EAGAIN && accepted != -EINTR) {
             log_warn("intake", "accept: %s",

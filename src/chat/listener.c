@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,18 @@ bool listener_open(struct listener *l, const struct config *config, uid_t uid, g
     else
         listener_close(l, true);
     return done;
+}
+
+void listener_refuse(const struct listener *l)
+{
+    if (l->fd >= 0 && shutdown(l->fd, SHUT_RD) != 0)
+        log_warn("listen", "could not refuse connections: %s", strerror(errno));
+}
+
+bool listener_refuses(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
 void listener_close(struct listener *l, bool unlink_path)

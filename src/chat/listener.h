@@ -21,6 +21,11 @@ struct listener {
  * a logged reason.
  */
 bool listener_open(struct listener *l, const struct config *config, uid_t uid, gid_t gid);
+/* From now on connections are refused, whoever has the socket open; those that wait in its queue
+ * can still be accepted. */
+void listener_refuse(const struct listener *l);
+/* Whether that was done, by any process. */
+bool listener_refuses(int fd);
 /* Closes the socket; with unlink_path, also removes its file if it is still the one we made. */
 void listener_close(struct listener *l, bool unlink_path);
 

@@ -395,6 +395,9 @@ static void stop(struct master *m)
     if (!m->stopping) {
         log_info("master", "stopping: workers drain");
         notify_send("STOPPING=1\nSTATUS=draining");
+        listener_refuse(&m->listener);
+        if (m->trial != NULL)
+            listener_refuse(&m->trial->listener);
     } else {
         log_warn("master", "stopping at once");
     }

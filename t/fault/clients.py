@@ -33,6 +33,12 @@ def robust_uplift(cluster, **options):
         "UPLIFT_DB_LOCK_TIMEOUT_MS": "300ms", **options})
 
 
+def connections_waiting(uplift):
+    """How many connections nobody has accepted: those to the socket's path beyond the one that listens."""
+    with open("/proc/net/unix") as file:
+        return sum(line.rstrip().endswith(uplift.dir + "/run/chat.sock") for line in file) - 1
+
+
 class Client(threading.Thread):
     """One user who chats and gives thumbs without a pause, and writes down what was acknowledged."""
 

@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import os
 import resource
-import signal
 import socket
 import sys
 
@@ -14,8 +13,9 @@ import psycopg2
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [TOP + "/t/lib"]
+from clients import connections_waiting  # noqa: E402
 from harness import Uplift  # noqa: E402
-from process import send, wait_for  # noqa: E402
+from process import paused, wait_for  # noqa: E402
 from tap import done, equal, note, ok, run, skip  # noqa: E402
 
 CHATS = 3
@@ -32,15 +32,6 @@ def refusal(answer):
 
 def open_chats():
     return uplift.get("/readyz", user=None).json()["open_chats"]
-
-
-@contextlib.contextmanager
-def paused(pids):
-    send(pids, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        send(pids, signal.SIGCONT)
 
 
 def too_many_chats():
@@ -91,12 +82,6 @@ def too_many_answers_to_record():
     equal(ask().status, 200, "then there is room again")
 
 
-def socket_queue():
-    """How many connections nobody has accepted: those to the socket's path beyond the one that listens."""
-    with open("/proc/net/unix") as file:
-        return sum(line.rstrip().endswith(uplift.dir + "/run/chat.sock") for line in file) - 1
-
-
 def fill_the_socket(stack):
     """Connects until the kernel takes no more; False when this process may not have so many open files."""
     while True:
@@ -119,7 +104,7 @@ def too_many_connections():
     with concurrent.futures.ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
         with paused(uplift.workers()):
             first = pool.submit(ask)
-            ok(wait_for(socket_queue), "a chat waits in the socket's queue")
+            ok(wait_for(lambda: connections_waiting(uplift)), "a chat waits in the socket's queue")
             if not fill_the_socket(stack):
                 skip("a full socket", "needs more open files")
             else:

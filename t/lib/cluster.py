@@ -19,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 
-from process import children, send, wait_for
+from process import children, paused, wait_for
 
 BINDIRS = ["/usr/lib/postgresql/%d/bin" % v for v in (17, 16, 15)]
 
@@ -108,13 +108,8 @@ class Cluster:
     def frozen(self):
         """All its processes stand still: connections to it stay open, and nothing answers."""
         postmaster = self.pid()
-        send([postmaster], signal.SIGSTOP)
-        processes = [postmaster] + children(postmaster)
-        send(processes, signal.SIGSTOP)
-        try:
+        with paused([postmaster]), paused(children(postmaster)):
             yield
-        finally:
-            send(processes, signal.SIGCONT)
 
     def remove(self):
         if self.running:

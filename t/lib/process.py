@@ -1,6 +1,8 @@
 """Processes of a test, none of which need be there any more."""
 
+import contextlib
 import os
+import signal
 import time
 
 
@@ -34,6 +36,16 @@ def send(pids, number):
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+@contextlib.contextmanager
+def paused(pids):
+    """They stand still until the end of the block."""
+    send(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(pids, signal.SIGCONT)
 
 
 def wait_until_gone(pids, seconds=10):
