@@ -208,6 +208,7 @@ await group("roast mode", async () => {
   equal(await roast.isChecked(), false, "roast mode is not turned on without consent");
   await roast.click();
   await checkAccessible(page, "asking for consent");
+  const stored = page.waitForResponse((response) => response.request().method() === "PUT" && response.request().postData().includes('"mode"'));
   await page.getByRole("button", { name: "Roast me" }).click();
   ok(await until(() => roast.isChecked()), "with consent it is");
   const id = nextAnswerId(page);
@@ -215,6 +216,7 @@ await group("roast mode", async () => {
   equal(await answerEnded(page), "complete", "and a coach roasts");
   facts.roasted = await id;
   equal(await lastAnswer(page).locator(".tone").innerText(), "roast", "which the answer says");
+  equal((await stored).status(), 200, "the choice is stored");
   await closePage(page, "roast mode");
 
   // As the demo user: a request that leaves with its page is lost where the test looks into requests.
