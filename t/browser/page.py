@@ -54,9 +54,15 @@ def run(uplift, script, user, **environment):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600).stdout
 
 
+def facts_of(printed):
+    """What a script says that the database should hold."""
+    found = re.search(r"^# facts (.*)$", printed, re.M)
+    return json.loads(found.group(1)) if found else {}
+
+
 def take(printed, name):
     """Takes a script's checks over as ours, and returns its facts."""
-    plan, facts, checks, detail = None, {}, [], []
+    plan, checks, detail = None, [], []
     for line in printed.splitlines():
         check = re.match(r"(not )?ok \d+ - (.*)", line)
         if check:
@@ -64,14 +70,12 @@ def take(printed, name):
             checks.append((check.group(1) is None, check.group(2), detail))
         elif re.match(r"1\.\.\d+$", line):
             plan = int(line[3:])
-        elif line.startswith("# facts "):
-            facts = json.loads(line[8:])
-        else:
+        elif not line.startswith("# facts "):
             detail.append(line.lstrip("# "))
     for passed, what, lines in checks:
         tap.ok(passed, "%s: %s" % (name, what), "\n".join(lines))
     tap.ok(plan == len(checks) > 0, "%s: ran to its end" % name, printed[-3000:])
-    return facts
+    return facts_of(printed)
 
 
 def words(text):
@@ -146,14 +150,18 @@ def check_page(uplift, user, facts):
               ["coach_maple_avatar", "4.2"], "database: so are coach and severity")
 
 
-def check_fault(uplift, model):
-    fault = model.split(";")[0]
+def meet_fault(uplift, model):
+    """Lets a user meet a provider with this fault; returns what was seen, and the user's rows."""
     user = str(uuid.uuid4())
     uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model)
-    facts = take(run(uplift, "faults.mjs", user, PAGE_FAULT=fault), fault)
-    found = wait_for(lambda: uplift.sql(
+    seen = run(uplift, "faults.mjs", user, PAGE_FAULT=model.split(";")[0])
+    return seen, wait_for(lambda: uplift.sql(
         "select outcome, ai_response, conversation_id::text, regenerate_of::text from public.coach_response_feedback "
         "where user_id = %s order by id", user))
+
+
+def check_fault(fault, seen, found):
+    facts = take(seen, fault)
     outcomes = [row["outcome"] for row in found]
     if fault == "cut":
         tap.equal(outcomes, ["partial", "partial"], "cut: both tries are recorded as partial")
@@ -170,15 +178,21 @@ def check_fault(uplift, model):
         tap.equal(len(found[0]["ai_response"]), facts.get("length", 0) + 1, "long: all of it was shown, but for the last line end")
 
 
-def check_database_away(uplift):
+def lose_database(uplift):
+    """Lets a user chat while the database is away; returns what was seen then, the answer's row, and what was seen after."""
     uplift.cluster.stop("immediate")
-    facts = take(run(uplift, "faults.mjs", USER, PAGE_FAULT="away"), "database away")
+    away = run(uplift, "faults.mjs", USER, PAGE_FAULT="away")
     uplift.cluster.start()
-    row = wait_for(lambda: uplift.sql("select outcome, degraded from public.coach_response_feedback "
-                                      "where id = %s and helpful", facts.get("id")))
-    tap.equal(row, [{"outcome": "complete", "degraded": True}],
+    facts = facts_of(away)
+    found = uplift.row(facts.get("id"), 20) or {}
+    return away, found, run(uplift, "faults.mjs", USER, PAGE_FAULT="back", PAGE_CONVERSATION=facts.get("conversation", ""))
+
+
+def check_database_away(away, found, back):
+    take(away, "database away")
+    tap.equal((found.get("outcome"), found.get("degraded"), found.get("helpful")), ("complete", True, True),
               "database away: the answer and its thumb are there once it is back")
-    take(run(uplift, "faults.mjs", USER, PAGE_FAULT="back", PAGE_CONVERSATION=facts.get("conversation", "")), "database back")
+    take(back, "database back")
 
 
 install()
@@ -186,7 +200,9 @@ own = Cluster()
 own.start()
 with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick:
     check_people(uplift, quick)
-    for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
-        check_fault(uplift, model)
-    check_database_away(quick)
+    with ThreadPoolExecutor() as pool:
+        away = pool.submit(lose_database, quick)
+        for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+            check_fault(model.split(";")[0], *meet_fault(uplift, model))
+        check_database_away(*away.result())
 tap.done()

@@ -22,8 +22,8 @@ await group("reading while it streams", async () => {
     const watch = (globalThis.watch = { behind: 0, moved: [], spoken: 0, begun: performance.now() });
     new PerformanceObserver((list) => {
       for (const { sources } of list.getEntries()) {
-        watch.moved.push(...sources.map(({ node }) => node?.className ?? node?.parentElement?.className ?? "a node that is gone")
-          .filter((name) => !/^(tools|icon-button|stars?)\b/.test(name)));
+        const moved = sources.map(({ node }) => (node?.nodeType === Node.TEXT_NODE ? node.parentElement : node)).filter((node) => node && !node.closest(".tools"));
+        watch.moved.push(...moved.map((node) => node.outerHTML.slice(0, 80)));
       }
     }).observe({ type: "layout-shift" });
     new MutationObserver((records) => (watch.spoken += records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0)))
