@@ -25,6 +25,38 @@ $$;
 
 comment on function uplift.rest_uuid(text) is 'Text as a UUID; PT400 22P02 for what is none.';
 
+create or replace function uplift.rest_columns(p_select text) returns void
+language plpgsql stable
+as $$
+declare
+    v_column text;
+begin
+    foreach v_column in array string_to_array(translate(p_select, '" ', ''), ',') loop
+        if v_column <> '*' and not exists (select from pg_catalog.pg_attribute t
+                where t.attrelid = 'public.coach_response_feedback'::regclass
+                    and t.attname = v_column and t.attnum > 0 and not t.attisdropped) then
+            perform uplift.rest_fail(400, '42703', format('column coach_response_feedback.%s does not exist', v_column));
+        end if;
+    end loop;
+end
+$$;
+
+comment on function uplift.rest_columns(text) is
+    'Returns when all of a list of columns, joined by commas, are there. PT400 42703.';
+
+create or replace function uplift.rest_number(p_text text, p_default int) returns int
+language plpgsql immutable
+as $$
+begin
+    if p_text !~ '^-?[0-9]{1,9}$' then
+        perform uplift.rest_fail(400, 'PGRST100', format('limit and offset must be whole numbers, not "%s"', p_text));
+    end if;
+    return coalesce(p_text::int, p_default);
+end
+$$;
+
+comment on function uplift.rest_number(text, int) is 'A limit or an offset; PT400 PGRST100 for what is no number.';
+
 create or replace function uplift.rest_select_feedback(p_user_id uuid, p_query jsonb) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -34,18 +66,19 @@ declare
     v_conversation uuid := uplift.rest_uuid(p_query ->> 'conversation_id');
     v_user uuid := coalesce(uplift.rest_uuid(p_query ->> 'user_id'), p_user_id);
     v_order text := coalesce(p_query ->> 'order', 'created_at.desc');
-    v_limit int := least(coalesce((p_query ->> 'limit')::int, 1000), 1000);
-    v_offset int := coalesce((p_query ->> 'offset')::int, 0);
+    v_limit int := least(uplift.rest_number(p_query ->> 'limit', 1000), 1000);
+    v_offset int := uplift.rest_number(p_query ->> 'offset', 0);
     v_rows json;
 begin
     select k into v_unknown from jsonb_object_keys(p_query) k
-    where k not in ('id', 'conversation_id', 'user_id', 'order', 'limit', 'offset') limit 1;
+    where k not in ('id', 'conversation_id', 'user_id', 'order', 'limit', 'offset', 'select') limit 1;
     if found then
         perform uplift.rest_fail(400, 'PGRST100', format('cannot filter by %s here; id, conversation_id and user_id can be', v_unknown));
     end if;
     if v_order !~ '^created_at(\.(asc|desc))?(\.nulls(first|last))?$' then
         perform uplift.rest_fail(400, 'PGRST100', format('cannot order by %s here; created_at can be', v_order));
     end if;
+    perform uplift.rest_columns(coalesce(p_query ->> 'select', '*'));
     if v_limit < 0 or v_offset < 0 then
         perform uplift.rest_fail(416, 'PGRST103', 'Requested range not satisfiable');
     end if;
@@ -74,7 +107,7 @@ end
 $$;
 
 comment on function uplift.rest_select_feedback(uuid, jsonb) is
-    'A user''s own answers with all columns, as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset. PT400 PGRST100, 22P02; PT416 PGRST103.';
+    'A user''s own answers with all columns, as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset, select (columns, joined by commas: that they are there is checked, all are returned). PT400 PGRST100, 22P02, 42703; PT416 PGRST103.';
 
 create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id uuid, p_changes jsonb) returns json
 language plpgsql volatile security definer set search_path = ''
@@ -103,8 +136,9 @@ begin
     begin
         perform uplift.check_feedback(v_changes);
     exception when sqlstate 'UP400' then
-        perform uplift.rest_fail(400, case sqlerrm
-            when 'rating must be a whole number from 1 to 5, or null' then '23514' else '22P02' end, sqlerrm);
+        perform uplift.rest_fail(400, case
+            when sqlerrm like 'rating %' and jsonb_typeof(v_changes -> 'rating') = 'number' then '23514'
+            else '22P02' end, sqlerrm);
     end;
 
     -- Nobody's answer, another user's and one that is not there yet are all the same: no row.

@@ -37,6 +37,8 @@ static const char *rest_code(const struct api_error *error)
         return "42501";
     case 404:
         return "PGRST205";
+    case 405:
+        return "PGRST117";
     case 503:
         return "PGRST001";
     default:
@@ -44,19 +46,22 @@ static const char *rest_code(const struct api_error *error)
     }
 }
 
-void rest_fail(struct request *r, const struct api_error *error)
+void rest_fail(struct request *r, const struct api_error *error, const char *extra)
 {
-    struct buf body;
-    char retry[64] = "";
+    struct buf headers, body;
+    buf_init(&headers, 1024);
     buf_init(&body, 4096);
+    if (extra != NULL)
+        buf_puts(&headers, extra);
     if (error->retry_after_ms > 0)
-        snprintf(retry, sizeof retry, "Retry-After: %lld\r\n",
-                 (long long)((error->retry_after_ms + 999) / 1000));
+        buf_printf(&headers, "Retry-After: %lld\r\n",
+                   (long long)((error->retry_after_ms + 999) / 1000));
     buf_printf(&body,
                "{\"code\":\"%s\",\"details\":null,\"hint\":null,\"message\":", rest_code(error));
     buf_json_string(&body, error->message, strlen(error->message));
     buf_putc(&body, '}');
-    request_reply(r, error->status, "application/json", retry, body.data, body.len);
+    request_reply(r, error->status, "application/json", headers.data, body.data, body.len);
+    buf_release(&headers);
     buf_release(&body);
 }
 
@@ -173,7 +178,7 @@ static void reply_rows(struct route_context *c, const struct rest_request *rest,
         return;
     }
     if (!project_all(&rows, rest->select, &error)) {
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
         cJSON_Delete(rows);
         return;
     }
@@ -181,7 +186,7 @@ static void reply_rows(struct route_context *c, const struct rest_request *rest,
     cJSON_Delete(rows);
     if (text == NULL) {
         out_of_memory(&error);
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
         return;
     }
     if (count > 0)
@@ -208,18 +213,18 @@ static cJSON *query_rows(struct route_context *c, const struct pg_statement *sta
     return rows;
 }
 
+static const struct pg_statement select_statement = {
+    "rest_select_feedback", "select uplift.rest_select_feedback($1,$2)", 2};
+
 static void rest_get(struct route_context *c, const struct rest_request *rest)
 {
-    static const struct pg_statement statement = {"rest_select_feedback",
-                                                  "select uplift.rest_select_feedback($1,$2)", 2};
     struct api_error error;
     cJSON *wanted = cJSON_CreateObject(), *rows = NULL;
     bool good = true;
     for (size_t i = 0; good && i < rest->query.count; i++) {
         const char *name = rest->query.pairs[i].name, *value = rest->query.pairs[i].value;
-        if (strcmp(name, "select") == 0)
-            continue;
-        if (strcmp(name, "limit") != 0 && strcmp(name, "offset") != 0 && strcmp(name, "order") != 0)
+        if (strcmp(name, "select") != 0 && strcmp(name, "limit") != 0 &&
+            strcmp(name, "offset") != 0 && strcmp(name, "order") != 0)
             good = equal_to(name, value, &value, &error);
         if (good)
             cJSON_AddStringToObject(wanted, name, value);
@@ -229,12 +234,12 @@ static void rest_get(struct route_context *c, const struct rest_request *rest)
         out_of_memory(&error);
     if (text != NULL) {
         const char *values[2] = {c->request->who.user_text, text};
-        rows = query_rows(c, &statement, values, &error, NULL);
+        rows = query_rows(c, &select_statement, values, &error, NULL);
     }
     if (rows != NULL)
         reply_rows(c, rest, rows);
     else
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
     free(text);
     cJSON_Delete(wanted);
 }
@@ -311,19 +316,42 @@ static cJSON *patch(struct route_context *c, const struct uuid *id, const cJSON 
     return rows;
 }
 
+/* Whether the columns to be shown are there, which must be known before anything is changed. With
+ * Postgres away nobody can tell. */
+static bool check_columns(struct route_context *c, const struct rest_request *rest,
+                          struct api_error *error)
+{
+    bool away = false;
+    if (!rest->representation || rest->select == NULL || strcmp(rest->select, "*") == 0)
+        return true;
+    cJSON *wanted = cJSON_CreateObject(), *rows = NULL;
+    cJSON_AddStringToObject(wanted, "select", rest->select);
+    cJSON_AddStringToObject(wanted, "limit", "0");
+    char *text = cJSON_PrintUnformatted(wanted);
+    cJSON_Delete(wanted);
+    if (text == NULL)
+        return out_of_memory(error);
+    const char *values[2] = {c->request->who.user_text, text};
+    rows = query_rows(c, &select_statement, values, error, &away);
+    bool good = rows != NULL || away;
+    cJSON_Delete(rows);
+    free(text);
+    return good;
+}
+
 static void rest_patch(struct route_context *c, const struct rest_request *rest)
 {
     struct api_error error;
     struct uuid id;
     cJSON *rows = NULL, *body = NULL;
-    if (patched_id(c, rest, &id, &error)) {
+    if (patched_id(c, rest, &id, &error) && check_columns(c, rest, &error)) {
         body = route_json_body(c, &error);
         if (body != NULL)
             rows = patch(c, &id, body, &error);
     }
     cJSON_Delete(body);
     if (rows == NULL) {
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
     } else if (rest->representation) {
         reply_rows(c, rest, rows);
     } else {
@@ -338,7 +366,7 @@ void route_rest_feedback(struct route_context *c)
     struct rest_request rest = {0};
     const char *method = c->request->method;
     if (!read_rest(&rest, c->request, &error)) {
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
         return;
     }
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
@@ -347,7 +375,7 @@ void route_rest_feedback(struct route_context *c)
         rest_patch(c, &rest);
     } else {
         api_error(&error, 403, "42501", "", "permission denied for table coach_response_feedback");
-        rest_fail(c->request, &error);
+        rest_fail(c->request, &error, NULL);
     }
     query_release(&rest.query);
 }

@@ -76,7 +76,7 @@ static void answer_preflight(struct request *r)
 static void fail(struct request *r, const struct api_error *error, const char *headers)
 {
     if (rest_path(r->path))
-        rest_fail(r, error);
+        rest_fail(r, error, headers);
     else
         request_fail(r, error, headers);
 }
@@ -95,7 +95,7 @@ static void fail_unrouted(struct request *r, const char *allowed)
     snprintf(header, sizeof header, "Allow: %s\r\n", allowed);
     api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
               r->method);
-    request_fail(r, &error, header);
+    fail(r, &error, header);
 }
 
 static bool authenticate(struct route_context *c, struct api_error *error)

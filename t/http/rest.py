@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+"""/rest/v1/coach_response_feedback: PostgREST's part of it, with its statuses, headers and errors."""
+
+import os
+import sys
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+from harness import Uplift
+from scripted import Scripted
+from tap import done, equal, like, ok
+
+ANN = "00000000-0000-7000-8000-0000000000a1"
+BOB = "00000000-0000-7000-8000-0000000000b2"
+NOBODYS = "01890000-0000-7000-8000-000000000000"
+TABLE = "/rest/v1/coach_response_feedback"
+ONE = {"Accept": "application/vnd.pgrst.object+json"}
+ROWS = {"Prefer": "return=representation"}
+
+
+def chat(uplift, user=ANN, **more):
+    return uplift.post("/v1/chat", {"message": "hello", **more}, user=user).json()
+
+
+def rest(uplift, method="GET", body=None, headers=None, user=ANN, path=TABLE, **query):
+    """What supabase-js sends: filters in the query, apikey and Bearer in the headers."""
+    query = "?" + urllib.parse.urlencode(query) if query else ""
+    return uplift.request(method, path + query, body, user=user, headers={"apikey": uplift.anon_key, **(headers or {})})
+
+
+def refusal(answer):
+    """Status and code, and whether the error has PostgREST's shape."""
+    error = answer.json()
+    return answer.status, error.get("code"), set(error) == {"code", "details", "hint", "message"} and bool(error["message"])
+
+
+def reads(uplift):
+    made = [chat(uplift)]
+    made += [chat(uplift, conversation_id=made[0]["conversation_id"]) for _ in range(2)]
+    elsewhere = chat(uplift)
+    theirs = chat(uplift, BOB)
+    ids = [m["feedbackId"] for m in made]
+    everything = ids + [elsewhere["feedbackId"]]
+
+    got = rest(uplift)
+    equal((got.status, got.headers["Content-Range"]), (200, "0-3/*"), "GET answers 200 and the range")
+    like(got.headers["Content-Type"], "^application/json", "in JSON")
+    equal([r["id"] for r in got.json()], everything[::-1], "own rows, the newest first")
+    one = got.json()[-1]
+    equal((one["user_message"], one["ai_response"], one["user_id"]), ("hello", made[0]["message"], ANN), "with what was said")
+    conversation = "eq." + made[0]["conversation_id"]
+
+    def found(**query):
+        return [r["id"] for r in rest(uplift, **query).json()]
+
+    equal(found(id="eq." + ids[1]), [ids[1]], "id=eq.")
+    equal(found(conversation_id=conversation), ids[::-1], "conversation_id=eq.")
+    equal(found(conversation_id=conversation, order="created_at.asc"), ids, "order=created_at.asc")
+    equal(found(conversation_id=conversation, order="created_at"), ids, "asc is the default, as in PostgREST")
+    equal(found(order="created_at.desc", limit=2), everything[:1:-1], "limit")
+    equal(found(order="created_at.asc", limit=1, offset=1), [ids[1]], "offset")
+    equal(found(limit=0), [], "limit=0")
+    equal(found(user_id="eq." + ANN, limit=1), [everything[-1]], "user_id=eq. one's own")
+    for query in ({"id": "eq." + theirs["feedbackId"]}, {"user_id": "eq." + BOB}, {"id": "eq." + NOBODYS},
+                  {"conversation_id": "eq." + theirs["conversation_id"]}):
+        got = rest(uplift, **query)
+        equal((got.status, got.json(), got.headers["Content-Range"]), (200, [], "*/*"), "no row of others: %s" % list(query))
+
+    got = rest(uplift, select="id,helpful", id="eq." + ids[0])
+    equal(got.json(), [{"id": ids[0], "helpful": None}], "select takes columns")
+    equal(rest(uplift, select='"rating", id', id="eq." + ids[0]).json(), [{"rating": None, "id": ids[0]}], "also quoted ones")
+    equal(len(rest(uplift, select="*", id="eq." + ids[0]).json()[0]), len(one), "and * for all")
+    single = rest(uplift, headers=ONE, select="id", id="eq." + ids[0])
+    equal((single.status, single.json()), (200, {"id": ids[0]}), "Accept of one object gives an object")
+    like(single.headers["Content-Type"], r"^application/vnd\.pgrst\.object\+json", "of that type")
+    for query, count in (({"id": "eq." + NOBODYS}, 0), ({"conversation_id": conversation}, 3)):
+        got = rest(uplift, headers=ONE, **query)
+        equal((got.status, got.json()), (406, {"code": "PGRST116", "details": "The result contains %d rows" % count, "hint": None,
+                                               "message": "Cannot coerce the result to a single JSON object"}), "one object of %d rows" % count)
+    head = rest(uplift, "HEAD")
+    equal((head.status, head.body, head.headers["Content-Range"]), (200, b"", "0-3/*"), "HEAD has no body")
+
+    for query, status, code in (
+            ({"select": "id,nonsense"}, 400, "42703"), ({"select": "id;drop"}, 400, "42703"), ({"id": "eq.x"}, 400, "22P02"),
+            ({"id": "gt." + ids[0]}, 400, "PGRST100"), ({"id": ids[0]}, 400, "PGRST100"), ({"helpful": "eq.true"}, 400, "PGRST100"),
+            ({"order": "rating.desc"}, 400, "PGRST100"), ({"order": "created_at;"}, 400, "PGRST100"),
+            ({"limit": "-1"}, 416, "PGRST103"), ({"offset": "-1"}, 416, "PGRST103"),
+            ({"limit": "many"}, 400, "PGRST100"), ({"offset": "99999999999999"}, 400, "PGRST100"), ({"and": "(id.eq.1)"}, 400, "PGRST100")):
+        equal(refusal(rest(uplift, **query)), (status, code, True), "refused: %s" % query)
+    equal(refusal(rest(uplift, select="nonsense", id="eq." + NOBODYS))[:2], (400, "42703"), "an unknown column, where there is no row, too")
+
+
+def changes(uplift):
+    mine, theirs = chat(uplift)["feedbackId"], chat(uplift, BOB)["feedbackId"]
+
+    def patch(body, headers=None, id=mine, **more):
+        return rest(uplift, "PATCH", body, headers, id="eq." + id, **more)
+
+    got = patch({"helpful": True})
+    equal((got.status, got.body, got.headers["Content-Range"]), (204, b"", "*/*"), "PATCH answers 204 and nothing")
+    equal(patch({"rating": 4}, {"Prefer": "return=minimal"}).status, 204, "with return=minimal, too")
+    got = patch({"feedback_text": "well"}, ROWS)
+    equal((got.status, [(r["id"], r["helpful"], r["rating"], r["feedback_text"]) for r in got.json()]),
+          (200, [(mine, True, 4, "well")]), "with return=representation the rows")
+    ok(got.json()[0]["feedback_given_at"], "as they are now")
+    got = patch({"rating": 5}, {**ROWS, **ONE}, select="id,rating")
+    equal((got.status, got.json()), (200, {"id": mine, "rating": 5}), "as one object, with the columns asked for")
+    equal(patch({"rating": None}, user_id="eq." + ANN).status, 204, "filtered by one's own user_id as well")
+    row = uplift.row(mine)
+    equal((row["helpful"], row["rating"], row["feedback_text"]), (True, None, "well"), "the row has it all")
+    equal(patch({}).status, 204, "nothing to change is no error")
+
+    for id in (theirs, NOBODYS):
+        equal((patch({"helpful": True}, id=id).status, patch({"helpful": True}, ROWS, id).json()), (204, []),
+              "no row of others, and none that is not there")
+        equal(refusal(patch({"helpful": True}, {**ROWS, **ONE}, id))[:2], (406, "PGRST116"), "nor as one object")
+    equal(uplift.row(theirs)["helpful"], None, "which is as it was")
+
+    count = uplift.value("select count(*) from uplift.feedback_events")
+    for body, status, code in (
+            ({"ai_response": "forged"}, 403, "42501"), ({"helpful": True, "user_id": BOB}, 403, "42501"), ({"id": NOBODYS}, 403, "42501"),
+            ({"nonsense": 1}, 400, "PGRST204"), ({"rating": 9}, 400, "23514"), ({"rating": "x"}, 400, "22P02"),
+            ({"helpful": "maybe"}, 400, "22P02"), ([], 400, "PGRST102"), ("not JSON", 400, "PGRST102"), (None, 400, "PGRST102")):
+        equal(refusal(patch(body)), (status, code, True), "refused: %s" % (body,))
+    equal(refusal(patch({"helpful": True}, id="x")), (400, "22P02", True), "a malformed id")
+    for query in ({}, {"user_id": "eq." + ANN}):
+        equal(refusal(rest(uplift, "PATCH", {"helpful": False}, **query)), (400, "21000", True), "no filter by id: %s" % query)
+    for query in ({"id": "in.(%s)" % mine}, {"conversation_id": "eq." + NOBODYS}):
+        equal(refusal(rest(uplift, "PATCH", {"helpful": False}, **query)), (400, "PGRST100", True), "another filter: %s" % query)
+    equal(refusal(patch({"rating": 1}, ROWS, select="nonsense"))[:2], (400, "42703"), "an unknown column in select")
+    equal(uplift.row(mine)["rating"], None, "is noticed before anything is changed")
+    equal(uplift.value("select count(*) from uplift.feedback_events"), count, "nothing that was refused is done")
+    for method in ("POST", "DELETE"):
+        equal(refusal(rest(uplift, method, {"helpful": True}, id="eq." + mine)), (403, "42501", True), method + " is not permitted")
+
+
+def elsewhere(uplift):
+    for path in ("/rest/v1/conversations", "/rest/v1/", "/rest/v1/rpc/extract_user_memories"):
+        for method in ("GET", "POST"):
+            equal(refusal(rest(uplift, method, {} if method == "POST" else None, path=path)), (404, "PGRST205", True),
+                  "%s %s is not there" % (method, path))
+    got = rest(uplift, "PUT", {})
+    equal(refusal(got), (405, "PGRST117", True), "PUT is not taken")
+    like(got.headers["Allow"], "GET, PATCH", "and it is said what is")
+    got = uplift.get(TABLE, user=None)
+    equal(refusal(got), (401, "PGRST301", True), "without a token")
+    equal(got.headers["WWW-Authenticate"], "Bearer", "which says how to sign in")
+    equal(refusal(uplift.get(TABLE, token=uplift.anon_key, headers={"apikey": uplift.anon_key})), (401, "PGRST301", True), "with the public key alone")
+    equal(refusal(uplift.get(TABLE, token=uplift.token(ANN, exp=1))), (401, "PGRST303", True), "with a token that has expired")
+
+
+def streaming(uplift, provider):
+    provider.hold()
+    stream = uplift.stream("/v1/chat", {"message": "hello"}, user=ANN)
+    ok(stream.read_until("delta"), "an answer streams")
+    id = stream.feedback_id()
+    equal(rest(uplift, id="eq." + id).json(), [], "its row cannot be read yet")
+    equal(rest(uplift, "PATCH", {"helpful": True}, id="eq." + id).status, 204, "but be changed")
+    got = rest(uplift, "PATCH", {"rating": 5}, {**ROWS, **ONE}, id="eq." + id, select="id,rating")
+    equal((got.status, got.json()), (200, {"id": id, "rating": 5}), "and shown as changed")
+    equal(rest(uplift, "PATCH", {"helpful": False}, ROWS, BOB, id="eq." + id).json(), [], "by its user alone")
+    equal(refusal(rest(uplift, "PATCH", {"ai_response": "forged"}, id="eq." + id)), (403, "42501", True), "and only in what is feedback")
+    provider.go()
+    equal(list(stream)[-1].get("done"), True, "the answer ends")
+    row = rest(uplift, headers=ONE, select="helpful,rating,ai_response", id="eq." + id).json()
+    equal(row, {"helpful": True, "rating": 5, "ai_response": provider.says}, "and its row has the feedback")
+
+
+with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.url) as uplift:
+    reads(uplift)
+    changes(uplift)
+    elsewhere(uplift)
+    streaming(uplift, provider)
+done()
