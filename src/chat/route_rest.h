@@ -9,8 +9,8 @@
 /* Whether errors on this path have PostgREST's shape. */
 bool rest_path(const char *path);
 /* Answers {"code","details","hint","message"} and ends the request. The code is error->code, or
- * PostgREST's for a status where that is not one of its own. extra: more lines of the head, NULL for
- * none. */
+ * PostgREST's for a status where that is not one of its own. extra: more lines of the head, NULL
+ * for none. */
 void rest_fail(struct request *r, const struct api_error *error, const char *extra);
 
 #endif
