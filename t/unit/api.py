@@ -39,7 +39,7 @@ sources = read("src/chat/*.c", "src/common/*.c")
 used = set()
 for argument in re.findall(r"api_error\([^,;]*,[^,;]*,([^,;]*),", sources):
     used |= set(re.findall(r'"([a-z_]+)"', argument))
-used |= set(re.findall(r'refuse\([^;"]*"([a-z_]+)"', sources))
+used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', sources))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
 used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", read("sql/functions/*.sql")))
