@@ -215,6 +215,8 @@ int close(int fd)
 
 AROUND(int, rename, (const char *from, const char *to), (from, to))
 AROUND(int, ftruncate, (int fd, off_t length), (fd, length))
+AROUND(ssize_t, pwrite, (int fd, const void *data, size_t len, off_t offset),
+       (fd, data, len, offset))
 AROUND(int, flock, (int fd, int operation), (fd, operation))
 AROUND(int, PQsendPrepare,
        (PGconn * conn, const char *name, const char *query, int count, const Oid *types),
