@@ -146,7 +146,8 @@ static void put_head(struct relay_chat *rc, int status, bool is_stream)
     buf_release(&extra);
 }
 
-/* Sends core->out, behind a head if none went out yet. False when rc has broken off. */
+/* Sends core->out, behind a head if none went out yet. False when rc has broken off;
+ * it may be gone then. */
 static bool flush(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
@@ -182,8 +183,9 @@ static bool flush(struct relay_chat *rc)
         break_off(rc, CHAT_CANCELLED, "client_stalled");
         return false;
     }
+    bool goes_on = core->config->finish_on_hangup; /* rc itself may be gone after */
     on_client_gone(rc);
-    return rc->is_unheard;
+    return goes_on;
 }
 
 /* Sends the end. What memory did not suffice for is not sent in part: nginx tells its client that
