@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD_MAX ((size_t)1 << 30) /* bounded by the provider's limits before */
+#define HELD_ROOM 65536 /* for chunks around the text that are held back */
+#define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
 #define BYTES_A_TOKEN 4
 
 void answer_init(struct answer *a, struct chat *chat)
 {
     *a = (struct answer){.chat = chat};
     message_init(&a->message, chat->text.max);
-    buf_init(&a->held, HELD_MAX);
+    buf_init(&a->held, chat->text.max * ESCAPED_BYTES + HELD_ROOM);
 }
 
 void answer_release(struct answer *a)
@@ -95,6 +96,13 @@ static void pass_on_openai(struct answer *a, const struct completion *c, struct 
     openai_chunk(out, a->chat, c, with_usage);
 }
 
+/* Some providers say why they stop in a last chunk that has choices, too. */
+static bool is_error(const struct completion *c)
+{
+    return c->error.at != NULL &&
+           (c->choices == 0 || scan_is_object(c->error) || scan_is_string(c->error));
+}
+
 enum answer_step answer_event(struct answer *a, const char *data, size_t len, struct buf *out)
 {
     struct completion c;
@@ -107,7 +115,7 @@ enum answer_step answer_event(struct answer *a, const char *data, size_t len, st
         a->has_malformed = true;
         return ANSWER_GOES_ON;
     }
-    if (c.error.at != NULL && c.choices == 0) {
+    if (is_error(&c)) {
         failure_explain_object(c.error, &a->chat->error);
         return ANSWER_FAILED;
     }
@@ -124,7 +132,7 @@ enum answer_step answer_body(struct answer *a, struct buf *body)
 {
     struct completion c;
     bool is_read = body->data != NULL && completion_read(&c, body->data, body->len);
-    if (is_read && c.error.at != NULL && c.choices == 0) {
+    if (is_read && is_error(&c)) {
         failure_explain_object(c.error, &a->chat->error);
         return ANSWER_FAILED;
     }
@@ -149,7 +157,7 @@ void answer_settle(struct answer *a)
         a->half = 0;
     }
     struct buf message;
-    buf_init(&message, chat->text.max * 6 + 65536);
+    buf_init(&message, chat->text.max * ESCAPED_BYTES + HELD_ROOM);
     if (message_json(&a->message, &message) && !message.failed)
         chat->response_message = buf_steal(&message);
     buf_release(&message);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CHUNK(choice)                                                                              \
@@ -492,6 +493,20 @@ static void error_within_the_answer(void **state)
     assert_has(ends_as(CHAT_PARTIAL)->line, "\"reason\":\"error_event\"");
 }
 
+/* As some gateways do it: the error and a last choice in one chunk. */
+static void error_beside_a_choice(void **state)
+{
+    (void)state;
+    guest_start(&guest, &rig, CHAT_OPENAI, true,
+                EVENTS ROLE TEXT("Hal") "data: {\"error\":{\"message\":\"boom\",\"code\":\"oh\"},"
+                                        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},"
+                                        "\"finish_reason\":\"error\"}]}\n\n" DONE);
+    assert_true(guest_reads_all(&guest));
+    assert_has(guest_body(&guest), "data: {\"error\":{\"message\":\"boom\"");
+    assert_has_not(guest_body(&guest), "[DONE]");
+    assert_has(ends_as(CHAT_PARTIAL)->line, "\"reason\":\"error_event\"");
+}
+
 static void nowhere(struct config *config)
 {
     static char url[] = "http://127.0.0.1:1/v1";
@@ -731,6 +746,21 @@ static void recorder_is_full(void **state)
     assert_int_equal(relay_open(rig.relay), 0);
 }
 
+/* Its client is found to be gone, and the recorder full, in one write: nothing of it is left. */
+static void recorder_is_full_and_client_gone(void **state)
+{
+    (void)state;
+    rig_record_full(true);
+    for (int i = 0; i < 20; i++) {
+        guest_start(&guest, &rig, CHAT_NATIVE, true, EVENTS ANSWER);
+        shutdown(guest.fd, SHUT_RDWR);
+        guest_leave(&guest);
+    }
+    for (int i = 0; i < 500 && relay_open(rig.relay) > 0; i++)
+        usleep(10000);
+    assert_int_equal(relay_open(rig.relay), 0);
+}
+
 /* --- the whole relay --- */
 
 static void stop_with_open_chats(void **state)
@@ -809,6 +839,7 @@ static const struct CMUnitTest tests[] = {
     TEST(garbage),
     TEST(error_in_place_of_an_answer),
     TEST(error_within_the_answer),
+    TEST(error_beside_a_choice),
     TEST_WITH(provider_unreachable, start_nowhere),
     TEST(silence),
     TEST(stall),
@@ -825,6 +856,7 @@ static const struct CMUnitTest tests[] = {
     TEST_WITH(too_large, start_small_answers),
     TEST(not_recorded),
     TEST(recorder_is_full),
+    TEST(recorder_is_full_and_client_gone),
     TEST(stop_with_open_chats),
     TEST_WITH(too_many_chats, start_few_chats),
 };
