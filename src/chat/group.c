@@ -171,8 +171,9 @@ static void reject(struct store *s, size_t i)
     snprintf(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
     /* The object begins {"id":"<uuid>", which is all of it that may be logged. */
     bool has_id = item->len > 44;
-    log_error("recorder", "answer %.*s was refused and goes to uplift.rejected_answers: %s",
-              has_id ? 36 : 1, has_id ? group_text(s->g, i) + 7 : "?", reason);
+    log_error("recorder", "answer %.*s was refused and goes to uplift.rejected_answers: %s: %s",
+              has_id ? 36 : 1, has_id ? group_text(s->g, i) + 7 : "?", pg_sqlstate(s->pg),
+              pg_message_to_log(s->pg));
     switch (call_reject(s, i, reason)) {
     case PG_DONE:
         item->state = GROUP_REJECTED;

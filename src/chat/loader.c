@@ -201,7 +201,8 @@ static enum load give_thumb(struct loader *l, struct spool_file *f, const struct
     case GROUP_ERROR_AWAY:
         return LOAD_AWAY;
     case GROUP_ERROR_DATA:
-        return refuse_thumb(f, line, values[1], pg_sqlstate(l->load_pg), pg_message(l->load_pg));
+        return refuse_thumb(f, line, values[1], pg_sqlstate(l->load_pg),
+                            pg_message_to_log(l->load_pg));
     case GROUP_ERROR_LOCK:
     case GROUP_ERROR_BUSY:
         break;

@@ -121,10 +121,12 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
     if (!away)
         return FEEDBACK_REFUSED;
 
+    /* Said when it was asked for: while Postgres was waited for, a later word may have got in. */
+    int64_t given_us = clock_wall_us() - (clock_ms() - c->request->accepted_ms) * 1000;
     struct buf line;
     buf_init(&line, 1024 * 1024);
     bool spooled = spool_feedback_line(&line, c->request->who.user_text, answer_id, changes, issued,
-                                       clock_wall_us()) &&
+                                       given_us) &&
                    recorder_spool_feedback(c->worker->recorder, line.data);
     buf_release(&line);
     return spooled ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;

@@ -461,6 +461,11 @@ const char *pg_message(const struct pg *pg)
     return refusal_field(pg, PG_DIAG_MESSAGE_PRIMARY);
 }
 
+const char *pg_message_to_log(const struct pg *pg)
+{
+    return strncmp(pg->sqlstate, "22", 2) == 0 ? "" : pg_message(pg);
+}
+
 /* SQLSTATEs that the schema does not raise on purpose. The first that fits counts. */
 static const struct {
     const char *sqlstate; /* or its beginning */

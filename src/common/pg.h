@@ -47,6 +47,8 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
  * absent. Borrowed until the next call. */
 const char *pg_sqlstate(const struct pg *pg);
 const char *pg_message(const struct pg *pg);
+/* The same for logs: "" for class 22, whose messages repeat the value, which somebody wrote. */
+const char *pg_message_to_log(const struct pg *pg);
 /* Turns the last PG_REFUSED into an error for the client: SQLSTATE UPnnn is HTTP nnn (detail: code,
  * hint: param); the rest by one table (57014 -> 503, 55P03 -> 503, 22P02/22003 -> 400, other -> 500
  * with a message that tells nothing of the inside). */

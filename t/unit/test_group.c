@@ -85,6 +85,12 @@ const char *pg_sqlstate(const struct pg *pg)
     return pg->sqlstate;
 }
 
+const char *pg_message_to_log(const struct pg *pg)
+{
+    (void)pg;
+    return "";
+}
+
 const char *pg_message(const struct pg *pg)
 {
     (void)pg;
