@@ -77,31 +77,45 @@ bool feedback_issued(const struct route_context *c, const struct uuid *answer)
     return answer_id_issued(&c->worker->answer_key, &c->request->who.user, answer);
 }
 
-static void reply_with_row(struct route_context *c, PGresult *result)
+static void add_text(cJSON *row, const char *name, const PGresult *result, int column)
 {
-    struct buf body;
-    buf_init(&body, 1024 * 1024);
-    const char *text = PQgetvalue(result, 0, F_TEXT);
-    const char *given_at = PQgetvalue(result, 0, F_GIVEN_AT);
-    buf_printf(&body, "{\"id\":\"%s\",\"helpful\":%s,\"rating\":%s,\"feedback_text\":",
-               PQgetvalue(result, 0, F_ID),
-               PQgetisnull(result, 0, F_HELPFUL)          ? "null"
-               : *PQgetvalue(result, 0, F_HELPFUL) == 't' ? "true"
-                                                          : "false",
-               PQgetisnull(result, 0, F_RATING) ? "null" : PQgetvalue(result, 0, F_RATING));
-    if (PQgetisnull(result, 0, F_TEXT))
-        buf_puts(&body, "null");
+    if (PQgetisnull(result, 0, column))
+        cJSON_AddNullToObject(row, name);
     else
-        buf_json_string(&body, text, strlen(text));
-    buf_puts(&body, ",\"feedback_given_at\":");
-    if (PQgetisnull(result, 0, F_GIVEN_AT))
-        buf_puts(&body, "null");
+        cJSON_AddStringToObject(row, name, PQgetvalue(result, 0, column));
+}
+
+cJSON *feedback_row(const PGresult *result)
+{
+    cJSON *row = cJSON_CreateObject();
+    add_text(row, "id", result, F_ID);
+    if (PQgetisnull(result, 0, F_HELPFUL))
+        cJSON_AddNullToObject(row, "helpful");
     else
-        buf_json_string(&body, given_at, strlen(given_at));
-    buf_printf(&body, ",\"pending\":%s}",
-               *PQgetvalue(result, 0, F_PENDING) == 't' ? "true" : "false");
-    request_reply(c->request, 200, "application/json", NULL, body.data, body.len);
-    buf_release(&body);
+        cJSON_AddBoolToObject(row, "helpful", *PQgetvalue(result, 0, F_HELPFUL) == 't');
+    if (PQgetisnull(result, 0, F_RATING))
+        cJSON_AddNullToObject(row, "rating");
+    else
+        cJSON_AddNumberToObject(row, "rating", strtod(PQgetvalue(result, 0, F_RATING), NULL));
+    add_text(row, "feedback_text", result, F_TEXT);
+    add_text(row, "feedback_given_at", result, F_GIVEN_AT);
+    return row;
+}
+
+static void reply_with_row(struct route_context *c, const PGresult *result)
+{
+    struct api_error error;
+    cJSON *row = feedback_row(result);
+    cJSON_AddBoolToObject(row, "pending", *PQgetvalue(result, 0, F_PENDING) == 't');
+    char *text = cJSON_PrintUnformatted(row);
+    cJSON_Delete(row);
+    if (text != NULL) {
+        request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
+    } else {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        request_fail(c->request, &error, NULL);
+    }
+    free(text);
 }
 
 enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,

@@ -10,6 +10,10 @@ enum feedback_outcome {
     FEEDBACK_REFUSED, /* *error says why */
 };
 
+/* What stands, as feedback_give() returned it: id, helpful, rating, feedback_text and
+ * feedback_given_at. The caller's to delete. */
+cJSON *feedback_row(const PGresult *result);
+
 /* Whether changes has only the members that feedback may have, each of its type and range. */
 bool feedback_check(const cJSON *changes, struct api_error *error);
 /* Whether the answer's id was made for the user who asks. */

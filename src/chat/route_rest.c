@@ -109,20 +109,21 @@ static void column_name(const char *item, size_t len, char out[64])
     out[n] = '\0';
 }
 
-/* Keeps only the selected columns of a row. */
+/* Keeps only the selected columns of a row. A row that is still to come has nothing in the others.
+ */
 static bool project(const cJSON *row, const char *select, cJSON *out, struct api_error *error)
 {
     for (const char *p = select; *p != '\0';) {
         size_t len = strcspn(p, ",");
         char name[64];
         column_name(p, len, name);
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(row, name);
-        if (*name == '\0' || item == NULL)
+        if (*name == '\0')
             return api_error(error, 400, "42703", "",
                              "column coach_response_feedback.%.*s does not exist",
                              (int)(len < 100 ? len : 100), p);
-        cJSON *copy = cJSON_Duplicate(item, true);
-        if (copy == NULL || !cJSON_AddItemToObject(out, name, copy)) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(row, name);
+        cJSON *copy = item != NULL ? cJSON_Duplicate(item, true) : cJSON_CreateNull();
+        if (!cJSON_AddItemToObject(out, name, copy)) {
             cJSON_Delete(copy);
             return out_of_memory(error);
         }
@@ -269,16 +270,19 @@ static bool patched_id(const struct route_context *c, const struct rest_request 
            api_error(error, 400, "21000", "", "UPDATE requires a WHERE clause: add id=eq.<id>");
 }
 
-/* Stands for a row that is still to come, or that Postgres cannot be asked for now. */
-static cJSON *row_to_come(const char *id, const cJSON *changes)
+/* Stands for a row that is still to come, of which Postgres has only the feedback, or nothing when
+ * it is away (result NULL). */
+static cJSON *row_to_come(const char *id, const cJSON *changes, const PGresult *result)
 {
-    cJSON *rows = cJSON_CreateArray(), *row = cJSON_Duplicate(changes, true);
-    if (rows == NULL || row == NULL || cJSON_AddStringToObject(row, "id", id) == NULL) {
+    cJSON *rows = cJSON_CreateArray();
+    cJSON *row = result != NULL ? feedback_row(result) : cJSON_Duplicate(changes, true);
+    if (result == NULL)
+        cJSON_AddStringToObject(row, "id", id);
+    if (!cJSON_AddItemToArray(rows, row)) {
         cJSON_Delete(rows);
         cJSON_Delete(row);
         return NULL;
     }
-    cJSON_AddItemToArray(rows, row);
     return rows;
 }
 
@@ -305,7 +309,7 @@ static cJSON *patch(struct route_context *c, const struct uuid *id, const cJSON 
         rows = NULL;
         if (feedback_check(changes, error)) {
             if (feedback_give(c, id_text, text, &result, error) != FEEDBACK_REFUSED) {
-                rows = row_to_come(id_text, changes);
+                rows = row_to_come(id_text, changes, result);
                 if (rows == NULL)
                     out_of_memory(error);
             }

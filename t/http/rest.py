@@ -159,6 +159,8 @@ def streaming(uplift, provider):
     equal(rest(uplift, "PATCH", {"helpful": True}, id="eq." + id).status, 204, "but be changed")
     got = rest(uplift, "PATCH", {"rating": 5}, {**ROWS, **ONE}, id="eq." + id, select="id,rating")
     equal((got.status, got.json()), (200, {"id": id, "rating": 5}), "and shown as changed")
+    got = rest(uplift, "PATCH", {"feedback_text": "so far"}, {**ROWS, **ONE}, id="eq." + id, select="helpful,rating,ai_response")
+    equal((got.status, got.json()), (200, {"helpful": True, "rating": 5, "ai_response": None}), "with all that was said, and nothing of the answer")
     equal(rest(uplift, "PATCH", {"helpful": False}, ROWS, BOB, id="eq." + id).json(), [], "by its user alone")
     equal(refusal(rest(uplift, "PATCH", {"ai_response": "forged"}, id="eq." + id)), (403, "42501", True), "and only in what is feedback")
     provider.go()
