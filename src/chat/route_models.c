@@ -86,7 +86,8 @@ void route_model(struct route_context *c)
     cJSON *list = list_models(c);
     const cJSON *model;
     cJSON_ArrayForEach (model, list) {
-        if (strcmp(json_string(model, "id"), c->name) == 0) {
+        const char *id = json_string(model, "id");
+        if (id != NULL && strcmp(id, c->name) == 0) { /* NULL: memory ran out */
             reply(c, model);
             cJSON_Delete(list);
             return;

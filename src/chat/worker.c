@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define BREAKER_PROBE_MS 1000
@@ -75,10 +74,6 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     sigaddset(&blocked, SIGUSR1);
     pthread_sigmask(SIG_SETMASK, &blocked, NULL);
     signal(SIGPIPE, SIG_IGN);
-    pid_t parent = getppid();
-    prctl(PR_SET_PDEATHSIG, WORKER_DRAIN);
-    if (getppid() != parent)
-        return EXIT_FAILURE;
 
     /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
