@@ -73,10 +73,13 @@ static bool read_severity(const cJSON *object, bool text_numbers, char out[8],
     if (cJSON_IsNumber(item)) {
         value = item->valuedouble;
     } else if (text_numbers && cJSON_IsString(item)) {
-        char *end;
-        value = strtod(item->valuestring, &end);
-        if (end == item->valuestring || *end != '\0')
-            value = NAN;
+        const char *text = item->valuestring;
+        if (*text != '\0' && text[strspn(text, "0123456789.")] == '\0') {
+            char *end;
+            value = strtod(text, &end);
+            if (*end != '\0')
+                value = NAN;
+        }
     }
     if (!(value >= 1.0 && value <= 6.0))
         return api_error(error, 400, "invalid_severity", "severity",

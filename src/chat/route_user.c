@@ -3,6 +3,7 @@
 #include "../common/query.h"
 #include "route.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ void route_conversations_list(struct route_context *c)
     if (asked != NULL) {
         char *end;
         n = strtol(asked, &end, 10);
-        if (end == asked || *end != '\0' || n < 1 || n > LIST_LIMIT_MAX) {
+        if (!isdigit((unsigned char)*asked) || *end != '\0' || n < 1 || n > LIST_LIMIT_MAX) {
             query_release(&q);
             api_error(&error, 400, "invalid_limit", "limit",
                       "limit must be a whole number from 1 to %d", LIST_LIMIT_MAX);

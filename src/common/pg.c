@@ -475,6 +475,8 @@ static const struct {
     {"57014", 503, "database_busy", "the database took too long: try again"},
     {"55P03", 503, "database_busy", "the row is in use: try again"},
     {"40", 503, "database_busy", "the database was busy: try again"},
+    {"22007", 400, "invalid_value", "a time has the wrong form: send it as 2026-01-31T12:00:00Z"},
+    {"22008", 400, "invalid_value", "a time is out of range: send it as 2026-01-31T12:00:00Z"},
     {"22P02", 400, "invalid_value", "a value has the wrong form"},
     {"22003", 400, "invalid_value", "a number is out of range"},
     {"22", 400, "invalid_value", "a value cannot be stored"},
