@@ -188,6 +188,17 @@ def others(uplift):
     equal(uplift.sql(RECORDED), before, "and nothing of it is changed")
 
 
+def large_refusals(uplift):
+    """A request is read to its very end before it is refused: nginx makes 502 of a connection that closes earlier."""
+    seen = {uplift.post(CHAT, b"x" * (100000 + 10007 * i)).status for i in range(60)}
+    equal(seen, {400}, "large bodies are refused for what they are")
+    uplift.configure(UPLIFT_MAX_BODY_BYTES="64K", UPLIFT_MAX_MESSAGE_BYTES="32K")
+    uplift.restart_chat()
+    seen = {uplift.post(CHAT, b"x" * (100000 + 30007 * i)).status for i in range(20)}
+    equal(seen, {413}, "so are those that only fcgi-chat finds too large")
+    equal(uplift.post(CHAT, hello()).status, 200, "a chat is answered after all that")
+
+
 def main():
     with Uplift() as uplift:
         before, workers = uplift.sql(RECORDED), sorted(uplift.workers())
@@ -214,6 +225,7 @@ def main():
             ok(abs(float(row["severity"]) - float(taken)) < 0.06, "severity %s counts as about %s" % (severity, taken), row)
         equal(uplift.post(COMPLETIONS, asked(metadata={"severity": "4.5"})).status, 200, "metadata may have numbers as text")
         equal(sorted(uplift.workers()), workers, "no worker died")
+        large_refusals(uplift)
     done()
 
 
