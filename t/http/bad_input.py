@@ -129,7 +129,7 @@ RESTS = [
     ("PATCH", REST + "?id=eq." + USER, b"{", 400, "PGRST102"), ("PATCH", REST + "?id=eq." + USER, b"[]", 400, "PGRST102"),
     ("GET", REST + "?id=%zz", None, 400, "PGRST100"), ("GET", REST + "?id=eq.%ff", None, 400, "PGRST100"),
     ("GET", REST + "?id=eq.x", None, 400, "22P02"), ("GET", REST + "?order=nonsense", None, 400, "PGRST100"),
-    ("GET", REST + "?limit=x", None, 400, "PGRST102"), ("GET", REST + "?nonsense=eq.1", None, 400, "PGRST100"),
+    ("GET", REST + "?limit=x", None, 400, "PGRST100"), ("GET", REST + "?nonsense=eq.1", None, 400, "PGRST100"),
     ("POST", REST, [{}], 403, "42501"), ("DELETE", REST + "?id=eq." + USER, None, 403, "42501"),
     ("PUT", REST, {}, 405, "PGRST117"), ("GET", "/rest/v1/users", None, 404, "PGRST205"),
 ]
