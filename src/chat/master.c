@@ -94,7 +94,7 @@ static _Noreturn void run_child(struct master *m, const struct child *c, pid_t m
 {
     struct answer_key key = m->random_key;
     const struct config *config = &c->generation->config;
-    sigset_t none;
+    sigset_t told;
     prctl(PR_SET_PDEATHSIG, WORKER_DRAIN); /* a worker without a master drains */
     if (getppid() != master_pid)
         _exit(0);
@@ -102,8 +102,11 @@ static _Noreturn void run_child(struct master *m, const struct child *c, pid_t m
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Until the worker is ready to hear these, they wait. */
+    sigemptyset(&told);
+    sigaddset(&told, WORKER_DRAIN);
+    sigaddset(&told, WORKER_END_NOW);
+    sigprocmask(SIG_SETMASK, &told, NULL);
     close(m->signal_fd);
     close(m->ready_fds[0]);
     worker_ready_fd = m->ready_fds[1];
@@ -508,7 +511,9 @@ static bool open_signals(struct master *m)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN); /* a log reader that goes away must not end us */
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+    sigset_t blocked = set;
+    sigaddset(&blocked, WORKER_END_NOW); /* for a child, from its first moment */
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0)
         return false;
     m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return m->signal_fd >= 0 && pipe2(m->ready_fds, O_CLOEXEC | O_NONBLOCK) == 0;

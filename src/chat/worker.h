@@ -27,9 +27,10 @@ struct worker {
 };
 
 /*
- * Runs a worker on an already listening socket until it is told to stop: first TERM (or the
- * master's death) drains - no more accepts, open chats go on for at most drain_ms - and a second
- * TERM ends at once. Called in a freshly forked process, before any library was initialised.
+ * Runs a worker on an already listening socket until it is told to stop: WORKER_DRAIN (also
+ * sent by the master's death) drains - no more accepts, open chats go on for at most drain_ms - and
+ * WORKER_END_NOW ends at once. Called in a freshly forked process, with both blocked, before any
+ * library was initialised.
  * answer_key comes from the master so that all workers share it. Returns the exit status.
  */
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,

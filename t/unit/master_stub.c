@@ -60,6 +60,11 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     bool is_stubborn = is_deaf || strcmp(model, "stubborn") == 0;
     sigaction(WORKER_DRAIN, &action, NULL);
     sigaction(WORKER_END_NOW, &action, NULL);
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, WORKER_DRAIN);
+    sigaddset(&told, WORKER_END_NOW);
+    sigprocmask(SIG_UNBLOCK, &told, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (strcmp(model, "die") == 0)
         return 3;
