@@ -30,6 +30,11 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
                             const char *const *values);
+/*
+ * The coaches, {"object":"list","data":[...]}; while Postgres is away (*degraded) as far as they
+ * are known. NULL with *error filled in. The caller's to free. In route_user.c.
+ */
+char *route_list_coaches(struct route_context *c, bool *degraded, struct api_error *error);
 /* The request's body as a JSON object; NULL with *error filled in (400). The caller's to free. */
 cJSON *route_json_body(struct route_context *c, struct api_error *error);
 

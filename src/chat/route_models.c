@@ -2,7 +2,6 @@
 #include "route.h"
 
 #include <stdio.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +23,13 @@ static cJSON *add_model(cJSON *list, const char *id, size_t len, const char *own
     return model;
 }
 
-/* A coach whose id does not say that it is one is listed under the name that does. */
+/* Each coach. One whose id does not say that it is one is listed under the name that
+ * does. */
 static void add_coaches(struct route_context *c, cJSON *list)
 {
-    char *json = personas_coaches_json(c->worker->personas);
+    struct api_error error;
+    bool degraded;
+    char *json = route_list_coaches(c, &degraded, &error); /* without them there are still models */
     cJSON *coaches = json != NULL ? cJSON_Parse(json) : NULL;
     const cJSON *coach;
     cJSON_ArrayForEach (coach, cJSON_GetObjectItemCaseSensitive(coaches, "data")) {

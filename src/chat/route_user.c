@@ -65,27 +65,35 @@ void route_conversation_delete(struct route_context *c)
     request_reply(c->request, 204, NULL, NULL, NULL, 0);
 }
 
-/* Also answered, as far as it is known, while Postgres is away. */
-void route_coaches(struct route_context *c)
+char *route_list_coaches(struct route_context *c, bool *degraded, struct api_error *error)
 {
     static const struct pg_statement statement = {"list_coaches", "select uplift.list_coaches()",
                                                   0};
-    struct api_error error;
     PGresult *result;
-    bool away;
-    if (route_query(c, &statement, NULL, &result, &error, &away)) {
-        request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
-                      (size_t)PQgetlength(result, 0, 0));
+    char *list = NULL;
+    *degraded = false;
+    if (route_query(c, &statement, NULL, &result, error, degraded)) {
+        list = strdup(PQgetvalue(result, 0, 0));
+        if (list == NULL)
+            api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
         PQclear(result);
-        return;
+    } else if (*degraded) {
+        list = personas_coaches_json(c->worker->personas);
     }
-    char *known = away ? personas_coaches_json(c->worker->personas) : NULL;
-    if (known != NULL)
-        request_reply(c->request, 200, "application/json", "X-Uplift-Degraded: database\r\n", known,
-                      strlen(known));
+    return list;
+}
+
+void route_coaches(struct route_context *c)
+{
+    struct api_error error;
+    bool degraded;
+    char *list = route_list_coaches(c, &degraded, &error);
+    if (list != NULL)
+        request_reply(c->request, 200, "application/json",
+                      degraded ? "X-Uplift-Degraded: database\r\n" : NULL, list, strlen(list));
     else
         request_fail(c->request, &error, NULL);
-    free(known);
+    free(list);
 }
 
 void route_preferences_get(struct route_context *c)
