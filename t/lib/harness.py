@@ -325,7 +325,8 @@ class Uplift:
                 "LOG": self.dir + "/log", "HTTPS_PORT": self.port, "SIM_PORT": self.sim_port, "TLS_CERT": self.ca,
                 "TLS_KEY": self.dir + "/key.pem", "CHAT_UPSTREAM": self.settings["UPLIFT_LISTEN"],
                 "SIMULATOR_SOCKET": self.dir + "/run/simulator.sock", "HTML": self._html(),
-                "CONFIG_JSON": self.dir + "/config.json"}.items():
+                "CONFIG_JSON": self.dir + "/config.json", "NGINX": TOP + "/nginx",
+                "CORS_ORIGINS": self.settings["UPLIFT_CORS_ORIGINS"] or ""}.items():
             text = text.replace("@%s@" % name, str(value))
         text = text.replace("worker_processes auto;", "worker_processes 2;")
         if self.change_nginx:

@@ -43,7 +43,7 @@ used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', sources))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
 used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", read("sql/functions/*.sql")))
-used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/uplift.conf.in")))
+used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
 # How the preferences, which are many, are written: `invalid_<name>`.
 used -= {"invalid_timezone", "invalid_protocol"}
 ok(len(used) > 50, "the sources have error codes")
