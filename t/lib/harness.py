@@ -234,6 +234,7 @@ class Uplift:
         self.simulator_options = simulator
         self.expected = expected and re.compile(expected)
         self.change_nginx = nginx
+        self.wrapper = ()  # words before fcgi-chat: a program that runs it, such as valgrind
         self.chat = self.nginx = self.simulator = None
         self.as_root = os.geteuid() == 0
         self.user = "www-data" if self.as_root else None
@@ -368,8 +369,8 @@ class Uplift:
         self.configure(**settings)
         with self._open_log("chat") as log:
             self.chat = subprocess.Popen(
-                [program("fcgi-chat"), "--config", self.dir + "/uplift.conf"], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env={"PATH": os.environ["PATH"], **self._sanitizers(), **self.environment})
+                [*self.wrapper, program("fcgi-chat"), "--config", self.dir + "/uplift.conf"], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, env={"PATH": os.environ["PATH"], **self._sanitizers(), **self.environment})
         if wanted and not self.ready(wanted, 30):
             self._bail("fcgi-chat is not %s" % wanted, "chat")
 
