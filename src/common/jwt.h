@@ -16,6 +16,7 @@ struct jwt {
     cjose_jws_t *jws;          /* owned */
     const char *alg;           /* borrowed from jws */
     char kid[JWT_MAX_KID + 1]; /* "" when there is none */
+    size_t signature_len;      /* in characters of base64url */
     cJSON *claims;             /* owned; an object, set by jwt_verify */
 };
 
