@@ -40,7 +40,7 @@ import psycopg2.extras
 import tap
 from build import TOP, program
 from cluster import Cluster, bindir
-from process import children, send, wait_for, wait_until_gone
+from process import accepts, children, send, wait_for, wait_until_gone
 
 USER = "00000000-0000-7000-8000-000000000001"  # the demo user
 SECRET = "a secret for tests only, of more than 32 bytes"
@@ -297,7 +297,7 @@ class Uplift:
             self.simulator = subprocess.Popen(
                 [program("fcgi-simulator"), "--socket", path, "--mode", "0666", "--state", self.dir + "/simulator",
                  *self.simulator_options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, **become)
-        if not wait_for(lambda: os.path.exists(path) or self.simulator.poll() is not None, 20) or self.simulator.poll():
+        if not wait_for(lambda: accepts(path) or self.simulator.poll() is not None, 20) or self.simulator.poll():
             self._bail("fcgi-simulator did not start", "simulator")
 
     def start_nginx(self):

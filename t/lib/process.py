@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import time
 
 
@@ -14,6 +15,16 @@ def wait_for(check, seconds=20):
         if answer or time.monotonic() > end:
             return answer
         time.sleep(0.02)
+
+
+def accepts(path):
+    """Whether somebody listens on a Unix socket. Its file is there earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+            return True
+        except OSError:
+            return False
 
 
 def parent_of(pid):

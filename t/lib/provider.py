@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 from build import program
+from process import accepts, wait_for
 
 CONFIGURATION = """
 %(user)s
@@ -61,18 +61,17 @@ class Simulator:
         self.nginx = subprocess.Popen(
             ["/usr/sbin/nginx", "-e", self.dir + "/error.log", "-c", self.dir + "/nginx.conf"],
             stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                if os.path.exists(self.dir + "/simulator.sock"):
-                    socket.create_connection(("127.0.0.1", self.port), 1).close()
-                    return self
-            except OSError:
-                pass
-            if time.monotonic() > deadline:
-                self.__exit__()
-                raise SystemExit("Bail out! the simulator did not start: see " + self.dir)
-            time.sleep(0.02)
+        if not wait_for(lambda: accepts(self.dir + "/simulator.sock") and self.nginx_listens()):
+            self.__exit__()
+            raise SystemExit("Bail out! the simulator did not start: see " + self.dir)
+        return self
+
+    def nginx_listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def start(self):
         self.program = subprocess.Popen(
@@ -87,9 +86,7 @@ class Simulator:
         if os.path.exists(self.dir + "/simulator.sock"):
             os.unlink(self.dir + "/simulator.sock")
         self.start()
-        deadline = time.monotonic() + 10
-        while not os.path.exists(self.dir + "/simulator.sock") and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: accepts(self.dir + "/simulator.sock"))
 
     def said(self):
         """What the simulator and nginx wrote on their way: sanitizers speak there."""
