@@ -16,11 +16,16 @@ as $$ select md5(p_conversation_id::text || p_user_id::text)::uuid $$;
 comment on function uplift.own_conversation(uuid, uuid) is
     'A fresh conversation id for a user in place of one that is another user''s; always the same one.';
 
+-- In PL/pgSQL, which keeps its plan: SQL functions that cannot be inlined are planned in each query.
 create or replace function uplift.ids_in(p_ids jsonb) returns uuid[]
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select case when jsonb_typeof(p_ids) = 'array' and p_ids <> '[]'::jsonb
-        then array(select v::uuid from jsonb_array_elements_text(p_ids) v) end
+begin
+    if jsonb_typeof(p_ids) = 'array' and p_ids <> '[]' then
+        return array(select v::uuid from jsonb_array_elements_text(p_ids) v);
+    end if;
+    return null;
+end
 $$;
 
 comment on function uplift.ids_in(jsonb) is 'A JSON array of ids as an SQL one; null for none.';
