@@ -15,8 +15,8 @@ enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING };
 static const struct pg_statement give_statement = {
     "give_feedback",
     "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
-    "from uplift.give_feedback($1,$2,$3,$4)",
-    4,
+    "from uplift.give_feedback($1,$2,$3,$4,p_event_id=>$5)",
+    5,
 };
 static const struct pg_statement get_statement = {
     "get_feedback",
@@ -121,7 +121,8 @@ static void reply_with_row(struct route_context *c, const PGresult *result)
 enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
                                     const char *changes, PGresult **result, struct api_error *error)
 {
-    struct uuid answer;
+    struct uuid answer, event;
+    char event_id[UUID_TEXT + 1];
     bool away;
     *result = NULL;
     if (!uuid_parse(answer_id, &answer)) {
@@ -129,7 +130,12 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
         return FEEDBACK_REFUSED;
     }
     bool issued = feedback_issued(c, &answer);
-    const char *values[4] = {c->request->who.user_text, answer_id, changes, issued ? "t" : "f"};
+    /* Made before the call: one that was committed, and whose end nobody heard, must not count
+     * again from the spool. */
+    uuid_v7(&event);
+    uuid_format(&event, event_id);
+    const char *values[5] = {c->request->who.user_text, answer_id, changes, issued ? "t" : "f",
+                             event_id};
     if (route_query(c, &give_statement, values, result, error, &away))
         return FEEDBACK_GIVEN;
     if (!away)
@@ -139,8 +145,8 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
     int64_t given_us = clock_wall_us() - (clock_ms() - c->request->accepted_ms) * 1000;
     struct buf line;
     buf_init(&line, 1024 * 1024);
-    bool spooled = spool_feedback_line(&line, c->request->who.user_text, answer_id, changes, issued,
-                                       given_us) &&
+    bool spooled = spool_feedback_line(&line, event_id, c->request->who.user_text, answer_id,
+                                       changes, issued, given_us) &&
                    recorder_spool_feedback(c->worker->recorder, line.data);
     buf_release(&line);
     return spooled ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;

@@ -97,21 +97,18 @@ bool spool_answer_line(struct buf *out, const char *answer, size_t len)
     return seal_line(out, start);
 }
 
-bool spool_feedback_line(struct buf *out, const char *user_id, const char *answer_id,
-                         const char *changes, bool issued, int64_t given_us)
+bool spool_feedback_line(struct buf *out, const char *event_id, const char *user_id,
+                         const char *answer_id, const char *changes, bool issued, int64_t given_us)
 {
     size_t start = out->len;
-    struct uuid event;
-    char event_text[UUID_TEXT + 1], given[32];
+    char given[32];
     time_t seconds = (time_t)(given_us / 1000000);
     struct tm t;
 
-    uuid_v7(&event);
-    uuid_format(&event, event_text);
     if (gmtime_r(&seconds, &t) == NULL ||
         strftime(given, sizeof given, "%Y-%m-%dT%H:%M:%S", &t) == 0)
         return false;
-    buf_printf(out, "00000000 " FEEDBACK_HEAD "\"event_id\":\"%s\",\"user_id\":", event_text);
+    buf_printf(out, "00000000 " FEEDBACK_HEAD "\"event_id\":\"%s\",\"user_id\":", event_id);
     buf_json_string(out, user_id, strlen(user_id));
     buf_puts(out, ",\"answer_id\":");
     buf_json_string(out, answer_id, strlen(answer_id));

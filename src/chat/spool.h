@@ -32,11 +32,11 @@ bool spool_answer_line(struct buf *out, const char *answer, size_t len);
 /*
  * Appends a line for a thumb. changes is a JSON object with only the keys that were given; issued
  * says whether the answer's id was verified to be this user's; given_us is wall-clock microseconds.
- * Makes the event id that lets uplift.give_feedback apply it exactly once. False when out's limit
- * was passed.
+ * event_id is the UUID by which uplift.give_feedback applies it exactly once. False when out's
+ * limit was passed.
  */
-bool spool_feedback_line(struct buf *out, const char *user_id, const char *answer_id,
-                         const char *changes, bool issued, int64_t given_us);
+bool spool_feedback_line(struct buf *out, const char *event_id, const char *user_id,
+                         const char *answer_id, const char *changes, bool issued, int64_t given_us);
 /* CRC-32 as in zlib and IEEE 802.3: crc32("123456789") is cbf43926. */
 uint32_t spool_crc32(const char *data, size_t len);
 

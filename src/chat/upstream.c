@@ -10,8 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define RECEIVE_BYTES 4096L /* curl's buffer: one an open chat */
-#define IDLE_MAX 1024       /* calls kept to be used again */
+#define RETRY_AFTER_MAX_MS 3600000.0 /* what a client may be told to wait at most */
+#define RECEIVE_BYTES 4096L          /* curl's buffer: one an open chat */
+#define IDLE_MAX 1024                /* calls kept to be used again */
 #define LINGER_MS 1000
 #define ERROR_BODY_MAX (64 * 1024)
 #define ID_HEADER "X-Client-Request-Id: "
@@ -155,7 +156,9 @@ int64_t upstream_retry_after(const char *milliseconds, const char *seconds, int6
         if (value < 0)
             value = 0;
     }
-    return isfinite(value) && value >= 0 && value < 1e12 ? (int64_t)ceil(value) : -1;
+    if (!isfinite(value) || value < 0 || value >= 1e12)
+        return -1;
+    return (int64_t)ceil(fmin(value, RETRY_AFTER_MAX_MS));
 }
 
 static const char *response_header(CURL *easy, const char *name)

@@ -86,7 +86,7 @@ void upstream_let_go(struct upstream *call);
 void upstream_cancel(struct upstream *call);
 
 /* Milliseconds of retry-after-ms, else Retry-After (seconds, perhaps with a fraction, or an HTTP
- * date, of which now_s is the time), else -1. Either text may be NULL. */
+ * date, of which now_s is the time), at most an hour, else -1. Either text may be NULL. */
 int64_t upstream_retry_after(const char *milliseconds, const char *seconds, int64_t now_s);
 
 #endif

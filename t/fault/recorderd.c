@@ -81,11 +81,15 @@ static void thumb(const char *user, const char *id, const char *changes)
 {
     pthread_t thread;
     struct thumb *t = calloc(1, sizeof *t);
+    struct uuid event;
+    char event_text[UUID_TEXT + 1];
     if (t == NULL)
         _exit(2);
+    uuid_v7(&event);
+    uuid_format(&event, event_text);
     buf_init(&t->line, 65536);
     snprintf(t->id, sizeof t->id, "%s", id);
-    if (!spool_feedback_line(&t->line, user, id, changes, true, clock_wall_us()) ||
+    if (!spool_feedback_line(&t->line, event_text, user, id, changes, true, clock_wall_us()) ||
         pthread_create(&thread, NULL, wait_for_thumb, t) != 0)
         _exit(2);
     pthread_join(thread, NULL);

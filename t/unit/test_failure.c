@@ -16,6 +16,7 @@ static void retry_after(void **state)
     assert_int_equal(upstream_retry_after(NULL, " 2 ", 0), 2000);
     assert_int_equal(upstream_retry_after("250", "7", 0), 250);
     assert_int_equal(upstream_retry_after("0.2", NULL, 0), 1);
+    assert_int_equal(upstream_retry_after(NULL, "86400", 0), 3600000);
     assert_int_equal(upstream_retry_after(NULL, "-1", 0), -1);
     assert_int_equal(upstream_retry_after(NULL, "soon", 0), -1);
     assert_int_equal(upstream_retry_after(NULL, "nan", 0), -1);

@@ -123,9 +123,14 @@ static void submit(const char *id, const char *message)
 
 static bool thumb(const char *answer_id, const char *changes)
 {
+    struct uuid event;
+    char event_text[UUID_TEXT + 1];
     struct buf line;
+    uuid_v7(&event);
+    uuid_format(&event, event_text);
     buf_init(&line, 65536);
-    assert_true(spool_feedback_line(&line, USER, answer_id, changes, true, clock_wall_us()));
+    assert_true(
+        spool_feedback_line(&line, event_text, USER, answer_id, changes, true, clock_wall_us()));
     bool good = recorder_spool_feedback(recorder, line.data);
     buf_release(&line);
     return good;

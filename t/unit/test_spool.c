@@ -152,8 +152,9 @@ static void test_feedback_line(void **state)
     struct buf b;
     buf_init(&b, 1 << 20);
     assert_true(spool_feedback_line(
-        &b, "0190b0a0-0000-7000-8000-000000000001", "0190b0a0-0000-7000-8000-000000000002",
-        "{\"helpful\":\ntrue,\"rating\":null}", true, 1700000000000001));
+        &b, "0190b0a0-0000-7000-8000-00000000000e", "0190b0a0-0000-7000-8000-000000000001",
+        "0190b0a0-0000-7000-8000-000000000002", "{\"helpful\":\ntrue,\"rating\":null}", true,
+        1700000000000001));
     assert_true(spool_append(s, b.data, b.len));
     buf_release(&b);
     spool_rotate(s);
