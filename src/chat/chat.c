@@ -54,43 +54,47 @@ void chat_free(struct chat *c)
     free(c);
 }
 
-/* Each put_* appends ,"key":value; buf keeps the failure, so that one check at the end is enough.
- */
+/* Each put_* appends ,"key":value; what is not there is left out, and a null for Postgres. buf
+ * keeps the failure, so that one check at the end is enough. */
+
+static void put_key(struct buf *b, const char *key)
+{
+    buf_puts(b, ",\"");
+    buf_puts(b, key);
+    buf_puts(b, "\":");
+}
 
 static void put_text(struct buf *b, const char *key, const char *text, size_t len)
 {
-    buf_printf(b, ",\"%s\":", key);
+    put_key(b, key);
     buf_json_string(b, text, len);
 }
 
-/* NULL and "" are null. */
 static void put_name(struct buf *b, const char *key, const char *text)
 {
-    if (text == NULL || *text == '\0')
-        buf_printf(b, ",\"%s\":null", key);
-    else
+    if (text != NULL && *text != '\0')
         put_text(b, key, text, strlen(text));
 }
 
 static void put_int(struct buf *b, const char *key, int64_t value)
 {
-    buf_printf(b, ",\"%s\":%lld", key, (long long)value);
+    put_key(b, key);
+    buf_printf(b, "%lld", (long long)value);
 }
 
 static void put_bool(struct buf *b, const char *key, bool value)
 {
-    buf_printf(b, ",\"%s\":%s", key, value ? "true" : "false");
+    put_key(b, key);
+    buf_puts(b, value ? "true" : "false");
 }
 
 /* JSON that came as text. Line ends, which in JSON can only stand between tokens, become spaces: a
  * spool line is one line. */
 static void put_json(struct buf *b, const char *key, const char *json)
 {
-    if (json == NULL || *json == '\0') {
-        buf_printf(b, ",\"%s\":null", key);
+    if (json == NULL || *json == '\0')
         return;
-    }
-    buf_printf(b, ",\"%s\":", key);
+    put_key(b, key);
     while (*json != '\0') {
         size_t n = strcspn(json, "\r\n");
         buf_append(b, json, n);
@@ -102,19 +106,19 @@ static void put_json(struct buf *b, const char *key, const char *json)
     }
 }
 
-/* A decimal such as 3.5 goes as a number, anything else as null: it must not be able to break the
- * object. */
+/* A decimal such as 3.5; anything else is left out, because it could break the object. */
 static void put_decimal(struct buf *b, const char *key, const char *text)
 {
-    bool good = text != NULL && text[0] >= '0' && text[0] <= '9';
-    if (good) {
-        size_t whole = strspn(text, "0123456789");
-        const char *rest = text + whole;
-        if (*rest == '.')
-            rest += 1 + strspn(rest + 1, "0123456789");
-        good = *rest == '\0' && rest[-1] != '.' && (whole == 1 || text[0] != '0');
-    }
-    buf_printf(b, ",\"%s\":%s", key, good ? text : "null");
+    size_t whole = text != NULL ? strspn(text, "0123456789") : 0;
+    if (whole == 0 || (whole > 1 && text[0] == '0'))
+        return;
+    const char *rest = text + whole;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (*rest != '\0' || rest[-1] == '.')
+        return;
+    put_key(b, key);
+    buf_puts(b, text);
 }
 
 static void put_time(struct buf *b, const char *key, int64_t wall_us)
@@ -123,9 +127,9 @@ static void put_time(struct buf *b, const char *key, int64_t wall_us)
     struct tm t;
     char text[32];
     if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
-        buf_printf(b, ",\"%s\":null", key);
-    else
-        buf_printf(b, ",\"%s\":\"%s.%06lldZ\"", key, text, (long long)(wall_us % 1000000));
+        return;
+    put_key(b, key);
+    buf_printf(b, "\"%s.%06lldZ\"", text, (long long)(wall_us % 1000000));
 }
 
 static void put_attempts(struct buf *b, const struct chat *c)
@@ -177,8 +181,6 @@ bool chat_to_json(const struct chat *c, struct buf *out)
     put_bool(out, "usage_estimated", !c->has_usage);
     if (c->time_to_first_token_ms >= 0)
         put_int(out, "time_to_first_token_ms", c->time_to_first_token_ms);
-    else
-        buf_puts(out, ",\"time_to_first_token_ms\":null");
     put_int(out, "response_time_ms", c->response_time_ms);
     put_attempts(out, c);
     put_json(out, "trace", c->trace);

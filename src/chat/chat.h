@@ -106,7 +106,8 @@ struct chat *chat_new(struct request *request);
 void chat_free(struct chat *c);
 
 /* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
- * uplift.record_answers takes it and the spool keeps it. False when it passed out's limit. */
+ * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it
+ * passed out's limit. */
 bool chat_to_json(const struct chat *c, struct buf *out);
 
 #endif
