@@ -429,7 +429,9 @@ enum jwks_answer jwks_find(struct jwks *j, const char *kid, struct jwks_key *key
     enum jwks_answer answer;
     pthread_mutex_lock(&j->lock);
     const struct key *found = j->set != NULL ? find_key(j->set, kid) : NULL;
-    if (found == NULL) {
+    /* Not while the key set is away: it is asked for again anyway, and anybody can make up a kid.
+     */
+    if (found == NULL && !j->last_failed) {
         wait_for_fetch(j);
         found = j->set != NULL ? find_key(j->set, kid) : NULL;
     }

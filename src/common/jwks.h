@@ -42,9 +42,9 @@ void jwks_free(struct jwks *j);
 
 /*
  * The key with that kid, or, when kid is "", the only key of the set. While a fetch for an unknown
- * key is under way one caller waits for it up to wait_ms, and others only a short time: unknown
- * keys must not keep every thread from its work. Keys that are due for refresh go on counting while
- * that fails, for a day at most.
+ * key is under way one caller waits for it up to wait_ms, and others only a short time, and nobody
+ * when the last one failed: unknown keys must not keep every thread from its work. Keys that are
+ * due for refresh go on counting while that fails, for a day at most.
  */
 enum jwks_answer jwks_find(struct jwks *j, const char *kid, struct jwks_key *key);
 void jwks_key_release(struct jwks_key *key);

@@ -199,6 +199,10 @@ def check_keys(uplift, keys, ec, rsa, late):
     tap.equal(ask(uplift, known).status, 200, "while the key set is away, keys that are known count")
     uplift.restart_chat()
     tap.equal(code(ask(uplift, known)), (503, "keys_unavailable"), "without any key the answer is to try again")
+    asked = keys.asked
+    told = {code(ask(uplift, ec.sign(claims(), kid=uuid.uuid4().hex))) for _ in range(20)}
+    tap.equal(told, {(503, "keys_unavailable")}, "so it is for made-up keys")
+    tap.ok(keys.asked - asked <= 4, "which do not hammer a server that is away", "asked %d times" % (keys.asked - asked))
     tap.equal(ask(uplift, jwt(claims())).status, 200, "the shared secret does without")
 
 
