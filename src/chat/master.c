@@ -34,6 +34,8 @@
 #define READY_MS 5000        /* alive this long is ready, where the worker does not say */
 #define GRACE_MS 2000        /* beyond drain_ms, for workers to end by themselves */
 #define KILL_MS 8000         /* for a worker's last words, from END_NOW to KILL */
+#define FILES_PER_CHAT 2     /* the connections to nginx and to the provider */
+#define FILES_BESIDES 64     /* Postgres, spool, sockets, pipes */
 
 struct generation {
     struct config config;
@@ -154,9 +156,30 @@ static int64_t worker_count(const struct config *config)
     return online > 0 ? online : 1;
 }
 
+/* For its workers, which inherit it: as many open files as the system lets us have. */
+static void raise_file_limit(const struct config *config)
+{
+    rlim_t wanted = (rlim_t)config->max_chats * FILES_PER_CHAT + FILES_BESIDES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            log_warn("master", "could not raise the limit of open files: %s", strerror(errno));
+    }
+    if (limit.rlim_max < wanted)
+        log_warn("master",
+                 "a worker may have only %llu files open, but UPLIFT_MAX_CHATS=%lld takes %llu: "
+                 "raise the hard limit (LimitNOFILE of systemd), or lower the setting",
+                 (unsigned long long)limit.rlim_max, (long long)config->max_chats,
+                 (unsigned long long)wanted);
+}
+
 static bool start_generation(struct master *m, struct generation *g)
 {
     int64_t count = worker_count(&g->config);
+    raise_file_limit(&g->config);
     for (int64_t i = 0; i < count; i++) {
         struct child *c = calloc(1, sizeof *c);
         if (c == NULL)
@@ -519,16 +542,6 @@ static bool open_signals(struct master *m)
     return m->signal_fd >= 0 && pipe2(m->ready_fds, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_warn("master", "could not raise the limit of open files: %s", strerror(errno));
-}
-
 static bool make_random_key(struct master *m)
 {
     size_t size = sizeof m->random_key.bytes;
@@ -549,7 +562,6 @@ static bool start(struct master *m)
         log_error("master", "could not start: %s", strerror(errno));
         return false;
     }
-    raise_file_limit();
     return privileges_drop(&privileges) && start_generation(m, m->current);
 }
 

@@ -61,7 +61,7 @@ class Recorder:
             environment["CRASHPOINT_POWER"] = "1"
         if crash_at:
             environment["LD_PRELOAD"] = CRASHPOINT
-            environment["ASAN_OPTIONS"] = "verify_asan_link_order=0:detect_leaks=0"
+            environment.update(sanitizers("verify_asan_link_order=0", "detect_leaks=0"))
         self.process = subprocess.Popen([RECORDERD, conninfo, spool], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=log, env=environment, text=True, bufsize=1)
         self.acknowledged = {}

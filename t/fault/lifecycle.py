@@ -14,7 +14,7 @@ sys.path[1:1] = [TOP + "/t/lib"]
 from build import program  # noqa: E402
 from clients import Clients, connections_waiting  # noqa: E402
 from harness import Uplift  # noqa: E402
-from process import paused, wait_for  # noqa: E402
+from process import paused, sanitizers, wait_for  # noqa: E402
 from tap import done, equal, ok, run  # noqa: E402
 
 LONG = {"messages": [{"role": "user", "content": "Say something."}], "model": "sim-pace-200"}
@@ -105,7 +105,7 @@ def deadline():
 
 def workers_that_die_at_their_start():
     uplift.environment = {"LD_PRELOAD": program("t/fault/crashpoint.so"), "CRASHPOINT": "before PQsendPrepare:1",
-                          "ASAN_OPTIONS": "verify_asan_link_order=0"}
+                          **sanitizers("verify_asan_link_order=0")}
     begun = len(logged("started worker"))
     uplift.start_chat(wanted=None, UPLIFT_WORKERS="1", UPLIFT_DRAIN_MS="10s")
     ok(wait_for(lambda: len(logged("started worker")) >= begun + 5, 30), "respawn: a worker that dies is started again")

@@ -5,7 +5,6 @@ those inside come through."""
 import concurrent.futures
 import contextlib
 import os
-import resource
 import socket
 import sys
 
@@ -15,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [TOP + "/t/lib"]
 from clients import connections_waiting  # noqa: E402
 from harness import Uplift  # noqa: E402
-from process import paused, wait_for  # noqa: E402
+from process import paused, raise_file_limit, wait_for  # noqa: E402
 from tap import done, equal, note, ok, run, skip  # noqa: E402
 
 CHATS = 3
@@ -99,8 +98,7 @@ def fill_the_socket(stack):
 def too_many_connections():
     """The intake's queue is that of the socket."""
     uplift.restart_chat(UPLIFT_RECORD_QUEUE_MAX=None, UPLIFT_GROUP_MAX=None)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     with concurrent.futures.ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
         with paused(uplift.workers()):
             first = pool.submit(ask)

@@ -9,7 +9,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [TOP + "/t/lib"]
 from build import program  # noqa: E402
 from clients import Clients, own_cluster, robust_uplift  # noqa: E402
-from process import wait_for  # noqa: E402
+from process import sanitizers, wait_for  # noqa: E402
 from tap import done, ok, run  # noqa: E402
 
 # (step and its number in each worker's life, whether Postgres is away)
@@ -19,7 +19,7 @@ POINTS = [("after PQgetResult:60", False), ("after PQsendQueryPrepared:60", Fals
 
 def die_at(point, away):
     uplift.environment = {"LD_PRELOAD": program("t/fault/crashpoint.so"), "CRASHPOINT": point,
-                          "ASAN_OPTIONS": "verify_asan_link_order=0"}
+                          **sanitizers("verify_asan_link_order=0")}
     uplift.start_chat()
     clients = Clients(uplift, 8)
     if away:

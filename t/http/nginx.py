@@ -5,7 +5,6 @@ clients; production.conf."""
 import http.client
 import os
 import re
-import resource
 import select
 import shutil
 import socket
@@ -18,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 from build import TOP  # noqa: E402
 from harness import Answer, Uplift, free_ports  # noqa: E402
-from process import wait_for  # noqa: E402
+from process import raise_file_limit, wait_for  # noqa: E402
 from tap import contains, done, equal, like, ok, run, skip  # noqa: E402
 
 APP, LOCAL = "https://app.example", "http://localhost:3000"
@@ -267,13 +266,10 @@ def production(uplift):
 
 def crowd():
     """Who only holds a connection holds up nobody."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = IDLE + SLOW + 200
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        skip("a crowd of idle and slow clients", "may open only %d files" % hard)
+    most = raise_file_limit()
+    if most < IDLE + SLOW + 200:
+        skip("a crowd of idle and slow clients", "may open only %d files" % most)
         return
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     def patient(text):
         """nginx that does not hang up on them before the test is done."""
         return re.sub("(client_(header|body)_timeout) 15s", r"\1 300s", text)

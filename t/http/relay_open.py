@@ -15,7 +15,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import Uplift, wait_for
+from harness import Uplift
+from process import raise_file_limit, wait_for
 
 COUNT = 2000
 BODY = json.dumps({"model": "sim-pace-1000", "stream": True,
@@ -66,6 +67,7 @@ def count_where(condition, clients, received, seconds):
     return len(clients) - len(left)
 
 
+raise_file_limit()
 with Uplift(UPLIFT_WORKERS="1", UPLIFT_FIRST_BYTE_TIMEOUT_MS=60000,
             UPLIFT_IDLE_TIMEOUT_MS=60000) as uplift:
     for _ in range(20):

@@ -40,7 +40,7 @@ import psycopg2.extras
 import tap
 from build import TOP, program
 from cluster import Cluster, bindir
-from process import accepts, children, send, wait_for, wait_until_gone
+from process import accepts, children, sanitizers, send, wait_for, wait_until_gone
 
 USER = "00000000-0000-7000-8000-000000000001"  # the demo user
 SECRET = "a secret for tests only, of more than 32 bytes"
@@ -370,13 +370,9 @@ class Uplift:
         with self._open_log("chat") as log:
             self.chat = subprocess.Popen(
                 [*self.wrapper, program("fcgi-chat"), "--config", self.dir + "/uplift.conf"], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env={"PATH": os.environ["PATH"], **self._sanitizers(), **self.environment})
+                stdout=log, stderr=log, env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
         if wanted and not self.ready(wanted, 30):
             self._bail("fcgi-chat is not %s" % wanted, "chat")
-
-    @staticmethod
-    def _sanitizers():
-        return {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 
     def _bail(self, why, log):
         text = self.read_log(log)[-3000:]

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
+import sys
 import time
 
 
@@ -15,6 +17,22 @@ def wait_for(check, seconds=20):
         if answer or time.monotonic() > end:
             return answer
         time.sleep(0.02)
+
+
+def raise_file_limit():
+    """As many open files as the system lets us have; returns how many. Programs we start inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
+
+
+def sanitizers(*more):
+    """What the environment tells the sanitizers, for a program that gets no other part of it; more: for
+    AddressSanitizer."""
+    told = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+    if more:
+        told["ASAN_OPTIONS"] = ":".join([*filter(None, [told.get("ASAN_OPTIONS")]), *more])
+    return told
 
 
 def accepts(path):

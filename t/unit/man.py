@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import build  # noqa: E402
+from process import sanitizers  # noqa: E402
 from tap import contains, done, equal, ok  # noqa: E402
 
 
@@ -18,7 +19,7 @@ def plain(text):
     return " ".join(text.replace(" .\n", ".\n").split())
 
 
-environment = {"PATH": os.environ["PATH"]}
+environment = {"PATH": os.environ["PATH"], **sanitizers()}
 program = build.program("fcgi-chat")
 text = subprocess.run([program, "--help"], env=environment, check=True, stdout=subprocess.PIPE,
                       universal_newlines=True).stdout

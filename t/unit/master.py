@@ -19,21 +19,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import build  # noqa: E402
+from process import sanitizers, wait_for  # noqa: E402
 from tap import contains, done, equal, ok  # noqa: E402
 
 PROGRAM = build.program("t/unit/master_stub")
 ROOT = os.geteuid() == 0
 USER = "nobody"
-
-
-def wait_for(check, seconds=10):
-    """What check returns once that is true; its last answer when time is up."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.02)
 
 
 def alive(pid):
@@ -59,7 +50,7 @@ class Master:
                        "UPLIFT_MODEL": "one", "UPLIFT_DRAIN_MS": "10s"}
         if ROOT:
             self.config["UPLIFT_RUN_AS"] = USER
-        self.environment = {"PATH": os.environ["PATH"]}
+        self.environment = {"PATH": os.environ["PATH"], **sanitizers()}
         self.environment.update(environment or {})
         self.configure(**config)
         atexit.register(self.kill)
