@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import build  # noqa: E402
-from process import sanitizers, wait_for  # noqa: E402
+from process import accepts, sanitizers, wait_for  # noqa: E402
 from tap import contains, done, equal, ok  # noqa: E402
 
 PROGRAM = build.program("t/unit/master_stub")
@@ -45,6 +45,7 @@ class Master:
         self.config_path = self.dir + "/uplift.conf"
         self.log_path = self.dir + "/log"
         self.process = None
+        self.wrapper = ()  # words before the program
         self.config = {"DATABASE_URL": "host=/nonexistent", "UPLIFT_JWT_SECRET": "x" * 32,
                        "UPLIFT_LISTEN": "unix:" + self.socket, "UPLIFT_WORKERS": "2",
                        "UPLIFT_MODEL": "one", "UPLIFT_DRAIN_MS": "10s"}
@@ -66,7 +67,7 @@ class Master:
 
     def launch(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, "--config", self.config_path], stderr=log,
+            self.process = subprocess.Popen([*self.wrapper, PROGRAM, "--config", self.config_path], stderr=log,
                                             stdout=subprocess.DEVNULL, env=self.environment)
 
     def start(self):
@@ -206,6 +207,21 @@ def refusals():
     m.remove()
 
 
+def open_files():
+    """Two for each chat, and 64 more."""
+    for most, chats, warns in ((1024, "480", False), (1023, "480", True)):
+        m = Master(start=False, UPLIFT_MAX_CHATS=chats)
+        m.wrapper = ("prlimit", "--nofile=256:%d" % most)
+        m.start()
+        with open("/proc/%d/limits" % m.children()[0]) as file:
+            limits = re.search(r"^Max open files +(\d+) +(\d+)", file.read(), re.M).groups()
+        equal(limits, (str(most), str(most)), "workers may open as many files as the hard limit says")
+        equal(m.logged("UPLIFT_MAX_CHATS=%s takes 1024" % chats), warns,
+              "UPLIFT_MAX_CHATS=%s and %d files: %s" % (chats, most, "a warning" if warns else "no warning"))
+        m.stop()
+        m.remove()
+
+
 def restarts():
     m = Master()
     key = m.ask()[4]
@@ -288,7 +304,7 @@ def reload_without_a_gap():
     m.configure(UPLIFT_LISTEN="unix:" + other, UPLIFT_WORKERS="1")
     m.socket = other
     m.send(signal.SIGHUP)
-    ok(wait_for(lambda: os.path.exists(other)) and m.ask()[2] == "four",
+    ok(wait_for(lambda: accepts(other)) and m.ask()[2] == "four",
        "a reload may change the socket")
     ok(wait_for(lambda: len(m.children()) == 1), "and the number of workers")
     equal(m.stop(), 0, "it stops")
@@ -364,7 +380,7 @@ def supervisors():
     m.process = subprocess.Popen([PROGRAM, "--config", m.config_path], stderr=writer,
                                  env=m.environment)
     os.close(writer)
-    wait_for(lambda: os.path.exists(m.socket))
+    wait_for(lambda: accepts(m.socket))
     m.ask()
     os.close(reader)
     open(m.log_path, "w").close()
@@ -376,6 +392,6 @@ def supervisors():
     m.remove()
 
 
-for test in (start_and_user, refusals, restarts, reload_without_a_gap, drain, supervisors):
+for test in (start_and_user, refusals, open_files, restarts, reload_without_a_gap, drain, supervisors):
     test()
 done()
