@@ -25,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, ROOT + "/t/lib")
 from build import program  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from process import sanitizers  # noqa: E402
 from tap import done, equal, note, ok  # noqa: E402
 from tap import run as run_parts  # noqa: E402
 
