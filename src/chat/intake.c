@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,7 +16,6 @@
 
 struct intake_thread {
     struct intake *intake;
-    struct pg *pg;
     int epoll_fd;
     pthread_t thread;
     bool running;
@@ -109,7 +107,7 @@ static void serve(struct intake_thread *t, struct request *r)
         request_fail(r, &error, NULL);
         return;
     }
-    struct route_context context = {.worker = t->intake->worker, .pg = t->pg, .request = r};
+    struct route_context context = {.worker = t->intake->worker, .request = r};
     routes_dispatch(&context);
 }
 
@@ -161,15 +159,11 @@ static void *intake_main(void *arg)
     return NULL;
 }
 
-static bool start_thread(struct intake_thread *t, size_t number)
+static bool start_thread(struct intake_thread *t)
 {
     struct worker *w = t->intake->worker;
-    char name[48];
-    snprintf(name, sizeof name, "uplift intake %zu", number);
-    t->pg = pg_new(w->config->database_url, name, w->config->db_timeout_ms,
-                   w->config->db_lock_timeout_ms);
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (t->pg == NULL || t->epoll_fd < 0)
+    if (t->epoll_fd < 0)
         return false;
     /* Exclusive: one connection wakes one thread of all workers, not all of them. */
     struct epoll_event listening = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = w->listen_fd};
@@ -195,7 +189,7 @@ struct intake *intake_start(struct worker *worker)
         in->threads[i].epoll_fd = -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (in->stop_fd < 0 || !start_thread(&in->threads[i], i)) {
+        if (in->stop_fd < 0 || !start_thread(&in->threads[i])) {
             log_error("intake", "cannot start thread %zu: %s", i, strerror(errno));
             intake_stop(in);
             return NULL;
@@ -214,7 +208,6 @@ void intake_stop(struct intake *in)
         struct intake_thread *t = &in->threads[i];
         if (t->running)
             pthread_join(t->thread, NULL);
-        pg_free(t->pg);
         if (t->epoll_fd >= 0)
             close(t->epoll_fd);
     }

@@ -27,11 +27,12 @@ enum prepared {
 };
 
 static const struct pg_statement prepare_statement = {
-    "prepare_chat",
-    "select conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, "
-    "model, trace "
-    "from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9)",
-    9,
+    .name = "prepare_chat",
+    .sql = "select conversation_id, coach_id, severity, mode, system_prompt, messages, "
+           "user_message, model, trace "
+           "from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+    .params = 9,
+    .joins = true,
 };
 
 static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,

@@ -1,8 +1,6 @@
 /* What the routes share. */
 #include "route.h"
 
-#include "../common/log.h"
-
 #define RETRY_AFTER_DATABASE_MS 1000
 
 bool route_query(struct route_context *c, const struct pg_statement *statement,
@@ -10,7 +8,8 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
 {
     enum pg_outcome outcome = PG_AWAY;
     if (pg_breaker_allows(c->worker->breaker)) {
-        outcome = pg_call(c->pg, statement, values, result);
+        outcome = pg_pool_call(statement->joins ? c->worker->prepare_pool : c->worker->pool,
+                               statement, values, result);
         pg_breaker_report(c->worker->breaker, outcome);
     }
     if (away != NULL)
@@ -18,10 +17,9 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
     if (outcome == PG_DONE)
         return true;
     if (outcome == PG_REFUSED) {
-        pg_api_error(c->pg, error);
-        if (error->status >= 500)
-            log_error(c->request->request_id, "%s: %s %s", statement->name, pg_sqlstate(c->pg),
-                      pg_message(c->pg));
+        pg_api_error(*result, statement->name, error);
+        PQclear(*result);
+        *result = NULL;
         return false;
     }
     api_error(error, 503, "database_unavailable", "",

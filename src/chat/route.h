@@ -10,11 +10,9 @@
 
 #include <stdbool.h>
 
-/* What a route works with: the worker, this thread's connection, and the request it must end or
- * hand on. */
+/* What a route works with: the worker, and the request it must end or hand on. */
 struct route_context {
     struct worker *worker;
-    struct pg *pg;
     struct request *request;
     char id[UUID_TEXT + 1]; /* the {id} of the path, lower case; "" where the path has none */
     const char *name; /* the raw last segment of the path where it may be any text, else NULL */

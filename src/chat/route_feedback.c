@@ -13,17 +13,17 @@
 enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING };
 
 static const struct pg_statement give_statement = {
-    "give_feedback",
-    "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
-    "from uplift.give_feedback($1,$2,$3,$4,p_event_id=>$5)",
-    5,
-};
+    .name = "give_feedback",
+    .sql =
+        "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
+        "from uplift.give_feedback($1,$2,$3,$4,p_event_id=>$5)",
+    .params = 5};
 static const struct pg_statement get_statement = {
-    "get_feedback",
-    "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
-    "from uplift.get_feedback($1,$2,$3)",
-    3,
-};
+    .name = "get_feedback",
+    .sql =
+        "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
+        "from uplift.get_feedback($1,$2,$3)",
+    .params = 3};
 
 static size_t characters(const char *text)
 {

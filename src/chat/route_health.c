@@ -13,7 +13,8 @@ void route_health(struct route_context *c)
 /* Ready means that chats are answered; "degraded" that they are, but without Postgres. */
 void route_ready(struct route_context *c)
 {
-    static const struct pg_statement ready = {"ready", "select uplift.ready()", 0};
+    static const struct pg_statement ready = {
+        .name = "ready", .sql = "select uplift.ready()", .params = 0};
     struct api_error error;
     PGresult *result = NULL;
     bool away;

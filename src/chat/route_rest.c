@@ -215,7 +215,9 @@ static cJSON *query_rows(struct route_context *c, const struct pg_statement *sta
 }
 
 static const struct pg_statement select_statement = {
-    "rest_select_feedback", "select uplift.rest_select_feedback($1,$2)", 2};
+    .name = "rest_select_feedback",
+    .sql = "select uplift.rest_select_feedback($1,$2)",
+    .params = 2};
 
 static void rest_get(struct route_context *c, const struct rest_request *rest)
 {
@@ -291,7 +293,9 @@ static cJSON *patch(struct route_context *c, const struct uuid *id, const cJSON 
                     struct api_error *error)
 {
     static const struct pg_statement statement = {
-        "rest_update_feedback", "select uplift.rest_update_feedback($1,$2,$3)", 3};
+        .name = "rest_update_feedback",
+        .sql = "select uplift.rest_update_feedback($1,$2,$3)",
+        .params = 3};
     char id_text[UUID_TEXT + 1];
     bool away;
     uuid_format(id, id_text);

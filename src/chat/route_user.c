@@ -13,8 +13,10 @@
 
 void route_conversations_list(struct route_context *c)
 {
-    static const struct pg_statement statement = {"list_conversations",
-                                                  "select uplift.list_conversations($1,$2,$3)", 3};
+    static const struct pg_statement statement = {.name = "list_conversations",
+                                                  .sql =
+                                                      "select uplift.list_conversations($1,$2,$3)",
+                                                  .params = 3};
     struct api_error error;
     struct query q;
     char limit[16];
@@ -44,16 +46,17 @@ void route_conversations_list(struct route_context *c)
 
 void route_conversation_get(struct route_context *c)
 {
-    static const struct pg_statement statement = {"get_conversation",
-                                                  "select uplift.get_conversation($1,$2)", 2};
+    static const struct pg_statement statement = {
+        .name = "get_conversation", .sql = "select uplift.get_conversation($1,$2)", .params = 2};
     const char *values[2] = {c->request->who.user_text, c->id};
     route_reply_json_query(c, &statement, values);
 }
 
 void route_conversation_delete(struct route_context *c)
 {
-    static const struct pg_statement statement = {"delete_conversation",
-                                                  "select uplift.delete_conversation($1,$2)", 2};
+    static const struct pg_statement statement = {.name = "delete_conversation",
+                                                  .sql = "select uplift.delete_conversation($1,$2)",
+                                                  .params = 2};
     struct api_error error;
     PGresult *result;
     const char *values[2] = {c->request->who.user_text, c->id};
@@ -67,8 +70,8 @@ void route_conversation_delete(struct route_context *c)
 
 char *route_list_coaches(struct route_context *c, bool *degraded, struct api_error *error)
 {
-    static const struct pg_statement statement = {"list_coaches", "select uplift.list_coaches()",
-                                                  0};
+    static const struct pg_statement statement = {
+        .name = "list_coaches", .sql = "select uplift.list_coaches()", .params = 0};
     PGresult *result;
     char *list = NULL;
     *degraded = false;
@@ -98,16 +101,16 @@ void route_coaches(struct route_context *c)
 
 void route_preferences_get(struct route_context *c)
 {
-    static const struct pg_statement statement = {"get_preferences",
-                                                  "select uplift.get_preferences($1)", 1};
+    static const struct pg_statement statement = {
+        .name = "get_preferences", .sql = "select uplift.get_preferences($1)", .params = 1};
     const char *values[1] = {c->request->who.user_text};
     route_reply_json_query(c, &statement, values);
 }
 
 void route_preferences_put(struct route_context *c)
 {
-    static const struct pg_statement statement = {"put_preferences",
-                                                  "select uplift.put_preferences($1,$2)", 2};
+    static const struct pg_statement statement = {
+        .name = "put_preferences", .sql = "select uplift.put_preferences($1,$2)", .params = 2};
     struct api_error error;
     cJSON *body = route_json_body(c, &error);
     char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;

@@ -21,9 +21,15 @@
 static bool start_stages(struct worker *w, struct intake **intake)
 {
     w->breaker = pg_breaker_new(BREAKER_PROBE_MS);
+    size_t connections = (size_t)w->config->db_connections;
+    w->prepare_pool = pg_pool_new(w->config->database_url, "uplift prepare", (connections + 1) / 2,
+                                  w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
+    w->pool = pg_pool_new(w->config->database_url, "uplift requests", connections / 2,
+                          w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
     w->auth = auth_new(w->config);
     w->personas = personas_new(w->config->spool_dir);
-    if (w->breaker == NULL || w->auth == NULL || w->personas == NULL)
+    if (w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL || w->auth == NULL ||
+        w->personas == NULL)
         return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
@@ -105,6 +111,8 @@ out:
         recorder_stop(w.recorder);
     personas_free(w.personas);
     auth_free(w.auth);
+    pg_pool_free(w.pool);
+    pg_pool_free(w.prepare_pool);
     pg_breaker_free(w.breaker);
     curl_global_cleanup();
     log_info("worker", "stopped");

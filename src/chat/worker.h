@@ -4,7 +4,7 @@
 
 #include "../common/auth.h"
 #include "../common/config.h"
-#include "../common/pg.h"
+#include "../common/pg_pool.h"
 #include "../common/uuid.h"
 #include "persona.h"
 #include "recorder.h"
@@ -20,6 +20,8 @@ struct worker {
     struct answer_key answer_key;
     struct auth *auth;
     struct pg_breaker *breaker;
+    struct pg_pool *prepare_pool; /* for statements that join: what chats wait for is kept apart */
+    struct pg_pool *pool;         /* for all others */
     struct personas *personas;
     struct recorder *recorder;
     struct relay *relay;

@@ -28,8 +28,11 @@ static const struct config_option options[] = {
      "File mode of the Unix socket."},
     {"UPLIFT_WORKERS", INTEGER, AT(workers), "0", 0, 512, NULL,
      "Worker processes; 0 is one for each core."},
-    {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "4", 1, 256, NULL,
-     "Threads of each worker that take requests in, each with one connection to Postgres."},
+    {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "16", 1, 256, NULL,
+     "Threads of each worker that take requests in, and wait for Postgres meanwhile."},
+    {"UPLIFT_DB_CONNECTIONS", INTEGER, AT(db_connections), "4", 2, 256, NULL,
+     "Connections of each worker to Postgres that requests share: one half for chats, the other "
+     "for all else. Three more are for recording."},
     {"UPLIFT_RUN_AS", TEXT, AT(run_as), NULL, 0, 0, NULL,
      "User to become once the socket is made; needed when started as root."},
     {"UPLIFT_UPSTREAM_URL", URL, AT(upstream_url), "https://api.openai.com/v1", 0, 0, NULL,

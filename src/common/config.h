@@ -19,6 +19,7 @@ struct config {
     int64_t listen_mode;
     int64_t workers; /* 0: one a core */
     int64_t intake_threads;
+    int64_t db_connections;
     char *run_as;
     char *upstream_url; /* without a trailing slash */
     char *openai_api_key;

@@ -23,12 +23,17 @@
 
 static const char *conninfo;
 
-static const struct pg_statement echo = {"echo", "select $1::text", 1};
-static const struct pg_statement pid_of = {"pid_of", "select pg_backend_pid()", 0};
-static const struct pg_statement sleeps = {"sleeps", "select pg_sleep($1::float8)", 1};
-static const struct pg_statement ends = {"ends", "select pg_terminate_backend($1::int)", 1};
-static const struct pg_statement raises = {"raises", "select uplift_raise($1, $2, $3, $4)", 4};
-static const struct pg_statement setting = {"setting", "select current_setting($1)", 1};
+static const struct pg_statement echo = {.name = "echo", .sql = "select $1::text", .params = 1};
+static const struct pg_statement pid_of = {
+    .name = "pid_of", .sql = "select pg_backend_pid()", .params = 0};
+static const struct pg_statement sleeps = {
+    .name = "sleeps", .sql = "select pg_sleep($1::float8)", .params = 1};
+static const struct pg_statement ends = {
+    .name = "ends", .sql = "select pg_terminate_backend($1::int)", .params = 1};
+static const struct pg_statement raises = {
+    .name = "raises", .sql = "select uplift_raise($1, $2, $3, $4)", .params = 4};
+static const struct pg_statement setting = {
+    .name = "setting", .sql = "select current_setting($1)", .params = 1};
 
 static struct pg *connect_to(const char *where, int64_t limit_ms)
 {
@@ -67,7 +72,7 @@ static enum pg_outcome outcome_of(struct pg *pg, const struct pg_statement *stat
 static enum pg_outcome run_sql(const char *sql)
 {
     struct pg *pg = connect_to(conninfo, 5000);
-    struct pg_statement statement = {"", sql, 0};
+    struct pg_statement statement = {.name = "", .sql = sql, .params = 0};
     enum pg_outcome outcome = outcome_of(pg, &statement, NULL);
     pg_free(pg);
     return outcome;
@@ -204,7 +209,8 @@ static void a_slow_statement_is_given_up(void **state)
 
 static void a_changed_function_is_prepared_anew(void **state)
 {
-    static const struct pg_statement star = {"star", "select * from uplift_shape()", 0};
+    static const struct pg_statement star = {
+        .name = "star", .sql = "select * from uplift_shape()", .params = 0};
     (void)state;
     struct pg *pg = connect_to(conninfo, LIMIT_MS * 5);
     assert_int_equal(run_sql("create function uplift_shape() returns table (a int) language sql "
@@ -222,7 +228,8 @@ static void a_changed_function_is_prepared_anew(void **state)
 
 static void a_forgotten_statement_is_prepared_anew(void **state)
 {
-    static const struct pg_statement forget = {"forget", "deallocate all", 0};
+    static const struct pg_statement forget = {
+        .name = "forget", .sql = "deallocate all", .params = 0};
     (void)state;
     struct pg *pg = connect_to(conninfo, LIMIT_MS * 5);
     assert_string_equal(value_of(pg, &echo, "a"), "a");
@@ -261,7 +268,9 @@ static void refusals_become_errors_of_the_api(void **state)
         assert_string_equal(pg_message(pg), "m");
         bool repeats_the_value = strncmp(cases[i].sqlstate, "22", 2) == 0;
         assert_string_equal(pg_message_to_log(pg), repeats_the_value ? "" : "m");
-        pg_api_error(pg, &e);
+        PGresult *refusal = pg_take_refusal(pg);
+        pg_api_error(refusal, "test", &e);
+        PQclear(refusal);
         assert_int_equal(e.status, cases[i].status);
         assert_string_equal(e.code, cases[i].code);
         assert_string_equal(e.param, cases[i].param);
@@ -296,7 +305,8 @@ static void a_server_that_cannot_is_away(void **state)
 
 static void a_statement_that_cannot_be_prepared_is_refused(void **state)
 {
-    static const struct pg_statement missing = {"missing", "select no_such_function()", 0};
+    static const struct pg_statement missing = {
+        .name = "missing", .sql = "select no_such_function()", .params = 0};
     (void)state;
     struct pg *pg = connect_to(conninfo, LIMIT_MS * 5);
     for (int i = 0; i < 2; i++) {
