@@ -120,10 +120,6 @@ begin
                     ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end
                 || ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
         end loop;
-    end if;
-    if system_prompt is not null then
-        messages := '{"role":"system","content":' || to_json(system_prompt)::text || '}' || messages;
-    else
         messages := substr(messages, 2);
     end if;
 
@@ -133,4 +129,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of system prompt and history, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns of history; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

@@ -101,7 +101,7 @@ bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
 
 void preparation_release(struct preparation *p)
 {
-    free(p->messages);
+    free(p->history);
     free(p->message);
     *p = (struct preparation){0};
 }
@@ -144,7 +144,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
     chat->system_prompt = copy_column(result, P_SYSTEM_PROMPT, &failed);
-    out->messages = copy_column(result, P_MESSAGES, &failed);
+    out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
@@ -154,7 +154,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
 
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
 static bool take_degraded(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
-                          struct preparation *out, struct api_error *error)
+                          struct api_error *error)
 {
     bool failed = false;
     chat->degraded = true;
@@ -184,15 +184,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
                              wish->coach_id != NULL ? wish->coach_id : "");
         chat->severity = copy_text(severity, &failed);
         chat->mode = copy_text("default", &failed);
-        struct buf messages;
-        buf_init(&messages, 4 * 1024 * 1024);
-        buf_puts(&messages, "{\"role\":\"system\",\"content\":");
-        if (chat->system_prompt != NULL)
-            buf_json_string(&messages, chat->system_prompt, strlen(chat->system_prompt));
-        buf_putc(&messages, '}');
-        failed |= messages.failed || chat->system_prompt == NULL;
-        out->messages = buf_steal(&messages);
-        buf_release(&messages);
+        failed |= chat->system_prompt == NULL;
     }
     return !failed || out_of_memory(error);
 }
@@ -215,7 +207,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     }
     chat->protocol = protocol;
     chat->created_us = clock_wall_us();
-    answer_id_make(&w->answer_key, &r->who.user, &chat->id);
+    answer_id_make(w->signer, &r->who.user, &chat->id);
     uuid_format(&chat->id, chat->id_text);
     snprintf(chat->user_text, sizeof chat->user_text, "%s", r->who.user_text);
     snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", wish->regenerate_of);
@@ -239,7 +231,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         good = take_prepared(chat, w->config, result, out, error);
         PQclear(result);
     } else {
-        good = away && take_degraded(c, chat, wish, out, error);
+        good = away && take_degraded(c, chat, wish, error);
     }
     if (!good) {
         chat_free(chat);

@@ -24,10 +24,11 @@ struct chat_wish {
 bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
                struct api_error *error);
 
-/* What goes to the provider in front of the client's own messages. */
+/* What goes to the provider between the system prompt (the chat's) and the client's own messages.
+ */
 struct preparation {
-    char *messages; /* JSON objects joined by commas, "" when none; owned */
-    char *message;  /* the user's text, which a regeneration takes from the original; owned, NULL
+    char *history; /* JSON objects joined by commas, NULL or "" when none; owned */
+    char *message; /* the user's text, which a regeneration takes from the original; owned, NULL
                        when the wish had it */
 };
 void preparation_release(struct preparation *p);

@@ -69,15 +69,23 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
                            const char *message, bool anew)
 {
     struct buf b;
+    const char *system = chat->system_prompt, *history = prepared->history;
+    size_t system_len = system != NULL ? strlen(system) : 0;
+    size_t history_len = history != NULL ? strlen(history) : 0;
     size_t message_len = strlen(message);
     buf_init(&b, 64 * 1024 * 1024);
-    buf_reserve(&b,
-                (prepared->messages != NULL ? strlen(prepared->messages) : 0) + message_len + 256);
+    /* What is escaped is seldom longer by more than an eighth. */
+    buf_reserve(&b, (system_len + message_len) / 8 * 9 + history_len + 512);
     buf_puts(&b, "{\"model\":");
     buf_json_string(&b, chat->model, strlen(chat->model));
     buf_puts(&b, ",\"messages\":[");
-    if (prepared->messages != NULL && *prepared->messages != '\0') {
-        buf_puts(&b, prepared->messages);
+    if (system != NULL) {
+        buf_puts(&b, "{\"role\":\"system\",\"content\":");
+        buf_json_string(&b, system, system_len);
+        buf_puts(&b, "},");
+    }
+    if (history_len > 0) {
+        buf_append(&b, history, history_len);
         buf_putc(&b, ',');
     }
     buf_puts(&b, "{\"role\":\"user\",\"content\":");

@@ -93,32 +93,21 @@ static bool ask_for_usage(cJSON *body)
     return cJSON_AddTrueToObject(options, "include_usage") != NULL;
 }
 
-/* Our messages go first, the client's follow unchanged. */
-static bool put_in_front(cJSON *body, const char *ours)
+/* The coach's prompt goes first, the client's messages follow unchanged. */
+static bool put_in_front(cJSON *body, const char *system_prompt)
 {
-    if (ours == NULL || *ours == '\0')
+    if (system_prompt == NULL)
         return true;
-    struct buf list;
-    buf_init(&list, (size_t)64 * 1024 * 1024);
-    buf_printf(&list, "[%s]", ours);
-    cJSON *parsed = list.failed ? NULL : cJSON_ParseWithLength(list.data, list.len);
-    buf_release(&list);
-    cJSON *messages = cJSON_GetObjectItemCaseSensitive(body, "messages");
-    for (int i = 0; parsed != NULL && parsed->child != NULL; i++) {
-        cJSON *ours_first = cJSON_DetachItemFromArray(parsed, 0);
-        if (!cJSON_InsertItemInArray(messages, i, ours_first)) {
-            cJSON_Delete(ours_first);
-            cJSON_Delete(parsed);
-            return false;
-        }
-    }
-    bool good = parsed != NULL;
-    cJSON_Delete(parsed);
-    return good;
+    cJSON *message = cJSON_CreateObject();
+    if (message != NULL && cJSON_AddStringToObject(message, "role", "system") != NULL &&
+        cJSON_AddStringToObject(message, "content", system_prompt) != NULL &&
+        cJSON_InsertItemInArray(cJSON_GetObjectItemCaseSensitive(body, "messages"), 0, message))
+        return true;
+    cJSON_Delete(message);
+    return false;
 }
 
-static bool build_upstream(struct chat *chat, cJSON *body, const struct preparation *prepared,
-                           bool coach_names_model)
+static bool build_upstream(struct chat *chat, cJSON *body, bool coach_names_model)
 {
     drop_own_fields(body);
     if (coach_names_model) {
@@ -128,7 +117,7 @@ static bool build_upstream(struct chat *chat, cJSON *body, const struct preparat
     }
     if (chat->stream && !ask_for_usage(body))
         return false;
-    if (!put_in_front(body, prepared->messages))
+    if (!put_in_front(body, chat->system_prompt))
         return false;
     chat->upstream_body = cJSON_PrintUnformatted(body);
     if (chat->upstream_body == NULL)
@@ -175,7 +164,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
         chat->model = strdup(model);
         good = chat->model != NULL;
     }
-    good = good && build_upstream(chat, body, &prepared, coach_names_model);
+    good = good && build_upstream(chat, body, coach_names_model);
     preparation_release(&prepared);
     if (!good) {
         api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");

@@ -74,7 +74,7 @@ bool feedback_check(const cJSON *changes, struct api_error *error)
 
 bool feedback_issued(const struct route_context *c, const struct uuid *answer)
 {
-    return answer_id_issued(&c->worker->answer_key, &c->request->who.user, answer);
+    return answer_id_issued(c->worker->signer, &c->request->who.user, answer);
 }
 
 static void add_text(cJSON *row, const char *name, const PGresult *result, int column)

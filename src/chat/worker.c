@@ -18,8 +18,9 @@
 #define BREAKER_PROBE_MS 1000
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
 
-static bool start_stages(struct worker *w, struct intake **intake)
+static bool start_stages(struct worker *w, const struct answer_key *key, struct intake **intake)
 {
+    w->signer = answer_signer_new(key);
     w->breaker = pg_breaker_new(BREAKER_PROBE_MS);
     size_t connections = (size_t)w->config->db_connections;
     w->prepare_pool = pg_pool_new(w->config->database_url, "uplift prepare", (connections + 1) / 2,
@@ -28,8 +29,8 @@ static bool start_stages(struct worker *w, struct intake **intake)
                           w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
     w->auth = auth_new(w->config);
     w->personas = personas_new(w->config->spool_dir);
-    if (w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL || w->auth == NULL ||
-        w->personas == NULL)
+    if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
+        w->auth == NULL || w->personas == NULL)
         return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
@@ -64,7 +65,10 @@ static void drain(struct worker *w, const sigset_t *set)
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
                int number)
 {
-    struct worker w = {.config = config, .listen_fd = listen_fd, .answer_key = *answer_key};
+    struct worker w = {
+        .config = config,
+        .listen_fd = listen_fd,
+    };
     struct intake *intake = NULL;
     int status = EXIT_FAILURE;
     log_open("fcgi-chat", number, (enum log_level)config->log_level);
@@ -87,7 +91,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
         log_error("worker", "cannot initialise libcurl or libfcgi");
         return EXIT_FAILURE;
     }
-    if (!start_stages(&w, &intake)) {
+    if (!start_stages(&w, answer_key, &intake)) {
         log_error("worker", "cannot start");
         goto out;
     }
@@ -114,6 +118,7 @@ out:
     pg_pool_free(w.pool);
     pg_pool_free(w.prepare_pool);
     pg_breaker_free(w.breaker);
+    answer_signer_free(w.signer);
     curl_global_cleanup();
     log_info("worker", "stopped");
     return status;

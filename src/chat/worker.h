@@ -17,7 +17,7 @@
 struct worker {
     const struct config *config;
     int listen_fd;
-    struct answer_key answer_key;
+    struct answer_signer *signer; /* of answer ids */
     struct auth *auth;
     struct pg_breaker *breaker;
     struct pg_pool *prepare_pool; /* for statements that join: what chats wait for is kept apart */

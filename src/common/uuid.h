@@ -32,8 +32,15 @@ struct answer_key {
 };
 /* Derives the key from a configured secret of any length (HMAC-SHA-256 with a fixed label). */
 void answer_key_derive(const char *secret, size_t len, struct answer_key *out);
-void answer_id_make(const struct answer_key *key, const struct uuid *user, struct uuid *out);
+
+/* A key made ready to sign with. Thread-safe once made. */
+struct answer_signer;
+/* NULL when memory ran out. */
+struct answer_signer *answer_signer_new(const struct answer_key *key);
+void answer_signer_free(struct answer_signer *signer);
+void answer_id_make(const struct answer_signer *signer, const struct uuid *user, struct uuid *out);
 /* True when answer_id_make made this id for this user; compares in constant time. */
-bool answer_id_issued(const struct answer_key *key, const struct uuid *user, const struct uuid *id);
+bool answer_id_issued(const struct answer_signer *signer, const struct uuid *user,
+                      const struct uuid *id);
 
 #endif

@@ -20,8 +20,7 @@ select matches(pg_temp.prepare(:ann) ->> 'conversation_id', '^.{14}7', 'a new co
 select is(pg_temp.prepare(:ann) ->> 'system_prompt', public.build_coach_system_prompt(:ann), 'the prompt is build_coach_system_prompt()''s');
 select is(pg_temp.prepare(:demo, 'coach_maple_avatar', 5.0, 'roast') ->> 'system_prompt',
     public.build_coach_system_prompt(:demo, 'coach_maple_avatar', 5.0, 'roast'), 'with everything chosen, too');
-select is(('[' || (pg_temp.prepare(:ann) ->> 'messages') || ']')::jsonb,
-    jsonb_build_array(jsonb_build_object('role', 'system', 'content', public.build_coach_system_prompt(:ann))), 'messages are the system prompt');
+select is(pg_temp.prepare(:ann) ->> 'messages', '', 'nothing was said before');
 select is(pg_temp.prepare(:demo) #>> '{trace,memory_ids,0}',
     (select id::text from public.ai_episodic_memory where user_id = :demo order by importance_score desc limit 1), 'memories in the prompt are traced');
 select is(pg_temp.prepare(:demo) -> 'trace' -> 'exposures', '[]', 'and there is a place for the rest');
@@ -54,14 +53,14 @@ select is(pg_temp.messages(:ann, pg_temp.id(100)) -> 1 ->> 'role', 'assistant', 
 select is(pg_temp.said(pg_temp.messages(:ann, pg_temp.id(101))), '', 'of this conversation only');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.bob(), p_conversation => pg_temp.id(100))$$),
     'UP404 conversation_not_found conversation_id', 'another user''s conversation');
-select is(pg_temp.prepare(:ann, p_conversation => pg_temp.id(100), p_tokens => 0) ->> 'messages', pg_temp.prepare(:ann) ->> 'messages', 'no budget, no history');
+select is(pg_temp.prepare(:ann, p_conversation => pg_temp.id(100), p_tokens => 0) ->> 'messages', '', 'no budget, no history');
 select is(pg_temp.prepare(:ann, p_conversation => pg_temp.id(100), p_protocol => 'completions') ->> 'messages', '', 'completions have no history');
 select is(pg_temp.prepare(:ann, p_protocol => 'completions') ->> 'system_prompt', null, 'and without a coach no prompt');
 select is(pg_temp.prepare(:ann, p_protocol => 'completions') ->> 'coach_id', null, 'nor a coach');
-select is(('[' || (pg_temp.prepare(:ann, 'coach_maple_avatar', p_conversation => pg_temp.id(100), p_protocol => 'completions') ->> 'messages') || ']')::jsonb #>> '{0,role}',
-    'system', 'with a coach its prompt');
-select is(jsonb_array_length(('[' || (pg_temp.prepare(:ann, 'coach_maple_avatar', p_conversation => pg_temp.id(100), p_protocol => 'completions') ->> 'messages') || ']')::jsonb),
-    1, 'and nothing else');
+select is(pg_temp.prepare(:ann, 'coach_maple_avatar', p_conversation => pg_temp.id(100), p_protocol => 'completions') ->> 'system_prompt',
+    public.build_coach_system_prompt(:ann, 'coach_maple_avatar'), 'with a coach its prompt');
+select is(pg_temp.prepare(:ann, 'coach_maple_avatar', p_conversation => pg_temp.id(100), p_protocol => 'completions') ->> 'messages',
+    '', 'and nothing else');
 
 -- A turn of 1,000 bytes is 258 tokens: half for each side, and 4 for each message.
 do $$ begin
