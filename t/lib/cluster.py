@@ -150,3 +150,13 @@ class Cluster:
             raise RuntimeError("pg_dump failed: " + done.stderr)
         return "".join(line for line in done.stdout.splitlines(True)
                        if not line.startswith(("\\restrict", "\\unrestrict")))
+
+
+def run_program(program):
+    """Runs a test program with PG_CONNINFO naming a database of a new cluster, as the server's own user, who may freeze
+    server processes. Returns its status."""
+    cluster = Cluster()
+    cluster.start()
+    cluster.createdb("calls")
+    command = cluster._as_user(["env", "PG_CONNINFO=" + cluster.conninfo("calls"), program])
+    return subprocess.run(command, cwd="/").returncode
