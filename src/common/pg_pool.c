@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* A call and the thread that makes it, on that thread's stack. */
 struct call {
@@ -15,7 +16,8 @@ struct call {
 };
 
 struct pg_pool {
-    pthread_mutex_t lock; /* guards all below, and done and pg of calls */
+    pthread_condattr_t on_clock; /* what calls wait on goes by the monotonic clock */
+    pthread_mutex_t lock;        /* guards all below, and done and pg of calls */
     struct call *head, **tail;
     size_t count, free_count;
     struct pg **all;
@@ -28,6 +30,8 @@ struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t conne
     struct pg_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL)
         return NULL;
+    pthread_condattr_init(&pool->on_clock);
+    pthread_condattr_setclock(&pool->on_clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&pool->lock, NULL);
     pool->tail = &pool->head;
     pool->all = calloc(connections, sizeof *pool->all);
@@ -55,6 +59,7 @@ void pg_pool_free(struct pg_pool *pool)
     free(pool->all);
     free(pool->free);
     pthread_mutex_destroy(&pool->lock);
+    pthread_condattr_destroy(&pool->on_clock);
     free(pool);
 }
 
@@ -159,20 +164,35 @@ static void lead(struct pg_pool *pool, struct call *self)
     pass_on(pool, pg);
 }
 
+/* Waits for a change; false when PG_POOL_GATHER_MS have gone by without one. */
+static bool wait_shortly(struct pg_pool *pool, struct call *self)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PG_POOL_GATHER_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_cond_timedwait(&self->changed, &pool->lock, &until) == 0;
+}
+
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result)
 {
     struct call self = {.request = {.statement = statement, .values = values}};
-    pthread_cond_init(&self.changed, NULL);
+    bool gathers = statement->joins; /* waits for a connection on its way, though another is free */
+    pthread_cond_init(&self.changed, &pool->on_clock);
     pthread_mutex_lock(&pool->lock);
     *pool->tail = &self;
     /* cppcheck-suppress autoVariables; it is off the queue before this function returns */
     pool->tail = &self.next;
-    if (pool->free_count > 0)
-        self.pg = pool->free[--pool->free_count];
     while (!self.done) {
+        if (self.pg == NULL && pool->free_count > 0 &&
+            (!gathers || pool->free_count == pool->count))
+            self.pg = pool->free[--pool->free_count];
         if (self.pg != NULL)
             lead(pool, &self);
+        else if (gathers && pool->free_count > 0)
+            gathers = wait_shortly(pool, &self);
         else
             pthread_cond_wait(&self.changed, &pool->lock);
     }

@@ -4,7 +4,9 @@
  * Calls of statements that join go out together: while one connection is on its way for some, those
  * that come meanwhile gather, and the next round trip takes all of them, in one transaction. So the
  * more there is to do the less each call costs: most of what a small call takes is the round trip
- * and the transaction around it.
+ * and the transaction around it. Therefore a call that joins takes another free connection only
+ * when the one on its way has not come back in PG_POOL_GATHER_MS: a slow call holds up nobody for
+ * longer.
  */
 #ifndef UPLIFT_PG_POOL_H
 #define UPLIFT_PG_POOL_H
@@ -15,6 +17,7 @@
 #include <stdint.h>
 
 #define PG_POOL_TOGETHER 16 /* calls in one round trip, at most */
+#define PG_POOL_GATHER_MS 5
 
 struct pg_pool;
 

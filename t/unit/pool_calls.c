@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define THREADS 24
-#define LIMIT_MS 1000
+#define LIMIT_MS 1500
+#define NONE_YET ((enum pg_outcome) - 1)
 
 static const char *conninfo;
 
@@ -70,7 +71,7 @@ static void *call(void *arg)
 static void begin(struct caller *c, struct pg_pool *pool, const struct pg_statement *statement,
                   const char *value)
 {
-    *c = (struct caller){.pool = pool, .statement = statement};
+    *c = (struct caller){.pool = pool, .statement = statement, .outcome = NONE_YET};
     snprintf(c->value, sizeof c->value, "%s", value);
     assert_int_equal(pthread_create(&c->thread, NULL, call, c), 0);
 }
@@ -189,6 +190,26 @@ static void what_cannot_be_prepared_is_refused(void **state)
     pg_pool_free(pool);
 }
 
+/* One slow call keeps the others waiting for as long as they gather, when there are more
+ * connections. */
+static void a_slow_call_is_passed(void **state)
+{
+    (void)state;
+    struct pg_pool *pool = pool_of(conninfo, 2);
+    struct caller slow, callers[THREADS];
+    begin_blocker(&slow, pool);
+    for (int i = 0; i < THREADS; i++)
+        begin(&callers[i], pool, &joins, "x");
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].outcome, PG_DONE);
+    }
+    assert_int_equal(slow.outcome, NONE_YET); /* still on its way */
+    pthread_join(slow.thread, NULL);
+    assert_int_equal(slow.outcome, PG_DONE);
+    pg_pool_free(pool);
+}
+
 static void who_waits_for_a_frozen_server_waits_once(void **state)
 {
     (void)state;
@@ -302,6 +323,7 @@ int main(void)
         cmocka_unit_test(others_go_alone),
         cmocka_unit_test(a_refusal_is_for_who_earned_it),
         cmocka_unit_test(what_cannot_be_prepared_is_refused),
+        cmocka_unit_test(a_slow_call_is_passed),
         cmocka_unit_test(who_waits_for_a_frozen_server_waits_once),
         cmocka_unit_test(a_connection_that_dies_is_replaced),
         cmocka_unit_test(everybody_gets_their_own),
