@@ -1,23 +1,31 @@
 #include "pg_pool.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* A call and the thread that makes it, on that thread's stack. */
+/*
+ * A call and the thread that makes it, on that thread's stack. The thread sleeps on a semaphore,
+ * which others post when they have given it a connection, and when they have made its call; so it
+ * wakes up with its answer without having to take the lock. It leaves only when all posts have
+ * come, for until then somebody may still hold on to the call.
+ */
 struct call {
     struct pg_request request;
     PGresult *result;
     enum pg_outcome outcome;
-    bool done;
-    struct pg *pg; /* the connection it was given, to run its own call on and others' */
-    pthread_cond_t changed;
+    sem_t posted;
+    /* These change under the pool's lock, and no more once the call was taken. */
+    struct pg *pg;  /* the connection it was given, to run its own call on and others' */
+    unsigned given; /* how often another thread gave it one: as many posts */
+    bool taken;     /* off the queue: whoever took it makes the call, and posts */
     struct call *next;
 };
 
 struct pg_pool {
-    pthread_condattr_t on_clock; /* what calls wait on goes by the monotonic clock */
-    pthread_mutex_t lock;        /* guards all below, and done and pg of calls */
+    pthread_mutex_t lock; /* guards all below */
     struct call *head, **tail;
     size_t count, free_count;
     struct pg **all;
@@ -30,8 +38,6 @@ struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t conne
     struct pg_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL)
         return NULL;
-    pthread_condattr_init(&pool->on_clock);
-    pthread_condattr_setclock(&pool->on_clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&pool->lock, NULL);
     pool->tail = &pool->head;
     pool->all = calloc(connections, sizeof *pool->all);
@@ -59,7 +65,6 @@ void pg_pool_free(struct pg_pool *pool)
     free(pool->all);
     free(pool->free);
     pthread_mutex_destroy(&pool->lock);
-    pthread_condattr_destroy(&pool->on_clock);
     free(pool);
 }
 
@@ -75,6 +80,7 @@ static size_t take(struct pg_pool *pool, struct call *batch[PG_POOL_TOGETHER])
             continue;
         }
         *at = c->next;
+        c->taken = true;
         batch[n++] = c;
         if (!c->request.statement->joins)
             break;
@@ -118,88 +124,150 @@ static void run(struct pg *pg, struct call *const *batch, size_t n)
     }
 }
 
-static void finish(struct call *c)
-{
-    c->done = true; /* its thread may go on as soon as the lock is free, and c is gone then */
-    pthread_cond_signal(&c->changed);
-}
-
-/* A connection that nobody runs calls on goes to who has waited longest. The lock is held. */
-static void pass_on(struct pg_pool *pool, struct pg *pg)
+/* A connection that nobody runs calls on goes to who has waited longest. The lock is held. Returns
+ * who is to be posted once it is not, or NULL; self needs no post. */
+static struct call *pass_on(struct pg_pool *pool, struct pg *pg, const struct call *self)
 {
     for (struct call *c = pool->head; c != NULL; c = c->next) {
-        if (c->pg == NULL) {
-            c->pg = pg;
-            pthread_cond_signal(&c->changed);
-            return;
-        }
+        if (c->pg != NULL)
+            continue;
+        c->pg = pg;
+        if (c == self)
+            return NULL;
+        c->given++;
+        return c;
     }
     pool->free[pool->free_count++] = pg;
+    return NULL;
 }
 
-/* Runs what waits, on the connection that self was given, and passes that on. The lock is held, but
- * not while Postgres is waited for. */
-static void lead(struct pg_pool *pool, struct call *self)
+/* All who wait are told that Postgres is away: they would only wait for the same, one by one. The
+ * lock is held. Returns them. */
+static struct call *give_up(struct pg_pool *pool)
 {
-    struct call *batch[PG_POOL_TOGETHER];
+    struct call *list = pool->head;
+    for (struct call *c = list; c != NULL; c = c->next) {
+        c->outcome = PG_AWAY;
+        c->taken = true;
+    }
+    pool->head = NULL;
+    pool->tail = &pool->head;
+    return list;
+}
+
+/* Runs what waits, on the connection that self was given, and passes that on. True when self's call
+ * was among it. Called and left with the lock held, which is free meanwhile. */
+static bool lead(struct pg_pool *pool, struct call *self)
+{
+    struct call *batch[PG_POOL_TOGETHER], *given_up = NULL;
     struct pg *pg = self->pg;
     size_t n = take(pool, batch);
-    bool away = false;
+    bool away = false, own = false;
     pthread_mutex_unlock(&pool->lock);
     run(pg, batch, n);
+    for (size_t i = 0; i < n; i++)
+        away = away || batch[i]->outcome == PG_AWAY;
     pthread_mutex_lock(&pool->lock);
     self->pg = NULL;
+    if (away)
+        given_up = give_up(pool);
+    struct call *next = pass_on(pool, pg, self);
+    pthread_mutex_unlock(&pool->lock);
+
+    /* From its last post on a call is no more. */
+    if (next != NULL)
+        sem_post(&next->posted);
     for (size_t i = 0; i < n; i++) {
-        away = away || batch[i]->outcome == PG_AWAY;
-        finish(batch[i]);
+        own = own || batch[i] == self;
+        if (batch[i] != self)
+            sem_post(&batch[i]->posted);
     }
-    while (away && pool->head != NULL) { /* they would only wait for the same, one by one */
-        struct call *c = pool->head;
-        pool->head = c->next;
-        c->outcome = PG_AWAY;
-        finish(c);
+    for (struct call *c = given_up, *after; c != NULL; c = after) {
+        after = c->next;
+        own = own || c == self;
+        if (c != self)
+            sem_post(&c->posted);
     }
-    if (pool->head == NULL)
-        pool->tail = &pool->head;
-    pass_on(pool, pg);
+    pthread_mutex_lock(&pool->lock);
+    return own;
 }
 
-/* Waits for a change; false when PG_POOL_GATHER_MS have gone by without one. */
-static bool wait_shortly(struct pg_pool *pool, struct call *self)
+static void wait_for_post(struct call *self)
+{
+    while (sem_wait(&self->posted) != 0)
+        continue; /* a signal */
+}
+
+/* False when nobody has posted within PG_POOL_GATHER_MS. */
+static bool wait_shortly(struct call *self)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += PG_POOL_GATHER_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    return pthread_cond_timedwait(&self->changed, &pool->lock, &until) == 0;
+    int error;
+    do {
+        error = sem_clockwait(&self->posted, CLOCK_MONOTONIC, &until) == 0 ? 0 : errno;
+    } while (error == EINTR);
+    return error == 0;
+}
+
+/* Until the call has been made, by this thread or another. The lock is held when it is called, and
+ * not when it returns. */
+static void see_through(struct pg_pool *pool, struct call *self)
+{
+    /* Whether it would rather wait for a connection on its way than take a free one. */
+    bool gathers = self->request.statement->joins;
+    bool made = false; /* by this thread */
+    unsigned posts = 0;
+    for (;;) {
+        bool free_one = pool->free_count > 0;
+        if (!self->taken && self->pg == NULL && free_one &&
+            (!gathers || pool->free_count == pool->count))
+            self->pg = pool->free[--pool->free_count];
+        if (self->pg != NULL && !self->taken) {
+            made = lead(pool, self);
+            continue;
+        }
+        struct call *next = NULL;
+        if (self->pg != NULL) { /* another one was quicker */
+            next = pass_on(pool, self->pg, self);
+            self->pg = NULL;
+        }
+        unsigned wanted = self->given + !made;
+        bool taken = self->taken;
+        pthread_mutex_unlock(&pool->lock);
+        if (next != NULL)
+            sem_post(&next->posted);
+        if (taken) {
+            for (; posts < wanted; posts++)
+                wait_for_post(self);
+            return;
+        }
+        bool posted = true;
+        if (gathers && free_one)
+            posted = gathers = wait_shortly(self);
+        else
+            wait_for_post(self);
+        posts += posted;
+        if (posted && self->given == 0)
+            return; /* so that was not for a connection */
+        pthread_mutex_lock(&pool->lock);
+    }
 }
 
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result)
 {
     struct call self = {.request = {.statement = statement, .values = values}};
-    bool gathers = statement->joins; /* waits for a connection on its way, though another is free */
-    pthread_cond_init(&self.changed, &pool->on_clock);
+    sem_init(&self.posted, 0, 0);
     pthread_mutex_lock(&pool->lock);
     *pool->tail = &self;
     /* cppcheck-suppress autoVariables; it is off the queue before this function returns */
     pool->tail = &self.next;
-    while (!self.done) {
-        if (self.pg == NULL && pool->free_count > 0 &&
-            (!gathers || pool->free_count == pool->count))
-            self.pg = pool->free[--pool->free_count];
-        if (self.pg != NULL)
-            lead(pool, &self);
-        else if (gathers && pool->free_count > 0)
-            gathers = wait_shortly(pool, &self);
-        else
-            pthread_cond_wait(&self.changed, &pool->lock);
-    }
-    if (self.pg != NULL) /* another one has run the call before this thread woke up */
-        pass_on(pool, self.pg);
-    pthread_mutex_unlock(&pool->lock);
-    pthread_cond_destroy(&self.changed);
+    see_through(pool, &self);
+    sem_destroy(&self.posted);
     *result = self.result;
     return self.outcome;
 }
