@@ -56,9 +56,10 @@ comment on function uplift.mode_words(text) is 'What a mode asks of the coach; n
 create or replace function uplift.as_data(p_text text, p_max int) returns text
 language sql immutable parallel safe
 as $$
-    select left(translate(p_text,
-        e'<>\n\r\t\u000b\f\u0085\u2028\u2029`',
-        e'\u2039\u203a        '''), p_max)
+    -- translate() looks each character up in the list: most texts need none of it.
+    select left(case when p_text ~ e'[<>\n\r\t\u000b\f\u0085\u2028\u2029`]'
+        then translate(p_text, e'<>\n\r\t\u000b\f\u0085\u2028\u2029`', e'\u2039\u203a        ''')
+        else p_text end, p_max)
 $$;
 
 comment on function uplift.as_data(text, int) is
