@@ -26,13 +26,22 @@ enum prepared {
     P_TRACE,
 };
 
+#define COLUMNS                                                                                    \
+    "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
+    "p.user_message, p.model, p.trace"
+
+static const struct pg_statement prepare_many = {
+    .name = "prepare_chats",
+    .sql = COLUMNS ", r.n from json_to_recordset($1::json) as r(n int, p1 uuid, p2 text, p3 text, "
+                   "p4 numeric, p5 text, p6 uuid, p7 uuid, p8 text, p9 int), "
+                   "lateral uplift.prepare_chat(p1,p2,p3,p4,p5,p6,p7,p8,p9) p",
+    .params = 1,
+};
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chat",
-    .sql = "select conversation_id, coach_id, severity, mode, system_prompt, messages, "
-           "user_message, model, trace "
-           "from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9)",
+    .sql = COLUMNS " from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9) p",
     .params = 9,
-    .joins = true,
+    .many = &prepare_many,
 };
 
 static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,

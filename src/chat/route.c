@@ -8,7 +8,7 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
 {
     enum pg_outcome outcome = PG_AWAY;
     if (pg_breaker_allows(c->worker->breaker)) {
-        outcome = pg_pool_call(statement->joins ? c->worker->prepare_pool : c->worker->pool,
+        outcome = pg_pool_call(statement->many != NULL ? c->worker->prepare_pool : c->worker->pool,
                                statement, values, result);
         pg_breaker_report(c->worker->breaker, outcome);
     }

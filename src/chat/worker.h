@@ -20,7 +20,7 @@ struct worker {
     struct answer_signer *signer; /* of answer ids */
     struct auth *auth;
     struct pg_breaker *breaker;
-    struct pg_pool *prepare_pool; /* for statements that join: what chats wait for is kept apart */
+    struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
     struct pg_pool *pool;         /* for all others */
     struct personas *personas;
     struct recorder *recorder;

@@ -387,93 +387,18 @@ static enum step prepare(struct pg *pg, const struct pg_statement *statement, in
     return step;
 }
 
-static enum step prepare_once(struct pg *pg, const struct pg_statement *statement, int64_t deadline)
-{
-    return is_prepared(pg, statement) ? STEP_DONE : prepare(pg, statement, deadline);
-}
-
 static enum step run(struct pg *pg, const struct pg_statement *statement, const char *const *values,
                      int64_t deadline, PGresult **result)
 {
-    enum step step = prepare_once(pg, statement, deadline);
-    if (step != STEP_DONE)
-        return step;
+    if (!is_prepared(pg, statement)) {
+        enum step step = prepare(pg, statement, deadline);
+        if (step != STEP_DONE)
+            return step;
+    }
     if (!PQsendQueryPrepared(pg->conn, statement->name, statement->params, values, NULL, NULL, 0) ||
         !flush(pg, deadline))
         return send_failed(pg);
     return judge(pg, receive(pg, deadline), result);
-}
-
-/* The next result of a pipeline, which may be NULL. False when it did not come in time. */
-static bool receive_next(struct pg *pg, int64_t deadline, PGresult **result)
-{
-    while (PQisBusy(pg->conn)) {
-        if (!wait_for(pg, POLLIN, deadline)) {
-            complain(pg, "lost Postgres", "no answer in time");
-            return false;
-        }
-        if (!PQconsumeInput(pg->conn)) {
-            complain(pg, "lost Postgres", PQerrorMessage(pg->conn));
-            return false;
-        }
-    }
-    *result = PQgetResult(pg->conn);
-    return true;
-}
-
-/* Reads what a pipeline of so many statements answers, to its end. A result that is no table stays
- * NULL. False when the connection is lost. */
-static bool receive_pipeline(struct pg *pg, size_t count, int64_t deadline, PGresult **results)
-{
-    for (size_t i = 0; i < count; i++) {
-        PGresult *next;
-        do {
-            if (!receive_next(pg, deadline, &next))
-                return false;
-            if (PQresultStatus(next) == PGRES_TUPLES_OK) {
-                PQclear(results[i]);
-                results[i] = next;
-            } else {
-                if (next != NULL && PQstatus(pg->conn) == CONNECTION_BAD) {
-                    complain(pg, "lost Postgres", PQresultErrorMessage(next));
-                    PQclear(next);
-                    return false;
-                }
-                PQclear(next);
-            }
-        } while (next != NULL);
-    }
-    PGresult *end;
-    if (!receive_next(pg, deadline, &end))
-        return false;
-    bool whole = PQresultStatus(end) == PGRES_PIPELINE_SYNC;
-    PQclear(end);
-    return whole && PQexitPipelineMode(pg->conn);
-}
-
-static enum step run_together(struct pg *pg, const struct pg_request *requests, size_t count,
-                              int64_t deadline, PGresult **results)
-{
-    for (size_t i = 0; i < count; i++) {
-        enum step step = prepare_once(pg, requests[i].statement, deadline);
-        if (step != STEP_DONE)
-            return step;
-    }
-    bool sent = PQenterPipelineMode(pg->conn);
-    for (size_t i = 0; i < count && sent; i++)
-        sent =
-            PQsendQueryPrepared(pg->conn, requests[i].statement->name,
-                                requests[i].statement->params, requests[i].values, NULL, NULL, 0);
-    if (!sent || !PQpipelineSync(pg->conn) || !flush(pg, deadline))
-        return send_failed(pg);
-    if (!receive_pipeline(pg, count, deadline, results)) {
-        disconnect(pg);
-        return STEP_AWAY;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (results[i] == NULL)
-            return STEP_REFUSED;
-    return STEP_DONE;
 }
 
 /* Drops a kept connection that the server has closed meanwhile: nothing was sent on it yet, so a
@@ -491,48 +416,18 @@ static void drop_if_dead(struct pg *pg)
     }
 }
 
-static void forget_refusal(struct pg *pg)
-{
-    pg->sqlstate[0] = '\0';
-    PQclear(pg->refusal);
-    pg->refusal = NULL;
-}
-
-/* A connection that is good as far as can be seen. */
-static bool be_connected(struct pg *pg, int64_t deadline)
-{
-    if (pg->conn != NULL)
-        drop_if_dead(pg);
-    return pg->conn != NULL || connect_any(pg, deadline);
-}
-
-enum pg_outcome pg_call_together(struct pg *pg, const struct pg_request *requests, size_t count,
-                                 PGresult **results)
-{
-    int64_t deadline = clock_ms() + pg->timeout_ms;
-    forget_refusal(pg);
-    memset(results, 0, count * sizeof *results);
-    if (!be_connected(pg, deadline))
-        return PG_AWAY;
-    enum step step = run_together(pg, requests, count, deadline, results);
-    if (step == STEP_DONE)
-        return PG_DONE;
-    for (size_t i = 0; i < count; i++) {
-        PQclear(results[i]);
-        results[i] = NULL;
-    }
-    forget_refusal(pg);
-    return step == STEP_AWAY ? PG_AWAY : PG_REFUSED;
-}
-
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result)
 {
     int64_t deadline = clock_ms() + pg->timeout_ms;
-    forget_refusal(pg);
+    pg->sqlstate[0] = '\0';
+    PQclear(pg->refusal);
+    pg->refusal = NULL;
     *result = NULL;
     for (int tries = 0; tries < 2; tries++) {
-        if (!be_connected(pg, deadline))
+        if (pg->conn != NULL)
+            drop_if_dead(pg);
+        if (pg->conn == NULL && !connect_any(pg, deadline))
             return PG_AWAY;
         switch (run(pg, statement, values, deadline, result)) {
         case STEP_DONE:

@@ -32,7 +32,7 @@ struct pg_statement {
     const char *name;
     const char *sql; /* with $1 ... $n */
     int params;
-    bool joins; /* for pg_pool.h: may share its transaction with others of the kind */
+    const struct pg_statement *many; /* for pg_pool.h: the same for several calls; or NULL */
 };
 
 /*
@@ -57,19 +57,6 @@ PGresult *pg_take_refusal(struct pg *pg);
  * param); the rest by one table (57014 -> 503, 55P03 -> 503, 22P02/22003 -> 400, other -> 500 with
  * a message that tells nothing of the inside, and a line in the log that names what was tried). */
 void pg_api_error(const PGresult *refusal, const char *what, struct api_error *e);
-
-/* A call to be made together with others. */
-struct pg_request {
-    const struct pg_statement *statement;
-    const char *const *values; /* as for pg_call */
-};
-/*
- * Runs several statements that return rows in one round trip and one transaction, with one time
- * limit for all. PG_DONE: each has its result, the caller's to PQclear. PG_REFUSED: at least one
- * was refused, nothing has happened, and which is not told: call them one by one.
- */
-enum pg_outcome pg_call_together(struct pg *pg, const struct pg_request *requests, size_t count,
-                                 PGresult **results);
 
 /*
  * Whether Postgres answers, as seen by all threads of a process: while it is away, callers do not

@@ -1,10 +1,15 @@
 #include "pg_pool.h"
 
+#include "buf.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#define TOGETHER_BYTES ((size_t)64 * 1024 * 1024)
 
 /*
  * A call and the thread that makes it, on that thread's stack. The thread sleeps on a semaphore,
@@ -13,7 +18,8 @@
  * come, for until then somebody may still hold on to the call.
  */
 struct call {
-    struct pg_request request;
+    const struct pg_statement *statement;
+    const char *const *values;
     PGresult *result;
     enum pg_outcome outcome;
     sem_t posted;
@@ -75,14 +81,14 @@ static size_t take(struct pg_pool *pool, struct call *batch[PG_POOL_TOGETHER])
     struct call **at = &pool->head;
     while (*at != NULL && n < PG_POOL_TOGETHER) {
         struct call *c = *at;
-        if (n > 0 && !c->request.statement->joins) {
+        if (n > 0 && (c->statement->many == NULL || c->statement != batch[0]->statement)) {
             at = &c->next;
             continue;
         }
         *at = c->next;
         c->taken = true;
         batch[n++] = c;
-        if (!c->request.statement->joins)
+        if (c->statement->many == NULL)
             break;
     }
     while (*at != NULL)
@@ -91,27 +97,85 @@ static size_t take(struct pg_pool *pool, struct call *batch[PG_POOL_TOGETHER])
     return n;
 }
 
+static bool put_calls(struct buf *b, struct call *const *batch, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "%s{\"n\":%zu", i == 0 ? "[" : ",", i);
+        for (int p = 0; p < batch[i]->statement->params; p++) {
+            const char *value = batch[i]->values[p];
+            if (value == NULL)
+                continue; /* as good as null */
+            buf_printf(b, ",\"p%d\":", p + 1);
+            buf_json_string(b, value, strlen(value));
+        }
+        buf_putc(b, '}');
+    }
+    return buf_putc(b, ']');
+}
+
+/* The row as a result of its own, without the last column; NULL when memory ran out. */
+static PGresult *copy_row(const PGresult *rows, int row)
+{
+    PGresult *copy = PQcopyResult(rows, PG_COPYRES_ATTRS);
+    int columns = PQnfields(rows) - 1;
+    for (int i = 0; i < columns && copy != NULL; i++) {
+        bool is_null = PQgetisnull(rows, row, i);
+        if (!PQsetvalue(copy, 0, i, is_null ? NULL : PQgetvalue(rows, row, i),
+                        is_null ? -1 : PQgetlength(rows, row, i))) {
+            PQclear(copy);
+            copy = NULL;
+        }
+    }
+    return copy;
+}
+
+/* Gives each call its row. False when there is not one for each, or memory ran out. */
+static bool share_out(const PGresult *rows, struct call *const *batch, size_t n)
+{
+    int last = PQnfields(rows) - 1;
+    bool good = PQntuples(rows) == (int)n && last >= 0;
+    for (int row = 0; row < (int)n && good; row++) {
+        size_t i = strtoul(PQgetvalue(rows, row, last), NULL, 10);
+        good =
+            i < n && batch[i]->result == NULL && (batch[i]->result = copy_row(rows, row)) != NULL;
+    }
+    for (size_t i = 0; i < n && !good; i++) {
+        PQclear(batch[i]->result);
+        batch[i]->result = NULL;
+    }
+    return good;
+}
+
+/* All in one statement. PG_REFUSED when that could not be: they are then to be run alone. */
+static enum pg_outcome run_together(struct pg *pg, struct call *const *batch, size_t n)
+{
+    enum pg_outcome outcome = PG_REFUSED;
+    PGresult *rows = NULL;
+    struct buf calls;
+    buf_init(&calls, TOGETHER_BYTES);
+    if (put_calls(&calls, batch, n)) {
+        const char *values[] = {calls.data};
+        outcome = pg_call(pg, batch[0]->statement->many, values, &rows);
+    }
+    buf_release(&calls);
+    if (outcome == PG_DONE && !share_out(rows, batch, n))
+        outcome = PG_REFUSED;
+    PQclear(rows);
+    for (size_t i = 0; i < n; i++)
+        batch[i]->outcome = outcome;
+    return outcome;
+}
+
 static void run_alone(struct pg *pg, struct call *c)
 {
-    c->outcome = pg_call(pg, c->request.statement, c->request.values, &c->result);
+    c->outcome = pg_call(pg, c->statement, c->values, &c->result);
     if (c->outcome == PG_REFUSED)
         c->result = pg_take_refusal(pg);
 }
 
 static void run(struct pg *pg, struct call *const *batch, size_t n)
 {
-    enum pg_outcome outcome = PG_REFUSED;
-    if (n > 1) {
-        struct pg_request requests[PG_POOL_TOGETHER];
-        PGresult *results[PG_POOL_TOGETHER];
-        for (size_t i = 0; i < n; i++)
-            requests[i] = batch[i]->request;
-        outcome = pg_call_together(pg, requests, n, results);
-        for (size_t i = 0; i < n; i++) {
-            batch[i]->result = results[i];
-            batch[i]->outcome = outcome;
-        }
-    }
+    enum pg_outcome outcome = n > 1 ? run_together(pg, batch, n) : PG_REFUSED;
     if (outcome != PG_REFUSED)
         return;
     outcome = PG_DONE;
@@ -218,7 +282,7 @@ static bool wait_shortly(struct call *self)
 static void see_through(struct pg_pool *pool, struct call *self)
 {
     /* Whether it would rather wait for a connection on its way than take a free one. */
-    bool gathers = self->request.statement->joins;
+    bool gathers = self->statement->many != NULL;
     bool made = false; /* by this thread */
     unsigned posts = 0;
     for (;;) {
@@ -260,7 +324,7 @@ static void see_through(struct pg_pool *pool, struct call *self)
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result)
 {
-    struct call self = {.request = {.statement = statement, .values = values}};
+    struct call self = {.statement = statement, .values = values};
     sem_init(&self.posted, 0, 0);
     pthread_mutex_lock(&pool->lock);
     *pool->tail = &self;

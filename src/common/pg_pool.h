@@ -1,12 +1,16 @@
 /*
  * Connections to Postgres that the threads of a process share, and the calls that wait for them.
  *
- * Calls of statements that join go out together: while one connection is on its way for some, those
- * that come meanwhile gather, and the next round trip takes all of them, in one transaction. So the
- * more there is to do the less each call costs: most of what a small call takes is the round trip
- * and the transaction around it. Therefore a call that joins takes another free connection only
- * when the one on its way has not come back in PG_POOL_GATHER_MS: a slow call holds up nobody for
+ * Calls of a statement that has a form for many go out together: while a connection is on its way
+ * for some, those that come meanwhile gather, and the next round trip takes all of them. So the
+ * more there is to do the less each call costs, for most of what a small one takes is the round
+ * trip and the transaction around it. Therefore such a call takes another free connection only when
+ * the one on its way has not come back in PG_POOL_GATHER_MS: a slow call holds up nobody for
  * longer.
+ *
+ * The form for many has one parameter, a JSON array with an object for each call: {"n": its number,
+ * "p1": text of its first parameter, "p2": ...}, where a null is left out. It gives one row for
+ * each call, in any order: the columns of the statement, then n. All of it is one transaction.
  */
 #ifndef UPLIFT_PG_POOL_H
 #define UPLIFT_PG_POOL_H
@@ -31,8 +35,8 @@ void pg_pool_free(struct pg_pool *pool);
 /*
  * As pg_call, by any thread, on a connection that is free or becomes so. On PG_REFUSED *result is
  * the error, for pg_api_error; it is the caller's to PQclear, too. A call that waits behind one
- * that finds Postgres away is told the same at once. A statement that joins has to return rows, and
- * when one in its transaction is refused it is run again, alone.
+ * that finds Postgres away is told the same at once. When one of many is refused, nothing has
+ * happened, and each is run again, alone.
  */
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result);

@@ -21,26 +21,36 @@
 static const char *conninfo;
 
 /* Each answers with what it was given, and the transaction it ran in. */
+static const struct pg_statement joins_many = {
+    .name = "joins_many",
+    .sql = "select p1, pg_current_xact_id()::text, n from json_to_recordset($1::json) as r(n int, "
+           "p1 text) "
+           "order by n desc",
+    .params = 1};
 static const struct pg_statement joins = {.name = "joins",
                                           .sql = "select $1::text, pg_current_xact_id()::text",
                                           .params = 1,
-                                          .joins = true};
+                                          .many = &joins_many};
 static const struct pg_statement alone = {
     .name = "alone", .sql = "select $1::text, pg_current_xact_id()::text", .params = 1};
+static const struct pg_statement divides_many = {
+    .name = "divides_many",
+    .sql = "select (12 / p1)::text, pg_current_xact_id()::text, n "
+           "from json_to_recordset($1::json) as r(n int, p1 int)",
+    .params = 1};
 static const struct pg_statement divides = {.name = "divides",
                                             .sql = "select (12 / $1::int)::text, "
                                                    "pg_current_xact_id()::text",
                                             .params = 1,
-                                            .joins = true};
-static const struct pg_statement sleeps = {.name = "sleeps",
-                                           .sql = "select pg_backend_pid(), pg_sleep($1::float8)",
-                                           .params = 1,
-                                           .joins = true};
+                                            .many = &divides_many};
+static const struct pg_statement sleeps = {
+    .name = "sleeps", .sql = "select pg_backend_pid(), pg_sleep($1::float8)", .params = 1};
 
 struct caller {
     struct pg_pool *pool;
     const struct pg_statement *statement;
     char value[16];
+    bool is_null;
     enum pg_outcome outcome;
     char answer[64], transaction[32], sqlstate[8];
     int64_t took_ms;
@@ -50,13 +60,14 @@ struct caller {
 static void *call(void *arg)
 {
     struct caller *c = arg;
-    const char *values[] = {c->value};
+    const char *values[] = {c->is_null ? NULL : c->value};
     PGresult *result;
     int64_t start = clock_ms();
     c->outcome = pg_pool_call(c->pool, c->statement, values, &result);
     c->took_ms = clock_ms() - start;
     if (c->outcome == PG_DONE) {
-        snprintf(c->answer, sizeof c->answer, "%s", PQgetvalue(result, 0, 0));
+        snprintf(c->answer, sizeof c->answer, "%s",
+                 PQgetisnull(result, 0, 0) ? "(null)" : PQgetvalue(result, 0, 0));
         snprintf(c->transaction, sizeof c->transaction, "%s", PQgetvalue(result, 0, 1));
     } else if (c->outcome == PG_REFUSED) {
         snprintf(c->sqlstate, sizeof c->sqlstate, "%s",
@@ -72,7 +83,8 @@ static void begin(struct caller *c, struct pg_pool *pool, const struct pg_statem
                   const char *value)
 {
     *c = (struct caller){.pool = pool, .statement = statement, .outcome = NONE_YET};
-    snprintf(c->value, sizeof c->value, "%s", value);
+    c->is_null = value == NULL;
+    snprintf(c->value, sizeof c->value, "%s", value != NULL ? value : "");
     assert_int_equal(pthread_create(&c->thread, NULL, call, c), 0);
 }
 
@@ -125,6 +137,28 @@ static void who_waits_goes_together(void **state)
     pg_pool_free(pool);
 }
 
+static void values_come_through(void **state)
+{
+    static const char *const values[] = {
+        "a \"b\" \\", "gr\xc3\xbc\xc3\x9f", "1\n2\t3", "", "\\u0041", "null"};
+    enum { COUNT = sizeof values / sizeof values[0] };
+    (void)state;
+    struct pg_pool *pool = pool_of(conninfo, 1);
+    struct caller blocker, callers[COUNT + 1];
+    begin_blocker(&blocker, pool);
+    for (int i = 0; i < COUNT; i++)
+        begin(&callers[i], pool, &joins, values[i]);
+    begin(&callers[COUNT], pool, &joins, NULL);
+    for (int i = 0; i <= COUNT; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].outcome, PG_DONE);
+        assert_string_equal(callers[i].answer, i < COUNT ? values[i] : "(null)");
+    }
+    pthread_join(blocker.thread, NULL);
+    assert_int_equal(transactions(callers, COUNT + 1), 1);
+    pg_pool_free(pool);
+}
+
 static void others_go_alone(void **state)
 {
     (void)state;
@@ -167,8 +201,8 @@ static void a_refusal_is_for_who_earned_it(void **state)
 static void what_cannot_be_prepared_is_refused(void **state)
 {
     static const struct pg_statement forget = {.name = "forget", .sql = "deallocate all"};
-    static const struct pg_statement missing = {
-        .name = "missing", .sql = "select no_such_function()", .joins = true};
+    static const struct pg_statement missing = {.name = "missing",
+                                                .sql = "select no_such_function()"};
     (void)state;
     struct pg_pool *pool = pool_of(conninfo, 1);
     struct caller blocker, callers[4];
@@ -320,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_waits_goes_together),
+        cmocka_unit_test(values_come_through),
         cmocka_unit_test(others_go_alone),
         cmocka_unit_test(a_refusal_is_for_who_earned_it),
         cmocka_unit_test(what_cannot_be_prepared_is_refused),
