@@ -145,15 +145,17 @@ static void start_child(struct master *m, struct child *c)
     log_info("master", "started worker %d, pid %ld", c->number, (long)pid);
 }
 
+/* A worker keeps more than one core busy, and the fewer workers there are the more chats share a
+ * call of Postgres. */
 static int64_t worker_count(const struct config *config)
 {
-    cpu_set_t cores;
+    cpu_set_t set;
     if (config->workers > 0)
         return config->workers;
-    if (sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) > 0)
-        return CPU_COUNT(&cores);
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? online : 1;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        cores = CPU_COUNT(&set);
+    return cores > 0 ? (cores + 1) / 2 : 1;
 }
 
 /* For its workers, which inherit it: as many open files as the system lets us have. */

@@ -27,7 +27,7 @@ static const struct config_option options[] = {
     {"UPLIFT_LISTEN_MODE", OCTAL, AT(listen_mode), "0660", 0, 0777, NULL,
      "File mode of the Unix socket."},
     {"UPLIFT_WORKERS", INTEGER, AT(workers), "0", 0, 512, NULL,
-     "Worker processes; 0 is one for each core."},
+     "Worker processes, of several threads each; 0 is one for every two cores."},
     {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "16", 1, 256, NULL,
      "Threads of each worker that take requests in, and wait for Postgres meanwhile."},
     {"UPLIFT_DB_CONNECTIONS", INTEGER, AT(db_connections), "4", 2, 256, NULL,
