@@ -18,11 +18,11 @@ comment on function uplift.own_conversation(uuid, uuid) is
 
 -- In PL/pgSQL, which keeps its plan: SQL functions that cannot be inlined are planned in each query.
 create or replace function uplift.ids_in(p_ids jsonb) returns uuid[]
-language plpgsql immutable parallel safe
+language plpgsql immutable parallel safe strict
 as $$
 begin
-    if jsonb_typeof(p_ids) = 'array' and p_ids <> '[]' then
-        return array(select v::uuid from jsonb_array_elements_text(p_ids) v);
+    if jsonb_typeof(p_ids) = 'array' then
+        return nullif(array(select v::uuid from jsonb_array_elements_text(p_ids) v), '{}');
     end if;
     return null;
 end
@@ -94,9 +94,9 @@ begin
                 i.time_to_first_token_ms, i.attempts, i.request_messages,
                 i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
-                case when i.trace is not null then uplift.ids_in(i.trace -> 'memory_ids') end,
-                case when i.trace is not null then uplift.ids_in(i.trace -> 'source_ids') end,
-                case when i.trace is not null then uplift.ids_in(i.trace -> 'example_ids') end
+                uplift.ids_in(nullif(i.trace -> 'memory_ids', '[]')),
+                uplift.ids_in(nullif(i.trace -> 'source_ids', '[]')),
+                uplift.ids_in(nullif(i.trace -> 'example_ids', '[]'))
             from incoming i
             cross join strangers s
             left join lateral (

@@ -3,7 +3,6 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
-#include "../common/thread.h"
 #include "listener.h"
 #include "routes.h"
 
@@ -125,7 +124,6 @@ static void *intake_main(void *arg)
     struct intake_thread *t = arg;
     struct worker *w = t->intake->worker;
     struct request *r = NULL;
-    thread_be_patient();
     /* When all is to end, also those who wait to be accepted are served: nobody else will. */
     while (!atomic_load(&w->draining) || listener_refuses(w->listen_fd)) {
         if (r == NULL) {

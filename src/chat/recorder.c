@@ -3,7 +3,6 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
-#include "../common/thread.h"
 #include "group.h"
 #include "loader.h"
 #include "persona.h"
@@ -282,7 +281,6 @@ static void *recorder_main(void *arg)
     struct recorder *r = arg;
     struct chat *chats;
     struct thumb *thumbs;
-    thread_be_patient();
     while (take_work(r, &chats, &thumbs)) {
         /* A thumb must not wait for Postgres behind the group, but shares the spool's fsync with
          * it. */
