@@ -10,8 +10,8 @@
 
 #include "../common/buf.h"
 #include "../common/error.h"
+#include "../common/request.h"
 #include "../common/uuid.h"
-#include "request.h"
 
 #include <stdbool.h>
 #include <stdint.h>

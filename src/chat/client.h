@@ -10,7 +10,7 @@
 #define UPLIFT_CLIENT_H
 
 #include "../common/buf.h"
-#include "request.h"
+#include "../common/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>

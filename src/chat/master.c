@@ -7,10 +7,10 @@
 #include "master.h"
 
 #include "../common/clock.h"
+#include "../common/listener.h"
 #include "../common/log.h"
-#include "listener.h"
-#include "notify.h"
-#include "privileges.h"
+#include "../common/notify.h"
+#include "../common/privileges.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -328,7 +328,8 @@ static void reload(struct master *m)
     if (!text_equal(old->run_as, g->config.run_as))
         log_warn("master", "reload: UPLIFT_RUN_AS changes only at a restart");
     if ((strcmp(old->listen, g->config.listen) != 0 || old->listen_mode != g->config.listen_mode) &&
-        !listener_open(&g->listener, &g->config, (uid_t)-1, (gid_t)-1)) {
+        !listener_open(&g->listener, g->config.listen, (mode_t)g->config.listen_mode, (uid_t)-1,
+                       (gid_t)-1)) {
         log_error("master", "reload: could not make the socket: nothing changes");
         free_generation(m, g);
         announce(m);
@@ -558,7 +559,8 @@ static bool start(struct master *m)
     struct privileges privileges;
     const struct config *config = &m->current->config;
     if (!privileges_plan(&privileges, config->run_as) ||
-        !listener_open(&m->listener, config, privileges.uid, privileges.gid))
+        !listener_open(&m->listener, config->listen, (mode_t)config->listen_mode, privileges.uid,
+                       privileges.gid))
         return false;
     if (!make_random_key(m) || !open_signals(m)) {
         log_error("master", "could not start: %s", strerror(errno));

@@ -5,7 +5,7 @@
 
 #include "../common/json.h"
 #include "../common/pg.h"
-#include "request.h"
+#include "../common/request.h"
 #include "worker.h"
 
 #include <stdbool.h>
@@ -33,9 +33,6 @@ void route_reply_json_query(struct route_context *c, const struct pg_statement *
  * are known. NULL with *error filled in. The caller's to free. In route_user.c.
  */
 char *route_list_coaches(struct route_context *c, bool *degraded, struct api_error *error);
-/* The request's body as a JSON object; NULL with *error filled in (400). The caller's to free. */
-cJSON *route_json_body(struct route_context *c, struct api_error *error);
-
 /* --- the routes, each in the file named --- */
 
 void route_native_chat(struct route_context *c); /* route_chat.c: POST /v1/chat */

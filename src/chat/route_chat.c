@@ -110,7 +110,7 @@ void route_native_chat(struct route_context *c)
     struct preparation prepared = {0};
     struct chat *chat = NULL;
     bool stream = false;
-    cJSON *body = route_json_body(c, &error);
+    cJSON *body = request_json_body(c->request, &error);
     if (body == NULL || !check_members(body, &error) || !wish_read(&wish, body, false, &error) ||
         !read_message(&wish, body, c->worker->config, &error) ||
         !read_stream(body, &stream, &error))

@@ -178,7 +178,7 @@ void route_completions(struct route_context *c)
 {
     struct api_error error;
     struct chat *chat = NULL;
-    cJSON *body = route_json_body(c, &error);
+    cJSON *body = request_json_body(c->request, &error);
     if (body != NULL)
         chat = make_chat(c, body, &error);
     cJSON_Delete(body);

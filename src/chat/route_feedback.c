@@ -156,7 +156,7 @@ void route_feedback_put(struct route_context *c)
 {
     struct api_error error;
     PGresult *result = NULL;
-    cJSON *body = route_json_body(c, &error);
+    cJSON *body = request_json_body(c->request, &error);
     if (body == NULL || !feedback_check(body, &error)) {
         cJSON_Delete(body);
         request_fail(c->request, &error, NULL);

@@ -353,7 +353,7 @@ static void rest_patch(struct route_context *c, const struct rest_request *rest)
     struct uuid id;
     cJSON *rows = NULL, *body = NULL;
     if (patched_id(c, rest, &id, &error) && check_columns(c, rest, &error)) {
-        body = route_json_body(c, &error);
+        body = request_json_body(c->request, &error);
         if (body != NULL)
             rows = patch(c, &id, body, &error);
     }

@@ -2,7 +2,7 @@
 #ifndef UPLIFT_ROUTE_REST_H
 #define UPLIFT_ROUTE_REST_H
 
-#include "request.h"
+#include "../common/request.h"
 
 #include <stdbool.h>
 

@@ -112,7 +112,7 @@ void route_preferences_put(struct route_context *c)
     static const struct pg_statement statement = {
         .name = "put_preferences", .sql = "select uplift.put_preferences($1,$2)", .params = 2};
     struct api_error error;
-    cJSON *body = route_json_body(c, &error);
+    cJSON *body = request_json_body(c->request, &error);
     char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
     if (body != NULL && changes == NULL)
         api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");

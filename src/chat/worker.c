@@ -3,9 +3,10 @@
 #include "worker.h"
 
 #include "../common/clock.h"
+#include "../common/intake.h"
 #include "../common/log.h"
-#include "intake.h"
 #include "master.h"
+#include "routes.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -18,6 +19,12 @@
 
 #define BREAKER_PROBE_MS 1000
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
+
+static void serve(void *worker, struct request *r)
+{
+    struct route_context context = {.worker = worker, .request = r};
+    routes_dispatch(&context);
+}
 
 static bool start_stages(struct worker *w, const struct answer_key *key, struct intake **intake)
 {
@@ -40,7 +47,13 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     if (w->relay == NULL)
         return false;
     recorder_attach(w->recorder, w->relay);
-    *intake = intake_start(w);
+    *intake = intake_start(&(struct intake_options){
+        .config = w->config,
+        .listen_fd = w->listen_fd,
+        .threads = (size_t)w->config->intake_threads,
+        .serve = serve,
+        .arg = w,
+    });
     return *intake != NULL;
 }
 
@@ -107,6 +120,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     int told;
     while ((told = next_signal(&set, 3600000)) == 0)
         ;
+    atomic_store(&w.draining, true);
     intake_stop(intake);
     intake = NULL;
     close(listen_fd); /* so that a new master finds nobody listening, while this one drains */

@@ -105,6 +105,41 @@ static const struct config_option options[] = {
      "Least level that is logged; debug shows text of chats."},
     {"UPLIFT_DRAIN_MS", DURATION, AT(drain_ms), "30s", 0, 24 * HOUR, NULL,
      "How long open chats may go on after a stop or a reload."},
+    {"UPLIFT_BATCH_DATABASE_URL", SECRET, AT(batch_database_url), NULL, 0, 0, NULL,
+     "Postgres for fcgi-batch, as role uplift_batch, which alone may see what everybody said; "
+     "unset: as DATABASE_URL."},
+    {"UPLIFT_BATCH_LISTEN", ADDRESS, AT(batch_listen), "unix:/run/uplift/batch.sock", 0, 0, NULL,
+     "Where nginx finds fcgi-batch: unix:PATH, or HOST:PORT. Its file has UPLIFT_LISTEN_MODE."},
+    {"UPLIFT_BATCH_THREADS", INTEGER, AT(batch_threads), "16", 1, 256, NULL,
+     "Requests of admins that fcgi-batch answers at once, exports among them."},
+    {"UPLIFT_BATCH_RUNNERS", INTEGER, AT(batch_runners), "2", 0, 64, NULL,
+     "Batch jobs that one fcgi-batch runs at once; 0: none, only URLs."},
+    {"UPLIFT_BATCH_POLL_MS", DURATION, AT(batch_poll_ms), "2s", 10, HOUR, NULL,
+     "How often an idle runner looks for a job."},
+    {"UPLIFT_BATCH_LEASE_MS", DURATION, AT(batch_lease_ms), "30s", 200, HOUR, NULL,
+     "How long a runner that is not heard of keeps its job; then another goes on with it."},
+    {"UPLIFT_BATCH_STATEMENT_TIMEOUT_MS", DURATION, AT(batch_statement_timeout_ms), "10min", 100,
+     24 * HOUR, NULL, "How long one statement of a batch job may take."},
+    {"UPLIFT_BATCH_DIR", PATH, AT(batch_dir), "/var/lib/uplift/batch", 0, 0, NULL,
+     "Directory for work files of batch jobs."},
+    {"UPLIFT_EXPORT_DIR", PATH, AT(export_dir), "/var/lib/uplift/exports", 0, 0, NULL,
+     "Directory that exported datasets are written to."},
+    {"UPLIFT_TRAINER", CHOICE, AT(trainer), "openai", 0, 0, "openai|command|none",
+     "What trains models: openai is a server with OpenAI's routes for files and fine-tuning, "
+     "command a program on this host."},
+    {"UPLIFT_TRAINER_URL", URL, AT(trainer_url), "https://api.openai.com/v1", 0, 0, NULL,
+     "Base URL of the trainer openai."},
+    {"UPLIFT_TRAINER_API_KEY", SECRET, AT(trainer_api_key), NULL, 0, 0, NULL,
+     "Key for the trainer openai."},
+    {"UPLIFT_TRAINER_KEY_HEADER", TEXT, AT(trainer_key_header), "Authorization", 0, 0, NULL,
+     "Header that takes the key: Authorization (as Bearer), or another, which takes it bare, "
+     "such as api-key for Azure."},
+    {"UPLIFT_TRAINER_COMMAND", PATH, AT(trainer_command), NULL, 0, 0, NULL,
+     "Program of the trainer command."},
+    {"UPLIFT_TRAINER_POLL_MS", DURATION, AT(trainer_poll_ms), "30s", 10, HOUR, NULL,
+     "How often a fine-tuning job is looked at."},
+    {"UPLIFT_TRAINER_TIMEOUT_MS", DURATION, AT(trainer_timeout_ms), "2min", 10, HOUR, NULL,
+     "How long one call of the trainer may take; an upload as long as bytes move."},
 };
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
@@ -472,6 +507,11 @@ static void check_together(struct reading *r, const struct config *c)
         complain(r, "UPLIFT_ANON_KEY: the same as UPLIFT_JWT_SECRET, which must stay secret");
     if (c->id_key != NULL && strlen(c->id_key) < 16)
         complain(r, "UPLIFT_ID_KEY: shorter than 16 bytes, so that it could be guessed");
+    if (c->batch_database_url != NULL && !is_conninfo(c->batch_database_url))
+        complain(r, "UPLIFT_BATCH_DATABASE_URL: not a connection string or URL that libpq "
+                    "understands");
+    if (c->trainer == TRAINER_COMMAND && c->trainer_command == NULL)
+        complain(r, "UPLIFT_TRAINER=command: UPLIFT_TRAINER_COMMAND is not set");
     if (c->max_message_bytes > c->max_body_bytes)
         complain(r, "UPLIFT_MAX_MESSAGE_BYTES: more than UPLIFT_MAX_BODY_BYTES allows");
     if (c->db_lock_timeout_ms >= c->db_timeout_ms)

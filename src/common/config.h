@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* The values of UPLIFT_TRAINER. */
+enum config_trainer { TRAINER_OPENAI, TRAINER_COMMAND, TRAINER_NONE };
+
 /* Every value, as read. Strings are owned by the configuration; NULL where unset and without a
  * default. */
 struct config {
@@ -55,6 +58,24 @@ struct config {
     char *id_key;
     int64_t log_level; /* enum log_level */
     int64_t drain_ms;
+
+    /* fcgi-batch only */
+    char *batch_database_url; /* NULL: as database_url */
+    char *batch_listen;
+    int64_t batch_threads;
+    int64_t batch_runners; /* 0: none */
+    int64_t batch_poll_ms;
+    int64_t batch_lease_ms;
+    int64_t batch_statement_timeout_ms;
+    char *batch_dir;
+    char *export_dir;
+    int64_t trainer; /* enum config_trainer */
+    char *trainer_url;
+    char *trainer_api_key;
+    char *trainer_key_header;
+    char *trainer_command;
+    int64_t trainer_poll_ms;
+    int64_t trainer_timeout_ms;
 };
 
 /*

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define TOGETHER_BYTES ((size_t)64 * 1024 * 1024)
+#define RETRY_AFTER_MS 1000 /* what a client is told while Postgres is away */
 
 /*
  * A call and the thread that makes it, on that thread's stack. The thread sleeps on a semaphore,
@@ -334,4 +335,29 @@ enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *st
     sem_destroy(&self.posted);
     *result = self.result;
     return self.outcome;
+}
+
+bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
+                 const struct pg_statement *statement, const char *const *values, PGresult **result,
+                 struct api_error *error, bool *away)
+{
+    enum pg_outcome outcome = PG_AWAY;
+    if (pg_breaker_allows(breaker)) {
+        outcome = pg_pool_call(pool, statement, values, result);
+        pg_breaker_report(breaker, outcome);
+    }
+    if (away != NULL)
+        *away = outcome == PG_AWAY;
+    if (outcome == PG_DONE)
+        return true;
+    if (outcome == PG_REFUSED) {
+        pg_api_error(*result, statement->name, error);
+        PQclear(*result);
+        *result = NULL;
+        return false;
+    }
+    api_error(error, 503, "database_unavailable", "",
+              "the database does not answer at the moment; try again shortly");
+    error->retry_after_ms = RETRY_AFTER_MS;
+    return false;
 }

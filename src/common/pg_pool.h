@@ -41,4 +41,13 @@ void pg_pool_free(struct pg_pool *pool);
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result);
 
+/*
+ * As pg_pool_call through a breaker, with the error for the client: 503 database_unavailable with
+ * Retry-After while Postgres is away, what pg_api_error says when it refused. *away (which may be
+ * NULL) tells the two apart. True with *result, the caller's to PQclear.
+ */
+bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
+                 const struct pg_statement *statement, const char *const *values, PGresult **result,
+                 struct api_error *error, bool *away);
+
 #endif

@@ -1,8 +1,8 @@
 /* One FastCGI request: reading parameters, building response heads, answering and ending it. */
 #include "request.h"
 
-#include "../common/clock.h"
-#include "../common/log.h"
+#include "clock.h"
+#include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +108,28 @@ void request_fail(struct request *r, const struct api_error *error, const char *
     request_reply(r, error->status, "application/json", headers.data, body.data, body.len);
     buf_release(&headers);
     buf_release(&body);
+}
+
+cJSON *request_json_body(const struct request *r, struct api_error *error)
+{
+    struct json_error reason;
+    if (r->body == NULL) {
+        api_error(error, 400, "empty_body", "",
+                  "the request has no body; a JSON object is expected");
+        return NULL;
+    }
+    cJSON *body = json_parse(r->body, r->body_len, &reason);
+    if (body == NULL) {
+        api_error(error, 400, "invalid_json", reason.param,
+                  "the request body cannot be read as JSON: %s", reason.message);
+        return NULL;
+    }
+    if (!cJSON_IsObject(body)) {
+        api_error(error, 400, "invalid_json", "", "the request body is not a JSON object");
+        cJSON_Delete(body);
+        return NULL;
+    }
+    return body;
 }
 
 void request_finish(struct request *r)

@@ -1,13 +1,14 @@
 /* Intake threads: accept, read whole, dispatch. */
 #include "intake.h"
 
-#include "../common/clock.h"
-#include "../common/log.h"
+#include "clock.h"
 #include "listener.h"
-#include "routes.h"
+#include "log.h"
+#include "uuid.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,7 +23,8 @@ struct intake_thread {
 };
 
 struct intake {
-    struct worker *worker;
+    struct intake_options options;
+    atomic_bool stopping;
     int stop_fd; /* readable once accepting is to end */
     size_t count;
     struct intake_thread threads[];
@@ -107,8 +109,7 @@ static void serve(struct intake_thread *t, struct request *r)
         request_fail(r, &error, NULL);
         return;
     }
-    struct route_context context = {.worker = t->intake->worker, .request = r};
-    routes_dispatch(&context);
+    t->intake->options.serve(t->intake->options.arg, r);
 }
 
 /* Waits for a connection or for the end. False at the end. */
@@ -122,10 +123,11 @@ static bool wait_for_connection(struct intake_thread *t)
 static void *intake_main(void *arg)
 {
     struct intake_thread *t = arg;
-    struct worker *w = t->intake->worker;
+    struct intake *in = t->intake;
+    const struct intake_options *o = &in->options;
     struct request *r = NULL;
     /* When all is to end, also those who wait to be accepted are served: nobody else will. */
-    while (!atomic_load(&w->draining) || listener_refuses(w->listen_fd)) {
+    while (!atomic_load(&in->stopping) || listener_refuses(o->listen_fd)) {
         if (r == NULL) {
             r = calloc(1, sizeof *r);
             if (r == NULL) {
@@ -134,8 +136,8 @@ static void *intake_main(void *arg)
                     break;
                 continue;
             }
-            r->config = w->config;
-            FCGX_InitRequest(&r->fcgi, w->listen_fd, 0);
+            r->config = o->config;
+            FCGX_InitRequest(&r->fcgi, o->listen_fd, 0);
         }
         int accepted = FCGX_Accept_r(&r->fcgi);
         if (accepted == 0) {
@@ -143,7 +145,7 @@ static void *intake_main(void *arg)
             r = NULL;
             continue;
         }
-        if (atomic_load(&w->draining))
+        if (atomic_load(&in->stopping))
             break;
         /* The socket is non-blocking: another thread was quicker, or there is nothing. */
         if (accepted != -EAGAIN && accepted != -EINTR) {
@@ -161,27 +163,27 @@ static void *intake_main(void *arg)
 
 static bool start_thread(struct intake_thread *t)
 {
-    struct worker *w = t->intake->worker;
     t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (t->epoll_fd < 0)
         return false;
-    /* Exclusive: one connection wakes one thread of all workers, not all of them. */
-    struct epoll_event listening = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = w->listen_fd};
+    /* Exclusive: one connection wakes one thread of all processes, not all of them. */
+    int listen_fd = t->intake->options.listen_fd;
+    struct epoll_event listening = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listen_fd};
     struct epoll_event stopping = {.events = EPOLLIN, .data.fd = t->intake->stop_fd};
-    if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, w->listen_fd, &listening) < 0 ||
+    if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) < 0 ||
         epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->intake->stop_fd, &stopping) < 0)
         return false;
     t->running = pthread_create(&t->thread, NULL, intake_main, t) == 0;
     return t->running;
 }
 
-struct intake *intake_start(struct worker *worker)
+struct intake *intake_start(const struct intake_options *options)
 {
-    size_t count = (size_t)worker->config->intake_threads;
+    size_t count = options->threads;
     struct intake *in = calloc(1, sizeof *in + count * sizeof in->threads[0]);
     if (in == NULL)
         return NULL;
-    in->worker = worker;
+    in->options = *options;
     in->count = count;
     in->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = 0; i < count; i++) {
@@ -200,7 +202,7 @@ struct intake *intake_start(struct worker *worker)
 
 void intake_stop(struct intake *in)
 {
-    atomic_store(&in->worker->draining, true);
+    atomic_store(&in->stopping, true);
     /* Never read, so that it stays readable for every thread. */
     if (in->stop_fd >= 0 && eventfd_write(in->stop_fd, 1) != 0)
         log_error("intake", "eventfd: %s", strerror(errno));

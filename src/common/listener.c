@@ -1,6 +1,6 @@
 #include "listener.h"
 
-#include "../common/log.h"
+#include "log.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -135,15 +135,15 @@ static void log_address(const struct listener *l)
     log_info("listen", "listening on %s port %s", host, port);
 }
 
-bool listener_open(struct listener *l, const struct config *config, uid_t uid, gid_t gid)
+bool listener_open(struct listener *l, const char *address, mode_t mode, uid_t uid, gid_t gid)
 {
     bool done;
     memset(l, 0, sizeof *l);
     l->fd = -1;
-    if (strncmp(config->listen, "unix:", 5) == 0)
-        done = open_unix(l, config->listen + 5, (mode_t)config->listen_mode, uid, gid);
+    if (strncmp(address, "unix:", 5) == 0)
+        done = open_unix(l, address + 5, mode, uid, gid);
     else
-        done = open_tcp(l, config->listen);
+        done = open_tcp(l, address);
     if (done)
         log_address(l);
     else

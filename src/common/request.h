@@ -2,9 +2,10 @@
 #ifndef UPLIFT_REQUEST_H
 #define UPLIFT_REQUEST_H
 
-#include "../common/auth.h"
-#include "../common/buf.h"
-#include "../common/error.h"
+#include "auth.h"
+#include "buf.h"
+#include "error.h"
+#include "json.h"
 
 #include <fcgiapp.h>
 #include <stdbool.h>
@@ -51,6 +52,8 @@ void request_reply(struct request *r, int status, const char *content_type, cons
 /* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be
  * NULL. */
 void request_fail(struct request *r, const struct api_error *error, const char *extra);
+/* The body as a JSON object; NULL with *error filled in (400). The caller's to free. */
+cJSON *request_json_body(const struct request *r, struct api_error *error);
 /* Ends the request: finishes it at libfcgi and frees it. Anything not yet written is lost. */
 void request_finish(struct request *r);
 

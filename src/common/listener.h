@@ -2,8 +2,6 @@
 #ifndef UPLIFT_LISTENER_H
 #define UPLIFT_LISTENER_H
 
-#include "../common/config.h"
-
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,12 +13,13 @@ struct listener {
 };
 
 /*
- * Makes the socket that config names. A Unix socket's file that nobody answers on any more is
+ * Makes the socket at address ("unix:PATH" or "HOST:PORT", as the configuration checked it). A Unix
+ * socket's file that nobody answers on any more is
  * replaced, one that somebody answers on is left alone and refused; so is anything that is no
- * socket. The file gets listen_mode, and belongs to uid and gid where these are not -1. False with
+ * socket. The file gets mode, and belongs to uid and gid where these are not -1. False with
  * a logged reason.
  */
-bool listener_open(struct listener *l, const struct config *config, uid_t uid, gid_t gid);
+bool listener_open(struct listener *l, const char *address, mode_t mode, uid_t uid, gid_t gid);
 /* From now on connections are refused, whoever has the socket open; those that wait in its queue
  * can still be accepted. */
 void listener_refuse(const struct listener *l);

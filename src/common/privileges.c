@@ -1,6 +1,6 @@
 #include "privileges.h"
 
-#include "../common/log.h"
+#include "log.h"
 
 #include <errno.h>
 #include <grp.h>
