@@ -68,7 +68,8 @@ $$;
 
 select uplift_install.give_usage(s, r)
 from (values ('uplift', 'uplift_app'), ('uplift', 'authenticated'), ('uplift', 'service_role'),
-    ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
+    ('uplift', 'uplift_batch'), ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
+    ('public', 'uplift_batch'),
     ('auth', 'authenticated'), ('auth', 'service_role')) as g(s, r) \g /dev/null
 
 do $$

@@ -1,4 +1,4 @@
--- Roles, as Supabase has them and one of ours. Made where missing, if we may; else listed.
+-- Roles, as Supabase has them and two of ours. Made where missing, if we may; else listed.
 do $$
 declare
     v_role record;
@@ -10,7 +10,8 @@ begin
             ('anon', 'nologin noinherit', 'requests of nobody in particular'),
             ('authenticated', 'nologin noinherit', 'requests with a user''s token'),
             ('service_role', 'nologin noinherit bypassrls', 'trusted backends'),
-            ('uplift_app', 'login noinherit', 'uplift''s programs: may execute the functions granted to it, nothing else')
+            ('uplift_app', 'login noinherit', 'fcgi-chat: may execute the functions granted to it, nothing else'),
+            ('uplift_batch', 'login noinherit', 'fcgi-batch: may execute the functions granted to it, nothing else')
         ) as r(name, options, purpose)
         where not exists (select 1 from pg_roles where rolname = r.name)
     loop

@@ -1,5 +1,7 @@
 -- The functions, in the order they need each other; paths are relative to this file.
 \ir basics.sql
+\ir jobs.sql
+\ir schedules.sql
 \ir coaches.sql
 \ir prompt.sql
 \ir personas.sql
@@ -31,3 +33,22 @@ grant execute on function
     uplift.rest_select_feedback(uuid, jsonb),
     uplift.rest_update_feedback(uuid, uuid, jsonb)
 to uplift_app;
+
+-- And what fcgi-batch may do. It sees what all users said, so it has a role of its own.
+grant execute on function
+    uplift.schema_version(),
+    uplift.submit_job(text, jsonb, text, text),
+    uplift.claim_job(text, text, text[], bigint, uuid),
+    uplift.beat_jobs(jsonb, bigint),
+    uplift.save_job(uuid, bigint, jsonb, text),
+    uplift.log_job(uuid, text),
+    uplift.end_job(uuid, bigint, text, jsonb, jsonb, bigint, bigint, text, bigint),
+    uplift.admin_get_job(uuid),
+    uplift.admin_job_history(uuid, jsonb, text),
+    uplift.admin_list_jobs(uuid, jsonb, text),
+    uplift.admin_cancel_job(uuid, jsonb, text),
+    uplift.admin_list_kinds(uuid, jsonb, text),
+    uplift.admin_list_schedules(text, jsonb, text),
+    uplift.admin_put_schedule(text, jsonb, text),
+    uplift.admin_run_schedule(text, jsonb, text)
+to uplift_batch;

@@ -24,6 +24,7 @@ begin
             ('public', 'ai_knowledge_sources', 'deprecated_by', 'public.ai_knowledge_sources', 'on delete set null'),
             ('public', 'user_coach_preferences', 'user_id', 'auth.users', 'on delete cascade'),
             ('public', 'user_traits', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'batch_job_events', 'job_id', 'uplift.batch_jobs', 'on delete cascade'),
             ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t

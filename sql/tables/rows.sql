@@ -25,3 +25,23 @@ where conversation_id is not null
         where target_schema = 'uplift' and target_name = 'conversations' and existing is null)
 order by conversation_id, created_at
 on conflict (id) do nothing;
+
+insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
+    ('generate-training-data', 'Brings the training examples in step with feedback.', 5, '6 hours', true),
+    ('export-dataset', 'Writes a dataset into the export directory, in a trainer''s format.', 5, '6 hours', false),
+    ('fine-tune', 'Trains a model on a dataset, and makes it a model version in staging.', 20, '14 days', false),
+    ('refresh-model-metrics', 'Works out how each model version does in production.', 5, '1 hour', true),
+    ('check-models', 'Asks when base models in use will be shut down.', 5, '1 hour', true)
+on conflict (name) do nothing;
+
+insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
+    ('generate-training-data', 'generate-training-data', '{}', '0 2 * * *', true, 'Training data, daily.'),
+    ('export-dataset', 'export-dataset',
+        '{"dataset": "User Feedback - Positive Responses", "format": "openai", "min_quality": 6, "if_possible": true}',
+        '0 3 * * 0', true, 'An export, weekly.'),
+    ('fine-tune', 'fine-tune',
+        '{"dataset": "User Feedback - Positive Responses", "if_ready": true, "submit": false}', '0 4 1 * *', true,
+        'Whether there is enough to fine-tune, monthly; with "submit": true and a "base_model" it is submitted when there is.'),
+    ('refresh-model-metrics', 'refresh-model-metrics', '{}', '7 * * * *', true, 'Figures of model versions, hourly.'),
+    ('check-models', 'check-models', '{}', '30 5 * * *', true, 'Shutdown dates of base models, daily.')
+on conflict (name) do nothing;

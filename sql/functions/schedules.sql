@@ -1,0 +1,154 @@
+-- Schedules: rows of uplift.batch_schedules, and pg_cron's jobs made from them.
+
+create or replace function uplift.schedule_json(p_schedule uplift.batch_schedules) returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('object', 'batch_schedule', 'name', p_schedule.name, 'job', p_schedule.job,
+        'arguments', p_schedule.arguments, 'cron', p_schedule.cron, 'is_enabled', p_schedule.is_enabled,
+        'description', p_schedule.description, 'last_job_id', p_schedule.last_job_id,
+        'last_run_at', p_schedule.last_run_at,
+        'last_status', (select j.status from uplift.batch_jobs j where j.id = p_schedule.last_job_id))
+$$;
+
+comment on function uplift.schedule_json(uplift.batch_schedules) is 'A schedule as admins see it.';
+
+create or replace function uplift.run_schedule(p_name text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_schedule uplift.batch_schedules;
+    v_job jsonb;
+begin
+    select s.* into v_schedule from uplift.batch_schedules s where s.name = p_name for update;
+    if not found then
+        perform uplift.fail(404, 'schedule_not_found', 'there is no such schedule');
+    end if;
+    -- What takes longer than its interval must not pile up.
+    select uplift.job_json(j) into v_job from uplift.batch_jobs j
+    where j.id = v_schedule.last_job_id and j.status in ('queued', 'running');
+    if found then
+        return v_job;
+    end if;
+    v_job := uplift.submit_job(v_schedule.job, v_schedule.arguments, 'schedule ' || p_name);
+    update uplift.batch_schedules s set last_job_id = (v_job ->> 'job_id')::uuid, last_run_at = clock_timestamp()
+    where s.name = p_name;
+    return v_job;
+end
+$$;
+
+comment on function uplift.run_schedule(text) is
+    'Queues the job of a schedule, unless the one it queued before is still to be done: that is returned then. UP404 schedule_not_found.';
+
+create or replace function uplift.sync_schedules() returns text
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_schedule record;
+begin
+    if to_regprocedure('cron.schedule(text,text,text)') is null then
+        return 'pg_cron is not in this database';
+    end if;
+    if not has_schema_privilege('cron', 'usage') then
+        return format('%s may not use pg_cron: grant usage on schema cron to %s', current_user, current_user);
+    end if;
+    -- By execute, because pg_cron need not be there.
+    for v_schedule in execute
+        'select ''uplift '' || s.name as job_name, s.cron, format(''select uplift.run_schedule(%L)'', s.name) as command,
+            s.is_enabled, c.jobid, c.schedule, c.command as command_there
+        from uplift.batch_schedules s
+        left join cron.job c on c.jobname = ''uplift '' || s.name and c.username = current_user
+            and c.database = current_database()
+        order by s.name'
+    loop
+        if not v_schedule.is_enabled and v_schedule.jobid is not null then
+            execute 'select cron.unschedule($1::bigint)' using v_schedule.jobid;
+        elsif v_schedule.is_enabled
+                and (v_schedule.schedule, v_schedule.command_there) is distinct from (v_schedule.cron, v_schedule.command) then
+            execute 'select cron.schedule($1, $2, $3)' using v_schedule.job_name, v_schedule.cron, v_schedule.command;
+        end if;
+    end loop;
+    return 'ok';
+end
+$$;
+
+comment on function uplift.sync_schedules() is
+    'Brings pg_cron''s jobs in step with uplift.batch_schedules. Returns ok, or why pg_cron does not run them: then a timer must call POST /admin/schedules/NAME/run.';
+
+create or replace function uplift.admin_list_schedules(p_name text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+    perform uplift.check_arguments(p_arguments, '{}');
+    return jsonb_build_object('object', 'list', 'has_more', false, 'pg_cron', uplift.sync_schedules(), 'data', (
+        select coalesce(jsonb_agg(uplift.schedule_json(s) order by s.name), '[]') from uplift.batch_schedules s));
+end
+$$;
+
+comment on function uplift.admin_list_schedules(text, jsonb, text) is
+    'All schedules, and whether pg_cron runs them ("ok" or why not).';
+
+create or replace function uplift.admin_put_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_schedule uplift.batch_schedules;
+    v_cron text := p_arguments ->> 'cron';
+begin
+    perform uplift.check_arguments(p_arguments, '{job,arguments,cron,is_enabled,description}');
+    if p_name !~ '^[a-z0-9][a-z0-9-]{0,62}$' then
+        perform uplift.fail(400, 'invalid_name', 'a schedule''s name has 1 to 63 small letters, digits and hyphens', 'name');
+    end if;
+    select s.* into v_schedule from uplift.batch_schedules s where s.name = p_name for update;
+    if not found and not (p_arguments ? 'job' and p_arguments ? 'cron') then
+        perform uplift.fail(400, 'incomplete_schedule', 'there is no such schedule; a new one needs job and cron');
+    end if;
+    if p_arguments ? 'job' and not exists (select from uplift.batch_kinds k where k.name = p_arguments ->> 'job') then
+        perform uplift.fail(400, 'unknown_job', 'there is no such job; GET /admin/job-kinds lists those there are', 'job');
+    end if;
+    if p_arguments ? 'arguments' and jsonb_typeof(p_arguments -> 'arguments') <> 'object' then
+        perform uplift.fail(400, 'invalid_arguments', 'arguments must be an object', 'arguments');
+    end if;
+    if p_arguments ? 'is_enabled' and jsonb_typeof(p_arguments -> 'is_enabled') <> 'boolean' then
+        perform uplift.fail(400, 'invalid_is_enabled', 'is_enabled must be true or false', 'is_enabled');
+    end if;
+    if p_arguments ? 'cron' and coalesce(v_cron, '') !~ '^[0-9*][0-9*,/-]*( [0-9*][0-9*,/a-zA-Z-]*){4}$' then
+        perform uplift.fail(400, 'invalid_cron',
+            'cron must have five fields, as in "0 2 * * *": minute, hour, day of month, month, day of week', 'cron');
+    end if;
+    insert into uplift.batch_schedules as s (name, job, arguments, cron, is_enabled, description)
+    values (p_name, coalesce(p_arguments ->> 'job', v_schedule.job),
+        coalesce(p_arguments -> 'arguments', v_schedule.arguments, '{}'), coalesce(v_cron, v_schedule.cron),
+        coalesce((p_arguments ->> 'is_enabled')::boolean, v_schedule.is_enabled, true),
+        case when p_arguments ? 'description' then p_arguments ->> 'description' else v_schedule.description end)
+    on conflict (name) do update set job = excluded.job, arguments = excluded.arguments, cron = excluded.cron,
+        is_enabled = excluded.is_enabled, description = excluded.description, updated_at = now()
+    returning s.* into v_schedule;
+    begin
+        perform uplift.sync_schedules();
+    exception when others then -- pg_cron reads the fields itself
+        perform uplift.fail(400, 'invalid_cron', 'pg_cron does not understand this: ' || sqlerrm, 'cron');
+    end;
+    return uplift.schedule_json(v_schedule);
+end
+$$;
+
+comment on function uplift.admin_put_schedule(text, jsonb, text) is
+    'Changes what is named of a schedule (job, arguments, cron, is_enabled, description), or makes one. UP400 invalid_name, incomplete_schedule, unknown_job, invalid_arguments, invalid_is_enabled, invalid_cron.';
+
+create or replace function uplift.admin_run_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+    perform uplift.check_arguments(p_arguments, '{}');
+    return uplift.run_schedule(p_name);
+end
+$$;
+
+comment on function uplift.admin_run_schedule(text, jsonb, text) is
+    'Runs a schedule now, as pg_cron would: for timers where there is no pg_cron. UP404 schedule_not_found.';
+
+do $$
+begin
+    perform uplift.sync_schedules();
+end
+$$;
