@@ -1,0 +1,43 @@
+/* The kinds of jobs there are, and what each can be asked for. */
+#ifndef UPLIFT_KINDS_H
+#define UPLIFT_KINDS_H
+
+#include "job.h"
+
+enum argument_kind { ARG_TEXT, ARG_UUID, ARG_INTEGER, ARG_NUMBER, ARG_BOOL, ARG_OBJECT };
+
+struct job_argument {
+    const char *name; /* as in JSON; --the-name on the command line */
+    enum argument_kind kind;
+    bool required;
+    const char *choices; /* separated by |, or NULL */
+    const char *meaning;
+};
+
+struct job_kind {
+    const char *name; /* as in uplift.batch_kinds */
+    const char *meaning;
+    const struct job_argument *arguments; /* ends with a name that is NULL; NULL: none */
+    enum job_outcome (*run)(struct job *j);
+};
+
+extern const struct job_kind job_kinds[]; /* ends with a name that is NULL */
+
+/* The kind of that name, or NULL. */
+const struct job_kind *job_kind_find(const char *name);
+/* Whether arguments, an object, is what this kind takes: every key known and of its type, none
+ * missing. False with *error filled in (400). */
+bool job_kind_check(const struct job_kind *kind, const cJSON *arguments, struct api_error *error);
+/*
+ * Adds the argument NAME (with - for _) with a value as it is typed on a command line to arguments,
+ * an object: numbers and true or false become such. False with *error filled in.
+ */
+bool job_kind_add_argument(const struct job_kind *kind, cJSON *arguments, const char *name,
+                           const char *value, struct api_error *error);
+
+/* --- the jobs, each in the file named --- */
+
+extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
+enum job_outcome job_generate_training_data(struct job *j);
+
+#endif
