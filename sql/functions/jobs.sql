@@ -71,7 +71,7 @@ comment on function uplift.submit_job(text, jsonb, text, text) is
 create or replace function uplift.claim_job(p_runner text, p_host text, p_names text[], p_lease_ms bigint,
     p_id uuid default null)
 returns table (id uuid, name text, arguments jsonb, state jsonb, attempt int, lease bigint, left_ms bigint,
-    done bigint, total bigint)
+    done bigint, total bigint, is_cancelled boolean)
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -120,7 +120,7 @@ begin
         end if;
         return query select v_job.id, v_job.name, v_job.arguments, v_job.state, v_job.attempts, v_job.lease,
             ceil(extract(epoch from v_job.started_at + v_job.time_limit - clock_timestamp()) * 1000)::bigint,
-            v_job.done, v_job.total;
+            v_job.done, v_job.total, v_job.cancel_requested_at is not null;
         return;
     end loop;
 end
@@ -177,8 +177,10 @@ begin
     if not found then
         return null;
     end if;
-    if v_outcome in ('stopped', 'retry', 'later') and v_job.cancel_requested_at is not null then
+    if v_outcome = 'stopped' and v_job.cancel_requested_at is not null then
         v_outcome := 'cancelled';
+    elsif v_outcome = 'later' and v_job.cancel_requested_at is not null then
+        v_delay := interval '0'; -- it did not hear of it yet, and may have to put things away
     elsif v_outcome = 'retry' and v_job.attempts >= v_job.max_attempts then
         v_outcome := 'failed';
     elsif v_outcome = 'retry' then

@@ -69,8 +69,8 @@ enum job_stop job_stop_reason(struct job *j);
  * Postgres while it is away. */
 bool job_save(struct job *j);
 /*
- * Runs a statement on j->pg. False with what to return in *outcome: JOB_RETRY when Postgres is away,
- * JOB_FAILED with the error of the function when it refused.
+ * Runs a statement on j->pg. False with what to return in *outcome: JOB_RETRY when Postgres is
+ * away, JOB_FAILED with the error of the function when it refused.
  */
 bool job_query(struct job *j, const struct pg_statement *statement, const char *const *values,
                PGresult **result, enum job_outcome *outcome);

@@ -1,0 +1,441 @@
+/* fcgi-batch on the command line. */
+#include "command.h"
+
+#include "../common/json.h"
+#include "../common/log.h"
+#include "../common/pg.h"
+#include "kinds.h"
+#include "progress.h"
+#include "runner.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+#define LOOK_MS 200
+#define STOP_MS 10000
+
+static volatile sig_atomic_t interrupts;
+
+static void note_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupts++;
+}
+
+static struct pg *connect_as(const struct config *config)
+{
+    struct pg *pg = pg_new(config->batch_database_url != NULL ? config->batch_database_url
+                                                              : config->database_url,
+                           "uplift command", config->batch_statement_timeout_ms, 0);
+    if (pg == NULL)
+        fputs("fcgi-batch: out of memory\n", stderr);
+    return pg;
+}
+
+/* The JSON object that a statement gives; NULL with the reason printed. The caller's to free. */
+static cJSON *ask(struct pg *pg, const struct pg_statement *statement, const char *const *values)
+{
+    PGresult *result = NULL;
+    struct json_error reason;
+    cJSON *object = NULL;
+    switch (pg_call(pg, statement, values, &result)) {
+    case PG_DONE:
+        object = json_parse(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0), &reason);
+        if (object == NULL)
+            fprintf(stderr, "fcgi-batch: Postgres answered something else: %s\n", reason.message);
+        PQclear(result);
+        break;
+    case PG_REFUSED:
+        fprintf(stderr, "fcgi-batch: %s\n", pg_message(pg));
+        if (strcmp(pg_sqlstate(pg), "42501") == 0 || strcmp(pg_sqlstate(pg), "42883") == 0)
+            fputs("Is UPLIFT_BATCH_DATABASE_URL for role uplift_batch, and sql/install.sql of this "
+                  "version installed?\n",
+                  stderr);
+        break;
+    case PG_AWAY:
+        fputs(
+            "fcgi-batch: Postgres does not answer; is UPLIFT_BATCH_DATABASE_URL (or DATABASE_URL) "
+            "right?\n",
+            stderr);
+        break;
+    }
+    return object;
+}
+
+/* --- looking --- */
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const char *text = json_string(object, key);
+    return text != NULL ? text : "";
+}
+
+/* "2026-01-31 02:00:07" of an ISO time. */
+static void print_time(const char *iso)
+{
+    if (strlen(iso) < 19)
+        printf("%-19s", "");
+    else
+        printf("%.10s %.8s", iso, iso + 11);
+}
+
+static void print_job(const cJSON *job)
+{
+    int64_t done = (int64_t)json_number(job, "done", 0);
+    int64_t total = (int64_t)json_number(job, "total", 0);
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    char bar[3 * 10 + 1];
+    progress_bar(bar, 10, (double)done, (double)total);
+    printf("%s  ", text_of(job, "job_id"));
+    print_time(text_of(job, "created_at"));
+    printf("  %-24s %-9s ▕%s▏ %s\n", text_of(job, "name"), text_of(job, "status"), bar,
+           json_string(error, "message") != NULL ? json_string(error, "message")
+                                                 : text_of(job, "message"));
+}
+
+static int show_list(struct pg *pg, const struct pg_statement *statement, const char *arguments,
+                     void (*print)(const cJSON *))
+{
+    cJSON *list = ask(pg, statement, (const char *[]){NULL, arguments, "command line"});
+    if (list == NULL)
+        return EXIT_FAILURE;
+    const cJSON *item;
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(list, "data"))
+        print(item);
+    if (json_string(list, "pg_cron") != NULL)
+        printf("pg_cron: %s\n", json_string(list, "pg_cron"));
+    if (json_bool(list, "has_more", false))
+        puts("... and more; GET /admin/jobs has all");
+    cJSON_Delete(list);
+    return EXIT_SUCCESS;
+}
+
+static void print_schedule(const cJSON *s)
+{
+    printf("%-24s %-4s %-16s %-24s ", text_of(s, "name"),
+           json_bool(s, "is_enabled", false) ? "on" : "off", text_of(s, "cron"), text_of(s, "job"));
+    print_time(text_of(s, "last_run_at"));
+    printf(" %s\n", text_of(s, "last_status"));
+}
+
+static int list_jobs(struct pg *pg, int count, char **words)
+{
+    static const struct pg_statement statement = {
+        .name = "admin_list_jobs", .sql = "select uplift.admin_list_jobs($1, $2, $3)", .params = 3};
+    cJSON *arguments = cJSON_CreateObject();
+    for (int i = 0; i < count; i += 2) {
+        if (i + 1 == count || strncmp(words[i], "--", 2) != 0) {
+            fputs("fcgi-batch: jobs takes --name NAME, --status STATUS, --limit N and --after ID\n",
+                  stderr);
+            cJSON_Delete(arguments);
+            return EXIT_USAGE;
+        }
+        cJSON_AddStringToObject(arguments, words[i] + 2, words[i + 1]);
+    }
+    char *text = cJSON_PrintUnformatted(arguments);
+    int status = show_list(pg, &statement, text, print_job);
+    cJSON_free(text);
+    cJSON_Delete(arguments);
+    return status;
+}
+
+static int show_job(struct pg *pg, const char *id, bool cancel)
+{
+    static const struct pg_statement statements[] = {
+        {.name = "admin_job_history",
+         .sql = "select uplift.admin_job_history($1, $2, $3)",
+         .params = 3},
+        {.name = "admin_cancel_job",
+         .sql = "select uplift.admin_cancel_job($1, $2, $3)",
+         .params = 3}};
+    cJSON *job = ask(pg, &statements[cancel], (const char *[]){id, "{}", "command line"});
+    if (job == NULL)
+        return EXIT_FAILURE;
+    const cJSON *line;
+    print_job(job);
+    cJSON_ArrayForEach (line, cJSON_GetObjectItemCaseSensitive(job, "history")) {
+        fputs("  ", stdout);
+        print_time(text_of(line, "at"));
+        printf("  %-16s %s\n", text_of(line, "event"), text_of(line, "message"));
+    }
+    char *result = cJSON_Print(cJSON_GetObjectItemCaseSensitive(job, "result"));
+    if (result != NULL && strcmp(result, "null") != 0)
+        puts(result);
+    cJSON_free(result);
+    cJSON_Delete(job);
+    return EXIT_SUCCESS;
+}
+
+static int list_kinds(void)
+{
+    for (const struct job_kind *k = job_kinds; k->name != NULL; k++) {
+        printf("%s\n    %s\n", k->name, k->meaning);
+        for (const struct job_argument *a = k->arguments; a != NULL && a->name != NULL; a++) {
+            printf("    --");
+            for (const char *p = a->name; *p != '\0'; p++)
+                putchar(*p == '_' ? '-' : *p);
+            printf("%s%s%s: %s\n", a->choices != NULL ? " " : "",
+                   a->choices != NULL ? a->choices : "", a->required ? " (required)" : "",
+                   a->meaning);
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+/* --- schedules --- */
+
+/* Reads --cron, --on, --off, --arguments and --job into what admin_put_schedule takes. */
+static cJSON *schedule_changes(int count, char **words, bool *run_now)
+{
+    cJSON *changes = cJSON_CreateObject();
+    struct json_error reason;
+    for (int i = 0; i < count; i++) {
+        const char *value = i + 1 < count ? words[i + 1] : NULL;
+        cJSON *parsed = NULL;
+        if (strcmp(words[i], "--on") == 0 || strcmp(words[i], "--off") == 0) {
+            cJSON_AddBoolToObject(changes, "is_enabled", words[i][3] == 'n');
+        } else if (strcmp(words[i], "--run") == 0) {
+            *run_now = true;
+        } else if (value != NULL &&
+                   (strcmp(words[i], "--cron") == 0 || strcmp(words[i], "--job") == 0)) {
+            cJSON_AddStringToObject(changes, words[i] + 2, value);
+            i++;
+        } else if (value != NULL && strcmp(words[i], "--arguments") == 0 &&
+                   (parsed = json_parse(value, strlen(value), &reason)) != NULL) {
+            cJSON_AddItemToObject(changes, "arguments", parsed);
+            i++;
+        } else {
+            fprintf(stderr,
+                    "fcgi-batch: schedule takes --cron \"0 2 * * *\", --on, --off, --job JOB, "
+                    "--arguments JSON and --run, not %s\n",
+                    words[i]);
+            cJSON_Delete(changes);
+            return NULL;
+        }
+    }
+    return changes;
+}
+
+static int change_schedule(struct pg *pg, const char *name, int count, char **words)
+{
+    static const struct pg_statement put = {.name = "admin_put_schedule",
+                                            .sql = "select uplift.admin_put_schedule($1, $2, $3)",
+                                            .params = 3};
+    static const struct pg_statement run = {.name = "admin_run_schedule",
+                                            .sql = "select uplift.admin_run_schedule($1, '{}', $2)",
+                                            .params = 2};
+    bool run_now = false;
+    int status = EXIT_SUCCESS;
+    cJSON *changes = schedule_changes(count, words, &run_now), *answer = NULL;
+    if (changes == NULL)
+        return EXIT_USAGE;
+    if (changes->child != NULL || !run_now) {
+        char *text = cJSON_PrintUnformatted(changes);
+        answer = ask(pg, &put, (const char *[]){name, text, "command line"});
+        cJSON_free(text);
+        if (answer == NULL)
+            status = EXIT_FAILURE;
+        else
+            print_schedule(answer);
+        cJSON_Delete(answer);
+    }
+    if (run_now && status == EXIT_SUCCESS) {
+        answer = ask(pg, &run, (const char *[]){name, "command line"});
+        if (answer == NULL)
+            status = EXIT_FAILURE;
+        else
+            print_job(answer);
+        cJSON_Delete(answer);
+    }
+    cJSON_Delete(changes);
+    return status;
+}
+
+/* --- running a job --- */
+
+static const struct pg_statement get_job = {
+    .name = "admin_get_job", .sql = "select uplift.admin_get_job($1)", .params = 1};
+
+static bool is_over(const cJSON *job)
+{
+    const char *status = text_of(job, "status");
+    return strcmp(status, "queued") != 0 && strcmp(status, "running") != 0;
+}
+
+/* Shows the job until it has ended; the first interrupt cancels it, the second gives up watching.
+ * NULL when it was given up, or Postgres cannot be asked. */
+static cJSON *watch(struct pg *pg, const char *id)
+{
+    static const struct pg_statement cancel = {
+        .name = "admin_cancel_job",
+        .sql = "select uplift.admin_cancel_job($1, '{}', 'command line')",
+        .params = 1};
+    struct progress progress;
+    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+    bool cancelled = false;
+    progress_init(&progress, stderr);
+    for (;;) {
+        cJSON *job = ask(pg, &get_job, (const char *[]){id});
+        if (job == NULL)
+            return NULL;
+        progress_show(&progress, job);
+        if (is_over(job)) {
+            progress_end(&progress);
+            return job;
+        }
+        cJSON_Delete(job);
+        if (interrupts > 1) {
+            progress_end(&progress);
+            fprintf(stderr, "it goes on; fcgi-batch job %s\n", id);
+            return NULL;
+        }
+        if (interrupts == 1 && !cancelled) {
+            cJSON_Delete(ask(pg, &cancel, (const char *[]){id}));
+            cancelled = true;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int report(const cJSON *job)
+{
+    const char *status = text_of(job, "status");
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    if (strcmp(status, "succeeded") == 0) {
+        char *result = cJSON_Print(cJSON_GetObjectItemCaseSensitive(job, "result"));
+        puts(result != NULL ? result : "{}");
+        cJSON_free(result);
+        return EXIT_SUCCESS;
+    }
+    fprintf(stderr, "fcgi-batch: %s%s%s\n", status,
+            json_string(error, "message") != NULL ? ": " : "", text_of(error, "message"));
+    return EXIT_FAILURE;
+}
+
+/* Any runner may do it; one of ours sees to it that somebody does. */
+static int run_here(const struct config *config, struct pg *pg, const char *id)
+{
+    struct sigaction on_interrupt = {.sa_handler = note_interrupt};
+    sigaction(SIGINT, &on_interrupt, NULL);
+    sigaction(SIGTERM, &on_interrupt, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        return EXIT_FAILURE;
+    struct runners *runners = runners_start(config, 1, id);
+    if (runners == NULL)
+        return EXIT_FAILURE;
+    cJSON *job = watch(pg, id);
+    int status = job != NULL ? report(job) : EXIT_FAILURE;
+    cJSON_Delete(job);
+    if (!runners_stop(runners, STOP_MS))
+        _Exit(status);
+    curl_global_cleanup();
+    return status;
+}
+
+/* The words as arguments of the kind; NULL with the reason printed. */
+static cJSON *read_arguments(const struct job_kind *kind, int count, char **words, bool *detach)
+{
+    struct api_error error = {.message = "arguments look like --name VALUE"};
+    cJSON *arguments = cJSON_CreateObject();
+    bool good = true;
+    for (int i = 0; good && i < count; i++) {
+        const char *name = words[i], *value = NULL;
+        if (strcmp(name, "--detach") == 0) {
+            *detach = true;
+            continue;
+        }
+        good = strncmp(name, "--", 2) == 0;
+        if (good && i + 1 < count && strncmp(words[i + 1], "--", 2) != 0)
+            value = words[++i];
+        good = good && job_kind_add_argument(kind, arguments, name + 2, value, &error);
+    }
+    if (good && job_kind_check(kind, arguments, &error))
+        return arguments;
+    fprintf(stderr, "fcgi-batch: %s\n", error.message);
+    cJSON_Delete(arguments);
+    return NULL;
+}
+
+static int run_job(const struct config *config, struct pg *pg, int count, char **words)
+{
+    static const struct pg_statement submit = {
+        .name = "submit_job",
+        .sql = "select uplift.submit_job($1, $2, 'command line')",
+        .params = 2};
+    const struct job_kind *kind = count > 0 ? job_kind_find(words[0]) : NULL;
+    bool detach = false;
+    if (kind == NULL) {
+        fprintf(stderr, "fcgi-batch: %s%s; fcgi-batch kinds lists those there are\n",
+                count > 0 ? "there is no job " : "run takes a job", count > 0 ? words[0] : "");
+        return EXIT_USAGE;
+    }
+    cJSON *arguments = read_arguments(kind, count - 1, words + 1, &detach);
+    if (arguments == NULL)
+        return EXIT_USAGE;
+    char *text = cJSON_PrintUnformatted(arguments);
+    cJSON *job = ask(pg, &submit, (const char *[]){kind->name, text});
+    int status = EXIT_FAILURE;
+    if (job != NULL && detach) {
+        puts(text_of(job, "job_id"));
+        status = EXIT_SUCCESS;
+    } else if (job != NULL) {
+        status = run_here(config, pg, text_of(job, "job_id"));
+    }
+    cJSON_Delete(job);
+    cJSON_free(text);
+    cJSON_Delete(arguments);
+    return status;
+}
+
+void command_print_help(void)
+{
+    puts("Commands:\n"
+         "  run JOB [--ARGUMENT VALUE]... [--detach]\n"
+         "                     do a job here and show how far it is; --detach: only queue it\n"
+         "  kinds              the jobs there are, and their arguments\n"
+         "  jobs [--name NAME] [--status STATUS] [--limit N] [--after ID]\n"
+         "                     jobs, the newest first\n"
+         "  job ID             one job with its history and result\n"
+         "  cancel ID          cancel a job\n"
+         "  schedules          what runs by itself, and when\n"
+         "  schedule NAME [--cron \"0 2 * * *\"] [--on | --off] [--job JOB] [--arguments JSON] "
+         "[--run]\n"
+         "                     change a schedule, or run it now");
+}
+
+int command_run(const struct config *config, int count, char **words)
+{
+    static const struct pg_statement schedules = {
+        .name = "admin_list_schedules",
+        .sql = "select uplift.admin_list_schedules($1, $2, $3)",
+        .params = 3};
+    const char *name = words[0];
+    int status = EXIT_USAGE;
+    log_open("fcgi-batch", 0, LOG_ERROR); /* what happens is shown, not logged */
+    if (strcmp(name, "kinds") == 0 && count == 1)
+        return list_kinds();
+    struct pg *pg = connect_as(config);
+    if (pg == NULL)
+        return EXIT_FAILURE;
+    if (strcmp(name, "run") == 0)
+        status = run_job(config, pg, count - 1, words + 1);
+    else if (strcmp(name, "jobs") == 0)
+        status = list_jobs(pg, count - 1, words + 1);
+    else if ((strcmp(name, "job") == 0 || strcmp(name, "cancel") == 0) && count == 2)
+        status = show_job(pg, words[1], *name == 'c');
+    else if (strcmp(name, "schedules") == 0 && count == 1)
+        status = show_list(pg, &schedules, "{}", print_schedule);
+    else if (strcmp(name, "schedule") == 0 && count >= 2)
+        status = change_schedule(pg, words[1], count - 2, words + 2);
+    else
+        fprintf(stderr, "fcgi-batch: there is no command %s like this\nTry fcgi-batch --help.\n",
+                name);
+    pg_free(pg);
+    return status;
+}

@@ -1,0 +1,234 @@
+/* The table of admin routes, and its dispatch. */
+#include "routes.h"
+
+#include "../common/json.h"
+#include "../common/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct admin_route {
+    const char *method;
+    const char *path; /* a segment {id} is a UUID, {name} any text */
+    void (*run)(struct admin_call *c);
+    /* Of route_sql: select uplift.F($1 key, $2 arguments, $3 who), and $4, the Idempotency-Key. */
+    const struct pg_statement *statement;
+    int status;
+};
+
+static void route_sql(struct admin_call *c);
+
+#define SQL(function)                                                                              \
+    &(const struct pg_statement)                                                                   \
+    {                                                                                              \
+        .name = #function, .sql = "select uplift." #function "($1, $2, $3)", .params = 3           \
+    }
+#define SQL_ONCE(function)                                                                         \
+    &(const struct pg_statement)                                                                   \
+    {                                                                                              \
+        .name = #function, .sql = "select uplift." #function "($1, $2, $3, $4)", .params = 4       \
+    }
+
+static const struct admin_route routes[] = {
+    {"GET", "/admin/job-kinds", route_sql, SQL(admin_list_kinds), 200},
+    {"GET", "/admin/jobs", route_sql, SQL(admin_list_jobs), 200},
+    {"POST", "/admin/jobs/{name}", route_submit_job, NULL, 202},
+    {"GET", "/admin/jobs/{id}", route_sql, SQL(admin_job_history), 200},
+    {"GET", "/admin/jobs/{id}/events", route_watch_job, NULL, 200},
+    {"POST", "/admin/jobs/{id}/cancel", route_sql, SQL(admin_cancel_job), 202},
+
+    {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
+    {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
+    {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},
+};
+#define ROUTE_COUNT (sizeof routes / sizeof routes[0])
+
+/*
+ * Whether the path is the route's. What stands at its {id} or {name} goes to key; a path whose {id}
+ * is no UUID matches, with *bad_id set.
+ */
+static bool path_matches(const char *pattern, const char *path, char *key, bool *bad_id)
+{
+    *key = '\0';
+    *bad_id = false;
+    while (*pattern != '\0') {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+        if (len == 0 || len > ROUTE_KEY_MAX)
+            return false;
+        memcpy(key, path, len);
+        key[len] = '\0';
+        if (strncmp(pattern, "{id}", 4) == 0) {
+            struct uuid id;
+            if (uuid_parse(key, &id))
+                uuid_format(&id, key);
+            else
+                *bad_id = true;
+        }
+        path += len;
+        pattern = strchr(pattern, '}') + 1;
+    }
+    return *path == '\0';
+}
+
+bool admin_query(struct admin_call *c, const struct pg_statement *statement,
+                 const char *const *values, PGresult **result, struct api_error *error)
+{
+    return pg_pool_ask(c->admin->pool, c->admin->breaker, statement, values, result, error, NULL);
+}
+
+void admin_reply_query(struct admin_call *c, const struct pg_statement *statement,
+                       const char *const *values, int status)
+{
+    struct api_error error;
+    PGresult *result;
+    if (!admin_query(c, statement, values, &result, &error)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    request_reply(c->request, status, "application/json", NULL, PQgetvalue(result, 0, 0),
+                  (size_t)PQgetlength(result, 0, 0));
+    PQclear(result);
+}
+
+static char *query_as_json(const char *text, struct api_error *error)
+{
+    struct query query;
+    if (!query_parse(&query, text)) {
+        api_error(error, 400, "invalid_query", "", "the query string cannot be read");
+        return NULL;
+    }
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < query.count; i++)
+        if (!cJSON_HasObjectItem(object, query.pairs[i].name)) /* the first one counts */
+            cJSON_AddStringToObject(object, query.pairs[i].name, query.pairs[i].value);
+    query_release(&query);
+    char *out = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (out == NULL)
+        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    return out;
+}
+
+char *admin_arguments(struct admin_call *c, struct api_error *error)
+{
+    struct request *r = c->request;
+    if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0 ||
+        strcmp(r->method, "DELETE") == 0)
+        return query_as_json(r->query, error);
+    if (r->body == NULL)
+        return query_as_json("", error);
+    cJSON *body = request_json_body(r, error);
+    if (body == NULL)
+        return NULL;
+    char *out = cJSON_PrintUnformatted(body);
+    cJSON_Delete(body);
+    if (out == NULL)
+        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    return out;
+}
+
+static void route_sql(struct admin_call *c)
+{
+    struct api_error error;
+    char *arguments = admin_arguments(c, &error);
+    if (arguments == NULL) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *values[] = {*c->key != '\0' ? c->key : NULL, arguments, c->who,
+                            request_param(c->request, "HTTP_IDEMPOTENCY_KEY")};
+    admin_reply_query(c, c->route->statement, values, c->route->status);
+    cJSON_free(arguments);
+}
+
+/* True when an admin sends this. */
+static bool authorize(struct admin_call *c, struct api_error *error)
+{
+    struct request *r = c->request;
+    if (!auth_check(c->admin->auth, request_param(r, "HTTP_AUTHORIZATION"),
+                    request_param(r, "HTTP_APIKEY"), &r->who, error))
+        return false;
+    if (!r->who.is_admin)
+        return api_error(error, 403, "admin_required", "",
+                         "only admins may do this: tokens with role service_role, or with "
+                         "app_metadata.role admin");
+    snprintf(c->who, sizeof c->who, "%s", r->who.has_user ? r->who.user_text : "admin");
+    return true;
+}
+
+static void run(struct admin_call *c, bool bad_id)
+{
+    struct api_error error;
+    if (!authorize(c, &error)) {
+        request_fail(c->request, &error,
+                     error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+    } else if (bad_id) {
+        api_error(&error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", c->key);
+        request_fail(c->request, &error, NULL);
+    } else {
+        c->route->run(c);
+    }
+}
+
+static bool method_matches(const struct admin_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+/* /healthz and /readyz are for those who watch over the server, and tell nothing. */
+static bool answer_health(struct admin *admin, struct request *r)
+{
+    static const char alive[] = "{\"status\":\"ok\"}\n";
+    struct admin_call c = {.admin = admin, .request = r};
+    if (strcmp(r->path, "/healthz") == 0)
+        request_reply(r, 200, "application/json", NULL, alive, sizeof alive - 1);
+    else if (strcmp(r->path, "/readyz") == 0)
+        route_batch_health(&c);
+    else
+        return false;
+    return true;
+}
+
+void admin_dispatch(struct admin *admin, struct request *r)
+{
+    struct admin_call call = {.admin = admin, .request = r};
+    struct api_error error;
+    char allowed[64] = "";
+    if (strcmp(r->method, "OPTIONS") == 0) {
+        request_reply(r, 204, NULL, NULL, NULL, 0);
+        return;
+    }
+    if (answer_health(admin, r))
+        return;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        bool bad_id;
+        if (!path_matches(routes[i].path, r->path, call.key, &bad_id))
+            continue;
+        if (method_matches(&routes[i], r->method)) {
+            call.route = &routes[i];
+            run(&call, bad_id);
+            return;
+        }
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "",
+                 routes[i].method);
+    }
+    if (*allowed == '\0') {
+        api_error(&error, 404, "unknown_url", "",
+                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
+                  r->path);
+        request_fail(r, &error, NULL);
+        return;
+    }
+    char header[96];
+    snprintf(header, sizeof header, "Allow: %s\r\n", allowed);
+    api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
+              r->method);
+    request_fail(r, &error, header);
+}
