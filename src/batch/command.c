@@ -4,6 +4,7 @@
 #include "../common/json.h"
 #include "../common/log.h"
 #include "../common/pg.h"
+#include "../common/privileges.h"
 #include "kinds.h"
 #include "progress.h"
 #include "runner.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2
 #define LOOK_MS 200
@@ -420,6 +422,11 @@ int command_run(const struct config *config, int count, char **words)
     log_open("fcgi-batch", 0, LOG_ERROR); /* what happens is shown, not logged */
     if (strcmp(name, "kinds") == 0 && count == 1)
         return list_kinds();
+    /* Files that a job writes are to be the service's own. */
+    struct privileges privileges;
+    if (geteuid() == 0 && config->run_as != NULL &&
+        (!privileges_plan(&privileges, config->run_as) || !privileges_drop(&privileges)))
+        return EXIT_FAILURE;
     struct pg *pg = connect_as(config);
     if (pg == NULL)
         return EXIT_FAILURE;

@@ -223,10 +223,11 @@ class Stream:
 
 class Uplift:
     def __init__(self, cluster=None, database=None, environment=None, simulator=("--pace", "0"), expected=None,
-                 nginx=None, **settings):
+                 nginx=None, batch=False, **settings):
         """cluster: a running Cluster, else the shared one. database: one that is installed, else a new one.
         environment: more for fcgi-chat. simulator: its options; None starts none. expected: a regular expression of
-        complaints in logs that are not failures. nginx: a function that changes the text of its configuration."""
+        complaints in logs that are not failures. nginx: a function that changes the text of its configuration.
+        batch: starts fcgi-batch, too."""
         self.cluster = cluster or shared_cluster()
         self.database = database or copy_database(self.cluster)
         self.drops_database = database is None
@@ -235,14 +236,15 @@ class Uplift:
         self.expected = expected and re.compile(expected)
         self.change_nginx = nginx
         self.wrapper = ()  # words before fcgi-chat: a program that runs it, such as valgrind
-        self.chat = self.nginx = self.simulator = None
+        self.with_batch = batch
+        self.chat = self.nginx = self.simulator = self.batch = None
         self.as_root = os.geteuid() == 0
         self.user = "www-data" if self.as_root else None
         self.failures_before = tap.failures()
         # Short, because a socket's path has at most 107 bytes.
         self.dir = tempfile.mkdtemp(prefix="upl.", dir="/tmp")
         os.chmod(self.dir, 0o755)
-        for name in ("run", "spool", "log", "simulator"):
+        for name in ("run", "spool", "log", "simulator", "batch", "exports"):
             os.mkdir(self.dir + "/" + name)
             if self.as_root:
                 owner = pwd.getpwnam(self.user)
@@ -255,6 +257,10 @@ class Uplift:
             "DATABASE_URL": self.conninfo("uplift_app"), "UPLIFT_LISTEN": "unix:%s/run/chat.sock" % self.dir,
             "UPLIFT_WORKERS": "2", "OPENAI_API_KEY": "sk-of-tests", "UPLIFT_MODEL": "sim-1", "UPLIFT_MODELS": "sim-1-mini",
             "UPLIFT_JWT_SECRET": SECRET, "UPLIFT_ANON_KEY": self.anon_key, "UPLIFT_ID_KEY": SECRET,
+            "UPLIFT_BATCH_DATABASE_URL": self.conninfo("uplift_batch"),
+            "UPLIFT_BATCH_LISTEN": "unix:%s/run/batch.sock" % self.dir, "UPLIFT_BATCH_DIR": self.dir + "/batch",
+            "UPLIFT_EXPORT_DIR": self.dir + "/exports", "UPLIFT_BATCH_POLL_MS": "50ms", "UPLIFT_BATCH_LEASE_MS": "2s",
+            "UPLIFT_TRAINER_POLL_MS": "100ms", "UPLIFT_TRAINER_API_KEY": "sk-of-trainers",
             "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s"}
         if self.as_root:
             self.settings["UPLIFT_RUN_AS"] = self.user
@@ -266,6 +272,8 @@ class Uplift:
             self.start_simulator()
         self.start_nginx()
         self.start_chat()
+        if self.with_batch:
+            self.start_batch()
         return self
 
     def __exit__(self, kind, error, trace):
@@ -325,6 +333,7 @@ class Uplift:
                 "USER_LINE": "user %s;" % self.user if self.user else "", "RUN": self.dir + "/run",
                 "LOG": self.dir + "/log", "HTTPS_PORT": self.port, "SIM_PORT": self.sim_port, "TLS_CERT": self.ca,
                 "TLS_KEY": self.dir + "/key.pem", "CHAT_UPSTREAM": self.settings["UPLIFT_LISTEN"],
+                "BATCH_UPSTREAM": self.settings["UPLIFT_BATCH_LISTEN"],
                 "SIMULATOR_SOCKET": self.dir + "/run/simulator.sock", "HTML": self._html(),
                 "CONFIG_JSON": self.dir + "/config.json", "NGINX": TOP + "/nginx",
                 "CORS_ORIGINS": self.settings["UPLIFT_CORS_ORIGINS"] or ""}.items():
@@ -360,7 +369,8 @@ class Uplift:
         out."""
         self.settings.update(settings)
         with open(self.dir + "/uplift.conf", "w") as file:
-            for name, value in {"UPLIFT_UPSTREAM_URL": self.sim_url, **self.settings}.items():
+            for name, value in {"UPLIFT_UPSTREAM_URL": self.sim_url, "UPLIFT_TRAINER_URL": self.sim_url,
+                                **self.settings}.items():
                 if value is not None:
                     file.write("%s=%s\n" % (name, value))
 
@@ -373,6 +383,64 @@ class Uplift:
                 stdout=log, stderr=log, env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
         if wanted and not self.ready(wanted, 30):
             self._bail("fcgi-chat is not %s" % wanted, "chat")
+
+    def start_batch(self, wait=True, **settings):
+        """Starts fcgi-batch, with these settings changed, and waits until it listens."""
+        self.configure(**settings)
+        path = self.settings["UPLIFT_BATCH_LISTEN"][len("unix:"):]
+        with self._open_log("batch") as log:
+            self.batch = subprocess.Popen(
+                [program("fcgi-batch"), "--config", self.dir + "/uplift.conf"], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
+        if wait and not wait_for(lambda: accepts(path) or self.batch.poll() is not None, 30) or self.batch.poll():
+            self._bail("fcgi-batch did not start", "batch")
+
+    def stop_batch(self, seconds=20):
+        """Its exit status, "hung" where it had to be killed."""
+        if self.batch is None:
+            return 0
+        if self.batch.poll() is None:
+            self.batch.send_signal(signal.SIGTERM)
+        status = self._wait(self.batch, seconds)
+        self.batch = None
+        return status
+
+    def kill_batch(self):
+        """As when its machine fails."""
+        self.batch.send_signal(signal.SIGKILL)
+        self.batch.wait()
+        self.batch = None
+
+    def batch_run(self, *words, seconds=60):
+        """fcgi-batch on the command line, done."""
+        self.configure()
+        return subprocess.run(
+            [program("fcgi-batch"), "--config", self.dir + "/uplift.conf", *words], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=seconds,
+            env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
+
+    def admin_token(self):
+        return self.token(app_metadata={"role": "admin"})
+
+    def admin(self, method, path, body=None, **options):
+        """A request as an admin."""
+        return self.request(method, path, body, token=self.admin_token(), **options)
+
+    def job(self, name, body=None, seconds=60, **options):
+        """Triggers a batch job by URL and waits until it has ended: the job."""
+        answer = self.admin("POST", "/admin/jobs/" + name, body or {}, **options)
+        if answer.status != 202:
+            raise AssertionError("%s: %d %s" % (name, answer.status, answer.text))
+        return self.await_job(answer.json()["job_id"], seconds)
+
+    def await_job(self, job_id, seconds=60):
+        found = {}
+
+        def ended():
+            found.update(self.admin("GET", "/admin/jobs/" + job_id).json())
+            return found["status"] not in ("queued", "running")
+        wait_for(ended, seconds)
+        return found
 
     def _bail(self, why, log):
         text = self.read_log(log)[-3000:]
@@ -426,6 +494,9 @@ class Uplift:
         status = self.stop_chat()
         if status != 0:
             complaints.append("fcgi-chat ended with %s" % status)
+        status = self.stop_batch()
+        if status != 0:
+            complaints.append("fcgi-batch ended with %s" % status)
         for name, process, number in (("nginx", self.nginx, signal.SIGTERM),
                                       ("simulator", self.simulator, signal.SIGTERM)):
             if process is None:
@@ -435,19 +506,19 @@ class Uplift:
             status = self._wait(process, 20)
             if status != 0:
                 complaints.append("%s ended with %s" % (name, status))
-        for name, bad in (("chat", BAD_CHAT), ("simulator", BAD_CHAT), ("nginx", BAD_NGINX),
+        for name, bad in (("chat", BAD_CHAT), ("batch", BAD_CHAT), ("simulator", BAD_CHAT), ("nginx", BAD_NGINX),
                           ("nginx-error", BAD_NGINX)):
             lines = self.read_log(name).splitlines()
             for at, line in enumerate(lines):
                 if bad.search(line) and not (self.expected and self.expected.search(line)):
                     more = lines[at:at + 25] if "Sanitizer" in line else [line]
                     complaints += ["%s.log: %s" % (name, text) for text in more]
-        self.chat = self.nginx = self.simulator = None
+        self.chat = self.nginx = self.simulator = self.batch = None
         return complaints[:60]
 
     def kill(self):
         """What is left of it at the end of a test that died."""
-        for process in (self.chat, self.nginx, self.simulator):
+        for process in (self.chat, self.batch, self.nginx, self.simulator):
             if process is not None and process.poll() is None:
                 process.terminate()
                 self._wait(process, 5)
@@ -459,7 +530,7 @@ class Uplift:
                 self.cluster.psql("template1", sql='drop database if exists "%s" with (force)' % self.database)
 
     def read_log(self, name="chat"):
-        """The text of a log: chat, simulator, nginx, nginx-error, nginx-access."""
+        """The text of a log: chat, batch, simulator, nginx, nginx-error, nginx-access."""
         try:
             with open("%s/log/%s.log" % (self.dir, name), errors="replace") as file:
                 return file.read()
