@@ -43,9 +43,16 @@ for name, (default, secret, meaning) in helped.items():
     equal(found.group(1) if found else "", default, "%s: the same default" % name)
     equal("Secret." in entry, secret, "%s: secret or not" % name)
 
-with open(build.TOP + "/src/chat/fcgi-chat.8") as file:
-    page = file.read()
-options = set(re.findall(r"(?<![\w-])--[a-z]+", text))
-paged = set("--" + o for o in re.findall(r"\\-\\-([a-z]+)", page))
-equal(sorted(paged), sorted(options), "fcgi-chat(8) has the options that --help has")
+# Each program's own page: its options and, of fcgi-batch, its commands.
+for name, path in (("fcgi-chat", "/src/chat/fcgi-chat.8"), ("fcgi-batch", "/src/batch/fcgi-batch.8")):
+    text = subprocess.run([build.program(name), "--help"], env=environment, check=True, stdout=subprocess.PIPE,
+                          universal_newlines=True).stdout
+    with open(build.TOP + path) as file:
+        page = file.read().replace("\\-", "-")
+    options = set(re.findall(r"(?<![\w-])--[a-z]+", text))
+    paged = set(re.findall(r"(?<![\w-])--[a-z]+", page)) - {"--argument"}
+    equal(sorted(paged), sorted(options), "%s(8) has the options that --help has" % name)
+    commands = re.findall(r"^  ([a-z]+)\b", text[text.find("Commands:"):text.find("Signals:")], re.M) if "Commands:" in text else []
+    for command in commands:
+        ok(re.search(r"^\.(BI|B) %s\b" % command, page, re.M), "%s(8) has the command %s" % (name, command))
 done()
