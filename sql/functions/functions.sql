@@ -12,6 +12,10 @@
 \ir preferences.sql
 \ir rest.sql
 \ir memory.sql
+\ir redaction.sql
+\ir duplicates.sql
+\ir datasets.sql
+\ir queue.sql
 \ir training.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.

@@ -48,7 +48,7 @@ insert into uplift_install.known_values values
     ('coach_response_feedback', 'response_time_ms', false, '{0,3600000}'),
     ('coach_response_feedback', 'tokens_used', false, '{0,10000000}'),
     ('ai_training_datasets', 'status', true, '{collecting,ready,training,completed}'),
-    ('ai_training_datasets', 'dataset_type', true, '{conversation}'),
+    ('ai_training_datasets', 'dataset_type', true, '{conversation,preference,unpaired}'),
     ('ai_training_datasets', 'average_quality_score', false, '{1.0,10.0}'),
     ('ai_training_examples', 'source_type', true, '{user_conversation,expert_labeled,synthetic}'),
     ('ai_training_examples', 'split', true, '{train,validation,test}'),

@@ -14,14 +14,24 @@ create table ai_training_datasets (
     status text default 'collecting' check (status in ('collecting', 'ready', 'training', 'completed')),
     collection_started_at timestamptz default now(),
     collection_completed_at timestamptz,
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+    quality_sum numeric,
+    scored_examples int,
+    total_tokens bigint,
+    revision bigint
 );
 
 comment on table ai_training_datasets is 'Named sets of training examples.';
 comment on column ai_training_datasets.model_target is 'The model the set is meant to train.';
-comment on column ai_training_datasets.dataset_type is 'conversation and the like: what the examples look like.';
+comment on column ai_training_datasets.dataset_type is
+    'What the examples look like. conversation: messages is all of it. preference: messages is the prompt, completion the better answer, rejected the worse. unpaired: messages is the prompt, completion the answer, label whether it was liked.';
 comment on column ai_training_datasets.total_examples is
-    'Counts of the last run: total_examples, train_examples, validation_examples, test_examples, average_quality_score.';
+    'Examples in the set: not withdrawn, validated, not rejected by a person. Kept by triggers: total_examples, train_examples, validation_examples, test_examples, average_quality_score, quality_sum, scored_examples, total_tokens, revision.';
+comment on column ai_training_datasets.quality_sum is
+    'What average_quality_score is worked out from: the sum of quality_score over scored_examples examples.';
+comment on column ai_training_datasets.total_tokens is 'Estimate: a token for 4 bytes, 4 more for each message.';
+comment on column ai_training_datasets.revision is
+    'Goes up with every change of an example; null until the triggers have counted the set for the first time.';
 comment on column ai_training_datasets.contains_user_feedback is 'True when users'' feedback chose the examples.';
 comment on column ai_training_datasets.status is
     'collecting, ready, training or completed; with collection_started_at and collection_completed_at.';
@@ -39,19 +49,54 @@ create table ai_training_examples (
     conversation_turns int,
     contains_correction boolean default false,
     split text check (split in ('train', 'validation', 'test')),
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+    completion jsonb,
+    rejected jsonb,
+    label boolean,
+    content_hash bytea,
+    likeness uuid,
+    prompt_hash uuid,
+    tokens int,
+    tags text[],
+    coach_id text,
+    model_used text,
+    model_version_id uuid,
+    withdrawn_at timestamptz,
+    review text check (review in ('validated', 'rejected')),
+    reviewed_by text,
+    reviewed_at timestamptz,
+    review_note text,
+    edited_at timestamptz
 );
 
 create index on ai_training_examples (dataset_id, split);
 create index on ai_training_examples (source_id);
+create index on ai_training_examples (likeness) where likeness is not null;
+create index on ai_training_examples (prompt_hash) where prompt_hash is not null;
 
-comment on table ai_training_examples is 'One conversation each, as a model is to learn it.';
+comment on table ai_training_examples is
+    'One conversation each, as a model is to learn it. In its set while withdrawn_at is null, is_validated, and review is not rejected.';
 comment on column ai_training_examples.messages is 'The conversation in OpenAI''s message form.';
 comment on column ai_training_examples.quality_score is
     '1 to 10; a star counts two. Worth: quality_score, user_satisfaction, is_validated, contains_correction.';
 comment on column ai_training_examples.source_type is
-    'user_conversation, expert_labeled or synthetic; source_id then names the answer it was made from.';
+    'user_conversation, expert_labeled or synthetic; source_id then names the first answer it was made from, uplift.training_example_sources all of them.';
 comment on column ai_training_examples.split is 'train, validation or test: by user, so that nobody is on two sides.';
+comment on column ai_training_examples.completion is
+    'Messages that answer those in messages, where the set keeps them apart; of a preference the better ones, and rejected the worse.';
+comment on column ai_training_examples.label is 'Whether the completion was liked, in unpaired sets.';
+comment on column ai_training_examples.content_hash is
+    'sha256 of messages, completion, rejected and label as text: a dataset version names it.';
+comment on column ai_training_examples.likeness is 'Hash of the normalised words said: two examples of a set with the same one are duplicates.';
+comment on column ai_training_examples.prompt_hash is
+    'In unpaired sets: hash of coach, severity, mode, history and question. Answers with the same one can be compared.';
+comment on column ai_training_examples.tokens is 'Estimate: a token for 4 bytes, 4 more for each message.';
+comment on column ai_training_examples.tags is 'coach:ID, model:NAME, arm:EXPERIMENT/VARIANT, pair:regeneration or pair:prompt, and what people add.';
+comment on column ai_training_examples.model_version_id is 'The ai_model_versions row of the model that answered, where it has one.';
+comment on column ai_training_examples.withdrawn_at is
+    'When it left its set; the row stays only because a dataset version names it.';
+comment on column ai_training_examples.review is
+    'validated or rejected by a person, null for neither: review, reviewed_by, reviewed_at, review_note. edited_at: when a person changed the text, which then stays.';
 
 create table ai_finetuning_jobs (
     id uuid primary key default uplift.uuid_v7(),

@@ -1,0 +1,93 @@
+-- What training examples have to be brought in step with: everything that may change one ends up in
+-- uplift.training_queue, as cheaply as can be, and uplift.generate_training_examples() empties it.
+
+create or replace function uplift.queue_answer() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    insert into uplift.training_queue (answer_id) values (coalesce(new.id, old.id));
+    return null;
+end
+$$;
+
+comment on function uplift.queue_answer() is
+    'Trigger of coach_response_feedback: has the examples of this answer brought in step.';
+
+create or replace function uplift.queue_user() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    insert into uplift.training_queue (user_id) values (coalesce(new.user_id, old.user_id));
+    return null;
+end
+$$;
+
+comment on function uplift.queue_user() is
+    'Trigger of user_coach_preferences and user_traits: has the examples of this user brought in step, after a change of consent or of a name.';
+
+create or replace function uplift.queue_conversation() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    insert into uplift.training_queue (conversation_id) values (coalesce(new.id, old.id));
+    return null;
+end
+$$;
+
+comment on function uplift.queue_conversation() is
+    'Trigger of uplift.conversations: has the examples of this conversation brought in step, when it is deleted or comes back.';
+
+-- Only those that are missing, because making a trigger waits for everyone who writes there.
+do $$
+declare
+    v_trigger record;
+begin
+    for v_trigger in
+        select t.name, t.table_name, t.definition
+        from (values
+            ('uplift_training_changed', 'public.coach_response_feedback',
+                'after update on %s for each row when (old.helpful is distinct from new.helpful
+                    or old.rating is distinct from new.rating
+                    or (new.helpful is not null or new.rating is not null) and (
+                        old.ai_response is distinct from new.ai_response or old.user_message is distinct from new.user_message
+                        or old.system_prompt is distinct from new.system_prompt or old.outcome is distinct from new.outcome
+                        or old.conversation_id is distinct from new.conversation_id))
+                    execute function uplift.queue_answer()'),
+            -- An answer that comes with feedback, and one that takes the place of another, which
+            -- then is no longer a part of its conversation.
+            ('uplift_training_added', 'public.coach_response_feedback',
+                'after insert on %s for each row when (new.helpful is not null or new.rating is not null
+                    or new.regenerate_of is not null) execute function uplift.queue_answer()'),
+            ('uplift_training_removed', 'public.coach_response_feedback',
+                'after delete on %s for each row when (old.helpful is not null or old.rating is not null)
+                    execute function uplift.queue_answer()'),
+            ('uplift_training_conversation', 'uplift.conversations',
+                'after update of deleted_at on %s for each row when (old.deleted_at is distinct from new.deleted_at)
+                    execute function uplift.queue_conversation()'),
+            ('uplift_training_consent', 'public.user_coach_preferences',
+                'after update on %s for each row when (old.training_consent is distinct from new.training_consent)
+                    execute function uplift.queue_user()'),
+            ('uplift_training_refusal', 'public.user_coach_preferences',
+                'after insert on %s for each row when (not new.training_consent) execute function uplift.queue_user()'),
+            ('uplift_training_refusal_gone', 'public.user_coach_preferences',
+                'after delete on %s for each row when (not old.training_consent) execute function uplift.queue_user()'),
+            ('uplift_training_name', 'public.user_traits',
+                'after insert on %s for each row when (lower(new.trait_key) like ''%%name'') execute function uplift.queue_user()'),
+            ('uplift_training_name_changed', 'public.user_traits',
+                'after update on %s for each row when ((lower(old.trait_key) like ''%%name'' or lower(new.trait_key) like ''%%name'')
+                    and (old.trait_key, old.trait_value) is distinct from (new.trait_key, new.trait_value))
+                    execute function uplift.queue_user()')
+        ) as t(name, table_name, definition)
+        where not exists (select from pg_trigger p where p.tgrelid = to_regclass(t.table_name) and p.tgname = t.name)
+    loop
+        execute format('create trigger %I ', v_trigger.name) || format(v_trigger.definition, v_trigger.table_name);
+        -- Feedback from before the queue.
+        if v_trigger.name = 'uplift_training_changed' then
+            insert into uplift.training_queue (answer_id)
+            select a.id from public.coach_response_feedback a
+            where a.helpful is not null or a.rating is not null
+            order by a.conversation_id, a.created_at;
+        end if;
+    end loop;
+end
+$$;

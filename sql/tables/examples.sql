@@ -1,0 +1,153 @@
+-- What stands behind training examples: where each came from, what there is to look at again, which
+-- were dropped for which, and frozen versions of datasets.
+create table training_example_sources (
+    example_id uuid not null,
+    position int not null,
+    answer_id uuid not null,
+    user_id uuid not null,
+    primary key (example_id, position)
+);
+
+create index on training_example_sources (answer_id);
+create index on training_example_sources (user_id);
+
+comment on table training_example_sources is
+    'All answers an example was made from, in their order; of a preference pair the better one first. Without foreign keys, which would cost more than the rows; triggers keep it.';
+
+create table training_queue (
+    id bigint generated always as identity primary key,
+    answer_id uuid,
+    conversation_id uuid,
+    user_id uuid,
+    check (num_nonnulls(answer_id, conversation_id, user_id) = 1)
+) with (
+    -- Rows come and go: vacuum soon, so that the beginning of the index stays short.
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000
+);
+
+create index on training_queue (id) where answer_id is null;
+
+comment on table training_queue is
+    'What training examples are to be brought in step with: an answer, or all of a conversation or of a user. Whoever gives feedback only appends, and so never waits for who reads; the same thing may be in it several times.';
+
+create table training_duplicates (
+    dataset_id uuid not null,
+    answer_id uuid not null,
+    example_id uuid not null,
+    is_exact boolean not null,
+    dropped_at timestamptz not null default now(),
+    primary key (dataset_id, answer_id)
+);
+
+create index on training_duplicates (example_id);
+
+comment on table training_duplicates is
+    'Examples that were not made, or were taken back, because another says the same: answer_id is the first answer it would be made from, example_id the one that was kept. When that goes, it is looked at again.';
+comment on column training_duplicates.is_exact is 'True for the same words, false for nearly the same.';
+
+create table training_bands (
+    band bigint not null,
+    example_id uuid not null,
+    primary key (band, example_id)
+);
+
+comment on table training_bands is
+    'Hashes of parts of an example''s sketch (uplift.sketch): examples that share one may be near duplicates. A row may outlive its example; it goes when somebody meets it.';
+
+create table dataset_versions (
+    id uuid primary key default uplift.uuid_v7(),
+    dataset_id uuid not null,
+    version int not null check (version > 0),
+    min_quality numeric not null,
+    total_examples int not null,
+    train_examples int not null,
+    validation_examples int not null,
+    test_examples int not null,
+    tokens bigint not null,
+    content_hash text not null,
+    created_at timestamptz not null default now(),
+    created_by text,
+    note text,
+    unique (dataset_id, version)
+);
+
+comment on table dataset_versions is
+    'Datasets as they were at a time, so that what a model was trained on can be named and made again. Counts are those of then.';
+comment on column dataset_versions.min_quality is 'The least quality_score that was taken.';
+comment on column dataset_versions.content_hash is
+    'sha256, in hex, of all lines "example id, split, content hash" in the order of ids: two versions with the same one are the same.';
+
+create table dataset_version_examples (
+    version_id uuid not null,
+    example_id uuid not null,
+    content_hash bytea,
+    split text,
+    primary key (version_id, example_id)
+);
+
+create index on dataset_version_examples (example_id);
+
+comment on table dataset_version_examples is
+    'The examples of a version. A row whose example is gone is one of a person who was erased.';
+
+-- Scratch of uplift.generate_training_examples(), which runs alone: empty but while it works.
+create unlogged table training_turns (
+    answer_id uuid primary key,
+    user_id uuid not null,
+    conversation_id uuid,
+    turn_id uuid not null,
+    turn int,
+    is_shown boolean not null,
+    verdict boolean,
+    is_usable boolean not null,
+    quality numeric,
+    said_at timestamptz not null,
+    system_prompt text,
+    question text,
+    answer text,
+    history_hash uuid,
+    style text,
+    coach_id text,
+    model_used text,
+    model_version_id uuid,
+    tags text[]
+) with (toast_tuple_target = 8160); -- most rows stay in one piece
+
+comment on table training_turns is 'Scratch: the answers that are looked at, their texts redacted.';
+comment on column training_turns.turn_id is 'The answer given first; versions of one turn share it.';
+comment on column training_turns.turn is 'Place in the conversation, from 1; null where that does not matter.';
+comment on column training_turns.verdict is 'True liked, false disliked, null neither.';
+
+create unlogged table training_wanted (
+    id uuid not null default uplift.uuid_v7(),
+    dataset_id uuid not null,
+    source_id uuid not null,
+    rejected_id uuid,
+    sources uuid[] not null,
+    user_id uuid not null,
+    messages jsonb not null,
+    completion jsonb,
+    rejected jsonb,
+    label boolean,
+    content_hash bytea not null,
+    likeness uuid not null,
+    prompt_hash uuid,
+    quality numeric not null,
+    tokens int not null,
+    turns int not null,
+    tags text[] not null,
+    coach_id text,
+    model_used text,
+    model_version_id uuid,
+    bands bigint[],
+    example_id uuid,
+    is_fresh boolean not null default true,
+    duplicate_of uuid
+) with (toast_tuple_target = 8160);
+
+create index on training_wanted (dataset_id, source_id);
+
+comment on table training_wanted is 'Scratch: the examples that there should be of what is looked at.';
+comment on column training_wanted.example_id is 'The example that is there already, when there is one.';
+comment on column training_wanted.is_fresh is 'Whether its text is one that was not there before.';
+comment on column training_wanted.duplicate_of is 'The example that says the same, and is kept.';
