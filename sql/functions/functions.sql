@@ -17,6 +17,7 @@
 \ir datasets.sql
 \ir queue.sql
 \ir training.sql
+\ir export.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.
 grant execute on function
@@ -54,5 +55,8 @@ grant execute on function
     uplift.admin_list_kinds(uuid, jsonb, text),
     uplift.admin_list_schedules(text, jsonb, text),
     uplift.admin_put_schedule(text, jsonb, text),
-    uplift.admin_run_schedule(text, jsonb, text)
+    uplift.admin_run_schedule(text, jsonb, text),
+    uplift.export_head(uuid, text, text, numeric),
+    uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int),
+    uplift.export_target(uuid, text)
 to uplift_batch;

@@ -100,21 +100,3 @@ $$;
 
 comment on function public.generate_training_examples_from_feedback() is
     'Brings the dataset "User Feedback - Positive Responses" in step with feedback: liked answers in, those no longer liked out, each once, split by user. Run again it changes nothing. Quality is two for a star, 7 for a thumb alone.';
-
-create or replace function public.export_training_dataset_openai_format(p_dataset_id uuid)
-returns table (training_data jsonb)
-language sql stable security definer set search_path = ''
-as $$
-    select coalesce(jsonb_agg(jsonb_build_object('messages',
-        -- Fine-tuning refuses a message without content that calls no tool.
-        (select jsonb_agg(m.message order by m.position)
-         from jsonb_array_elements(e.messages) with ordinality as m(message, position)
-         where m.message ->> 'content' is not null or m.message ? 'tool_calls'))
-        order by e.created_at, e.id), '[]')
-    from public.ai_training_examples e
-    where e.dataset_id = p_dataset_id and e.split = 'train' and e.is_validated
-        and jsonb_path_exists(e.messages, '$[*] ? (@.role == "assistant" && (@.content != null || exists(@.tool_calls)))')
-$$;
-
-comment on function public.export_training_dataset_openai_format(uuid) is
-    'The validated training side of a dataset as one JSON array of {"messages": [...]}, for small sets; empty array when there is nothing.';

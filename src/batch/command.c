@@ -31,9 +31,8 @@ static void note_interrupt(int signal_number)
 
 static struct pg *connect_as(const struct config *config)
 {
-    struct pg *pg = pg_new(config->batch_database_url != NULL ? config->batch_database_url
-                                                              : config->database_url,
-                           "uplift command", config->batch_statement_timeout_ms, 0);
+    struct pg *pg = pg_new(config_batch_database(config), "uplift command",
+                           config->batch_statement_timeout_ms, 0);
     if (pg == NULL)
         fputs("fcgi-batch: out of memory\n", stderr);
     return pg;

@@ -103,7 +103,8 @@ bool job_query(struct job *j, const struct pg_statement *statement, const char *
     PGresult *refusal = pg_take_refusal(j->pg);
     pg_api_error(refusal, statement->name, &error);
     PQclear(refusal);
-    if (error.status == 500) { /* clients are told nothing of the inside; who reads this is an admin */
+    if (error.status ==
+        500) { /* clients are told nothing of the inside; who reads this is an admin */
         *outcome = job_fail(j, "database_error", "%s: %s %s", statement->name, pg_sqlstate(j->pg),
                             pg_message_to_log(j->pg));
         return false;

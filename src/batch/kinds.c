@@ -12,6 +12,8 @@
 const struct job_kind job_kinds[] = {
     {"generate-training-data", "Brings the training examples in step with feedback.",
      generate_training_data_arguments, job_generate_training_data},
+    {"export-dataset", "Writes a dataset into the export directory, in a trainer's format.",
+     export_dataset_arguments, job_export_dataset},
     {NULL, NULL, NULL, NULL},
 };
 

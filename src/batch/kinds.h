@@ -37,6 +37,8 @@ bool job_kind_add_argument(const struct job_kind *kind, cJSON *arguments, const 
 
 /* --- the jobs, each in the file named --- */
 
+extern const struct job_argument export_dataset_arguments[]; /* job_export.c */
+enum job_outcome job_export_dataset(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);
 

@@ -37,6 +37,8 @@ static const struct admin_route routes[] = {
     {"GET", "/admin/jobs/{id}/events", route_watch_job, NULL, 200},
     {"POST", "/admin/jobs/{id}/cancel", route_sql, SQL(admin_cancel_job), 202},
 
+    {"GET", "/admin/datasets/{id}/export", route_export, NULL, 200},
+
     {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
     {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
     {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},

@@ -53,6 +53,7 @@ char *admin_arguments(struct admin_call *c, struct api_error *error);
 
 void route_submit_job(struct admin_call *c); /* route_jobs.c */
 void route_watch_job(struct admin_call *c);  /* route_watch.c */
+void route_export(struct admin_call *c);     /* route_export.c */
 void route_batch_health(struct admin_call *c);
 
 #endif

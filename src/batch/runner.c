@@ -323,8 +323,7 @@ static void do_job(struct runner_slot *s, const PGresult *row)
     };
     enum job_outcome outcome;
     snprintf(j.id, sizeof j.id, "%s", s->id);
-    const char *database = r->config->batch_database_url;
-    j.pg = pg_new(database != NULL ? database : r->config->database_url, "uplift job",
+    j.pg = pg_new(config_batch_database(r->config), "uplift job",
                   r->config->batch_statement_timeout_ms, 0);
     if (j.pg == NULL || arguments == NULL || j.state == NULL || j.result == NULL)
         outcome = job_retry(&j, "out_of_memory", "the runner is out of memory");
@@ -418,8 +417,7 @@ struct runners *runners_start(const struct config *config, size_t count, const c
     struct runners *r = calloc(1, sizeof *r + count * sizeof r->slots[0]);
     if (r == NULL)
         return NULL;
-    const char *database =
-        config->batch_database_url != NULL ? config->batch_database_url : config->database_url;
+    const char *database = config_batch_database(config);
     pthread_condattr_t monotonic;
     r->config = config;
     r->count = count;

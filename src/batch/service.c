@@ -45,8 +45,7 @@ static bool start(struct service *s)
 {
     struct admin *a = &s->admin;
     const struct config *config = a->config;
-    const char *database =
-        config->batch_database_url != NULL ? config->batch_database_url : config->database_url;
+    const char *database = config_batch_database(config);
     a->breaker = pg_breaker_new(BREAKER_PROBE_MS);
     a->pool = pg_pool_new(database, "uplift admin", POOL_CONNECTIONS, ADMIN_TIMEOUT_MS, 0);
     a->auth = auth_new(config);

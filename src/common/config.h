@@ -96,4 +96,10 @@ void config_print_help(FILE *out);
 /* Prints each name and its value, secrets as "(set)" or "(not set)", for --check. */
 void config_print(const struct config *c, FILE *out);
 
+/* Where fcgi-batch finds Postgres. */
+static inline const char *config_batch_database(const struct config *c)
+{
+    return c->batch_database_url != NULL ? c->batch_database_url : c->database_url;
+}
+
 #endif

@@ -138,3 +138,10 @@ void request_finish(struct request *r)
     free(r->body);
     free(r);
 }
+
+void request_abort(struct request *r)
+{
+    FCGX_Free(&r->fcgi, 1); /* without the record that ends a request */
+    free(r->body);
+    free(r);
+}

@@ -54,6 +54,9 @@ void request_reply(struct request *r, int status, const char *content_type, cons
 void request_fail(struct request *r, const struct api_error *error, const char *extra);
 /* The body as a JSON object; NULL with *error filled in (400). The caller's to free. */
 cJSON *request_json_body(const struct request *r, struct api_error *error);
+/* Breaks off an answer whose head is out: the connection is cut, so that what was sent cannot pass
+ * for the whole. Ends the request. */
+void request_abort(struct request *r);
 /* Ends the request: finishes it at libfcgi and frees it. Anything not yet written is lost. */
 void request_finish(struct request *r);
 
