@@ -369,7 +369,8 @@ enum job_outcome job_export_dataset(struct job *j)
     if (!find_target(j, &request, dataset_name, sizeof dataset_name, &outcome)) {
         if (outcome != JOB_FAILED)
             return outcome;
-        return not_exported(j, EXPORT_REFUSED, &j->error);
+        error = j->error;
+        return not_exported(j, EXPORT_REFUSED, &error);
     }
     enum export_outcome looked = export_look(j->pg, &request, &result, &error);
     if (looked != EXPORT_DONE)
