@@ -31,7 +31,8 @@ create or replace function uplift.content_hash(p_messages jsonb, p_completion js
 returns bytea
 language sql immutable parallel safe
 as $$
-    select sha256(convert_to(concat_ws(e'\n', p_messages::text, p_completion::text, p_rejected::text, p_label::text), 'UTF8'))
+    select sha256(convert_to(p_messages::text || coalesce(e'\n' || p_completion::text, '')
+        || coalesce(e'\n' || p_rejected::text, '') || coalesce(e'\n' || p_label::text, ''), 'UTF8'))
 $$;
 
 comment on function uplift.content_hash(jsonb, jsonb, jsonb, boolean) is

@@ -107,3 +107,159 @@ $$;
 
 comment on function uplift.release_duplicates(uuid[]) is
     'Has what was dropped for these examples looked at again, because they are gone.';
+
+create or replace function uplift.yields_to(p_source_type text, p_review text, p_edited_at timestamptz,
+    p_quality numeric, p_other_quality numeric) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_source_type = 'user_conversation' and p_review is null and p_edited_at is null
+        and coalesce(p_quality, 0) < p_other_quality
+$$;
+
+comment on function uplift.yields_to(text, text, timestamptz, numeric, numeric) is
+    'Whether an example is dropped for a better rated one that says the same: never what a person wrote, edited or reviewed.';
+
+create or replace function uplift.drop_for(p_example_id uuid, p_kept_id uuid, p_is_exact boolean) returns void
+language plpgsql volatile
+as $$
+begin
+    -- What was dropped for it is now dropped for the other.
+    update uplift.training_duplicates d set example_id = p_kept_id where d.example_id = p_example_id;
+    insert into uplift.training_duplicates (dataset_id, answer_id, example_id, is_exact)
+    select e.dataset_id, e.source_id, p_kept_id, p_is_exact
+    from public.ai_training_examples e where e.id = p_example_id
+    on conflict (answer_id, dataset_id) do update set example_id = excluded.example_id, is_exact = excluded.is_exact;
+    perform uplift.withdraw_examples(array[p_example_id]);
+end
+$$;
+
+comment on function uplift.drop_for(uuid, uuid, boolean) is 'Withdraws an example because a better rated one says the same, and remembers that.';
+
+create or replace function uplift.drop_exact_duplicates() returns int
+language plpgsql volatile
+as $$
+declare
+    v record;
+    v_dropped int := 0;
+begin
+    update uplift.training_wanted w set duplicate_of = k.first_id, is_exact = true
+    from (
+        select f.id, first_value(coalesce(f.example_id, f.id)) over r as first_id, row_number() over r as rank
+        from uplift.training_wanted f where f.is_fresh
+        window r as (partition by f.dataset_id, f.likeness order by f.quality desc, f.source_id)) k
+    where k.id = w.id and k.rank > 1;
+
+    for v in
+        select w.id, coalesce(w.example_id, w.id) as final_id, e.id as other_id,
+            uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, w.quality) as is_better
+        from uplift.training_wanted w
+        cross join lateral (
+            select x.* from public.ai_training_examples x
+            where x.likeness = w.likeness and x.dataset_id = w.dataset_id and x.withdrawn_at is null
+                and x.id is distinct from w.example_id and x.id is distinct from w.replaces
+                -- Not one that is about to say something else.
+                and not exists (select from uplift.training_wanted o
+                    where o.dataset_id = x.dataset_id and o.source_id = x.source_id and o.is_fresh
+                        and (o.example_id = x.id or o.replaces = x.id))
+            order by x.quality_score desc nulls last, x.id limit 1) e
+        where w.is_fresh and w.duplicate_of is null
+    loop
+        if v.is_better then
+            perform uplift.drop_for(v.other_id, v.final_id, true);
+            v_dropped := v_dropped + 1;
+        else
+            update uplift.training_wanted w set duplicate_of = v.other_id, is_exact = true where w.id = v.id;
+        end if;
+    end loop;
+    -- What was to be dropped for one that is itself a duplicate.
+    update uplift.training_wanted w set duplicate_of = k.duplicate_of
+    from uplift.training_wanted k
+    where w.duplicate_of = coalesce(k.example_id, k.id) and k.duplicate_of is not null;
+    return v_dropped;
+end
+$$;
+
+comment on function uplift.drop_exact_duplicates() is
+    'Marks the rows of uplift.training_wanted that say the same as another one or an example, and withdraws examples that such a row is better than. Returns how many of those.';
+
+create or replace function uplift.drop_near_duplicates() returns int
+language plpgsql volatile
+as $$
+declare
+    v_alike constant real := 0.8;
+    v record;
+    v_dropped int := 0;
+begin
+    -- Best first, so that what is kept is never dropped for a lesser one. In a band each is compared
+    -- with the best of this run and with up to four examples, so that a thousand alike are no million
+    -- comparisons; whatever is alike has other bands in common, too.
+    for v in
+        with banded as materialized (
+            select w.id, coalesce(w.example_id, w.id) as final_id, w.example_id, w.replaces, w.quality, w.source_id, w.messages, b.band
+            from uplift.training_wanted w cross join lateral unnest(w.bands) as b(band)
+            where w.is_fresh and w.duplicate_of is null
+        ), met as (
+            select distinct b.id, first_value(b.id) over (partition by b.band order by b.quality desc, b.source_id) as wanted_id,
+                null::uuid as example_id
+            from banded b
+            union
+            select b.id, null, x.example_id
+            from banded b cross join lateral (
+                select t.example_id from uplift.training_bands t where t.band = b.band limit 4) x
+            where x.example_id is distinct from b.example_id and x.example_id is distinct from b.replaces
+        )
+        select w.id, coalesce(w.example_id, w.id) as final_id, w.quality, w.messages, m.wanted_id, m.example_id
+        from met m join uplift.training_wanted w on w.id = m.id
+        where m.wanted_id is distinct from m.id
+        order by w.quality desc, w.source_id, m.wanted_id, m.example_id
+    loop
+        v_dropped := v_dropped + uplift.drop_if_alike(v.id, v.final_id, v.quality, v.messages, v.wanted_id, v.example_id, v_alike);
+    end loop;
+    return v_dropped;
+end
+$$;
+
+comment on function uplift.drop_near_duplicates() is
+    'As uplift.drop_exact_duplicates(), for conversations that share 8 of 10 pairs of neighbouring words.';
+
+create or replace function uplift.drop_if_alike(p_id uuid, p_final_id uuid, p_quality numeric, p_messages jsonb,
+    p_wanted_id uuid, p_example_id uuid, p_alike real) returns int
+language plpgsql volatile
+as $$
+declare
+    v_other record;
+begin
+    if not exists (select from uplift.training_wanted w where w.id = p_id and w.duplicate_of is null) then
+        return 0; -- dropped for another one already
+    end if;
+    if p_wanted_id is not null then
+        select coalesce(w.example_id, w.id) as id, w.messages into v_other
+        from uplift.training_wanted w where w.id = p_wanted_id and w.duplicate_of is null;
+        if found and uplift.similarity(p_messages, v_other.messages) >= p_alike then
+            update uplift.training_wanted w set duplicate_of = v_other.id, is_exact = false where w.id = p_id;
+        end if;
+        return 0;
+    end if;
+    select e.id, e.messages, e.withdrawn_at, uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, p_quality)
+        as is_better
+    into v_other from public.ai_training_examples e where e.id = p_example_id;
+    if not found or v_other.withdrawn_at is not null then
+        delete from uplift.training_bands b where b.example_id = p_example_id
+            and b.band = any (uplift.sketch(uplift.words_of(uplift.normalised(uplift.text_said(p_messages)))));
+        return 0;
+    end if;
+    if exists (select from uplift.training_wanted w where w.example_id = p_example_id and w.is_fresh)
+            or uplift.similarity(p_messages, v_other.messages) < p_alike then
+        return 0;
+    end if;
+    if v_other.is_better then
+        perform uplift.drop_for(p_example_id, p_final_id, false);
+        return 1;
+    end if;
+    update uplift.training_wanted w set duplicate_of = p_example_id, is_exact = false where w.id = p_id;
+    return 0;
+end
+$$;
+
+comment on function uplift.drop_if_alike(uuid, uuid, numeric, jsonb, uuid, uuid, real) is
+    'Compares a row of uplift.training_wanted with another one, or with an example, and drops the lesser when they are alike. Returns how many examples that were there went.';

@@ -16,6 +16,9 @@
 \ir duplicates.sql
 \ir datasets.sql
 \ir queue.sql
+\ir turns.sql
+\ir examples.sql
+\ir pairs.sql
 \ir training.sql
 \ir export.sql
 

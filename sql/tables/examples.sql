@@ -36,7 +36,7 @@ create table training_duplicates (
     example_id uuid not null,
     is_exact boolean not null,
     dropped_at timestamptz not null default now(),
-    primary key (dataset_id, answer_id)
+    primary key (answer_id, dataset_id)
 );
 
 create index on training_duplicates (example_id);
@@ -90,7 +90,8 @@ create index on dataset_version_examples (example_id);
 comment on table dataset_version_examples is
     'The examples of a version. A row whose example is gone is one of a person who was erased.';
 
--- Scratch of uplift.generate_training_examples(), which runs alone: empty but while it works.
+-- Scratch of uplift.generate_training_examples(), which runs alone: empty but while it works. Most
+-- rows are to stay in one piece, whence the target.
 create unlogged table training_turns (
     answer_id uuid primary key,
     user_id uuid not null,
@@ -99,24 +100,40 @@ create unlogged table training_turns (
     turn int,
     is_shown boolean not null,
     verdict boolean,
-    is_usable boolean not null,
     quality numeric,
-    said_at timestamptz not null,
     system_prompt text,
     question text,
     answer text,
     history_hash uuid,
-    style text,
+    style text not null,
     coach_id text,
     model_used text,
-    model_version_id uuid,
-    tags text[]
-) with (toast_tuple_target = 8160); -- most rows stay in one piece
+    tags text[] not null
+) with (toast_tuple_target = 8160);
+
+create index on training_turns (conversation_id, turn);
 
 comment on table training_turns is 'Scratch: the answers that are looked at, their texts redacted.';
 comment on column training_turns.turn_id is 'The answer given first; versions of one turn share it.';
-comment on column training_turns.turn is 'Place in the conversation, from 1; null where that does not matter.';
-comment on column training_turns.verdict is 'True liked, false disliked, null neither.';
+comment on column training_turns.turn is 'Place among the first turns of the conversation, from 1; null for later ones.';
+comment on column training_turns.is_shown is 'Whether this is the version of the turn that counts.';
+comment on column training_turns.verdict is 'True liked, false disliked; null for neither, and for what may not train models.';
+
+create unlogged table training_found (
+    example_id uuid primary key,
+    dataset_id uuid not null,
+    source_id uuid,
+    rejected_id uuid,
+    sources uuid[] not null,
+    content_hash bytea,
+    is_frozen boolean not null,
+    is_edited boolean not null,
+    is_paired_by_prompt boolean not null,
+    is_repeated boolean not null
+);
+
+comment on table training_found is 'Scratch: the examples there are of what is looked at.';
+comment on column training_found.is_repeated is 'Whether an older example has the same source: the first sketch made them so.';
 
 create unlogged table training_wanted (
     id uuid not null default uplift.uuid_v7(),
@@ -131,6 +148,7 @@ create unlogged table training_wanted (
     label boolean,
     content_hash bytea not null,
     likeness uuid not null,
+    bands bigint[],
     prompt_hash uuid,
     quality numeric not null,
     tokens int not null,
@@ -138,16 +156,18 @@ create unlogged table training_wanted (
     tags text[] not null,
     coach_id text,
     model_used text,
-    model_version_id uuid,
-    bands bigint[],
     example_id uuid,
+    replaces uuid,
     is_fresh boolean not null default true,
-    duplicate_of uuid
+    duplicate_of uuid,
+    is_exact boolean
 ) with (toast_tuple_target = 8160);
 
 create index on training_wanted (dataset_id, source_id);
+create index on training_wanted (id);
 
 comment on table training_wanted is 'Scratch: the examples that there should be of what is looked at.';
-comment on column training_wanted.example_id is 'The example that is there already, when there is one.';
-comment on column training_wanted.is_fresh is 'Whether its text is one that was not there before.';
-comment on column training_wanted.duplicate_of is 'The example that says the same, and is kept.';
+comment on column training_wanted.example_id is
+    'The example that is there already, when there is one; replaces: the one that a version names, and whose place this one takes.';
+comment on column training_wanted.is_fresh is 'Whether its text was not there before.';
+comment on column training_wanted.duplicate_of is 'The example that says the same and is kept; is_exact: word for word.';

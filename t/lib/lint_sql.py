@@ -18,8 +18,8 @@ from pg_catalog.pg_proc f
 join pg_catalog.pg_language l on l.oid = f.prolang and l.lanname = 'plpgsql'
 left join pg_catalog.pg_trigger t on t.tgfoid = f.oid and not t.tgisinternal
 cross join lateral public.plpgsql_check_function_tb(
-    f.oid, relid => coalesce(t.tgrelid, 0), fatal_errors => false, extra_warnings => true,
-    performance_warnings => false, security_warnings => true) c
+    f.oid, relid => coalesce(t.tgrelid, 0), oldtable => t.tgoldtable, newtable => t.tgnewtable,
+    fatal_errors => false, extra_warnings => true, performance_warnings => false, security_warnings => true) c
 where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
   and (f.prorettype <> 'trigger'::regtype or t.oid is not null)
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')

@@ -166,7 +166,7 @@ def test_first_tables(cluster):
            ("user", "And when it is hot?"), ("assistant", "Three.")], "plan: messages are seen in conversations")
     for _ in range(2):
         rows(connection, "select generate_training_examples_from_feedback()")
-    equal(rows(connection, "select source_id::text, quality_score from ai_training_examples"), [(FIRST, 10)],
+    equal(rows(connection, "select source_id::text, quality_score from ai_training_examples where label is null"), [(FIRST, 10)],
           "plan: a liked answer becomes an example, once")
     context = rows(connection, "select get_user_memory_context(%s)", ANN)[0][0]
     ok(context.index("run 10 km") < context.index("mushrooms"), "plan: memories are told by importance", context)

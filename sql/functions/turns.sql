@@ -1,0 +1,233 @@
+-- From the queue to uplift.training_turns: the answers that are to be looked at, judged and redacted.
+
+create or replace function uplift.training_split(p_user_id uuid) returns text
+language sql immutable parallel safe
+as $$
+    -- md5 and not hashtext(), whose values may change with Postgres's version.
+    select case
+        when s.share < 80 then 'train'
+        when s.share < 90 then 'validation'
+        else 'test' end
+    from (select ('x' || left(md5(p_user_id::text), 8))::bit(32)::bigint % 100 as share) s
+$$;
+
+comment on function uplift.training_split(uuid) is
+    'train (80 of 100 users), validation (10) or test (10); always the same for a user, so that nobody is on two sides.';
+
+-- A thumb down wins over stars, and stars over a thumb up.
+create or replace function uplift.is_liked(p_helpful boolean, p_rating int) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_helpful is not false and (p_rating >= 4 or p_rating is null and p_helpful is true)
+$$;
+
+comment on function uplift.is_liked(boolean, int) is
+    'Whether feedback speaks for an answer: 4 stars or more, or a thumb up without stars, and no thumb down.';
+
+create or replace function uplift.is_disliked(p_helpful boolean, p_rating int) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_helpful is false or coalesce(p_rating <= 2, false)
+$$;
+
+comment on function uplift.is_disliked(boolean, int) is 'Whether feedback speaks against an answer: a thumb down, or 2 stars or fewer.';
+
+create or replace function uplift.verdict_score(p_helpful boolean, p_rating int) returns numeric
+language sql immutable parallel safe
+as $$
+    select case
+        when uplift.is_liked(p_helpful, p_rating) then coalesce(p_rating * 2, 7.0)
+        when p_rating <= 2 then (6 - p_rating) * 2
+        else 7.0 end
+$$;
+
+comment on function uplift.verdict_score(boolean, int) is
+    'How much feedback says, up to 10: two for a star of an answer that is liked, two for each star that is missing (of 5, and one more) of one that is not, 7 for a thumb alone.';
+
+create or replace function uplift.is_plain_request(p_request_messages jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_request_messages is null or not (
+        p_request_messages @? '$.messages[*] ? (@.role == "tool" || @.role == "function" || exists(@.tool_calls) || exists(@.function_call))'
+        or p_request_messages @? '$.messages[*].content[*] ? (@.type != "text")'
+        or uplift.looks_like_injection(p_request_messages::text))
+$$;
+
+comment on function uplift.is_plain_request(jsonb) is
+    'Whether what a client sent beside its question was text alone: no images, no results of tools, no attempt at injection.';
+
+create or replace function uplift.request_instructions(p_request_messages jsonb) returns text
+language sql immutable parallel safe
+as $$
+    select string_agg(coalesce(p.text, m.message ->> 'content'), e'\n' order by m.position)
+    from jsonb_array_elements(p_request_messages -> 'messages') with ordinality as m(message, position)
+    left join lateral (
+        select string_agg(c ->> 'text', e'\n' order by o) as text
+        from jsonb_array_elements(case when jsonb_typeof(m.message -> 'content') = 'array' then m.message -> 'content' end)
+            with ordinality x(c, o)) p on true
+    where m.message ->> 'role' in ('system', 'developer')
+$$;
+
+comment on function uplift.request_instructions(jsonb) is 'The text of a client''s own system and developer messages; null for none.';
+
+create or replace function uplift.example_tags(p_coach_id text, p_model text, p_exposures jsonb) returns text[]
+language sql immutable parallel safe
+as $$
+    select array_remove(array['coach:' || p_coach_id, 'model:' || p_model], null) || case
+        when jsonb_typeof(p_exposures) = 'array' then array(
+            select 'arm:' || coalesce(x ->> 'experiment', x ->> 'experiment_name', x ->> 'experiment_id') || '/' || (x ->> 'variant')
+            from jsonb_array_elements(p_exposures) x
+            where coalesce(x ->> 'experiment', x ->> 'experiment_name', x ->> 'experiment_id') is not null
+                and x ->> 'variant' is not null)
+        else '{}' end
+$$;
+
+comment on function uplift.example_tags(text, text, jsonb) is
+    'coach:ID, model:NAME, and arm:EXPERIMENT/VARIANT for each experiment an answer was made under.';
+
+create or replace function uplift.take_training_queue(p_limit int, out answers uuid[], out remaining bigint)
+language plpgsql volatile
+as $$
+declare
+    -- What this transaction took is still in the index until it ends: it begins after that.
+    v_after bigint := coalesce(nullif(current_setting('uplift.training_queue_after', true), '')::bigint, 0);
+    v_last bigint;
+begin
+    -- A whole conversation or user becomes its answers first.
+    with taken as (
+        delete from uplift.training_queue q
+        where q.answer_id is null and q.id in (
+            select s.id from uplift.training_queue s where s.answer_id is null order by s.id limit 1000)
+        returning q.conversation_id, q.user_id
+    )
+    insert into uplift.training_queue (answer_id)
+    select x.id from (select distinct t.conversation_id, t.user_id from taken t) t cross join lateral (
+        select a.id from public.coach_response_feedback a
+        where a.conversation_id = t.conversation_id and (a.helpful is not null or a.rating is not null)
+        union all
+        select a.id from public.coach_response_feedback a
+        where a.user_id = t.user_id and (a.helpful is not null or a.rating is not null)) x;
+
+    select max(n.id) into v_last from (
+        select q.id from uplift.training_queue q
+        where q.id > v_after and q.answer_id is not null order by q.id limit greatest(p_limit, 1)) n;
+    with taken as (
+        delete from uplift.training_queue q
+        where q.id > v_after and q.id <= v_last and q.answer_id is not null
+        returning q.answer_id
+    )
+    select coalesce(array_agg(distinct t.answer_id), '{}') into answers from taken t;
+    perform set_config('uplift.training_queue_after', v_last::text, true);
+    -- Not counted, which would read all of it every time: ids have hardly any gaps.
+    remaining := coalesce((select max(q.id) from uplift.training_queue q) - coalesce(v_last, v_after), 0);
+end
+$$;
+
+comment on function uplift.take_training_queue(int, out uuid[], out bigint) is
+    'Takes about p_limit entries out of the queue, in their order: the answers they name, each once, and how many entries remain, about (0: none).';
+
+create or replace function uplift.collect_training_turns(p_answers uuid[]) returns void
+language plpgsql volatile
+as $$
+declare
+    -- Turns of a conversation beyond these are examples of their own at most.
+    v_rows constant int := 96;
+    v_conversations uuid[];
+    v_deleted uuid[];
+begin
+    select coalesce(array_agg(distinct a.conversation_id), '{}') into v_conversations
+    from unnest(p_answers) i(id)
+    cross join lateral (
+        select f.conversation_id from public.coach_response_feedback f
+        where f.id = i.id and f.conversation_id is not null offset 0) a;
+    select array_agg(c.id) into v_deleted
+    from unnest(v_conversations) i(id)
+    cross join lateral (select d.id from uplift.conversations d where d.id = i.id and d.deleted_at is not null offset 0) c;
+
+    insert into uplift.training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
+        system_prompt, question, answer, history_hash, style, coach_id, model_used, tags)
+    with recursive begun as (
+        select b.id, true as is_beginning
+        from unnest(v_conversations) c(id)
+        cross join lateral (
+            select a.id from public.coach_response_feedback a
+            where a.conversation_id = c.id order by a.created_at limit v_rows) b
+        union
+        select i.id, false from unnest(p_answers) i(id)
+    ), family as (
+        -- With all versions of each.
+        select b.id from begun b
+        union
+        select r.id from family f cross join lateral (
+            select a.id from public.coach_response_feedback a where a.regenerate_of = f.id
+            union all
+            select a.regenerate_of from public.coach_response_feedback a where a.id = f.id and a.regenerate_of is not null) r
+    ), answers as materialized (
+        select a.*, coalesce(b.is_beginning, false) as is_beginning,
+            case when a.regenerate_of is null then a.id
+                else coalesce((select v.id from uplift.first_version(a.id, a.user_id) v), a.id) end as turn_id
+        from family f
+        left join (select b.id, bool_or(b.is_beginning) as is_beginning from begun b group by b.id) b on b.id = f.id
+        cross join lateral (
+            select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.helpful, r.rating, r.user_message,
+                r.ai_response, r.system_prompt, r.coach_id, r.severity, r.mode, r.model_used, r.exposures, r.request_messages,
+                coalesce(r.outcome, 'complete') = 'complete' and r.error_code is null and r.from_cache is not true
+                    and coalesce(r.response_message, 'null') = 'null' as is_whole
+            from public.coach_response_feedback r where r.id = f.id offset 0) a
+    ), users as materialized (
+        select u.user_id, uplift.profile_names(u.user_id) as names,
+            not exists (select from public.user_coach_preferences p
+                where p.user_id = u.user_id and p.training_consent is false) as consents
+        from (select distinct a.user_id from answers a) u
+    ), judged as materialized (
+        select a.*, u.names, concat_ws('|', a.coach_id, a.severity, a.mode,
+                case when a.coach_id is null then md5(a.system_prompt) end) as style,
+            case when a.request_messages is null then nullif(a.system_prompt, '')
+                else nullif(concat_ws(e'\n\n', nullif(a.system_prompt, ''), uplift.request_instructions(a.request_messages)), '')
+                end as instructions,
+            case when not u.consents or not a.is_whole or a.conversation_id = any (v_deleted) then null
+                when uplift.is_liked(a.helpful, a.rating) then true
+                when uplift.is_disliked(a.helpful, a.rating) then false end as feedback
+        from answers a join users u on u.user_id = a.user_id
+    ), screened as materialized (
+        select j.*, case when j.feedback is not null and j.user_message ~ '\S' and j.ai_response ~ '\S'
+                and not uplift.looks_like_injection(j.user_message) and uplift.is_plain_request(j.request_messages)
+            then j.feedback end as verdict,
+            row_number() over (partition by j.turn_id
+                order by (j.ai_response <> '') desc, j.created_at desc, j.id desc) = 1 as is_shown,
+            min(j.created_at) over (partition by j.turn_id) as first_at,
+            bool_or(j.is_beginning) over (partition by j.turn_id) and j.conversation_id is not null as has_place
+        from judged j
+    ), placed as materialized (
+        select s.*, case when s.has_place then
+            dense_rank() over (partition by s.conversation_id, s.has_place order by s.first_at, s.turn_id) end as turn
+        from screened s
+    ), histories as materialized (
+        select p.*, case
+            when p.conversation_id is null then md5(coalesce(p.request_messages::text, ''))
+            when p.turn is not null then md5(coalesce(p.request_messages::text, '') || coalesce(string_agg(
+                    case when p.is_shown then md5(p.user_message || e'\n' || p.ai_response) end, '' ) over (
+                    partition by p.conversation_id, p.has_place order by p.turn
+                    range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash
+        from placed p
+    ), prompts as materialized (
+        -- Prompts are long, and mostly the same throughout a conversation.
+        select d.user_id, d.instructions, uplift.redact(d.instructions, d.names) as system_prompt
+        from (select distinct h.user_id, h.instructions, h.names from histories h
+            where h.verdict is not null and h.instructions is not null) d
+    )
+    select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, h.verdict,
+        case when h.verdict is not null then uplift.verdict_score(h.helpful, h.rating) end,
+        p.system_prompt,
+        case when h.verdict is not null then uplift.redact(h.user_message, h.names) end,
+        case when h.verdict is not null then uplift.redact(h.ai_response, h.names) end,
+        h.history_hash, h.style, h.coach_id, h.model_used, uplift.example_tags(h.coach_id, h.model_used, h.exposures)
+    from histories h
+    left join prompts p on p.user_id = h.user_id and p.instructions = h.instructions and h.verdict is not null;
+
+    analyze uplift.training_turns (answer_id, turn_id, conversation_id, turn, user_id, verdict, is_shown);
+end
+$$;
+
+comment on function uplift.collect_training_turns(uuid[]) is
+    'Fills uplift.training_turns with these answers, the beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
