@@ -30,6 +30,7 @@ set local search_path = uplift_want_public;
 set local search_path = uplift_want_uplift;
 \ir tables/internal.sql
 \ir tables/batch.sql
+\ir tables/models.sql
 \ir tables/examples.sql
 reset search_path;
 

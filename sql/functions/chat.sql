@@ -59,7 +59,6 @@ begin
 
     conversation_id := p_conversation_id;
     user_message := p_message;
-    model := null; -- the configured one
     cached := null;
     if p_regenerate_of is not null then
         select a.conversation_id, a.user_message into v_original
@@ -80,6 +79,11 @@ begin
     if p_coach_id is not null or p_protocol = 'chat' then
         v_coach := uplift.coach_prompt(p_user_id, p_coach_id, p_severity, p_mode, true);
         coach_id := v_coach.coach_id;
+        -- A handful of rows: what serves now. Null is the configured one.
+        select d.model_id into model from uplift.model_deployments d
+        where d.environment = 'production' and d.ended_at is null
+            and (d.coach_id is null or d.coach_id = v_coach.coach_id)
+        order by d.coach_id nulls last limit 1;
         severity := v_coach.severity;
         mode := v_coach.mode;
         system_prompt := v_coach.system_prompt;
@@ -129,4 +133,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

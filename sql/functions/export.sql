@@ -65,7 +65,8 @@ begin
         into examples, tokens, left_out
         from uplift.dataset_version_examples x
         left join lateral (
-            select e.content_hash is not distinct from x.content_hash as is_same, e.tokens, e.quality_score
+            select coalesce(e.content_hash, uplift.content_hash(e.messages, e.completion, e.rejected, e.label))
+                    = x.content_hash as is_same, e.tokens, e.quality_score
             from public.ai_training_examples e where e.id = x.example_id) e on true
         where x.version_id = export_head.version_id and (p_split is null or x.split = p_split)
             and (p_min_quality = 0 or e.quality_score is null or e.quality_score >= p_min_quality);
@@ -119,7 +120,8 @@ begin
             from (
                 select x.example_id as id, coalesce(e.tokens, 1000)::bigint * 4 as size
                 from uplift.dataset_version_examples x
-                join public.ai_training_examples e on e.id = x.example_id and e.content_hash is not distinct from x.content_hash
+                join public.ai_training_examples e on e.id = x.example_id
+                    and coalesce(e.content_hash, uplift.content_hash(e.messages, e.completion, e.rejected, e.label)) = x.content_hash
                 where x.version_id = p_version_id and x.example_id > v_after
                     and (p_split is null or x.split = p_split) and (p_min_quality = 0 or e.quality_score >= p_min_quality)
                 order by x.example_id offset p_skip limit v_most) c) b

@@ -21,6 +21,8 @@
 \ir pairs.sql
 \ir training.sql
 \ir export.sql
+\ir finetuning.sql
+\ir models.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.
 grant execute on function
@@ -61,5 +63,22 @@ grant execute on function
     uplift.admin_run_schedule(text, jsonb, text),
     uplift.export_head(uuid, text, text, numeric),
     uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int),
-    uplift.export_target(uuid, text)
+    uplift.export_target(uuid, text),
+    uplift.admin_create_finetuning(uuid, jsonb, text, text),
+    uplift.admin_get_finetuning(uuid, jsonb, text),
+    uplift.admin_list_finetuning(uuid, jsonb, text),
+    uplift.admin_finetuning_events(uuid, jsonb, text),
+    uplift.admin_cancel_finetuning(uuid, jsonb, text),
+    uplift.begin_finetuning(uuid, jsonb, text),
+    uplift.note_finetuning(uuid, jsonb),
+    uplift.add_finetuning_events(uuid, jsonb),
+    uplift.finish_finetuning(uuid, text, bigint, jsonb),
+    uplift.note_base_model(text, date, text),
+    uplift.models_to_check(),
+    uplift.base_model_warnings(),
+    uplift.admin_list_model_versions(uuid, jsonb, text),
+    uplift.admin_get_model_version(uuid, jsonb, text),
+    uplift.admin_deploy_model(uuid, jsonb, text),
+    uplift.admin_rollback_model(uuid, jsonb, text),
+    uplift.refresh_model_metrics(int)
 to uplift_batch;

@@ -43,7 +43,10 @@ create or replace function uplift.sync_schedules() returns text
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-    v_schedule record;
+    v_schedule uplift.batch_schedules;
+    v_command text;
+    v_id bigint;
+    v_is_same boolean;
 begin
     if to_regprocedure('cron.schedule(text,text,text)') is null then
         return 'pg_cron is not in this database';
@@ -51,20 +54,16 @@ begin
     if not has_schema_privilege('cron', 'usage') then
         return format('%s may not use pg_cron: grant usage on schema cron to %s', current_user, current_user);
     end if;
-    -- By execute, because pg_cron need not be there.
-    for v_schedule in execute
-        'select ''uplift '' || s.name as job_name, s.cron, format(''select uplift.run_schedule(%L)'', s.name) as command,
-            s.is_enabled, c.jobid, c.schedule, c.command as command_there
-        from uplift.batch_schedules s
-        left join cron.job c on c.jobname = ''uplift '' || s.name and c.username = current_user
-            and c.database = current_database()
-        order by s.name'
-    loop
-        if not v_schedule.is_enabled and v_schedule.jobid is not null then
-            execute 'select cron.unschedule($1::bigint)' using v_schedule.jobid;
-        elsif v_schedule.is_enabled
-                and (v_schedule.schedule, v_schedule.command_there) is distinct from (v_schedule.cron, v_schedule.command) then
-            execute 'select cron.schedule($1, $2, $3)' using v_schedule.job_name, v_schedule.cron, v_schedule.command;
+    for v_schedule in select * from uplift.batch_schedules s order by s.name loop
+        v_command := format('select uplift.run_schedule(%L)', v_schedule.name);
+        -- By execute, because pg_cron need not be there.
+        execute format('select c.jobid, (c.schedule, c.command) = ($2, $3) from %s c
+            where c.jobname = $1 and c.username = current_user and c.database = current_database()', 'cron.job')
+        into v_id, v_is_same using 'uplift ' || v_schedule.name, v_schedule.cron, v_command;
+        if not v_schedule.is_enabled and v_id is not null then
+            execute 'select cron.unschedule($1)' using v_id;
+        elsif v_schedule.is_enabled and v_is_same is not true then
+            execute 'select cron.schedule($1, $2, $3)' using 'uplift ' || v_schedule.name, v_schedule.cron, v_command;
         end if;
     end loop;
     return 'ok';

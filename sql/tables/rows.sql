@@ -45,3 +45,25 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('refresh-model-metrics', 'refresh-model-metrics', '{}', '7 * * * *', true, 'Figures of model versions, hourly.'),
     ('check-models', 'check-models', '{}', '30 5 * * *', true, 'Shutdown dates of base models, daily.')
 on conflict (name) do nothing;
+
+-- US dollars for a million tokens, as published for the models that could be trained in 2026.
+insert into uplift.training_prices (model, per_million_tokens) values
+    ('gpt-4.1', 25), ('gpt-4.1-mini', 5), ('gpt-4.1-nano', 1.5), ('gpt-4o', 25), ('gpt-4o-mini', 3)
+on conflict (model) do nothing;
+
+-- From OpenAI's page of deprecations, as of November 2026.
+insert into uplift.base_models (model, shutdown_date, is_trainable, note) values
+    ('gpt-4o-2024-08-06', '2027-01-14', true, 'with every model made of it'),
+    ('gpt-4o-2024-11-20', '2027-01-14', true, 'with every model made of it'),
+    ('gpt-4o-mini-2024-07-18', '2027-01-14', true, 'with every model made of it'),
+    ('gpt-4.1-2025-04-14', '2027-01-14', true, 'with every model made of it'),
+    ('gpt-4.1-mini-2025-04-14', '2027-01-14', true, 'with every model made of it'),
+    ('gpt-4.1-nano-2025-04-14', '2026-10-23', true, 'with every model made of it'),
+    ('gpt-3.5-turbo', '2026-10-23', true, 'with every model made of it')
+on conflict (model) do nothing;
+
+insert into uplift.settings (key, value, description) values
+    ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
+    ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
+    ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.')
+on conflict (key) do nothing;

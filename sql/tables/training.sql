@@ -119,16 +119,41 @@ create table ai_finetuning_jobs (
     completed_at timestamptz,
     estimated_cost numeric,
     actual_cost numeric,
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+    dataset_version_id uuid,
+    batch_job_id uuid,
+    method text check (method in ('supervised', 'dpo', 'kto')),
+    suffix text,
+    seed int,
+    is_forced boolean default false,
+    requested_by text,
+    idempotency_key text,
+    request jsonb,
+    estimated_tokens bigint,
+    trained_tokens bigint,
+    training_file_id text,
+    validation_file_id text,
+    external_status text,
+    error jsonb,
+    last_polled_at timestamptz
 );
 
+create unique index on ai_finetuning_jobs (batch_job_id) where batch_job_id is not null;
+create unique index on ai_finetuning_jobs (idempotency_key) where idempotency_key is not null;
+
 comment on table ai_finetuning_jobs is 'Runs of a trainer over a dataset.';
+comment on column ai_finetuning_jobs.provider is 'The trainer: openai (any server with its routes) or command.';
 comment on column ai_finetuning_jobs.external_job_id is
-    'The job at the provider. What runs where: base_model, provider, external_job_id, model_id, hyperparameters.';
+    'The job at the provider. What runs where: base_model, provider, external_job_id, model_id, hyperparameters, method, suffix, seed, training_file_id, validation_file_id.';
 comment on column ai_finetuning_jobs.status is
-    'pending, running, succeeded, failed or cancelled; with progress_percentage, started_at, completed_at.';
+    'pending, running, succeeded, failed or cancelled; with progress_percentage, started_at, completed_at. external_status is the trainer''s own word, as of last_polled_at.';
 comment on column ai_finetuning_jobs.training_loss is 'Outcome: training_loss, validation_loss, final_metrics.';
-comment on column ai_finetuning_jobs.estimated_cost is 'US dollars, before; actual_cost after.';
+comment on column ai_finetuning_jobs.estimated_cost is
+    'US dollars, before, from estimated_tokens (of one pass) and uplift.training_prices; actual_cost after, from trained_tokens. Null where no price is known.';
+comment on column ai_finetuning_jobs.dataset_version_id is 'The frozen version that it is trained on.';
+comment on column ai_finetuning_jobs.batch_job_id is 'The batch job that sees to it.';
+comment on column ai_finetuning_jobs.is_forced is 'True when the readiness check was skipped. Asked for as: request, requested_by, idempotency_key.';
+comment on column ai_finetuning_jobs.error is '{"code", "message", "param", "advice"} of one that failed.';
 
 create table ai_model_versions (
     id uuid primary key default uplift.uuid_v7(),
@@ -146,11 +171,18 @@ create table ai_model_versions (
     previous_version_id uuid,
     rollback_reason text,
     created_at timestamptz default now(),
+    base_model text,
+    dataset_version_id uuid,
+    coach_id text,
     unique (model_name, version)
 );
+
+create unique index on ai_model_versions (finetuning_job_id) where finetuning_job_id is not null;
+create index on ai_model_versions (model_id);
 
 comment on table ai_model_versions is 'Models that can answer, each with the job that made it and where it serves.';
 comment on column ai_model_versions.model_id is 'The name the provider knows it by.';
 comment on column ai_model_versions.benchmark_scores is 'Evidence: benchmark_scores before, production_metrics after.';
 comment on column ai_model_versions.is_deployed is
-    'Rollout: is_deployed, deployment_environment, deployed_at, deprecated_at, previous_version_id, rollback_reason.';
+    'Rollout: is_deployed, deployment_environment, deployed_at, deprecated_at, previous_version_id, rollback_reason. coach_id: the one coach it serves in production, null for all.';
+comment on column ai_model_versions.base_model is 'Lineage: base_model and dataset_version_id of its job.';

@@ -39,6 +39,17 @@ static const struct admin_route routes[] = {
 
     {"GET", "/admin/datasets/{id}/export", route_export, NULL, 200},
 
+    {"POST", "/admin/finetuning-jobs", route_sql, SQL_ONCE(admin_create_finetuning), 202},
+    {"GET", "/admin/finetuning-jobs", route_sql, SQL(admin_list_finetuning), 200},
+    {"GET", "/admin/finetuning-jobs/{id}", route_sql, SQL(admin_get_finetuning), 200},
+    {"GET", "/admin/finetuning-jobs/{id}/events", route_sql, SQL(admin_finetuning_events), 200},
+    {"POST", "/admin/finetuning-jobs/{id}/cancel", route_sql, SQL(admin_cancel_finetuning), 202},
+
+    {"GET", "/admin/model-versions", route_sql, SQL(admin_list_model_versions), 200},
+    {"GET", "/admin/model-versions/{id}", route_sql, SQL(admin_get_model_version), 200},
+    {"POST", "/admin/model-versions/{id}/deploy", route_sql, SQL(admin_deploy_model), 200},
+    {"POST", "/admin/model-versions/{id}/rollback", route_sql, SQL(admin_rollback_model), 200},
+
     {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
     {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
     {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},
