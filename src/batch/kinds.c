@@ -14,6 +14,11 @@ const struct job_kind job_kinds[] = {
      generate_training_data_arguments, job_generate_training_data},
     {"export-dataset", "Writes a dataset into the export directory, in a trainer's format.",
      export_dataset_arguments, job_export_dataset},
+    {"fine-tune", "Trains a model on a dataset, and makes it a model version in staging.",
+     fine_tune_arguments, job_fine_tune},
+    {"refresh-model-metrics", "Works out how each model version does in production.",
+     refresh_model_metrics_arguments, job_refresh_model_metrics},
+    {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -39,6 +39,11 @@ bool job_kind_add_argument(const struct job_kind *kind, cJSON *arguments, const 
 
 extern const struct job_argument export_dataset_arguments[]; /* job_export.c */
 enum job_outcome job_export_dataset(struct job *j);
+extern const struct job_argument fine_tune_arguments[]; /* job_finetune.c */
+enum job_outcome job_fine_tune(struct job *j);
+extern const struct job_argument refresh_model_metrics_arguments[]; /* job_models.c */
+enum job_outcome job_refresh_model_metrics(struct job *j);
+enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);
 

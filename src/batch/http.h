@@ -1,0 +1,47 @@
+/* Calls of a trainer's or a provider's HTTP API: one at a time, with limits on everything. */
+#ifndef UPLIFT_HTTP_H
+#define UPLIFT_HTTP_H
+
+#include "../common/buf.h"
+#include "job.h"
+
+#define HTTP_REASON_MAX 256
+
+/* Where calls go. All borrowed. */
+struct http_server {
+    const struct config *config;
+    struct job *job;      /* calls end when it is to stop; NULL: they go on */
+    const char *base_url; /* without a slash at its end */
+    const char *key;      /* or NULL */
+    const char *key_header;
+};
+
+/* A file to send as multipart/form-data, with OpenAI's field purpose. */
+struct http_upload {
+    const char *path, *name, *purpose;
+};
+
+struct http_answer {
+    long status;
+    struct buf body;              /* released by http_release */
+    cJSON *json;                  /* the body, where it is JSON; owned; NULL: it is not */
+    int64_t retry_after_ms;       /* 0: the server named none */
+    char reason[HTTP_REASON_MAX]; /* why there was no answer */
+};
+
+enum http_outcome {
+    HTTP_ANSWERED, /* with any status */
+    HTTP_FAILED,  /* no answer, or no whole one: reason; the server may have done it all the same */
+    HTTP_STOPPED, /* the job is to stop */
+};
+
+/*
+ * GET (body and upload NULL) or POST, with a JSON body or an upload. A call may take
+ * trainer_timeout_ms, an upload as long as bytes move. Bodies of more than 8 MB are a failure.
+ * *answer is filled in, also on failure; release it.
+ */
+enum http_outcome http_call(const struct http_server *server, const char *path, const char *body,
+                            const struct http_upload *upload, struct http_answer *answer);
+void http_release(struct http_answer *answer);
+
+#endif

@@ -1,0 +1,54 @@
+/* What all trainers share. */
+#include "trainer.h"
+
+#include "../common/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct trainer *trainer_find(const char *name)
+{
+    static const struct trainer *const all[] = {&trainer_openai, &trainer_command};
+    for (size_t i = 0; name != NULL && i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
+}
+
+void trainer_report_init(struct trainer_report *report)
+{
+    *report = (struct trainer_report){.progress = -1, .events = cJSON_CreateArray()};
+}
+
+void trainer_report_release(struct trainer_report *report)
+{
+    cJSON_Delete(report->metrics);
+    cJSON_Delete(report->events);
+    report->metrics = report->events = NULL;
+}
+
+bool trainer_problem(struct trainer_problem *p, bool is_final, const char *code, const char *advice,
+                     const char *format, ...)
+{
+    va_list args;
+    *p = (struct trainer_problem){.is_final = is_final};
+    snprintf(p->code, sizeof p->code, "%s", code);
+    snprintf(p->advice, sizeof p->advice, "%s", advice);
+    va_start(args, format);
+    vsnprintf(p->message, sizeof p->message, format, args);
+    va_end(args);
+    return false;
+}
+
+const char *trainer_kept(const struct trainer_run *run, const char *key)
+{
+    return json_string(run->kept, key);
+}
+
+bool trainer_keep(struct trainer_run *run, const char *key, const char *value)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(run->kept, key);
+    cJSON_AddStringToObject(run->kept, key, value);
+    return job_save(run->job);
+}
