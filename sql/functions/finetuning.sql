@@ -159,6 +159,7 @@ declare
     v_parameters jsonb := coalesce(nullif(p_arguments -> 'hyperparameters', 'null'), '{}');
     v_quality numeric := uplift.setting_number('training.min_quality', 6);
     v_ready jsonb;
+    v_frozen uuid;
 begin
     if p_arguments ? 'dataset_version_id' then
         select v.* into v_version from uplift.dataset_versions v
@@ -213,8 +214,8 @@ begin
         end if;
     end if;
     if v_version.id is null then
-        select v.* into v_version from uplift.dataset_versions v
-        where v.id = uplift.freeze_dataset(v_dataset.id, v_quality, p_who);
+        v_frozen := uplift.freeze_dataset(v_dataset.id, v_quality, p_who);
+        select v.* into v_version from uplift.dataset_versions v where v.id = v_frozen;
     end if;
     -- The least that every trainer takes; nothing is worth beginning with less.
     if v_version.train_examples < 10 then

@@ -62,6 +62,24 @@ $$;
 comment on function uplift.admin_get_model_version(uuid, jsonb, text) is
     'A model version with where it served. UP404 model_version_not_found.';
 
+-- The columns of a version tell where it serves foremost; uplift.model_deployments has it all.
+create or replace function uplift.note_deployments(p_version_id uuid) returns void
+language sql volatile
+as $$
+    update public.ai_model_versions v set is_deployed = d.id is not null,
+        deployment_environment = coalesce(d.environment, v.deployment_environment),
+        coach_id = d.coach_id, deployed_at = coalesce(d.began_at, v.deployed_at),
+        deprecated_at = case when d.id is null then now() end
+    from (select p_version_id as version_id) w
+    left join lateral (
+        select x.* from uplift.model_deployments x where x.model_version_id = w.version_id and x.ended_at is null
+        order by array_position('{production,experimental,staging}', x.environment), x.coach_id nulls first limit 1) d on true
+    where v.id = w.version_id
+$$;
+
+comment on function uplift.note_deployments(uuid) is
+    'Brings is_deployed, deployment_environment, coach_id, deployed_at and deprecated_at of a model version in step with its deployments.';
+
 -- Ends what serves there now; returns its version.
 create or replace function uplift.end_deployment(p_environment text, p_coach_id text, p_who text, p_reason text) returns uuid
 language plpgsql volatile
@@ -72,9 +90,7 @@ begin
     update uplift.model_deployments d set ended_at = now(), ended_by = p_who, reason = p_reason
     where d.environment = p_environment and coalesce(d.coach_id, '') = coalesce(p_coach_id, '') and d.ended_at is null
     returning d.model_version_id into v_ended;
-    update public.ai_model_versions v set is_deployed = false, deprecated_at = now()
-    where v.id = v_ended and not exists (select from uplift.model_deployments d
-        where d.model_version_id = v.id and d.ended_at is null);
+    perform uplift.note_deployments(v_ended);
     return v_ended;
 end
 $$;
@@ -83,20 +99,12 @@ comment on function uplift.end_deployment(text, text, text, text) is
     'Ends the deployment of an environment and a coach (null: of all without one of their own); returns its model version.';
 
 create or replace function uplift.begin_deployment(p_version_id uuid, p_environment text, p_coach_id text, p_who text)
-returns public.ai_model_versions
-language plpgsql volatile
+returns void
+language sql volatile
 as $$
-declare
-    v_version public.ai_model_versions;
-begin
     insert into uplift.model_deployments (model_version_id, model_id, environment, coach_id, began_by)
     select v.id, v.model_id, p_environment, p_coach_id, p_who from public.ai_model_versions v where v.id = p_version_id;
-    update public.ai_model_versions v set is_deployed = true, deployment_environment = p_environment,
-        coach_id = p_coach_id, deployed_at = now(), deprecated_at = null
-    where v.id = p_version_id
-    returning v.* into v_version;
-    return v_version;
-end
+    select uplift.note_deployments(p_version_id);
 $$;
 
 comment on function uplift.begin_deployment(uuid, text, text, text) is 'Lets a model version serve where nothing serves.';
@@ -132,7 +140,7 @@ begin
     end if;
     v_before := uplift.end_deployment(v_environment, v_coach, p_who,
         format('replaced by %s %s', v_version.model_name, v_version.version));
-    v_version := uplift.begin_deployment(p_id, v_environment, v_coach, p_who);
+    perform uplift.begin_deployment(p_id, v_environment, v_coach, p_who);
     update public.ai_model_versions v set previous_version_id = v_before, rollback_reason = null where v.id = p_id
     returning v.* into v_version;
     return uplift.model_version_json(v_version);
@@ -167,14 +175,15 @@ begin
         perform uplift.fail(409, 'not_deployed', 'this version serves nowhere, so there is nothing to roll back');
     end if;
     perform uplift.end_deployment(v_served.environment, v_served.coach_id, p_who, 'rolled back: ' || v_reason);
-    update public.ai_model_versions v set rollback_reason = v_reason, deprecated_at = now() where v.id = p_id
+    update public.ai_model_versions v set rollback_reason = v_reason where v.id = p_id
     returning v.* into v_version;
     -- Back to what it took the place of, unless that would not answer any more.
     select v.* into v_back from public.ai_model_versions v
     where v.id = v_version.previous_version_id and v.id <> p_id
         and (uplift.base_model_state(v.base_model) ->> 'is_shut_down')::boolean is not true;
     if found then
-        v_back := uplift.begin_deployment(v_back.id, v_served.environment, v_served.coach_id, p_who);
+        perform uplift.begin_deployment(v_back.id, v_served.environment, v_served.coach_id, p_who);
+        select v.* into v_back from public.ai_model_versions v where v.id = v_back.id;
     end if;
     return uplift.model_version_json(v_version) || jsonb_build_object(
         'serves_now', case when v_back.id is not null then uplift.model_version_json(v_back) end);
