@@ -61,6 +61,7 @@ grant execute on function
     uplift.admin_list_schedules(text, jsonb, text),
     uplift.admin_put_schedule(text, jsonb, text),
     uplift.admin_run_schedule(text, jsonb, text),
+    uplift.generate_training_examples(int),
     uplift.export_head(uuid, text, text, numeric),
     uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int),
     uplift.export_target(uuid, text),

@@ -78,6 +78,7 @@ void progress_show(struct progress *p, const cJSON *job)
     const char *status = json_string(job, "status"), *message = json_string(job, "message");
     char bar[3 * BAR_WIDTH + 1] = "", left[64], rest[400];
     bool is_running = status != NULL && strcmp(status, "running") == 0;
+    bool is_over = !is_running && status != NULL && strcmp(status, "queued") != 0;
     if (p->began_ms == 0 && is_running) {
         p->began_ms = clock_ms();
         p->began_done = done;
@@ -95,7 +96,7 @@ void progress_show(struct progress *p, const cJSON *job)
     if (p->is_terminal) {
         write_over(p, bar, rest);
     } else if (strcmp(rest, p->said) != 0 &&
-               (p->said_ms == 0 || clock_ms() - p->said_ms >= LINE_EVERY_MS)) {
+               (p->said_ms == 0 || is_over || clock_ms() - p->said_ms >= LINE_EVERY_MS)) {
         fprintf(p->out, "%s\n", rest);
         fflush(p->out);
         p->said_ms = clock_ms();

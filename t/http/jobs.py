@@ -171,7 +171,7 @@ def main():
         schedules(up)
         command_line(up)
         equal(up.stop_batch(), 0, "fcgi-batch ends when it is told to")
-        equal(up.admin("GET", "/admin/jobs").status, 502, "without it nginx says so")
+        equal(up.admin("GET", "/admin/jobs").status, 503, "without it nginx says so")
         equal(up.request("GET", "/v1/coaches", token=up.token()).status, 200, "and chats go on")
     done()
 
