@@ -5,6 +5,7 @@
 #include "../common/log.h"
 #include "../common/pg.h"
 #include "../common/privileges.h"
+#include "curve.h"
 #include "kinds.h"
 #include "progress.h"
 #include "runner.h"
@@ -20,6 +21,8 @@
 #define EXIT_USAGE 2
 #define LOOK_MS 200
 #define STOP_MS 10000
+#define CURVE_WIDTH 60
+#define CURVE_HEIGHT 8
 
 static volatile sig_atomic_t interrupts;
 
@@ -111,7 +114,7 @@ static int show_list(struct pg *pg, const struct pg_statement *statement, const 
     if (json_string(list, "pg_cron") != NULL)
         printf("pg_cron: %s\n", json_string(list, "pg_cron"));
     if (json_bool(list, "has_more", false))
-        puts("... and more; GET /admin/jobs has all");
+        puts("... and more, by URL");
     cJSON_Delete(list);
     return EXIT_SUCCESS;
 }
@@ -185,6 +188,75 @@ static int list_kinds(void)
                    a->meaning);
         }
     }
+    return EXIT_SUCCESS;
+}
+
+/* --- fine-tuning --- */
+
+static void print_tuning(const cJSON *job)
+{
+    double progress = json_number(job, "progress_percentage", 0);
+    char bar[3 * 10 + 1];
+    progress_bar(bar, 10, progress, 100);
+    printf("%s  ", text_of(job, "id"));
+    print_time(text_of(job, "created_at"));
+    printf("  %-9s ▕%s▏ %s -> %s\n", text_of(job, "status"), bar, text_of(job, "base_model"),
+           text_of(job, "model_id"));
+}
+
+static void print_money(const cJSON *job, const char *key, const char *words)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(job, key);
+    if (cJSON_IsNumber(value))
+        printf("  %s: $%.4f\n", words, value->valuedouble);
+}
+
+/* The losses, drawn. */
+static void draw_losses(const cJSON *job, const char *key, const char *words)
+{
+    const cJSON *point, *points = cJSON_GetObjectItemCaseSensitive(job, "loss_curve");
+    size_t count = 0;
+    double *values = calloc((size_t)cJSON_GetArraySize(points) + 1, sizeof *values);
+    cJSON_ArrayForEach (point, points) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(point, key);
+        if (values != NULL && cJSON_IsNumber(value))
+            values[count++] = value->valuedouble;
+    }
+    if (count > 1) {
+        printf("  %s, %zu points\n", words, count);
+        curve_draw(stdout, values, count, CURVE_WIDTH, CURVE_HEIGHT);
+    }
+    free(values);
+}
+
+static int show_tuning(struct pg *pg, const char *id)
+{
+    static const struct pg_statement statement = {
+        .name = "admin_get_finetuning",
+        .sql = "select uplift.admin_get_finetuning($1, '{}', 'command line')",
+        .params = 1};
+    static const char *const lines[][2] = {{"external_status", "the trainer's word"},
+                                           {"external_job_id", "the trainer's job"},
+                                           {"trainer", "trainer"},
+                                           {"method", "method"},
+                                           {"dataset_version_id", "dataset version"},
+                                           {"model_version_id", "model version"},
+                                           {"warning", "warning"}};
+    cJSON *job = ask(pg, &statement, (const char *[]){id});
+    if (job == NULL)
+        return EXIT_FAILURE;
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
+    print_tuning(job);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (json_string(job, lines[i][0]) != NULL)
+            printf("  %s: %s\n", lines[i][1], json_string(job, lines[i][0]));
+    print_money(job, "estimated_cost", "estimated cost");
+    print_money(job, "actual_cost", "actual cost");
+    if (json_string(error, "message") != NULL)
+        printf("  %s\n  %s\n", json_string(error, "message"), text_of(error, "advice"));
+    draw_losses(job, "training_loss", "training loss");
+    draw_losses(job, "validation_loss", "validation loss");
+    cJSON_Delete(job);
     return EXIT_SUCCESS;
 }
 
@@ -363,6 +435,15 @@ static cJSON *read_arguments(const struct job_kind *kind, int count, char **word
     return NULL;
 }
 
+/* Shows a job that others do. */
+static int watch_job(struct pg *pg, const char *id)
+{
+    cJSON *job = watch(pg, id);
+    int status = job != NULL ? report(job) : EXIT_FAILURE;
+    cJSON_Delete(job);
+    return status;
+}
+
 static int run_job(const struct config *config, struct pg *pg, int count, char **words)
 {
     static const struct pg_statement submit = {
@@ -403,7 +484,9 @@ void command_print_help(void)
          "  jobs [--name NAME] [--status STATUS] [--limit N] [--after ID]\n"
          "                     jobs, the newest first\n"
          "  job ID             one job with its history and result\n"
+         "  watch ID           show how far a job is until it has ended\n"
          "  cancel ID          cancel a job\n"
+         "  finetuning [ID]    fine-tuning jobs, or one with its loss curve\n"
          "  schedules          what runs by itself, and when\n"
          "  schedule NAME [--cron \"0 2 * * *\"] [--on | --off] [--job JOB] [--arguments JSON] "
          "[--run]\n"
@@ -415,6 +498,10 @@ int command_run(const struct config *config, int count, char **words)
     static const struct pg_statement schedules = {
         .name = "admin_list_schedules",
         .sql = "select uplift.admin_list_schedules($1, $2, $3)",
+        .params = 3};
+    static const struct pg_statement tunings = {
+        .name = "admin_list_finetuning",
+        .sql = "select uplift.admin_list_finetuning($1, $2, $3)",
         .params = 3};
     const char *name = words[0];
     int status = EXIT_USAGE;
@@ -435,6 +522,12 @@ int command_run(const struct config *config, int count, char **words)
         status = list_jobs(pg, count - 1, words + 1);
     else if ((strcmp(name, "job") == 0 || strcmp(name, "cancel") == 0) && count == 2)
         status = show_job(pg, words[1], *name == 'c');
+    else if (strcmp(name, "watch") == 0 && count == 2)
+        status = watch_job(pg, words[1]);
+    else if (strcmp(name, "finetuning") == 0 && count == 2)
+        status = show_tuning(pg, words[1]);
+    else if (strcmp(name, "finetuning") == 0 && count == 1)
+        status = show_list(pg, &tunings, "{}", print_tuning);
     else if (strcmp(name, "schedules") == 0 && count == 1)
         status = show_list(pg, &schedules, "{}", print_schedule);
     else if (strcmp(name, "schedule") == 0 && count >= 2)
