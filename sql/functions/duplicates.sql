@@ -154,8 +154,8 @@ begin
             uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, w.quality) as is_better
         from uplift.training_wanted w
         cross join lateral (
-            select x.* from public.ai_training_examples x
-            where x.likeness = w.likeness and x.dataset_id = w.dataset_id and x.withdrawn_at is null
+            select x.* from (select l.* from public.ai_training_examples l where l.likeness = w.likeness offset 0) x
+            where x.dataset_id = w.dataset_id and x.withdrawn_at is null
                 and x.id is distinct from w.example_id and x.id is distinct from w.replaces
                 -- Not one that is about to say something else.
                 and not exists (select from uplift.training_wanted o

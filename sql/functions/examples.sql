@@ -112,18 +112,18 @@ comment on function uplift.want_unpaired(uuid) is
 create or replace function uplift.want_regenerations(p_dataset_id uuid) returns void
 language sql volatile
 as $$
-    with pairs as (
+    with versions as materialized (
+        select v.* from (select t.*, count(*) over (partition by t.turn_id) as versions from uplift.training_turns t) v
+        where v.versions > 1 and v.verdict is not null
+    ), pairs as (
         select b.*, w.answer_id as rejected_id, w.answer as worse, w.tags as worse_tags
-        from uplift.training_turns w
+        from versions w
         -- Of several versions that were liked, the best and last one.
         cross join lateral (
-            select t.* from uplift.training_turns t
-            where t.turn_id = w.turn_id and t.user_id = w.user_id and t.verdict
-            order by t.quality desc, t.is_shown desc, t.answer_id desc limit 1) b
-        where w.verdict is false
-            -- Only a turn that was given anew has versions.
-            and (w.turn_id <> w.answer_id or not w.is_shown)
-            and uplift.normalised(b.answer) <> uplift.normalised(w.answer)
+            select v.* from versions v
+            where v.turn_id = w.turn_id and v.user_id = w.user_id and v.verdict
+            order by v.quality desc, v.is_shown desc, v.answer_id desc limit 1) b
+        where w.verdict is false and uplift.normalised(b.answer) <> uplift.normalised(w.answer)
     )
     insert into uplift.training_wanted (dataset_id, source_id, rejected_id, sources, user_id, messages, completion, rejected,
         content_hash, likeness, quality, tokens, turns, tags, coach_id, model_used)

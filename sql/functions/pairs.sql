@@ -55,11 +55,13 @@ begin
         select w.prompt_hash from uplift.training_wanted w where w.dataset_id = p_unpaired_id and w.prompt_hash is not null
         union
         select e.prompt_hash from public.ai_training_examples e
-        where e.source_id = any (p_freed) and e.dataset_id = p_unpaired_id and e.prompt_hash is not null) h
+        where e.source_id = any (p_freed) and e.prompt_hash is not null) h
     where (
+        -- Only unpaired examples have one. A million have the same prompt when it is "hi".
         select count(distinct x.label) > 1 from (
-            select e.label from public.ai_training_examples e
-            where e.prompt_hash = h.prompt_hash and e.dataset_id = p_unpaired_id and e.withdrawn_at is null limit 1000) x);
+            select e.label, e.withdrawn_at from public.ai_training_examples e
+            where e.prompt_hash = h.prompt_hash limit 1000) x
+        where x.withdrawn_at is null);
     if cardinality(v_hashes) = 0 then
         return 0;
     end if;
@@ -72,10 +74,9 @@ begin
         from public.ai_training_examples r
         cross join lateral (
             select x.* from public.ai_training_examples x
-            where x.prompt_hash = r.prompt_hash and x.dataset_id = p_unpaired_id and x.withdrawn_at is null and x.label
-                and x.split = r.split and x.completion <> r.completion and x.review is distinct from 'rejected'
+            where x.prompt_hash = r.prompt_hash and x.withdrawn_at is null and x.label and x.split = r.split and x.completion <> r.completion and x.review is distinct from 'rejected'
             order by x.quality_score desc, x.id limit 1) c
-        where r.prompt_hash = any (v_hashes) and r.dataset_id = p_unpaired_id and r.withdrawn_at is null and not r.label
+        where r.prompt_hash = any (v_hashes) and r.withdrawn_at is null and not r.label
             and r.review is distinct from 'rejected'
             and not exists (select from uplift.training_example_sources s
                 join public.ai_training_examples e on e.id = s.example_id

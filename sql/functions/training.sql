@@ -2,7 +2,9 @@
 
 create or replace function uplift.generate_training_examples(p_limit int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
-language plpgsql volatile security definer set search_path = ''
+-- Estimates for scratch tables are high enough to set off compilation, which would take longer than
+-- the work; and a chunk's texts are to be sorted in memory.
+language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
 as $$
 declare
     v_positive uuid;
