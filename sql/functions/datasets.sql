@@ -29,7 +29,7 @@ comment on function uplift.token_estimate(jsonb) is
 
 create or replace function uplift.content_hash(p_messages jsonb, p_completion jsonb, p_rejected jsonb, p_label boolean)
 returns bytea
-language sql immutable parallel safe
+language sql stable parallel safe
 as $$
     select sha256(convert_to(p_messages::text || coalesce(e'\n' || p_completion::text, '')
         || coalesce(e'\n' || p_rejected::text, '') || coalesce(e'\n' || p_label::text, ''), 'UTF8'))

@@ -9,10 +9,12 @@
 create or replace function uplift.normalised(p_text text) returns text
 language sql immutable parallel safe
 as $$
-    select btrim(replace(replace(replace(replace(replace(lower(p_text), e'\n', ' '), e'\t', ' '), e'\r', ' '), '  ', ' '), '  ', ' '))
+    -- The same whatever the database's locale.
+    select btrim(replace(replace(replace(replace(replace(lower(p_text collate "C"), e'\n', ' '), e'\t', ' '), e'\r', ' '),
+        '  ', ' '), '  ', ' '))
 $$;
 
-comment on function uplift.normalised(text) is 'Text in lower case, with single blanks.';
+comment on function uplift.normalised(text) is 'Text with A to Z in lower case, and single blanks.';
 
 create or replace function uplift.words_of(p_normalised text) returns text[]
 language sql immutable parallel safe
@@ -39,20 +41,20 @@ create or replace function uplift.sketch(p_words text[]) returns bigint[]
 language plpgsql immutable parallel safe
 as $$
 declare
-    v int[];
+    v bigint[];
 begin
-    -- hashtext() may be another one in a later major version: then old and fresh examples are not
-    -- found to be alike any more, and nothing else happens.
-    select array[min(h # 1779033703), min(h # 1013904242), min(h # 1359893119), min(h # 528734635),
-        min(h # 1541459225), min(h # 1116352408), min(h # 1899447441), min(h # 961987163),
-        min(h # 1508970993), min(h # 310598401), min(h # 607225278), min(h # 1426881987),
-        min(h # 1925078388), min(h # 2132889090), min(h # 1680079193), min(h # 1046744716)]
+    -- These hashes may be others in a later major version: then old and fresh examples are not found
+    -- to be alike any more, and nothing else happens.
+    select array[min(h # 8742514861359412280), min(h # 3641603982383516983), min(h # 445363681616962640), min(h # 7574918311415852851),
+        min(h # 868196408185819179), min(h # 5375270654777870840), min(h # 8390539026135319669), min(h # 1980241222855773941),
+        min(h # 792723338049442008), min(h # 3856957380441106266), min(h # 2219724388333390735), min(h # 5082513832886728665),
+        min(h # 545198181100374566), min(h # 5215389816265151663), min(h # 8738681121152269347), min(h # 5816497446257569881)]
     into v
     from (
-        select hashtext(p.first || ' ' || p.second) as h
+        select hashtextextended(p.first, hashtext(p.second)) as h
         from unnest(p_words, p_words[2:]) as p(first, second)
         where p.second is not null
-        group by 1 order by 1 limit 24) s;
+        order by 1 limit 24) s;
     return case when v[1] is not null then array[
         hash_array_extended(v[1:4], 1), hash_array_extended(v[5:8], 2),
         hash_array_extended(v[9:12], 3), hash_array_extended(v[13:16], 4)] end;
@@ -66,11 +68,11 @@ create or replace function uplift.similarity(p_one jsonb, p_other jsonb) returns
 language sql immutable parallel safe
 as $$
     with one as materialized (
-        select distinct hashtext(p.first || coalesce(' ' || p.second, '')) as h
+        select distinct hashtextextended(p.first, coalesce(hashtext(p.second), 0)) as h
         from (select uplift.words_of(uplift.normalised(uplift.text_said(p_one))) as words) w
         cross join lateral unnest(w.words, w.words[2:]) as p(first, second)
     ), other as materialized (
-        select distinct hashtext(p.first || coalesce(' ' || p.second, '')) as h
+        select distinct hashtextextended(p.first, coalesce(hashtext(p.second), 0)) as h
         from (select uplift.words_of(uplift.normalised(uplift.text_said(p_other))) as words) w
         cross join lateral unnest(w.words, w.words[2:]) as p(first, second)
     ), both_have as (

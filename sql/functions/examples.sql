@@ -1,7 +1,7 @@
 -- From uplift.training_turns to examples: what there should be, compared with what there is.
 
 create or replace function uplift.prompt_messages(p_system_prompt text, p_question text) returns jsonb
-language sql immutable parallel safe
+language sql stable parallel safe
 as $$
     -- A system message without content would be refused by fine-tuning.
     select case when p_system_prompt is null
@@ -43,7 +43,7 @@ as $$
         select r.conversation_id, max(r.turn) as turns from ranked r where r.is_in
         group by r.conversation_id having count(*) > 1
     ), parts as materialized (
-        select t.*, b.turns, t.question || e'\n' || t.answer as said
+        select t.*, b.turns
         from uplift.training_turns t
         left join beginnings b on b.conversation_id = t.conversation_id and t.turn <= b.turns and t.is_shown
         left join pinned p on p.answer_id = t.answer_id
@@ -52,20 +52,20 @@ as $$
         select p.answer_id as source_id, array[p.answer_id] as sources, p.user_id,
             uplift.prompt_messages(p.system_prompt, p.question)
                 || jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', p.answer)) as messages,
-            uplift.normalised(p.said) as said, p.quality, 1 as turns, p.tags, p.coach_id, p.model_used
+            p.said, p.quality, 1 as turns, p.tags, p.coach_id, p.model_used
         from parts p where p.turns is null
         union all
         select p.sources[1], p.sources, p.user_id,
             (case when p.system_prompt is null then '[]'
                 else jsonb_build_array(jsonb_build_object('role', 'system', 'content', p.system_prompt)) end) || p.messages,
-            uplift.normalised(p.said), p.quality, p.turns,
+            p.said, p.quality, p.turns,
             array(select distinct g from unnest(p.tags) g order by g), p.coach_id, p.model_used
         from (
-            select array_agg(t.answer_id order by t.turn) as sources, (array_agg(t.user_id))[1] as user_id,
+            select array_agg(t.answer_id order by t.turn) filter (where m.position = 1) as sources, (array_agg(t.user_id))[1] as user_id,
                 (array_agg(t.system_prompt order by t.turn))[1] as system_prompt,
                 (array_agg(t.coach_id))[1] as coach_id, (array_agg(t.model_used order by t.turn desc))[1] as model_used,
                 jsonb_agg(m.message order by t.turn, m.position) filter (where m.position > 0) as messages,
-                string_agg(t.said, e'\n' order by t.turn) as said, round(avg(t.quality), 2) as quality, t.turns,
+                string_agg(t.said, ' ' order by t.turn) filter (where m.position = 1) as said, round(avg(t.quality), 2) as quality, t.turns,
                 string_to_array(string_agg(array_to_string(t.tags, e'\n'), e'\n'), e'\n') as tags
             from parts t
             cross join lateral (values
@@ -92,7 +92,7 @@ as $$
         likeness, prompt_hash, quality, tokens, turns, tags, coach_id, model_used)
     select p_dataset_id, t.answer_id, array[t.answer_id], t.user_id, m.messages, m.completion, t.verdict,
         uplift.content_hash(m.messages, m.completion, null, t.verdict),
-        md5(t.verdict || uplift.normalised(t.question || e'\n' || t.answer))::uuid,
+        md5(t.verdict || t.said)::uuid,
         case when t.history_hash is not null
             then md5(concat_ws('|', t.style, t.history_hash, uplift.normalised(t.question)))::uuid end,
         t.quality,

@@ -5,10 +5,9 @@ language sql immutable parallel safe
 as $$
     -- md5 and not hashtext(), whose values may change with Postgres's version.
     select case
-        when s.share < 80 then 'train'
-        when s.share < 90 then 'validation'
+        when ('x' || left(md5(p_user_id::text), 8))::bit(32)::bigint % 100 < 80 then 'train'
+        when ('x' || left(md5(p_user_id::text), 8))::bit(32)::bigint % 100 < 90 then 'validation'
         else 'test' end
-    from (select ('x' || left(md5(p_user_id::text), 8))::bit(32)::bigint % 100 as share) s
 $$;
 
 comment on function uplift.training_split(uuid) is
@@ -145,7 +144,7 @@ begin
     cross join lateral (select d.id from uplift.conversations d where d.id = i.id and d.deleted_at is not null offset 0) c;
 
     insert into uplift.training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
-        system_prompt, question, answer, history_hash, style, coach_id, model_used, tags)
+        system_prompt, question, answer, said, history_hash, style, coach_id, model_used, tags)
     with recursive begun as (
         select b.id, true as is_beginning
         from unnest(v_conversations) c(id)
@@ -218,11 +217,12 @@ begin
     )
     select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, h.verdict,
         case when h.verdict is not null then uplift.verdict_score(h.helpful, h.rating) end,
-        p.system_prompt,
-        case when h.verdict is not null then uplift.redact(h.user_message, h.names) end,
-        case when h.verdict is not null then uplift.redact(h.ai_response, h.names) end,
+        p.system_prompt, r.question, r.answer, uplift.normalised(r.question || e'\n' || r.answer),
         h.history_hash, h.style, h.coach_id, h.model_used, uplift.example_tags(h.coach_id, h.model_used, h.exposures)
     from histories h
+    left join lateral (
+        select uplift.redact(h.user_message, h.names) as question, uplift.redact(h.ai_response, h.names) as answer
+        where h.verdict is not null offset 0) r on true
     left join prompts p on p.user_id = h.user_id and p.instructions = h.instructions and h.verdict is not null;
 
     analyze uplift.training_turns (answer_id, turn_id, conversation_id, turn, user_id, verdict, is_shown);

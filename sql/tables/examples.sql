@@ -104,6 +104,7 @@ create unlogged table training_turns (
     system_prompt text,
     question text,
     answer text,
+    said text,
     history_hash uuid,
     style text not null,
     coach_id text,
@@ -117,6 +118,7 @@ comment on table training_turns is 'Scratch: the answers that are looked at, the
 comment on column training_turns.turn_id is 'The answer given first; versions of one turn share it.';
 comment on column training_turns.turn is 'Place among the first turns of the conversation, from 1; null for later ones.';
 comment on column training_turns.is_shown is 'Whether this is the version of the turn that counts.';
+comment on column training_turns.said is 'Question and answer, normalised.';
 comment on column training_turns.verdict is 'True liked, false disliked; null for neither, and for what may not train models.';
 
 create unlogged table training_found (
