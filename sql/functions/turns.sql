@@ -202,7 +202,7 @@ begin
             dense_rank() over (partition by s.conversation_id, s.has_place order by s.first_at, s.turn_id) end as turn
         from screened s
     ), histories as materialized (
-        select p.*, case
+        select p.*, hashtextextended(p.instructions, 0) as prompt_key, case
             when p.conversation_id is null then md5(coalesce(p.request_messages::text, ''))
             when p.turn is not null then md5(coalesce(p.request_messages::text, '') || coalesce(string_agg(
                     case when p.is_shown then md5(p.user_message || e'\n' || p.ai_response) end, '' ) over (
@@ -210,10 +210,11 @@ begin
                     range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash
         from placed p
     ), prompts as materialized (
-        -- Prompts are long, and mostly the same throughout a conversation.
-        select d.user_id, d.instructions, uplift.redact(d.instructions, d.names) as system_prompt
-        from (select distinct h.user_id, h.instructions, h.names from histories h
-            where h.verdict is not null and h.instructions is not null) d
+        -- Prompts are long, and mostly the same throughout a conversation: known by hash, because
+        -- comparing the texts would take longer than redacting them.
+        select d.user_id, d.prompt_key, uplift.redact(d.instructions, d.names) as system_prompt
+        from (select distinct on (h.user_id, h.prompt_key) h.user_id, h.prompt_key, h.instructions, h.names from histories h
+            where h.verdict is not null and h.instructions is not null order by h.user_id, h.prompt_key) d
     )
     select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, h.verdict,
         case when h.verdict is not null then uplift.verdict_score(h.helpful, h.rating) end,
@@ -223,7 +224,7 @@ begin
     left join lateral (
         select uplift.redact(h.user_message, h.names) as question, uplift.redact(h.ai_response, h.names) as answer
         where h.verdict is not null offset 0) r on true
-    left join prompts p on p.user_id = h.user_id and p.instructions = h.instructions and h.verdict is not null;
+    left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key and h.verdict is not null;
 
     analyze uplift.training_turns (answer_id, turn_id, conversation_id, turn, user_id, verdict, is_shown);
 end
