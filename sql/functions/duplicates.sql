@@ -36,7 +36,6 @@ $$;
 
 comment on function uplift.text_said(jsonb) is 'What user and assistant say in messages, in one text.';
 
--- In PL/pgSQL, which keeps its plan.
 create or replace function uplift.sketch(p_words text[]) returns bigint[]
 language plpgsql immutable parallel safe
 as $$
@@ -64,22 +63,30 @@ $$;
 comment on function uplift.sketch(text[]) is
     'Four hashes of words in their order. Two texts that share 9 of 10 word pairs have one in common with 98.6 % of chances, two that share half of them with 23 %, two that share one in twenty practically never. Null for less than two words.';
 
+-- In PL/pgSQL, which keeps its plan; so is uplift.sketch().
 create or replace function uplift.similarity(p_one jsonb, p_other jsonb) returns real
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    with one as materialized (
-        select distinct hashtextextended(p.first, coalesce(hashtext(p.second), 0)) as h
-        from (select uplift.words_of(uplift.normalised(uplift.text_said(p_one))) as words) w
-        cross join lateral unnest(w.words, w.words[2:]) as p(first, second)
-    ), other as materialized (
-        select distinct hashtextextended(p.first, coalesce(hashtext(p.second), 0)) as h
-        from (select uplift.words_of(uplift.normalised(uplift.text_said(p_other))) as words) w
-        cross join lateral unnest(w.words, w.words[2:]) as p(first, second)
-    ), both_have as (
-        select count(*) as n from one join other using (h)
-    )
-    select (b.n / greatest((select count(*) from one) + (select count(*) from other) - b.n, 1)::numeric)::real
-    from both_have b
+declare
+    v_one text[] := uplift.words_of(uplift.normalised(uplift.text_said(p_one)));
+    v_other text[] := uplift.words_of(uplift.normalised(uplift.text_said(p_other)));
+begin
+    -- Far apart in length they cannot be alike.
+    if least(cardinality(v_one), cardinality(v_other)) < greatest(cardinality(v_one), cardinality(v_other)) / 2 then
+        return 0;
+    end if;
+    return (
+        select count(*) filter (where b.sides = 2) / greatest(count(*), 1)::real
+        from (
+            select p.h, count(distinct p.side) as sides
+            from (
+                select 1 as side, hashtextextended(w.first, coalesce(hashtext(w.second), 0)) as h
+                from unnest(v_one, v_one[2:]) as w(first, second)
+                union all
+                select 2, hashtextextended(w.first, coalesce(hashtext(w.second), 0))
+                from unnest(v_other, v_other[2:]) as w(first, second)) p
+            group by p.h) b);
+end
 $$;
 
 comment on function uplift.similarity(jsonb, jsonb) is

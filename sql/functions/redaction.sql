@@ -213,8 +213,9 @@ comment on function uplift.profile_names(uuid) is
 create or replace function uplift.looks_like_injection(p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-    -- The first test has all words that the others need.
-    select p_text ~* '(ignor|disregard|forget|overrid|bypass|prompt|instruc|jailbreak|developer mode|anything now|no restrictions|<\||\[inst|<<sys|system\s*:|anweisung)'
+    -- The first test has a part of every form below, and is several times faster than they are.
+    select lower(p_text collate "C") like any ('{%ignor%,%disregard%,%forget%,%overrid%,%bypass%,%prompt%,%instruc%,%jailbreak%,'
+            '%developer%,%anything now%,%restriction%,%without%,%free of%,%<|%,%inst]%,%sys>>%,%system%,%anweisung%}')
         and (
             -- Instructions that are to count no longer. "Ignore my previous diet" has no such object.
             p_text ~* ('\m(ignore|disregard|forget|override|bypass|do not follow|don''t follow|stop following)\M[^.!?\n]{0,40}'

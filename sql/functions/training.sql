@@ -34,7 +34,6 @@ begin
         perform uplift.want_conversations(v_positive);
         perform uplift.want_unpaired(v_unpaired);
         perform uplift.want_regenerations(v_pairs);
-        analyze uplift.training_wanted (id, dataset_id, source_id, likeness, is_fresh);
         delete from uplift.training_duplicates d where d.answer_id = any (v_answers)
             or d.answer_id in (select t.answer_id from uplift.training_turns t);
         withdrawn := uplift.match_wanted_examples();

@@ -225,8 +225,6 @@ begin
         select uplift.redact(h.user_message, h.names) as question, uplift.redact(h.ai_response, h.names) as answer
         where h.verdict is not null offset 0) r on true
     left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key and h.verdict is not null;
-
-    analyze uplift.training_turns (answer_id, turn_id, conversation_id, turn, user_id, verdict, is_shown);
 end
 $$;
 

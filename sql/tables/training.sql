@@ -69,7 +69,6 @@ create table ai_training_examples (
     edited_at timestamptz
 );
 
-create index on ai_training_examples (dataset_id, split);
 create index on ai_training_examples (source_id);
 -- What is in a set, in the order of exports, with what they ask for: none of it needs the row.
 create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens)
