@@ -42,7 +42,7 @@ as $$
     ), beginnings as materialized (
         select r.conversation_id, max(r.turn) as turns from ranked r where r.is_in
         group by r.conversation_id having count(*) > 1
-    ), parts as materialized (
+    ), parts as not materialized (
         select t.*, b.turns
         from uplift.training_turns t
         left join beginnings b on b.conversation_id = t.conversation_id and t.turn <= b.turns and t.is_shown
@@ -52,20 +52,24 @@ as $$
         select p.answer_id as source_id, array[p.answer_id] as sources, p.user_id,
             uplift.prompt_messages(p.system_prompt, p.question)
                 || jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', p.answer)) as messages,
-            p.said, p.quality, 1 as turns, p.tags, p.coach_id, p.model_used
+            p.said, p.quality, 1 as turns, p.tags, p.coach_id, p.model_used,
+            octet_length(p.question) / 4 + octet_length(p.answer) / 4 + 8
+                + coalesce(octet_length(p.system_prompt) / 4 + 4, 0) as tokens
         from parts p where p.turns is null
         union all
         select p.sources[1], p.sources, p.user_id,
             (case when p.system_prompt is null then '[]'
                 else jsonb_build_array(jsonb_build_object('role', 'system', 'content', p.system_prompt)) end) || p.messages,
             p.said, p.quality, p.turns,
-            array(select distinct g from unnest(p.tags) g order by g), p.coach_id, p.model_used
+            array(select distinct g from unnest(p.tags) g order by g), p.coach_id, p.model_used,
+            (p.tokens + coalesce(octet_length(p.system_prompt) / 4 + 4, 0))::int
         from (
             select array_agg(t.answer_id order by t.turn) filter (where m.position = 1) as sources, (array_agg(t.user_id))[1] as user_id,
                 (array_agg(t.system_prompt order by t.turn))[1] as system_prompt,
                 (array_agg(t.coach_id))[1] as coach_id, (array_agg(t.model_used order by t.turn desc))[1] as model_used,
                 jsonb_agg(m.message order by t.turn, m.position) filter (where m.position > 0) as messages,
                 string_agg(t.said, ' ' order by t.turn) filter (where m.position = 1) as said, round(avg(t.quality), 2) as quality, t.turns,
+                sum(octet_length(m.message ->> 'content') / 4 + 4) as tokens,
                 string_to_array(string_agg(array_to_string(t.tags, e'\n'), e'\n'), e'\n') as tags
             from parts t
             cross join lateral (values
@@ -77,7 +81,7 @@ as $$
     insert into uplift.training_wanted (dataset_id, source_id, sources, user_id, messages, content_hash, likeness, bands,
         quality, tokens, turns, tags, coach_id, model_used)
     select p_dataset_id, w.source_id, w.sources, w.user_id, w.messages, uplift.content_hash(w.messages, null, null, null),
-        md5(w.said)::uuid, uplift.sketch(uplift.words_of(w.said)), w.quality, uplift.token_estimate(w.messages), w.turns,
+        md5(w.said)::uuid, uplift.sketch(uplift.words_of(w.said)), w.quality, w.tokens, w.turns,
         w.tags, w.coach_id, w.model_used
     from whole w
 $$;
@@ -254,8 +258,7 @@ begin
         r.review, r.reviewed_by, r.reviewed_at, r.review_note
     from uplift.training_wanted w
     left join public.ai_training_examples r on r.id = w.replaces
-    where w.example_id is null and w.duplicate_of is null
-    order by w.id;
+    where w.example_id is null and w.duplicate_of is null;
     get diagnostics added = row_count;
     withdrawn := uplift.withdraw_examples(v_lost);
 

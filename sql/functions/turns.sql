@@ -162,69 +162,70 @@ begin
             union all
             select a.regenerate_of from public.coach_response_feedback a where a.id = f.id and a.regenerate_of is not null) r
     ), answers as materialized (
+        -- Texts are left behind, and read again where they are needed: sorting rows with a page of
+        -- text each takes longer.
         select a.*, coalesce(b.is_beginning, false) as is_beginning,
             case when a.regenerate_of is null then a.id
                 else coalesce((select v.id from uplift.first_version(a.id, a.user_id) v), a.id) end as turn_id
         from family f
         left join (select b.id, bool_or(b.is_beginning) as is_beginning from begun b group by b.id) b on b.id = f.id
         cross join lateral (
-            select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.helpful, r.rating, r.user_message,
-                r.ai_response, r.system_prompt, r.coach_id, r.severity, r.mode, r.model_used, r.exposures, r.request_messages,
-                coalesce(r.outcome, 'complete') = 'complete' and r.error_code is null and r.from_cache is not true
-                    and coalesce(r.response_message, 'null') = 'null' as is_whole
+            select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.ai_response <> '' as has_words,
+                hashtextextended(r.user_message, hashtextextended(r.ai_response, 0)) as spoken,
+                md5(r.request_messages::text) as request, hashtextextended(r.system_prompt, 0) as prompt_key,
+                concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then md5(r.system_prompt) end) as style,
+                case when coalesce(r.outcome, 'complete') = 'complete' and r.error_code is null and r.from_cache is not true
+                        and coalesce(r.response_message, 'null') = 'null'
+                        and r.user_message ~ '\S' and r.ai_response ~ '\S'
+                    then case when uplift.is_liked(r.helpful, r.rating) then true
+                        when uplift.is_disliked(r.helpful, r.rating) then false end
+                    end as feedback
             from public.coach_response_feedback r where r.id = f.id offset 0) a
     ), users as materialized (
         select u.user_id, uplift.profile_names(u.user_id) as names,
             not exists (select from public.user_coach_preferences p
                 where p.user_id = u.user_id and p.training_consent is false) as consents
         from (select distinct a.user_id from answers a) u
-    ), judged as materialized (
-        select a.*, u.names, concat_ws('|', a.coach_id, a.severity, a.mode,
-                case when a.coach_id is null then md5(a.system_prompt) end) as style,
-            case when a.request_messages is null then nullif(a.system_prompt, '')
-                else nullif(concat_ws(e'\n\n', nullif(a.system_prompt, ''), uplift.request_instructions(a.request_messages)), '')
-                end as instructions,
-            case when not u.consents or not a.is_whole or a.conversation_id = any (v_deleted) then null
-                when uplift.is_liked(a.helpful, a.rating) then true
-                when uplift.is_disliked(a.helpful, a.rating) then false end as feedback
-        from answers a join users u on u.user_id = a.user_id
     ), screened as materialized (
-        select j.*, case when j.feedback is not null and j.user_message ~ '\S' and j.ai_response ~ '\S'
-                and not uplift.looks_like_injection(j.user_message) and uplift.is_plain_request(j.request_messages)
-            then j.feedback end as verdict,
-            row_number() over (partition by j.turn_id
-                order by (j.ai_response <> '') desc, j.created_at desc, j.id desc) = 1 as is_shown,
-            min(j.created_at) over (partition by j.turn_id) as first_at,
-            bool_or(j.is_beginning) over (partition by j.turn_id) and j.conversation_id is not null as has_place
-        from judged j
+        select a.*, u.names, u.consents and not a.conversation_id = any (v_deleted) is true as is_allowed,
+            row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1 as is_shown,
+            min(a.created_at) over (partition by a.turn_id) as first_at,
+            bool_or(a.is_beginning) over (partition by a.turn_id) and a.conversation_id is not null as has_place
+        from answers a join users u on u.user_id = a.user_id
     ), placed as materialized (
         select s.*, case when s.has_place then
             dense_rank() over (partition by s.conversation_id, s.has_place order by s.first_at, s.turn_id) end as turn
         from screened s
     ), histories as materialized (
-        select p.*, hashtextextended(p.instructions, 0) as prompt_key, case
-            when p.conversation_id is null then md5(coalesce(p.request_messages::text, ''))
-            when p.turn is not null then md5(coalesce(p.request_messages::text, '') || coalesce(string_agg(
-                    case when p.is_shown then md5(p.user_message || e'\n' || p.ai_response) end, '' ) over (
+        select p.*, case
+            when p.conversation_id is null then md5(coalesce(p.request, ''))
+            when p.turn is not null then md5(coalesce(p.request, '') || coalesce(string_agg(
+                    case when p.is_shown then p.spoken::text end, ' ') over (
                     partition by p.conversation_id, p.has_place order by p.turn
                     range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash
         from placed p
     ), prompts as materialized (
-        -- Prompts are long, and mostly the same throughout a conversation: known by hash, because
-        -- comparing the texts would take longer than redacting them.
-        select d.user_id, d.prompt_key, uplift.redact(d.instructions, d.names) as system_prompt
-        from (select distinct on (h.user_id, h.prompt_key) h.user_id, h.prompt_key, h.instructions, h.names from histories h
-            where h.verdict is not null and h.instructions is not null order by h.user_id, h.prompt_key) d
+        -- Prompts are long, and mostly the same throughout a conversation.
+        select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, d.names) as system_prompt
+        from (select distinct on (h.user_id, h.prompt_key) h.id, h.user_id, h.prompt_key, h.names from histories h
+            where h.feedback is not null and h.prompt_key is not null order by h.user_id, h.prompt_key) d
+        cross join lateral (select nullif(f.system_prompt, '') as system_prompt
+            from public.coach_response_feedback f where f.id = d.id offset 0) r
     )
-    select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, h.verdict,
-        case when h.verdict is not null then uplift.verdict_score(h.helpful, h.rating) end,
-        p.system_prompt, r.question, r.answer, uplift.normalised(r.question || e'\n' || r.answer),
-        h.history_hash, h.style, h.coach_id, h.model_used, uplift.example_tags(h.coach_id, h.model_used, h.exposures)
+    select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, case when r.is_fit then h.feedback end, r.quality,
+        case when r.instructions is null then p.system_prompt
+            else concat_ws(e'\n\n', p.system_prompt, uplift.redact(r.instructions, h.names)) end,
+        r.question, r.answer, uplift.normalised(r.question || e'\n' || r.answer),
+        h.history_hash, h.style, r.coach_id, r.model_used, r.tags
     from histories h
+    left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key
     left join lateral (
-        select uplift.redact(h.user_message, h.names) as question, uplift.redact(h.ai_response, h.names) as answer
-        where h.verdict is not null offset 0) r on true
-    left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key and h.verdict is not null;
+        select not uplift.looks_like_injection(a.user_message) and uplift.is_plain_request(a.request_messages) as is_fit,
+            uplift.verdict_score(a.helpful, a.rating) as quality, a.coach_id, a.model_used,
+            uplift.redact(a.user_message, h.names) as question, uplift.redact(a.ai_response, h.names) as answer,
+            case when a.request_messages is not null then uplift.request_instructions(a.request_messages) end as instructions,
+            uplift.example_tags(a.coach_id, a.model_used, a.exposures) as tags
+        from public.coach_response_feedback a where a.id = h.id and h.feedback is not null and h.is_allowed offset 0) r on true;
 end
 $$;
 

@@ -109,7 +109,7 @@ create unlogged table training_turns (
     style text not null,
     coach_id text,
     model_used text,
-    tags text[] not null
+    tags text[]
 ) with (toast_tuple_target = 8160);
 
 create index on training_turns (conversation_id, turn);
