@@ -133,6 +133,9 @@ declare
     v_rows constant int := 96;
     v_conversations uuid[];
     v_deleted uuid[];
+    v_beginnings uuid[];
+    v_ids uuid[];
+    v_more uuid[];
 begin
     select coalesce(array_agg(distinct a.conversation_id), '{}') into v_conversations
     from unnest(p_answers) i(id)
@@ -143,32 +146,36 @@ begin
     from unnest(v_conversations) i(id)
     cross join lateral (select d.id from uplift.conversations d where d.id = i.id and d.deleted_at is not null offset 0) c;
 
-    insert into uplift.training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
-        system_prompt, question, answer, said, history_hash, style, coach_id, model_used, tags)
-    with recursive begun as (
-        select b.id, true as is_beginning
-        from unnest(v_conversations) c(id)
+    select coalesce(array_agg(b.id), '{}') into v_beginnings
+    from unnest(v_conversations) c(id)
+    cross join lateral (
+        select a.id from public.coach_response_feedback a
+        where a.conversation_id = c.id order by a.created_at limit v_rows) b;
+    select coalesce(array_agg(distinct i), '{}') into v_ids from unnest(v_beginnings || p_answers) i;
+    -- And all versions of each. Not by a recursive query, whose hash table is made for many more.
+    v_more := v_ids;
+    loop
+        select array_agg(distinct r.id) into v_more
+        from unnest(v_more) f(id)
         cross join lateral (
-            select a.id from public.coach_response_feedback a
-            where a.conversation_id = c.id order by a.created_at limit v_rows) b
-        union
-        select i.id, false from unnest(p_answers) i(id)
-    ), family as (
-        -- With all versions of each.
-        select b.id from begun b
-        union
-        select r.id from family f cross join lateral (
             select a.id from public.coach_response_feedback a where a.regenerate_of = f.id
             union all
             select a.regenerate_of from public.coach_response_feedback a where a.id = f.id and a.regenerate_of is not null) r
-    ), answers as materialized (
+        where not exists (select from unnest(v_ids) i(id) where i.id = r.id);
+        exit when v_more is null;
+        v_ids := v_ids || v_more;
+    end loop;
+
+    insert into uplift.training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
+        system_prompt, question, answer, said, history_hash, style, coach_id, model_used, tags)
+    with answers as materialized (
         -- Texts are left behind, and read again where they are needed: sorting rows with a page of
         -- text each takes longer.
-        select a.*, coalesce(b.is_beginning, false) as is_beginning,
+        select a.*, b.id is not null as is_beginning,
             case when a.regenerate_of is null then a.id
                 else coalesce((select v.id from uplift.first_version(a.id, a.user_id) v), a.id) end as turn_id
-        from family f
-        left join (select b.id, bool_or(b.is_beginning) as is_beginning from begun b group by b.id) b on b.id = f.id
+        from unnest(v_ids) f(id)
+        left join unnest(v_beginnings) b(id) on b.id = f.id
         cross join lateral (
             select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.ai_response <> '' as has_words,
                 hashtextextended(r.user_message, hashtextextended(r.ai_response, 0)) as spoken,
