@@ -117,8 +117,9 @@ create or replace function uplift.want_regenerations(p_dataset_id uuid) returns 
 language sql volatile
 as $$
     with versions as materialized (
-        select v.* from (select t.*, count(*) over (partition by t.turn_id) as versions from uplift.training_turns t) v
-        where v.versions > 1 and v.verdict is not null
+        select t.* from uplift.training_turns t
+        where t.verdict is not null
+            and t.turn_id in (select v.turn_id from uplift.training_turns v group by v.turn_id having count(*) > 1)
     ), pairs as (
         select b.*, w.answer_id as rejected_id, w.answer as worse, w.tags as worse_tags
         from versions w
@@ -257,7 +258,9 @@ begin
         (select v.id from public.ai_model_versions v where v.model_id = w.model_used order by v.created_at desc limit 1),
         r.review, r.reviewed_by, r.reviewed_at, r.review_note
     from uplift.training_wanted w
-    left join public.ai_training_examples r on r.id = w.replaces
+    -- Not looked for where there is none, in a table that grows meanwhile.
+    left join lateral (select x.* from public.ai_training_examples x
+        where w.replaces is not null and x.id = w.replaces offset 0) r on true
     where w.example_id is null and w.duplicate_of is null;
     get diagnostics added = row_count;
     withdrawn := uplift.withdraw_examples(v_lost);
@@ -288,11 +291,15 @@ begin
     where s.example_id = w.example_id and w.duplicate_of is null
         and s.position > cardinality(w.sources);
     insert into uplift.training_example_sources as s (example_id, position, answer_id, user_id)
-    select coalesce(w.example_id, w.id), x.position, x.answer_id, w.user_id
+    select w.example_id, x.position, x.answer_id, w.user_id
     from uplift.training_wanted w cross join lateral unnest(w.sources) with ordinality as x(answer_id, position)
-    where w.duplicate_of is null
+    where w.duplicate_of is null and w.example_id is not null
     on conflict (example_id, position) do update set answer_id = excluded.answer_id, user_id = excluded.user_id
     where (s.answer_id, s.user_id) is distinct from (excluded.answer_id, excluded.user_id);
+    insert into uplift.training_example_sources (example_id, position, answer_id, user_id)
+    select w.id, x.position, x.answer_id, w.user_id
+    from uplift.training_wanted w cross join lateral unnest(w.sources) with ordinality as x(answer_id, position)
+    where w.duplicate_of is null and w.example_id is null;
     insert into uplift.training_bands (band, example_id)
     select b.band, coalesce(w.example_id, w.id)
     from uplift.training_wanted w cross join lateral unnest(w.bands) as b(band)

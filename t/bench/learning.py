@@ -105,6 +105,7 @@ def load(connection, rows, seed):
                    (users,))
     cursor.execute("insert into public.user_traits (user_id, trait_key, trait_value) select lpad(to_hex(n), 32, '0')::uuid, 'preferred_name', "
                    "initcap(translate(left(md5((n %% 3000)::text), 7), '0123456789', 'aeioulnrst')) from generate_series(1, %s, 2) n", (users,))
+    cursor.execute("truncate uplift.training_queue")  # of the names
     cursor.copy_expert("copy public.coach_response_feedback (%s) from stdin" % COLUMNS, Lines(answer_rows(Texts(seed), rows, users)))
     cursor.execute("insert into uplift.conversations (id, user_id) select distinct on (conversation_id) conversation_id, user_id "
                    "from public.coach_response_feedback on conflict do nothing")
