@@ -20,6 +20,7 @@
 \ir examples.sql
 \ir pairs.sql
 \ir training.sql
+\ir curation.sql
 \ir export.sql
 \ir finetuning.sql
 \ir models.sql
@@ -62,6 +63,21 @@ grant execute on function
     uplift.admin_put_schedule(text, jsonb, text),
     uplift.admin_run_schedule(text, jsonb, text),
     uplift.generate_training_examples(int),
+    uplift.admin_list_datasets(uuid, jsonb, text),
+    uplift.admin_get_dataset(uuid, jsonb, text),
+    uplift.admin_create_dataset(uuid, jsonb, text),
+    uplift.admin_list_examples(uuid, jsonb, text),
+    uplift.admin_get_example(uuid, jsonb, text),
+    uplift.admin_validate_example(uuid, jsonb, text),
+    uplift.admin_reject_example(uuid, jsonb, text),
+    uplift.admin_edit_example(uuid, jsonb, text),
+    uplift.admin_create_example(uuid, jsonb, text),
+    uplift.admin_delete_example(uuid, jsonb, text),
+    uplift.admin_create_version(uuid, jsonb, text),
+    uplift.admin_list_versions(uuid, jsonb, text),
+    uplift.admin_get_version(uuid, jsonb, text),
+    uplift.admin_version_users(uuid, jsonb, text),
+    uplift.admin_erase_user(uuid, jsonb, text),
     uplift.export_head(uuid, text, text, numeric),
     uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int),
     uplift.export_target(uuid, text),
