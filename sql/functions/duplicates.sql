@@ -129,28 +129,35 @@ $$;
 comment on function uplift.yields_to(text, text, timestamptz, numeric, numeric) is
     'Whether an example is dropped for a better rated one that says the same: never what a person wrote, edited or reviewed.';
 
-create or replace function uplift.drop_for(p_example_id uuid, p_kept_id uuid, p_is_exact boolean) returns void
+create or replace function uplift.drop_for(p_example_ids uuid[], p_kept_ids uuid[], p_are_exact boolean) returns int
 language plpgsql volatile
 as $$
 begin
-    -- What was dropped for it is now dropped for the other.
-    update uplift.training_duplicates d set example_id = p_kept_id where d.example_id = p_example_id;
+    if cardinality(p_example_ids) = 0 then
+        return 0;
+    end if;
+    -- What was dropped for them is now dropped for the others.
+    update uplift.training_duplicates d set example_id = x.kept_id
+    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where d.example_id = x.id;
     insert into uplift.training_duplicates (dataset_id, answer_id, example_id, is_exact)
-    select e.dataset_id, e.source_id, p_kept_id, p_is_exact
-    from public.ai_training_examples e where e.id = p_example_id
+    select e.dataset_id, e.source_id, x.kept_id, p_are_exact
+    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id)
+    join public.ai_training_examples e on e.id = x.id
     on conflict (answer_id, dataset_id) do update set example_id = excluded.example_id, is_exact = excluded.is_exact;
-    perform uplift.withdraw_examples(array[p_example_id]);
+    return uplift.withdraw_examples(p_example_ids);
 end
 $$;
 
-comment on function uplift.drop_for(uuid, uuid, boolean) is 'Withdraws an example because a better rated one says the same, and remembers that.';
+comment on function uplift.drop_for(uuid[], uuid[], boolean) is
+    'Withdraws examples because better rated ones say the same, and remembers for which. Returns how many.';
 
 create or replace function uplift.drop_exact_duplicates() returns int
 language plpgsql volatile
 as $$
 declare
     v record;
-    v_dropped int := 0;
+    v_dropped uuid[] := '{}';
+    v_kept uuid[] := '{}';
 begin
     update uplift.training_wanted w set duplicate_of = k.first_id, is_exact = true
     from (
@@ -175,8 +182,8 @@ begin
         where w.is_fresh and w.duplicate_of is null
     loop
         if v.is_better then
-            perform uplift.drop_for(v.other_id, v.final_id, true);
-            v_dropped := v_dropped + 1;
+            v_dropped := v_dropped || v.other_id;
+            v_kept := v_kept || v.final_id;
         else
             update uplift.training_wanted w set duplicate_of = v.other_id, is_exact = true where w.id = v.id;
         end if;
@@ -185,27 +192,54 @@ begin
     update uplift.training_wanted w set duplicate_of = k.duplicate_of
     from uplift.training_wanted k
     where w.duplicate_of = coalesce(k.example_id, k.id) and k.duplicate_of is not null;
-    return v_dropped;
+    return uplift.drop_for(v_dropped, v_kept, true);
 end
 $$;
 
 comment on function uplift.drop_exact_duplicates() is
     'Marks the rows of uplift.training_wanted that say the same as another one or an example, and withdraws examples that such a row is better than. Returns how many of those.';
 
+create or replace function uplift.is_alike(p_messages jsonb, p_wanted_id uuid, p_example_id uuid) returns boolean
+language plpgsql volatile
+as $$
+declare
+    v_other jsonb;
+begin
+    if p_wanted_id is not null then
+        select w.messages into v_other from uplift.training_wanted w where w.id = p_wanted_id and w.duplicate_of is null;
+    else
+        select e.messages into v_other from public.ai_training_examples e
+        where e.id = p_example_id and e.withdrawn_at is null
+            -- Not one that is about to say something else.
+            and not exists (select from uplift.training_wanted w where w.example_id = p_example_id and w.is_fresh);
+        if not found and not exists (select from public.ai_training_examples e
+                where e.id = p_example_id and e.withdrawn_at is null) then
+            delete from uplift.training_bands b where b.example_id = p_example_id
+                and b.band = any (uplift.sketch(uplift.words_of(uplift.normalised(uplift.text_said(p_messages)))));
+        end if;
+    end if;
+    return v_other is not null and uplift.similarity(p_messages, v_other) >= 0.8;
+end
+$$;
+
+comment on function uplift.is_alike(jsonb, uuid, uuid) is
+    'Whether messages say nearly the same as a row of uplift.training_wanted that is kept, or else as an example: they share 8 of 10 pairs of neighbouring words.';
+
 create or replace function uplift.drop_near_duplicates() returns int
 language plpgsql volatile
 as $$
 declare
-    v_alike constant real := 0.8;
     v record;
-    v_dropped int := 0;
+    v_lost uuid[] := '{}'; -- of this run
+    v_dropped uuid[] := '{}';
+    v_kept uuid[] := '{}';
 begin
     -- Best first, so that what is kept is never dropped for a lesser one. In a band each is compared
     -- with the best of this run and with up to four examples, so that a thousand alike are no million
     -- comparisons; whatever is alike has other bands in common, too.
     for v in
         with banded as materialized (
-            select w.id, coalesce(w.example_id, w.id) as final_id, w.example_id, w.replaces, w.quality, w.source_id, w.messages, b.band
+            select w.id, w.example_id, w.replaces, w.quality, w.source_id, b.band
             from uplift.training_wanted w cross join lateral unnest(w.bands) as b(band)
             where w.is_fresh and w.duplicate_of is null
         ), met as (
@@ -218,58 +252,32 @@ begin
                 select t.example_id from uplift.training_bands t where t.band = b.band limit 4) x
             where x.example_id is distinct from b.example_id and x.example_id is distinct from b.replaces
         )
-        select w.id, coalesce(w.example_id, w.id) as final_id, w.quality, w.messages, m.wanted_id, m.example_id
+        select w.id, coalesce(w.example_id, w.id) as final_id, w.messages, m.wanted_id, m.example_id,
+            coalesce(k.example_id, k.id) as kept_id,
+            coalesce(uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, w.quality), false) as is_better
         from met m join uplift.training_wanted w on w.id = m.id
+        left join uplift.training_wanted k on k.id = m.wanted_id
+        left join lateral (select x.source_type, x.review, x.edited_at, x.quality_score
+            from public.ai_training_examples x where x.id = m.example_id offset 0) e on true
         where m.wanted_id is distinct from m.id
         order by w.quality desc, w.source_id, m.wanted_id, m.example_id
     loop
-        v_dropped := v_dropped + uplift.drop_if_alike(v.id, v.final_id, v.quality, v.messages, v.wanted_id, v.example_id, v_alike);
+        if v.id = any (v_lost) or v.example_id = any (v_dropped)
+                or not uplift.is_alike(v.messages, v.wanted_id, v.example_id) then
+            continue;
+        end if;
+        if v.is_better then
+            v_dropped := v_dropped || v.example_id;
+            v_kept := v_kept || v.final_id;
+        else
+            update uplift.training_wanted w set duplicate_of = coalesce(v.kept_id, v.example_id), is_exact = false
+            where w.id = v.id;
+            v_lost := v_lost || v.id;
+        end if;
     end loop;
-    return v_dropped;
+    return uplift.drop_for(v_dropped, v_kept, false);
 end
 $$;
 
 comment on function uplift.drop_near_duplicates() is
     'As uplift.drop_exact_duplicates(), for conversations that share 8 of 10 pairs of neighbouring words.';
-
-create or replace function uplift.drop_if_alike(p_id uuid, p_final_id uuid, p_quality numeric, p_messages jsonb,
-    p_wanted_id uuid, p_example_id uuid, p_alike real) returns int
-language plpgsql volatile
-as $$
-declare
-    v_other record;
-begin
-    if not exists (select from uplift.training_wanted w where w.id = p_id and w.duplicate_of is null) then
-        return 0; -- dropped for another one already
-    end if;
-    if p_wanted_id is not null then
-        select coalesce(w.example_id, w.id) as id, w.messages into v_other
-        from uplift.training_wanted w where w.id = p_wanted_id and w.duplicate_of is null;
-        if found and uplift.similarity(p_messages, v_other.messages) >= p_alike then
-            update uplift.training_wanted w set duplicate_of = v_other.id, is_exact = false where w.id = p_id;
-        end if;
-        return 0;
-    end if;
-    select e.id, e.messages, e.withdrawn_at, uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, p_quality)
-        as is_better
-    into v_other from public.ai_training_examples e where e.id = p_example_id;
-    if not found or v_other.withdrawn_at is not null then
-        delete from uplift.training_bands b where b.example_id = p_example_id
-            and b.band = any (uplift.sketch(uplift.words_of(uplift.normalised(uplift.text_said(p_messages)))));
-        return 0;
-    end if;
-    if exists (select from uplift.training_wanted w where w.example_id = p_example_id and w.is_fresh)
-            or uplift.similarity(p_messages, v_other.messages) < p_alike then
-        return 0;
-    end if;
-    if v_other.is_better then
-        perform uplift.drop_for(p_example_id, p_final_id, false);
-        return 1;
-    end if;
-    update uplift.training_wanted w set duplicate_of = p_example_id, is_exact = false where w.id = p_id;
-    return 0;
-end
-$$;
-
-comment on function uplift.drop_if_alike(uuid, uuid, numeric, jsonb, uuid, uuid, real) is
-    'Compares a row of uplift.training_wanted with another one, or with an example, and drops the lesser when they are alike. Returns how many examples that were there went.';

@@ -60,7 +60,7 @@ begin
         -- Only unpaired examples have one. A million have the same prompt when it is "hi".
         select count(distinct x.label) > 1 from (
             select e.label, e.withdrawn_at from public.ai_training_examples e
-            where e.prompt_hash = h.prompt_hash limit 1000) x
+            where e.prompt_hash = h.prompt_hash limit 100) x
         where x.withdrawn_at is null);
     if cardinality(v_hashes) = 0 then
         return 0;
@@ -71,13 +71,17 @@ begin
             r.completion as rejected, c.quality_score, c.split, c.coach_id, c.model_used, c.model_version_id,
             array(select distinct g from unnest(c.tags || r.tags || array['pair:prompt']) g order by g) as tags,
             uplift.pair_likeness(c.messages, c.completion, r.completion) as likeness
-        from public.ai_training_examples r
+        from unnest(v_hashes) h(prompt_hash)
+        -- Of prompts that thousands send, the latest answers will do.
+        cross join lateral (
+            select x.* from public.ai_training_examples x
+            where x.prompt_hash = h.prompt_hash and x.withdrawn_at is null and not x.label
+            order by x.id desc limit 32) r
         cross join lateral (
             select x.* from public.ai_training_examples x
             where x.prompt_hash = r.prompt_hash and x.withdrawn_at is null and x.label and x.split = r.split and x.completion <> r.completion and x.review is distinct from 'rejected'
             order by x.quality_score desc, x.id limit 1) c
-        where r.prompt_hash = any (v_hashes) and r.withdrawn_at is null and not r.label
-            and r.review is distinct from 'rejected'
+        where r.review is distinct from 'rejected'
             and not exists (select from uplift.training_example_sources s
                 join public.ai_training_examples e on e.id = s.example_id
                 where s.answer_id = r.source_id and s.position = 2 and e.dataset_id = p_pairs_id and e.withdrawn_at is null)

@@ -34,8 +34,8 @@ begin
         perform uplift.want_conversations(v_positive);
         perform uplift.want_unpaired(v_unpaired);
         perform uplift.want_regenerations(v_pairs);
-        delete from uplift.training_duplicates d where d.answer_id = any (v_answers)
-            or d.answer_id in (select t.answer_id from uplift.training_turns t);
+        delete from uplift.training_duplicates d
+        where d.answer_id = any (array(select t.answer_id from uplift.training_turns t union select unnest(v_answers)));
         withdrawn := uplift.match_wanted_examples();
         v_dropped := uplift.drop_exact_duplicates() + uplift.drop_near_duplicates();
         select w.* into v_written from uplift.write_training_examples() w;

@@ -167,6 +167,7 @@ create unlogged table training_wanted (
 
 create index on training_wanted (dataset_id, source_id);
 create index on training_wanted (id);
+create index on training_wanted (example_id) where example_id is not null;
 
 comment on table training_wanted is 'Scratch: the examples that there should be of what is looked at.';
 comment on column training_wanted.example_id is
