@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The API reference has the routes and the error codes that the sources have, and no others."""
+"""The API references have the routes and the error codes that the sources have, and no others."""
 
 import glob
 import os
@@ -20,33 +20,57 @@ def read(*patterns):
     return text
 
 
-reference = read("src/chat/API.md")
-headings = set()
-for line in re.findall(r"^### (.*)", reference, re.M) + re.findall(r"^\| `(GET /\w+)`", reference, re.M):
-    methods = set()
-    for piece in re.split(r",? ", line):
-        if piece.startswith("/"):
-            path = re.sub(r"\{id\}$", "", piece)
-            headings.update((method, path) for method in methods)
-        elif piece != "or":
-            methods.add(piece)
-table = set(re.findall(r'^    \{"([A-Z]+)", "([^"]+)",', read("src/chat/routes.c"), re.M))
-refused = {("POST", "/rest/v1/coach_response_feedback"), ("DELETE", "/rest/v1/coach_response_feedback")}
-equal(sorted(headings), sorted(table - refused), "the routes are those of routes.c")
+def headings(reference):
+    """(method, path) of "### GET, PATCH /one, POST /other"; methods go with the paths after them."""
+    found = set()
+    for line in re.findall(r"^### (.*)", reference, re.M) + re.findall(r"^\| `(GET /\w+)`", reference, re.M):
+        methods, after_path = set(), False
+        for piece in re.split(r",? ", line):
+            if piece.startswith("/"):
+                found.update((method, piece) for method in methods)
+                after_path = True
+            elif piece != "or":
+                if after_path:
+                    methods, after_path = set(), False
+                methods.add(piece)
+    return found
 
-documented = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| \d+ \| (.*?) \|", reference, re.M))))
-sources = read("src/chat/*.c", "src/common/*.c")
+
+def table(path):
+    return set(re.findall(r'^    \{"([A-Z]+)", "([^"]+)",', read(path), re.M))
+
+
+chat, batch = read("src/chat/API.md"), read("src/batch/API.md")
+refused = {("POST", "/rest/v1/coach_response_feedback"), ("DELETE", "/rest/v1/coach_response_feedback")}
+equal(sorted((method, re.sub(r"\{id\}$", "", path)) for method, path in headings(chat)),
+      sorted(table("src/chat/routes.c") - refused), "the routes are those of src/chat/routes.c")
+equal(sorted(headings(batch)), sorted(table("src/batch/routes.c")), "and of src/batch/routes.c")
+
+documented = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| [\d, ]+ \| (.*?) \|", chat + batch, re.M))))
+sources = read("src/chat/*.c", "src/common/*.c", "src/batch/*.c")
 used = set()
 for argument in re.findall(r"api_error\([^,;]*,[^,;]*,([^,;]*),", sources):
     used |= set(re.findall(r'"([a-z_]+)"', argument))
-used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', sources))
+used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', read("src/chat/*.c", "src/common/*.c")))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
-used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", read("sql/functions/*.sql")))
+functions = read("sql/functions/*.sql")
+used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", functions))
+used |= set(re.findall(r"case when p_split is null then '([a-z_]+)' else '([a-z_]+)' end", functions)[0])
 used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
 # How the preferences, which are many, are written: `invalid_<name>`.
 used -= {"invalid_timezone", "invalid_protocol"}
-ok(len(used) > 50, "the sources have error codes")
+ok(len(used) > 90, "the sources have error codes")
 equal(sorted(documented - used), [], "no documented code is unknown to the sources")
 equal(sorted(used - documented), [], "no code of the sources is undocumented")
+
+# What a fine-tuning job may fail with.
+told = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", read("src/batch/TRAINING.md").split("## What may come of it")[1], re.M))))
+problems = set(re.findall(r'trainer_problem\([^;"]*?(?:true|false),\s*"([a-z_]+)"', sources))
+problems |= set(re.findall(r'^    \{"([a-z_]+)", 0, true,', sources, re.M)) | set(re.findall(r'sizeof p->code, "([a-z_]+)"', sources))
+problems |= set(re.findall(r'code != NULL \? code : "(training_failed)"', sources))
+problems -= {"stopped"}  # of a run that is given back or cancelled: nobody gets to read it
+ok(len(problems) > 15, "trainers have problems")
+equal(sorted(told - problems - {"http_"}), [], "no documented problem is unknown to the sources")
+equal(sorted(problems - told), [], "no problem of the sources is undocumented")
 done()
