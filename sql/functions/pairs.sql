@@ -56,12 +56,11 @@ begin
         union
         select e.prompt_hash from public.ai_training_examples e
         where e.source_id = any (p_freed) and e.prompt_hash is not null) h
-    where (
-        -- Only unpaired examples have one. A million have the same prompt when it is "hi".
-        select count(distinct x.label) > 1 from (
-            select e.label, e.withdrawn_at from public.ai_training_examples e
-            where e.prompt_hash = h.prompt_hash limit 100) x
-        where x.withdrawn_at is null);
+    -- Only unpaired examples have one. Thousands have the same when it is "hi".
+    where exists (select from public.ai_training_examples e
+            where e.prompt_hash = h.prompt_hash and e.label and e.withdrawn_at is null)
+        and exists (select from public.ai_training_examples e
+            where e.prompt_hash = h.prompt_hash and not e.label and e.withdrawn_at is null);
     if cardinality(v_hashes) = 0 then
         return 0;
     end if;

@@ -96,7 +96,7 @@ begin
     end loop;
     for v_found in
         select distinct m[1]
-        from regexp_matches(v_text, '(?:^|[^[:alnum:].,+/-])([+(]?\d[\d ()./-]{5,}\d)(?![[:alnum:]])', 'g') m
+        from regexp_matches(v_text, '(?<![[:alnum:].,+/-])([+(]?\d[\d ()./-]{5,}\d)(?![[:alnum:]])', 'g') m
     loop
         if uplift.is_phone_number(v_found) then
             v_text := replace(v_text, v_found, '[phone]');

@@ -74,7 +74,7 @@ create index on ai_training_examples (source_id);
 create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens)
     where withdrawn_at is null and is_validated and review is distinct from 'rejected';
 create index on ai_training_examples (likeness) where likeness is not null;
-create index on ai_training_examples (prompt_hash) where prompt_hash is not null;
+create index on ai_training_examples (prompt_hash, label) where prompt_hash is not null;
 
 comment on table ai_training_examples is
     'One conversation each, as a model is to learn it. In its set while withdrawn_at is null, is_validated, and review is not rejected.';
