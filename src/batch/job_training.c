@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHUNK_ANSWERS 20000 /* a few seconds of work: as long as a cancelled job may go on */
+#define CHUNK_ANSWERS 5000 /* a second of work or less: as long as a cancelled job may go on */
 
 const struct job_argument generate_training_data_arguments[] = {
     {"chunk", ARG_INTEGER, false, NULL, "Answers that are looked at in one transaction."},

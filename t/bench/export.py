@@ -32,11 +32,6 @@ where d.dataset_name = 'Bench'
 """
 
 
-def say(text):
-    """Progress, for who waits."""
-    print("[%s] %s" % (time.strftime("%H:%M:%S"), text), file=sys.stderr, flush=True)
-
-
 def peak_mb(pid):
     with open("/proc/%d/status" % pid) as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
@@ -50,13 +45,14 @@ def fetch(up, path, *options):
     return int(out[0]), float(out[1])
 
 
-def measure(rows):
+def measure(rows, say=lambda text: None):
     """The figures, by name."""
     figures = {"rows": rows}
     cluster = Cluster(fsync=True, settings={"shared_buffers": "256MB", "max_wal_size": "4GB"})
     cluster.start()
     try:
-        with Uplift(cluster=cluster, simulator=None, batch=True, UPLIFT_LOG_LEVEL="warn", expected=".") as up:
+        up = Uplift(cluster=cluster, simulator=None, batch=True, UPLIFT_LOG_LEVEL="warn", expected=".").__enter__()
+        try:
             say("making %d examples" % rows)
             dataset = up.sql("insert into ai_training_datasets (dataset_name, dataset_type) values ('Bench', 'conversation')"
                              " returning id::text")[0]["id"]
@@ -76,9 +72,19 @@ def measure(rows):
             figures.update(file_mb_s=job["result"]["bytes"] / 1e6 / seconds, peak_mb=peak_mb(up.batch.pid))
             if job["result"]["examples"] != rows or job["result"]["bytes"] != size:
                 raise SystemExit("the export is not whole: %s" % job)
+        finally:
+            up.stop()
+            up.remove()
     finally:
         cluster.remove()
     return figures
+
+
+def goals(f):
+    """What was wanted: (text, whether it is so, what was wanted)."""
+    slowest = min(f["url_mb_s"], f["file_mb_s"])
+    return [("export, each line checked: %.0f MB/s" % slowest, slowest >= 75, "at least 75 MB/s"),
+            ("memory of fcgi-batch meanwhile: %.1f MB" % f["peak_mb"], f["peak_mb"] < 64, "under 64 MB")]
 
 
 def show(f):
@@ -94,7 +100,7 @@ def main():
     parser.add_argument("--rows", type=int, default=200000)
     parser.add_argument("--out", help="keep the figures as JSON in this file")
     options = parser.parse_args()
-    figures = measure(options.rows)
+    figures = measure(options.rows, lambda text: print("[%s] %s" % (time.strftime("%H:%M:%S"), text), file=sys.stderr, flush=True))
     show(figures)
     if options.out:
         with open(options.out, "w") as file:
