@@ -98,6 +98,9 @@ begin
         select distinct m[1]
         from regexp_matches(v_text, '(?<![[:alnum:].,+/-])([+(]?\d[\d ()./-]{5,}\d)(?![[:alnum:]])', 'g') m
     loop
+        if v_found ~ '^\([^)]*$' then
+            v_found := substr(v_found, 2); -- a parenthesis around more than the area code
+        end if;
         if uplift.is_phone_number(v_found) then
             v_text := replace(v_text, v_found, '[phone]');
         end if;
