@@ -130,7 +130,9 @@ class Cluster:
         if owner:
             command += ' owner "%s"' % owner
         if template:
-            command += ' template "%s"' % template
+            # Through the log a sequence is copied without the numbers that were reserved before, and gives
+            # some of them again after a crash.
+            command += ' template "%s" strategy file_copy' % template
         done = self.psql("template1", sql=command)
         if done.returncode != 0:
             raise RuntimeError("create database failed: " + done.stderr)
