@@ -31,6 +31,7 @@ as $$
     ), ranked as materialized (
         select t.answer_id, t.conversation_id, t.turn,
             bool_and(t.verdict is true and t.style = s.style and p.answer_id is null) over w
+                and t.turn = row_number() over w -- no turn is left out
                 -- Longer ones are cut at their end by those who train.
                 and coalesce(sum(octet_length(t.question) + octet_length(t.answer) + 32) over w, 0) <= 65536 * 4
                 and t.turn <= 64 as is_in

@@ -171,11 +171,12 @@ begin
     with answers as materialized (
         -- Texts are left behind, and read again where they are needed: sorting rows with a page of
         -- text each takes longer.
-        select a.*, b.id is not null as is_beginning,
+        select a.*, b.id is not null as is_beginning, q.id is not null as is_asked,
             case when a.regenerate_of is null then a.id
                 else coalesce((select v.id from uplift.first_version(a.id, a.user_id) v), a.id) end as turn_id
         from unnest(v_ids) f(id)
         left join unnest(v_beginnings) b(id) on b.id = f.id
+        left join unnest(p_answers) q(id) on q.id = f.id
         cross join lateral (
             select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.ai_response <> '' as has_words,
                 hashtextextended(r.user_message, hashtextextended(r.ai_response, 0)) as spoken,
@@ -197,6 +198,7 @@ begin
         select a.*, u.names, u.consents and not a.conversation_id = any (v_deleted) is true as is_allowed,
             row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1 as is_shown,
             min(a.created_at) over (partition by a.turn_id) as first_at,
+            bool_or(a.is_asked) over (partition by a.turn_id) as is_turn_asked,
             bool_or(a.is_beginning) over (partition by a.turn_id) and a.conversation_id is not null as has_place
         from answers a join users u on u.user_id = a.user_id
     ), placed as materialized (
@@ -209,12 +211,21 @@ begin
             when p.turn is not null then md5(coalesce(p.request, '') || coalesce(string_agg(
                     case when p.is_shown then p.spoken::text end, ' ') over (
                     partition by p.conversation_id, p.has_place order by p.turn
-                    range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash
+                    range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash,
+            p.has_place and bool_and(case when p.is_shown then p.feedback is true and p.is_allowed end) over (
+                partition by p.conversation_id, p.has_place order by p.turn) as is_liked_so_far
         from placed p
+    ), needed as materialized (
+        -- Not the turns that come after what is said of another one: what they are to be is the same
+        -- as before.
+        select h.* from histories h
+        where h.is_turn_asked or h.is_liked_so_far or exists (
+            select from uplift.training_example_sources s join public.ai_training_examples e on e.id = s.example_id
+            where s.answer_id = h.id and e.conversation_turns > 1 and e.withdrawn_at is null)
     ), prompts as materialized (
         -- Prompts are long, and mostly the same throughout a conversation.
         select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, d.names) as system_prompt
-        from (select distinct on (h.user_id, h.prompt_key) h.id, h.user_id, h.prompt_key, h.names from histories h
+        from (select distinct on (h.user_id, h.prompt_key) h.id, h.user_id, h.prompt_key, h.names from needed h
             where h.feedback is not null and h.prompt_key is not null order by h.user_id, h.prompt_key) d
         cross join lateral (select nullif(f.system_prompt, '') as system_prompt
             from public.coach_response_feedback f where f.id = d.id offset 0) r
@@ -224,7 +235,7 @@ begin
             else concat_ws(e'\n\n', p.system_prompt, uplift.redact(r.instructions, h.names)) end,
         r.question, r.answer, uplift.normalised(r.question || e'\n' || r.answer),
         h.history_hash, h.style, r.coach_id, r.model_used, r.tags
-    from histories h
+    from needed h
     left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key
     left join lateral (
         select not uplift.looks_like_injection(a.user_message) and uplift.is_plain_request(a.request_messages) as is_fit,
@@ -237,4 +248,4 @@ end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills uplift.training_turns with these answers, the beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
+    'Fills uplift.training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
