@@ -122,15 +122,15 @@ def told_to_end(up):
 
 
 def cancelled(up):
-    job_id = begin(up, 100000)
+    job_id = begin(up, 5000)
     answer = up.admin("POST", "/admin/jobs/%s/cancel" % job_id)
     equal(answer.json()["status"], "running", "a job that runs hears of it from its runner")
     job = up.await_job(job_id)
     equal(job["status"], "cancelled", "and is cancelled")
     equal(events(job), ["queued", "started", "cancel_requested", "cancelled"], "as its history tells")
     up.sql("update uplift.batch_kinds set time_limit = '1 second' where name = 'generate-training-data'")
-    job_id = begin(up, 100000)
-    job = up.await_job(job_id)
+    units(up, 5000)
+    job = up.job("generate-training-data", {"chunk": 1})
     equal((job["status"], job["error"]["code"]), ("failed", "time_limit"), "a job that takes too long has failed")
     up.sql("update uplift.batch_kinds set time_limit = '1 hour' where name = 'generate-training-data'")
 
