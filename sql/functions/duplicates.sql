@@ -158,8 +158,8 @@ language plpgsql volatile
 as $$
 declare
     v record;
-    v_dropped uuid[] := '{}';
-    v_kept uuid[] := '{}';
+    v_dropped uuid[] := array[]::uuid[];
+    v_kept uuid[] := array[]::uuid[];
 begin
     update uplift.training_wanted w set duplicate_of = k.first_id, is_exact = true
     from (
@@ -182,6 +182,8 @@ begin
                         and (o.example_id = x.id or o.replaces = x.id))
             order by x.quality_score desc nulls last, x.id limit 1) e
         where w.is_fresh and w.duplicate_of is null
+            -- Hardly any has one: the plain look-up first.
+            and exists (select from public.ai_training_examples l where l.likeness = w.likeness)
     loop
         if v.is_better then
             v_dropped := v_dropped || v.other_id;
@@ -232,9 +234,9 @@ language plpgsql volatile
 as $$
 declare
     v record;
-    v_lost uuid[] := '{}'; -- of this run
-    v_dropped uuid[] := '{}';
-    v_kept uuid[] := '{}';
+    v_lost uuid[] := array[]::uuid[]; -- of this run
+    v_dropped uuid[] := array[]::uuid[];
+    v_kept uuid[] := array[]::uuid[];
 begin
     -- Best first, so that what is kept is never dropped for a lesser one. In a band each is compared
     -- with the best of this run and with up to four examples, so that a thousand alike are no million

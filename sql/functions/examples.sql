@@ -79,9 +79,9 @@ as $$
             where t.turns is not null
             group by t.conversation_id, t.turns) p
     )
-    insert into uplift.training_wanted (dataset_id, source_id, sources, user_id, messages, content_hash, likeness, bands,
+    insert into uplift.training_wanted (dataset_id, source_id, sources, user_id, messages, likeness, bands,
         quality, tokens, turns, tags, coach_id, model_used)
-    select p_dataset_id, w.source_id, w.sources, w.user_id, w.messages, uplift.content_hash(w.messages, null, null, null),
+    select p_dataset_id, w.source_id, w.sources, w.user_id, w.messages,
         md5(w.said)::uuid, uplift.sketch(uplift.words_of(w.said)), w.quality, w.tokens, w.turns,
         w.tags, w.coach_id, w.model_used
     from whole w
@@ -93,10 +93,9 @@ comment on function uplift.want_conversations(uuid) is
 create or replace function uplift.want_unpaired(p_dataset_id uuid) returns void
 language sql volatile
 as $$
-    insert into uplift.training_wanted (dataset_id, source_id, sources, user_id, messages, completion, label, content_hash,
+    insert into uplift.training_wanted (dataset_id, source_id, sources, user_id, messages, completion, label,
         likeness, prompt_hash, quality, tokens, turns, tags, coach_id, model_used)
     select p_dataset_id, t.answer_id, array[t.answer_id], t.user_id, m.messages, m.completion, t.verdict,
-        uplift.content_hash(m.messages, m.completion, null, t.verdict),
         md5(t.verdict || t.said)::uuid,
         case when t.history_hash is not null
             then md5(concat_ws('|', t.style, t.history_hash, uplift.normalised(t.question)))::uuid end,
@@ -132,9 +131,9 @@ as $$
         where w.verdict is false and uplift.normalised(b.answer) <> uplift.normalised(w.answer)
     )
     insert into uplift.training_wanted (dataset_id, source_id, rejected_id, sources, user_id, messages, completion, rejected,
-        content_hash, likeness, quality, tokens, turns, tags, coach_id, model_used)
+        likeness, quality, tokens, turns, tags, coach_id, model_used)
     select p_dataset_id, p.answer_id, p.rejected_id, array[p.answer_id, p.rejected_id], p.user_id, m.messages, m.completion,
-        m.rejected, uplift.content_hash(m.messages, m.completion, m.rejected, null),
+        m.rejected,
         uplift.pair_likeness(m.messages, m.completion, m.rejected), p.quality,
         uplift.token_estimate(m.messages || m.completion || m.rejected), 1,
         array(select distinct g from unnest(p.tags || p.worse_tags || array['pair:regeneration']) g order by g),
@@ -154,10 +153,10 @@ comment on function uplift.want_regenerations(uuid) is
 create or replace function uplift.find_training_examples(p_answers uuid[], p_datasets uuid[]) returns void
 language sql volatile
 as $$
-    insert into uplift.training_found (example_id, dataset_id, source_id, rejected_id, sources, content_hash, is_frozen,
+    insert into uplift.training_found (example_id, dataset_id, source_id, rejected_id, sources, is_frozen,
         is_edited, is_paired_by_prompt, is_repeated)
     select e.id, e.dataset_id, e.source_id, case when e.rejected is not null then s.sources[2] end,
-        coalesce(s.sources, array[e.source_id]), e.content_hash, uplift.is_frozen(e.id), e.edited_at is not null,
+        coalesce(s.sources, array[e.source_id]), uplift.is_frozen(e.id), e.edited_at is not null,
         coalesce('pair:prompt' = any (e.tags), false),
         row_number() over (partition by e.dataset_id, e.source_id, case when e.rejected is not null then s.sources[2] end
             order by e.created_at, e.id) > 1
@@ -207,12 +206,19 @@ begin
         return 0;
     end if;
     update uplift.training_wanted w set
-        is_fresh = not f.is_edited and f.content_hash is distinct from w.content_hash,
-        example_id = case when not f.is_frozen or f.is_edited or f.content_hash = w.content_hash then f.example_id end,
-        replaces = f.example_id
-    from uplift.training_found f
-    where f.dataset_id = w.dataset_id and f.source_id = w.source_id and f.rejected_id is not distinct from w.rejected_id
-        and not f.is_repeated and not f.is_paired_by_prompt;
+        is_fresh = not x.is_edited and x.is_other,
+        example_id = case when not x.is_frozen or x.is_edited or not x.is_other then x.example_id end,
+        replaces = x.example_id
+    from (
+        select k.id, f.example_id, f.is_frozen, f.is_edited, (e.messages, e.completion, e.rejected, e.label)
+            is distinct from (k.messages, k.completion, k.rejected, k.label) as is_other
+        from uplift.training_found f
+        join uplift.training_wanted k on k.dataset_id = f.dataset_id and k.source_id = f.source_id
+            and k.rejected_id is not distinct from f.rejected_id
+        cross join lateral (select r.messages, r.completion, r.rejected, r.label
+            from public.ai_training_examples r where r.id = f.example_id offset 0) e
+        where not f.is_repeated and not f.is_paired_by_prompt) x
+    where w.id = x.id;
     -- An edited conversation is no longer what could be made from its turns: it stays while all of
     -- them are liked.
     select coalesce(array_agg(f.example_id), '{}') into v_gone
@@ -251,11 +257,11 @@ begin
     where w.replaces = d.example_id and w.example_id is null and w.duplicate_of is null and w.replaces is not null;
 
     insert into public.ai_training_examples (id, dataset_id, messages, completion, rejected, label, quality_score,
-        user_satisfaction, is_validated, source_type, source_id, conversation_turns, split, content_hash, likeness,
+        user_satisfaction, is_validated, source_type, source_id, conversation_turns, split, likeness,
         prompt_hash, tokens, tags, coach_id, model_used, model_version_id, review, reviewed_by, reviewed_at, review_note)
     select w.id, w.dataset_id, w.messages, w.completion, w.rejected, w.label, w.quality,
         case when w.label is false then 0.0 else 1.0 end, true, 'user_conversation', w.source_id, w.turns,
-        uplift.training_split(w.user_id), w.content_hash, w.likeness, w.prompt_hash, w.tokens, w.tags, w.coach_id, w.model_used,
+        uplift.training_split(w.user_id), w.likeness, w.prompt_hash, w.tokens, w.tags, w.coach_id, w.model_used,
         (select v.id from public.ai_model_versions v where v.model_id = w.model_used order by v.created_at desc limit 1),
         r.review, r.reviewed_by, r.reviewed_at, r.review_note
     from uplift.training_wanted w
@@ -273,7 +279,7 @@ begin
         messages = case when w.is_fresh then w.messages else e.messages end,
         completion = case when w.is_fresh then w.completion else e.completion end,
         rejected = case when w.is_fresh then w.rejected else e.rejected end,
-        content_hash = case when w.is_fresh then w.content_hash else e.content_hash end,
+        content_hash = case when not w.is_fresh then e.content_hash end,
         likeness = case when w.is_fresh then w.likeness else e.likeness end,
         tokens = case when w.is_fresh then w.tokens else e.tokens end,
         label = w.label, prompt_hash = w.prompt_hash, quality_score = w.quality, split = uplift.training_split(w.user_id),

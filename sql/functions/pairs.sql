@@ -86,11 +86,11 @@ begin
                 where s.answer_id = r.source_id and s.position = 2 and e.dataset_id = p_pairs_id and e.withdrawn_at is null)
     ), added as (
         insert into public.ai_training_examples (id, dataset_id, messages, completion, rejected, quality_score,
-            user_satisfaction, is_validated, source_type, source_id, conversation_turns, split, content_hash, likeness,
+            user_satisfaction, is_validated, source_type, source_id, conversation_turns, split, likeness,
             tokens, tags, coach_id, model_used, model_version_id)
         select distinct on (p.likeness) p.id, p_pairs_id, p.messages, p.completion, p.rejected, p.quality_score, 1.0, true,
             'user_conversation', p.chosen_id, 1, p.split,
-            uplift.content_hash(p.messages, p.completion, p.rejected, null), p.likeness,
+            p.likeness,
             uplift.token_estimate(p.messages || p.completion || p.rejected), p.tags, p.coach_id, p.model_used, p.model_version_id
         from pairs p
         where not exists (select from public.ai_training_examples e

@@ -88,7 +88,7 @@ comment on column ai_training_examples.completion is
     'Messages that answer those in messages, where the set keeps them apart; of a preference the better ones, and rejected the worse.';
 comment on column ai_training_examples.label is 'Whether the completion was liked, in unpaired sets.';
 comment on column ai_training_examples.content_hash is
-    'sha256 of messages, completion, rejected and label as text: a dataset version names it.';
+    'sha256 of messages, completion, rejected and label as text, as dataset versions have it; null where it is worked out when it is needed (uplift.content_hash)';
 comment on column ai_training_examples.likeness is 'Hash of the normalised words said: two examples of a set with the same one are duplicates.';
 comment on column ai_training_examples.prompt_hash is
     'In unpaired sets: hash of coach, severity, mode, history and question. Answers with the same one can be compared.';
