@@ -26,8 +26,7 @@ begin
     perform uplift.check_arguments(p_arguments, '{limit,after}');
     select array_agg(uplift.dataset_json(d) order by d.id) into v_rows from (
         select t.* from public.ai_training_datasets t where v_after is null or t.id > v_after order by t.id limit v_limit + 1) d;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 
@@ -174,8 +173,7 @@ begin
                 select from jsonb_array_elements(x.messages || coalesce(x.completion, '[]') || coalesce(x.rejected, '[]')) m
                 where m ->> 'content' ilike v_pattern))
         order by x.id limit v_limit + 1) e;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 
@@ -506,8 +504,7 @@ begin
     select array_agg(uplift.dataset_version_json(v) order by v.id desc) into v_rows from (
         select x.* from uplift.dataset_versions x where x.dataset_id = p_id and (v_after is null or x.id < v_after)
         order by x.id desc limit v_limit + 1) v;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 
@@ -552,8 +549,7 @@ begin
     select array_agg(jsonb_build_object('user_id', u.user_id, 'examples', u.examples) order by u.user_id) into v_rows from (
         select d.* from uplift.dataset_version_users(p_id) d where v_after is null or d.user_id > v_after
         order by d.user_id limit v_limit + 1) u;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 

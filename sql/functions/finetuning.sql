@@ -319,8 +319,7 @@ begin
         select f.* from public.ai_finetuning_jobs f
         where (v_after is null or f.id < v_after) and (not p_arguments ? 'status' or f.status = p_arguments ->> 'status')
         order by f.id desc limit v_limit + 1) j;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 
@@ -345,8 +344,7 @@ begin
         order by e.id) into v_rows
     from (select f.* from uplift.finetuning_events f where f.finetuning_job_id = p_id and f.id > v_after
         order by f.id limit v_limit + 1) e;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 

@@ -282,6 +282,16 @@ $$;
 
 comment on function uplift.page_limit(jsonb) is 'How many a list shall have: "limit", or 50. UP400 invalid_limit.';
 
+create or replace function uplift.list_page(p_rows jsonb[], p_limit int) returns jsonb
+language sql immutable
+as $$
+    select jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(p_rows[:p_limit]), '[]'),
+        'has_more', coalesce(cardinality(p_rows), 0) > p_limit)
+$$;
+
+comment on function uplift.list_page(jsonb[], int) is
+    'A page of a list, from its rows and one more where there are more.';
+
 create or replace function uplift.uuid_argument(p_arguments jsonb, p_name text) returns uuid
 language plpgsql immutable
 as $$
@@ -314,8 +324,7 @@ begin
         where (v_name is null or b.name = v_name) and (v_status is null or b.status = v_status)
             and (v_after is null or b.id < v_after)
         order by b.id desc limit v_limit + 1) j;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 

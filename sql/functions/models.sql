@@ -32,8 +32,7 @@ begin
         where (v_after is null or m.id < v_after)
             and (not p_arguments ? 'environment' or m.deployment_environment = p_arguments ->> 'environment')
         order by m.id desc limit v_limit + 1) v;
-    return jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(v_rows[:v_limit]), '[]'),
-        'has_more', coalesce(cardinality(v_rows), 0) > v_limit);
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 

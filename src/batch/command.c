@@ -5,6 +5,7 @@
 #include "../common/log.h"
 #include "../common/pg.h"
 #include "../common/privileges.h"
+#include "../common/program.h"
 #include "curve.h"
 #include "kinds.h"
 #include "progress.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_USAGE 2
 #define LOOK_MS 200
 #define STOP_MS 10000
 #define CURVE_WIDTH 60

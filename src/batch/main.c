@@ -1,15 +1,11 @@
 /*
  * fcgi-batch: admin URLs and batch jobs, as a service behind nginx or on the command line.
  */
-#include "../common/config.h"
+#include "../common/program.h"
 #include "command.h"
 #include "service.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#define EXIT_USAGE 2
 
 static void print_help(void)
 {
@@ -34,51 +30,17 @@ static void print_help(void)
         "will do for fcgi-chat and fcgi-batch. For each NAME, NAME_FILE names a file to read the "
         "value\n"
         "from.\n");
-    config_print_help(stdout);
 }
 
 int main(int argc, char **argv)
 {
-    enum { OPTION_CHECK = 256 };
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, OPTION_CHECK},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *path = NULL;
-    bool check = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "+c:hV", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case OPTION_CHECK:
-            check = true;
-            break;
-        case 'h':
-            print_help();
-            return EXIT_SUCCESS;
-        case 'V':
-            puts("fcgi-batch " UPLIFT_VERSION);
-            return EXIT_SUCCESS;
-        default:
-            fputs("Try fcgi-batch --help.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
+    struct program program = {.name = "fcgi-batch", .print_help = print_help, .takes_words = true};
     struct config config;
-    if (!config_read(&config, path, stderr))
-        return EXIT_FAILURE;
-    int status = EXIT_SUCCESS;
-    if (check)
-        config_print(&config, stdout);
-    else if (optind < argc)
-        status = command_run(&config, argc - optind, argv + optind);
-    else
-        status = service_run(&config);
+    int status, first;
+    if (!program_start(&program, argc, argv, &config, &status))
+        return status;
+    first = program.first_word;
+    status = first < argc ? command_run(&config, argc - first, argv + first) : service_run(&config);
     config_release(&config);
     return status;
 }

@@ -1,0 +1,27 @@
+/* What the programs' mains have in common: their options. */
+#ifndef UPLIFT_PROGRAM_H
+#define UPLIFT_PROGRAM_H
+
+#include "config.h"
+
+#include <stdbool.h>
+
+#define EXIT_USAGE 2
+
+struct program {
+    const char *name;
+    void (*print_help)(void); /* up to the configuration, which is printed after it */
+    bool takes_words;         /* what follows the options; else it is refused */
+
+    /* Filled in by program_start. */
+    const char *config_path; /* of --config, or NULL */
+    int first_word;          /* index in argv of what follows the options */
+};
+
+/*
+ * Reads --config, --check, --help and --version, and the configuration. True: go on, with *config,
+ * to be released. False: end with *status; all was said.
+ */
+bool program_start(struct program *p, int argc, char **argv, struct config *config, int *status);
+
+#endif
