@@ -356,21 +356,16 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
     v_job public.ai_finetuning_jobs;
-    v_batch text;
 begin
     perform uplift.check_arguments(p_arguments, '{}');
-    select j.* into v_job from public.ai_finetuning_jobs j where j.id = p_id for update;
+    select j.* into v_job from public.ai_finetuning_jobs j where j.id = p_id;
     if not found then
         perform uplift.fail(404, 'finetuning_job_not_found', 'there is no such fine-tuning job');
     elsif v_job.status in ('succeeded', 'failed') then
         perform uplift.fail(409, 'job_has_ended', format('this job has %s already', v_job.status));
     elsif v_job.status <> 'cancelled' then
-        v_batch := uplift.admin_cancel_job(v_job.batch_job_id, '{}', p_who) ->> 'status';
-        -- One whose batch job had not begun has nothing at a trainer.
-        if v_batch = 'cancelled' then
-            update public.ai_finetuning_jobs j set status = 'cancelled', completed_at = now() where j.id = p_id
-            returning j.* into v_job;
-        end if;
+        perform uplift.admin_cancel_job(v_job.batch_job_id, '{}', p_who);
+        select j.* into v_job from public.ai_finetuning_jobs j where j.id = p_id;
     end if;
     return uplift.finetuning_json(v_job);
 end
@@ -380,6 +375,38 @@ comment on function uplift.admin_cancel_finetuning(uuid, jsonb, text) is
     'Cancels a fine-tuning job, at the trainer too. UP404 finetuning_job_not_found, UP409 job_has_ended.';
 
 -- --- for the batch job ---
+
+-- A batch job may end without its runner: cancelled before it began, out of attempts, out of time.
+create or replace function uplift.end_finetuning_with_job() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    update public.ai_finetuning_jobs j set status = new.status, completed_at = now(),
+        error = case when new.status = 'failed' then coalesce(nullif(j.error, 'null'),
+            new.error || jsonb '{"advice": "Ask for a new run."}') else j.error end
+    where j.batch_job_id = new.id and j.status in ('pending', 'running');
+    return null;
+end
+$$;
+
+comment on function uplift.end_finetuning_with_job() is 'A fine-tuning job ends with the batch job that sees to it.';
+
+-- Only when it is missing, because making a trigger waits for everyone who writes there.
+do $$
+begin
+    if not exists (select from pg_trigger t where t.tgrelid = 'uplift.batch_jobs'::regclass and t.tgname = 'uplift_finetuning_ended') then
+        create trigger uplift_finetuning_ended after update of status on uplift.batch_jobs for each row
+        when (new.name = 'fine-tune' and new.status in ('failed', 'cancelled') and old.status is distinct from new.status)
+        execute function uplift.end_finetuning_with_job();
+    end if;
+end
+$$;
+
+create or replace function uplift.whole_number(p_number numeric) returns int
+language sql immutable parallel safe
+as $$ select case when p_number between 0 and 2147483647 then trunc(p_number)::int end $$;
+
+comment on function uplift.whole_number(numeric) is 'A step or a time, as somebody else told it, as a whole number; null for what cannot be one.';
 
 create or replace function uplift.begin_finetuning(p_batch_job_id uuid, p_arguments jsonb, p_trainer text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -453,9 +480,9 @@ declare
 begin
     with added as (
         insert into uplift.finetuning_events (finetuning_job_id, external_id, at, level, message, step, training_loss, validation_loss)
-        select p_id, left(e.id, 200), coalesce(to_timestamp(e.at), now()), left(e.level, 20), left(e.message, 2000), e.step,
-            e.training_loss, e.validation_loss
-        from rows from (jsonb_to_recordset(p_events) as (id text, at numeric, level text, message text, step int,
+        select p_id, left(e.id, 200), coalesce(to_timestamp(uplift.whole_number(e.at)), now()), left(e.level, 20),
+            left(e.message, 2000), uplift.whole_number(e.step), e.training_loss, e.validation_loss
+        from rows from (jsonb_to_recordset(p_events) as (id text, at numeric, level text, message text, step numeric,
             training_loss numeric, validation_loss numeric))
             with ordinality as e(id, at, level, message, step, training_loss, validation_loss, position)
         order by e.position

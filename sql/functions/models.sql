@@ -97,16 +97,19 @@ $$;
 comment on function uplift.end_deployment(text, text, text, text) is
     'Ends the deployment of an environment and a coach (null: of all without one of their own); returns its model version.';
 
-create or replace function uplift.begin_deployment(p_version_id uuid, p_environment text, p_coach_id text, p_who text)
-returns void
+create or replace function uplift.begin_deployment(p_version_id uuid, p_environment text, p_coach_id text, p_who text,
+    p_previous_id uuid) returns void
 language sql volatile
 as $$
-    insert into uplift.model_deployments (model_version_id, model_id, environment, coach_id, began_by)
-    select v.id, v.model_id, p_environment, p_coach_id, p_who from public.ai_model_versions v where v.id = p_version_id;
+    insert into uplift.model_deployments (model_version_id, model_id, environment, coach_id, began_by, previous_version_id)
+    select v.id, v.model_id, p_environment, p_coach_id, p_who, p_previous_id
+    from public.ai_model_versions v where v.id = p_version_id;
+    update public.ai_model_versions v set previous_version_id = p_previous_id where v.id = p_version_id;
     select uplift.note_deployments(p_version_id);
 $$;
 
-comment on function uplift.begin_deployment(uuid, text, text, text) is 'Lets a model version serve where nothing serves.';
+comment on function uplift.begin_deployment(uuid, text, text, text, uuid) is
+    'Lets a model version serve where nothing serves, after a previous one.';
 
 create or replace function uplift.admin_deploy_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -139,8 +142,8 @@ begin
     end if;
     v_before := uplift.end_deployment(v_environment, v_coach, p_who,
         format('replaced by %s %s', v_version.model_name, v_version.version));
-    perform uplift.begin_deployment(p_id, v_environment, v_coach, p_who);
-    update public.ai_model_versions v set previous_version_id = v_before, rollback_reason = null where v.id = p_id
+    perform uplift.begin_deployment(p_id, v_environment, v_coach, p_who, v_before);
+    update public.ai_model_versions v set rollback_reason = null where v.id = p_id
     returning v.* into v_version;
     return uplift.model_version_json(v_version);
 end
@@ -158,7 +161,7 @@ declare
     v_back public.ai_model_versions;
     v_reason text := p_arguments ->> 'reason';
 begin
-    perform uplift.check_arguments(p_arguments, '{reason}');
+    perform uplift.check_arguments(p_arguments, '{reason,environment,coach_id}');
     if coalesce(length(v_reason), 0) not between 1 and 1000 then
         perform uplift.fail(400, 'invalid_reason', 'reason must say why, in 1 to 1000 characters', 'reason');
     end if;
@@ -169,19 +172,25 @@ begin
     end if;
     select d.* into v_served from uplift.model_deployments d
     where d.model_version_id = p_id and d.ended_at is null
+        and (not p_arguments ? 'environment' or d.environment = p_arguments ->> 'environment')
+        and (not p_arguments ? 'coach_id' or d.coach_id is not distinct from p_arguments ->> 'coach_id')
     order by d.environment = 'production' desc, d.id desc limit 1;
     if not found then
-        perform uplift.fail(409, 'not_deployed', 'this version serves nowhere, so there is nothing to roll back');
+        perform uplift.fail(409, 'not_deployed', 'this version does not serve there, so there is nothing to roll back');
     end if;
     perform uplift.end_deployment(v_served.environment, v_served.coach_id, p_who, 'rolled back: ' || v_reason);
     update public.ai_model_versions v set rollback_reason = v_reason where v.id = p_id
     returning v.* into v_version;
-    -- Back to what it took the place of, unless that would not answer any more.
+    -- Back to what it took the place of there, unless that would not answer any more.
     select v.* into v_back from public.ai_model_versions v
-    where v.id = v_version.previous_version_id and v.id <> p_id
+    where v.id = v_served.previous_version_id and v.id <> p_id
         and (uplift.base_model_state(v.base_model) ->> 'is_shut_down')::boolean is not true;
     if found then
-        perform uplift.begin_deployment(v_back.id, v_served.environment, v_served.coach_id, p_who);
+        perform uplift.begin_deployment(v_back.id, v_served.environment, v_served.coach_id, p_who, (
+            select d.previous_version_id from uplift.model_deployments d
+            where d.model_version_id = v_back.id and d.environment = v_served.environment
+                and d.coach_id is not distinct from v_served.coach_id
+            order by d.id desc limit 1));
         select v.* into v_back from public.ai_model_versions v where v.id = v_back.id;
     end if;
     return uplift.model_version_json(v_version) || jsonb_build_object(
@@ -190,7 +199,7 @@ end
 $$;
 
 comment on function uplift.admin_rollback_model(uuid, jsonb, text) is
-    'Ends where a model version serves (production first), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
+    'Ends where a model version serves (the latest of production first, or the environment and coach_id that are named), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
 
 create or replace function uplift.first_id_of(p_time timestamptz) returns uuid
 language sql immutable parallel safe

@@ -44,7 +44,8 @@ create table model_deployments (
     began_by text,
     ended_at timestamptz,
     ended_by text,
-    reason text
+    reason text,
+    previous_version_id uuid
 );
 
 -- One model a coach, and one for all others, in each environment. Production's is looked up with
@@ -54,4 +55,6 @@ create index on model_deployments (model_version_id);
 
 comment on table model_deployments is 'Where each model version served, from when until when; ended_at null: it still does.';
 comment on column model_deployments.coach_id is 'The one coach it answers for; null for all that have none of their own.';
+comment on column model_deployments.previous_version_id is
+    'What served there before, and does again after a rollback; null: the configured model.';
 comment on column model_deployments.reason is 'Why it ended: replaced by another, or rolled back for a reason.';
