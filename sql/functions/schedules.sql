@@ -48,7 +48,7 @@ declare
     v_id bigint;
     v_is_same boolean;
 begin
-    if to_regprocedure('cron.schedule(text,text,text)') is null then
+    if not exists (select from pg_extension x where x.extname = 'pg_cron') then
         return 'pg_cron is not in this database';
     end if;
     if not has_schema_privilege('cron', 'usage') then
