@@ -51,8 +51,8 @@ begin
     insert into public.ai_training_datasets (dataset_name, description, model_target, dataset_type, status,
         contains_user_feedback)
     values (p_name, p_description, 'gpt-4o-mini', p_type, 'collecting', true)
-    on conflict (dataset_name) do update set description = ai_training_datasets.description
-    returning id into v_id;
+    on conflict (dataset_name) do nothing;
+    select d.id into strict v_id from public.ai_training_datasets d where d.dataset_name = p_name;
     return v_id;
 end
 $$;

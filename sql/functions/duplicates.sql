@@ -161,23 +161,23 @@ declare
     v_dropped uuid[] := array[]::uuid[];
     v_kept uuid[] := array[]::uuid[];
 begin
-    update uplift.training_wanted w set duplicate_of = k.first_id, is_exact = true
+    update training_wanted w set duplicate_of = k.first_id, is_exact = true
     from (
         select f.id, first_value(coalesce(f.example_id, f.id)) over r as first_id, row_number() over r as rank
-        from uplift.training_wanted f where f.is_fresh
+        from training_wanted f where f.is_fresh
         window r as (partition by f.dataset_id, f.likeness order by f.quality desc, f.source_id)) k
     where k.id = w.id and k.rank > 1;
 
     for v in
         select w.id, coalesce(w.example_id, w.id) as final_id, e.id as other_id,
             uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, w.quality) as is_better
-        from uplift.training_wanted w
+        from training_wanted w
         cross join lateral (
             select x.* from (select l.* from public.ai_training_examples l where l.likeness = w.likeness offset 0) x
             where x.dataset_id = w.dataset_id and x.withdrawn_at is null
                 and x.id is distinct from w.example_id and x.id is distinct from w.replaces
                 -- Not one that is about to say something else.
-                and not exists (select from uplift.training_wanted o
+                and not exists (select from training_wanted o
                     where o.dataset_id = x.dataset_id and o.source_id = x.source_id and o.is_fresh
                         and (o.example_id = x.id or o.replaces = x.id))
             order by x.quality_score desc nulls last, x.id limit 1) e
@@ -189,19 +189,19 @@ begin
             v_dropped := v_dropped || v.other_id;
             v_kept := v_kept || v.final_id;
         else
-            update uplift.training_wanted w set duplicate_of = v.other_id, is_exact = true where w.id = v.id;
+            update training_wanted w set duplicate_of = v.other_id, is_exact = true where w.id = v.id;
         end if;
     end loop;
     -- What was to be dropped for one that is itself a duplicate.
-    update uplift.training_wanted w set duplicate_of = k.duplicate_of
-    from uplift.training_wanted k
+    update training_wanted w set duplicate_of = k.duplicate_of
+    from training_wanted k
     where w.duplicate_of = coalesce(k.example_id, k.id) and k.duplicate_of is not null;
     return uplift.drop_for(v_dropped, v_kept, true);
 end
 $$;
 
 comment on function uplift.drop_exact_duplicates() is
-    'Marks the rows of uplift.training_wanted that say the same as another one or an example, and withdraws examples that such a row is better than. Returns how many of those.';
+    'Marks the rows of training_wanted that say the same as another one or an example, and withdraws examples that such a row is better than. Returns how many of those.';
 
 create or replace function uplift.is_alike(p_messages jsonb, p_wanted_id uuid, p_example_id uuid) returns boolean
 language plpgsql volatile
@@ -210,12 +210,12 @@ declare
     v_other jsonb;
 begin
     if p_wanted_id is not null then
-        select w.messages into v_other from uplift.training_wanted w where w.id = p_wanted_id and w.duplicate_of is null;
+        select w.messages into v_other from training_wanted w where w.id = p_wanted_id and w.duplicate_of is null;
     else
         select e.messages into v_other from public.ai_training_examples e
         where e.id = p_example_id and e.withdrawn_at is null
             -- Not one that is about to say something else.
-            and not exists (select from uplift.training_wanted w where w.example_id = p_example_id and w.is_fresh);
+            and not exists (select from training_wanted w where w.example_id = p_example_id and w.is_fresh);
         if not found and not exists (select from public.ai_training_examples e
                 where e.id = p_example_id and e.withdrawn_at is null) then
             delete from uplift.training_bands b where b.example_id = p_example_id
@@ -227,7 +227,7 @@ end
 $$;
 
 comment on function uplift.is_alike(jsonb, uuid, uuid) is
-    'Whether messages say nearly the same as a row of uplift.training_wanted that is kept, or else as an example: they share 8 of 10 pairs of neighbouring words.';
+    'Whether messages say nearly the same as a row of training_wanted that is kept, or else as an example: they share 8 of 10 pairs of neighbouring words.';
 
 create or replace function uplift.drop_near_duplicates() returns int
 language plpgsql volatile
@@ -244,7 +244,7 @@ begin
     for v in
         with banded as materialized (
             select w.id, w.example_id, w.replaces, w.quality, w.source_id, b.band
-            from uplift.training_wanted w cross join lateral unnest(w.bands) as b(band)
+            from training_wanted w cross join lateral unnest(w.bands) as b(band)
             where w.is_fresh and w.duplicate_of is null
         ), met as (
             select distinct b.id, first_value(b.id) over (partition by b.band order by b.quality desc, b.source_id) as wanted_id,
@@ -259,8 +259,8 @@ begin
         select w.id, coalesce(w.example_id, w.id) as final_id, w.messages, m.wanted_id, m.example_id,
             coalesce(k.example_id, k.id) as kept_id,
             coalesce(uplift.yields_to(e.source_type, e.review, e.edited_at, e.quality_score, w.quality), false) as is_better
-        from met m join uplift.training_wanted w on w.id = m.id
-        left join uplift.training_wanted k on k.id = m.wanted_id
+        from met m join training_wanted w on w.id = m.id
+        left join training_wanted k on k.id = m.wanted_id
         left join lateral (select x.source_type, x.review, x.edited_at, x.quality_score
             from public.ai_training_examples x where x.id = m.example_id offset 0) e on true
         where m.wanted_id is distinct from m.id
@@ -274,7 +274,7 @@ begin
             v_dropped := v_dropped || v.example_id;
             v_kept := v_kept || v.final_id;
         else
-            update uplift.training_wanted w set duplicate_of = coalesce(v.kept_id, v.example_id), is_exact = false
+            update training_wanted w set duplicate_of = coalesce(v.kept_id, v.example_id), is_exact = false
             where w.id = v.id;
             v_lost := v_lost || v.id;
         end if;

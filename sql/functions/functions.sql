@@ -63,6 +63,7 @@ grant execute on function
     uplift.admin_put_schedule(text, jsonb, text),
     uplift.admin_run_schedule(text, jsonb, text),
     uplift.generate_training_examples(int),
+    uplift.generate_training_lane(int, int),
     uplift.admin_list_datasets(uuid, jsonb, text),
     uplift.admin_get_dataset(uuid, jsonb, text),
     uplift.admin_create_dataset(uuid, jsonb, text),

@@ -25,11 +25,11 @@ declare
     v_broken uuid[];
 begin
     select coalesce(array_agg(f.example_id), '{}'), coalesce(array_agg(f.rejected_id), '{}') into v_broken, freed
-    from uplift.training_found f
+    from training_found f
     where f.dataset_id = p_pairs_id and f.is_paired_by_prompt and (
         not uplift.is_pair_valid(p_unpaired_id, f.source_id, f.rejected_id)
         -- Given anew since, and liked then: that is the better pair.
-        or exists (select from uplift.training_wanted w where w.dataset_id = p_pairs_id and w.rejected_id = f.rejected_id)
+        or exists (select from training_wanted w where w.dataset_id = p_pairs_id and w.rejected_id = f.rejected_id)
         or not f.is_edited and exists (select from public.ai_training_examples e
             join public.ai_training_examples c on c.source_id = f.source_id and c.dataset_id = p_unpaired_id and c.withdrawn_at is null
             join public.ai_training_examples r on r.source_id = f.rejected_id and r.dataset_id = p_unpaired_id and r.withdrawn_at is null
@@ -40,7 +40,7 @@ end
 $$;
 
 comment on function uplift.withdraw_broken_pairs(uuid, uuid, out int, out uuid[]) is
-    'Withdraws pairs by prompt in uplift.training_found that hold no longer, or whose texts changed; freed: the disliked answers that have no pair now.';
+    'Withdraws pairs by prompt in training_found that hold no longer, or whose texts changed; freed: the disliked answers that have no pair now.';
 
 create or replace function uplift.pair_by_prompt(p_pairs_id uuid, p_unpaired_id uuid, p_freed uuid[]) returns int
 language plpgsql volatile
@@ -52,7 +52,7 @@ begin
     -- Prompts that have both a liked and a disliked answer, among those just looked at.
     select coalesce(array_agg(h.prompt_hash), '{}') into v_hashes
     from (
-        select w.prompt_hash from uplift.training_wanted w where w.dataset_id = p_unpaired_id and w.prompt_hash is not null
+        select w.prompt_hash from training_wanted w where w.dataset_id = p_unpaired_id and w.prompt_hash is not null
         union
         select e.prompt_hash from public.ai_training_examples e
         where e.source_id = any (p_freed) and e.prompt_hash is not null) h
@@ -109,4 +109,4 @@ end
 $$;
 
 comment on function uplift.pair_by_prompt(uuid, uuid, uuid[]) is
-    'Makes the pairs that answers in uplift.training_wanted, and disliked ones whose pair broke, call for. Returns how many.';
+    'Makes the pairs that answers in training_wanted, and disliked ones whose pair broke, call for. Returns how many.';

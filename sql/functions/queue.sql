@@ -5,7 +5,8 @@ create or replace function uplift.queue_answer() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-    insert into uplift.training_queue (answer_id) values (coalesce(new.id, old.id));
+    insert into uplift.training_queue (answer_id, lane)
+    values (coalesce(new.id, old.id), get_byte(uuid_send(coalesce(new.user_id, old.user_id)), 15) & 1);
     return null;
 end
 $$;
@@ -83,8 +84,8 @@ begin
         execute format('create trigger %I ', v_trigger.name) || format(v_trigger.definition, v_trigger.table_name);
         -- Feedback from before the queue.
         if v_trigger.name = 'uplift_training_changed' then
-            insert into uplift.training_queue (answer_id)
-            select a.id from public.coach_response_feedback a
+            insert into uplift.training_queue (answer_id, lane)
+            select a.id, get_byte(uuid_send(a.user_id), 15) & 1 from public.coach_response_feedback a
             where a.helpful is not null or a.rating is not null
             order by a.conversation_id, a.created_at;
         end if;

@@ -1,41 +1,39 @@
 -- From feedback to training examples: turns.sql, examples.sql, duplicates.sql and pairs.sql have the parts.
 
-create or replace function uplift.generate_training_examples(p_limit int)
+create or replace function uplift.generate_training_chunk(p_limit int, p_lane int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
--- Estimates for scratch tables are high enough to set off compilation, which would take longer than
--- the work; and a chunk's texts are to be sorted in memory.
-language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
+language plpgsql volatile
 as $$
 declare
-    v_positive uuid;
-    v_pairs uuid;
-    v_unpaired uuid;
+    v_positive uuid := uplift.dataset_named('User Feedback - Positive Responses', 'conversation',
+        'AI responses that users marked as helpful (thumbs up or 4 stars and more)');
+    v_pairs uuid := uplift.dataset_named('User Feedback - Preference Pairs', 'preference',
+        'Two answers to the same prompt, of which users liked one and not the other');
+    v_unpaired uuid := uplift.dataset_named('User Feedback - Unpaired', 'unpaired',
+        'AI responses that users liked or disliked, each with that as its label');
     v_answers uuid[];
     v_dropped int;
     v_written record;
     v_broken record;
 begin
-    -- Two at once would both find an example missing.
-    perform pg_advisory_xact_lock(uplift.training_lock());
-    v_positive := uplift.dataset_named('User Feedback - Positive Responses', 'conversation',
-        'AI responses that users marked as helpful (thumbs up or 4 stars and more)');
-    v_pairs := uplift.dataset_named('User Feedback - Preference Pairs', 'preference',
-        'Two answers to the same prompt, of which users liked one and not the other');
-    v_unpaired := uplift.dataset_named('User Feedback - Unpaired', 'unpaired',
-        'AI responses that users liked or disliked, each with that as its label');
-
-    select t.answers, t.remaining into v_answers, remaining from uplift.take_training_queue(p_limit) t;
+    select t.answers, t.remaining into v_answers, remaining from uplift.take_training_queue(p_limit, p_lane) t;
     taken := cardinality(v_answers);
     added := 0; changed := 0; withdrawn := 0; duplicates := 0;
     if taken > 0 then
-        truncate uplift.training_turns, uplift.training_found, uplift.training_wanted;
+        -- What takes time, and concerns the users of this lane alone.
+        perform uplift.make_training_scratch();
         perform uplift.collect_training_turns(v_answers);
         perform uplift.find_training_examples(v_answers, array[v_positive, v_pairs, v_unpaired]);
         perform uplift.want_conversations(v_positive);
         perform uplift.want_unpaired(v_unpaired);
         perform uplift.want_regenerations(v_pairs);
+
+        -- What others made is looked at from here on, and must not change.
+        perform pg_advisory_xact_lock(uplift.training_lock() + 3);
+        truncate training_found;
+        perform uplift.find_training_examples(v_answers, array[v_positive, v_pairs, v_unpaired]);
         delete from uplift.training_duplicates d
-        where d.answer_id = any (array(select t.answer_id from uplift.training_turns t union select unnest(v_answers)));
+        where d.answer_id = any (array(select t.answer_id from training_turns t union select unnest(v_answers)));
         withdrawn := uplift.match_wanted_examples();
         v_dropped := uplift.drop_exact_duplicates() + uplift.drop_near_duplicates();
         select w.* into v_written from uplift.write_training_examples() w;
@@ -44,14 +42,54 @@ begin
         changed := v_written.changed;
         withdrawn := withdrawn + v_written.withdrawn + v_broken.withdrawn + v_dropped;
         duplicates := v_written.duplicates + v_dropped;
-        truncate uplift.training_turns, uplift.training_found, uplift.training_wanted;
     end if;
     return next;
 end
 $$;
 
+comment on function uplift.generate_training_chunk(int, int) is
+    'Brings training examples in step with about p_limit answers of a lane of uplift.training_queue. remaining is about what is left in it, 0 for nothing.';
+
+create or replace function uplift.generate_training_lane(p_limit int, p_lane int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+-- Estimates for scratch tables are high enough to set off compilation, which would take longer than
+-- the work; and a chunk's texts are to be sorted in memory.
+language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
+as $$
+begin
+    if p_lane not in (0, 1) then
+        perform uplift.fail(400, 'invalid_lane', 'lane must be 0 or 1', 'lane');
+    end if;
+    perform pg_advisory_xact_lock_shared(uplift.training_lock());
+    perform pg_advisory_xact_lock(uplift.training_lock() + 1 + p_lane);
+    if p_lane = 0 then
+        perform uplift.expand_training_queue();
+    end if;
+    return query select c.* from uplift.generate_training_chunk(p_limit, p_lane) c;
+end
+$$;
+
+comment on function uplift.generate_training_lane(int, int) is
+    'As uplift.generate_training_examples(), of one of the two lanes of the queue: both may be worked on at the same time, by two connections. Ends with a run of that function, for what was queued meanwhile.';
+
+create or replace function uplift.generate_training_examples(p_limit int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
+as $$
+#variable_conflict use_column
+begin
+    -- Two at once would both find an example missing.
+    perform pg_advisory_xact_lock(uplift.training_lock());
+    perform uplift.expand_training_queue();
+    return query
+        select g.taken, g.remaining, g.added, g.changed, g.withdrawn, g.duplicates
+        from uplift.generate_training_chunk(p_limit,
+            case when exists (select from uplift.training_queue q where q.lane = 0) then 0 else 1 end) g;
+end
+$$;
+
 comment on function uplift.generate_training_examples(int) is
-    'Brings training examples in step with what is in uplift.training_queue, about p_limit answers of it: one chunk, in this transaction, one at a time. remaining is about what is left in the queue, 0 for nothing. Run again with an empty queue it changes nothing.';
+    'Brings training examples in step with what is in uplift.training_queue, about p_limit answers of it: one chunk, in this transaction, one at a time. taken is 0 when there was nothing; remaining is about what is left. Run again with an empty queue it changes nothing.';
 
 create or replace function public.generate_training_examples_from_feedback() returns void
 language plpgsql volatile security definer set search_path = ''

@@ -1,4 +1,4 @@
--- From the queue to uplift.training_turns: the answers that are to be looked at, judged and redacted.
+-- From the queue to training_turns: the answers that are to be looked at, judged and redacted.
 
 create or replace function uplift.training_split(p_user_id uuid) returns text
 language sql immutable parallel safe
@@ -84,46 +84,96 @@ $$;
 comment on function uplift.example_tags(text, text, jsonb) is
     'coach:ID, model:NAME, and arm:EXPERIMENT/VARIANT for each experiment an answer was made under.';
 
-create or replace function uplift.take_training_queue(p_limit int, out answers uuid[], out remaining bigint)
+create or replace function uplift.training_lane(p_user_id uuid) returns smallint
+language sql immutable parallel safe
+as $$
+    select (get_byte(uuid_send(p_user_id), 15) & 1)::smallint
+$$;
+
+comment on function uplift.training_lane(uuid) is
+    'Which of the two lanes of uplift.training_queue a user is in: 0 or 1. A conversation is in one lane, so that two can work at once.';
+
+create or replace function uplift.expand_training_queue() returns void
 language plpgsql volatile
 as $$
-declare
-    -- What this transaction took is still in the index until it ends: it begins after that.
-    v_after bigint := coalesce(nullif(current_setting('uplift.training_queue_after', true), '')::bigint, 0);
-    v_last bigint;
 begin
-    -- A whole conversation or user becomes its answers first.
+    -- A whole conversation or user becomes its answers.
     with taken as (
         delete from uplift.training_queue q
         where q.answer_id is null and q.id in (
             select s.id from uplift.training_queue s where s.answer_id is null order by s.id limit 1000)
         returning q.conversation_id, q.user_id
     )
-    insert into uplift.training_queue (answer_id)
-    select x.id from (select distinct t.conversation_id, t.user_id from taken t) t cross join lateral (
-        select a.id from public.coach_response_feedback a
+    insert into uplift.training_queue (answer_id, lane)
+    select x.id, uplift.training_lane(x.user_id) from (select distinct t.conversation_id, t.user_id from taken t) t cross join lateral (
+        select a.id, a.user_id from public.coach_response_feedback a
         where a.conversation_id = t.conversation_id and (a.helpful is not null or a.rating is not null)
         union all
-        select a.id from public.coach_response_feedback a
+        select a.id, a.user_id from public.coach_response_feedback a
         where a.user_id = t.user_id and (a.helpful is not null or a.rating is not null)) x;
-
-    select max(n.id) into v_last from (
-        select q.id from uplift.training_queue q
-        where q.id > v_after and q.answer_id is not null order by q.id limit greatest(p_limit, 1)) n;
-    with taken as (
-        delete from uplift.training_queue q
-        where q.id > v_after and q.id <= v_last and q.answer_id is not null
-        returning q.answer_id
-    )
-    select coalesce(array_agg(distinct t.answer_id), '{}') into answers from taken t;
-    perform set_config('uplift.training_queue_after', v_last::text, true);
-    -- Not counted, which would read all of it every time: ids have hardly any gaps.
-    remaining := coalesce((select max(q.id) from uplift.training_queue q) - coalesce(v_last, v_after), 0);
+    -- Who queued some did not know whose they are.
+    update uplift.training_queue q set lane = coalesce((select uplift.training_lane(a.user_id)
+        from public.coach_response_feedback a where a.id = q.answer_id), 0)
+    where q.lane is null and q.answer_id is not null;
 end
 $$;
 
-comment on function uplift.take_training_queue(int, out uuid[], out bigint) is
-    'Takes about p_limit entries out of the queue, in their order: the answers they name, each once, and how many entries remain, about (0: none).';
+comment on function uplift.expand_training_queue() is
+    'Makes entries of uplift.training_queue ready to be taken: each an answer, in its user''s lane.';
+
+create or replace function uplift.take_training_queue(p_limit int, p_lane int, out answers uuid[], out remaining bigint)
+language plpgsql volatile
+as $$
+declare
+    -- What this transaction took is still in the index until it ends: it begins after that.
+    v_key constant text := 'uplift.training_queue_after_' || p_lane;
+    v_after bigint := coalesce(nullif(current_setting(v_key, true), '')::bigint, 0);
+    v_last bigint;
+begin
+    select max(n.id) into v_last from (
+        select q.id from uplift.training_queue q
+        where q.lane = p_lane and q.id > v_after order by q.id limit greatest(p_limit, 1)) n;
+    with taken as (
+        delete from uplift.training_queue q
+        where q.lane = p_lane and q.id > v_after and q.id <= v_last
+        returning q.answer_id
+    )
+    select coalesce(array_agg(distinct t.answer_id), '{}') into answers from taken t where t.answer_id is not null;
+    perform set_config(v_key, v_last::text, true);
+    -- Not counted, which would read all of it every time: ids have hardly any gaps, and the lanes are
+    -- about as long.
+    remaining := coalesce((select (max(q.id) - coalesce(v_last, v_after) + 1) / 2 from uplift.training_queue q where q.lane = p_lane
+        having max(q.id) > coalesce(v_last, v_after)), 0);
+end
+$$;
+
+comment on function uplift.take_training_queue(int, int, out uuid[], out bigint) is
+    'Takes about p_limit entries out of a lane of the queue, in their order: the answers they name, each once, and how many entries remain there, about (0: none).';
+
+create or replace function uplift.make_training_scratch() returns void
+language plpgsql volatile
+as $$
+begin
+    if to_regclass('pg_temp.training_turns') is null then
+        create temporary table training_turns (like uplift.training_turns including all)
+            with (toast_tuple_target = 8160) on commit delete rows;
+        create temporary table training_found (like uplift.training_found including all) on commit delete rows;
+        create temporary table training_wanted (like uplift.training_wanted including all)
+            with (toast_tuple_target = 8160) on commit delete rows;
+    elsif exists (select from pg_class c
+            where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_found'::regclass,
+                'pg_temp.training_wanted'::regclass]) and c.relowner <> current_user::regrole) then
+        -- Whoever calls could otherwise put tables of its own in their place, with triggers that would
+        -- run as this function's owner.
+        raise exception 'the scratch tables of this session are somebody else''s' using errcode = 'insufficient_privilege';
+    else
+        truncate training_turns, training_found, training_wanted;
+    end if;
+end
+$$;
+
+comment on function uplift.make_training_scratch() is
+    'Makes the session''s own empty training_turns, training_found and training_wanted, as the tables of these names in schema uplift say.';
 
 create or replace function uplift.collect_training_turns(p_answers uuid[]) returns void
 language plpgsql volatile
@@ -166,7 +216,7 @@ begin
         v_ids := v_ids || v_more;
     end loop;
 
-    insert into uplift.training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
+    insert into training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
         system_prompt, question, answer, said, history_hash, style, coach_id, model_used, tags)
     with answers as materialized (
         -- Texts are left behind, and read again where they are needed: sorting rows with a page of
@@ -248,4 +298,4 @@ end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills uplift.training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
+    'Fills training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';

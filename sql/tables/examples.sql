@@ -19,16 +19,20 @@ create table training_queue (
     answer_id uuid,
     conversation_id uuid,
     user_id uuid,
+    lane smallint,
     check (num_nonnulls(answer_id, conversation_id, user_id) = 1)
 ) with (
     -- Rows come and go: vacuum soon, so that the beginning of the index stays short.
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000
 );
 
-create index on training_queue (id) where answer_id is null;
+create index on training_queue (lane, id) where lane is not null;
+-- What is to become such.
+create index on training_queue (id) where lane is null;
 
 comment on table training_queue is
     'What training examples are to be brought in step with: an answer, or all of a conversation or of a user. Whoever gives feedback only appends, and so never waits for who reads; the same thing may be in it several times.';
+comment on column training_queue.lane is 'uplift.training_lane() of the answer''s user; null until that is looked up.';
 
 create table training_duplicates (
     dataset_id uuid not null,
@@ -90,9 +94,9 @@ create index on dataset_version_examples (example_id);
 comment on table dataset_version_examples is
     'The examples of a version. A row whose example is gone is one of a person who was erased.';
 
--- Scratch of uplift.generate_training_examples(), which runs alone: empty but while it works. Most
--- rows are to stay in one piece, whence the target.
-create unlogged table training_turns (
+-- What the temporary tables of uplift.make_training_scratch() are like; these here stay empty. Most
+-- rows of theirs are to stay in one piece.
+create table training_turns (
     answer_id uuid primary key,
     user_id uuid not null,
     conversation_id uuid,
@@ -110,7 +114,7 @@ create unlogged table training_turns (
     coach_id text,
     model_used text,
     tags text[]
-) with (toast_tuple_target = 8160);
+);
 
 create index on training_turns (conversation_id, turn);
 
@@ -121,7 +125,7 @@ comment on column training_turns.is_shown is 'Whether this is the version of the
 comment on column training_turns.said is 'Question and answer, normalised.';
 comment on column training_turns.verdict is 'True liked, false disliked; null for neither, and for what may not train models.';
 
-create unlogged table training_found (
+create table training_found (
     example_id uuid primary key,
     dataset_id uuid not null,
     source_id uuid,
@@ -136,7 +140,7 @@ create unlogged table training_found (
 comment on table training_found is 'Scratch: the examples there are of what is looked at.';
 comment on column training_found.is_repeated is 'Whether an older example has the same source: the first sketch made them so.';
 
-create unlogged table training_wanted (
+create table training_wanted (
     id uuid not null default uplift.uuid_v7(),
     dataset_id uuid not null,
     source_id uuid not null,
@@ -161,7 +165,7 @@ create unlogged table training_wanted (
     is_fresh boolean not null default true,
     duplicate_of uuid,
     is_exact boolean
-) with (toast_tuple_target = 8160);
+);
 
 create index on training_wanted (dataset_id, source_id);
 create index on training_wanted (id);
