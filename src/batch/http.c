@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #define BODY_MAX ((size_t)8 << 20)
+#define RETRY_AFTER_MAX_S 3600 /* whoever asks for more is asked again all the same */
 
 static size_t take_body(char *data, size_t size, size_t count, void *arg)
 {
@@ -109,7 +110,8 @@ enum http_outcome http_call(const struct http_server *server, const char *path, 
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
-    answer->retry_after_ms = (int64_t)retry_after * 1000;
+    answer->retry_after_ms =
+        (int64_t)(retry_after < RETRY_AFTER_MAX_S ? retry_after : RETRY_AFTER_MAX_S) * 1000;
     if (code == CURLE_OK && answer->body.len > 0) {
         struct json_error wrong;
         answer->json = json_parse(answer->body.data, answer->body.len, &wrong);

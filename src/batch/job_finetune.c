@@ -54,6 +54,7 @@ struct tuning {
     struct trainer_run run;
     char directory[PATH_BYTES], training[PATH_BYTES], validation[PATH_BYTES];
     enum job_outcome outcome; /* of a step that returns false */
+    bool is_over;             /* the trainer said so */
 };
 
 /* --- Postgres --- */
@@ -422,6 +423,7 @@ static enum job_outcome finish(struct tuning *t, const struct trainer_report *re
 static enum job_outcome take_report(struct tuning *t, const struct trainer_report *report)
 {
     cJSON *changes = cJSON_CreateObject();
+    t->is_over = report->status != TRAINER_PENDING && report->status != TRAINER_RUNNING;
     cJSON_AddStringToObject(changes, "external_status", report->word);
     cJSON_AddNullToObject(changes, "error");
     if (report->progress >= 0)
@@ -483,6 +485,11 @@ enum job_outcome job_fine_tune(struct job *j)
     if (outcome == JOB_STOPPED && t.trainer != NULL &&
         (why == JOB_CANCELLED || why == JOB_TIMED_OUT))
         outcome = cancel(&t);
+    /* Given up while it trains: nobody would want what comes of it. */
+    struct trainer_problem ignored;
+    if (outcome == JOB_FAILED && json_bool(j->state, "is_submitted", false) && !t.is_over &&
+        t.trainer != NULL)
+        t.trainer->cancel(&t.run, &ignored);
     cJSON_Delete(t.begun);
     return outcome;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COUNT_MAX 9e15 /* a double holds all smaller ones */
+
 const struct trainer *trainer_find(const char *name)
 {
     static const struct trainer *const all[] = {&trainer_openai, &trainer_command};
@@ -39,6 +41,19 @@ bool trainer_problem(struct trainer_problem *p, bool is_final, const char *code,
     vsnprintf(p->message, sizeof p->message, format, args);
     va_end(args);
     return false;
+}
+
+int64_t trainer_count(const cJSON *object, const char *key)
+{
+    double count = json_number(object, key, 0);
+    return count >= 1 && count < COUNT_MAX ? (int64_t)count : 0;
+}
+
+double trainer_percent(double step, double steps)
+{
+    if (!(steps > 0) || !(step >= 0))
+        return -1;
+    return step < steps ? 100 * step / steps : 100;
 }
 
 const char *trainer_kept(const struct trainer_run *run, const char *key)

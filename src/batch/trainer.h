@@ -78,6 +78,10 @@ void trainer_report_release(struct trainer_report *report);
 /* Fills in a problem and returns false. */
 bool trainer_problem(struct trainer_problem *p, bool is_final, const char *code, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* A count that somebody else told, 0 when it cannot be one. */
+int64_t trainer_count(const cJSON *object, const char *key);
+/* How far a step is of so many, 0 to 100; -1: not known. */
+double trainer_percent(double step, double steps);
 /* A text or number that the trainer keeps; set replaces. NULL where there is none. */
 const char *trainer_kept(const struct trainer_run *run, const char *key);
 bool trainer_keep(struct trainer_run *run, const char *key, const char *value);

@@ -26,9 +26,11 @@
 
 #define LINE_MAX_BYTES ((size_t)64 * 1024)
 #define READ_BYTES ((size_t)1 << 20) /* of output, in one look */
+#define TEXT_MAX ((size_t)400)       /* of a line that is no JSON */
 #define EVENTS_MAX 5000              /* of one run that are kept */
 #define PATH_BYTES 4200
 #define START_WAIT_MS 5000
+#define OUTPUT_MAX ((off_t)256 << 20) /* of output or log; a program that writes more is ended */
 
 extern char **environ;
 
@@ -247,7 +249,7 @@ static void take_line(struct trainer_run *run, struct trainer_report *report, co
     static const char *const validation[] = {"valid_loss", "validation_loss", "eval_loss", NULL};
     static const char *const step_keys[] = {"step", "global_step", NULL};
     struct json_error wrong;
-    char id[32], text[500];
+    char id[32], text[TEXT_MAX + 1];
     cJSON *said = json_parse(line, len, &wrong);
     cJSON *event = cJSON_CreateObject();
     snprintf(id, sizeof id, "line-%d", number);
@@ -255,26 +257,31 @@ static void take_line(struct trainer_run *run, struct trainer_report *report, co
     cJSON_AddStringToObject(event, "level", "info");
     if (cJSON_IsObject(said)) {
         const char *model = json_string(said, "model"), *message = json_string(said, "message");
-        double step = json_number(said, "step", 0), steps = json_number(said, "total_steps", 0);
+        double progress = trainer_percent(json_number(said, step_keys[0], 0),
+                                          json_number(said, "total_steps", 0));
+        int64_t tokens = trainer_count(said, "trained_tokens");
         if (message != NULL)
             cJSON_AddStringToObject(event, "message", message);
         copy_number(event, "step", said, step_keys);
         copy_number(event, "training_loss", said, training);
         copy_number(event, "validation_loss", said, validation);
-        if (model != NULL && *model != '\0') {
+        if (model != NULL && *model != '\0' && strlen(model) < sizeof report->model) {
             cJSON_DeleteItemFromObjectCaseSensitive(run->kept, "model");
             cJSON_AddStringToObject(run->kept, "model", model);
         }
-        if (steps > 0) {
+        if (progress >= 0) {
             cJSON_DeleteItemFromObjectCaseSensitive(run->kept, "progress");
-            cJSON_AddNumberToObject(run->kept, "progress", 100 * step / steps);
+            cJSON_AddNumberToObject(run->kept, "progress", progress);
         }
-        if (json_number(said, "trained_tokens", 0) > 0) {
+        if (tokens > 0) {
             cJSON_DeleteItemFromObjectCaseSensitive(run->kept, "tokens");
-            cJSON_AddNumberToObject(run->kept, "tokens", json_number(said, "trained_tokens", 0));
+            cJSON_AddNumberToObject(run->kept, "tokens", (double)tokens);
         }
     } else {
-        snprintf(text, sizeof text, "%.*s", (int)(len < 400 ? len : 400), line);
+        size_t shown = len < TEXT_MAX ? len : TEXT_MAX;
+        while (shown > 0 && shown < len && ((unsigned char)line[shown] & 0xC0) == 0x80)
+            shown--; /* not within a character */
+        snprintf(text, sizeof text, "%.*s", (int)shown, line);
         cJSON_AddStringToObject(event, "message",
                                 json_utf8_valid(text, strlen(text)) ? text : "(not text)");
     }
@@ -292,10 +299,14 @@ static void read_output(struct trainer_run *run, struct trainer_report *report)
     double offset = json_number(run->kept, "offset", 0);
     int number = (int)json_number(run->kept, "lines", 0);
     char *text = malloc(READ_BYTES);
+    struct stat st;
     path_in(run, "output", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = 0;
-    while (text != NULL && fd >= 0 && (n = pread(fd, text, READ_BYTES, (off_t)offset)) > 0) {
+    /* Up to what is there now: one that writes without end is not followed without end. */
+    off_t until = fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
+    while (text != NULL && (off_t)offset < until &&
+           (n = pread(fd, text, READ_BYTES, (off_t)offset)) > 0) {
         size_t used = 0;
         const char *stop;
         while ((stop = memchr(text + used, '\n', (size_t)n - used)) != NULL) {
@@ -350,10 +361,54 @@ static void judge(struct trainer_run *run, struct trainer_report *report)
     }
 }
 
+/* Ends the program and whom it started, who are in its group: they are asked, then told. The shell
+ * around them may be gone first; nobody else gets its number while one of them is there. */
+static void end_all(pid_t leader)
+{
+    int64_t until = clock_ms() + START_WAIT_MS;
+    kill(-leader, SIGTERM);
+    while (clock_ms() < until) {
+        waitpid(leader, NULL, WNOHANG);
+        if (kill(-leader, 0) != 0)
+            return;
+        usleep(50000);
+    }
+    kill(-leader, SIGKILL);
+}
+
+static bool cancel(struct trainer_run *run, struct trainer_problem *p)
+{
+    unsigned long long started;
+    pid_t pid = recorded_process(run, &started);
+    (void)p;
+    if (pid != 0 && is_alive(run))
+        end_all(pid);
+    return true;
+}
+
+static bool writes_too_much(const struct trainer_run *run)
+{
+    static const char *const names[] = {"output", "log"};
+    char path[PATH_BYTES];
+    struct stat st;
+    for (size_t i = 0; i < 2; i++) {
+        path_in(run, names[i], path);
+        if (stat(path, &st) == 0 && st.st_size > OUTPUT_MAX)
+            return true;
+    }
+    return false;
+}
+
 static bool look(struct trainer_run *run, struct trainer_report *report, struct trainer_problem *p)
 {
-    (void)p;
     trainer_report_init(report);
+    if (writes_too_much(run)) {
+        cancel(run, p);
+        return trainer_problem(p, true, "too_much_output",
+                               "Let it say less; its output and log are to be a few MB.",
+                               "%s wrote more than %lld MB, and was ended",
+                               run->job->config->trainer_command, (long long)(OUTPUT_MAX >> 20));
+    }
     /* In this order: what it wrote before it ended is then there to be read. */
     bool has_ended = !is_alive(run);
     read_output(run, report);
@@ -363,23 +418,6 @@ static bool look(struct trainer_run *run, struct trainer_report *report, struct 
     snprintf(report->word, sizeof report->word, "%s", has_ended ? "ended" : "running");
     if (has_ended)
         judge(run, report);
-    return true;
-}
-
-/* Whom it started are in its session. First they are asked, then told. */
-static bool cancel(struct trainer_run *run, struct trainer_problem *p)
-{
-    unsigned long long started;
-    pid_t pid = recorded_process(run, &started);
-    (void)p;
-    if (pid == 0 || !is_alive(run))
-        return true;
-    kill(-pid, SIGTERM);
-    int64_t until = clock_ms() + START_WAIT_MS;
-    while (is_alive(run) && clock_ms() < until)
-        usleep(50000);
-    if (is_alive(run))
-        kill(-pid, SIGKILL);
     return true;
 }
 

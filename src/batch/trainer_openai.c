@@ -374,9 +374,10 @@ static cJSON *event_of(const cJSON *event, struct trainer_report *report)
     add_number(ours, "step", data, "step", "current_step");
     add_number(ours, "training_loss", data, "train_loss", "training_loss");
     add_number(ours, "validation_loss", data, "full_valid_loss", "valid_loss");
-    double step = json_number(data, "step", 0), steps = json_number(data, "total_steps", 0);
-    if (steps > 0 && 100 * step / steps > report->progress)
-        report->progress = 100 * step / steps;
+    double progress =
+        trainer_percent(json_number(data, "step", 0), json_number(data, "total_steps", 0));
+    if (progress > report->progress)
+        report->progress = progress;
     return ours;
 }
 
@@ -457,7 +458,7 @@ static bool read_job(struct trainer_run *run, const cJSON *job, struct trainer_r
                                "looking at the job: the answer has no status");
     snprintf(report->word, sizeof report->word, "%s", word);
     report->status = status_of(word);
-    report->tokens = (int64_t)json_number(job, "trained_tokens", 0);
+    report->tokens = trainer_count(job, "trained_tokens");
     if (report->status == TRAINER_SUCCEEDED && (model == NULL || *model == '\0'))
         return trainer_problem(p, false, "no_model", "Ask the provider what became of this job.",
                                "the job %s succeeded, and names no model",

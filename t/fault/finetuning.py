@@ -8,21 +8,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from harness import Uplift, wait_for  # noqa: E402
 from tap import done, equal, ok  # noqa: E402
-from trainer import CUT, Trainer  # noqa: E402
+from trainer import CUT, Trainer, dataset  # noqa: E402
 
 STEPS = ("GET /models/tiny-1", "POST /files", "POST /fine_tuning/jobs", "GET /fine_tuning/jobs/*",
          "GET /fine_tuning/jobs/*/events", "GET /fine_tuning/jobs/*/checkpoints")
-
-
-def dataset(up):
-    dataset_id = up.sql("insert into ai_training_datasets (dataset_name, dataset_type) values ('Killed', 'conversation')"
-                        " returning id::text")[0]["id"]
-    up.sql("""insert into ai_training_examples (dataset_id, messages, quality_score, split, is_validated, tokens)
-        select %s, jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || n),
-            jsonb_build_object('role', 'assistant', 'content', 'Answer ' || n)), 8,
-            case when n %% 10 = 0 then 'validation' else 'train' end, true, 20
-        from generate_series(1, 120) n""", dataset_id)
-    return dataset_id
 
 
 def killed_at(up, trainer, data, step, when):
@@ -56,7 +45,7 @@ def killed_at(up, trainer, data, step, when):
 def main():
     with Trainer() as trainer, Uplift(batch=True, UPLIFT_TRAINER_URL=trainer.url, UPLIFT_BATCH_LEASE_MS="500ms",
                                       expected="upstream|Connection refused") as up:
-        data = dataset(up)
+        data = dataset(up, "Killed")
         for step in STEPS:
             for when in ("before", "after"):
                 killed_at(up, trainer, data, step, when)

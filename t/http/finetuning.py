@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""From a dataset to a model that chats use: the whole arrow against the simulator, every way a trainer may fail, a
-trainer that is a program, and the way back."""
+"""From a dataset to a model that chats use: the whole arrow against the simulator, every way a trainer may fail,
+and the way back."""
 
 import json
 import os
@@ -9,37 +9,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from harness import Uplift, wait_for  # noqa: E402
 from tap import contains, done, equal, ok  # noqa: E402
-from trainer import CUT, Trainer  # noqa: E402
+from trainer import CUT, Trainer, ask, dataset, ended  # noqa: E402
 
 MISSING = "01890000-0000-7000-8000-000000000000"
-
-
-def dataset(up, name, kind="conversation", count=120):
-    """Of liked answers, a few of them for validation and test."""
-    columns = {"conversation": "m || c, null, null, null", "preference": "m, c, w, null",
-               "unpaired": "m, c, null, n % 2 = 0"}[kind]
-    dataset_id = up.sql("insert into ai_training_datasets (dataset_name, dataset_type) values (%s, %s) returning id::text",
-                        name, kind)[0]["id"]
-    up.sql("insert into ai_training_examples (messages, completion, rejected, label, dataset_id, quality_score, split,"
-           " is_validated, tokens) select " + columns.replace("%", "%%") + """, %s, 8,
-            (array['train', 'validation', 'test'])[greatest(1, n %% 10 - 6)], true, 20
-        from generate_series(1, %s) n, lateral (select
-            jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || n)),
-            jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', 'Answer ' || n)),
-            jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', 'Worse ' || n))) as x(m, c, w)""",
-           dataset_id, count)
-    return dataset_id
-
-
-def ask(up, **arguments):
-    """A fine-tuning job, asked for; the answer."""
-    return up.admin("POST", "/admin/finetuning-jobs", arguments)
-
-
-def ended(up, job):
-    """The fine-tuning job once its batch job has ended."""
-    up.await_job(job["batch_job_id"])
-    return up.admin("GET", job["status_url"]).json()
 
 
 def whole_arrow(up):
@@ -281,76 +253,6 @@ def bad_trainers(up, trainer):
     contains(uploaded.decode(), '"non_preferred_output"', "in the format of OpenAI")
 
 
-PROGRAM = """#!/bin/sh
-# $1 is the request; what it does is in the file beside this program.
-. "$(dirname "$0")/behaviour"
-"""
-GOOD = """echo '{"message": "began"}'
-echo 'not JSON at all'
-head -c 200000 /dev/zero | tr '\\0' x; echo
-for step in 1 2 3 4; do echo "{\\"step\\": $step, \\"total_steps\\": 4, \\"train_loss\\": 0.$((9 - step))}"; sleep 0.05; done
-grep -c . "$(sed -n 's/.*"training_file":[^"]*"\\([^"]*\\)".*/\\1/p' "$1")" >&2
-echo '{"model": "local-1", "trained_tokens": 777}'
-"""
-
-
-def command(up):
-    """A trainer that is a program on this host."""
-    directory = up.dir + "/batch/program"
-    os.makedirs(directory)
-    path = directory + "/train"
-    with open(path, "w") as file:
-        file.write(PROGRAM)
-    os.chmod(path, 0o755)
-    os.chmod(directory, 0o777)  # the program runs as another user
-    data, unpaired = dataset(up, "Command"), dataset(up, "Command unpaired", "unpaired")
-    up.stop_batch()
-    up.start_batch(UPLIFT_TRAINER="command", UPLIFT_TRAINER_COMMAND=path)
-
-    def behave(text):
-        with open(directory + "/behaviour", "w") as file:
-            file.write(text)
-
-    def run(text, dataset_id=data):
-        behave(text)
-        return ended(up, ask(up, dataset_id=dataset_id, base_model="llama", force=True).json())
-
-    job = run(GOOD)
-    equal((job["status"], job["model_id"], job["trained_tokens"]), ("succeeded", "local-1", 777), "a program trains a model")
-    equal([p["training_loss"] for p in job["loss_curve"]], [0.8, 0.7, 0.6, 0.5], "and tells its loss curve")
-    events = up.admin("GET", job["status_url"] + "/events").json()["data"]
-    ok("not JSON at all" in [e["message"] for e in events], "other lines are messages")
-    job = run(GOOD, unpaired)
-    equal((job["status"], job["method"]), ("succeeded", "kto"), "it may do KTO")
-    for text, code, words in (("exit 0", "no_model", "names no model"), ("echo oops >&2; exit 3", "trainer_failed", "ends with an error"),
-                              ("kill -9 $$", "trainer_failed", "is killed"),
-                              ("echo '{\"model\": \"\"}'", "no_model", "lies"), ("printf '{\"model\": \"x\"'", "no_model", "breaks off")):
-        job = run(text)
-        equal((job["status"], job["error"]["code"]), ("failed", code), "a program that " + words)
-    contains(run("echo out of memory >&2; exit 1")["error"]["message"], "out of memory", "the end of its log is told")
-    behave("echo $$ >running; sleep 1000")
-    job = ask(up, dataset_id=data, base_model="llama", force=True).json()
-    file = "%s/batch/%s/running" % (up.dir, job["id"])
-    ok(wait_for(lambda: os.path.exists(file) and open(file).read().strip(), 20), "a program that never ends")
-    up.admin("POST", job["status_url"] + "/cancel")
-    equal(ended(up, job)["status"], "cancelled", "is cancelled")
-    pid = open(file).read().strip()
-    ok(wait_for(lambda: not os.path.exists("/proc/" + pid) or open("/proc/%s/stat" % pid).read().split(")")[1].split()[0] == "Z", 10),
-       "and all it started")
-    behave("for i in 1 2 3 4 5 6 7 8 9 10; do echo \"{\\\"step\\\": $i}\"; sleep 0.2; done; echo once >>\"$(dirname \"$0\")/times\"; echo '{\"model\": \"m\"}'")
-    job = ask(up, dataset_id=data, base_model="llama", force=True).json()
-    ok(wait_for(lambda: up.admin("GET", job["status_url"]).json().get("loss_curve"), 20), "a program that goes on")
-    up.kill_batch()
-    up.start_batch()
-    job = ended(up, job)
-    equal((job["status"], len(job["loss_curve"])), ("succeeded", 10), "while its runner is killed, is found again")
-    equal(open(directory + "/times").read(), "once\n", "and was started once")
-    up.stop_batch()
-    up.start_batch(UPLIFT_TRAINER_COMMAND="/nowhere/train")
-    job = ended(up, ask(up, dataset_id=data, base_model="llama", force=True).json())
-    equal(job["error"]["code"], "trainer_not_found", "a program that is not there")
-
-
 def main():
     with Trainer() as trainer:
         with Uplift(batch=True, simulator=("--pace", "0", "--job-time", "1")) as up:
@@ -360,7 +262,6 @@ def main():
             schedule(up)
         with Uplift(batch=True, UPLIFT_TRAINER_URL=trainer.url, UPLIFT_CONNECT_TIMEOUT_MS="2s") as up:
             bad_trainers(up, trainer)
-            command(up)
     done()
 
 

@@ -114,3 +114,31 @@ class Trainer:
         if path.startswith("/models/"):
             return 200, {"id": path[8:], "object": "model", "shutdown_date": None}
         return 404, {"error": {"message": "no such route", "code": None}}
+
+
+def dataset(up, name, kind="conversation", count=120):
+    """Of liked answers, a few of them for validation and test."""
+    columns = {"conversation": "m || c, null, null, null", "preference": "m, c, w, null",
+               "unpaired": "m, c, null, n % 2 = 0"}[kind]
+    dataset_id = up.sql("insert into ai_training_datasets (dataset_name, dataset_type) values (%s, %s) returning id::text",
+                        name, kind)[0]["id"]
+    up.sql("insert into ai_training_examples (messages, completion, rejected, label, dataset_id, quality_score, split,"
+           " is_validated, tokens) select " + columns.replace("%", "%%") + """, %s, 8,
+            (array['train', 'validation', 'test'])[greatest(1, n %% 10 - 6)], true, 20
+        from generate_series(1, %s) n, lateral (select
+            jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || n)),
+            jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', 'Answer ' || n)),
+            jsonb_build_array(jsonb_build_object('role', 'assistant', 'content', 'Worse ' || n))) as x(m, c, w)""",
+           dataset_id, count)
+    return dataset_id
+
+
+def ask(up, **arguments):
+    """A fine-tuning job, asked for; the answer."""
+    return up.admin("POST", "/admin/finetuning-jobs", arguments)
+
+
+def ended(up, job):
+    """The fine-tuning job once its batch job has ended."""
+    up.await_job(job["batch_job_id"])
+    return up.admin("GET", job["status_url"]).json()
