@@ -113,6 +113,7 @@ static bool write_head(struct admin_call *c, const struct asked *a,
 
 /* Where lines gather. */
 struct sink {
+    struct admin *admin;
     struct request *request;
     struct buf out;
 };
@@ -128,6 +129,8 @@ static bool flush(struct sink *s)
 static bool take_line(void *arg, const char *line, size_t len)
 {
     struct sink *s = arg;
+    if (atomic_load(&s->admin->draining)) /* a slow reader must not keep us from ending */
+        return false;
     if (s->out.len + len > OUT_BYTES && !flush(s))
         return false;
     if (len > OUT_BYTES)
@@ -140,7 +143,7 @@ static void stream(struct admin_call *c, struct pg *pg, const struct asked *a,
                    struct export_result *result)
 {
     struct api_error error;
-    struct sink sink = {.request = c->request};
+    struct sink sink = {.admin = c->admin, .request = c->request};
     if (!write_head(c, a, result)) {
         request_abort(c->request);
         return;
