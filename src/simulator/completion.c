@@ -380,17 +380,7 @@ static bool fail_early(struct fastcgi_request *r, const struct fault *fault, con
     if (fault->kind == FAULT_SILENCE)
         return true; /* until the peer hangs up */
     if (fault->kind == FAULT_RESET) {
-        /* nginx makes a 502 of a FastCGI connection that breaks. Where its configuration names a
-         * location that closes the client's connection instead, go there. */
-        const char *location = fastcgi_param(r, "UPLIFT_SIM_RESET");
-        char head[256];
-        if (location && location[0] && strlen(location) < 128) {
-            int n = snprintf(head, sizeof head, "X-Accel-Redirect: %s\r\n\r\n", location);
-            if (fastcgi_send(r, head, (size_t)n))
-                fastcgi_end(r);
-        } else {
-            fastcgi_cut(r);
-        }
+        reply_reset(r);
         return true;
     }
     if (fault->kind != FAULT_STATUS)

@@ -7,6 +7,7 @@
 #include "job.h"
 
 #include "common/json.h"
+#include "job_fault.h"
 #include "reply.h"
 
 #include <math.h>
@@ -102,7 +103,8 @@ static void add_private(cJSON *job, const struct training *t, int64_t now, int64
     cJSON_AddNumberToObject(sim, "epochs", epochs);
     cJSON_AddNumberToObject(sim, "steps", fmax(1, ceil((double)t->examples / batch) * epochs));
     cJSON_AddNumberToObject(sim, "tokens", (double)t->tokens * epochs);
-    if (strcmp(model, "sim-fault-job-fails") == 0)
+    enum job_fault fault = job_fault_of(model);
+    if (fault == JOB_FAULT_LATE || fault == JOB_FAULT_EMPTY_ERROR || fault == JOB_FAULT_NULL_ERROR)
         cJSON_AddTrueToObject(sim, "fails_late");
     if (t->code[0]) {
         cJSON *error = cJSON_AddObjectToObject(sim, "error");
@@ -164,10 +166,17 @@ static void add_error(cJSON *view, const cJSON *job, enum status status)
     } else if (error) {
         cJSON_AddItemToObject(view, "error", cJSON_Duplicate(error, true));
     } else {
+        enum job_fault fault = job_fault_of(json_string(job, "model"));
         cJSON *late = cJSON_AddObjectToObject(view, "error");
-        cJSON_AddStringToObject(late, "code", "server_error");
+        if (fault == JOB_FAULT_EMPTY_ERROR)
+            return;
+        bool is_null = fault == JOB_FAULT_NULL_ERROR;
+        const char *message = "The job failed while training (simulated)";
+        cJSON_AddItemToObject(late, "code",
+                              is_null ? cJSON_CreateNull() : cJSON_CreateString("server_error"));
         cJSON_AddNullToObject(late, "param");
-        cJSON_AddStringToObject(late, "message", "The job failed while training (simulated)");
+        cJSON_AddItemToObject(late, "message",
+                              is_null ? cJSON_CreateNull() : cJSON_CreateString(message));
     }
 }
 
@@ -178,7 +187,10 @@ cJSON *job_view(const cJSON *job, int64_t now)
     bool over = s.status >= SUCCEEDED, good = s.status == SUCCEEDED;
     char name[256], file[40];
     cJSON_DeleteItemFromObjectCaseSensitive(view, "sim");
-    cJSON_AddStringToObject(view, "status", status_names[s.status]);
+    enum job_fault fault = job_fault_of(json_string(job, "model"));
+    cJSON_AddStringToObject(
+        view, "status",
+        s.status == RUNNING && fault == JOB_FAULT_ODD_STATUS ? "paused" : status_names[s.status]);
     cJSON_AddItemToObject(view, "finished_at",
                           over ? cJSON_CreateNumber((double)(s.ended / 1000)) : cJSON_CreateNull());
     cJSON_AddItemToObject(view, "estimated_finish",
@@ -186,7 +198,8 @@ cJSON *job_view(const cJSON *job, int64_t now)
                                               : cJSON_CreateNull());
     model_name(job, name, sizeof name);
     cJSON_AddItemToObject(view, "fine_tuned_model",
-                          good ? cJSON_CreateString(name) : cJSON_CreateNull());
+                          good && fault != JOB_FAULT_NO_MODEL ? cJSON_CreateString(name)
+                                                              : cJSON_CreateNull());
     cJSON_AddItemToObject(view, "trained_tokens",
                           good ? cJSON_CreateNumber(json_number(member(job, "sim"), "tokens", 0))
                                : cJSON_CreateNull());

@@ -3,8 +3,10 @@
 
 #include "common/clock.h"
 #include "common/json.h"
+#include "fault.h"
 #include "files.h"
 #include "job.h"
+#include "job_fault.h"
 #include "models.h"
 #include "reply.h"
 #include "store.h"
@@ -31,12 +33,14 @@ static bool check_model(const char *model, struct api_error *e)
     if (model == NULL)
         return api_error(e, 400, "missing_required_parameter", "model",
                          "missing required parameter 'model'");
-    if (strcmp(model, "sim-fault-training-not-available") == 0)
+    enum job_fault fault = job_fault_of(model);
+    if (fault == JOB_FAULT_NOT_AVAILABLE)
         return api_error(e, 403, "training_not_available", NULL,
                          "OpenAI is winding down the fine-tuning platform and your organization is "
                          "no longer able to create new fine-tuning training jobs.");
     for (size_t i = 0; i < sizeof trainable / sizeof trainable[0]; i++)
-        if (starts_with(model, trainable[i]) && !starts_with(model, "sim-embedding"))
+        if (starts_with(model, trainable[i]) && !starts_with(model, "sim-embedding") &&
+            fault != JOB_FAULT_NOT_TRAINABLE)
             return true;
     return api_error(e, 400, "model_not_available", "model",
                      "model '%.100s' is not available for fine-tuning", model);
@@ -107,12 +111,23 @@ static bool check_rest(const cJSON *request, struct api_error *e)
     return true;
 }
 
+/* One too many jobs a minute, once for each file. */
+static bool check_rate(const cJSON *request, struct api_error *e)
+{
+    if (job_fault_of(json_string(request, "model")) != JOB_FAULT_LIMITED ||
+        !fault_flap_fails(json_string(request, "training_file"), 1))
+        return true;
+    api_error(e, 429, "rate_limit_exceeded", NULL, "too many jobs; try again in a second");
+    e->retry_after_ms = 1000;
+    return false;
+}
+
 static bool check_request(const cJSON *request, struct api_error *e)
 {
     return check_model(json_string(request, "model"), e) &&
            check_file(request, "training_file", true, e) &&
            check_file(request, "validation_file", false, e) && check_method(request, e) &&
-           check_rest(request, e);
+           check_rest(request, e) && check_rate(request, e);
 }
 
 void jobs_post(struct fastcgi_request *r, int64_t job_ms)
@@ -136,10 +151,12 @@ void jobs_post(struct fastcgi_request *r, int64_t job_ms)
         job = job_make(request, &training, clock_wall_us() / 1000, job_ms);
         ok = job && store_put("jobs", json_string(job, "id"), job);
     }
-    if (ok)
-        reply_json(r, 200, job_view(job, clock_wall_us() / 1000));
-    else
+    if (!ok)
         reply_fail(r, 500, NULL, NULL, "the job could not be stored");
+    else if (job_fault_of(json_string(job, "model")) == JOB_FAULT_CUT)
+        reply_reset(r);
+    else
+        reply_json(r, 200, job_view(job, clock_wall_us() / 1000));
 out:
     buf_release(&content);
     cJSON_Delete(job);
@@ -198,8 +215,11 @@ void jobs_get(struct fastcgi_request *r, const char *id)
         return;
     cJSON *view = job_view(job, clock_wall_us() / 1000);
     keep_results(job, view);
+    if (job_fault_answers(r, job_fault_of(json_string(job, "model")), id))
+        cJSON_Delete(view);
+    else
+        reply_json(r, 200, view);
     cJSON_Delete(job);
-    reply_json(r, 200, view);
 }
 
 void jobs_cancel(struct fastcgi_request *r, const char *id)

@@ -1,5 +1,6 @@
 /* fcgi-simulator: an OpenAI-compatible provider for demos, tests and benchmarks. */
 #include "fault.h"
+#include "job_fault.h"
 #include "route.h"
 #include "store.h"
 
@@ -53,6 +54,8 @@ static void print_help(FILE *out)
             "Faults, asked for with the model sim-fault-NAME or the header X-Sim-Fault: NAME;\n"
             "a pace is asked for with the model sim-pace-MS or the header X-Sim-Pace-Ms:\n");
     fault_help(out);
+    fputs("\nFaults of fine-tuning, asked for with the base model sim-fault-NAME:\n", out);
+    job_fault_help(out);
 }
 
 /* A number from low to high, or an exit with a complaint. */

@@ -1,6 +1,7 @@
 /* GET /v1/models and /v1/models/{id}. */
 #include "models.h"
 
+#include "job_fault.h"
 #include "jobs.h"
 #include "reply.h"
 
@@ -17,6 +18,15 @@ static cJSON *model(const char *id, double created)
     cJSON_AddStringToObject(m, "object", "model");
     cJSON_AddNumberToObject(m, "created", created);
     cJSON_AddStringToObject(m, "owned_by", MODELS_OWNER);
+    return m;
+}
+
+/* One that is there as soon as it is asked for. */
+static cJSON *made_up(const char *id)
+{
+    cJSON *m = model(id, CREATED);
+    if (job_fault_of(id) == JOB_FAULT_SHUT_DOWN)
+        cJSON_AddStringToObject(m, "shutdown_date", "2026-01-31");
     return m;
 }
 
@@ -46,7 +56,7 @@ void models_get(struct fastcgi_request *r, const char *id)
     if (found)
         reply_json(r, 200, cJSON_DetachItemViaPointer(data, found));
     else if (strncmp(id, "sim-fault-", 10) == 0 || strncmp(id, "sim-pace-", 9) == 0)
-        reply_json(r, 200, model(id, CREATED));
+        reply_json(r, 200, made_up(id));
     else
         reply_fail(r, 404, "model_not_found", "model", "the model '%.100s' does not exist", id);
     cJSON_Delete(data);

@@ -85,6 +85,21 @@ void reply_fail(struct fastcgi_request *r, int status, const char *code, const c
     reply_error(r, &error);
 }
 
+void reply_reset(struct fastcgi_request *r)
+{
+    /* nginx makes a 502 of a FastCGI connection that breaks. Where its configuration names a
+     * location that closes the client's connection instead, go there. */
+    const char *location = fastcgi_param(r, "UPLIFT_SIM_RESET");
+    char head[256];
+    if (location && location[0] && strlen(location) < 128) {
+        int n = snprintf(head, sizeof head, "X-Accel-Redirect: %s\r\n\r\n", location);
+        if (fastcgi_send(r, head, (size_t)n))
+            fastcgi_end(r);
+    } else {
+        fastcgi_cut(r);
+    }
+}
+
 cJSON *reply_read_object(struct fastcgi_request *r)
 {
     struct json_error error;

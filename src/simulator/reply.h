@@ -20,6 +20,9 @@ void reply_error(struct fastcgi_request *r, const struct api_error *error);
 void reply_fail(struct fastcgi_request *r, int status, const char *code, const char *param,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Closes the client's connection before any byte of an answer. */
+void reply_reset(struct fastcgi_request *r);
+
 /* The request body as a JSON object (the caller's, cJSON_Delete), or NULL after answering 400. */
 cJSON *reply_read_object(struct fastcgi_request *r);
 
