@@ -69,7 +69,7 @@ begin
                     = x.content_hash as is_same, e.tokens, e.quality_score
             from public.ai_training_examples e where e.id = x.example_id) e on true
         where x.version_id = export_head.version_id and (p_split is null or x.split = p_split)
-            and (p_min_quality = 0 or e.quality_score is null or e.quality_score >= p_min_quality);
+            and (p_min_quality = 0 or e.is_same is null or e.quality_score >= p_min_quality);
     end if;
     if examples = 0 then
         perform uplift.fail(400, case when p_split is null then 'empty_dataset' else 'empty_split' end,
@@ -93,7 +93,7 @@ comment on function uplift.export_head(uuid, text, text, numeric) is
     'What an export of a dataset or of a frozen version will have: lines, tokens (estimated), examples of a version that are gone or no longer the same (left_out), and a tag that changes when the lines do. UP400 invalid_format, invalid_split, invalid_min_quality, format_does_not_fit, empty_dataset, empty_split, too_few_examples; UP404 dataset_not_found.';
 
 create or replace function uplift.export_page(p_dataset_id uuid, p_version_id uuid, p_format text, p_split text,
-    p_min_quality numeric, p_after uuid, p_skip bigint, p_bytes int)
+    p_min_quality numeric, p_after uuid, p_bytes int)
 returns table (lines text, line_count int, last_id uuid)
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -112,7 +112,7 @@ begin
                 where e.dataset_id = p_dataset_id and e.withdrawn_at is null and e.is_validated
                     and e.review is distinct from 'rejected' and e.id > v_after
                     and (p_split is null or e.split = p_split) and (p_min_quality = 0 or e.quality_score >= p_min_quality)
-                order by e.id offset p_skip limit v_most) c) b
+                order by e.id limit v_most) c) b
         where b.before is null or b.before < p_bytes;
     else
         select array_agg(b.id order by b.id) into v_ids from (
@@ -124,7 +124,7 @@ begin
                     and coalesce(e.content_hash, uplift.content_hash(e.messages, e.completion, e.rejected, e.label)) = x.content_hash
                 where x.version_id = p_version_id and x.example_id > v_after
                     and (p_split is null or x.split = p_split) and (p_min_quality = 0 or e.quality_score >= p_min_quality)
-                order by x.example_id offset p_skip limit v_most) c) b
+                order by x.example_id limit v_most) c) b
         where b.before is null or b.before < p_bytes;
     end if;
     if v_ids is null then
@@ -140,8 +140,8 @@ begin
 end
 $$;
 
-comment on function uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int) is
-    'The lines after the example p_after (null: from the beginning) and p_skip more, in the order of ids, about p_bytes of them and at least one; no row at the end.';
+comment on function uplift.export_page(uuid, uuid, text, text, numeric, uuid, int) is
+    'The lines after the example p_after (null: from the beginning), in the order of ids, about p_bytes of them and at least one; no row at the end.';
 
 create or replace function uplift.export_target(p_id uuid, p_name text) returns table (id uuid, dataset_name text)
 language plpgsql stable security definer set search_path = ''

@@ -80,7 +80,7 @@ grant execute on function
     uplift.admin_version_users(uuid, jsonb, text),
     uplift.admin_erase_user(uuid, jsonb, text),
     uplift.export_head(uuid, text, text, numeric),
-    uplift.export_page(uuid, uuid, text, text, numeric, uuid, bigint, int),
+    uplift.export_page(uuid, uuid, text, text, numeric, uuid, int),
     uplift.export_target(uuid, text),
     uplift.admin_create_finetuning(uuid, jsonb, text, text),
     uplift.admin_get_finetuning(uuid, jsonb, text),

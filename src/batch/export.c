@@ -23,11 +23,6 @@ struct reading {
     PGresult *refusal; /* owned */
 };
 
-static void number_text(char out[NUMBER_TEXT], int64_t n)
-{
-    snprintf(out, NUMBER_TEXT, "%lld", (long long)n);
-}
-
 static void quality_text(char out[NUMBER_TEXT], double quality)
 {
     snprintf(out, NUMBER_TEXT, "%.10g", quality);
@@ -103,14 +98,13 @@ static void *read_main(void *arg)
 {
     static const struct pg_statement statement = {
         .name = "export_page",
-        .sql = "select * from uplift.export_page($1, $2, $3, $4, $5, $6, $7, " PAGE_BYTES ")",
-        .params = 7};
+        .sql = "select * from uplift.export_page($1, $2, $3, $4, $5, $6, " PAGE_BYTES ")",
+        .params = 6};
     struct reading *r = arg;
-    char quality[NUMBER_TEXT], skip[NUMBER_TEXT], after[UUID_TEXT + 1] = "";
+    char quality[NUMBER_TEXT], after[UUID_TEXT + 1] = "";
     enum pg_outcome outcome;
     bool goes_on = true;
     quality_text(quality, r->request->min_quality);
-    number_text(skip, r->request->skip);
     while (goes_on) {
         PGresult *page = NULL;
         const char *values[] = {r->looked->dataset,
@@ -118,8 +112,7 @@ static void *read_main(void *arg)
                                 format_name(r->request->format),
                                 r->request->split,
                                 quality,
-                                *after != '\0' ? after : NULL,
-                                *after != '\0' ? "0" : skip};
+                                *after != '\0' ? after : NULL};
         outcome = pg_call(r->pg, &statement, values, &page);
         if (outcome != PG_DONE) {
             r->refusal = outcome == PG_REFUSED ? pg_take_refusal(r->pg) : NULL;
@@ -160,9 +153,13 @@ static void leave_out(struct export_result *result, const char *why)
         snprintf(result->why_left_out, sizeof result->why_left_out, "%s", why);
 }
 
-/* Checks each line of a page and hands it out. False: the sink wants no more. */
-static bool hand_out(const struct export_request *request, const PGresult *page, export_sink sink,
-                     void *arg, struct export_result *result)
+/*
+ * Checks each line of a page and hands it out. Lines that the reader has already are counted
+ * after the check, because those that broke the rules never reached it; *skip says how many are
+ * left. False: the sink wants no more.
+ */
+static bool hand_out(enum export_format format, const PGresult *page, int64_t *skip,
+                     export_sink sink, void *arg, struct export_result *result)
 {
     const char *text = PQgetvalue(page, 0, LINES), *end = text + PQgetlength(page, 0, LINES);
     int64_t expected = strtoll(PQgetvalue(page, 0, LINE_COUNT), NULL, 10);
@@ -171,14 +168,16 @@ static bool hand_out(const struct export_request *request, const PGresult *page,
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t line_len = (size_t)(stop - text); /* every line ends so: JSON has no bare \n */
         int64_t tokens;
-        if (format_check_line(request->format, text, line_len, &tokens, wrong, sizeof wrong)) {
+        if (!format_check_line(format, text, line_len, &tokens, wrong, sizeof wrong)) {
+            leave_out(result, wrong);
+        } else if (*skip > 0) {
+            (*skip)--;
+        } else {
             if (!sink(arg, text, line_len + 1))
                 return false;
             result->examples++;
             result->tokens += tokens;
             result->bytes += (int64_t)line_len + 1;
-        } else {
-            leave_out(result, wrong);
         }
         expected--;
         text = stop + 1;
@@ -197,6 +196,7 @@ enum export_outcome export_lines(struct pg *pg, const struct export_request *req
     pthread_t thread;
     PGresult *page;
     bool wanted = true;
+    int64_t skip = request->skip;
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.changed, NULL);
     if (pthread_create(&thread, NULL, read_main, &r) != 0) {
@@ -204,7 +204,7 @@ enum export_outcome export_lines(struct pg *pg, const struct export_request *req
         return EXPORT_AWAY;
     }
     while (wanted && (page = next_page(&r)) != NULL) {
-        wanted = hand_out(request, page, sink, arg, result);
+        wanted = hand_out(request->format, page, &skip, sink, arg, result);
         PQclear(page);
     }
     pthread_mutex_lock(&r.lock);

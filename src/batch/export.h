@@ -17,7 +17,7 @@ struct export_request {
     enum export_format format;
     const char *split;  /* train, validation or test, borrowed; NULL: all */
     double min_quality; /* 0 to 10; 0: also those without a score */
-    int64_t skip;       /* lines that the reader has already */
+    int64_t skip;       /* lines that the reader has already, of those that keep the rules */
 };
 
 struct export_result {

@@ -1,12 +1,12 @@
 /*
  * The formats that trainers read, and the check that a line of such a file keeps its rules.
  *
- * openai      {"messages": [...]}, for supervised fine-tuning: OpenAI's guide to it, and what TRL,
- *             Axolotl, LLaMA-Factory, Together and Fireworks read as well
- * openai-dpo  {"input": {"messages"}, "preferred_output", "non_preferred_output"}: OpenAI's guide
- * to direct preference optimization; Together and Fireworks take it, too trl-dpo     {"prompt",
- * "chosen", "rejected"}: TRL's dataset formats, conversational preference trl-kto     {"prompt",
- * "completion", "label"}: TRL's dataset formats, unpaired preference
+ * - openai: {"messages": [...]}, for supervised fine-tuning. OpenAI's guide to it, and what TRL,
+ *   Axolotl, LLaMA-Factory, Together and Fireworks read as well.
+ * - openai-dpo: {"input": {"messages"}, "preferred_output", "non_preferred_output"}. OpenAI's guide
+ *   to direct preference optimization; Together and Fireworks take it, too.
+ * - trl-dpo: {"prompt", "chosen", "rejected"}. TRL's dataset formats, conversational preference.
+ * - trl-kto: {"prompt", "completion", "label"}. TRL's dataset formats, unpaired preference.
  */
 #ifndef UPLIFT_FORMAT_H
 #define UPLIFT_FORMAT_H

@@ -127,6 +127,10 @@ def versions(up, dataset_id):
     path = "/admin/datasets/%s/export" % version
     whole = up.admin("GET", path)
     equal(len(whole.body.splitlines()), 40, "a frozen version is exported")
+    up.sql("update ai_training_examples set quality_score = null where id = (select min(id::text)::uuid from"
+           " ai_training_examples where dataset_id = %s)", dataset_id)
+    good = up.admin("GET", path + "?min_quality=5")
+    equal((len(good.body.splitlines()), good.headers["X-Export-Examples"]), (39, "39"), "without a score none is good enough")
     up.sql("delete from ai_training_examples where id = (select max(id::text)::uuid from ai_training_examples"
            " where dataset_id = %s)", dataset_id)
     answer = up.admin("GET", path)
@@ -168,16 +172,29 @@ def refusals(up, sets):
     equal(answer.error().get("code"), "invalid_argument", "a wrong format is refused when it is asked for")
 
 
+BROKEN_FIRST = """insert into ai_training_examples (id, dataset_id, messages, quality_score, is_validated, split, tokens, content_hash)
+    select overlay(d.id::text placing '00000000' from 1 for 8)::uuid, d.id, m, 8, true, 'train', 4, uplift.content_hash(m, null, null, null)
+    from ai_training_datasets d, (values ('[{"role": "user", "content": "never answered"}]'::jsonb)) x(m)
+    where d.dataset_name = %s"""
+
+
 def broken_lines(up):
     """Rows that somebody wrote by hand."""
     dataset_id = dataset(up, "Broken", "conversation", 12, split=lambda n: "train")
     for bad in ([{"role": "user", "content": "x"}], [], [{"role": "system", "content": None}, said("assistant", "x")]):
         up.sql("insert into ai_training_examples (dataset_id, messages, is_validated, split) values (%s, %s, true, 'train')",
                dataset_id, json.dumps(bad))
-    answer = up.admin("GET", "/admin/datasets/%s/export" % dataset_id)
-    equal(len(answer.body.splitlines()), 12, "lines that a trainer would refuse do not leave")
+    # Before all others, where what goes on after them must not count them.
+    up.sql(BROKEN_FIRST, "Broken")
+    path = "/admin/datasets/%s/export" % dataset_id
+    answer = up.admin("GET", path)
+    lines = answer.body.splitlines(True)
+    for skip in (1, 11):
+        rest = up.admin("GET", path + "?skip=%d" % skip, headers={"If-Match": answer.headers["ETag"]})
+        equal(rest.body, b"".join(lines[skip:]), "skip counts lines that were sent: after %d" % skip)
+    equal(len(lines), 12, "lines that a trainer would refuse do not leave")
     job = up.job("export-dataset", {"dataset": "Broken"})
-    equal((job["result"]["examples"], job["result"]["left_out"]), (12, 3), "and are counted")
+    equal((job["result"]["examples"], job["result"]["left_out"]), (12, 4), "and are counted")
     ok(job["result"]["why_left_out"], "with the reason of the first")
 
 
@@ -194,6 +211,7 @@ def files(up):
         from ai_training_datasets d, generate_series(1, 60000) n, lateral (select jsonb_build_array(
             jsonb_build_object('role', 'user', 'content', 'q ' || n), jsonb_build_object('role', 'assistant', 'content',
             repeat(md5(n::text) || ' ', 60))) as m) x where d.dataset_name = 'Many'""")
+    up.sql(BROKEN_FIRST, "Many")
     whole = up.job("export-dataset", {"dataset": "Many", "name": "whole.jsonl"})
     equal(whole["status"], "succeeded", "a file is written")
     result = whole["result"]
@@ -212,6 +230,7 @@ def files(up):
         up.start_batch()
         job = up.await_job(job_id)
         equal((job["status"], job["attempts"]), ("succeeded", 2), "killed, it is gone on with")
+        equal(job["result"]["left_out"], 1, "and counts what was left out before")
         again = read(job["result"]["path"])
         ok((gzip.decompress(again) if "gzip" in arguments else again) == text, "and the file is what it would have been")
     job_id = up.admin("POST", "/admin/jobs/export-dataset", {"dataset": "Many", "name": "never.jsonl"}).json()["job_id"]
