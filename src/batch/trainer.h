@@ -31,6 +31,7 @@ struct trainer_run {
     const char *directory; /* of the run alone */
     const char *training_file;
     const char *validation_file; /* or NULL */
+    bool is_ending;              /* the job is to stop, and what is done now is part of that */
     cJSON *kept; /* an object within the job's state: the trainer's own; job_save keeps it */
 };
 

@@ -21,7 +21,7 @@ static struct http_server server_of(const struct trainer_run *run)
 {
     const struct config *config = run->job->config;
     return (struct http_server){.config = config,
-                                .job = run->job,
+                                .job = run->is_ending ? NULL : run->job,
                                 .base_url = config->trainer_url,
                                 .key = config->trainer_api_key,
                                 .key_header = config->trainer_key_header};
@@ -496,14 +496,19 @@ static bool look(struct trainer_run *run, struct trainer_report *report, struct 
 
 static bool cancel(struct trainer_run *run, struct trainer_problem *p)
 {
-    char path[300];
+    char path[300], id[128] = "";
     struct http_answer answer;
-    struct http_server server = server_of(run);
-    if (trainer_kept(run, "job") == NULL)
+    run->is_ending = true;
+    if (trainer_kept(run, "job") != NULL)
+        snprintf(id, sizeof id, "%s", trainer_kept(run, "job"));
+    else if (trainer_kept(run, "job_begun") != NULL &&
+             !find(run, "/fine_tuning/jobs", is_our_job, trainer_kept(run, "training_file"), id,
+                   sizeof id, p))
+        return false; /* there may be one whose answer was lost */
+    if (*id == '\0')
         return true;
-    snprintf(path, sizeof path, "/fine_tuning/jobs/%s/cancel", trainer_kept(run, "job"));
-    /* The job is to stop, and this call is part of that. */
-    server.job = NULL;
+    struct http_server server = server_of(run);
+    snprintf(path, sizeof path, "/fine_tuning/jobs/%s/cancel", id);
     enum http_outcome outcome = http_call(&server, path, "", NULL, &answer);
     bool good = outcome == HTTP_ANSWERED &&
                 ((answer.status >= 200 && answer.status < 300) ||
@@ -511,7 +516,7 @@ static bool cancel(struct trainer_run *run, struct trainer_problem *p)
                   answer.status != 429)); /* it has ended, or is unknown */
     if (!good)
         trainer_problem(p, false, "trainer_unreachable", "Cancel it at the provider.",
-                        "could not cancel job %s at the trainer%s%s", trainer_kept(run, "job"),
+                        "could not cancel job %s at the trainer%s%s", id,
                         *answer.reason != '\0' ? ": " : "", answer.reason);
     http_release(&answer);
     return good;

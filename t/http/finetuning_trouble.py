@@ -93,6 +93,15 @@ def bad_trainers(up, trainer):
     sent = [json.loads(body) for method, path, body, _ in trainer.requests if (method, path) == ("POST", "/fine_tuning/jobs")][0]
     equal(sent["metadata"], {"uplift_job": job["id"]}, "the job names ours")
 
+    # Also one that nobody has heard of yet.
+    trainer.reset(**{create: CUT})
+    job = ask(up, dataset_id=data, base_model="tiny-1", trainer="openai", force=True).json()
+    ok(wait_for(lambda: len(trainer.jobs) == 1, 20), "a job whose answer is lost")
+    trainer.answers.clear()
+    trainer.status = "running"
+    up.admin("POST", job["status_url"] + "/cancel")
+    equal((ended(up, job)["status"], trainer.status), ("cancelled", "cancelled"), "is looked for, and cancelled")
+
     # Pairs.
     trainer.reset()
     pairs = dataset(up, "Trainers pairs", "preference")
