@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 #define CHUNK_ANSWERS 5000 /* a second of work or less: as long as a cancelled job may go on */
-#define LOOK_MS 100        /* while lane 1 is still at work */
+#define CHUNK_MAX 1000000
+#define LOOK_MS 100 /* while lane 1 is still at work */
 
 const struct job_argument generate_training_data_arguments[] = {
     {"chunk", ARG_INTEGER, false, NULL, "Answers that are looked at in one transaction."},
@@ -123,8 +124,10 @@ enum job_outcome job_generate_training_data(struct job *j)
 {
     struct generation g = {0};
     enum job_outcome outcome = JOB_DONE;
-    snprintf(g.chunk, sizeof g.chunk, "%lld",
-             (long long)json_number(j->arguments, "chunk", CHUNK_ANSWERS));
+    double chunk = json_number(j->arguments, "chunk", CHUNK_ANSWERS);
+    if (chunk < 1 || chunk > CHUNK_MAX)
+        return job_fail(j, "invalid_argument", "chunk must be 1 to %d", CHUNK_MAX);
+    snprintf(g.chunk, sizeof g.chunk, "%.0f", chunk);
     g.pg = pg_new(config_batch_database(j->config), "uplift job",
                   j->config->batch_statement_timeout_ms, 0);
     bool good = run_lanes(j, &g, &outcome);

@@ -35,12 +35,17 @@ def triggering(up):
     up.await_job(first["job_id"])
 
 
+    for chunk in (0, -1, 1000001):
+        job = up.job("generate-training-data", {"chunk": chunk})
+        equal((job["status"], (job["error"] or {}).get("code")), ("failed", "invalid_argument"), "a chunk of %d is refused" % chunk)
+
+
 def listing(up):
     answer = up.admin("GET", "/admin/jobs?limit=1").json()
     equal((len(answer["data"]), answer["has_more"]), (1, True), "jobs come in pages")
     following = up.admin("GET", "/admin/jobs?limit=1&after=" + answer["data"][0]["job_id"]).json()
     ok(following["data"][0]["job_id"] < answer["data"][0]["job_id"], "the newest first")
-    equal(up.admin("GET", "/admin/jobs?status=failed").json()["data"], [], "by status")
+    equal({j["status"] for j in up.admin("GET", "/admin/jobs?status=failed").json()["data"]}, {"failed"}, "by status")
     equal(up.admin("GET", "/admin/jobs?name=fine-tune").json()["data"], [], "by name")
     kinds = {kind["name"]: kind for kind in up.admin("GET", "/admin/job-kinds").json()["data"]}
     helped = up.batch_run("kinds").stdout
