@@ -116,6 +116,9 @@ bool job_query(struct job *j, const struct pg_statement *statement, const char *
 }
 
 static void keep_error(struct job *j, const char *code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static void keep_error(struct job *j, const char *code, const char *format, va_list args)
 {
     snprintf(j->error.code, sizeof j->error.code, "%s", code);
     vsnprintf(j->error.message, sizeof j->error.message, format, args);
