@@ -61,6 +61,8 @@ static bool check_keys(struct check *c, const cJSON *object, const char *where,
                        const char *const *known)
 {
     const cJSON *item;
+    if (object != NULL && !cJSON_IsObject(object))
+        return refuse(c, "%s is not an object", where);
     cJSON_ArrayForEach (item, object) {
         size_t i = 0;
         while (known[i] != NULL && strcmp(known[i], item->string) != 0)

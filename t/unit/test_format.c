@@ -80,6 +80,9 @@ static const struct line lines[] = {
      "{\"input\":{\"messages\":[" USER "]},\"preferred_output\":[" USER
      "],\"non_preferred_output\":[" BAD "]}",
      "is not the assistant's"},
+    {EXPORT_OPENAI_DPO,
+     "{\"input\":[" USER "],\"preferred_output\":[" GOOD "],\"non_preferred_output\":[" BAD "]}",
+     "input is not an object"},
     {EXPORT_OPENAI_DPO, "{\"messages\":[" USER "," GOOD "]}", "unknown key messages"},
     {EXPORT_OPENAI_DPO, "{\"preferred_output\":[" GOOD "],\"non_preferred_output\":[" BAD "]}",
      "input.messages is not"},
