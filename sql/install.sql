@@ -32,6 +32,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/batch.sql
 \ir tables/models.sql
 \ir tables/examples.sql
+\ir tables/gateway.sql
 reset search_path;
 
 \ir merge/known.sql

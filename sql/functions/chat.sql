@@ -22,10 +22,14 @@ $$;
 comment on function uplift.first_version(uuid, uuid) is
     'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
 
+-- The form of version 1 had no p_more.
+drop function if exists uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int);
+
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
-    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int)
+    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
+    p_more jsonb default null)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached jsonb)
+    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits jsonb, refusal jsonb)
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -132,5 +136,5 @@ begin
 end
 $$;
 
-comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client). refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

@@ -24,6 +24,8 @@
 \ir export.sql
 \ir finetuning.sql
 \ir models.sql
+\ir routing.sql
+\ir sync.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.
 grant execute on function
@@ -31,7 +33,7 @@ grant execute on function
     uplift.ready(),
     uplift.list_coaches(),
     uplift.list_personas(),
-    uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int),
+    uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
     uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
@@ -42,7 +44,8 @@ grant execute on function
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
-    uplift.rest_update_feedback(uuid, uuid, jsonb)
+    uplift.rest_update_feedback(uuid, uuid, jsonb),
+    uplift.worker_sync(jsonb)
 to uplift_app;
 
 -- And what fcgi-batch may do. It sees what all users said, so it has a role of its own.
@@ -98,5 +101,12 @@ grant execute on function
     uplift.admin_get_model_version(uuid, jsonb, text),
     uplift.admin_deploy_model(uuid, jsonb, text),
     uplift.admin_rollback_model(uuid, jsonb, text),
-    uplift.refresh_model_metrics(int)
+    uplift.refresh_model_metrics(int),
+    uplift.admin_list_providers(uuid, jsonb, text),
+    uplift.admin_get_provider(text, jsonb, text),
+    uplift.admin_put_provider(text, jsonb, text),
+    uplift.admin_delete_provider(text, jsonb, text),
+    uplift.admin_list_models(uuid, jsonb, text),
+    uplift.admin_put_model(uuid, jsonb, text),
+    uplift.admin_delete_model(uuid, jsonb, text)
 to uplift_batch;

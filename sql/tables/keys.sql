@@ -31,13 +31,15 @@ begin
             ('uplift', 'batch_job_events', 'job_id', 'uplift.batch_jobs', 'on delete cascade'),
             ('uplift', 'dataset_versions', 'dataset_id', 'public.ai_training_datasets', 'on delete cascade'),
             ('uplift', 'dataset_version_examples', 'version_id', 'uplift.dataset_versions', 'on delete cascade'),
+            ('uplift', 'model_routes', 'model', 'uplift.gateway_models (name)', 'on delete cascade'),
             ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t
             on t.target_schema = k.schema_name and t.target_name = k.table_name and t.existing is null
     loop
-        execute format('alter table %I.%I add foreign key (%I) references %s (id) %s',
-            v_key.schema_name, v_key.table_name, v_key.column_name, v_key.refers_to, v_key.on_delete);
+        execute format('alter table %I.%I add foreign key (%I) references %s %s',
+            v_key.schema_name, v_key.table_name, v_key.column_name,
+            v_key.refers_to || case when v_key.refers_to like '%(%' then '' else ' (id)' end, v_key.on_delete);
     end loop;
 end
 $$;

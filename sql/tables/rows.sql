@@ -67,3 +67,5 @@ insert into uplift.settings (key, value, description) values
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.')
 on conflict (key) do nothing;
+
+insert into uplift.routing_state (revision) values (1) on conflict do nothing;

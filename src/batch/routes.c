@@ -65,6 +65,14 @@ static const struct admin_route routes[] = {
     {"POST", "/admin/model-versions/{id}/deploy", route_sql, SQL(admin_deploy_model), 200},
     {"POST", "/admin/model-versions/{id}/rollback", route_sql, SQL(admin_rollback_model), 200},
 
+    {"GET", "/admin/providers", route_sql, SQL(admin_list_providers), 200},
+    {"GET", "/admin/providers/{name}", route_sql, SQL(admin_get_provider), 200},
+    {"PUT", "/admin/providers/{name}", route_sql, SQL(admin_put_provider), 200},
+    {"DELETE", "/admin/providers/{name}", route_sql, SQL(admin_delete_provider), 200},
+    {"GET", "/admin/models", route_sql, SQL(admin_list_models), 200},
+    {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
+    {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
+
     {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
     {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
     {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},

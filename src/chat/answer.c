@@ -28,6 +28,21 @@ void answer_release(struct answer *a)
     buf_release(&a->held);
 }
 
+void answer_begin_again(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    answer_release(a);
+    answer_init(a, chat);
+    buf_clear(&chat->text);
+    free(chat->response_message);
+    free(chat->model_used);
+    chat->response_message = chat->model_used = NULL;
+    chat->finish_reason[0] = '\0';
+    chat->has_usage = false;
+    chat->prompt_tokens = chat->completion_tokens = chat->cached_tokens = 0;
+    chat->time_to_first_token_ms = -1;
+}
+
 static void take_model(struct chat *chat, struct span model)
 {
     char name[256];

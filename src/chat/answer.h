@@ -36,6 +36,8 @@ enum answer_step {
 /* Borrows the chat, whose text must be empty. Limits are those of chat->text. */
 void answer_init(struct answer *a, struct chat *chat);
 void answer_release(struct answer *a);
+/* Forgets all that came, in the chat too: another provider answers anew. */
+void answer_begin_again(struct answer *a);
 /* Takes one event's data; appends what the client may see now to out. */
 enum answer_step answer_event(struct answer *a, const char *data, size_t len, struct buf *out);
 /* Takes a whole body, whose memory it takes. */

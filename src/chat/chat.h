@@ -39,9 +39,11 @@ enum chat_recorded {
 
 /* One try at a provider, for the attempts column. */
 struct chat_attempt {
-    int http_status; /* 0: no answer */
-    char reason[48]; /* "" for the one that answered, else "timeout_first_byte", "connect",
-                        "status_500", ... */
+    const char *provider; /* its label; borrowed, like model, from the chat's routing */
+    const char *model;    /* NULL: as asked */
+    int http_status;      /* 0: no answer */
+    char reason[48];      /* "" for the one that answered, else "timeout_first_byte", "connect",
+                             "status_500", ... */
     int64_t duration_ms;
 };
 #define CHAT_MAX_ATTEMPTS 8
@@ -69,7 +71,8 @@ struct chat {
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
                             comes */
     size_t upstream_body_len;
-    int64_t created_us; /* wall clock at intake, microseconds since 1970 UTC */
+    size_t upstream_model_len; /* bytes of its beginning {"model":"..." ; 0: it does not begin so */
+    int64_t created_us;        /* wall clock at intake, microseconds since 1970 UTC */
 
     /* --- filled in by the relay --- */
     enum chat_outcome outcome;
@@ -104,6 +107,9 @@ struct chat {
 struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
+
+/* Makes upstream_body ask for a model (NULL: the chat's own). False when memory ran out. */
+bool chat_ask_for(struct chat *c, const char *model);
 
 /* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
  * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUICK_RETRY_MS 50 /* and up to twice as much again */
-
 /* api_error.type is static text: those of OpenAI's types that a client may know. */
 static const char *known_type(struct span type)
 {
@@ -190,40 +188,47 @@ void failure_reason(const struct upstream_result *r, char *out, size_t size)
     }
 }
 
-int64_t failure_retry_ms(const struct upstream_result *r, const struct api_error *e,
-                         unsigned random)
+static bool is_about(const struct api_error *e, const char *name)
 {
-    int64_t quick = QUICK_RETRY_MS + (int64_t)(random % (2 * QUICK_RETRY_MS));
+    return strcmp(e->code, name) == 0 || (e->type != NULL && strcmp(e->type, name) == 0);
+}
+
+enum failure_kind failure_kind_of_error(const struct api_error *e)
+{
+    if (is_about(e, "context_length_exceeded"))
+        return FAILURE_TOO_LONG;
+    if (is_about(e, "insufficient_quota") || is_about(e, "provider_auth"))
+        return FAILURE_DENIED;
+    if (is_about(e, "model_not_found"))
+        return FAILURE_NO_MODEL;
+    if (e->status == 429)
+        return FAILURE_BUSY;
+    return e->status < 500 ? FAILURE_REFUSED : FAILURE_BROKEN;
+}
+
+enum failure_kind failure_kind_of(const struct upstream_result *r, const struct api_error *e)
+{
     switch (r->end) {
     case UPSTREAM_UNREACHABLE:
-    case UPSTREAM_CONNECT_SLOW:
     case UPSTREAM_RESET:
-        return quick;
+        return FAILURE_TRANSIENT;
+    case UPSTREAM_CONNECT_SLOW:
+        return FAILURE_SILENT;
+    case UPSTREAM_CUT:
+    case UPSTREAM_ANSWERED:
+        return FAILURE_BROKEN;
+    case UPSTREAM_TOO_LARGE:
+        return FAILURE_REFUSED;
+    case UPSTREAM_NOT_EVENTS:
     case UPSTREAM_REFUSED:
         break;
-    default:
-        return -1;
     }
-    bool told_when = r->retry_after_ms >= 0;
-    switch (r->http_status) {
-    case 429:
-        if (!told_when || strcmp(e->code, "insufficient_quota") == 0 ||
-            (e->type != NULL && strcmp(e->type, "insufficient_quota") == 0))
-            return -1;
-        break;
-    case 500:
-    case 502:
-    case 504:
-        return quick;
-    case 503:
-        if (!told_when)
-            return quick;
-        break;
-    default:
-        return -1;
-    }
-    if (r->retry_after_ms > FAILURE_WAIT_MAX_MS)
-        return -1;
-    /* Not before the time that was named, and not all at that very time. */
-    return r->retry_after_ms + (int64_t)(random % (unsigned)QUICK_RETRY_MS);
+    int status = r->end == UPSTREAM_REFUSED ? r->http_status : 0;
+    if (status == 401 || status == 403)
+        return FAILURE_DENIED;
+    if (status == 404) /* the model, or the whole address */
+        return FAILURE_NO_MODEL;
+    if (status == 503 && r->retry_after_ms >= 0)
+        return FAILURE_BUSY;
+    return status >= 500 || status == 408 ? FAILURE_TRANSIENT : failure_kind_of_error(e);
 }

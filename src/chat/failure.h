@@ -9,8 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The longest Retry-After that is waited for; longer ones are the client's to wait. */
-#define FAILURE_WAIT_MAX_MS 2000
+/* What a failure means for the next try; see failover.h. */
+enum failure_kind {
+    FAILURE_TRANSIENT, /* no connection, reset, or a 5xx: may work the next moment */
+    FAILURE_SILENT,    /* it was given up for its silence */
+    FAILURE_SLOW,      /* it has not begun to say anything in its time */
+    FAILURE_BUSY,      /* 429, or a 503 that names a time */
+    FAILURE_DENIED,    /* our key or our money are not good enough */
+    FAILURE_BROKEN,    /* it was cut, or is no answer */
+    FAILURE_NO_MODEL,  /* it does not know the model */
+    FAILURE_TOO_LONG,  /* the request has more tokens than the model takes in */
+    FAILURE_REFUSED,   /* for what the client sent: bad, filtered, too large */
+};
 
 /*
  * The error for a call that ended otherwise than UPSTREAM_ANSWERED. What the client did wrong is
@@ -22,11 +32,10 @@ void failure_explain(const struct upstream_result *result, struct api_error *err
 void failure_explain_object(struct span object, struct api_error *error);
 /* A word for the attempts column: "connect", "status_503", ... */
 void failure_reason(const struct upstream_result *result, char *out, size_t size);
-/*
- * How long to wait before another try, -1 when it is not worth one. random is any number: tries of
- * many chats after the same failure are spread by it.
- */
-int64_t failure_retry_ms(const struct upstream_result *result, const struct api_error *error,
-                         unsigned random);
+/* What kind a failed call is of, whose error failure_explain told. */
+enum failure_kind failure_kind_of(const struct upstream_result *result,
+                                  const struct api_error *error);
+/* The same for an error that came in place of an answer. */
+enum failure_kind failure_kind_of_error(const struct api_error *error);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "../common/program.h"
 #include "master.h"
+#include "routing.h"
 
 #include <stdio.h>
 
@@ -30,7 +31,8 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
-    struct program program = {.name = "fcgi-chat", .print_help = print_help};
+    struct program program = {
+        .name = "fcgi-chat", .print_help = print_help, .check = routing_check};
     struct config config;
     int status;
     if (!program_start(&program, argc, argv, &config, &status))

@@ -62,6 +62,7 @@ struct master {
     struct generation *trial; /* NULL: no reload under way */
     struct listener listener;
     struct child *children;
+    struct shared *shared;        /* by all workers */
     struct answer_key random_key; /* for when UPLIFT_ID_KEY is not set */
     int signal_fd;
     int ready_fds[2]; /* workers write their pid here */
@@ -115,7 +116,7 @@ static _Noreturn void run_child(struct master *m, const struct child *c, pid_t m
     log_open(PROGRAM, c->number, (enum log_level)config->log_level);
     if (config->id_key != NULL)
         answer_key_derive(config->id_key, strlen(config->id_key), &key);
-    exit(worker_run(config, listen_fd_of(m, c->generation), &key, c->number));
+    exit(worker_run(config, listen_fd_of(m, c->generation), &key, m->shared, c->number));
 }
 
 static void restart_later(struct child *c)
@@ -585,7 +586,8 @@ int master_run(struct config *config, const char *config_path)
     m.current->listener.fd = -1;
     memset(config, 0, sizeof *config);
     notify_open();
-    if (start(&m)) {
+    m.shared = shared_new();
+    if (m.shared != NULL && start(&m)) {
         watch(&m);
         log_info("master", "stopped");
         status = 0;

@@ -44,6 +44,11 @@ bool native_delta(struct buf *out, struct span text)
     return buf_puts(out, "}\n\n");
 }
 
+bool native_restart(struct buf *out)
+{
+    return buf_puts(out, "data: {\"restart\":true}\n\n");
+}
+
 bool native_done(struct buf *out, const struct chat *chat)
 {
     buf_puts(out, "data: {\"done\":true,");

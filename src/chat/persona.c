@@ -4,16 +4,11 @@
 #include "../common/buf.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "kept_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FILE_NAME "personas.json"
 #define FILE_MAX ((size_t)32 * 1024 * 1024)
@@ -177,70 +172,6 @@ out:
     return true;
 }
 
-/* --- the file --- */
-
-static char *read_file(const char *dir)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/" FILE_NAME, dir) >= (int)sizeof path)
-        return NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno != ENOENT)
-            log_warn("personas", "cannot read %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    struct buf b;
-    char chunk[16384];
-    ssize_t n;
-    buf_init(&b, FILE_MAX);
-    while ((n = read(fd, chunk, sizeof chunk)) > 0)
-        if (!buf_append(&b, chunk, (size_t)n))
-            break;
-    bool good = n == 0 && !b.failed && b.len > 0;
-    close(fd);
-    if (!good) {
-        log_warn("personas", "cannot read %s: empty, too large or unreadable", path);
-        buf_release(&b);
-        return NULL;
-    }
-    return buf_steal(&b);
-}
-
-static bool write_bytes(int fd, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* Each process writes a file of its own and puts it in place whole. */
-static bool write_file(const char *dir, const char *text)
-{
-    char path[PATH_MAX], temporary[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/" FILE_NAME, dir) >= (int)sizeof path ||
-        snprintf(temporary, sizeof temporary, "%s/" FILE_NAME ".%ld", dir, (long)getpid()) >=
-            (int)sizeof temporary)
-        return false;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write_bytes(fd, text, strlen(text)) && fsync(fd) == 0;
-    good = good && rename(temporary, path) == 0;
-    if (!good) {
-        log_warn("personas", "cannot write %s: %s", path, strerror(errno));
-        unlink(temporary);
-    }
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 /* --- the interface --- */
 
 struct personas *personas_new(const char *dir)
@@ -254,7 +185,7 @@ struct personas *personas_new(const char *dir)
         personas_free(p);
         return NULL;
     }
-    char *text = read_file(dir);
+    char *text = kept_file_read(dir, FILE_NAME);
     if (text != NULL)
         replace_all(p, text);
     return p;
@@ -307,7 +238,7 @@ enum pg_outcome personas_refresh(struct personas *p, struct pg *pg)
         goto out;
     char *copied = strdup(text.data);
     if (copied != NULL && replace_all(p, copied))
-        write_file(p->dir, text.data);
+        kept_file_write(p->dir, FILE_NAME, text.data);
 out:
     PQclear(coaches);
     PQclear(rows);

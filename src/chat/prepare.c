@@ -24,23 +24,27 @@ enum prepared {
     P_USER_MESSAGE,
     P_MODEL,
     P_TRACE,
+    P_REFUSAL,
 };
+
+#define PARAMS 10
+#define MORE_BYTES 16384 /* of p_more */
 
 #define COLUMNS                                                                                    \
     "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
-    "p.user_message, p.model, p.trace"
+    "p.user_message, p.model, p.trace, p.refusal"
 
 static const struct pg_statement prepare_many = {
     .name = "prepare_chats",
     .sql = COLUMNS ", r.n from json_to_recordset($1::json) as r(n int, p1 uuid, p2 text, p3 text, "
-                   "p4 numeric, p5 text, p6 uuid, p7 uuid, p8 text, p9 int), "
-                   "lateral uplift.prepare_chat(p1,p2,p3,p4,p5,p6,p7,p8,p9) p",
+                   "p4 numeric, p5 text, p6 uuid, p7 uuid, p8 text, p9 int, p10 text), "
+                   "lateral uplift.prepare_chat(p1,p2,p3,p4,p5,p6,p7,p8,p9,p10::jsonb) p",
     .params = 1,
 };
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chat",
-    .sql = COLUMNS " from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9) p",
-    .params = 9,
+    .sql = COLUMNS " from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) p",
+    .params = PARAMS,
     .many = &prepare_many,
 };
 
@@ -141,12 +145,27 @@ static bool out_of_memory(struct api_error *error)
     return false;
 }
 
+/* Why Postgres will have no answer given, said as data: see uplift.prepare_chat(). */
+static bool take_refusal(const char *json, struct api_error *error)
+{
+    cJSON *refusal = cJSON_Parse(json);
+    const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
+    int status = (int)json_number(refusal, "status", 429);
+    api_error(error, status, code != NULL ? code : "", "", "%s",
+              message != NULL ? message : "this chat is refused");
+    error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
+    cJSON_Delete(refusal);
+    return false;
+}
+
 static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
                           struct preparation *out, struct api_error *error)
 {
     bool failed = false;
     if (PQntuples(result) != 1)
         return api_error(error, 500, "internal_error", "", "the chat could not be prepared");
+    if (!PQgetisnull(result, 0, P_REFUSAL))
+        return take_refusal(PQgetvalue(result, 0, P_REFUSAL), error);
     snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
              PQgetvalue(result, 0, P_CONVERSATION));
     chat->coach_id = copy_column(result, P_COACH, &failed);
@@ -198,6 +217,26 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     return !failed || out_of_memory(error);
 }
 
+static void put_more(struct buf *more, const char *key, const char *value)
+{
+    if (value == NULL || *value == '\0')
+        return;
+    buf_puts(more, more->len == 0 ? "{\"" : ",\"");
+    buf_puts(more, key);
+    buf_puts(more, "\":");
+    buf_json_string(more, value, strlen(value));
+}
+
+/* What p_more of uplift.prepare_chat() is to be: only what is present. */
+static void describe_more(const struct route_context *c, const struct chat_wish *wish,
+                          struct buf *more)
+{
+    put_more(more, "model", wish->model);
+    put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
+    if (more->len > 0)
+        buf_putc(more, '}');
+}
+
 struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
                           const struct chat_wish *wish, struct preparation *out,
                           struct api_error *error)
@@ -223,7 +262,10 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
 
     char history[24];
     snprintf(history, sizeof history, "%lld", (long long)w->config->history_tokens);
-    const char *values[9] = {
+    struct buf more;
+    buf_init(&more, MORE_BYTES);
+    describe_more(c, wish, &more);
+    const char *values[PARAMS] = {
         r->who.user_text,
         protocol == CHAT_NATIVE ? "chat" : "completions",
         wish->coach_id,
@@ -233,6 +275,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         wish->regenerate_of[0] != '\0' ? wish->regenerate_of : NULL,
         wish->message,
         history,
+        more.failed ? NULL : more.data,
     };
     PGresult *result;
     bool away, good;
@@ -242,6 +285,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     } else {
         good = away && take_degraded(c, chat, wish, error);
     }
+    buf_release(&more);
     if (!good) {
         chat_free(chat);
         preparation_release(out);

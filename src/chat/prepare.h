@@ -13,6 +13,7 @@ struct chat_wish {
     const char *coach_id;
     char severity[8]; /* "3.5"; "" when absent */
     const char *mode;
+    const char *model;                   /* asked for by a client of /v1/chat/completions */
     const char *message;                 /* the user's text, NULL for a plain regeneration */
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */

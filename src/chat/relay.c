@@ -182,7 +182,8 @@ static void release(struct relay *r)
     free(r);
 }
 
-struct relay *relay_start(const struct config *config, struct recorder *recorder)
+struct relay *relay_start(const struct config *config, struct recorder *recorder,
+                          struct routings *routings)
 {
     struct relay *r = calloc(1, sizeof *r);
     if (r == NULL || uv_loop_init(&r->core.loop) != 0) {
@@ -192,6 +193,7 @@ struct relay *relay_start(const struct config *config, struct recorder *recorder
     }
     r->core.config = config;
     r->core.recorder = recorder;
+    r->core.routings = routings;
     r->core.open = &r->open;
     r->core.random = (unsigned)clock_wall_us() | 1;
     buf_init(&r->core.out, OUT_MAX);

@@ -13,11 +13,13 @@
 
 struct relay;
 struct recorder;
+struct routings;
 
 /*
- * Borrows config and recorder. NULL with a logged reason. Needs curl_global_init in this process.
+ * Borrows all. NULL with a logged reason. Needs curl_global_init in this process.
  */
-struct relay *relay_start(const struct config *config, struct recorder *recorder);
+struct relay *relay_start(const struct config *config, struct recorder *recorder,
+                          struct routings *routings);
 /* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
  * or it is draining. Thread-safe. */
 bool relay_submit(struct relay *r, struct chat *c);

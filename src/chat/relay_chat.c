@@ -4,6 +4,7 @@
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "failure.h"
+#include "native.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,17 +27,9 @@ static void on_client_end(void *arg)
         rc->next->link = rc->link;
     answer_release(&rc->answer);
     chat_free(rc->chat);
+    failover_end(&rc->failover);
     atomic_fetch_sub(rc->core->open, 1);
     free(rc);
-}
-
-static unsigned next_random(struct relay_core *core)
-{
-    unsigned x = core->random;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return core->random = x;
 }
 
 /* --- the end of the answer --- */
@@ -44,9 +37,12 @@ static unsigned next_random(struct relay_core *core)
 static void note_attempt(struct relay_chat *rc, int http_status, const char *reason)
 {
     struct chat *chat = rc->chat;
+    const struct route *route = failover_route(&rc->failover);
     if (chat->attempt_count == CHAT_MAX_ATTEMPTS)
         return;
     struct chat_attempt *a = &chat->attempts[chat->attempt_count++];
+    a->provider = route->provider->label;
+    a->model = route->model;
     a->http_status = http_status;
     a->duration_ms = clock_ms() - rc->asked_ms;
     snprintf(a->reason, sizeof a->reason, "%s", reason);
@@ -69,14 +65,27 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     conclude(rc);
 }
 
+/* The call is over: it is no longer open at its provider. */
+static void forget_call(struct relay_chat *rc)
+{
+    rc->call = NULL;
+    failover_route(&rc->failover)->provider->open--;
+}
+
+/* Gives the provider up. */
+static void drop_call(struct relay_chat *rc, const char *reason)
+{
+    if (rc->call == NULL)
+        return;
+    note_attempt(rc, rc->state == RELAY_ANSWERING ? 200 : 0, reason);
+    upstream_cancel(rc->call);
+    forget_call(rc);
+}
+
 /* Stops the provider and records what there is; chat->error says why. */
 static void break_off(struct relay_chat *rc, enum chat_outcome outcome, const char *reason)
 {
-    if (rc->call != NULL) {
-        note_attempt(rc, rc->state == RELAY_ANSWERING ? 200 : 0, reason);
-        upstream_cancel(rc->call);
-        rc->call = NULL;
-    }
+    drop_call(rc, reason);
     record(rc, outcome);
 }
 
@@ -91,8 +100,9 @@ static void complete(struct relay_chat *rc)
     if (rc->call != NULL) {
         note_attempt(rc, 200, "");
         upstream_let_go(rc->call);
-        rc->call = NULL;
+        forget_call(rc);
     }
+    failover_succeeded(&rc->failover);
     record(rc, CHAT_COMPLETE);
 }
 
@@ -258,18 +268,85 @@ void relay_chat_recorded(struct relay_chat *rc)
     conclude(rc);
 }
 
+/* --- when a route fails --- */
+
+/* Whether the client heard some of the answer. */
+static bool was_heard(const struct relay_chat *rc)
+{
+    return rc->wants_stream && rc->answer.has_begun && !rc->is_unheard;
+}
+
+/* Whether another answer may follow: what was heard of a stream can be taken back on /v1/chat,
+ * whose protocol is ours, and only another provider's answer is worth it. */
+static bool may_begin_again(const struct relay_chat *rc)
+{
+    return !was_heard(rc) || rc->chat->protocol == CHAT_NATIVE;
+}
+
+/* Nothing of the answer so far stays. False when rc has broken off; it may be gone then. */
+static bool begin_again(struct relay_chat *rc)
+{
+    bool heard = was_heard(rc);
+    answer_begin_again(&rc->answer);
+    if (!heard)
+        return true;
+    native_restart(&rc->core->out);
+    return flush(rc);
+}
+
+/* Ends with what failed first; later failures may be no more than complaints about the retry. */
+static void give_up(struct relay_chat *rc)
+{
+    rc->chat->error = rc->first_error;
+    record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
+}
+
+/*
+ * The call has ended, or was dropped, for this error: tries again, goes on to the next route, or
+ * gives up. soon: not now, because libcurl is on the stack. rc may be gone after.
+ */
+static void fail_over(struct relay_chat *rc, enum failure_kind kind, int64_t retry_after_ms,
+                      const struct api_error *error, bool soon)
+{
+    struct relay_core *core = rc->core;
+    int64_t wait, now = clock_ms();
+    if (rc->first_error.status == 0)
+        rc->first_error = *error;
+    rc->chat->error.status = 0;
+    enum failover_move move =
+        failover_failed(&rc->failover, core->config, kind, retry_after_ms, may_begin_again(rc),
+                        !was_heard(rc), &core->random, &wait);
+    if (move == MOVE_NONE || now + wait >= rc->accepted_ms + core->config->total_timeout_ms) {
+        give_up(rc);
+        return;
+    }
+    if (move == MOVE_ON)
+        log_info(rc->chat->id_text, "goes on with provider %s",
+                 failover_route(&rc->failover)->provider->label);
+    rc->state = RELAY_PAUSING;
+    rc->retry_ms = now + wait;
+    rc->due_ms = 0;
+    if (begin_again(rc) && wait == 0 && !soon)
+        ask(rc);
+}
+
 /* --- from the provider --- */
+
+/* An answer that will not be sent again. */
+static bool is_settled(const struct relay_chat *rc)
+{
+    return !may_begin_again(rc) || !failover_has_other(&rc->failover);
+}
 
 static void on_event(void *arg, const char *data, size_t len)
 {
     struct relay_chat *rc = arg;
     struct chat *chat = rc->chat;
-    if (rc->state == RELAY_ASKING) {
-        rc->state = RELAY_ANSWERING;
-        if (upstream_has_sent(rc->call)) {
-            free(chat->upstream_body); /* it will not be sent again */
-            chat->upstream_body = NULL;
-        }
+    struct api_error error;
+    rc->state = RELAY_ANSWERING;
+    if (chat->upstream_body != NULL && is_settled(rc) && upstream_has_sent(rc->call)) {
+        free(chat->upstream_body);
+        chat->upstream_body = NULL;
     }
     switch (answer_event(&rc->answer, data, len, &rc->core->out)) {
     case ANSWER_GOES_ON:
@@ -285,8 +362,11 @@ static void on_event(void *arg, const char *data, size_t len)
             break_off_short(rc, "too_large");
         return;
     case ANSWER_FAILED:
-        if (flush(rc))
-            break_off_short(rc, "error_event");
+        error = chat->error;
+        if (!flush(rc))
+            return;
+        drop_call(rc, "error_event");
+        fail_over(rc, failure_kind_of_error(&error), -1, &error, true);
         return;
     }
 }
@@ -309,26 +389,17 @@ static void on_call_failed(struct relay_chat *rc, const struct upstream_result *
     log_write(error.status < 500 ? LOG_INFO : LOG_WARN, rc->chat->id_text, "provider %s: %s%s%s",
               rc->chat->provider, reason, result->http_status == 0 ? ": " : "",
               result->http_status == 0 ? result->reason : "");
-    int64_t pause = rc->state == RELAY_ASKING && rc->tries <= rc->core->config->retries
-                        ? failure_retry_ms(result, &error, next_random(rc->core))
-                        : -1;
-    int64_t now = clock_ms();
-    if (pause >= 0 && now + pause < rc->accepted_ms + rc->core->config->total_timeout_ms) {
-        rc->state = RELAY_PAUSING;
-        rc->retry_ms = now + pause;
-        rc->due_ms = 0;
-        return;
-    }
-    rc->chat->error = error;
-    record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
+    fail_over(rc, failure_kind_of(result, &error), result->retry_after_ms, &error, false);
 }
 
 static void on_whole_body(struct relay_chat *rc, const struct upstream_result *result)
 {
+    struct api_error error;
     switch (answer_body(&rc->answer, result->body)) {
     case ANSWER_GOES_ON:
     case ANSWER_IS_WHOLE:
         note_attempt(rc, result->http_status, "");
+        failover_succeeded(&rc->failover);
         record(rc, CHAT_COMPLETE);
         return;
     case ANSWER_TOO_LARGE:
@@ -338,8 +409,9 @@ static void on_whole_body(struct relay_chat *rc, const struct upstream_result *r
         record(rc, CHAT_FAILED);
         return;
     case ANSWER_FAILED:
+        error = rc->chat->error;
         note_attempt(rc, result->http_status, "not_a_completion");
-        record(rc, CHAT_FAILED);
+        fail_over(rc, failure_kind_of_error(&error), -1, &error, false);
         return;
     }
 }
@@ -347,10 +419,11 @@ static void on_whole_body(struct relay_chat *rc, const struct upstream_result *r
 static void on_call_end(void *arg, const struct upstream_result *result)
 {
     struct relay_chat *rc = arg;
-    rc->call = NULL;
+    forget_call(rc);
     if (rc->answer.has_finished && rc->wants_stream) {
         /* Only a [DONE] is missing: nothing of the answer. */
         note_attempt(rc, result->http_status, "");
+        failover_succeeded(&rc->failover);
         record(rc, CHAT_COMPLETE);
     } else if (result->end != UPSTREAM_ANSWERED) {
         on_call_failed(rc, result);
@@ -368,17 +441,20 @@ static void ask(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
+    const struct route *route = failover_route(&rc->failover);
     struct upstream_owner owner = {
         .on_event = on_event, .on_bytes = on_bytes, .on_end = on_call_end, .arg = rc};
     rc->state = RELAY_ASKING;
-    rc->tries++;
     rc->asked_ms = rc->received_ms = clock_ms();
     rc->due_ms = 0;
-    snprintf(chat->provider, sizeof chat->provider, "%s", core->upstreams.route.name);
-    rc->call = upstream_start(&core->upstreams, &owner, chat->upstream_body,
-                              chat->upstream_body_len, chat->stream, chat->id_text);
-    if (rc->call != NULL)
+    snprintf(chat->provider, sizeof chat->provider, "%s", route->provider->label);
+    if (chat_ask_for(chat, route->model))
+        rc->call = upstream_start(&core->upstreams, route->provider, &owner, chat->upstream_body,
+                                  chat->upstream_body_len, chat->stream, chat->id_text);
+    if (rc->call != NULL) {
+        route->provider->open++;
         return;
+    }
     api_error(&chat->error, 503, "out_of_memory", "", "the server is out of memory; try again");
     record(rc, CHAT_FAILED);
 }
@@ -412,7 +488,11 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
     if (rc->next != NULL)
         rc->next->link = &rc->next;
     core->chats = rc;
-    ask(rc);
+    if (failover_begin(&rc->failover, routings_current(core->routings), chat->model, &core->random,
+                       &chat->error))
+        ask(rc);
+    else
+        record(rc, CHAT_FAILED);
 }
 
 /* --- time --- */
@@ -427,6 +507,21 @@ static void time_out(struct relay_chat *rc, const char *reason, const char *mess
     break_off_short(rc, reason);
 }
 
+/* The provider is given up for its silence, not the chat. */
+static void give_provider_up(struct relay_chat *rc, enum failure_kind kind, const char *reason,
+                             const char *message)
+{
+    struct api_error error;
+    if (rc->answer.has_finished) {
+        complete(rc);
+        return;
+    }
+    log_warn(rc->chat->id_text, "provider %s: %s", rc->chat->provider, reason);
+    drop_call(rc, reason);
+    api_error(&error, 504, "provider_timeout", "", "%s", message);
+    fail_over(rc, kind, -1, &error, false);
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -436,32 +531,48 @@ static int64_t earlier(int64_t a, int64_t b)
  * body that comes whole may take as long as the answer in all. */
 static int64_t silence_limit(const struct relay_chat *rc)
 {
-    const struct config *config = rc->core->config;
+    const struct provider *p = failover_route(&rc->failover)->provider;
     if (rc->state == RELAY_ASKING && rc->wants_stream)
-        return rc->asked_ms + config->first_byte_timeout_ms;
+        return rc->asked_ms + p->first_byte_timeout_ms;
     if (rc->state == RELAY_ANSWERING && rc->answer.has_finished)
-        return rc->received_ms + earlier(config->idle_timeout_ms, USAGE_WAIT_MS);
+        return rc->received_ms + earlier(p->idle_timeout_ms, USAGE_WAIT_MS);
     if (rc->state == RELAY_ANSWERING || rc->received_ms > rc->asked_ms)
-        return rc->received_ms + config->idle_timeout_ms;
+        return rc->received_ms + p->idle_timeout_ms;
     return INT64_MAX;
 }
 
-/* False when the answer was ended by a limit; rc may be gone then. */
+/* When the first token has taken too long; never where no other route could be faster. */
+static int64_t slowness_limit(const struct relay_chat *rc)
+{
+    const struct provider *p = failover_route(&rc->failover)->provider;
+    if (!rc->wants_stream || rc->answer.has_begun || !failover_has_other(&rc->failover))
+        return INT64_MAX;
+    return rc->asked_ms + p->first_token_timeout_ms;
+}
+
+/* False when the call was ended by a limit; rc may be gone then. */
 static bool check_limits(struct relay_chat *rc, int64_t now_ms)
 {
     int64_t total = rc->accepted_ms + rc->core->config->total_timeout_ms;
-    int64_t silence = silence_limit(rc);
-    rc->due_ms = earlier(rc->due_ms, earlier(total, silence));
-    if (now_ms >= total) {
+    int64_t provider = rc->asked_ms + failover_route(&rc->failover)->provider->total_timeout_ms;
+    int64_t silence = silence_limit(rc), slowness = slowness_limit(rc);
+    rc->due_ms = earlier(earlier(rc->due_ms, provider), earlier(total, earlier(silence, slowness)));
+    if (now_ms >= total)
         time_out(rc, "timeout_total", "the answer took longer than this server allows");
-        return false;
-    }
-    if (now_ms < silence)
+    else if (now_ms >= provider)
+        give_provider_up(rc, FAILURE_SILENT, "timeout_total",
+                         "the model provider took longer than this server allows");
+    else if (now_ms >= slowness)
+        give_provider_up(rc, FAILURE_SLOW, "timeout_first_token",
+                         "the model provider did not begin to answer in time");
+    else if (now_ms < silence)
         return true;
-    if (rc->state == RELAY_ASKING)
-        time_out(rc, "timeout_first_byte", "the model provider did not begin to answer in time");
+    else if (rc->state == RELAY_ASKING)
+        give_provider_up(rc, FAILURE_SILENT, "timeout_first_byte",
+                         "the model provider did not begin to answer in time");
     else
-        time_out(rc, "timeout_idle", "the model provider stopped in the middle of its answer");
+        give_provider_up(rc, FAILURE_SILENT, "timeout_idle",
+                         "the model provider stopped in the middle of its answer");
     return false;
 }
 

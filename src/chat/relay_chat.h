@@ -2,9 +2,10 @@
  * One chat in the relay's hands.
  *
  *   ASKING ---> ANSWERING ---> RECORDING ---> ENDING
- *     ^  |                        ^
- *     |  +------------------------+ (failed)
- *     +--> PAUSING (before another try)
+ *     ^  |          |             ^
+ *     |  +----------+-------------+ (failed for good)
+ *     |  |          |
+ *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
  * In RECORDING the struct chat is the recorder's and only this struct may be touched. The client is
  * the relay's in every state.
@@ -16,6 +17,7 @@
 #include "answer.h"
 #include "chat.h"
 #include "client.h"
+#include "failover.h"
 #include "recorder.h"
 #include "upstream.h"
 
@@ -36,6 +38,7 @@ enum relay_chat_state {
 struct relay_core {
     const struct config *config;
     struct recorder *recorder;
+    struct routings *routings;
     uv_loop_t loop;
     struct upstreams upstreams;
     struct buf out;            /* what the chat at hand sends next; empty between chats */
@@ -51,11 +54,12 @@ struct relay_chat {
     enum relay_chat_state state;
     struct client client;
     struct answer answer;
-    struct upstream *call; /* NULL when the provider is not being asked */
-    bool wants_stream;     /* chat->stream, to be known while the chat is the recorder's */
-    bool has_head;         /* the response head went out */
-    bool is_unheard;       /* the client is gone, and the answer is finished all the same */
-    int tries;
+    struct failover failover;
+    struct api_error first_error; /* what failed first is the reason, whatever failed after it */
+    struct upstream *call;        /* NULL when the provider is not being asked */
+    bool wants_stream;            /* chat->stream, to be known while the chat is the recorder's */
+    bool has_head;                /* the response head went out */
+    bool is_unheard;              /* the client is gone, and the answer is finished all the same */
     int64_t accepted_ms;
     int64_t asked_ms;    /* when this try began */
     int64_t received_ms; /* when the provider last sent bytes */

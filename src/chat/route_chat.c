@@ -78,6 +78,7 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
     buf_reserve(&b, (system_len + message_len) / 8 * 9 + history_len + 512);
     buf_puts(&b, "{\"model\":");
     buf_json_string(&b, chat->model, strlen(chat->model));
+    chat->upstream_model_len = b.len;
     buf_puts(&b, ",\"messages\":[");
     if (system != NULL) {
         buf_puts(&b, "{\"role\":\"system\",\"content\":");

@@ -107,17 +107,27 @@ static bool put_in_front(cJSON *body, const char *system_prompt)
     return false;
 }
 
-static bool build_upstream(struct chat *chat, cJSON *body, bool coach_names_model)
+/* The model goes first, where chat_ask_for finds it. */
+static bool put_model_first(cJSON *body, struct chat *chat)
+{
+    cJSON *item = cJSON_CreateString(chat->model);
+    char *printed = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
+    cJSON_DeleteItemFromObjectCaseSensitive(body, "model");
+    if (printed == NULL || !cJSON_AddItemToObject(body, "model", item)) {
+        cJSON_Delete(item);
+        cJSON_free(printed);
+        return false;
+    }
+    chat->upstream_model_len = strlen("{\"model\":") + strlen(printed);
+    cJSON_free(printed);
+    return cJSON_InsertItemInArray(body, 0, cJSON_DetachItemViaPointer(body, item));
+}
+
+static bool build_upstream(struct chat *chat, cJSON *body)
 {
     drop_own_fields(body);
-    if (coach_names_model) {
-        cJSON_DeleteItemFromObjectCaseSensitive(body, "model");
-        if (cJSON_AddStringToObject(body, "model", chat->model) == NULL)
-            return false;
-    }
-    if (chat->stream && !ask_for_usage(body))
-        return false;
-    if (!put_in_front(body, chat->system_prompt))
+    if (!put_model_first(body, chat) || (chat->stream && !ask_for_usage(body)) ||
+        !put_in_front(body, chat->system_prompt))
         return false;
     chat->upstream_body = cJSON_PrintUnformatted(body);
     if (chat->upstream_body == NULL)
@@ -141,6 +151,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
     bool coach_names_model = coach != NULL;
     if (wish.coach_id == NULL)
         wish.coach_id = coach;
+    wish.model = coach_names_model ? NULL : model;
 
     char *user_message, *rest;
     if (!transcript_read(body, &user_message, &rest)) {
@@ -164,7 +175,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
         chat->model = strdup(model);
         good = chat->model != NULL;
     }
-    good = good && build_upstream(chat, body, coach_names_model);
+    good = good && build_upstream(chat, body);
     preparation_release(&prepared);
     if (!good) {
         api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");

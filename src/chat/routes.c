@@ -19,7 +19,7 @@ enum tail {
     NAME,  /* then one or more segments of any text */
 };
 
-static const struct route {
+static const struct endpoint {
     const char *method;
     const char *path;
     enum tail tail;
@@ -48,7 +48,7 @@ static const struct route {
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
-static bool method_matches(const struct route *route, const char *method)
+static bool method_matches(const struct endpoint *route, const char *method)
 {
     if (strcmp(route->method, method) == 0)
         return true;
@@ -56,7 +56,7 @@ static bool method_matches(const struct route *route, const char *method)
 }
 
 /* Whether the path is the route's. A trailing segment goes to *tail. */
-static bool path_matches(const struct route *route, const char *path, const char **tail)
+static bool path_matches(const struct endpoint *route, const char *path, const char **tail)
 {
     size_t len = strlen(route->path);
     if (strncmp(path, route->path, len) != 0)
@@ -110,7 +110,7 @@ static bool authenticate(struct route_context *c, struct api_error *error)
     return true;
 }
 
-static void run(struct route_context *c, const struct route *route, const char *tail)
+static void run(struct route_context *c, const struct endpoint *route, const char *tail)
 {
     struct api_error error;
     struct uuid id;

@@ -23,7 +23,8 @@ struct upstream {
     struct upstreams *all;
     CURL *easy;
     struct upstream_owner owner; /* on_end NULL: nobody's */
-    struct curl_slist id_header; /* in front of the route's headers */
+    int64_t provider;            /* serial of the one the handle is set up for; 0: none yet */
+    struct curl_slist id_header; /* in front of the provider's headers */
     char id_text[sizeof ID_HEADER + UUID_TEXT];
     size_t request_len;
     bool stream;
@@ -259,9 +260,7 @@ void upstream_let_go(struct upstream *call)
 static bool prepare_handle(struct upstreams *u, struct upstream *call)
 {
     CURL *e = call->easy;
-    long version = u->route.is_plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
     if (!multi_prepare(&u->multi, e) ||
-        curl_easy_setopt(e, CURLOPT_URL, u->route.url) != CURLE_OK ||
         curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
         (u->config->ca_bundle != NULL &&
          curl_easy_setopt(e, CURLOPT_CAINFO, u->config->ca_bundle) != CURLE_OK))
@@ -272,14 +271,28 @@ static bool prepare_handle(struct upstreams *u, struct upstream *call)
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, version);
-    /* Over HTTP/2 a chat shares a connection, also one that is only just being made. */
-    curl_easy_setopt(e, CURLOPT_PIPEWAIT, u->route.is_plain ? 0L : 1L);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)u->config->connect_timeout_ms);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-    call->id_header = (struct curl_slist){.data = call->id_text, .next = u->route.headers};
+    return true;
+}
+
+/* A handle mostly goes to the provider that it went to before. */
+static bool set_provider(struct upstream *call, const struct provider *p)
+{
+    CURL *e = call->easy;
+    if (call->provider == p->serial)
+        return true;
+    call->provider = 0;
+    if (curl_easy_setopt(e, CURLOPT_URL, p->url) != CURLE_OK)
+        return false;
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                     p->is_plain ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
+    /* Over HTTP/2 a chat shares a connection, also one that is only just being made. */
+    curl_easy_setopt(e, CURLOPT_PIPEWAIT, p->is_plain ? 0L : 1L);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_timeout_ms);
+    call->id_header = (struct curl_slist){.data = call->id_text, .next = p->headers};
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, &call->id_header);
+    call->provider = p->serial;
     return true;
 }
 
@@ -305,12 +318,17 @@ static struct upstream *take_call(struct upstreams *u)
     return call;
 }
 
-struct upstream *upstream_start(struct upstreams *u, const struct upstream_owner *owner,
-                                const char *body, size_t len, bool stream, const char *id)
+struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
+                                const struct upstream_owner *owner, const char *body, size_t len,
+                                bool stream, const char *id)
 {
     struct upstream *call = take_call(u);
     if (call == NULL)
         return NULL;
+    if (!set_provider(call, provider)) {
+        recycle(call);
+        return NULL;
+    }
     call->owner = *owner;
     call->stream = stream;
     call->kind = BODY_UNKNOWN;
@@ -332,57 +350,11 @@ struct upstream *upstream_start(struct upstreams *u, const struct upstream_owner
 
 /* --- all of them --- */
 
-static bool add_header(struct curl_slist **list, const char *name, const char *value)
-{
-    struct buf line;
-    buf_init(&line, 16384);
-    buf_printf(&line, "%s%s", name, value);
-    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(*list, line.data);
-    if (line.data != NULL)
-        explicit_bzero(line.data, line.len);
-    buf_release(&line);
-    if (longer != NULL)
-        *list = longer;
-    return longer != NULL;
-}
-
-static bool open_route(struct upstream_route *route, const struct config *config)
-{
-    struct buf url;
-    CURLU *parts = curl_url();
-    char *host = NULL;
-    const char *key = config->openai_api_key;
-    buf_init(&url, 8192);
-    buf_printf(&url, "%s/chat/completions", config->upstream_url);
-    bool good = !url.failed && parts != NULL &&
-                curl_url_set(parts, CURLUPART_URL, url.data, 0) == CURLUE_OK &&
-                curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
-    if (good)
-        snprintf(route->name, sizeof route->name, "%s", host);
-    route->is_plain = url.data != NULL && strncasecmp(url.data, "http:", 5) == 0;
-    route->url = buf_steal(&url);
-    good = good && route->url != NULL &&
-           add_header(&route->headers, "Content-Type: ", "application/json") &&
-           add_header(&route->headers, "Accept: ", "text/event-stream, application/json") &&
-           add_header(&route->headers, "User-Agent: ", "uplift/" UPLIFT_VERSION) &&
-           add_header(&route->headers, "Expect:", "");
-    if (good && key != NULL && *key != '\0')
-        good = add_header(&route->headers, "Authorization: Bearer ", key);
-    curl_free(host);
-    curl_url_cleanup(parts);
-    return good;
-}
-
 bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t *loop)
 {
     *u = (struct upstreams){.config = config};
     /* Six bytes at most become one when an answer's JSON string is decoded. */
     u->response_max = (size_t)config->max_answer_bytes * 6 + 65536;
-    if (!open_route(&u->route, config)) {
-        log_error("relay", "cannot use the provider's URL");
-        upstreams_free(u);
-        return false;
-    }
     if (!multi_open(&u->multi, loop, (long)config->max_chats, on_done, u)) {
         upstreams_free(u);
         return false;
@@ -413,7 +385,4 @@ void upstreams_close(struct upstreams *u)
 void upstreams_free(struct upstreams *u)
 {
     multi_free(&u->multi);
-    curl_slist_free_all(u->route.headers);
-    free(u->route.url);
-    u->route = (struct upstream_route){.url = NULL};
 }

@@ -11,19 +11,11 @@
 #include "../common/config.h"
 #include "../common/sse.h"
 #include "multi.h"
+#include "routing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* One provider that can be asked. There is one now; a list of these, and what is known of their
- * health, is where several providers and circuit breaking belong. */
-struct upstream_route {
-    char name[64];              /* the host, for the provider column */
-    char *url;                  /* of chat completions; owned */
-    struct curl_slist *headers; /* those that are the same in each call; owned */
-    bool is_plain;              /* http:, so HTTP/1.1 */
-};
 
 enum upstream_end {
     UPSTREAM_ANSWERED,     /* a whole response with a 2xx status */
@@ -58,7 +50,6 @@ struct upstream;
 struct upstreams {
     const struct config *config;
     struct multi multi;
-    struct upstream_route route;
     size_t response_max;   /* bytes */
     struct upstream *idle; /* calls to be used again */
     size_t idle_count;
@@ -74,10 +65,12 @@ void upstreams_sweep(struct upstreams *u, int64_t now_ms);
 void upstreams_close(struct upstreams *u);
 void upstreams_free(struct upstreams *u);
 
-/* Posts body, which must stay as it is until the call is over or upstream_has_sent says so; id goes
- * along as X-Client-Request-Id. NULL when memory ran out. */
-struct upstream *upstream_start(struct upstreams *u, const struct upstream_owner *owner,
-                                const char *body, size_t len, bool stream, const char *id);
+/* Posts body to a provider, which both must stay as they are until the call is over (of body: or
+ * until upstream_has_sent says so); id goes along as X-Client-Request-Id. NULL when memory ran out.
+ */
+struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
+                                const struct upstream_owner *owner, const char *body, size_t len,
+                                bool stream, const char *id);
 /* Whether all of the request body has been sent. */
 bool upstream_has_sent(const struct upstream *call);
 /* All that matters has come: the connection is left to end its response and be used again. */

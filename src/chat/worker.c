@@ -5,6 +5,7 @@
 #include "../common/clock.h"
 #include "../common/intake.h"
 #include "../common/log.h"
+#include "keeper.h"
 #include "master.h"
 #include "routes.h"
 
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BREAKER_PROBE_MS 1000
+#define DATABASE_PROBE_MS 1000
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
 
 static void serve(void *worker, struct request *r)
@@ -26,10 +27,11 @@ static void serve(void *worker, struct request *r)
     routes_dispatch(&context);
 }
 
-static bool start_stages(struct worker *w, const struct answer_key *key, struct intake **intake)
+static bool start_stages(struct worker *w, const struct answer_key *key, struct shared *shared,
+                         struct intake **intake)
 {
     w->signer = answer_signer_new(key);
-    w->breaker = pg_breaker_new(BREAKER_PROBE_MS);
+    w->breaker = pg_breaker_new(DATABASE_PROBE_MS);
     size_t connections = (size_t)w->config->db_connections;
     w->prepare_pool = pg_pool_new(w->config->database_url, "uplift prepare", (connections + 1) / 2,
                                   w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
@@ -40,13 +42,19 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
         w->auth == NULL || w->personas == NULL)
         return false;
+    w->routings = routings_new(w->config, &shared->breakers);
+    if (w->routings == NULL)
+        return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
         return false;
-    w->relay = relay_start(w->config, w->recorder);
+    w->relay = relay_start(w->config, w->recorder, w->routings);
     if (w->relay == NULL)
         return false;
     recorder_attach(w->recorder, w->relay);
+    w->keeper = keeper_start(w->config, w->breaker, w->routings);
+    if (w->keeper == NULL)
+        return false;
     *intake = intake_start(&(struct intake_options){
         .config = w->config,
         .listen_fd = w->listen_fd,
@@ -77,7 +85,7 @@ static void drain(struct worker *w, const sigset_t *set)
 }
 
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
-               int number)
+               struct shared *shared, int number)
 {
     struct worker w = {
         .config = config,
@@ -111,7 +119,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
      * stays as it is. */
     struct sched_param none = {0};
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    if (!start_stages(&w, answer_key, &intake)) {
+    if (!start_stages(&w, answer_key, shared, &intake)) {
         log_error("worker", "cannot start");
         goto out;
     }
@@ -134,6 +142,8 @@ out:
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
+    keeper_stop(w.keeper);
+    routings_free(w.routings);
     personas_free(w.personas);
     auth_free(w.auth);
     pg_pool_free(w.pool);

@@ -9,6 +9,8 @@
 #include "persona.h"
 #include "recorder.h"
 #include "relay.h"
+#include "routing.h"
+#include "shared.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,6 +27,8 @@ struct worker {
     struct personas *personas;
     struct recorder *recorder;
     struct relay *relay;
+    struct routings *routings;
+    struct keeper *keeper;
     atomic_bool draining;
 };
 
@@ -33,9 +37,10 @@ struct worker {
  * sent by the master's death) drains - no more accepts, open chats go on for at most drain_ms - and
  * WORKER_END_NOW ends at once. Called in a freshly forked process, with both blocked, before any
  * library was initialised.
- * answer_key comes from the master so that all workers share it. Returns the exit status.
+ * answer_key and shared come from the master so that all workers share them. Returns the exit
+ * status.
  */
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
-               int number);
+               struct shared *shared, int number);
 
 #endif

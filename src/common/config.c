@@ -46,6 +46,12 @@ static const struct config_option options[] = {
      "Model that answers when a chat names none."},
     {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
      "More models to list at /v1/models, separated by commas."},
+    {"UPLIFT_ROUTING", JSON, AT(routing), NULL, 0, 0, NULL,
+     "More providers, and which of them answer for a model, as JSON (API.md, \"Routing\"); "
+     "mostly given as UPLIFT_ROUTING_FILE. What admins set by URL takes the place of the same name "
+     "here."},
+    {"UPLIFT_KEY_DIR", PATH, AT(key_dir), "/etc/uplift/keys", 0, 0, NULL,
+     "Directory of the providers' keys that are named file:NAME, a file each."},
     {"UPLIFT_JWT_SECRET", SECRET, AT(jwt_secret), NULL, 0, 0, NULL,
      "Shared secret of HS256 tokens, at least 32 bytes. This or UPLIFT_JWKS_URL is required."},
     {"UPLIFT_JWKS_URL", URL, AT(jwks_url), NULL, 0, 0, NULL,
@@ -72,6 +78,9 @@ static const struct config_option options[] = {
      "How long connecting to the provider may take."},
     {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,
      "How long the provider may take to begin its answer."},
+    {"UPLIFT_FIRST_TOKEN_TIMEOUT_MS", DURATION, AT(first_token_timeout_ms), "30s", 10, HOUR, NULL,
+     "How long a stream may go without a first token before the next route is tried, where there "
+     "is one."},
     {"UPLIFT_IDLE_TIMEOUT_MS", DURATION, AT(idle_timeout_ms), "60s", 10, HOUR, NULL,
      "How long the provider may be silent within an answer."},
     {"UPLIFT_TOTAL_TIMEOUT_MS", DURATION, AT(total_timeout_ms), "10min", 10, 24 * HOUR, NULL,
@@ -82,8 +91,12 @@ static const struct config_option options[] = {
      "What may wait for a client that does not read, before it is given up."},
     {"UPLIFT_MAX_ANSWER_BYTES", SIZE, AT(max_answer_bytes), "4M", KiB, GiB, NULL,
      "Longest answer; a longer one is cut and recorded as partial."},
-    {"UPLIFT_RETRIES", INTEGER, AT(retries), "1", 0, 7, NULL,
-     "How often a call that failed before its first byte is tried again."},
+    {"UPLIFT_RETRIES", INTEGER, AT(retries), "1", 0, 1, NULL,
+     "How often a call that failed before its first byte is tried again on the same route."},
+    {"UPLIFT_BREAKER_FAILURES", INTEGER, AT(breaker_failures), "5", 0, 1000, NULL,
+     "After so many failures in a row a provider is left alone for a while; 0: never."},
+    {"UPLIFT_BREAKER_OPEN_MS", DURATION, AT(breaker_open_ms), "2s", 10, HOUR, NULL,
+     "For how long; doubled, up to 16 times that, each time that one chat sent to try it fails."},
     {"UPLIFT_ON_HANGUP", FLAG, AT(finish_on_hangup), "cancel", 0, 0, "cancel|finish",
      "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
     {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
@@ -184,6 +197,7 @@ static bool is_text_kind(enum config_kind kind)
     case URL:
     case ADDRESS:
     case PATH:
+    case JSON:
         return true;
     default:
         return false;

@@ -28,7 +28,9 @@ struct config {
     char *openai_api_key;
     char *ca_bundle; /* path, or NULL */
     char *model;
-    char *models; /* comma list */
+    char *models;  /* comma list */
+    char *routing; /* JSON, or NULL */
+    char *key_dir;
     char *jwt_secret;
     char *jwks_url;
     char *jwt_audience;
@@ -42,12 +44,15 @@ struct config {
     int64_t max_message_bytes;
     int64_t connect_timeout_ms;
     int64_t first_byte_timeout_ms;
+    int64_t first_token_timeout_ms;
     int64_t idle_timeout_ms;
     int64_t total_timeout_ms;
     int64_t heartbeat_ms;
     int64_t client_buffer_bytes;
     int64_t max_answer_bytes;
     int64_t retries;
+    int64_t breaker_failures; /* 0: none */
+    int64_t breaker_open_ms;
     bool finish_on_hangup; /* UPLIFT_ON_HANGUP=finish */
     int64_t history_tokens;
     char *spool_dir;

@@ -1,5 +1,7 @@
 #include "config_value.h"
 
+#include "json.h"
+
 #include "uuid.h"
 
 #include <ctype.h>
@@ -210,9 +212,24 @@ static const char *check_origins(char *list)
 }
 
 /* Checks a text value and brings it to its one form, in place. */
+/* Line ends and tabs can only stand between the tokens of JSON. */
+static const char *check_json(char *text)
+{
+    struct json_error wrong;
+    cJSON *value = json_parse(text, strlen(text), &wrong);
+    bool good = cJSON_IsObject(value);
+    cJSON_Delete(value);
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '\n' || *p == '\r' || *p == '\t')
+            *p = ' ';
+    return good ? NULL : "not a JSON object";
+}
+
 const char *config_value_text(const struct config_option *o, char *text)
 {
     struct uuid id;
+    if (o->kind == JSON)
+        return check_json(text);
     if (has_control(text))
         return "must not hold control characters";
     switch (o->kind) {

@@ -28,6 +28,7 @@ enum config_kind {
     URL,     /* http or https, kept without a trailing slash */
     ADDRESS, /* unix:PATH or HOST:PORT */
     PATH,    /* absolute */
+    JSON,    /* an object, brought to one line */
 };
 
 struct config_option {

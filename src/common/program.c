@@ -61,10 +61,16 @@ static bool read_options(struct program *p, int argc, char **argv, bool *check, 
 bool program_start(struct program *p, int argc, char **argv, struct config *config, int *status)
 {
     bool check = false;
+    char wrong[512];
     if (!read_options(p, argc, argv, &check, status))
         return false;
     if (!config_read(config, p->config_path, stderr))
         return end(status, EXIT_FAILURE);
+    if (p->check != NULL && !p->check(config, wrong, sizeof wrong)) {
+        fprintf(stderr, "%s\n", wrong);
+        config_release(config);
+        return end(status, EXIT_FAILURE);
+    }
     if (!check)
         return true;
     config_print(config, stdout);

@@ -12,6 +12,8 @@ struct program {
     const char *name;
     void (*print_help)(void); /* up to the configuration, which is printed after it */
     bool takes_words;         /* what follows the options; else it is refused */
+    /* What else of a configuration can be wrong: false with a text. NULL: nothing. */
+    bool (*check)(const struct config *config, char *wrong, size_t size);
 
     /* Filled in by program_start. */
     const char *config_path; /* of --config, or NULL */

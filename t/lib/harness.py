@@ -261,7 +261,9 @@ class Uplift:
             "UPLIFT_BATCH_LISTEN": "unix:%s/run/batch.sock" % self.dir, "UPLIFT_BATCH_DIR": self.dir + "/batch",
             "UPLIFT_EXPORT_DIR": self.dir + "/exports", "UPLIFT_BATCH_POLL_MS": "50ms", "UPLIFT_BATCH_LEASE_MS": "2s",
             "UPLIFT_TRAINER_POLL_MS": "100ms", "UPLIFT_TRAINER_API_KEY": "sk-of-trainers",
-            "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s"}
+            "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s",
+            # Tests make one provider fail again and again, and want to see each failure.
+            "UPLIFT_BREAKER_FAILURES": "0"}
         if self.as_root:
             self.settings["UPLIFT_RUN_AS"] = self.user
         self.settings.update(settings)

@@ -301,7 +301,7 @@ const struct kept *rig_kept(const char *id)
 void rig_start(struct rig *rig, void (*change)(struct config *config))
 {
     static char url[64];
-    static char key[] = "sk-the-key";
+    static char key[] = "sk-the-key", nowhere[] = "/nonexistent", model[] = "a-model";
     signal(SIGPIPE, SIG_IGN);
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
     log_open("test", -1, LOG_ERROR);
@@ -320,6 +320,9 @@ void rig_start(struct rig *rig, void (*change)(struct config *config))
         .client_buffer_bytes = 1024 * 1024,
         .max_answer_bytes = 4 * 1024 * 1024,
         .retries = 1,
+        .first_token_timeout_ms = 400,
+        .spool_dir = nowhere,
+        .model = model,
     };
     if (change != NULL)
         change(&rig->config);
@@ -328,7 +331,10 @@ void rig_start(struct rig *rig, void (*change)(struct config *config))
     recorder_stops = false;
     rig_record_as(CHAT_COMMITTED);
     rig_record_full(false);
-    rig->relay = relay_start(&rig->config, NULL);
+    rig->routings = routings_new(&rig->config, NULL);
+    if (rig->routings == NULL)
+        abort();
+    rig->relay = relay_start(&rig->config, NULL, rig->routings);
     if (rig->relay == NULL)
         abort();
     relay_of_recorder = rig->relay;
@@ -341,6 +347,7 @@ void rig_stop(struct rig *rig)
         relay_drain(rig->relay);
         relay_stop(rig->relay, 2000);
     }
+    routings_free(rig->routings);
     pthread_mutex_lock(&kept_lock);
     recorder_stops = true;
     pthread_cond_broadcast(&kept_more);

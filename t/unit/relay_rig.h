@@ -7,6 +7,7 @@
 
 #include "chat/chat.h"
 #include "chat/relay.h"
+#include "chat/routing.h"
 #include "common/buf.h"
 
 #include <stdbool.h>
@@ -29,6 +30,7 @@
 struct rig {
     struct config config;
     struct relay *relay;
+    struct routings *routings;
     uint16_t port; /* the provider's */
 };
 

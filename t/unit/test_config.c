@@ -118,7 +118,7 @@ static void the_environment_beats_the_file(void **state)
                                             "\n"
                                             "UPLIFT_MODEL=file\n"
                                             "  UPLIFT_MODELS = \"a, b ,,c\"  \n"
-                                            "UPLIFT_RETRIES='3'\n"
+                                            "UPLIFT_RETRIES='0'\n"
                                             "TZ=UTC\n"
                                             "UPLIFT_SPOOL_DIR=/a b\n"
                                             "UPLIFT_JWT_AUDIENCE=\"a\\\"b\"\n"
@@ -128,7 +128,7 @@ static void the_environment_beats_the_file(void **state)
     assert_good(&c, path);
     assert_string_equal(c.model, "environment");
     assert_string_equal(c.models, "a,b,c");
-    assert_int_equal(c.retries, 3);
+    assert_int_equal(c.retries, 0);
     assert_string_equal(c.spool_dir, "/a b");
     assert_string_equal(c.jwt_audience, "a\"b");
     assert_null(c.jwt_issuer);
@@ -146,15 +146,15 @@ static void values_may_come_from_files(void **state)
     struct config c;
     (void)state;
     setenv("OPENAI_API_KEY_FILE", write_file("key", "sk-1\r\n\n"), 1);
-    setenv("UPLIFT_RETRIES_FILE", write_file("retries", "2\n"), 1);
+    setenv("UPLIFT_RETRIES_FILE", write_file("retries", "1\n"), 1);
     assert_good(&c, NULL);
     assert_string_equal(c.openai_api_key, "sk-1");
-    assert_int_equal(c.retries, 2);
+    assert_int_equal(c.retries, 1);
     config_release(&c);
 
     /* the environment's file beats the file's value */
-    assert_good(&c, write_file("b.conf", "UPLIFT_RETRIES=5\n"));
-    assert_int_equal(c.retries, 2);
+    assert_good(&c, write_file("b.conf", "UPLIFT_RETRIES=0\n"));
+    assert_int_equal(c.retries, 1);
     config_release(&c);
 
     setenv("UPLIFT_RETRIES", "1", 1);
@@ -219,7 +219,7 @@ static void bad_values_are_refused(void **state)
         {"UPLIFT_RETRIES", "x", "UPLIFT_RETRIES=x: not a number"},
         {"UPLIFT_RETRIES", "-1", "not a number"},
         {"UPLIFT_RETRIES", "1.5", "not a whole number"},
-        {"UPLIFT_RETRIES", "8", "out of range: 0 to 7"},
+        {"UPLIFT_RETRIES", "2", "out of range: 0 to 1"},
         {"UPLIFT_RETRIES", "99999999999999999999", "out of range"},
         {"UPLIFT_MAX_BODY_BYTES", "8X", "the unit is"},
         {"UPLIFT_MAX_BODY_BYTES", "9223372036854775807G", "out of range"},

@@ -1,4 +1,4 @@
-/* What a provider's failures mean to clients, and which are tried again. */
+/* What a provider's failures mean to clients, and for the next try. */
 #include "chat/failure.h"
 #include "unit.h"
 
@@ -32,36 +32,36 @@ struct expectation {
     int64_t retry_after_ms;
     int told;
     const char *code;
-    bool again; /* is it tried again? */
+    enum failure_kind kind;
 };
 
 static const struct expectation expectations[] = {
     {400, "{\"error\":{\"message\":\"m\",\"code\":\"context_length_exceeded\"}}", -1, 400,
-     "context_length_exceeded", false},
-    {400, "{\"error\":{\"message\":\"m\",\"code\":null}}", -1, 400, "", false},
-    {400, "<html>", -1, 400, "provider_refused", false},
-    {422, "{\"error\":\"text\"}", -1, 422, "", false},
-    {413, "", -1, 413, "request_too_large", false},
+     "context_length_exceeded", FAILURE_TOO_LONG},
+    {400, "{\"error\":{\"message\":\"m\",\"code\":null}}", -1, 400, "", FAILURE_REFUSED},
+    {400, "<html>", -1, 400, "provider_refused", FAILURE_REFUSED},
+    {422, "{\"error\":\"text\"}", -1, 422, "", FAILURE_REFUSED},
+    {413, "", -1, 413, "request_too_large", FAILURE_REFUSED},
     {404, "{\"error\":{\"message\":\"m\",\"code\":\"model_not_found\"}}", -1, 404,
-     "model_not_found", false},
-    {404, "<html>not here", -1, 502, "provider_error", false},
-    {401, "{\"error\":{\"message\":\"bad key sk-1\"}}", -1, 502, "provider_auth", false},
-    {403, "{}", -1, 502, "provider_auth", false},
-    {429, "", -1, 429, "rate_limit_exceeded", false},
-    {429, "", 1000, 429, "rate_limit_exceeded", true},
-    {429, "", 2001, 429, "rate_limit_exceeded", false},
+     "model_not_found", FAILURE_NO_MODEL},
+    {404, "<html>not here", -1, 502, "provider_error", FAILURE_NO_MODEL},
+    {401, "{\"error\":{\"message\":\"bad key sk-1\"}}", -1, 502, "provider_auth", FAILURE_DENIED},
+    {403, "{}", -1, 502, "provider_auth", FAILURE_DENIED},
+    {429, "", -1, 429, "rate_limit_exceeded", FAILURE_BUSY},
+    {429, "", 1000, 429, "rate_limit_exceeded", FAILURE_BUSY},
+    {429, "", 2001, 429, "rate_limit_exceeded", FAILURE_BUSY},
     {429, "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"x\"}}", 10, 429,
-     "x", false},
-    {500, "", -1, 502, "provider_error", true},
-    {502, "", -1, 502, "provider_error", true},
-    {503, "", -1, 503, "provider_error", true},
-    {503, "", 500, 503, "provider_error", true},
-    {503, "", 60000, 503, "provider_error", false},
-    {504, "", -1, 504, "provider_timeout", true},
-    {408, "", -1, 504, "provider_timeout", false},
-    {302, "", -1, 502, "provider_error", false},
-    {418, "", -1, 502, "provider_error", false},
-    {529, "", -1, 502, "provider_error", false},
+     "x", FAILURE_DENIED},
+    {500, "", -1, 502, "provider_error", FAILURE_TRANSIENT},
+    {502, "", -1, 502, "provider_error", FAILURE_TRANSIENT},
+    {503, "", -1, 503, "provider_error", FAILURE_TRANSIENT},
+    {503, "", 500, 503, "provider_error", FAILURE_BUSY},
+    {503, "", 60000, 503, "provider_error", FAILURE_BUSY},
+    {504, "", -1, 504, "provider_timeout", FAILURE_TRANSIENT},
+    {408, "", -1, 504, "provider_timeout", FAILURE_TRANSIENT},
+    {302, "", -1, 502, "provider_error", FAILURE_BROKEN},
+    {418, "", -1, 502, "provider_error", FAILURE_BROKEN},
+    {529, "", -1, 502, "provider_error", FAILURE_TRANSIENT},
 };
 
 static void statuses(void **state)
@@ -79,12 +79,9 @@ static void statuses(void **state)
                                     .body = &body,
                                     .reason = ""};
         failure_explain(&r, &error);
-        int64_t pause = failure_retry_ms(&r, &error, 12345);
-        if (error.status != x->told || strcmp(error.code, x->code) != 0 || (pause >= 0) != x->again)
-            fail_msg("%d %s: %d %s, again after %lld", x->status, x->body, error.status, error.code,
-                     (long long)pause);
-        if (x->again && x->retry_after_ms > 0)
-            assert_in_range(pause, x->retry_after_ms, x->retry_after_ms + 100);
+        enum failure_kind kind = failure_kind_of(&r, &error);
+        if (error.status != x->told || strcmp(error.code, x->code) != 0 || kind != x->kind)
+            fail_msg("%d %s: %d %s, kind %d", x->status, x->body, error.status, error.code, kind);
         assert_null(strstr(error.message, "sk-1"));
         assert_null(strstr(error.message, "<"));
         buf_release(&body);
@@ -97,14 +94,14 @@ static void ends(void **state)
         enum upstream_end end;
         int told;
         const char *code, *reason;
-        bool again;
+        enum failure_kind kind;
     } cases[] = {
-        {UPSTREAM_UNREACHABLE, 502, "provider_unreachable", "connect", true},
-        {UPSTREAM_CONNECT_SLOW, 504, "provider_unreachable", "timeout_connect", true},
-        {UPSTREAM_RESET, 502, "provider_error", "reset", true},
-        {UPSTREAM_CUT, 502, "provider_cut", "cut", false},
-        {UPSTREAM_TOO_LARGE, 502, "answer_too_large", "too_large", false},
-        {UPSTREAM_NOT_EVENTS, 502, "provider_error", "not_a_completion", false},
+        {UPSTREAM_UNREACHABLE, 502, "provider_unreachable", "connect", FAILURE_TRANSIENT},
+        {UPSTREAM_CONNECT_SLOW, 504, "provider_unreachable", "timeout_connect", FAILURE_SILENT},
+        {UPSTREAM_RESET, 502, "provider_error", "reset", FAILURE_TRANSIENT},
+        {UPSTREAM_CUT, 502, "provider_cut", "cut", FAILURE_BROKEN},
+        {UPSTREAM_TOO_LARGE, 502, "answer_too_large", "too_large", FAILURE_REFUSED},
+        {UPSTREAM_NOT_EVENTS, 502, "provider_error", "not_a_completion", FAILURE_BROKEN},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -119,7 +116,7 @@ static void ends(void **state)
         assert_int_equal(error.status, cases[i].told);
         assert_string_equal(error.code, cases[i].code);
         assert_string_equal(reason, cases[i].reason);
-        assert_int_equal(failure_retry_ms(&r, &error, 1) >= 0, cases[i].again);
+        assert_int_equal(failure_kind_of(&r, &error), cases[i].kind);
     }
 }
 

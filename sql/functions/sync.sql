@@ -1,0 +1,17 @@
+-- What a worker asks for every second, beside its chats: what has changed since.
+
+create or replace function uplift.worker_sync(p_known jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_news jsonb := '{}';
+begin
+    if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
+        v_news := v_news || jsonb_build_object('routing', uplift.routing());
+    end if;
+    return v_news;
+end
+$$;
+
+comment on function uplift.worker_sync(jsonb) is
+    'What a worker does not know yet. p_known: routing, the revision it has. Returns routing, as uplift.routing(), where that is another.';

@@ -1,0 +1,20 @@
+/*
+ * Memory that all workers of a host share: made by the master before it forks, so that it outlives
+ * every worker, and zero at first.
+ *
+ * Nothing in it is guarded by a lock, for a worker may die holding one. Each field says who writes
+ * it and how.
+ */
+#ifndef UPLIFT_SHARED_H
+#define UPLIFT_SHARED_H
+
+#include "breaker.h"
+
+struct shared {
+    struct breakers breakers; /* of providers */
+};
+
+/* NULL with a logged reason. Never freed: it goes with the processes. */
+struct shared *shared_new(void);
+
+#endif
