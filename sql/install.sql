@@ -33,6 +33,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/models.sql
 \ir tables/examples.sql
 \ir tables/gateway.sql
+\ir tables/cache.sql
 reset search_path;
 
 \ir merge/known.sql

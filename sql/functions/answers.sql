@@ -78,7 +78,7 @@ begin
             insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, system_prompt,
                 severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code,
                 model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
-                cached_tokens, usage_estimated, cost_usd, time_to_first_token_ms, attempts, request_messages,
+                cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
                 response_message, request_id, regenerate_of, degraded, from_cache, cache_source_id, exposures,
                 memory_ids, source_ids, example_ids)
             select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
@@ -87,10 +87,12 @@ begin
                 coalesce(i.outcome, 'complete'), i.error_code,
                 i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt_tokens, i.completion_tokens,
                 i.cached_tokens, i.usage_estimated,
-                round((
+                case when i.from_cache then 0 else round((
                     greatest(i.prompt_tokens - coalesce(i.cached_tokens, 0), 0) * m.input_per_million
                     + coalesce(i.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
-                    + i.completion_tokens * m.output_per_million) / 1000000, 8),
+                    + i.completion_tokens * m.output_per_million) / 1000000, 8) end,
+                case when i.from_cache then (
+                    select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
                 i.time_to_first_token_ms, i.attempts, i.request_messages,
                 i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
@@ -118,6 +120,8 @@ begin
         end loop;
     end loop;
 
+    -- Before the feedback that waited: it may withdraw what is stored here.
+    perform uplift.cache_answers(p_answers, v_new);
     perform uplift.apply_pending_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
@@ -126,7 +130,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = ''

@@ -42,6 +42,7 @@ declare
     v_first uuid;
     v_replaced uuid[];
     v_room int;
+    v_is_personal boolean := true;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
@@ -91,6 +92,7 @@ begin
         severity := v_coach.severity;
         mode := v_coach.mode;
         system_prompt := v_coach.system_prompt;
+        v_is_personal := v_coach.is_personal;
         if v_coach.memory_ids is not null then
             trace := jsonb_build_object('memory_ids', v_coach.memory_ids, 'source_ids', '[]'::jsonb,
                 'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb);
@@ -131,10 +133,22 @@ begin
         messages := substr(messages, 2);
     end if;
 
+    if p_more ? 'cache' then
+        -- What a completions client sends may be about its user.
+        cache_key := uplift.cache_key(
+            case when p_protocol <> 'chat' or v_is_personal or messages <> '' then p_user_id end, p_protocol,
+            coalesce(p_more ->> 'model', model, p_more #>> '{cache,model}'), p_more ->> 'parameters', system_prompt,
+            messages, user_message);
+        -- Who asks for another answer wants another one.
+        if p_regenerate_of is null and p_more #>> '{cache,mode}' in ('on', 'read-only') then
+            cached := uplift.find_cached(cache_key, (p_more #>> '{cache,max_age_s}')::int);
+        end if;
+    end if;
+
     conversation_id := coalesce(conversation_id, uplift.uuid_v7());
     return next;
 end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client). refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

@@ -5,6 +5,7 @@
 \ir coaches.sql
 \ir prompt.sql
 \ir personas.sql
+\ir cache.sql
 \ir chat.sql
 \ir feedback.sql
 \ir answers.sql

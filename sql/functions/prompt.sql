@@ -130,9 +130,19 @@ comment on function uplift.memory_section(text) is 'Lines of uplift.memory_line(
 
 -- Everything a coach needs to know before it answers. Called for every chat, so it is many small
 -- look-ups and plain expressions: to start a query of many nodes costs more than to run it.
+do $$
+begin
+    -- What a function returns cannot be replaced: is_personal was not there once.
+    if exists (select from pg_proc where oid = to_regprocedure('uplift.coach_prompt(uuid, text, numeric, text, boolean)')
+            and 'is_personal' <> all (proargnames)) then
+        drop function uplift.coach_prompt(uuid, text, numeric, text, boolean);
+    end if;
+end
+$$;
+
 create or replace function uplift.coach_prompt(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text,
     p_include_memory boolean, out coach_id text, out severity numeric, out mode text, out system_prompt text,
-    out memory_ids uuid[])
+    out memory_ids uuid[], out is_personal boolean)
 language plpgsql stable
 as $$
 declare
@@ -195,13 +205,15 @@ begin
             memory_ids := memory_ids || v_line.id;
         end loop;
     end if;
+    -- Answers are shared between users where this is false (uplift.cache_key).
+    is_personal := v_facts <> '' or v_memories <> '';
     system_prompt := uplift.compose_prompt(v_name, v_personality, severity, mode, nullif(v_facts, ''),
         uplift.memory_section(nullif(v_memories, '')), null, null);
 end
 $$;
 
 comment on function uplift.coach_prompt(uuid, text, numeric, text, boolean) is
-    'Coach, severity and mode for a user (what is null comes from the user''s preferences, then the defaults), the system prompt they make, and the memories in it. UP400 invalid_severity, invalid_mode; UP403 roast_consent_required; UP404 coach_not_found.';
+    'Coach, severity and mode for a user (what is null comes from the user''s preferences, then the defaults), the system prompt they make, the memories in it, and whether it holds anything of the user''s. UP400 invalid_severity, invalid_mode; UP403 roast_consent_required; UP404 coach_not_found.';
 
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)

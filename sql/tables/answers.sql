@@ -28,6 +28,7 @@ create table coach_response_feedback (
     cached_tokens int,
     usage_estimated boolean,
     cost_usd numeric(12, 8),
+    saved_usd numeric(12, 8),
     time_to_first_token_ms int,
     attempts jsonb,
     request_messages jsonb,
@@ -87,6 +88,8 @@ comment on column coach_response_feedback.cached_tokens is 'Of prompt_tokens, th
 comment on column coach_response_feedback.usage_estimated is 'True when the provider sent no counts and they were estimated.';
 comment on column coach_response_feedback.cost_usd is
     'US dollars by uplift.model_prices at the time; null when the model has no price there.';
+comment on column coach_response_feedback.saved_usd is
+    'Of an answer from the cache: what the answer it came from had cost.';
 comment on column coach_response_feedback.created_at is 'When the answer was recorded as ended.';
 comment on column coach_response_feedback.outcome is
     'complete, partial (cut by the provider), cancelled (the client left) or failed. How it went: outcome, error_code, finish_reason, attempts.';

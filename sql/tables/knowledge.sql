@@ -51,9 +51,11 @@ create table ai_response_cache (
     created_at timestamptz default now()
 );
 
+create index on ai_response_cache (source_answer_id);
+
 comment on table ai_response_cache is 'Answers that may be given again to the same question.';
 comment on column ai_response_cache.cache_key is
-    'Hash of all that shapes the answer: coach_id, severity, mode, model_used, user_message.';
-comment on column ai_response_cache.ai_response is 'The text, and source_answer_id, the answer it was first.';
-comment on column ai_response_cache.hit_count is 'Use: hit_count, cost_saved_usd, last_hit_at.';
+    'Hash of all that shapes the answer. For people to see: coach_id, severity, mode, model_used.';
+comment on column ai_response_cache.ai_response is 'Not filled, as is user_message: the text stays in the row of source_answer_id, the answer it was first.';
+comment on column ai_response_cache.hit_count is 'Use, up to the last run of uplift.count_cache_hits(): hit_count, cost_saved_usd, last_hit_at.';
 comment on column ai_response_cache.expires_at is 'End: expires_at, or is_active false when feedback withdrew it.';

@@ -65,7 +65,8 @@ on conflict (model) do nothing;
 insert into uplift.settings (key, value, description) values
     ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
-    ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.')
+    ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),
+    ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.')
 on conflict (key) do nothing;
 
 insert into uplift.routing_state (revision) values (1) on conflict do nothing;

@@ -1,0 +1,219 @@
+-- The response cache: the same question under the same circumstances gets the answer it got before.
+--
+-- An entry of ai_response_cache has the key and the id of an answer; the text stays in that answer's
+-- row. uplift.prepare_chat() looks up, uplift.record_answers() stores and notes hits, and feedback
+-- withdraws. A withdrawn entry keeps its key, and so keeps the question out of the cache.
+
+create or replace function uplift.normal_message(p_message text) returns text
+language sql immutable parallel safe strict
+as $$
+    -- Most texts are ASCII and need no normal form; NFC exists in UTF-8 only. In a text of several
+    -- lines, spaces may be code or a table.
+    select case when t.trimmed ~ e'[\n\r]' then replace(t.trimmed, e'\r\n', e'\n')
+        when t.trimmed ~ '\s\s|\t' then regexp_replace(t.trimmed, '\s+', ' ', 'g')
+        else t.trimmed end
+    from (select btrim(case when octet_length(p_message) = char_length(p_message) or getdatabaseencoding() <> 'UTF8'
+        then p_message else normalize(p_message, nfc) end, e' \t\r\n\f\u000b\u00a0') as trimmed) t
+$$;
+
+comment on function uplift.normal_message(text) is
+    'A message as the cache compares it: Unicode''s NFC, no white space at its ends, and in a message of one line one space for each run of it.';
+
+create or replace function uplift.cache_key(p_user_id uuid, p_protocol text, p_model text, p_parameters text,
+    p_system_prompt text, p_history text, p_message text) returns text
+language sql immutable parallel safe
+as $$
+    -- Lengths first, so that no two sets of parts make the same text.
+    select encode(sha256(convert_to(
+        concat_ws(' ', coalesce(p_user_id::text, 'everybody'), p_protocol, length(p_model), length(p_parameters),
+            length(p_system_prompt), length(p_history))
+        || e'\n' || coalesce(p_model, '') || coalesce(p_parameters, '') || coalesce(p_system_prompt, '-')
+        || coalesce(p_history, '') || uplift.normal_message(p_message), 'UTF8')), 'hex')
+$$;
+
+comment on function uplift.cache_key(uuid, text, text, text, text, text, text) is
+    'sha256, in hex, of everything that shapes an answer; p_user_id null where the prompt holds nothing personal, so that all users share the entry.';
+
+create or replace function uplift.find_cached(p_key text, p_max_age_s int) returns jsonb
+language plpgsql stable
+as $$
+declare
+    v_found jsonb;
+begin
+    -- The answers of a conversation that its user deleted are given to nobody again.
+    select jsonb_build_object('source_answer_id', a.id, 'text', a.ai_response, 'model_used', a.model_used,
+        'provider', a.provider, 'finish_reason', a.finish_reason, 'prompt_tokens', coalesce(a.prompt_tokens, 0),
+        'completion_tokens', coalesce(a.completion_tokens, 0), 'cached_tokens', coalesce(a.cached_tokens, 0),
+        'response_message', a.response_message)
+    into v_found
+    from public.ai_response_cache c
+    join public.coach_response_feedback a on a.id = c.source_answer_id
+    where c.cache_key = p_key and c.is_active and c.expires_at > now()
+        and c.created_at > now() - p_max_age_s * interval '1 second'
+        and not exists (select from uplift.conversations v where v.id = a.conversation_id and v.deleted_at is not null);
+    return v_found;
+end
+$$;
+
+comment on function uplift.find_cached(text, int) is
+    'The answer in the cache under a key, no older than so many seconds; null for none.';
+
+create or replace function uplift.cache_answers(p_answers json, p_new uuid[]) returns void
+language plpgsql
+as $$
+declare
+    v_text text := p_answers::text;
+begin
+    if p_new is null then
+        return;
+    end if;
+    -- To search the text is much cheaper than to parse it once more; inside of strings the quotes
+    -- would be escaped.
+    if strpos(v_text, '"cache_key":') > 0 then
+        insert into public.ai_response_cache as c (cache_key, coach_id, severity, mode, model_used, source_answer_id,
+            created_at, expires_at, is_active, hit_count, cost_saved_usd)
+        select distinct on (x.cache_key) x.cache_key, a.coach_id, a.severity, a.mode, a.model_used, a.id,
+            a.created_at, a.created_at + x.cache_ttl_s * interval '1 second', true, 0, 0
+        from json_to_recordset(p_answers) as x(id uuid, cache_key text, cache_ttl_s int)
+        join public.coach_response_feedback a on a.id = x.id
+        where x.id = any (p_new) and x.cache_key is not null and a.created_at + x.cache_ttl_s * interval '1 second' > now()
+            and a.outcome = 'complete' and a.finish_reason = 'stop' and a.error_code is null and a.ai_response <> ''
+            and a.from_cache is not true and a.degraded is not true
+            and coalesce(not a.response_message ?| '{tool_calls,function_call,audio,refusal}', true)
+        order by x.cache_key, a.created_at desc -- in the order of keys, so that two recorders cannot wait for each other
+        on conflict (cache_key) do update set
+            source_answer_id = excluded.source_answer_id, created_at = excluded.created_at,
+            expires_at = excluded.expires_at, model_used = excluded.model_used
+        where c.is_active and (c.source_answer_id is null or c.created_at < excluded.created_at);
+    end if;
+    if strpos(v_text, '"from_cache":') > 0 then
+        insert into uplift.cache_hits (cache_id, hits, saved_usd, last_hit_at)
+        select c.id, count(*), sum(a.saved_usd), max(a.created_at)
+        from public.coach_response_feedback a
+        join public.ai_response_cache c on c.source_answer_id = a.cache_source_id
+        where a.id = any (p_new) and a.from_cache
+        group by c.id;
+    end if;
+end
+$$;
+
+comment on function uplift.cache_answers(json, uuid[]) is
+    'What the cache makes of answers that were just recorded, given as uplift.record_answers() got them: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there; notes those that came from it.';
+
+-- Feedback obeyed in its own transaction.
+
+create or replace function uplift.is_dislike(p_helpful boolean, p_rating int) returns boolean
+language sql immutable parallel safe
+as $$ select p_helpful is false or coalesce(p_rating <= 2, false) $$;
+
+comment on function uplift.is_dislike(boolean, int) is 'Whether feedback is a thumb down, or two stars or fewer.';
+
+create or replace function uplift.cache_obeys() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_source uuid := coalesce(new.cache_source_id, new.id);
+    v_cache_id uuid;
+begin
+    select c.id into v_cache_id from public.ai_response_cache c where c.source_answer_id = v_source for no key update;
+    if not found then
+        return null;
+    end if;
+    if uplift.is_dislike(new.helpful, new.rating) then
+        insert into uplift.cache_dislikes (source_answer_id, answer_id) values (v_source, new.id)
+        on conflict do nothing;
+    else
+        delete from uplift.cache_dislikes d where d.source_answer_id = v_source and d.answer_id = new.id;
+    end if;
+    update public.ai_response_cache c set is_active = s.stays
+    from (select not exists (select from uplift.cache_dislikes d where d.source_answer_id = v_source) as stays) s
+    where c.id = v_cache_id and c.is_active is distinct from s.stays;
+    return null;
+end
+$$;
+
+comment on function uplift.cache_obeys() is
+    'Trigger of coach_response_feedback: a thumb down or two stars or fewer, on an answer or on one given again from it, withdraws the answer from the cache and keeps its question out; taken back, it comes in again.';
+
+-- Only when it is missing, because making it waits for everyone who writes answers. Its condition
+-- is uplift.is_dislike() written out: it runs as the user, who may call no function of ours.
+do $$
+begin
+    if not exists (select from pg_trigger
+            where tgrelid = 'public.coach_response_feedback'::regclass and tgname = 'uplift_cache_obeys') then
+        create trigger uplift_cache_obeys after update on public.coach_response_feedback
+        for each row when ((old.helpful is false or coalesce(old.rating <= 2, false))
+            is distinct from (new.helpful is false or coalesce(new.rating <= 2, false)))
+        execute function uplift.cache_obeys();
+    end if;
+end
+$$;
+
+-- What the job does.
+
+create or replace function uplift.count_cache_hits() returns bigint
+language plpgsql
+as $$
+declare
+    v_hits bigint;
+begin
+    with counted as (
+        delete from uplift.cache_hits h returning h.cache_id, h.hits, h.saved_usd, h.last_hit_at
+    ), entries as (
+        select n.cache_id, sum(n.hits) as hits, sum(n.saved_usd) as saved_usd, max(n.last_hit_at) as last_hit_at
+        from counted n group by n.cache_id
+    ), updated as (
+        update public.ai_response_cache c set hit_count = coalesce(c.hit_count, 0) + e.hits,
+            cost_saved_usd = coalesce(c.cost_saved_usd, 0) + coalesce(e.saved_usd, 0),
+            last_hit_at = greatest(c.last_hit_at, e.last_hit_at)
+        from (
+            -- In the order of keys, as uplift.cache_answers() locks them.
+            select k.id, e.* from entries e join public.ai_response_cache k on k.id = e.cache_id
+            order by k.cache_key for no key update of k) e
+        where c.id = e.id
+    )
+    select coalesce(sum(e.hits), 0) into v_hits from entries e;
+    return v_hits;
+end
+$$;
+
+comment on function uplift.count_cache_hits() is
+    'Adds the hits since the last time to the counts of ai_response_cache; returns how many.';
+
+create or replace function uplift.trim_cache(p_max_entries int) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_hits bigint := uplift.count_cache_hits();
+    v_blocked_for interval := make_interval(days => uplift.setting_number('cache.block_days', 90)::int);
+    v_expired bigint;
+    v_least bigint := 0;
+    v_entries bigint;
+begin
+    -- A deployment's own rows have no source, and are left alone.
+    delete from public.ai_response_cache c
+    where c.source_answer_id is not null
+        and (case when c.is_active then c.expires_at <= now() else c.created_at + v_blocked_for <= now() end
+            or not exists (select from public.coach_response_feedback a where a.id = c.source_answer_id));
+    get diagnostics v_expired = row_count;
+    select count(*) into v_entries from public.ai_response_cache c where c.source_answer_id is not null;
+    if v_entries > p_max_entries then
+        -- Withdrawn ones go last: without them the answers that nobody liked would come back. Then
+        -- hits a day, with one day more, so that a new one is not judged by its first minutes.
+        delete from public.ai_response_cache c
+        where c.id in (
+            select k.id from public.ai_response_cache k where k.source_answer_id is not null
+            order by k.is_active desc,
+                k.hit_count / (extract(epoch from greatest(now() - k.created_at, interval '0')) / 86400 + 1), k.created_at
+            limit v_entries - p_max_entries);
+        get diagnostics v_least = row_count;
+    end if;
+    delete from uplift.cache_dislikes d
+    where not exists (select from public.ai_response_cache c where c.source_answer_id = d.source_answer_id);
+    return jsonb_build_object('hits_counted', v_hits, 'expired', v_expired, 'least_useful', v_least,
+        'entries', v_entries - v_least);
+end
+$$;
+
+comment on function uplift.trim_cache(int) is
+    'Counts hits, then takes out of ai_response_cache what has expired, was withdrawn longer than the setting cache.block_days ago or has lost its answer, and, beyond p_max_entries, what is least useful: fewest hits a day first. What came of it, in an object.';
