@@ -527,13 +527,14 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* When the provider has been silent for too long: for the first event, or since the last byte. A
- * body that comes whole may take as long as the answer in all. */
+/* When the provider has been silent for too long: for its head, for the first event after that, or
+ * since the last byte. A body that comes whole may take as long as the answer in all. */
 static int64_t silence_limit(const struct relay_chat *rc)
 {
     const struct provider *p = failover_route(&rc->failover)->provider;
     if (rc->state == RELAY_ASKING && rc->wants_stream)
-        return rc->asked_ms + p->first_byte_timeout_ms;
+        return rc->asked_ms + p->first_byte_timeout_ms +
+               (rc->call != NULL && upstream_has_head(rc->call) ? p->idle_timeout_ms : 0);
     if (rc->state == RELAY_ANSWERING && rc->answer.has_finished)
         return rc->received_ms + earlier(p->idle_timeout_ms, USAGE_WAIT_MS);
     if (rc->state == RELAY_ANSWERING || rc->received_ms > rc->asked_ms)

@@ -9,9 +9,9 @@
 
 struct shared *shared_new(void)
 {
+    const int flags = MAP_SHARED | MAP_ANONYMOUS;
     /* cppcheck-suppress invalidFunctionArg; -1 is what MAP_ANONYMOUS asks for */
-    void *at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                    -1, 0);
+    void *at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, flags, -1, 0);
     if (at != MAP_FAILED)
         return at;
     log_error("master", "cannot make the workers' shared memory: %s", strerror(errno));

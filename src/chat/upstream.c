@@ -234,6 +234,13 @@ bool upstream_has_sent(const struct upstream *call)
     return (size_t)sent >= call->request_len;
 }
 
+bool upstream_has_head(const struct upstream *call)
+{
+    long status = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status != 0;
+}
+
 void upstream_cancel(struct upstream *call)
 {
     call->owner = (struct upstream_owner){0};

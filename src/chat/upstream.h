@@ -73,6 +73,8 @@ struct upstream *upstream_start(struct upstreams *u, const struct provider *prov
                                 bool stream, const char *id);
 /* Whether all of the request body has been sent. */
 bool upstream_has_sent(const struct upstream *call);
+/* Whether the head of a response has come. */
+bool upstream_has_head(const struct upstream *call);
 /* All that matters has come: the connection is left to end its response and be used again. */
 void upstream_let_go(struct upstream *call);
 /* Nobody wants it any more: the connection is closed. */
