@@ -4,7 +4,7 @@ create or replace function uplift.worker_sync(p_known jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-    v_news jsonb := '{}';
+    v_news jsonb := jsonb_build_object();
 begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
         v_news := v_news || jsonb_build_object('routing', uplift.routing());

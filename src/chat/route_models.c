@@ -1,4 +1,5 @@
-/* GET /v1/models and /v1/models/{id}: the configured models, and each coach as a model. */
+/* GET /v1/models and /v1/models/{id}: the configured models, those with routes of their own, and
+ * each coach as a model. */
 #include "route.h"
 
 #include <stdio.h>
@@ -45,6 +46,17 @@ static void add_coaches(struct route_context *c, cJSON *list)
     free(json);
 }
 
+static void add_routed(void *list, const char *name)
+{
+    const cJSON *model;
+    cJSON_ArrayForEach (model, (cJSON *)list) {
+        const char *id = json_string(model, "id");
+        if (id != NULL && strcmp(id, name) == 0)
+            return;
+    }
+    add_model(list, name, strlen(name), "provider");
+}
+
 static cJSON *list_models(struct route_context *c)
 {
     const struct config *config = c->worker->config;
@@ -57,6 +69,9 @@ static cJSON *list_models(struct route_context *c)
             add_model(list, p, n, "provider");
         p += n;
     }
+    struct routing *routing = routings_current(c->worker->routings);
+    routing_each_model(routing, add_routed, list);
+    routing_release(routing);
     add_coaches(c, list);
     return list;
 }

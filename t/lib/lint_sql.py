@@ -37,7 +37,8 @@ where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
 
 # Warnings that are meant to be, as (function, message): filled in by the features that come later.
 # And pg_cron need not be there.
-MEANT = {("uplift.prepare_chat", 'unmodified OUT variable "cached"'),
+MEANT = {("uplift.prepare_chat", 'unmodified OUT variable "limits"'),
+         ("uplift.prepare_chat", 'unmodified OUT variable "refusal"'),
          ("uplift.sync_schedules", 'schema "cron" does not exist')}
 
 
