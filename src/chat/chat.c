@@ -1,6 +1,8 @@
 /* One chat: making and freeing it, and the JSON in which it is recorded. */
 #include "chat.h"
 
+#include "cached.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +52,7 @@ void chat_free(struct chat *c)
     free(c->upstream_body);
     free(c->response_message);
     free(c->model_used);
+    cached_free(c->cache.answer);
     buf_release(&c->text);
     free(c);
 }
@@ -175,6 +178,27 @@ bool chat_ask_for(struct chat *c, const char *model)
     return good;
 }
 
+/* An answer from the cache took none. */
+static void put_tokens(struct buf *b, const struct chat *c)
+{
+    bool is_new = c->cache.source_id[0] == '\0';
+    put_int(b, "prompt_tokens", is_new ? c->prompt_tokens : 0);
+    put_int(b, "completion_tokens", is_new ? c->completion_tokens : 0);
+    put_int(b, "cached_tokens", is_new ? c->cached_tokens : 0);
+    put_int(b, "tokens_used", is_new ? c->prompt_tokens + c->completion_tokens : 0);
+}
+
+static void put_cache(struct buf *b, const struct chat *c)
+{
+    if (c->cache.source_id[0] != '\0') {
+        put_bool(b, "from_cache", true);
+        put_name(b, "cache_source_id", c->cache.source_id);
+    } else if (c->cache.key[0] != '\0' && cache_writes(c->cache.mode)) {
+        put_name(b, "cache_key", c->cache.key);
+        put_int(b, "cache_ttl_s", c->cache.ttl_s);
+    }
+}
+
 bool chat_to_json(const struct chat *c, struct buf *out)
 {
     const char *message = c->user_message != NULL ? c->user_message : "";
@@ -203,10 +227,8 @@ bool chat_to_json(const struct chat *c, struct buf *out)
     put_name(out, "protocol", c->protocol == CHAT_NATIVE ? "chat" : "completions");
     put_bool(out, "streamed", c->stream);
     put_bool(out, "degraded", c->degraded);
-    put_int(out, "prompt_tokens", c->prompt_tokens);
-    put_int(out, "completion_tokens", c->completion_tokens);
-    put_int(out, "cached_tokens", c->cached_tokens);
-    put_int(out, "tokens_used", c->prompt_tokens + c->completion_tokens);
+    put_tokens(out, c);
+    put_cache(out, c);
     put_bool(out, "usage_estimated", !c->has_usage);
     if (c->time_to_first_token_ms >= 0)
         put_int(out, "time_to_first_token_ms", c->time_to_first_token_ms);

@@ -12,6 +12,7 @@
 #include "../common/error.h"
 #include "../common/request.h"
 #include "../common/uuid.h"
+#include "cache.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,6 +72,7 @@ struct chat {
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
                             comes */
     size_t upstream_body_len;
+    struct cache_use cache;
     size_t upstream_model_len; /* bytes of its beginning {"model":"..." ; 0: it does not begin so */
     int64_t created_us;        /* wall clock at intake, microseconds since 1970 UTC */
 

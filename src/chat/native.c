@@ -34,6 +34,8 @@ static void put_rest(struct buf *out, const struct chat *chat)
     put_text(out, ",\"finish_reason\":", chat->finish_reason);
     if (chat->degraded)
         buf_puts(out, ",\"degraded\":true");
+    if (chat->cache.source_id[0] != '\0')
+        buf_puts(out, ",\"from_cache\":true");
     buf_putc(out, '}');
 }
 

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "cached.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@ enum prepared {
     P_MODEL,
     P_TRACE,
     P_REFUSAL,
+    P_CACHED,
+    P_CACHE_KEY,
 };
 
 #define PARAMS 10
@@ -32,7 +35,7 @@ enum prepared {
 
 #define COLUMNS                                                                                    \
     "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
-    "p.user_message, p.model, p.trace, p.refusal"
+    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key"
 
 static const struct pg_statement prepare_many = {
     .name = "prepare_chats",
@@ -158,6 +161,19 @@ static bool take_refusal(const char *json, struct api_error *error)
     return false;
 }
 
+/* What the cache has for this chat. An answer that cannot be taken from it is none. */
+static void take_cached(struct chat *chat, const PGresult *result)
+{
+    if (chat->cache.mode == CACHE_OFF || PQgetisnull(result, 0, P_CACHE_KEY))
+        return;
+    snprintf(chat->cache.key, sizeof chat->cache.key, "%s", PQgetvalue(result, 0, P_CACHE_KEY));
+    if (!cache_reads(chat->cache.mode) || chat->regenerate_of[0] != '\0')
+        return;
+    if (!PQgetisnull(result, 0, P_CACHED))
+        chat->cache.answer = cached_read(PQgetvalue(result, 0, P_CACHED));
+    chat->cache.result = chat->cache.answer != NULL ? CACHE_HIT : CACHE_MISS;
+}
+
 static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
                           struct preparation *out, struct api_error *error)
 {
@@ -177,6 +193,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     chat->trace = copy_column(result, P_TRACE, &failed);
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
                                                   : copy_column(result, P_MODEL, &failed);
+    take_cached(chat, result);
     return !failed || out_of_memory(error);
 }
 
@@ -227,12 +244,24 @@ static void put_more(struct buf *more, const char *key, const char *value)
     buf_json_string(more, value, strlen(value));
 }
 
+static void describe_cache(const struct config *config, const struct cache_wish *wish,
+                           struct buf *more)
+{
+    put_more(more, "parameters", wish->parameters);
+    buf_printf(more, "%s\"cache\":{\"mode\":\"%s\",\"max_age_s\":%lld,\"model\":",
+               more->len == 0 ? "{" : ",", cache_mode_name(wish->mode), (long long)wish->max_age_s);
+    buf_json_string(more, config->model, strlen(config->model));
+    buf_putc(more, '}');
+}
+
 /* What p_more of uplift.prepare_chat() is to be: only what is present. */
 static void describe_more(const struct route_context *c, const struct chat_wish *wish,
                           struct buf *more)
 {
     put_more(more, "model", wish->model);
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
+    if (wish->cache.mode != CACHE_OFF)
+        describe_cache(c->worker->config, &wish->cache, more);
     if (more->len > 0)
         buf_putc(more, '}');
 }
@@ -259,6 +288,8 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     uuid_format(&chat->id, chat->id_text);
     snprintf(chat->user_text, sizeof chat->user_text, "%s", r->who.user_text);
     snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", wish->regenerate_of);
+    chat->cache.mode = wish->cache.mode;
+    chat->cache.ttl_s = w->config->cache_ttl_s;
 
     char history[24];
     snprintf(history, sizeof history, "%lld", (long long)w->config->history_tokens);

@@ -10,6 +10,7 @@
 
 /* What the client asked for, as both chat routes understand it. All borrowed; NULL where absent. */
 struct chat_wish {
+    struct cache_wish cache;
     const char *coach_id;
     char severity[8]; /* "3.5"; "" when absent */
     const char *mode;

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "cached.h"
 #include "failure.h"
 #include "native.h"
 
@@ -142,6 +143,7 @@ static void put_head(struct relay_chat *rc, int status, bool is_stream)
     put_header(&extra, "X-Coach-Id: ", chat->coach_id);
     if (chat->degraded)
         put_header(&extra, "X-Uplift-Degraded: ", "database");
+    put_header(&extra, "X-Uplift-Cache: ", cache_result_name(chat->cache.result));
     if (is_stream)
         put_header(&extra, "X-Accel-Buffering: ", "no");
     int64_t wait = status >= 400 ? chat->error.retry_after_ms : 0;
@@ -459,6 +461,31 @@ static void ask(struct relay_chat *rc)
     record(rc, CHAT_FAILED);
 }
 
+/* An answer from the cache takes the place of a provider's. */
+static void give_cached(struct relay_chat *rc)
+{
+    rc->state = RELAY_ANSWERING;
+    if (cached_give(&rc->answer, &rc->core->out)) {
+        if (flush(rc))
+            record(rc, CHAT_COMPLETE);
+        return;
+    }
+    api_error(&rc->chat->error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
+}
+
+static void start(struct relay_chat *rc)
+{
+    struct relay_core *core = rc->core;
+    if (rc->chat->cache.answer != NULL)
+        give_cached(rc);
+    else if (failover_begin(&rc->failover, routings_current(core->routings), rc->chat->model,
+                            &core->random, &rc->chat->error))
+        ask(rc);
+    else
+        record(rc, CHAT_FAILED);
+}
+
 void relay_chat_open(struct relay_core *core, struct chat *chat)
 {
     struct relay_chat *rc = calloc(1, sizeof *rc);
@@ -488,11 +515,7 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
     if (rc->next != NULL)
         rc->next->link = &rc->next;
     core->chats = rc;
-    if (failover_begin(&rc->failover, routings_current(core->routings), chat->model, &core->random,
-                       &chat->error))
-        ask(rc);
-    else
-        record(rc, CHAT_FAILED);
+    start(rc);
 }
 
 /* --- time --- */

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* What the route takes; anything else is refused, so that a misspelt name is noticed. */
-static const char *const known_members[] = {"message",         "coach_id",      "severity", "mode",
-                                            "conversation_id", "regenerate_of", "stream"};
+static const char *const known_members[] = {
+    "message",         "coach_id",      "severity", "mode",
+    "conversation_id", "regenerate_of", "stream",   "cache"};
 
 static bool check_members(const cJSON *body, struct api_error *error)
 {
@@ -73,6 +74,9 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
     size_t system_len = system != NULL ? strlen(system) : 0;
     size_t history_len = history != NULL ? strlen(history) : 0;
     size_t message_len = strlen(message);
+    chat->user_message = strdup(message);
+    if (chat->cache.answer != NULL) /* no provider is asked */
+        return chat->user_message != NULL;
     buf_init(&b, 64 * 1024 * 1024);
     /* What is escaped is seldom longer by more than an eighth. */
     buf_reserve(&b, (system_len + message_len) / 8 * 9 + history_len + 512);
@@ -96,7 +100,6 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
         put_seed(&b, &chat->id);
     buf_puts(&b,
              chat->stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" : "}");
-    chat->user_message = strdup(message);
     chat->upstream_body_len = b.len;
     bool good = !b.failed && chat->user_message != NULL;
     chat->upstream_body = buf_steal(&b);
@@ -113,6 +116,7 @@ void route_native_chat(struct route_context *c)
     bool stream = false;
     cJSON *body = request_json_body(c->request, &error);
     if (body == NULL || !check_members(body, &error) || !wish_read(&wish, body, false, &error) ||
+        !cache_read_wish(&wish.cache, body, c->worker->config, &error) ||
         !read_message(&wish, body, c->worker->config, &error) ||
         !read_stream(body, &stream, &error))
         goto out;

@@ -9,8 +9,8 @@
 #define MODEL_MAX 256 /* bytes */
 
 /* Our own fields, which no provider knows. */
-static const char *const own_fields[] = {"coach_id", "severity", "mode", "conversation_id",
-                                         "regenerate_of"};
+static const char *const own_fields[] = {"coach_id",        "severity", "mode",
+                                         "conversation_id", "cache",    "regenerate_of"};
 #define OWN_FIELDS (sizeof own_fields / sizeof own_fields[0])
 
 static bool check_messages(const cJSON *body, struct api_error *error)
@@ -144,7 +144,8 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
     bool stream = false, usage = false;
     if (!check_options(body, &stream, &usage, error) || !check_messages(body, error) ||
         !wish_read(&wish, body, false, error) ||
-        !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error))
+        !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error) ||
+        !cache_read_wish(&wish.cache, body, c->worker->config, error))
         return NULL;
     const char *model = json_string(body, "model");
     const char *coach = coach_of_model(model);
@@ -159,6 +160,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
         return NULL;
     }
     wish.message = user_message;
+    cache_read_parameters(&wish.cache, body);
     struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
     if (chat == NULL) {
         free(user_message);
@@ -175,7 +177,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
         chat->model = strdup(model);
         good = chat->model != NULL;
     }
-    good = good && build_upstream(chat, body);
+    good = good && (chat->cache.answer != NULL || build_upstream(chat, body));
     preparation_release(&prepared);
     if (!good) {
         api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");

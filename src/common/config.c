@@ -101,6 +101,13 @@ static const struct config_option options[] = {
      "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
     {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
      "How much of the conversation goes along with a message, in tokens."},
+    {"UPLIFT_CACHE", CHOICE, AT(cache), "off", 0, 0, "off|on|read-only|write-only",
+     "Whether the same question gets the answer it got before: what counts for requests that do "
+     "not say."},
+    {"UPLIFT_CACHE_TTL_S", SECONDS, AT(cache_ttl_s), "24h", 1, 10000 * HOUR / SECOND, NULL,
+     "How long an answer may be given again."},
+    {"UPLIFT_CACHE_MAX_ENTRIES", INTEGER, AT(cache_max_entries), "100000", 0, 100000000, NULL,
+     "How many answers the job trim-cache leaves to be given again."},
     {"UPLIFT_SPOOL_DIR", PATH, AT(spool_dir), "/var/lib/uplift/spool", 0, 0, NULL,
      "Directory for answers and feedback that wait while Postgres is away."},
     {"UPLIFT_DB_TIMEOUT_MS", DURATION, AT(db_timeout_ms), "2s", 10, HOUR, NULL,

@@ -55,6 +55,9 @@ struct config {
     int64_t breaker_open_ms;
     bool finish_on_hangup; /* UPLIFT_ON_HANGUP=finish */
     int64_t history_tokens;
+    int64_t cache; /* enum cache_mode: the default of requests */
+    int64_t cache_ttl_s;
+    int64_t cache_max_entries; /* fcgi-batch keeps to it */
     char *spool_dir;
     int64_t db_timeout_ms;
     int64_t db_lock_timeout_ms;

@@ -22,7 +22,8 @@ static const char cors_request_headers[] =
     "x-client-request-id, "
     "traceparent";
 static const char cors_response_headers[] =
-    "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, retry-after, "
+    "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, "
+    "x-uplift-cache, retry-after, "
     "retry-after-ms, "
     "x-should-retry, content-range";
 
