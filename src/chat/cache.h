@@ -39,7 +39,9 @@ struct cached_answer;
 struct cache_use {
     enum cache_mode mode;
     enum cache_result result;
-    char key[SHA256_HEX + 1];      /* "" where this chat cannot be cached */
+    char key[SHA256_HEX + 1]; /* "" where this chat cannot be cached */
+    int64_t max_age_s;
+    bool may_share;                /* it takes the answer to another request under way */
     int64_t ttl_s;                 /* how long its answer may be given again */
     struct cached_answer *answer;  /* owned; what is to be given, NULL: a provider is asked */
     char source_id[UUID_TEXT + 1]; /* whose answer was given, "" for a provider's */

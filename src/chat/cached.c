@@ -55,6 +55,23 @@ struct cached_answer *cached_read(const char *json)
     return c;
 }
 
+bool cached_fits(const struct chat *chat)
+{
+    static const char *const more[] = {"tool_calls", "function_call", "audio", "refusal"};
+    struct span message;
+    if (chat->outcome != CHAT_COMPLETE || chat->recorded == CHAT_NOT_RECORDED ||
+        chat->error.status != 0 || chat->degraded || chat->text.len == 0 ||
+        strcmp(chat->finish_reason, "stop") != 0)
+        return false;
+    if (chat->response_message == NULL ||
+        !scan_check(chat->response_message, strlen(chat->response_message), &message))
+        return true;
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        if (scan_member(message, more[i]).at != NULL)
+            return false;
+    return true;
+}
+
 struct cached_answer *cached_copy(const struct chat *chat)
 {
     struct cached_answer *c = calloc(1, sizeof *c);

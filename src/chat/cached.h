@@ -20,6 +20,9 @@ struct cached_answer {
 
 /* What uplift.find_cached() said; NULL when memory ran out or it is none. The caller's. */
 struct cached_answer *cached_read(const char *json);
+/* Whether the answer of a chat that has ended may be given again, as uplift.cache_answers() has it.
+ */
+bool cached_fits(const struct chat *chat);
 /* The answer of a chat that is complete and recorded; NULL when memory ran out. The caller's. */
 struct cached_answer *cached_copy(const struct chat *chat);
 void cached_free(struct cached_answer *c);

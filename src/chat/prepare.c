@@ -169,6 +169,7 @@ static void take_cached(struct chat *chat, const PGresult *result)
     snprintf(chat->cache.key, sizeof chat->cache.key, "%s", PQgetvalue(result, 0, P_CACHE_KEY));
     if (!cache_reads(chat->cache.mode) || chat->regenerate_of[0] != '\0')
         return;
+    chat->cache.may_share = chat->cache.max_age_s > 0;
     if (!PQgetisnull(result, 0, P_CACHED))
         chat->cache.answer = cached_read(PQgetvalue(result, 0, P_CACHED));
     chat->cache.result = chat->cache.answer != NULL ? CACHE_HIT : CACHE_MISS;
@@ -289,6 +290,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     snprintf(chat->user_text, sizeof chat->user_text, "%s", r->who.user_text);
     snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", wish->regenerate_of);
     chat->cache.mode = wish->cache.mode;
+    chat->cache.max_age_s = wish->cache.max_age_s;
     chat->cache.ttl_s = w->config->cache_ttl_s;
 
     char history[24];

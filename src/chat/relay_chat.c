@@ -17,6 +17,7 @@
 
 static void conclude(struct relay_chat *rc);
 static void ask(struct relay_chat *rc);
+static void give_cached(struct relay_chat *rc);
 
 /* --- being open --- */
 
@@ -54,6 +55,7 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
 {
     struct chat *chat = rc->chat;
     buf_clear(&rc->core->out);
+    flight_leave(rc);
     chat->outcome = outcome;
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
@@ -107,12 +109,18 @@ static void complete(struct relay_chat *rc)
     record(rc, CHAT_COMPLETE);
 }
 
+/* Whether the answer is finished although its client has gone. */
+static bool goes_on_unheard(const struct relay_chat *rc)
+{
+    return rc->core->config->finish_on_hangup || flight_is_awaited(rc);
+}
+
 static void on_client_gone(void *arg)
 {
     struct relay_chat *rc = arg;
     if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
         return; /* noticed when it comes back */
-    if (rc->core->config->finish_on_hangup) {
+    if (goes_on_unheard(rc)) {
         rc->is_unheard = true;
         return;
     }
@@ -195,7 +203,7 @@ static bool flush(struct relay_chat *rc)
         break_off(rc, CHAT_CANCELLED, "client_stalled");
         return false;
     }
-    bool goes_on = core->config->finish_on_hangup; /* rc itself may be gone after */
+    bool goes_on = goes_on_unheard(rc); /* rc itself may be gone after */
     on_client_gone(rc);
     return goes_on;
 }
@@ -248,6 +256,7 @@ static void conclude(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
+    flight_land(&core->flights, rc, give_cached);
     rc->state = RELAY_ENDING;
     rc->due_ms = 0;
     if (chat->recorded == CHAT_NOT_RECORDED && chat->error.status == 0) {
@@ -474,16 +483,26 @@ static void give_cached(struct relay_chat *rc)
     record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
 }
 
-static void start(struct relay_chat *rc)
+static void begin_asking(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
-    if (rc->chat->cache.answer != NULL)
-        give_cached(rc);
-    else if (failover_begin(&rc->failover, routings_current(core->routings), rc->chat->model,
-                            &core->random, &rc->chat->error))
+    if (failover_begin(&rc->failover, routings_current(core->routings), rc->chat->model,
+                       &core->random, &rc->chat->error))
         ask(rc);
     else
         record(rc, CHAT_FAILED);
+}
+
+static void start(struct relay_chat *rc)
+{
+    if (rc->chat->cache.answer != NULL) {
+        give_cached(rc);
+    } else if (flight_join(&rc->core->flights, rc)) {
+        rc->state = RELAY_PAUSING;
+        rc->retry_ms = INT64_MAX;
+    } else {
+        begin_asking(rc);
+    }
 }
 
 void relay_chat_open(struct relay_core *core, struct chat *chat)
@@ -625,7 +644,10 @@ void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
     switch (rc->state) {
     case RELAY_PAUSING:
         if (now_ms >= rc->retry_ms) {
-            ask(rc);
+            if (rc->failover.routing != NULL)
+                ask(rc);
+            else
+                begin_asking(rc);
             return;
         }
         rc->due_ms = rc->retry_ms;

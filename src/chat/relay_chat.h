@@ -7,6 +7,10 @@
  *     |  |          |
  *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
+ * A chat also begins in PAUSING, to wait for the answer to an identical request (flight.h), and ends
+ * that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the cache
+ * begins in ANSWERING.
+ *
  * In RECORDING the struct chat is the recorder's and only this struct may be touched. The client is
  * the relay's in every state.
  */
@@ -18,6 +22,7 @@
 #include "chat.h"
 #include "client.h"
 #include "failover.h"
+#include "flight.h"
 #include "recorder.h"
 #include "upstream.h"
 
@@ -41,9 +46,10 @@ struct relay_core {
     struct routings *routings;
     uv_loop_t loop;
     struct upstreams upstreams;
-    struct buf out;            /* what the chat at hand sends next; empty between chats */
-    struct buf head;           /* the same with a response head before it */
-    struct relay_chat *chats;  /* all that are open */
+    struct buf out;           /* what the chat at hand sends next; empty between chats */
+    struct buf head;          /* the same with a response head before it */
+    struct relay_chat *chats; /* all that are open */
+    struct flights flights;
     atomic_int_fast64_t *open; /* how many those are */
     unsigned random;
 };
@@ -55,6 +61,7 @@ struct relay_chat {
     struct client client;
     struct answer answer;
     struct failover failover;
+    struct flight_seat seat;
     struct api_error first_error; /* what failed first is the reason, whatever failed after it */
     struct upstream *call;        /* NULL when the provider is not being asked */
     bool wants_stream;            /* chat->stream, to be known while the chat is the recorder's */
