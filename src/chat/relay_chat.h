@@ -7,9 +7,9 @@
  *     |  |          |
  *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
- * A chat also begins in PAUSING, to wait for the answer to an identical request (flight.h), and ends
- * that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the cache
- * begins in ANSWERING.
+ * A chat also begins in PAUSING, to wait for the answer to an identical request (flight.h), and
+ * ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
+ * cache begins in ANSWERING.
  *
  * In RECORDING the struct chat is the recorder's and only this struct may be touched. The client is
  * the relay's in every state.
