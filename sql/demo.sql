@@ -50,12 +50,13 @@ where not exists (select from public.ai_episodic_memory e
 
 -- US dollars per million tokens, as published in November 2025; edit freely. The simulated provider
 -- has prices too, so that cost figures can be looked at without spending anything.
-insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million) values
+insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million)
+select v.* from (values
     ('gpt-5', 1.25, 0.125, 10.00),
     ('gpt-5-mini', 0.25, 0.025, 2.00),
     ('gpt-5-nano', 0.05, 0.005, 0.40),
     ('o4-mini', 1.10, 0.275, 4.40),
     ('sim-1', 0.40, 0.10, 1.60),
-    ('sim-1-mini', 0.10, 0.025, 0.40)
-on conflict (model) do nothing;
+    ('sim-1-mini', 0.10, 0.025, 0.40)) as v(model, input, cached, output)
+where not exists (select from uplift.model_prices p where p.model = v.model);
 commit;

@@ -33,10 +33,12 @@ set local search_path = uplift_want_uplift;
 \ir tables/models.sql
 \ir tables/examples.sql
 \ir tables/gateway.sql
+\ir tables/money.sql
 \ir tables/cache.sql
 reset search_path;
 
 \ir merge/known.sql
+\ir merge/earlier.sql
 \ir merge/compare.sql
 \ir merge/apply.sql
 \ir merge/in_step.sql

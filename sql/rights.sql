@@ -150,7 +150,7 @@ begin
         grant execute on function uplift.uuid_v7() to service_role;
     end if;
     perform uplift_install.leave_function(p.oid::regprocedure, '{}')
-        from pg_proc p where p.pronamespace = 'uplift'::regnamespace and p.prokind = 'f' and pg_has_role(p.proowner, 'usage');
+        from pg_proc p where p.pronamespace = 'uplift'::regnamespace and p.prokind in ('f', 'a') and pg_has_role(p.proowner, 'usage');
     perform uplift_install.leave_function(to_regprocedure(format('public.%I(%s)', f.name, f.types)), '{}')
         from uplift_install.known_functions f where to_regprocedure(format('public.%I(%s)', f.name, f.types)) is not null;
 end

@@ -102,11 +102,13 @@ begin
             from incoming i
             cross join strangers s
             left join lateral (
-                -- Providers answer with the name of a snapshot: gpt-4.1-mini-2025-04-14.
+                -- As uplift.price_of() has it, which the planner would not inline here.
                 select mp.* from uplift.model_prices mp
                 where mp.model in (i.model_used,
-                    case when i.model_used like '%-20__-__-__' then left(i.model_used, -11) end)
-                order by length(mp.model) desc limit 1) m on true
+                        case when i.model_used like '%-20__-__-__' then left(i.model_used, -11) end)
+                    and mp.provider in ('', i.provider)
+                    and mp.valid_from <= coalesce(i.created_at, now()) and coalesce(i.created_at, now()) < mp.valid_until
+                order by length(mp.model) desc, mp.provider desc limit 1) m on true
             where s.ids is null
             on conflict (id) do nothing
             returning id
@@ -122,6 +124,8 @@ begin
 
     -- Before the feedback that waited: it may withdraw what is stored here.
     perform uplift.cache_answers(p_answers, v_new);
+    perform uplift.spend_budgets(v_new);
+    perform uplift.note_late(v_new);
     perform uplift.apply_pending_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
@@ -130,7 +134,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = ''

@@ -74,3 +74,12 @@ end
 $$;
 
 comment on function uplift.see_user(uuid) is 'Returns when the user exists, making it on first sight as uplift.add_user does.';
+
+create or replace function uplift.first_id_of(p_time timestamptz) returns uuid
+language sql immutable parallel safe
+as $$
+    select (lpad(to_hex(floor(extract(epoch from p_time) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$$;
+
+comment on function uplift.first_id_of(timestamptz) is
+    'The least UUID of version 7 that can have been made at a time: what came since has greater ones.';

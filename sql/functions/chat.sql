@@ -22,14 +22,23 @@ $$;
 comment on function uplift.first_version(uuid, uuid) is
     'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
 
--- The form of version 1 had no p_more.
+-- Earlier forms: one had no p_more, and results that have changed cannot be replaced.
 drop function if exists uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int);
+do $$
+begin
+    if (select 'budget_model' <> all (p.proargnames) from pg_proc p
+            where p.oid = to_regprocedure('uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb)')) then
+        drop function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb);
+    end if;
+end
+$$;
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
     p_more jsonb default null)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits jsonb, refusal jsonb)
+    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits jsonb, refusal jsonb,
+    budget_model text)
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -133,11 +142,16 @@ begin
         messages := substr(messages, 2);
     end if;
 
+    if exists (select from uplift.budgets b where b.is_enabled) then
+        select c.refusal, c.cheaper_model into refusal, budget_model from uplift.check_budgets(p_user_id, coach_id) c;
+        model := coalesce(budget_model, model);
+    end if;
+
     if p_more ? 'cache' then
         -- What a completions client sends may be about its user.
         cache_key := uplift.cache_key(
             case when p_protocol <> 'chat' or v_is_personal or messages <> '' then p_user_id end, p_protocol,
-            coalesce(p_more ->> 'model', model, p_more #>> '{cache,model}'), p_more ->> 'parameters', system_prompt,
+            coalesce(budget_model, p_more ->> 'model', model, p_more #>> '{cache,model}'), p_more ->> 'parameters', system_prompt,
             messages, user_message);
         -- Who asks for another answer wants another one.
         if p_regenerate_of is null and p_more #>> '{cache,mode}' in ('on', 'read-only') then
@@ -151,4 +165,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

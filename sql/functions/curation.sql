@@ -121,21 +121,6 @@ $$;
 
 comment on function uplift.example_json(public.ai_training_examples) is 'A training example as admins see it.';
 
-create or replace function uplift.number_argument(p_arguments jsonb, p_name text, p_least numeric, p_most numeric) returns numeric
-language plpgsql immutable
-as $$
-begin
-    if p_arguments ->> p_name !~ '^[0-9]{1,9}(\.[0-9]{1,9})?$'
-            or (p_arguments ->> p_name)::numeric not between p_least and p_most then
-        perform uplift.fail(400, 'invalid_' || p_name, format('%s must be a number from %s to %s', p_name, p_least, p_most), p_name);
-    end if;
-    return (p_arguments ->> p_name)::numeric;
-end
-$$;
-
-comment on function uplift.number_argument(jsonb, text, numeric, numeric) is
-    'An argument that is a number within limits, also as text, or null without it. UP400 invalid_NAME.';
-
 create or replace function uplift.admin_list_examples(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$

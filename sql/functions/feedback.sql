@@ -60,6 +60,7 @@ begin
         v_given_at := greatest(now(), old.feedback_given_at);
     end if;
     new.feedback_given_at := greatest(v_given_at, old.feedback_given_at);
+    perform uplift.note_rated(new.created_at);
 
     update uplift.feedback_events e set state = 'applied'
     where e.id = (v_context ->> 'pending')::bigint and e.answer_id = new.id and e.state = 'pending';

@@ -1,11 +1,15 @@
 -- The functions, in the order they need each other; paths are relative to this file.
 \ir basics.sql
+\ir arguments.sql
 \ir jobs.sql
 \ir schedules.sql
 \ir coaches.sql
 \ir prompt.sql
 \ir personas.sql
 \ir cache.sql
+\ir prices.sql
+\ir usage.sql
+\ir budgets.sql
 \ir chat.sql
 \ir feedback.sql
 \ir answers.sql
@@ -103,6 +107,17 @@ grant execute on function
     uplift.admin_deploy_model(uuid, jsonb, text),
     uplift.admin_rollback_model(uuid, jsonb, text),
     uplift.refresh_model_metrics(int),
+    uplift.admin_list_prices(uuid, jsonb, text),
+    uplift.admin_put_price(uuid, jsonb, text),
+    uplift.admin_delete_price(uuid, jsonb, text),
+    uplift.admin_list_budgets(uuid, jsonb, text),
+    uplift.admin_get_budget(uuid, jsonb, text),
+    uplift.admin_create_budget(uuid, jsonb, text),
+    uplift.admin_edit_budget(uuid, jsonb, text),
+    uplift.admin_delete_budget(uuid, jsonb, text),
+    uplift.roll_up_usage(int),
+    uplift.admin_stats(uuid, jsonb, text),
+    uplift.admin_costs(uuid, jsonb, text),
     uplift.admin_list_providers(uuid, jsonb, text),
     uplift.admin_get_provider(text, jsonb, text),
     uplift.admin_put_provider(text, jsonb, text),

@@ -248,63 +248,6 @@ $$;
 comment on function uplift.admin_job_history(uuid, jsonb, text) is
     'A job with its history, the last 1000 lines of it. UP404 job_not_found.';
 
--- Arguments that every list of an admin takes.
-create or replace function uplift.check_arguments(p_arguments jsonb, p_known text[]) returns void
-language plpgsql immutable
-as $$
-declare
-    v_unknown text;
-begin
-    select k into v_unknown from jsonb_object_keys(p_arguments) k where k <> all (p_known) order by k limit 1;
-    if found then
-        perform uplift.fail(400, 'unknown_argument',
-            format('%s is not known here; there is %s', left(v_unknown, 64),
-                coalesce(nullif(array_to_string(p_known, ', '), ''), 'no argument')), left(v_unknown, 64));
-    end if;
-end
-$$;
-
-comment on function uplift.check_arguments(jsonb, text[]) is 'Returns when an object has no keys but these. UP400 unknown_argument.';
-
-create or replace function uplift.page_limit(p_arguments jsonb) returns int
-language plpgsql immutable
-as $$
-begin
-    if not p_arguments ? 'limit' then
-        return 50;
-    end if;
-    if p_arguments ->> 'limit' !~ '^[0-9]{1,3}$' or (p_arguments ->> 'limit')::int not between 1 and 200 then
-        perform uplift.fail(400, 'invalid_limit', 'limit must be a whole number from 1 to 200', 'limit');
-    end if;
-    return (p_arguments ->> 'limit')::int;
-end
-$$;
-
-comment on function uplift.page_limit(jsonb) is 'How many a list shall have: "limit", or 50. UP400 invalid_limit.';
-
-create or replace function uplift.list_page(p_rows jsonb[], p_limit int) returns jsonb
-language sql immutable
-as $$
-    select jsonb_build_object('object', 'list', 'data', coalesce(to_jsonb(p_rows[:p_limit]), '[]'),
-        'has_more', coalesce(cardinality(p_rows), 0) > p_limit)
-$$;
-
-comment on function uplift.list_page(jsonb[], int) is
-    'A page of a list, from its rows and one more where there are more.';
-
-create or replace function uplift.uuid_argument(p_arguments jsonb, p_name text) returns uuid
-language plpgsql immutable
-as $$
-begin
-    if p_arguments ->> p_name !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-        perform uplift.fail(400, 'invalid_' || p_name, p_name || ' must be a UUID', p_name);
-    end if;
-    return (p_arguments ->> p_name)::uuid;
-end
-$$;
-
-comment on function uplift.uuid_argument(jsonb, text) is 'An argument that is a UUID, or null without it. UP400 invalid_NAME.';
-
 create or replace function uplift.admin_list_jobs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$

@@ -201,15 +201,6 @@ $$;
 comment on function uplift.admin_rollback_model(uuid, jsonb, text) is
     'Ends where a model version serves (the latest of production first, or the environment and coach_id that are named), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
 
-create or replace function uplift.first_id_of(p_time timestamptz) returns uuid
-language sql immutable parallel safe
-as $$
-    select (lpad(to_hex(floor(extract(epoch from p_time) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
-$$;
-
-comment on function uplift.first_id_of(timestamptz) is
-    'The least UUID of version 7 that can have been made at a time: what came since has greater ones.';
-
 create or replace function uplift.refresh_model_metrics(p_days int default 7) returns int
 language plpgsql volatile security definer set search_path = ''
 as $$

@@ -80,54 +80,6 @@ $$;
 
 -- --- providers ---
 
-create or replace function uplift.text_argument(p_arguments jsonb, p_name text, p_most int) returns text
-language plpgsql immutable
-as $$
-begin
-    if jsonb_typeof(p_arguments -> p_name) not in ('string', 'null')
-            or length(p_arguments ->> p_name) not between 1 and p_most then
-        perform uplift.fail(400, 'invalid_' || p_name, format('%s must be a text of 1 to %s characters', p_name, p_most), p_name);
-    end if;
-    return p_arguments ->> p_name;
-end
-$$;
-
-comment on function uplift.text_argument(jsonb, text, int) is 'An argument that is text; null where absent or null. UP400 invalid_NAME.';
-
-create or replace function uplift.flag_argument(p_arguments jsonb, p_name text) returns boolean
-language plpgsql immutable
-as $$
-begin
-    if jsonb_typeof(p_arguments -> p_name) not in ('boolean', 'null') then
-        perform uplift.fail(400, 'invalid_' || p_name, p_name || ' must be true or false', p_name);
-    end if;
-    return (p_arguments ->> p_name)::boolean;
-end
-$$;
-
-comment on function uplift.flag_argument(jsonb, text) is 'An argument that is true or false; null where absent or null. UP400 invalid_NAME.';
-
-create or replace function uplift.whole_argument(p_arguments jsonb, p_name text, p_least bigint, p_most bigint) returns bigint
-language plpgsql immutable
-as $$
-declare
-    v_number numeric;
-begin
-    if jsonb_typeof(p_arguments -> p_name) = 'number' then
-        v_number := (p_arguments ->> p_name)::numeric;
-    end if;
-    if jsonb_typeof(p_arguments -> p_name) not in ('number', 'null')
-            or v_number not between p_least and p_most or v_number <> trunc(v_number) then
-        perform uplift.fail(400, 'invalid_' || p_name,
-            format('%s must be a whole number from %s to %s', p_name, p_least, p_most), p_name);
-    end if;
-    return v_number;
-end
-$$;
-
-comment on function uplift.whole_argument(jsonb, text, bigint, bigint) is
-    'An argument that is a whole number; null where absent or null. UP400 invalid_NAME.';
-
 create or replace function uplift.admin_list_providers(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$

@@ -9,9 +9,12 @@ begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
         v_news := v_news || jsonb_build_object('routing', uplift.routing());
     end if;
+    if exists (select from uplift.budgets b where b.is_enabled) then
+        v_news := v_news || jsonb_build_object('budgets', uplift.exhausted_budgets(), 'budget_gauges', uplift.budget_gauges());
+    end if;
     return v_news;
 end
 $$;
 
 comment on function uplift.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing, the revision it has. Returns routing, as uplift.routing(), where that is another.';
+    'What a worker does not know yet. p_known: routing, the revision it has. Returns routing, as uplift.routing(), where that is another; where there are budgets, budgets, those used up, and budget_gauges.';

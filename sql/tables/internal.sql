@@ -60,14 +60,24 @@ comment on table rejected_answers is
 comment on column rejected_answers.answer is 'The JSON as text, since what is wrong with it may be the JSON.';
 
 create table model_prices (
-    model text primary key,
+    model text not null,
+    provider text not null default '',
+    valid_from timestamptz not null default '-infinity',
+    valid_until timestamptz not null default 'infinity',
     input_per_million numeric not null check (input_per_million >= 0),
     cached_input_per_million numeric check (cached_input_per_million >= 0),
     output_per_million numeric not null check (output_per_million >= 0),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    updated_by text,
+    primary key (model, provider, valid_from),
+    check (valid_from < valid_until)
 );
 
-comment on table model_prices is 'US dollars for a million tokens, by model; edit freely, answers keep the price of their time.';
+comment on table model_prices is
+    'US dollars for a million tokens, by model and time; edit freely, answers keep the price of their time.';
+comment on column model_prices.provider is
+    'Whose price it is, as in the answers'' provider; empty for any that has none of its own.';
+comment on column model_prices.valid_until is 'The first moment it is no longer valid.';
 comment on column model_prices.cached_input_per_million is 'For prompt tokens the provider had cached; null means as input.';
 
 create table settings (

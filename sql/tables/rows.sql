@@ -7,13 +7,14 @@ select 'auth.makes_users',
 from pg_class where oid = 'auth.users'::regclass
 on conflict (key) do nothing;
 
-insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million) values
+insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million)
+select v.* from (values
     ('gpt-4.1', 2.00, 0.50, 8.00),
     ('gpt-4.1-mini', 0.40, 0.10, 1.60),
     ('gpt-4.1-nano', 0.10, 0.025, 0.40),
     ('gpt-4o', 2.50, 1.25, 10.00),
-    ('gpt-4o-mini', 0.15, 0.075, 0.60)
-on conflict (model) do nothing;
+    ('gpt-4o-mini', 0.15, 0.075, 0.60)) as v(model, input, cached, output)
+where not exists (select from uplift.model_prices p where p.model = v.model);
 
 -- Conversations that were held before uplift came.
 insert into uplift.conversations (id, user_id, coach_id, title, created_at, updated_at)
@@ -70,3 +71,11 @@ insert into uplift.settings (key, value, description) values
 on conflict (key) do nothing;
 
 insert into uplift.routing_state (revision) values (1) on conflict do nothing;
+
+insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
+    ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true)
+on conflict (name) do nothing;
+
+insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
+    ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.')
+on conflict (name) do nothing;

@@ -18,6 +18,8 @@ const struct job_kind job_kinds[] = {
      fine_tune_arguments, job_fine_tune},
     {"refresh-model-metrics", "Works out how each model version does in production.",
      refresh_model_metrics_arguments, job_refresh_model_metrics},
+    {"roll-up-usage", "Counts the answers of each hour: requests, tokens, cost, latency, feedback.",
+     NULL, job_roll_up_usage},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };

@@ -73,6 +73,17 @@ static const struct admin_route routes[] = {
     {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
     {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
 
+    {"GET", "/admin/prices", route_sql, SQL(admin_list_prices), 200},
+    {"PUT", "/admin/prices", route_sql, SQL(admin_put_price), 200},
+    {"DELETE", "/admin/prices", route_sql, SQL(admin_delete_price), 200},
+    {"GET", "/admin/budgets", route_sql, SQL(admin_list_budgets), 200},
+    {"POST", "/admin/budgets", route_sql, SQL(admin_create_budget), 201},
+    {"GET", "/admin/budgets/{id}", route_sql, SQL(admin_get_budget), 200},
+    {"PATCH", "/admin/budgets/{id}", route_sql, SQL(admin_edit_budget), 200},
+    {"DELETE", "/admin/budgets/{id}", route_sql, SQL(admin_delete_budget), 200},
+    {"GET", "/admin/costs", route_sql, SQL(admin_costs), 200},
+    {"GET", "/admin/stats", route_sql, SQL(admin_stats), 200},
+
     {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
     {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
     {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},

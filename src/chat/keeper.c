@@ -15,6 +15,7 @@
 struct keeper {
     struct pg_breaker *breaker;
     struct routings *routings;
+    struct budgets *budgets;
     struct pg *pg;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -44,6 +45,7 @@ static void take_news(struct keeper *k, const char *text, size_t len)
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
     if (routing != NULL)
         routings_take(k->routings, routing);
+    budgets_take(k->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
     cJSON_Delete(news);
 }
 
@@ -103,7 +105,7 @@ static void release(struct keeper *k)
 }
 
 struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings)
+                            struct routings *routings, struct budgets *budgets)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL) {
@@ -112,6 +114,7 @@ struct keeper *keeper_start(const struct config *config, struct pg_breaker *brea
     }
     k->breaker = breaker;
     k->routings = routings;
+    k->budgets = budgets;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -8,13 +8,14 @@
 
 #include "../common/config.h"
 #include "../common/pg.h"
+#include "budgets.h"
 #include "routing.h"
 
 struct keeper;
 
 /* Borrows all. NULL with a logged reason. */
 struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings);
+                            struct routings *routings, struct budgets *budgets);
 /* Stops the thread and frees everything; NULL is none. */
 void keeper_stop(struct keeper *k);
 

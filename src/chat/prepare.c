@@ -12,6 +12,7 @@
 
 #define COACH_ID_MAX 128 /* bytes */
 #define MODE_MAX 32
+#define MODEL_ROOM 257
 #define RETRY_AFTER_OVERLOAD_MS 1000
 
 /* Columns of uplift.prepare_chat's row. */
@@ -28,6 +29,7 @@ enum prepared {
     P_REFUSAL,
     P_CACHED,
     P_CACHE_KEY,
+    P_BUDGET_MODEL,
 };
 
 #define PARAMS 10
@@ -35,7 +37,8 @@ enum prepared {
 
 #define COLUMNS                                                                                    \
     "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
-    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key"
+    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, "                         \
+    "p.budget_model"
 
 static const struct pg_statement prepare_many = {
     .name = "prepare_chats",
@@ -192,6 +195,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
+    out->is_model_fixed = !PQgetisnull(result, 0, P_BUDGET_MODEL);
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
                                                   : copy_column(result, P_MODEL, &failed);
     take_cached(chat, result);
@@ -200,7 +204,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
 
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
 static bool take_degraded(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
-                          struct api_error *error)
+                          struct preparation *out, struct api_error *error)
 {
     bool failed = false;
     chat->degraded = true;
@@ -220,7 +224,6 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         uuid_v7(&conversation);
         uuid_format(&conversation, chat->conversation_text);
     }
-    chat->model = copy_text(c->worker->config->model, &failed);
     if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
         const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
         if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode,
@@ -232,6 +235,12 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         chat->mode = copy_text("default", &failed);
         failed |= chat->system_prompt == NULL;
     }
+    char cheaper[MODEL_ROOM];
+    if (!budgets_allow(c->worker->budgets, chat->user_text, chat->coach_id, cheaper, sizeof cheaper,
+                       error))
+        return false;
+    out->is_model_fixed = *cheaper != '\0';
+    chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
     return !failed || out_of_memory(error);
 }
 
@@ -316,7 +325,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         good = take_prepared(chat, w->config, result, out, error);
         PQclear(result);
     } else {
-        good = away && take_degraded(c, chat, wish, error);
+        good = away && take_degraded(c, chat, wish, out, error);
     }
     buf_release(&more);
     if (!good) {

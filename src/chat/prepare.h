@@ -32,6 +32,7 @@ struct preparation {
     char *history; /* JSON objects joined by commas, NULL or "" when none; owned */
     char *message; /* the user's text, which a regeneration takes from the original; owned, NULL
                        when the wish had it */
+    bool is_model_fixed; /* the chat's model takes the place of any that was asked for */
 };
 void preparation_release(struct preparation *p);
 

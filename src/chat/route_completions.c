@@ -172,7 +172,7 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
     chat->stream = stream;
     chat->client_wants_usage = usage;
     bool good = true;
-    if (!coach_names_model) {
+    if (!coach_names_model && !prepared.is_model_fixed) {
         free(chat->model);
         chat->model = strdup(model);
         good = chat->model != NULL;

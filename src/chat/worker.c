@@ -43,7 +43,8 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
         w->auth == NULL || w->personas == NULL)
         return false;
     w->routings = routings_new(w->config, &shared->breakers);
-    if (w->routings == NULL)
+    w->budgets = budgets_new();
+    if (w->routings == NULL || w->budgets == NULL)
         return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
@@ -52,7 +53,7 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     if (w->relay == NULL)
         return false;
     recorder_attach(w->recorder, w->relay);
-    w->keeper = keeper_start(w->config, w->breaker, w->routings);
+    w->keeper = keeper_start(w->config, w->breaker, w->routings, w->budgets);
     if (w->keeper == NULL)
         return false;
     *intake = intake_start(&(struct intake_options){
@@ -143,6 +144,7 @@ out:
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
     keeper_stop(w.keeper);
+    budgets_free(w.budgets);
     routings_free(w.routings);
     personas_free(w.personas);
     auth_free(w.auth);

@@ -6,6 +6,7 @@
 #include "../common/config.h"
 #include "../common/pg_pool.h"
 #include "../common/uuid.h"
+#include "budgets.h"
 #include "persona.h"
 #include "recorder.h"
 #include "relay.h"
@@ -28,6 +29,7 @@ struct worker {
     struct recorder *recorder;
     struct relay *relay;
     struct routings *routings;
+    struct budgets *budgets;
     struct keeper *keeper;
     atomic_bool draining;
 };
