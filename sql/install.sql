@@ -34,6 +34,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/examples.sql
 \ir tables/gateway.sql
 \ir tables/money.sql
+\ir tables/limits.sql
 \ir tables/cache.sql
 reset search_path;
 

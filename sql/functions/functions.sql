@@ -11,6 +11,7 @@
 \ir usage.sql
 \ir budgets.sql
 \ir chat.sql
+\ir limits.sql
 \ir feedback.sql
 \ir answers.sql
 \ir conversations.sql
@@ -39,6 +40,7 @@ grant execute on function
     uplift.list_coaches(),
     uplift.list_personas(),
     uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
+    uplift.prepare_chats(json),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
     uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
@@ -107,6 +109,9 @@ grant execute on function
     uplift.admin_deploy_model(uuid, jsonb, text),
     uplift.admin_rollback_model(uuid, jsonb, text),
     uplift.refresh_model_metrics(int),
+    uplift.admin_list_rate_limits(uuid, jsonb, text),
+    uplift.admin_put_rate_limit(uuid, jsonb, text),
+    uplift.admin_delete_rate_limit(uuid, jsonb, text),
     uplift.admin_list_prices(uuid, jsonb, text),
     uplift.admin_put_price(uuid, jsonb, text),
     uplift.admin_delete_price(uuid, jsonb, text),

@@ -79,3 +79,11 @@ on conflict (name) do nothing;
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
     ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.')
 on conflict (name) do nothing;
+
+-- Once: who took a limit away wants none.
+insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute)
+select v.* from (values ('user', 120, 200000), ('address', 600, null)) as v(scope, rpm, tpm)
+where not exists (select from uplift.settings s where s.key = 'limits.made');
+insert into uplift.settings (key, value, description) values
+    ('limits.made', 'true', 'The rate limits that uplift comes with were made, and are not made again.')
+on conflict (key) do nothing;

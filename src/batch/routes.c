@@ -73,6 +73,10 @@ static const struct admin_route routes[] = {
     {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
     {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
 
+    {"GET", "/admin/rate-limits", route_sql, SQL(admin_list_rate_limits), 200},
+    {"PUT", "/admin/rate-limits", route_sql, SQL(admin_put_rate_limit), 200},
+    {"DELETE", "/admin/rate-limits", route_sql, SQL(admin_delete_rate_limit), 200},
+
     {"GET", "/admin/prices", route_sql, SQL(admin_list_prices), 200},
     {"PUT", "/admin/prices", route_sql, SQL(admin_put_price), 200},
     {"DELETE", "/admin/prices", route_sql, SQL(admin_delete_price), 200},

@@ -13,6 +13,7 @@
 #include "../common/request.h"
 #include "../common/uuid.h"
 #include "cache.h"
+#include "limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,6 +74,7 @@ struct chat {
                             comes */
     size_t upstream_body_len;
     struct cache_use cache;
+    struct limit_left left;    /* of rate limits */
     size_t upstream_model_len; /* bytes of its beginning {"model":"..." ; 0: it does not begin so */
     int64_t created_us;        /* wall clock at intake, microseconds since 1970 UTC */
 

@@ -11,11 +11,13 @@
 #include <time.h>
 
 #define SYNC_S 1
+#define KNOWN_MAX ((size_t)1024 * 1024)
 
 struct keeper {
     struct pg_breaker *breaker;
     struct routings *routings;
     struct budgets *budgets;
+    struct limits *limits;
     struct pg *pg;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -30,7 +32,9 @@ static const struct pg_statement worker_sync = {
 /* What this worker knows, and tells. */
 static bool tell_known(const struct keeper *k, struct buf *out)
 {
-    buf_printf(out, "{\"routing\":%lld}", (long long)routings_revision(k->routings));
+    buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(k->routings));
+    limits_put_spent(k->limits, out);
+    buf_putc(out, '}');
     return !out->failed;
 }
 
@@ -45,6 +49,7 @@ static void take_news(struct keeper *k, const char *text, size_t len)
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
     if (routing != NULL)
         routings_take(k->routings, routing);
+    limits_take(k->limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
     budgets_take(k->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
     cJSON_Delete(news);
 }
@@ -55,7 +60,7 @@ static void sync_once(struct keeper *k)
     PGresult *row = NULL;
     if (!pg_breaker_allows(k->breaker))
         return;
-    buf_init(&known, 65536);
+    buf_init(&known, KNOWN_MAX);
     if (!tell_known(k, &known)) {
         buf_release(&known);
         return;
@@ -63,6 +68,7 @@ static void sync_once(struct keeper *k)
     const char *values[] = {known.data};
     enum pg_outcome outcome = pg_call(k->pg, &worker_sync, values, &row);
     pg_breaker_report(k->breaker, outcome);
+    limits_told(k->limits, outcome == PG_DONE);
     if (outcome == PG_DONE)
         take_news(k, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
     else if (outcome == PG_REFUSED && !k->was_refused)
@@ -105,7 +111,8 @@ static void release(struct keeper *k)
 }
 
 struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings, struct budgets *budgets)
+                            struct routings *routings, struct budgets *budgets,
+                            struct limits *limits)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL) {
@@ -115,6 +122,7 @@ struct keeper *keeper_start(const struct config *config, struct pg_breaker *brea
     k->breaker = breaker;
     k->routings = routings;
     k->budgets = budgets;
+    k->limits = limits;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

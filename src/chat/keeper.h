@@ -9,13 +9,15 @@
 #include "../common/config.h"
 #include "../common/pg.h"
 #include "budgets.h"
+#include "limits.h"
 #include "routing.h"
 
 struct keeper;
 
 /* Borrows all. NULL with a logged reason. */
 struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings, struct budgets *budgets);
+                            struct routings *routings, struct budgets *budgets,
+                            struct limits *limits);
 /* Stops the thread and frees everything; NULL is none. */
 void keeper_stop(struct keeper *k);
 

@@ -13,6 +13,7 @@
 #define COACH_ID_MAX 128 /* bytes */
 #define MODE_MAX 32
 #define MODEL_ROOM 257
+#define HEADERS_ROOM 1024
 #define RETRY_AFTER_OVERLOAD_MS 1000
 
 /* Columns of uplift.prepare_chat's row. */
@@ -30,6 +31,7 @@ enum prepared {
     P_CACHED,
     P_CACHE_KEY,
     P_BUDGET_MODEL,
+    P_LIMITS,
 };
 
 #define PARAMS 10
@@ -37,19 +39,20 @@ enum prepared {
 
 #define COLUMNS                                                                                    \
     "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
-    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, "                         \
-    "p.budget_model"
+    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "         \
+    "p.limits"
 
 static const struct pg_statement prepare_many = {
     .name = "prepare_chats",
-    .sql = COLUMNS ", r.n from json_to_recordset($1::json) as r(n int, p1 uuid, p2 text, p3 text, "
-                   "p4 numeric, p5 text, p6 uuid, p7 uuid, p8 text, p9 int, p10 text), "
-                   "lateral uplift.prepare_chat(p1,p2,p3,p4,p5,p6,p7,p8,p9,p10::jsonb) p",
+    .sql = COLUMNS ", p.n from uplift.prepare_chats($1) p",
     .params = 1,
 };
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chat",
-    .sql = COLUMNS " from uplift.prepare_chat($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) p",
+    .sql = COLUMNS
+    " from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'p1', $1::text, "
+    "'p2', $2::text, 'p3', $3::text, 'p4', $4::text, 'p5', $5::text, 'p6', $6::text, "
+    "'p7', $7::text, 'p8', $8::text, 'p9', $9::text, 'p10', $10::text))) p",
     .params = PARAMS,
     .many = &prepare_many,
 };
@@ -122,7 +125,7 @@ void preparation_release(struct preparation *p)
 {
     free(p->history);
     free(p->message);
-    *p = (struct preparation){0};
+    p->history = p->message = NULL;
 }
 
 /* A copy of a column; NULL for SQL null. Sets *failed when memory ran out. */
@@ -159,6 +162,9 @@ static bool take_refusal(const char *json, struct api_error *error)
     int status = (int)json_number(refusal, "status", 429);
     api_error(error, status, code != NULL ? code : "", "", "%s",
               message != NULL ? message : "this chat is refused");
+    const char *type = json_string(refusal, "type");
+    if (type != NULL)
+        error->type = strcmp(type, "tokens") == 0 ? "tokens" : "requests";
     error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
     cJSON_Delete(refusal);
     return false;
@@ -184,6 +190,8 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     bool failed = false;
     if (PQntuples(result) != 1)
         return api_error(error, 500, "internal_error", "", "the chat could not be prepared");
+    if (!PQgetisnull(result, 0, P_LIMITS))
+        limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
     if (!PQgetisnull(result, 0, P_REFUSAL))
         return take_refusal(PQgetvalue(result, 0, P_REFUSAL), error);
     snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
@@ -239,6 +247,11 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     if (!budgets_allow(c->worker->budgets, chat->user_text, chat->coach_id, cheaper, sizeof cheaper,
                        error))
         return false;
+    if (!limits_allow(c->worker->limits,
+                      &(struct limit_who){.user = chat->user_text,
+                                          .address = request_param(c->request, "REMOTE_ADDR")},
+                      (int64_t)strlen(wish->message) / 4, &out->left, error))
+        return false;
     out->is_model_fixed = *cheaper != '\0';
     chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
     return !failed || out_of_memory(error);
@@ -272,6 +285,8 @@ static void describe_more(const struct route_context *c, const struct chat_wish 
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
     if (wish->cache.mode != CACHE_OFF)
         describe_cache(c->worker->config, &wish->cache, more);
+    if (wish->bytes > 0)
+        buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", wish->bytes);
     if (more->len > 0)
         buf_putc(more, '}');
 }
@@ -333,7 +348,17 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         preparation_release(out);
         return NULL;
     }
+    chat->left = out->left;
     return chat;
+}
+
+void prepare_fail(struct request *r, const struct api_error *error, const struct limit_left *left)
+{
+    struct buf headers;
+    buf_init(&headers, HEADERS_ROOM);
+    limit_left_headers(left, &headers);
+    request_fail(r, error, headers.data);
+    buf_release(&headers);
 }
 
 void chat_hand_on(struct route_context *c, struct chat *chat)

@@ -4,6 +4,7 @@
 #define UPLIFT_PREPARE_H
 
 #include "chat.h"
+#include "limits.h"
 #include "route.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@ struct chat_wish {
     char severity[8]; /* "3.5"; "" when absent */
     const char *mode;
     const char *model;                   /* asked for by a client of /v1/chat/completions */
+    size_t bytes;                        /* of what else is sent along, for an estimate of tokens */
     const char *message;                 /* the user's text, NULL for a plain regeneration */
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
@@ -32,7 +34,8 @@ struct preparation {
     char *history; /* JSON objects joined by commas, NULL or "" when none; owned */
     char *message; /* the user's text, which a regeneration takes from the original; owned, NULL
                        when the wish had it */
-    bool is_model_fixed; /* the chat's model takes the place of any that was asked for */
+    struct limit_left left; /* of rate limits, also where the chat is refused */
+    bool is_model_fixed;    /* the chat's model takes the place of any that was asked for */
 };
 void preparation_release(struct preparation *p);
 
@@ -44,6 +47,9 @@ void preparation_release(struct preparation *p);
 struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
                           const struct chat_wish *wish, struct preparation *out,
                           struct api_error *error);
+
+/* Answers with the error, and with what is left of rate limits. Ends the request. */
+void prepare_fail(struct request *r, const struct api_error *error, const struct limit_left *left);
 
 /* Hands the chat to the relay, or answers 503 when it is full. Takes the chat in every case. */
 void chat_hand_on(struct route_context *c, struct chat *chat);

@@ -183,7 +183,7 @@ static void release(struct relay *r)
 }
 
 struct relay *relay_start(const struct config *config, struct recorder *recorder,
-                          struct routings *routings)
+                          struct routings *routings, struct limits *limits)
 {
     struct relay *r = calloc(1, sizeof *r);
     if (r == NULL || uv_loop_init(&r->core.loop) != 0) {
@@ -194,6 +194,7 @@ struct relay *relay_start(const struct config *config, struct recorder *recorder
     r->core.config = config;
     r->core.recorder = recorder;
     r->core.routings = routings;
+    r->core.limits = limits;
     r->core.open = &r->open;
     r->core.random = (unsigned)clock_wall_us() | 1;
     buf_init(&r->core.out, OUT_MAX);

@@ -14,12 +14,13 @@
 struct relay;
 struct recorder;
 struct routings;
+struct limits;
 
 /*
  * Borrows all. NULL with a logged reason. Needs curl_global_init in this process.
  */
 struct relay *relay_start(const struct config *config, struct recorder *recorder,
-                          struct routings *routings);
+                          struct routings *routings, struct limits *limits);
 /* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
  * or it is draining. Thread-safe. */
 bool relay_submit(struct relay *r, struct chat *c);

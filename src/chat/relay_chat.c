@@ -59,6 +59,9 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     chat->outcome = outcome;
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
+    if (chat->left.limit_tokens > 0)
+        limits_spend(rc->core->limits, &(struct limit_who){.user = chat->user_text},
+                     chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))
@@ -151,6 +154,7 @@ static void put_head(struct relay_chat *rc, int status, bool is_stream)
     put_header(&extra, "X-Coach-Id: ", chat->coach_id);
     if (chat->degraded)
         put_header(&extra, "X-Uplift-Degraded: ", "database");
+    limit_left_headers(&chat->left, &extra);
     put_header(&extra, "X-Uplift-Cache: ", cache_result_name(chat->cache.result));
     if (is_stream)
         put_header(&extra, "X-Accel-Buffering: ", "no");

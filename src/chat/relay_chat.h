@@ -44,6 +44,7 @@ struct relay_core {
     const struct config *config;
     struct recorder *recorder;
     struct routings *routings;
+    struct limits *limits;
     uv_loop_t loop;
     struct upstreams upstreams;
     struct buf out;           /* what the chat at hand sends next; empty between chats */

@@ -137,5 +137,5 @@ out:
     if (chat != NULL)
         chat_hand_on(c, chat);
     else
-        request_fail(c->request, &error, NULL);
+        prepare_fail(c->request, &error, &prepared.left);
 }

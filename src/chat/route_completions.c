@@ -137,7 +137,8 @@ static bool build_upstream(struct chat *chat, cJSON *body)
 }
 
 /* The chat ready for the relay, or NULL with *error. */
-static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_error *error)
+static struct chat *make_chat(struct route_context *c, cJSON *body, struct limit_left *left,
+                              struct api_error *error)
 {
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
@@ -160,8 +161,10 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct api_e
         return NULL;
     }
     wish.message = user_message;
+    wish.bytes = c->request->body_len - strlen(user_message); /* which it holds */
     cache_read_parameters(&wish.cache, body);
     struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
+    *left = prepared.left;
     if (chat == NULL) {
         free(user_message);
         free(rest);
@@ -191,12 +194,13 @@ void route_completions(struct route_context *c)
 {
     struct api_error error;
     struct chat *chat = NULL;
+    struct limit_left left = {0};
     cJSON *body = request_json_body(c->request, &error);
     if (body != NULL)
-        chat = make_chat(c, body, &error);
+        chat = make_chat(c, body, &left, &error);
     cJSON_Delete(body);
     if (chat != NULL)
         chat_hand_on(c, chat);
     else
-        request_fail(c->request, &error, NULL);
+        prepare_fail(c->request, &error, &left);
 }

@@ -44,16 +44,17 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
         return false;
     w->routings = routings_new(w->config, &shared->breakers);
     w->budgets = budgets_new();
-    if (w->routings == NULL || w->budgets == NULL)
+    w->limits = limits_new();
+    if (w->routings == NULL || w->budgets == NULL || w->limits == NULL)
         return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
         return false;
-    w->relay = relay_start(w->config, w->recorder, w->routings);
+    w->relay = relay_start(w->config, w->recorder, w->routings, w->limits);
     if (w->relay == NULL)
         return false;
     recorder_attach(w->recorder, w->relay);
-    w->keeper = keeper_start(w->config, w->breaker, w->routings, w->budgets);
+    w->keeper = keeper_start(w->config, w->breaker, w->routings, w->budgets, w->limits);
     if (w->keeper == NULL)
         return false;
     *intake = intake_start(&(struct intake_options){
@@ -144,6 +145,7 @@ out:
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
     keeper_stop(w.keeper);
+    limits_free(w.limits);
     budgets_free(w.budgets);
     routings_free(w.routings);
     personas_free(w.personas);

@@ -7,6 +7,7 @@
 #include "../common/pg_pool.h"
 #include "../common/uuid.h"
 #include "budgets.h"
+#include "limits.h"
 #include "persona.h"
 #include "recorder.h"
 #include "relay.h"
@@ -30,6 +31,7 @@ struct worker {
     struct relay *relay;
     struct routings *routings;
     struct budgets *budgets;
+    struct limits *limits;
     struct keeper *keeper;
     atomic_bool draining;
 };

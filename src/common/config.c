@@ -32,7 +32,7 @@ static const struct config_option options[] = {
      "Threads of each worker that take requests in, and wait for Postgres meanwhile."},
     {"UPLIFT_DB_CONNECTIONS", INTEGER, AT(db_connections), "4", 2, 256, NULL,
      "Connections of each worker to Postgres that requests share: one half for chats, the other "
-     "for all else. Three more are for recording."},
+     "for all else. Four more are for recording and for what changes beside the chats."},
     {"UPLIFT_RUN_AS", TEXT, AT(run_as), NULL, 0, 0, NULL,
      "User to become once the socket is made; needed when started as root."},
     {"UPLIFT_UPSTREAM_URL", URL, AT(upstream_url), "https://api.openai.com/v1", 0, 0, NULL,

@@ -25,7 +25,9 @@ static const char cors_response_headers[] =
     "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, "
     "x-uplift-cache, retry-after, "
     "retry-after-ms, "
-    "x-should-retry, content-range";
+    "x-should-retry, content-range, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+    "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+    "x-ratelimit-reset-tokens";
 
 const char *request_param(const struct request *r, const char *name)
 {

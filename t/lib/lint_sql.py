@@ -35,10 +35,9 @@ where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
 """
 
-# Warnings that are meant to be, as (function, message): filled in by the features that come later.
-# And pg_cron need not be there.
+# Warnings that are meant to be, as (function, message): limits are filled in by uplift.prepare_chats,
+# which has the same row. And pg_cron need not be there.
 MEANT = {("uplift.prepare_chat", 'unmodified OUT variable "limits"'),
-         ("uplift.prepare_chat", 'unmodified OUT variable "refusal"'),
          ("uplift.sync_schedules", 'schema "cron" does not exist')}
 
 

@@ -1,0 +1,263 @@
+-- Rate limits, as token buckets: a bucket holds at most burst requests (and a minute's worth of
+-- tokens), is filled at the rate of the limit, and each chat takes one request, and its tokens, out
+-- of it. A chat goes through while there is one request, and any tokens at all; so tokens may go
+-- below nothing, by what one chat takes, and the next one waits until they are back.
+
+create or replace function uplift.limit_address(p_address text) returns text
+language plpgsql immutable
+as $$
+begin
+    if p_address ~ '^(\d{1,3}\.){3}\d{1,3}$' then
+        return p_address;
+    elsif p_address !~ '^[0-9A-Fa-f:.]{2,45}$' then
+        return null;
+    end if;
+    -- A customer of a provider has a whole /64 of IPv6.
+    return network(set_masklen(p_address::inet, 64))::text;
+exception when data_exception then
+    return null;
+end
+$$;
+
+comment on function uplift.limit_address(text) is
+    'What an address is limited as: itself, or its /64 network; null for what is no address, as of a Unix socket.';
+
+create or replace function uplift.wanted_buckets(p_calls jsonb)
+returns table (n int, tokens int, scope text, bucket text, rpm int, tpm int, burst int)
+language sql stable
+as $$
+    select c.n, coalesce(c.tokens, 0), s.scope, s.scope || ':' || s.key, l.requests_per_minute, l.tokens_per_minute,
+        coalesce(l.burst, l.requests_per_minute)
+    from jsonb_to_recordset(p_calls) as c(n int, user_id text, address text, api_key text, tokens int)
+    cross join lateral (values ('user', c.user_id), ('address', uplift.limit_address(c.address)), ('api_key', c.api_key)) as s(scope, key)
+    cross join lateral (
+        select * from uplift.rate_limits r where r.scope = s.scope and r.key in (s.key, '') order by r.key desc limit 1) l
+    where s.key is not null and (l.requests_per_minute is not null or l.tokens_per_minute is not null)
+$$;
+
+comment on function uplift.wanted_buckets(jsonb) is
+    'The buckets that calls take from, [{n, user_id, address, api_key, tokens}], each with its limits: the user''s, address''s or API key''s own, else those of each.';
+
+-- The order of keys is the order of locks, so that two round trips cannot wait for each other.
+create or replace function uplift.fill_buckets(p_calls jsonb, p_now timestamptz) returns void
+language sql volatile
+as $$
+    insert into uplift.rate_buckets as r (key, requests, tokens, filled_at)
+    select w.bucket, coalesce(min(w.burst), 0), coalesce(min(w.tpm), 0), p_now
+    from uplift.wanted_buckets(p_calls) w group by w.bucket order by w.bucket
+    on conflict (key) do update set (requests, tokens, filled_at) = (
+        select least(excluded.requests, r.requests + p.minutes * l.rpm), least(excluded.tokens, r.tokens + p.minutes * excluded.tokens),
+            greatest(r.filled_at, excluded.filled_at)
+        from (select greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 as minutes) p,
+            (select coalesce(min(w.rpm), 0) as rpm from uplift.wanted_buckets(p_calls) w where w.bucket = excluded.key) l)
+$$;
+
+comment on function uplift.fill_buckets(jsonb, timestamptz) is
+    'Locks the buckets of calls and fills them up to a time; new ones are full.';
+
+create or replace function uplift.charge_limits(p_calls jsonb) returns table (n int, limits jsonb, refusal jsonb)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+begin
+    perform uplift.fill_buckets(p_calls, clock_timestamp());
+    return query
+    with weighed as (
+        -- Of the chats that share a bucket the first ones go through.
+        select w.*, r.requests as there, r.tokens as tokens_there,
+            row_number() over (partition by w.bucket order by w.n) as place,
+            coalesce(sum(w.tokens) over (partition by w.bucket order by w.n rows between unbounded preceding and 1 preceding), 0) as taken
+        from uplift.wanted_buckets(p_calls) w join uplift.rate_buckets r on r.key = w.bucket
+    ), judged as (
+        -- A millionth more, because what was filled is a fraction.
+        select x.*, (x.rpm is null or x.place <= x.there + 0.000001) as has_request,
+            (x.tpm is null or x.tokens_there - x.taken > 0) as has_tokens
+        from weighed x
+    ), verdicts as materialized (
+        select j.n, bool_and(j.has_request and j.has_tokens) as goes from judged j group by j.n
+    ), charged as (
+        update uplift.rate_buckets r set requests = r.requests - c.requests, tokens = r.tokens - c.tokens
+        from (select j.bucket, count(*) as requests, sum(j.tokens) as tokens
+            from judged j join verdicts v on v.n = j.n and v.goes group by j.bucket) c
+        where r.key = c.bucket
+    ), told as (
+        -- The bucket that refuses; else the user's or key's, which is what a client can do about.
+        select distinct on (j.n) j.*, v.goes, case when v.goes then 1 else 0 end as mine
+        from judged j join verdicts v on v.n = j.n
+        order by j.n, j.has_request and j.has_tokens, j.scope = 'address', j.scope = 'user'
+    )
+    select t.n, jsonb_strip_nulls(jsonb_build_object(
+            'limit_requests', t.rpm,
+            'remaining_requests', case when t.rpm is not null then greatest(floor(t.there - t.place + 1 - t.mine + 0.000001), 0) end,
+            'reset_requests_ms', case when t.rpm is not null
+                then ceil(greatest(t.burst - t.there + t.place - 1 + t.mine, 0) * 60000 / t.rpm) end,
+            'limit_tokens', t.tpm,
+            'remaining_tokens', case when t.tpm is not null then greatest(floor(t.tokens_there - t.taken - t.mine * t.tokens), 0) end,
+            'reset_tokens_ms', case when t.tpm is not null
+                then ceil(greatest(t.tpm - t.tokens_there + t.taken + t.mine * t.tokens, 0) * 60000 / t.tpm) end,
+            'charged_tokens', t.mine * t.tokens)),
+        case when not t.goes then uplift.limit_refusal(t.scope, not t.has_request, t.rpm, t.tpm, t.there, t.tokens_there) end
+    from told t;
+end
+$$;
+
+comment on function uplift.charge_limits(jsonb) is
+    'Takes what calls need out of their buckets: [{n, user_id, address, api_key, tokens}], n their order. One row for each call that has a limit: what of it is left ({limit_, remaining_, reset_ requests and tokens, charged_tokens}), and the refusal (as of uplift.prepare_chat) of one that takes nothing.';
+
+create or replace function uplift.limit_refusal(p_scope text, p_is_requests boolean, p_rpm int, p_tpm int,
+    p_requests double precision, p_tokens double precision) returns jsonb
+language sql immutable
+as $$
+    select jsonb_build_object('status', 429, 'code', 'rate_limit_exceeded', 'type', case when p_is_requests then 'requests' else 'tokens' end,
+        'message', format('the limit of %s a minute for this %s is reached; try again in %s s',
+            case when p_is_requests then p_rpm || ' requests' else p_tpm || ' tokens' end, replace(p_scope, '_', ' '), ceil(w.ms / 1000.0)),
+        'retry_after_ms', w.ms)
+    from (select greatest(ceil(case when p_is_requests then (1 - p_requests) * 60000 / p_rpm else (1 - p_tokens) * 60000 / p_tpm end), 1)::bigint as ms) w
+$$;
+
+comment on function uplift.limit_refusal(text, boolean, int, int, double precision, double precision) is
+    'Why a call is refused, and until when: its bucket has so many requests and tokens, and is filled at so many a minute.';
+
+-- What chats took in truth, when they are over; workers gather it and tell it each second, so that no
+-- bucket is held while an answer is made durable.
+create or replace function uplift.settle_limits(p_tokens jsonb) returns void
+language sql volatile
+as $$
+    update uplift.rate_buckets r set tokens = r.tokens - s.tokens
+    from (select b.key, (t.value #>> '{}')::double precision as tokens
+        from jsonb_each(p_tokens) t join uplift.rate_buckets b on b.key = t.key
+        order by b.key for update of b) s
+    where r.key = s.key
+$$;
+
+comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of buckets: {bucket: tokens}; less than nothing gives back.';
+
+-- A round trip for several chats.
+drop function if exists uplift.prepare_chats(json);
+create or replace function uplift.prepare_chats(p_calls json)
+returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits jsonb, refusal jsonb, budget_model text)
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+    if not exists (select from uplift.rate_limits) then
+        return query
+        select r.n, p.* from json_to_recordset(p_calls) as r(n int, p1 uuid, p2 text, p3 text, p4 numeric, p5 text, p6 uuid,
+                p7 uuid, p8 text, p9 int, p10 text)
+            cross join lateral uplift.prepare_chat(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10::jsonb) p;
+        return;
+    end if;
+    return query
+    with prepared as materialized (
+        select r.n as number, r.p1 as user_id, r.p10::jsonb as more, p.*
+        from json_to_recordset(p_calls) as r(n int, p1 uuid, p2 text, p3 text, p4 numeric, p5 text, p6 uuid,
+                p7 uuid, p8 text, p9 int, p10 text)
+            cross join lateral uplift.prepare_chat(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10::jsonb) p
+    ), charged as materialized (
+        -- Four bytes are taken for a token; what comes from the cache has cost none.
+        select c.* from uplift.charge_limits((
+            select coalesce(jsonb_agg(jsonb_build_object('n', x.number, 'user_id', x.user_id, 'address', x.more ->> 'address',
+                'api_key', x.more ->> 'api_key', 'tokens', case when x.cached is null then
+                    (coalesce(octet_length(x.system_prompt), 0) + octet_length(x.messages) + coalesce(octet_length(x.user_message), 0)
+                        + coalesce((x.more ->> 'bytes')::int, 0)) / 4 else 0 end)), '[]')
+            from prepared x where x.refusal is null)) c
+    )
+    select x.number, x.conversation_id, x.coach_id, x.severity, x.mode, x.system_prompt, x.messages, x.user_message, x.model,
+        x.trace, x.cached, x.cache_key, c.limits, coalesce(x.refusal, c.refusal), x.budget_model
+    from prepared x left join charged c on c.n = x.number;
+end
+$$;
+
+comment on function uplift.prepare_chats(json) is
+    'uplift.prepare_chat for several calls, [{n, p1 .. p10: its parameters as text}], in any order, and what rate limits leave of them (limits, refusal): they are charged last, all at once, so that what they hold is held for as short as can be.';
+
+-- --- admins ---
+
+create or replace function uplift.rate_limit_json(p_limit uplift.rate_limits) returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('object', 'rate_limit', 'scope', p_limit.scope, 'key', nullif(p_limit.key, ''),
+        'requests_per_minute', p_limit.requests_per_minute, 'tokens_per_minute', p_limit.tokens_per_minute,
+        'burst', p_limit.burst, 'updated_at', p_limit.updated_at, 'updated_by', p_limit.updated_by)
+$$;
+
+comment on function uplift.rate_limit_json(uplift.rate_limits) is 'A rate limit as admins see it; key null is each that has none of its own.';
+
+create or replace function uplift.admin_list_rate_limits(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform uplift.check_arguments(p_arguments, '{}');
+    return jsonb_build_object('object', 'list', 'has_more', false, 'data', (
+        select coalesce(jsonb_agg(uplift.rate_limit_json(l) order by l.scope, l.key), '[]') from uplift.rate_limits l));
+end
+$$;
+
+comment on function uplift.admin_list_rate_limits(uuid, jsonb, text) is 'All rate limits.';
+
+create or replace function uplift.limit_key(p_arguments jsonb) returns text
+language plpgsql immutable
+as $$
+declare
+    v_scope text := uplift.text_argument(p_arguments, 'scope', 20);
+    v_key text := uplift.text_argument(p_arguments, 'key', 100);
+begin
+    if v_scope is null or v_scope not in ('user', 'address', 'api_key') then
+        perform uplift.fail(400, 'invalid_scope', 'scope must be user, address or api_key', 'scope');
+    elsif v_scope = 'address' and v_key is not null then
+        v_key := uplift.limit_address(v_key);
+        if v_key is null then
+            perform uplift.fail(400, 'invalid_key', 'the key of an address is an IP address', 'key');
+        end if;
+    elsif v_key !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and v_scope <> 'address' then
+        perform uplift.fail(400, 'invalid_key', 'the key of a user or API key is a UUID, in small letters', 'key');
+    end if;
+    return coalesce(v_key, '');
+end
+$$;
+
+comment on function uplift.limit_key(jsonb) is 'The key of a rate limit as it is kept, checked. UP400 invalid_scope, invalid_key.';
+
+create or replace function uplift.admin_put_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_key text := uplift.limit_key(p_arguments);
+    v_limit uplift.rate_limits;
+begin
+    perform uplift.check_arguments(p_arguments, '{scope,key,requests_per_minute,tokens_per_minute,burst}');
+    insert into uplift.rate_limits as l (scope, key, requests_per_minute, tokens_per_minute, burst, updated_by)
+    values (p_arguments ->> 'scope', v_key, uplift.whole_argument(p_arguments, 'requests_per_minute', 1, 1000000000),
+        uplift.whole_argument(p_arguments, 'tokens_per_minute', 1, 1000000000), uplift.whole_argument(p_arguments, 'burst', 1, 1000000000),
+        p_who)
+    on conflict (scope, key) do update set requests_per_minute = excluded.requests_per_minute,
+        tokens_per_minute = excluded.tokens_per_minute, burst = excluded.burst, updated_at = now(), updated_by = excluded.updated_by
+    returning l.* into v_limit;
+    -- Full buckets of the new size, where there were smaller ones.
+    delete from uplift.rate_buckets b where b.key like v_limit.scope || ':%' and (v_key = '' or b.key = v_limit.scope || ':' || v_key);
+    return uplift.rate_limit_json(v_limit);
+end
+$$;
+
+comment on function uplift.admin_put_rate_limit(uuid, jsonb, text) is
+    'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst; what is left out is no limit. UP400 invalid_scope, invalid_key, invalid_NAME.';
+
+create or replace function uplift.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_limit uplift.rate_limits;
+begin
+    perform uplift.check_arguments(p_arguments, '{scope,key}');
+    delete from uplift.rate_limits l where l.scope = p_arguments ->> 'scope' and l.key = uplift.limit_key(p_arguments)
+    returning l.* into v_limit;
+    if not found then
+        perform uplift.fail(404, 'rate_limit_not_found', 'there is no such limit; scope and key name one');
+    end if;
+    return uplift.rate_limit_json(v_limit);
+end
+$$;
+
+comment on function uplift.admin_delete_rate_limit(uuid, jsonb, text) is
+    'Deletes a limit (?scope=&key=) and returns what it was. UP404 rate_limit_not_found.';

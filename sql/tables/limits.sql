@@ -1,0 +1,29 @@
+-- How often, and how much, one user, address or API key may ask.
+create table rate_limits (
+    scope text not null check (scope in ('user', 'address', 'api_key')),
+    key text not null default '',
+    requests_per_minute int check (requests_per_minute > 0),
+    tokens_per_minute int check (tokens_per_minute > 0),
+    burst int check (burst > 0),
+    updated_at timestamptz not null default now(),
+    updated_by text,
+    primary key (scope, key)
+);
+
+comment on table rate_limits is 'Rates of chats: of one user, address or API key, or of each that has none of its own.';
+comment on column rate_limits.key is
+    'A user''s id, an address (IPv6: its /64 network, as in 2001:db8::/64), an API key''s id; empty: each by itself.';
+comment on column rate_limits.requests_per_minute is 'Null: no limit; tokens_per_minute alike.';
+comment on column rate_limits.burst is 'Requests that may come at once; null: as many as in a minute.';
+
+-- What is in the buckets now is of no use after a crash, and is written with each chat: not logged,
+-- so that no commit waits for the disk, and with room on each page so that no index is touched.
+create unlogged table rate_buckets (
+    key text primary key,
+    requests double precision not null,
+    tokens double precision not null,
+    filled_at timestamptz not null
+) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
+
+comment on table rate_buckets is
+    'Token buckets: how many requests and tokens of the model may come at once. Filled at the rate of the limit, up to a minute''s worth.';

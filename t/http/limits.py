@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""Rate limits as clients meet them: refusals, OpenAI's headers, tokens settled to what was used, many at once, and what
+holds while Postgres is away."""
+
+import concurrent.futures
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import tap
+from harness import Uplift, wait_for
+
+ANN = "00000000-0000-4000-8000-00000000000a"
+BOB = "00000000-0000-4000-8000-00000000000b"
+CAT = "00000000-0000-4000-8000-00000000000c"
+DAN = "00000000-0000-4000-8000-00000000000d"
+MESSAGES = [{"role": "user", "content": "x"}]
+
+
+def put(uplift, **limit):
+    answer = uplift.admin("PUT", "/admin/rate-limits", limit)
+    if answer.status != 200:
+        tap.ok(False, answer.text)
+
+
+def chat(uplift, user=ANN, **more):
+    return uplift.post("/v1/chat", {"message": "Hi.", **more}, user=user)
+
+
+def requests(uplift):
+    put(uplift, scope="user", requests_per_minute=3)
+    first = chat(uplift)
+    tap.equal([first.headers["x-ratelimit-%s-requests" % name] for name in ("limit", "remaining", "reset")],
+              ["3", "2", "20s"], "OpenAI's headers tell what is left")
+    tap.equal(first.headers["x-ratelimit-limit-tokens"], None, "of limits that there are")
+    stream = uplift.post("/v1/chat/completions", {"model": "sim-1", "stream": True, "messages": MESSAGES}, user=ANN)
+    tap.equal(stream.headers["x-ratelimit-remaining-requests"], "1", "on streams, too")
+    tap.equal(chat(uplift).status, 200, "up to the limit chats are answered")
+    refused = chat(uplift)
+    tap.equal((refused.status, refused.error()["code"], refused.error()["type"]), (429, "rate_limit_exceeded", "requests"),
+              "beyond it they are refused")
+    tap.contains(refused.error()["message"], "3 requests a minute for this user", "with the limit")
+    tap.ok(1 <= int(refused.headers["Retry-After"]) <= 20 and int(refused.headers["retry-after-ms"]) <= 20000,
+           "and for how long")
+    tap.equal(refused.headers["x-ratelimit-remaining-requests"], "0", "with the headers")
+    exposed = uplift.post("/v1/chat", {"message": "x"}, user=ANN, headers={"Origin": "https://app.example"})
+    tap.contains(exposed.headers["Access-Control-Expose-Headers"], "x-ratelimit-remaining-requests", "which pages may read")
+    tap.equal(chat(uplift, BOB).status, 200, "another user is not")
+    rows = uplift.value("select count(*) from coach_response_feedback where user_id = %s", ANN)
+    tap.equal(rows, 3, "what is refused is no answer")
+
+
+def many(uplift):
+    """However many come at once over both workers, no more than the limit go through."""
+    put(uplift, scope="user", requests_per_minute=20)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        began = time.monotonic()
+        statuses = list(pool.map(lambda _: chat(uplift, CAT).status, range(60)))
+        took = time.monotonic() - began
+    passed = statuses.count(200)
+    tap.ok(20 <= passed <= 20 + took / 3 + 1, "of 60 at once as many go through as the bucket holds", passed)
+    tap.equal(passed + statuses.count(429), 60, "the others are told")
+
+
+def tokens(uplift):
+    put(uplift, scope="user", tokens_per_minute=100000)
+    before = chat(uplift, DAN)
+    row = uplift.row(before.headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+
+    def there():
+        return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", DAN)
+    charged = 100000 - int(before.headers["x-ratelimit-remaining-tokens"])
+    tap.ok(charged > 0, "tokens are charged as they are estimated", charged)
+    # The bucket is not filled between two chats, only by one.
+    tap.ok(wait_for(lambda: abs(100000 - there() - used) < 1, 10), "and settled to what was used", (there(), used))
+    put(uplift, scope="user", tokens_per_minute=10)
+    tap.equal(chat(uplift, DAN).status, 200, "one chat may take more than there is")
+    refused = chat(uplift, DAN)
+    tap.equal((refused.status, refused.error()["type"]), (429, "tokens"), "the next one waits")
+
+
+def addresses(uplift):
+    uplift.admin("DELETE", "/admin/rate-limits?scope=user")
+    put(uplift, scope="address", requests_per_minute=2)
+    tap.equal([chat(uplift, user).status for user in (ANN, BOB, CAT)], [200, 200, 429], "an address is limited, whoever asks")
+    tap.equal(uplift.admin("DELETE", "/admin/rate-limits?scope=address").status, 200, "DELETE takes a limit away")
+    tap.equal(chat(uplift, CAT).status, 200, "and then it is none")
+    tap.equal(uplift.admin("GET", "/admin/rate-limits").json()["data"], [], "GET lists them")
+    tap.equal(uplift.request("PUT", "/admin/rate-limits", {"scope": "user"}).status, 403, "users may not")
+
+
+def away(uplift):
+    put(uplift, scope="user", requests_per_minute=4)
+    time.sleep(2.5)  # workers ask each second
+    uplift.sql("alter role uplift_app nologin")
+    uplift.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app'"
+               " and datname = current_database()")
+    try:
+        tap.ok(uplift.ready("degraded"), "Postgres is away")
+        statuses = [chat(uplift, BOB).status for _ in range(12)]
+        # Two workers with a bucket of four each.
+        tap.ok(4 <= statuses.count(200) <= 9, "each worker holds the limit by itself", statuses)
+        refused = next(a for a in (chat(uplift, BOB) for _ in range(20)) if a.status == 429)
+        tap.equal((refused.error()["code"], refused.headers["x-ratelimit-limit-requests"]), ("rate_limit_exceeded", "4"),
+                  "and tells the same")
+    finally:
+        uplift.sql("alter role uplift_app login")
+    tap.ok(uplift.ready("ready"), "Postgres is back")
+
+
+with Uplift(batch=True, expected="Postgres|database") as uplift:
+    requests(uplift)
+    many(uplift)
+    tokens(uplift)
+    addresses(uplift)
+    away(uplift)
+tap.done()

@@ -1,0 +1,76 @@
+-- Rate limits: buckets, what they refuse, and how a batch shares them.
+\ir common.psql
+select plan(33);
+delete from uplift.rate_limits;
+
+create function pg_temp.charge(p_calls jsonb) returns setof record language sql as $$
+    select c.n, c.limits, c.refusal from uplift.charge_limits(p_calls) c order by c.n
+$$;
+create function pg_temp.left_of(p_call jsonb, p_name text) returns numeric language sql as $$
+    select (l ->> p_name)::numeric from pg_temp.charge(jsonb_build_array('{"n": 1}' || p_call)) as c(n int, l jsonb, r jsonb)
+$$;
+create function pg_temp.refusal(p_call jsonb) returns jsonb language sql as $$
+    select r from pg_temp.charge(jsonb_build_array('{"n": 1}' || p_call)) as c(n int, l jsonb, r jsonb)
+$$;
+create function pg_temp.put(p_more jsonb) returns jsonb language sql as $$ select uplift.admin_put_rate_limit(null, p_more, 'tester') $$;
+create function pg_temp.turn_back(p_by interval) returns void language sql as $$ update uplift.rate_buckets set filled_at = filled_at - p_by $$;
+
+select is_empty($$select * from uplift.charge_limits('[{"n": 1, "user_id": "u"}]')$$, 'without limits nothing is charged');
+select pg_temp.put('{"scope": "user", "requests_per_minute": 3}') \g /dev/null
+select is(pg_temp.left_of('{"user_id": "u"}', 'remaining_requests'), 2::numeric, 'a full bucket has a minute''s worth');
+select is(pg_temp.left_of('{"user_id": "u"}', 'limit_requests'), 3::numeric, 'the limit is told');
+select is(pg_temp.refusal('{"user_id": "u"}'), null, 'the last one goes through');
+select is(pg_temp.refusal('{"user_id": "u"}') ->> 'code', 'rate_limit_exceeded', 'the next does not');
+select ok((pg_temp.refusal('{"user_id": "u"}') ->> 'retry_after_ms')::int between 19000 and 20000, 'for a third of a minute');
+select is(pg_temp.refusal('{"user_id": "v"}'), null, 'another user is another bucket');
+select pg_temp.turn_back('20 seconds') \g /dev/null
+select is(pg_temp.refusal('{"user_id": "u"}'), null, 'after that time one goes through');
+select is(pg_temp.refusal('{"user_id": "u"}') ->> 'status', '429', 'and no more');
+select pg_temp.turn_back('1 hour') \g /dev/null
+select is(pg_temp.left_of('{"user_id": "u"}', 'remaining_requests'), 2::numeric, 'it never holds more than a minute''s worth');
+select pg_temp.put('{"scope": "user", "requests_per_minute": 60, "burst": 2}') \g /dev/null
+select is(pg_temp.left_of('{"user_id": "u"}', 'remaining_requests'), 1::numeric, 'nor more than the burst');
+select pg_temp.put('{"scope": "user", "key": "00000000-0000-4000-8000-00000000000a", "requests_per_minute": 1000}') \g /dev/null
+select is(pg_temp.left_of('{"user_id": "00000000-0000-4000-8000-00000000000a"}', 'limit_requests'), 1000::numeric, 'a user''s own limit counts');
+
+-- Tokens.
+select pg_temp.put('{"scope": "user", "tokens_per_minute": 600}') \g /dev/null
+select is(pg_temp.left_of('{"user_id": "t", "tokens": 500}', 'remaining_tokens'), 100::numeric, 'tokens are taken as they are estimated');
+select is(pg_temp.refusal('{"user_id": "t", "tokens": 500}'), null, 'what is left lets one more through, however large');
+select is(pg_temp.refusal('{"user_id": "t"}') ->> 'type', 'tokens', 'then there are none');
+select ok((pg_temp.refusal('{"user_id": "t"}') ->> 'retry_after_ms')::int between 39000 and 40200, 'until what was taken too much is back');
+select uplift.settle_limits('{"user:t": -401, "user:nobody": 5}') \g /dev/null
+select is(pg_temp.refusal('{"user_id": "t"}'), null, 'what was charged and not used is given back');
+select is((select count(*) from uplift.rate_buckets where key = 'user:nobody'), 0::bigint, 'settling makes no buckets');
+
+-- Addresses.
+select pg_temp.put('{"scope": "address", "requests_per_minute": 1}') \g /dev/null
+select is(pg_temp.refusal('{"user_id": "a", "address": "192.0.2.1"}'), null, 'an address has a bucket, too');
+select is(pg_temp.refusal('{"user_id": "b", "address": "192.0.2.1"}') ->> 'message', 'the limit of 1 requests a minute for this address is reached; try again in 60 s', 'whoever asks from it');
+select is(pg_temp.refusal('{"address": "2001:db8::1"}'), null, 'IPv6');
+select is(pg_temp.refusal('{"address": "2001:db8::2"}') ->> 'status', '429', 'is limited by its network');
+select is(pg_temp.refusal('{"address": "unix:"}'), null, 'what is no address is not limited');
+select is((select tokens from uplift.rate_buckets where key = 'user:b'), 600::double precision, 'who is refused by one bucket takes nothing from the other');
+
+-- Together.
+select pg_temp.put('{"scope": "user", "requests_per_minute": 2}') \g /dev/null
+select results_eq($$select n, r is null from pg_temp.charge('[{"n": 2, "user_id": "x"}, {"n": 1, "user_id": "x"}, {"n": 3, "user_id": "x"}, {"n": 4, "user_id": "y"}]') as c(n int, l jsonb, r jsonb)$$,
+    $$values (1, true), (2, true), (3, false), (4, true)$$, 'of those that come together the first go through');
+
+-- Whole chats.
+select is((select count(*) filter (where p.refusal is null) from uplift.prepare_chats(json_build_array(
+    json_build_object('n', 1, 'p1', :ann, 'p2', 'chat', 'p8', 'q', 'p9', 4000), json_build_object('n', 2, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000),
+    json_build_object('n', 3, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000), json_build_object('n', 4, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000))) p), 3::bigint, 'chats of one round trip');
+
+-- Bad input.
+select is(pg_temp.refused(b), r, d) from (values
+    ($$select pg_temp.put('{"requests_per_minute": 1}')$$, 'UP400 invalid_scope scope', 'no scope'),
+    ($$select pg_temp.put('{"scope": "user", "key": "ann"}')$$, 'UP400 invalid_key key', 'a user who is no UUID'),
+    ($$select pg_temp.put('{"scope": "address", "key": "home"}')$$, 'UP400 invalid_key key', 'an address that is none'),
+    ($$select pg_temp.put('{"scope": "user", "requests_per_minute": 0}')$$, 'UP400 invalid_requests_per_minute requests_per_minute', 'no requests'),
+    ($$select pg_temp.put('{"scope": "user", "burst": 1.5}')$$, 'UP400 invalid_burst burst', 'half a request'),
+    ($$select uplift.admin_delete_rate_limit(null, '{"scope": "api_key"}', 'x')$$, 'UP404 rate_limit_not_found', 'none of that scope')) as x(b, r, d);
+select is(pg_temp.put('{"scope": "address", "key": "2001:db8::5", "requests_per_minute": 5}') ->> 'key', '2001:db8::/64', 'an address is kept as it is limited');
+
+select finish();
+rollback;
