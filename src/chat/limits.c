@@ -135,8 +135,8 @@ static void fill(struct bucket *b, const struct rule *r)
     b->used_ms = now;
 }
 
-static bool refuse(const char *scope, int64_t rate, const char *what, double there,
-                   struct api_error *error)
+static bool tell_reached(const char *scope, int64_t rate, const char *what, double there,
+                         struct api_error *error)
 {
     double ms = fmax(ceil((1 - there) * MINUTE_MS / (double)rate), 1);
     bool is_key = strcmp(scope, "api_key") == 0;
@@ -187,18 +187,20 @@ bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
         h->bucket = find_bucket(l, name);
         fill(h->bucket, h->rule);
         if (h->rule->rpm > 0 && h->bucket->requests < 1)
-            allowed = refuse(h->scope, h->rule->rpm, "requests", h->bucket->requests, error);
+            allowed = tell_reached(h->scope, h->rule->rpm, "requests", h->bucket->requests, error);
         else if (h->rule->tpm > 0 && h->bucket->tokens <= 0)
-            allowed = refuse(h->scope, h->rule->tpm, "tokens", h->bucket->tokens, error);
+            allowed = tell_reached(h->scope, h->rule->tpm, "tokens", h->bucket->tokens, error);
         if (!allowed)
             tell_left(h->bucket, h->rule, left);
     }
-    for (size_t i = count; allowed && i-- > 0;) {
-        if (held[i].bucket == NULL)
+    for (size_t i = 0; i < count && allowed; i++) {
+        struct held *h = &held[i];
+        if (h->bucket == NULL)
             continue;
-        held[i].bucket->requests -= 1;
-        held[i].bucket->tokens -= (double)tokens;
-        tell_left(held[i].bucket, held[i].rule, left);
+        h->bucket->requests -= 1;
+        h->bucket->tokens -= (double)tokens;
+        if (left->limit_requests == 0 && left->limit_tokens == 0) /* the first one's */
+            tell_left(h->bucket, h->rule, left);
     }
     pthread_mutex_unlock(&l->lock);
     return allowed;
