@@ -126,6 +126,7 @@ begin
     perform uplift.cache_answers(p_answers, v_new);
     perform uplift.spend_budgets(v_new);
     perform uplift.note_late(v_new);
+    perform uplift.note_errors(v_new);
     perform uplift.apply_pending_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
@@ -134,7 +135,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = ''

@@ -10,6 +10,7 @@
 \ir prices.sql
 \ir usage.sql
 \ir budgets.sql
+\ir errors.sql
 \ir chat.sql
 \ir limits.sql
 \ir feedback.sql
@@ -112,6 +113,10 @@ grant execute on function
     uplift.admin_list_rate_limits(uuid, jsonb, text),
     uplift.admin_put_rate_limit(uuid, jsonb, text),
     uplift.admin_delete_rate_limit(uuid, jsonb, text),
+    uplift.admin_list_errors(uuid, jsonb, text),
+    uplift.admin_get_error(text, jsonb, text),
+    uplift.admin_resolve_error(text, jsonb, text),
+    uplift.admin_reopen_error(text, jsonb, text),
     uplift.admin_list_prices(uuid, jsonb, text),
     uplift.admin_put_price(uuid, jsonb, text),
     uplift.admin_delete_price(uuid, jsonb, text),

@@ -88,3 +88,13 @@ create table settings (
 );
 
 comment on table settings is 'Switches of the functions, read and changed in SQL.';
+
+create table error_groups (
+    fingerprint text primary key,
+    resolved_at timestamptz,
+    resolved_by text,
+    note text
+);
+
+comment on table error_groups is
+    'What admins said of failures that are alike (ai_errors.fingerprint); how many there are is counted from the rows.';

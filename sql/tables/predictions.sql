@@ -40,15 +40,31 @@ create table ai_errors (
     auto_recovered boolean default false,
     manual_intervention_required boolean default false,
     resolved_at timestamptz,
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+
+    provider text,
+    attempt int,
+    http_status int,
+    error_code text,
+    duration_ms int,
+    answer_id uuid,
+    request_id text,
+    fingerprint text,
+    recorded_at timestamptz default now()
 );
 
 create index on ai_errors (user_id);
 create index on ai_errors (created_at);
+create index on ai_errors (fingerprint, created_at);
 
 comment on table ai_errors is 'Failures of models and providers.';
 comment on column ai_errors.error_type is
     'Failure: error_type, model_name, model_version, input_data, error_message, stack_trace.';
+comment on column ai_errors.attempt is
+    'Which call of the answer it was, from 1; 0: it failed without one. Route: provider, model_name, attempt, http_status, duration_ms.';
+comment on column ai_errors.answer_id is 'The answer it happened to; request_id is in the logs.';
+comment on column ai_errors.error_code is 'What the client was told, where this was the last failure.';
+comment on column ai_errors.fingerprint is 'What failures that are alike have in common (uplift.error_fingerprint).';
 comment on column ai_errors.user_visible is
     'Effect: user_visible, user_retry_count, auto_recovered, manual_intervention_required, resolved_at.';
 

@@ -85,6 +85,10 @@ static const struct admin_route routes[] = {
     {"GET", "/admin/budgets/{id}", route_sql, SQL(admin_get_budget), 200},
     {"PATCH", "/admin/budgets/{id}", route_sql, SQL(admin_edit_budget), 200},
     {"DELETE", "/admin/budgets/{id}", route_sql, SQL(admin_delete_budget), 200},
+    {"GET", "/admin/errors", route_sql, SQL(admin_list_errors), 200},
+    {"GET", "/admin/errors/{name}", route_sql, SQL(admin_get_error), 200},
+    {"POST", "/admin/errors/{name}/resolve", route_sql, SQL(admin_resolve_error), 200},
+    {"POST", "/admin/errors/{name}/reopen", route_sql, SQL(admin_reopen_error), 200},
     {"GET", "/admin/costs", route_sql, SQL(admin_costs), 200},
     {"GET", "/admin/stats", route_sql, SQL(admin_stats), 200},
 

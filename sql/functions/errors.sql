@@ -1,0 +1,179 @@
+-- Failures of providers and of answers, as they are recorded with the answers, and what admins see of
+-- them. Nothing of what was said is in them: types, codes, names and ids only.
+
+create or replace function uplift.error_fingerprint(p_type text, p_provider text, p_model text, p_status int) returns text
+language sql immutable parallel safe
+as $$
+    select left(md5(concat_ws('|', p_type, coalesce(p_provider, ''), coalesce(p_model, ''), coalesce(p_status, 0))), 16)
+$$;
+
+comment on function uplift.error_fingerprint(text, text, text, int) is
+    'What failures that are alike have in common: type, provider, model and HTTP status, as 16 digits.';
+
+-- A word of the programs' own (status_503, timeout_idle, ...); anything else that came this way could
+-- hold what was said.
+create or replace function uplift.error_word(p_text text) returns text
+language sql immutable parallel safe
+as $$ select case when p_text ~ '^[a-z][a-z0-9_]{0,47}$' then p_text else 'unknown' end $$;
+
+comment on function uplift.error_word(text) is 'The reason of a failed attempt, or unknown where it is no word.';
+
+create or replace function uplift.note_errors(p_new uuid[]) returns void
+language plpgsql
+as $$
+begin
+    insert into public.ai_errors (user_id, error_type, model_name, provider, attempt, http_status, answer_id, request_id,
+        error_code, fingerprint, user_visible, auto_recovered, manual_intervention_required, duration_ms, created_at)
+    select a.user_id, x.type, x.model, x.provider, x.attempt, x.status, a.id, a.request_id,
+        case when x.is_last then a.error_code end,
+        uplift.error_fingerprint(x.type, x.provider, x.model, x.status),
+        a.outcome in ('failed', 'partial') and x.is_last, a.outcome = 'complete',
+        x.status in (401, 403) or a.error_code in ('provider_auth', 'insufficient_quota') and x.is_last,
+        x.duration, a.created_at
+    from public.coach_response_feedback a
+    cross join lateral (
+        -- Each call that failed; and what failed without one.
+        select uplift.error_word(t.value ->> 'reason') as type, left(t.value ->> 'model', 256) as model,
+            left(t.value ->> 'provider', 256) as provider, t.number::int as attempt,
+            nullif((t.value ->> 'http_status')::int, 0) as status, (t.value ->> 'duration_ms')::int as duration,
+            t.number = jsonb_array_length(a.attempts) as is_last
+        from jsonb_array_elements(a.attempts) with ordinality as t(value, number)
+        where t.value ? 'reason' and t.value ->> 'reason' not in ('client_closed', 'client_stalled')
+        union all
+        select uplift.error_word(a.error_code), a.model_used, nullif(a.provider, ''), 0, null, null, true
+        where a.outcome in ('failed', 'partial') and coalesce(a.attempts, '[]') = '[]'
+    ) x
+    where a.id = any (p_new) and (a.outcome in ('failed', 'partial') or jsonb_array_length(a.attempts) > 1);
+end
+$$;
+
+comment on function uplift.note_errors(uuid[]) is
+    'One row of ai_errors for each call of a provider that failed for these answers, and for each answer that failed without one.';
+
+create or replace function uplift.error_groups_of(p_arguments jsonb)
+returns table (fingerprint text, error_type text, provider text, model text, http_status int, count bigint, users bigint,
+    user_visible bigint, recovered bigint, needs_attention boolean, first_seen timestamptz, last_seen timestamptz,
+    resolved_at timestamptz, resolved_by text, note text, is_resolved boolean)
+language sql stable
+as $$
+    select e.fingerprint, min(e.error_type), min(e.provider), min(e.model_name), min(e.http_status), count(*),
+        count(distinct e.user_id), count(*) filter (where e.user_visible), count(*) filter (where e.auto_recovered),
+        bool_or(e.manual_intervention_required), min(e.created_at), max(e.created_at), g.resolved_at, g.resolved_by, g.note,
+        -- What comes again after it was resolved is not.
+        coalesce(g.resolved_at >= max(e.recorded_at), false)
+    from public.ai_errors e
+    left join uplift.error_groups g on g.fingerprint = e.fingerprint
+    where e.fingerprint is not null
+        and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '7 days')
+        and e.created_at < coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity')
+        and (not p_arguments ? 'type' or e.error_type = p_arguments ->> 'type')
+        and (not p_arguments ? 'provider' or e.provider = p_arguments ->> 'provider')
+        and (not p_arguments ? 'model' or e.model_name = p_arguments ->> 'model')
+        and (not p_arguments ? 'q' or concat_ws(' ', e.error_type, e.error_code, e.provider, e.model_name, e.http_status,
+            e.request_id, e.answer_id, e.fingerprint) ilike '%' || regexp_replace(p_arguments ->> 'q', '([\\%_])', '\\\1', 'g') || '%')
+    group by e.fingerprint, g.fingerprint
+$$;
+
+comment on function uplift.error_groups_of(jsonb) is
+    'Failures by fingerprint, of the time, type, provider and model that arguments name; the last seven days unless they say.';
+
+create or replace function uplift.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_limit int := uplift.page_limit(p_arguments);
+    v_resolved text := p_arguments ->> 'resolved';
+    v_rows jsonb[];
+begin
+    perform uplift.check_arguments(p_arguments, '{limit,since,until,type,provider,model,resolved,q}');
+    if v_resolved not in ('true', 'false') then
+        perform uplift.fail(400, 'invalid_resolved', 'resolved must be true or false', 'resolved');
+    elsif length(p_arguments ->> 'q') not between 1 and 200 then
+        perform uplift.fail(400, 'invalid_q', 'q must have 1 to 200 characters', 'q');
+    end if;
+    select array_agg(jsonb_build_object('object', 'error_group') || to_jsonb(x) order by x.last_seen desc, x.fingerprint) into v_rows
+    from (select * from uplift.error_groups_of(p_arguments) g
+        where v_resolved is null or g.is_resolved = v_resolved::boolean
+        order by g.last_seen desc, g.fingerprint limit v_limit + 1) x;
+    return uplift.list_page(v_rows, v_limit);
+end
+$$;
+
+comment on function uplift.admin_list_errors(uuid, jsonb, text) is
+    'Failures that are alike, the last seen first: limit, since, until, type, provider, model, resolved, q (a part of a type, code, name or id). UP400 invalid_limit, invalid_since, invalid_until, invalid_resolved, invalid_q.';
+
+create or replace function uplift.admin_get_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_limit int := uplift.page_limit(p_arguments);
+    v_after uuid := uplift.uuid_argument(p_arguments, 'after');
+    v_group jsonb;
+    v_rows jsonb[];
+begin
+    perform uplift.check_arguments(p_arguments, '{limit,after}');
+    select jsonb_build_object('object', 'error_group') || to_jsonb(g) into v_group
+    from uplift.error_groups_of('{"since": "1970-01-01"}') g where g.fingerprint = p_fingerprint;
+    if not found then
+        perform uplift.fail(404, 'error_not_found', 'there is no failure of this fingerprint');
+    end if;
+    select array_agg(to_jsonb(x) order by x.created_at desc, x.id desc) into v_rows
+    from (select e.id, e.created_at, e.attempt, e.http_status, e.error_code, e.duration_ms, e.request_id, e.answer_id,
+            e.user_id, e.user_visible, e.auto_recovered
+        from public.ai_errors e
+        where e.fingerprint = p_fingerprint
+            and (v_after is null or (e.created_at, e.id) < (select y.created_at, y.id from public.ai_errors y where y.id = v_after))
+        order by e.created_at desc, e.id desc limit v_limit + 1) x;
+    return v_group || jsonb_build_object('occurrences', uplift.list_page(v_rows, v_limit));
+end
+$$;
+
+comment on function uplift.admin_get_error(text, jsonb, text) is
+    'The failures of a fingerprint, the latest first: limit, after. UP404 error_not_found.';
+
+create or replace function uplift.mark_error(p_fingerprint text, p_arguments jsonb, p_who text, p_resolved_at timestamptz) returns jsonb
+language plpgsql volatile
+as $$
+declare
+    v_note text := uplift.text_argument(p_arguments, 'note', 2000);
+begin
+    perform uplift.check_arguments(p_arguments, '{note}');
+    if not exists (select from public.ai_errors e where e.fingerprint = p_fingerprint) then
+        perform uplift.fail(404, 'error_not_found', 'there is no failure of this fingerprint');
+    end if;
+    insert into uplift.error_groups as g (fingerprint, resolved_at, resolved_by, note)
+    values (p_fingerprint, p_resolved_at, p_who, v_note)
+    on conflict (fingerprint) do update set resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by,
+        note = coalesce(excluded.note, g.note);
+    -- The column that deployments look at.
+    update public.ai_errors e set resolved_at = p_resolved_at
+    where e.fingerprint = p_fingerprint and e.resolved_at is distinct from p_resolved_at
+        and (p_resolved_at is null or e.resolved_at is null);
+    return (select jsonb_build_object('object', 'error_group') || to_jsonb(x)
+        from uplift.error_groups_of('{"since": "1970-01-01"}') x where x.fingerprint = p_fingerprint);
+end
+$$;
+
+comment on function uplift.mark_error(text, jsonb, text, timestamptz) is
+    'Notes that the failures of a fingerprint are resolved, or (null) are not.';
+
+create or replace function uplift.admin_resolve_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+    return uplift.mark_error(p_fingerprint, p_arguments, p_who, clock_timestamp());
+end
+$$;
+
+comment on function uplift.admin_resolve_error(text, jsonb, text) is
+    'The cause of these failures is mended (note): they count as resolved until one comes again. UP404 error_not_found.';
+
+create or replace function uplift.admin_reopen_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+    return uplift.mark_error(p_fingerprint, p_arguments, p_who, null);
+end
+$$;
+
+comment on function uplift.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
