@@ -5,12 +5,29 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
     v_news jsonb := jsonb_build_object();
+    v_prices jsonb;
+    v_mark text;
 begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
         v_news := v_news || jsonb_build_object('routing', uplift.routing());
     end if;
     if exists (select from uplift.budgets b where b.is_enabled) then
-        v_news := v_news || jsonb_build_object('budgets', uplift.exhausted_budgets(), 'budget_gauges', uplift.budget_gauges());
+        v_news := v_news || jsonb_build_object('budgets', uplift.exhausted_budgets());
+    end if;
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('model', p.model, 'provider', p.provider, 'input', p.input_per_million,
+        'cached', p.cached_input_per_million, 'output', p.output_per_million)) order by p.model, p.provider) into v_prices
+    from uplift.model_prices p where p.valid_from <= now() and now() < p.valid_until;
+    v_mark := md5(coalesce(v_prices::text, ''));
+    if v_mark is distinct from p_known ->> 'prices' then
+        v_news := v_news || jsonb_build_object('prices', v_prices, 'prices_mark', v_mark);
+    end if;
+    if p_known ? 'gauges' then
+        v_news := v_news || jsonb_build_object('gauges', jsonb_build_object('budgets', uplift.budget_gauges(), 'queues',
+            jsonb_build_object(
+                'batch_jobs', (select count(*) from uplift.batch_jobs j where j.status = 'queued'),
+                'rejected_answers', (select count(*) from (select from uplift.rejected_answers r where r.replayed_at is null limit 10000) x),
+                -- Counted no further: it can have a million.
+                'training', (select count(*) from (select from uplift.training_queue q limit 10000) x))));
     end if;
     if p_known ? 'tokens' then
         perform uplift.settle_limits(p_known -> 'tokens');
@@ -24,4 +41,4 @@ end
 $$;
 
 comment on function uplift.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing, the revision it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), where that is another; where there are budgets, budgets, those used up, and budget_gauges.';
+    'What a worker does not know yet. p_known: routing, the revision it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), where that is another; where there are budgets, budgets, those used up; the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), and queues, what waits, up to 10000 of each.';

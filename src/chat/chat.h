@@ -93,6 +93,7 @@ struct chat {
     int64_t prompt_tokens, completion_tokens,
         cached_tokens;              /* estimated (4 bytes a token) when !has_usage */
     int64_t time_to_first_token_ms; /* from acceptance; -1 when none came */
+    int64_t waited_ms;              /* of that, for providers */
     int64_t response_time_ms;       /* from acceptance to the end of the provider's answer */
     struct chat_attempt attempts[CHAT_MAX_ATTEMPTS];
     int attempt_count;

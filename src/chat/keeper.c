@@ -1,8 +1,10 @@
 /* Asking Postgres what has changed; see keeper.h. */
 #include "keeper.h"
 
+#include "../common/clock.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,31 +13,66 @@
 #include <time.h>
 
 #define SYNC_S 1
+#define GAUGES_MS 10000
 #define KNOWN_MAX ((size_t)1024 * 1024)
 
 struct keeper {
-    struct pg_breaker *breaker;
-    struct routings *routings;
-    struct budgets *budgets;
-    struct limits *limits;
+    struct worker *worker;
     struct pg *pg;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t stop_told;
-    bool stopping;    /* under lock */
+    char prices[64]; /* the mark of those that are known */
+    int64_t gauges_due_ms;
     bool was_refused; /* and logged */
+
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t stop_told;
+    bool stopping;
+    cJSON *gauges;
 };
 
 static const struct pg_statement worker_sync = {
     .name = "worker_sync", .sql = "select uplift.worker_sync($1)", .params = 1};
 
 /* What this worker knows, and tells. */
-static bool tell_known(const struct keeper *k, struct buf *out)
+static bool tell_known(struct keeper *k, struct buf *out)
 {
-    buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(k->routings));
-    limits_put_spent(k->limits, out);
+    buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(k->worker->routings));
+    buf_printf(out, ",\"prices\":\"%s\"", k->prices);
+    if (clock_ms() >= k->gauges_due_ms)
+        buf_puts(out, ",\"gauges\":true");
+    limits_put_spent(k->worker->limits, out);
     buf_putc(out, '}');
     return !out->failed;
+}
+
+static void take_prices(struct keeper *k, const cJSON *news)
+{
+    const char *mark = json_string(news, "prices_mark");
+    if (mark == NULL)
+        return;
+    prices_take(k->worker->prices, cJSON_GetObjectItemCaseSensitive(news, "prices"));
+    snprintf(k->prices, sizeof k->prices, "%s", mark);
+}
+
+static void take_gauges(struct keeper *k, cJSON *news)
+{
+    cJSON *gauges = cJSON_DetachItemFromObjectCaseSensitive(news, "gauges");
+    if (gauges == NULL)
+        return;
+    k->gauges_due_ms = clock_ms() + GAUGES_MS;
+    pthread_mutex_lock(&k->lock);
+    cJSON *before = k->gauges;
+    k->gauges = gauges;
+    pthread_mutex_unlock(&k->lock);
+    cJSON_Delete(before);
+}
+
+cJSON *keeper_gauges(struct keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    cJSON *copy = k->gauges != NULL ? cJSON_Duplicate(k->gauges, true) : NULL;
+    pthread_mutex_unlock(&k->lock);
+    return copy;
 }
 
 static void take_news(struct keeper *k, const char *text, size_t len)
@@ -48,17 +85,27 @@ static void take_news(struct keeper *k, const char *text, size_t len)
     }
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
     if (routing != NULL)
-        routings_take(k->routings, routing);
-    limits_take(k->limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
-    budgets_take(k->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
+        routings_take(k->worker->routings, routing);
+    limits_take(k->worker->limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
+    budgets_take(k->worker->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
+    take_prices(k, news);
+    take_gauges(k, news);
     cJSON_Delete(news);
+}
+
+static void set_levels(const struct worker *w)
+{
+    metrics_level(w->metrics, L_OPEN_CHATS, (uint64_t)relay_open(w->relay));
+    metrics_level(w->metrics, L_RECORDER_QUEUE, (uint64_t)recorder_waiting(w->recorder));
+    metrics_level(w->metrics, L_SPOOL_BYTES, (uint64_t)recorder_spool_bytes(w->recorder));
+    metrics_level(w->metrics, L_DATABASE_AWAY, pg_breaker_open(w->breaker));
 }
 
 static void sync_once(struct keeper *k)
 {
     struct buf known;
     PGresult *row = NULL;
-    if (!pg_breaker_allows(k->breaker))
+    if (!pg_breaker_allows(k->worker->breaker))
         return;
     buf_init(&known, KNOWN_MAX);
     if (!tell_known(k, &known)) {
@@ -67,8 +114,8 @@ static void sync_once(struct keeper *k)
     }
     const char *values[] = {known.data};
     enum pg_outcome outcome = pg_call(k->pg, &worker_sync, values, &row);
-    pg_breaker_report(k->breaker, outcome);
-    limits_told(k->limits, outcome == PG_DONE);
+    pg_breaker_report(k->worker->breaker, outcome);
+    limits_told(k->worker->limits, outcome == PG_DONE);
     if (outcome == PG_DONE)
         take_news(k, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
     else if (outcome == PG_REFUSED && !k->was_refused)
@@ -96,33 +143,32 @@ static bool pause(struct keeper *k)
 static void *run(void *arg)
 {
     struct keeper *k = arg;
-    do
+    do {
         sync_once(k);
-    while (pause(k));
+        set_levels(k->worker);
+    } while (pause(k));
+    metrics_level(k->worker->metrics, L_DATABASE_AWAY, 0); /* what is no more lacks nothing */
     return NULL;
 }
 
 static void release(struct keeper *k)
 {
     pg_free(k->pg);
+    cJSON_Delete(k->gauges);
     pthread_cond_destroy(&k->stop_told);
     pthread_mutex_destroy(&k->lock);
     free(k);
 }
 
-struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings, struct budgets *budgets,
-                            struct limits *limits)
+struct keeper *keeper_start(struct worker *w)
 {
+    const struct config *config = w->config;
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL) {
         log_error("keeper", "cannot start: out of memory");
         return NULL;
     }
-    k->breaker = breaker;
-    k->routings = routings;
-    k->budgets = budgets;
-    k->limits = limits;
+    k->worker = w;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -6,18 +6,16 @@
 #ifndef UPLIFT_KEEPER_H
 #define UPLIFT_KEEPER_H
 
-#include "../common/config.h"
-#include "../common/pg.h"
-#include "budgets.h"
-#include "limits.h"
-#include "routing.h"
+#include <cjson/cJSON.h>
 
 struct keeper;
+struct worker;
 
-/* Borrows all. NULL with a logged reason. */
-struct keeper *keeper_start(const struct config *config, struct pg_breaker *breaker,
-                            struct routings *routings, struct budgets *budgets,
-                            struct limits *limits);
+/* Borrows the worker, whose stages have been started. NULL with a logged reason. */
+struct keeper *keeper_start(struct worker *w);
+/* What Postgres last told for the metrics, {"budgets": [...], "queues": {...}}; the caller's. NULL
+ * when nothing is known. Thread-safe. */
+cJSON *keeper_gauges(struct keeper *k);
 /* Stops the thread and frees everything; NULL is none. */
 void keeper_stop(struct keeper *k);
 

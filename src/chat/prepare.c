@@ -352,12 +352,19 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     return chat;
 }
 
-void prepare_fail(struct request *r, const struct api_error *error, const struct limit_left *left)
+void prepare_fail(struct route_context *c, const struct api_error *error,
+                  const struct limit_left *left)
 {
+    struct metrics *m = c->worker->metrics;
     struct buf headers;
     buf_init(&headers, HEADERS_ROOM);
+    if (error->status == 429)
+        metrics_count(
+            m, strcmp(error->code, "budget_exceeded") == 0 ? M_REFUSED_BUDGET : M_REFUSED_RATE, 1);
+    else if (strcmp(error->code, "overloaded") == 0)
+        metrics_count(m, M_REFUSED_OVERLOAD, 1);
     limit_left_headers(left, &headers);
-    request_fail(r, error, headers.data);
+    request_fail(c->request, error, headers.data);
     buf_release(&headers);
 }
 

@@ -49,7 +49,8 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
                           struct api_error *error);
 
 /* Answers with the error, and with what is left of rate limits. Ends the request. */
-void prepare_fail(struct request *r, const struct api_error *error, const struct limit_left *left);
+void prepare_fail(struct route_context *c, const struct api_error *error,
+                  const struct limit_left *left);
 
 /* Hands the chat to the relay, or answers 503 when it is full. Takes the chat in every case. */
 void chat_hand_on(struct route_context *c, struct chat *chat);

@@ -82,6 +82,14 @@ bool recorder_spool_feedback(struct recorder *r, const char *json_line)
     return thumb.good;
 }
 
+int64_t recorder_waiting(struct recorder *r)
+{
+    pthread_mutex_lock(&r->lock);
+    int64_t waiting = r->waiting;
+    pthread_mutex_unlock(&r->lock);
+    return waiting;
+}
+
 int64_t recorder_spool_bytes(const struct recorder *r)
 {
     return spool_bytes(r->spool);

@@ -182,8 +182,7 @@ static void release(struct relay *r)
     free(r);
 }
 
-struct relay *relay_start(const struct config *config, struct recorder *recorder,
-                          struct routings *routings, struct limits *limits)
+struct relay *relay_start(const struct relay_options *options)
 {
     struct relay *r = calloc(1, sizeof *r);
     if (r == NULL || uv_loop_init(&r->core.loop) != 0) {
@@ -191,10 +190,9 @@ struct relay *relay_start(const struct config *config, struct recorder *recorder
         free(r);
         return NULL;
     }
-    r->core.config = config;
-    r->core.recorder = recorder;
-    r->core.routings = routings;
-    r->core.limits = limits;
+    r->core.options = *options;
+    r->core.config = options->config;
+    r->core.recorder = options->recorder;
     r->core.open = &r->open;
     r->core.random = (unsigned)clock_wall_us() | 1;
     buf_init(&r->core.out, OUT_MAX);
@@ -211,7 +209,7 @@ struct relay *relay_start(const struct config *config, struct recorder *recorder
     r->wake.data = r;
     uv_timer_init(&r->core.loop, &r->sweep);
     r->sweep.data = r;
-    bool good = upstreams_open(&r->core.upstreams, config, &r->core.loop);
+    bool good = upstreams_open(&r->core.upstreams, options->config, &r->core.loop);
     if (good && pthread_create(&r->thread, NULL, run, r) == 0) {
         pthread_setname_np(r->thread, "relay");
         return r;

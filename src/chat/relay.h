@@ -12,15 +12,18 @@
 #include <stdint.h>
 
 struct relay;
-struct recorder;
-struct routings;
-struct limits;
+/* All borrowed. */
+struct relay_options {
+    const struct config *config;
+    struct recorder *recorder;
+    struct routings *routings;
+    struct limits *limits;   /* NULL, as metrics and prices: nothing is counted */
+    struct metrics *metrics; /* the worker's */
+    struct prices *prices;
+};
 
-/*
- * Borrows all. NULL with a logged reason. Needs curl_global_init in this process.
- */
-struct relay *relay_start(const struct config *config, struct recorder *recorder,
-                          struct routings *routings, struct limits *limits);
+/* NULL with a logged reason. Needs curl_global_init in this process. */
+struct relay *relay_start(const struct relay_options *options);
 /* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
  * or it is draining. Thread-safe. */
 bool relay_submit(struct relay *r, struct chat *c);

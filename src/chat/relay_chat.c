@@ -5,6 +5,8 @@
 #include "../common/log.h"
 #include "cached.h"
 #include "failure.h"
+#include "limits.h"
+#include "metrics.h"
 #include "native.h"
 
 #include <stdio.h>
@@ -47,6 +49,7 @@ static void note_attempt(struct relay_chat *rc, int http_status, const char *rea
     a->model = route->model;
     a->http_status = http_status;
     a->duration_ms = clock_ms() - rc->asked_ms;
+    chat->waited_ms += a->duration_ms;
     snprintf(a->reason, sizeof a->reason, "%s", reason);
 }
 
@@ -60,7 +63,7 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
     if (chat->left.limit_tokens > 0)
-        limits_spend(rc->core->limits, &(struct limit_who){.user = chat->user_text},
+        limits_spend(rc->core->options.limits, &(struct limit_who){.user = chat->user_text},
                      chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
@@ -261,6 +264,7 @@ static void conclude(struct relay_chat *rc)
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
     flight_land(&core->flights, rc, give_cached);
+    metrics_answer(core->options.metrics, core->options.prices, chat);
     rc->state = RELAY_ENDING;
     rc->due_ms = 0;
     if (chat->recorded == CHAT_NOT_RECORDED && chat->error.status == 0) {
@@ -306,6 +310,7 @@ static bool begin_again(struct relay_chat *rc)
     if (!heard)
         return true;
     native_restart(&rc->core->out);
+    metrics_count(rc->core->options.metrics, M_RESTARTS, 1);
     return flush(rc);
 }
 
@@ -340,6 +345,7 @@ static void fail_over(struct relay_chat *rc, enum failure_kind kind, int64_t ret
                  failover_route(&rc->failover)->provider->label);
     rc->state = RELAY_PAUSING;
     rc->retry_ms = now + wait;
+    rc->chat->waited_ms += wait;
     rc->due_ms = 0;
     if (begin_again(rc) && wait == 0 && !soon)
         ask(rc);
@@ -490,7 +496,7 @@ static void give_cached(struct relay_chat *rc)
 static void begin_asking(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
-    if (failover_begin(&rc->failover, routings_current(core->routings), rc->chat->model,
+    if (failover_begin(&rc->failover, routings_current(core->options.routings), rc->chat->model,
                        &core->random, &rc->chat->error))
         ask(rc);
     else

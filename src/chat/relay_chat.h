@@ -24,6 +24,7 @@
 #include "failover.h"
 #include "flight.h"
 #include "recorder.h"
+#include "relay.h"
 #include "upstream.h"
 
 #include <stdatomic.h>
@@ -43,8 +44,7 @@ enum relay_chat_state {
 struct relay_core {
     const struct config *config;
     struct recorder *recorder;
-    struct routings *routings;
-    struct limits *limits;
+    struct relay_options options;
     uv_loop_t loop;
     struct upstreams upstreams;
     struct buf out;           /* what the chat at hand sends next; empty between chats */

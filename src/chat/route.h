@@ -53,5 +53,6 @@ void route_models(struct route_context *c); /* route_models.c */
 void route_model(struct route_context *c);
 void route_health(struct route_context *c); /* route_health.c */
 void route_ready(struct route_context *c);
+void route_metrics(struct route_context *c); /* route_metrics.c */
 
 #endif

@@ -137,5 +137,5 @@ out:
     if (chat != NULL)
         chat_hand_on(c, chat);
     else
-        prepare_fail(c->request, &error, &prepared.left);
+        prepare_fail(c, &error, &prepared.left);
 }

@@ -202,5 +202,5 @@ void route_completions(struct route_context *c)
     if (chat != NULL)
         chat_hand_on(c, chat);
     else
-        prepare_fail(c->request, &error, &left);
+        prepare_fail(c, &error, &left);
 }

@@ -118,6 +118,19 @@ static void reply_with_row(struct route_context *c, const PGresult *result)
     free(text);
 }
 
+/* What was taken back is no word. */
+static void count_feedback(const struct route_context *c, const char *changes)
+{
+    cJSON *said = cJSON_Parse(changes);
+    const cJSON *thumb = cJSON_GetObjectItemCaseSensitive(said, "helpful");
+    struct metrics *m = c->worker->metrics;
+    metrics_count(m, M_THUMBS_UP, cJSON_IsTrue(thumb));
+    metrics_count(m, M_THUMBS_DOWN, cJSON_IsFalse(thumb));
+    metrics_count(m, M_RATINGS, cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(said, "rating")));
+    metrics_count(m, M_COMMENTS, json_string(said, "feedback_text") != NULL);
+    cJSON_Delete(said);
+}
+
 enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
                                     const char *changes, PGresult **result, struct api_error *error)
 {
@@ -136,8 +149,10 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
     uuid_format(&event, event_id);
     const char *values[5] = {c->request->who.user_text, answer_id, changes, issued ? "t" : "f",
                              event_id};
-    if (route_query(c, &give_statement, values, result, error, &away))
+    if (route_query(c, &give_statement, values, result, error, &away)) {
+        count_feedback(c, changes);
         return FEEDBACK_GIVEN;
+    }
     if (!away)
         return FEEDBACK_REFUSED;
 
@@ -149,6 +164,8 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
                                        changes, issued, given_us) &&
                    recorder_spool_feedback(c->worker->recorder, line.data);
     buf_release(&line);
+    if (spooled)
+        count_feedback(c, changes);
     return spooled ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;
 }
 

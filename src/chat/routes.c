@@ -3,6 +3,7 @@
 
 #include "route_rest.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static const struct endpoint {
     {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, route_rest_feedback},
     {"GET", "/healthz", EXACT, OPEN, route_health},
     {"GET", "/readyz", EXACT, OPEN, route_ready},
+    {"GET", "/metrics", EXACT, OPEN, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -135,6 +137,7 @@ void routes_dispatch(struct route_context *c)
 {
     struct request *r = c->request;
     char allowed[64] = "";
+    r->endpoint = (int)ROUTE_COUNT;
     if (strcmp(r->method, "OPTIONS") == 0) {
         answer_preflight(r);
         return;
@@ -144,6 +147,7 @@ void routes_dispatch(struct route_context *c)
         if (!path_matches(&routes[i], r->path, &tail))
             continue;
         if (method_matches(&routes[i], r->method)) {
+            r->endpoint = (int)i;
             run(c, &routes[i], tail);
             return;
         }
@@ -152,4 +156,26 @@ void routes_dispatch(struct route_context *c)
                  routes[i].method);
     }
     fail_unrouted(r, allowed);
+}
+
+static char names[ROUTE_COUNT][64];
+static const char *name_list[ROUTE_COUNT + 1];
+
+static void make_names(void)
+{
+    static const char *const tails[] = {[EXACT] = "", [ID] = "{id}", [NAME] = "{name}"};
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "%s %s%s", routes[i].method, routes[i].path,
+                 tails[routes[i].tail]);
+        name_list[i] = names[i];
+    }
+    name_list[ROUTE_COUNT] = "other";
+}
+
+const char *const *routes_names(int *count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_names);
+    *count = (int)ROUTE_COUNT + 1;
+    return name_list;
 }

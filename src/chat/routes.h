@@ -8,4 +8,7 @@
  * is always ended or handed on. */
 void routes_dispatch(struct route_context *c);
 
+/* Names of all routes, "POST /v1/chat", by request.endpoint; the last is "other". */
+const char *const *routes_names(int *count);
+
 #endif

@@ -9,9 +9,11 @@
 #define UPLIFT_SHARED_H
 
 #include "breaker.h"
+#include "metrics.h"
 
 struct shared {
     struct breakers breakers; /* of providers */
+    struct metrics metrics[METRICS_WORKERS];
 };
 
 /* NULL with a logged reason. Never freed: it goes with the processes. */

@@ -5,7 +5,6 @@
 #include "../common/clock.h"
 #include "../common/intake.h"
 #include "../common/log.h"
-#include "keeper.h"
 #include "master.h"
 #include "routes.h"
 
@@ -21,14 +20,20 @@
 #define DATABASE_PROBE_MS 1000
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
 
+static void count_request(void *metrics, const struct request *r)
+{
+    metrics_request(metrics, r->endpoint, r->status);
+}
+
 static void serve(void *worker, struct request *r)
 {
     struct route_context context = {.worker = worker, .request = r};
+    r->on_finish = count_request;
+    r->on_finish_arg = context.worker->metrics;
     routes_dispatch(&context);
 }
 
-static bool start_stages(struct worker *w, const struct answer_key *key, struct shared *shared,
-                         struct intake **intake)
+static bool start_stages(struct worker *w, const struct answer_key *key, struct intake **intake)
 {
     w->signer = answer_signer_new(key);
     w->breaker = pg_breaker_new(DATABASE_PROBE_MS);
@@ -42,19 +47,27 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
         w->auth == NULL || w->personas == NULL)
         return false;
-    w->routings = routings_new(w->config, &shared->breakers);
+    w->routings = routings_new(w->config, &w->shared->breakers);
     w->budgets = budgets_new();
     w->limits = limits_new();
-    if (w->routings == NULL || w->budgets == NULL || w->limits == NULL)
+    w->prices = prices_new();
+    if (w->routings == NULL || w->budgets == NULL || w->limits == NULL || w->prices == NULL)
         return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
         return false;
-    w->relay = relay_start(w->config, w->recorder, w->routings, w->limits);
+    w->relay = relay_start(&(struct relay_options){
+        .config = w->config,
+        .recorder = w->recorder,
+        .routings = w->routings,
+        .limits = w->limits,
+        .metrics = w->metrics,
+        .prices = w->prices,
+    });
     if (w->relay == NULL)
         return false;
     recorder_attach(w->recorder, w->relay);
-    w->keeper = keeper_start(w->config, w->breaker, w->routings, w->budgets, w->limits);
+    w->keeper = keeper_start(w);
     if (w->keeper == NULL)
         return false;
     *intake = intake_start(&(struct intake_options){
@@ -92,6 +105,8 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     struct worker w = {
         .config = config,
         .listen_fd = listen_fd,
+        .shared = shared,
+        .metrics = &shared->metrics[(unsigned)number % METRICS_WORKERS],
     };
     struct intake *intake = NULL;
     int status = EXIT_FAILURE;
@@ -121,7 +136,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
      * stays as it is. */
     struct sched_param none = {0};
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    if (!start_stages(&w, answer_key, shared, &intake)) {
+    if (!start_stages(&w, answer_key, &intake)) {
         log_error("worker", "cannot start");
         goto out;
     }
@@ -145,6 +160,7 @@ out:
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
     keeper_stop(w.keeper);
+    prices_free(w.prices);
     limits_free(w.limits);
     budgets_free(w.budgets);
     routings_free(w.routings);

@@ -7,7 +7,9 @@
 #include "../common/pg_pool.h"
 #include "../common/uuid.h"
 #include "budgets.h"
+#include "keeper.h"
 #include "limits.h"
+#include "metrics.h"
 #include "persona.h"
 #include "recorder.h"
 #include "relay.h"
@@ -29,6 +31,9 @@ struct worker {
     struct personas *personas;
     struct recorder *recorder;
     struct relay *relay;
+    struct shared *shared;
+    struct metrics *metrics; /* its own block */
+    struct prices *prices;
     struct routings *routings;
     struct budgets *budgets;
     struct limits *limits;

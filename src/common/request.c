@@ -66,9 +66,10 @@ static bool cors_head(const struct request *r, struct buf *out)
     return buf_printf(out, "Access-Control-Expose-Headers: %s\r\n", cors_response_headers);
 }
 
-bool request_head(const struct request *r, struct buf *out, int status, const char *content_type,
+bool request_head(struct request *r, struct buf *out, int status, const char *content_type,
                   const char *extra)
 {
+    r->status = status;
     buf_printf(out, "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status,
                api_status_text(status), r->request_id);
     if (content_type != NULL)
@@ -137,6 +138,8 @@ cJSON *request_json_body(const struct request *r, struct api_error *error)
 
 void request_finish(struct request *r)
 {
+    if (r->on_finish != NULL)
+        r->on_finish(r->on_finish_arg, r);
     FCGX_Finish_r(&r->fcgi);
     free(r->body);
     free(r);
@@ -144,6 +147,8 @@ void request_finish(struct request *r)
 
 void request_abort(struct request *r)
 {
+    if (r->on_finish != NULL)
+        r->on_finish(r->on_finish_arg, r);
     FCGX_Free(&r->fcgi, 1); /* without the record that ends a request */
     free(r->body);
     free(r);

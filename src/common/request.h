@@ -31,6 +31,10 @@ struct request {
     int64_t accepted_ms;                 /* clock_ms() */
     struct identity who;                 /* filled in once authenticated */
     const struct config *config;         /* borrowed: for CORS */
+    int endpoint;                        /* which route it is, for those who count; -1: none */
+    int status;                          /* of the answer, once there is a head */
+    void (*on_finish)(void *arg, const struct request *r); /* just before it ends, or NULL */
+    void *on_finish_arg;
 };
 
 /* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent.
@@ -42,7 +46,7 @@ const char *request_param(const struct request *r, const char *name);
  * origin, Cache-Control: no-store, then the lines of extra (each "Name: value\r\n", or NULL), then
  * the blank line.
  */
-bool request_head(const struct request *r, struct buf *out, int status, const char *content_type,
+bool request_head(struct request *r, struct buf *out, int status, const char *content_type,
                   const char *extra);
 
 /* Answers with a whole body and ends the request (frees it). Blocks while nginx takes the bytes;

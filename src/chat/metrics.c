@@ -1,0 +1,250 @@
+/* Counting; see metrics.h. metrics_write.c tells what was counted. */
+#include "metrics.h"
+
+#include "../common/clock.h"
+#include "../common/json.h"
+#include "chat.h"
+#include "metrics_bounds.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static uint64_t at_least_0(int64_t value)
+{
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+void metrics_observe(struct metrics *m, enum histogram which, int64_t ms)
+{
+    int bucket = 0;
+    if (m == NULL || ms < 0)
+        return;
+    while (bucket < METRICS_BUCKETS && ms > metrics_bounds_ms[which][bucket])
+        bucket++;
+    add(&m->histograms[which].counts[bucket], 1);
+    add(&m->histograms[which].sum_ms, (uint64_t)ms);
+}
+
+void metrics_request(struct metrics *m, int endpoint, int status)
+{
+    if (m == NULL || endpoint < 0 || endpoint >= METRICS_ENDPOINTS)
+        return;
+    add(&m->requests[endpoint][status >= 100 && status < 600 ? status / 100 : 0], 1);
+}
+
+/* --- prices --- */
+
+struct price {
+    char model[128], provider[64]; /* provider "": any */
+    double input, cached, output; /* US dollars for a million tokens, which is millionths for one */
+};
+
+struct prices {
+    pthread_mutex_t lock;
+    struct price *list;
+    size_t count;
+};
+
+struct prices *prices_new(void)
+{
+    struct prices *p = calloc(1, sizeof *p);
+    if (p != NULL)
+        pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void prices_free(struct prices *p)
+{
+    if (p == NULL)
+        return;
+    free(p->list);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static void copy_text(char *out, size_t size, const cJSON *item, const char *key)
+{
+    const char *text = json_string(item, key);
+    size_t len = text != NULL ? strnlen(text, size - 1) : 0;
+    if (len > 0)
+        memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+void prices_take(struct prices *p, const cJSON *list)
+{
+    size_t count = 0;
+    struct price *made = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *made);
+    const cJSON *item;
+    if (made == NULL)
+        return;
+    cJSON_ArrayForEach (item, list) {
+        struct price *one = &made[count++];
+        copy_text(one->model, sizeof one->model, item, "model");
+        copy_text(one->provider, sizeof one->provider, item, "provider");
+        one->input = json_number(item, "input", 0);
+        one->cached = json_number(item, "cached", one->input);
+        one->output = json_number(item, "output", 0);
+    }
+    pthread_mutex_lock(&p->lock);
+    struct price *before = p->list;
+    p->list = made;
+    p->count = count;
+    pthread_mutex_unlock(&p->lock);
+    free(before);
+}
+
+/* Whether a price is of the model, or of what it is a snapshot of: gpt-4.1-mini-2025-04-14. */
+static bool is_price_of(const struct price *p, const char *model)
+{
+    static const char pattern[] = "-20..-..-..";
+    size_t len = strlen(p->model);
+    if (strncmp(p->model, model, len) != 0)
+        return false;
+    const char *rest = model + len;
+    if (*rest == '\0')
+        return true;
+    for (size_t i = 0; pattern[i] != '\0'; i++)
+        if (rest[i] == '\0' || (pattern[i] != '.' && pattern[i] != rest[i]))
+            return false;
+    return rest[sizeof pattern - 1] == '\0';
+}
+
+/* As uplift.price_of(): the longer model first, then the provider's own. The lock is held. */
+static const struct price *find_price(const struct prices *p, const char *model,
+                                      const char *provider)
+{
+    const struct price *best = NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct price *one = &p->list[i];
+        if (!is_price_of(one, model) ||
+            (*one->provider != '\0' && strcmp(one->provider, provider) != 0))
+            continue;
+        size_t len = strlen(one->model), best_len = best != NULL ? strlen(best->model) : 0;
+        if (best == NULL || len > best_len ||
+            (len == best_len && *best->provider == '\0' && *one->provider != '\0'))
+            best = one;
+    }
+    return best;
+}
+
+static void count_cost(struct metrics_place *place, struct prices *prices, const struct chat *chat,
+                       const char *model)
+{
+    int64_t cached = chat->cached_tokens;
+    pthread_mutex_lock(&prices->lock);
+    const struct price *p = find_price(prices, model, chat->provider);
+    double micro = p == NULL ? 0
+                             : (double)(chat->prompt_tokens - cached) * p->input +
+                                   (double)cached * p->cached +
+                                   (double)chat->completion_tokens * p->output;
+    bool is_known = p != NULL;
+    pthread_mutex_unlock(&prices->lock);
+    if (!is_known)
+        add(&place->unpriced, 1);
+    else if (micro > 0)
+        add(&place->cost_nano_usd, (uint64_t)(micro * 1000 + 0.5));
+}
+
+/* --- answers --- */
+
+enum claim { FREE, BEING_NAMED, NAMED };
+
+/* The place of a provider and a model, "other" when there is none left. Only the relay's thread of
+ * a worker names places, but workers may share a block. */
+static struct metrics_place *find_place(struct metrics *m, const char *provider, const char *model)
+{
+    for (int i = 0; i < METRICS_PLACES; i++) {
+        struct metrics_place *place = &m->places[i];
+        int claim = FREE;
+        if (atomic_compare_exchange_strong(&place->claim, &claim, BEING_NAMED)) {
+            size_t provider_len = strnlen(provider, sizeof place->provider - 1);
+            size_t model_len = strnlen(model, sizeof place->model - 1);
+            memcpy(place->provider, provider, provider_len);
+            memcpy(place->model, model, model_len);
+            atomic_store_explicit(&place->claim, NAMED, memory_order_release);
+            return place;
+        }
+        if (claim == NAMED && strncmp(place->provider, provider, sizeof place->provider - 1) == 0 &&
+            strncmp(place->model, model, sizeof place->model - 1) == 0)
+            return place;
+    }
+    return &m->places[METRICS_PLACES];
+}
+
+static enum attempt_end end_of(const struct chat_attempt *a)
+{
+    if (a->reason[0] == '\0')
+        return A_OK;
+    if (strncmp(a->reason, "status_", 7) == 0)
+        return a->http_status == 429  ? A_STATUS_429
+               : a->http_status < 500 ? A_STATUS_4XX
+                                      : A_STATUS_5XX;
+    if (strncmp(a->reason, "timeout_", 8) == 0)
+        return A_TIMEOUT;
+    if (strcmp(a->reason, "connect") == 0)
+        return A_CONNECT;
+    if (strcmp(a->reason, "reset") == 0)
+        return A_RESET;
+    return strcmp(a->reason, "cut") == 0 ? A_CUT : A_OTHER;
+}
+
+static void count_attempts(struct metrics *m, struct prices *prices, const struct chat *chat)
+{
+    struct metrics_place *place = NULL;
+    for (int i = 0; i < chat->attempt_count; i++) {
+        const struct chat_attempt *a = &chat->attempts[i];
+        const char *model = a->model != NULL ? a->model : chat->model;
+        place = find_place(m, a->provider != NULL ? a->provider : chat->provider,
+                           model != NULL ? model : "");
+        add(&place->attempts[end_of(a)], 1);
+    }
+    if (place == NULL || chat->prompt_tokens + chat->completion_tokens == 0)
+        return;
+    add(&place->answers, 1);
+    add(&place->prompt_tokens, at_least_0(chat->prompt_tokens));
+    add(&place->cached_tokens, at_least_0(chat->cached_tokens));
+    add(&place->completion_tokens, at_least_0(chat->completion_tokens));
+    const char *model = chat->model_used != NULL ? chat->model_used : chat->model;
+    if (prices != NULL && model != NULL)
+        count_cost(place, prices, chat, model);
+}
+
+static void count_cache(struct metrics *m, const struct chat *chat)
+{
+    if (chat->cache.result == CACHE_MISS)
+        metrics_count(m, M_CACHE_MISSES, 1);
+    else if (chat->cache.result == CACHE_HIT)
+        metrics_count(m, M_CACHE_HITS, 1);
+    else if (chat->cache.result == CACHE_SHARED)
+        metrics_count(m, M_CACHE_SHARED, 1);
+    if (chat->cache.source_id[0] != '\0')
+        metrics_count(m, M_SAVED_TOKENS, at_least_0(chat->prompt_tokens + chat->completion_tokens));
+}
+
+void metrics_answer(struct metrics *m, struct prices *prices, const struct chat *chat)
+{
+    int64_t waited = chat->waited_ms, now = clock_ms();
+    if (m == NULL)
+        return;
+    add(&m->answers[chat->protocol][chat->outcome], 1);
+    if (chat->cache.source_id[0] == '\0')
+        count_attempts(m, prices, chat);
+    count_cache(m, chat);
+    if (chat->degraded)
+        metrics_count(m, M_DEGRADED, 1);
+    if (chat->recorded == CHAT_SPOOLED)
+        metrics_count(m, M_SPOOLED, 1);
+    else if (chat->recorded == CHAT_NOT_RECORDED)
+        metrics_count(m, M_NOT_RECORDED, 1);
+    metrics_observe(m, H_RESPONSE, chat->response_time_ms);
+    metrics_observe(m, H_FIRST_TOKEN, chat->time_to_first_token_ms);
+    if (chat->request != NULL)
+        metrics_observe(m, H_OVERHEAD, now - chat->request->accepted_ms - waited);
+}
