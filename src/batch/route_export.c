@@ -155,13 +155,15 @@ static void stream(struct admin_call *c, struct pg *pg, const struct asked *a,
     buf_init(&sink.out, OUT_BYTES);
     enum export_outcome outcome = export_lines(pg, &a->request, take_line, &sink, result, &error);
     if (result->left_out > 0)
-        log_warn(c->request->request_id, "%lld lines were left out; the first, because %s",
-                 (long long)result->left_out, result->why_left_out);
+        log_traced(LOG_WARN, c->request->request_id, c->request->trace_id,
+                   "%lld lines were left out; the first, because %s", (long long)result->left_out,
+                   result->why_left_out);
     if (outcome == EXPORT_DONE && flush(&sink)) {
         request_finish(c->request);
     } else {
         if (outcome == EXPORT_REFUSED || outcome == EXPORT_AWAY)
-            log_warn(c->request->request_id, "export broken off: %s", error.message);
+            log_traced(LOG_WARN, c->request->request_id, c->request->trace_id,
+                       "export broken off: %s", error.message);
         request_abort(c->request);
     }
     buf_release(&sink.out);

@@ -125,8 +125,8 @@ enum answer_step answer_event(struct answer *a, const char *data, size_t len, st
         return ANSWER_IS_WHOLE;
     if (!completion_read(&c, data, len)) {
         if (!a->has_malformed)
-            log_warn(a->chat->id_text, "the provider sent a malformed chunk of %zu bytes: skipped",
-                     len);
+            log_traced(LOG_WARN, a->chat->id_text, chat_trace(a->chat),
+                       "the provider sent a malformed chunk of %zu bytes: skipped", len);
         a->has_malformed = true;
         return ANSWER_GOES_ON;
     }

@@ -113,6 +113,11 @@ struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
 
+/* The trace the request came with, "" for none; for logs. */
+static inline const char *chat_trace(const struct chat *c)
+{
+    return c->request != NULL ? c->request->trace_id : "";
+}
 /* Makes upstream_body ask for a model (NULL: the chat's own). False when memory ran out. */
 bool chat_ask_for(struct chat *c, const char *model);
 

@@ -245,7 +245,8 @@ static void update_watch(struct client *c)
         return;
     if (!c->has_poll) {
         if (uv_poll_init(c->loop, &c->poll, c->request->fcgi.ipcFd) != 0) {
-            log_warn(c->request->request_id, "cannot watch the client's socket");
+            log_traced(LOG_WARN, c->request->request_id, c->request->trace_id,
+                       "cannot watch the client's socket");
             c->is_gone = true;
             return;
         }

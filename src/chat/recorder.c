@@ -130,8 +130,8 @@ static void hand_back_spooled(struct recorder *r, struct group_item *item, bool 
 {
     item->chat->recorded = good ? CHAT_SPOOLED : CHAT_NOT_RECORDED;
     if (!good)
-        log_error(item->chat->id_text,
-                  "answer could not be recorded: Postgres is away and the spool is full");
+        log_traced(LOG_ERROR, item->chat->id_text, chat_trace(item->chat),
+                   "answer could not be recorded: Postgres is away and the spool is full");
     item->chat->next = NULL;
     relay_recorded(r->relay, item->chat);
     item->chat = NULL;
@@ -252,7 +252,8 @@ static bool gather(struct recorder *r, struct chat *c)
         (g->count == 1 && g->items[0].len > LARGE_BYTES))
         return false;
     if (!group_add_chat(g, c)) {
-        log_error(c->id_text, "answer of about %zu bytes is too large to be recorded", weight(c));
+        log_traced(LOG_ERROR, c->id_text, chat_trace(c),
+                   "answer of about %zu bytes is too large to be recorded", weight(c));
         c->recorded = CHAT_NOT_RECORDED;
         c->next = NULL;
         relay_recorded(r->relay, c);

@@ -69,7 +69,8 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))
         return;
-    log_error(chat->id_text, "answer could not be recorded: the recorder's queue is full");
+    log_traced(LOG_ERROR, chat->id_text, chat_trace(chat),
+               "answer could not be recorded: the recorder's queue is full");
     chat->recorded = CHAT_NOT_RECORDED;
     conclude(rc);
 }
@@ -341,8 +342,8 @@ static void fail_over(struct relay_chat *rc, enum failure_kind kind, int64_t ret
         return;
     }
     if (move == MOVE_ON)
-        log_info(rc->chat->id_text, "goes on with provider %s",
-                 failover_route(&rc->failover)->provider->label);
+        log_traced(LOG_INFO, rc->chat->id_text, chat_trace(rc->chat), "goes on with provider %s",
+                   failover_route(&rc->failover)->provider->label);
     rc->state = RELAY_PAUSING;
     rc->retry_ms = now + wait;
     rc->chat->waited_ms += wait;
@@ -407,9 +408,10 @@ static void on_call_failed(struct relay_chat *rc, const struct upstream_result *
     note_attempt(rc, result->http_status, reason);
     failure_explain(result, &error);
     /* What the client did wrong is not worth waking anybody for. */
-    log_write(error.status < 500 ? LOG_INFO : LOG_WARN, rc->chat->id_text, "provider %s: %s%s%s",
-              rc->chat->provider, reason, result->http_status == 0 ? ": " : "",
-              result->http_status == 0 ? result->reason : "");
+    log_traced(error.status < 500 ? LOG_INFO : LOG_WARN, rc->chat->id_text, chat_trace(rc->chat),
+               "provider %s: %s%s%s", rc->chat->provider, reason,
+               result->http_status == 0 ? ": " : "",
+               result->http_status == 0 ? result->reason : "");
     fail_over(rc, failure_kind_of(result, &error), result->retry_after_ms, &error, false);
 }
 
@@ -469,9 +471,17 @@ static void ask(struct relay_chat *rc)
     rc->asked_ms = rc->received_ms = clock_ms();
     rc->due_ms = 0;
     snprintf(chat->provider, sizeof chat->provider, "%s", route->provider->label);
+    char traceparent[64] = "";
+    if (*chat_trace(chat) != '\0') /* this call is a span of its own: the last half of the id */
+        snprintf(traceparent, sizeof traceparent, "00-%s-%.4s%.12s-%s", chat_trace(chat),
+                 chat->id_text + 19, chat->id_text + 24, chat->request->trace_flags);
     if (chat_ask_for(chat, route->model))
-        rc->call = upstream_start(&core->upstreams, route->provider, &owner, chat->upstream_body,
-                                  chat->upstream_body_len, chat->stream, chat->id_text);
+        rc->call = upstream_start(&core->upstreams, route->provider, &owner,
+                                  &(struct upstream_request){.body = chat->upstream_body,
+                                                             .len = chat->upstream_body_len,
+                                                             .stream = chat->stream,
+                                                             .id = chat->id_text,
+                                                             .traceparent = traceparent});
     if (rc->call != NULL) {
         route->provider->open++;
         return;
@@ -519,7 +529,7 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
 {
     struct relay_chat *rc = calloc(1, sizeof *rc);
     if (rc == NULL) {
-        log_error(chat->id_text, "chat dropped: out of memory");
+        log_traced(LOG_ERROR, chat->id_text, chat_trace(chat), "chat dropped: out of memory");
         request_finish(chat->request);
         chat_free(chat);
         atomic_fetch_sub(core->open, 1);
@@ -568,7 +578,8 @@ static void give_provider_up(struct relay_chat *rc, enum failure_kind kind, cons
         complete(rc);
         return;
     }
-    log_warn(rc->chat->id_text, "provider %s: %s", rc->chat->provider, reason);
+    log_traced(LOG_WARN, rc->chat->id_text, chat_trace(rc->chat), "provider %s: %s",
+               rc->chat->provider, reason);
     drop_call(rc, reason);
     api_error(&error, 504, "provider_timeout", "", "%s", message);
     fail_over(rc, kind, -1, &error, false);

@@ -16,6 +16,8 @@
 #define LINGER_MS 1000
 #define ERROR_BODY_MAX (64 * 1024)
 #define ID_HEADER "X-Client-Request-Id: "
+#define TRACE_HEADER "traceparent: "
+#define TRACEPARENT_TEXT 55
 
 enum body_kind { BODY_UNKNOWN, BODY_EVENTS, BODY_WHOLE };
 
@@ -26,6 +28,8 @@ struct upstream {
     int64_t provider;            /* serial of the one the handle is set up for; 0: none yet */
     struct curl_slist id_header; /* in front of the provider's headers */
     char id_text[sizeof ID_HEADER + UUID_TEXT];
+    struct curl_slist trace_header; /* between the two, where there is a trace */
+    char trace_text[sizeof TRACE_HEADER + TRACEPARENT_TEXT];
     size_t request_len;
     bool stream;
     bool in_callback; /* curl is on the stack: the transfer cannot be taken out now */
@@ -297,7 +301,8 @@ static bool set_provider(struct upstream *call, const struct provider *p)
     /* Over HTTP/2 a chat shares a connection, also one that is only just being made. */
     curl_easy_setopt(e, CURLOPT_PIPEWAIT, p->is_plain ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_timeout_ms);
-    call->id_header = (struct curl_slist){.data = call->id_text, .next = p->headers};
+    call->id_header = (struct curl_slist){.data = call->id_text};
+    call->trace_header = (struct curl_slist){.data = call->trace_text};
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, &call->id_header);
     call->provider = p->serial;
     return true;
@@ -326,8 +331,8 @@ static struct upstream *take_call(struct upstreams *u)
 }
 
 struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
-                                const struct upstream_owner *owner, const char *body, size_t len,
-                                bool stream, const char *id)
+                                const struct upstream_owner *owner,
+                                const struct upstream_request *request)
 {
     struct upstream *call = take_call(u);
     if (call == NULL)
@@ -337,17 +342,20 @@ struct upstream *upstream_start(struct upstreams *u, const struct provider *prov
         return NULL;
     }
     call->owner = *owner;
-    call->stream = stream;
+    call->stream = request->stream;
     call->kind = BODY_UNKNOWN;
     call->failure = UPSTREAM_CUT;
     call->status = 0;
     call->is_cancelled = false;
     call->in_callback = false;
-    call->request_len = len;
-    snprintf(call->id_text, sizeof call->id_text, ID_HEADER "%s", id);
+    call->request_len = request->len;
+    snprintf(call->id_text, sizeof call->id_text, ID_HEADER "%s", request->id);
+    snprintf(call->trace_text, sizeof call->trace_text, TRACE_HEADER "%s", request->traceparent);
+    call->trace_header.next = provider->headers;
+    call->id_header.next = *request->traceparent != '\0' ? &call->trace_header : provider->headers;
     sse_init(&call->events, u->response_max);
-    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, request->body);
+    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
     if (!multi_add(&u->multi, call->easy)) {
         recycle(call);
         return NULL;

@@ -65,12 +65,20 @@ void upstreams_sweep(struct upstreams *u, int64_t now_ms);
 void upstreams_close(struct upstreams *u);
 void upstreams_free(struct upstreams *u);
 
-/* Posts body to a provider, which both must stay as they are until the call is over (of body: or
- * until upstream_has_sent says so); id goes along as X-Client-Request-Id. NULL when memory ran out.
+/* What is asked of a provider. */
+struct upstream_request {
+    const char *body; /* stays as it is until the call is over or upstream_has_sent says so */
+    size_t len;
+    bool stream;
+    const char *id;          /* goes along as X-Client-Request-Id */
+    const char *traceparent; /* goes along, too; "" for none */
+};
+
+/* Posts to a provider, which must stay as it is until the call is over. NULL when memory ran out.
  */
 struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
-                                const struct upstream_owner *owner, const char *body, size_t len,
-                                bool stream, const char *id);
+                                const struct upstream_owner *owner,
+                                const struct upstream_request *request);
 /* Whether all of the request body has been sent. */
 bool upstream_has_sent(const struct upstream *call);
 /* Whether the head of a response has come. */

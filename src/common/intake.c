@@ -101,6 +101,7 @@ static void serve(struct intake_thread *t, struct request *r)
     r->origin = request_param(r, "HTTP_ORIGIN");
     r->accepted_ms = clock_ms();
     name_request(r);
+    request_read_trace(r, request_param(r, "HTTP_TRACEPARENT"));
 
     struct api_error error;
     bool good = read_body(r, &error);

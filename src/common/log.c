@@ -137,17 +137,16 @@ static void write_whole(const char *text, size_t len)
     }
 }
 
-void log_write(enum log_level level, const char *object, const char *format, ...)
+static void write_line(enum log_level level, const char *object, const char *trace_id,
+                       const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void write_line(enum log_level level, const char *object, const char *trace_id,
+                       const char *format, va_list args)
 {
-    if (level < log_level_threshold)
-        return;
     int saved_errno = errno;
     char message[LINE_MAX_BYTES];
-    va_list args;
-    va_start(args, format);
     if (vsnprintf(message, sizeof message, format, args) < 0)
         message[0] = '\0';
-    va_end(args);
 
     struct line l = {.len = 0};
     line_append_head(&l, level);
@@ -158,10 +157,36 @@ void log_write(enum log_level level, const char *object, const char *format, ...
         line_append_escaped(&l, object_text);
         line_append(&l, "\"", 1);
     }
+    if (trace_id != NULL && *trace_id != '\0') {
+        line_append(&l, ",\"trace_id\":\"", 13);
+        line_append_escaped(&l, trace_id);
+        line_append(&l, "\"", 1);
+    }
     line_append(&l, ",\"message\":\"", 12);
     line_append_escaped(&l, message);
     memcpy(l.text + l.len, LINE_END, sizeof LINE_END - 1);
     l.len += sizeof LINE_END - 1;
     write_whole(l.text, l.len);
     errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *object, const char *format, ...)
+{
+    if (level < log_level_threshold)
+        return;
+    va_list args;
+    va_start(args, format);
+    write_line(level, object, NULL, format, args);
+    va_end(args);
+}
+
+void log_traced(enum log_level level, const char *object, const char *trace_id, const char *format,
+                ...)
+{
+    if (level < log_level_threshold)
+        return;
+    va_list args;
+    va_start(args, format);
+    write_line(level, object, trace_id, format, args);
+    va_end(args);
 }

@@ -14,6 +14,11 @@ enum log_level log_threshold(void);
 void log_write(enum log_level level, const char *object, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same of a request that came with a trace (trace_id, 32 digits; "" or NULL: none), which the
+ * line then has as "trace_id". */
+void log_traced(enum log_level level, const char *object, const char *trace_id, const char *format,
+                ...) __attribute__((format(printf, 4, 5)));
+
 #define log_debug(object, ...)                                                                     \
     do {                                                                                           \
         if (log_threshold() <= LOG_DEBUG)                                                          \

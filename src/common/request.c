@@ -34,6 +34,29 @@ const char *request_param(const struct request *r, const char *name)
     return FCGX_GetParam(name, r->fcgi.envp);
 }
 
+static bool are_hex(const char *text, size_t len)
+{
+    return strspn(text, "0123456789abcdef") >= len;
+}
+
+void request_read_trace(struct request *r, const char *traceparent)
+{
+    /* version-trace_id-parent_id-flags; later versions may have more behind another hyphen. */
+    static const char none[] = "00000000000000000000000000000000";
+    const char *t = traceparent;
+    if (t == NULL || strlen(t) < 55 || !are_hex(t, 2) || t[2] != '-' || !are_hex(t + 3, 32) ||
+        t[35] != '-' || !are_hex(t + 36, 16) || t[52] != '-' || !are_hex(t + 53, 2))
+        return;
+    bool is_first = strncmp(t, "00", 2) == 0;
+    if (strncmp(t, "ff", 2) == 0 || (t[55] != '\0' && (is_first || t[55] != '-')) ||
+        strncmp(t + 3, none, 32) == 0 || strncmp(t + 36, none, 16) == 0)
+        return;
+    memcpy(r->trace_id, t + 3, TRACE_ID_TEXT);
+    r->trace_id[TRACE_ID_TEXT] = '\0';
+    memcpy(r->trace_flags, t + 53, 2);
+    r->trace_flags[2] = '\0';
+}
+
 /* Whether origin stands in the comma list of configured origins, or the list is "*". */
 static bool origin_allowed(const char *list, const char *origin)
 {
@@ -107,7 +130,8 @@ void request_fail(struct request *r, const struct api_error *error, const char *
                    (long long)((error->retry_after_ms + 999) / 1000),
                    (long long)error->retry_after_ms);
     if (error->status >= 500)
-        log_warn(r->request_id, "%s %s: %d %s", r->method, r->path, error->status, error->code);
+        log_traced(LOG_WARN, r->request_id, r->trace_id, "%s %s: %d %s", r->method, r->path,
+                   error->status, error->code);
     api_error_json(&body, error);
     request_reply(r, error->status, "application/json", headers.data, body.data, body.len);
     buf_release(&headers);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define REQUEST_ID_MAX 64
+#define TRACE_ID_TEXT 32
 
 /*
  * Owned by exactly one stage at a time. An intake thread makes it, reads it whole and either
@@ -28,6 +29,8 @@ struct request {
     char *body;         /* owned, NUL-terminated; NULL when none */
     size_t body_len;
     char request_id[REQUEST_ID_MAX + 1]; /* nginx's $request_id, or made here */
+    char trace_id[TRACE_ID_TEXT + 1];    /* of a W3C traceparent header, "" where none came */
+    char trace_flags[3];                 /* its last two digits */
     int64_t accepted_ms;                 /* clock_ms() */
     struct identity who;                 /* filled in once authenticated */
     const struct config *config;         /* borrowed: for CORS */
@@ -37,6 +40,9 @@ struct request {
     void *on_finish_arg;
 };
 
+/* Reads a W3C traceparent (trace-id and flags); what is none leaves both empty, as the
+ * specification has it. */
+void request_read_trace(struct request *r, const char *traceparent);
 /* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent.
  * Borrowed. */
 const char *request_param(const struct request *r, const char *name);

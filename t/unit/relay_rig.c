@@ -334,7 +334,8 @@ void rig_start(struct rig *rig, void (*change)(struct config *config))
     rig->routings = routings_new(&rig->config, NULL);
     if (rig->routings == NULL)
         abort();
-    rig->relay = relay_start(&(struct relay_options){.config = &rig->config, .routings = rig->routings});
+    rig->relay =
+        relay_start(&(struct relay_options){.config = &rig->config, .routings = rig->routings});
     if (rig->relay == NULL)
         abort();
     relay_of_recorder = rig->relay;
