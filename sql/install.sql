@@ -35,6 +35,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/gateway.sql
 \ir tables/money.sql
 \ir tables/limits.sql
+\ir tables/api_keys.sql
 \ir tables/cache.sql
 reset search_path;
 

@@ -31,6 +31,7 @@
 \ir export.sql
 \ir finetuning.sql
 \ir models.sql
+\ir api_keys.sql
 \ir routing.sql
 \ir sync.sql
 
@@ -53,7 +54,8 @@ grant execute on function
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
     uplift.rest_update_feedback(uuid, uuid, jsonb),
-    uplift.worker_sync(jsonb)
+    uplift.worker_sync(jsonb),
+    uplift.find_api_key(text)
 to uplift_app;
 
 -- And what fcgi-batch may do. It sees what all users said, so it has a role of its own.
@@ -113,6 +115,12 @@ grant execute on function
     uplift.admin_list_rate_limits(uuid, jsonb, text),
     uplift.admin_put_rate_limit(uuid, jsonb, text),
     uplift.admin_delete_rate_limit(uuid, jsonb, text),
+    uplift.find_api_key(text),
+    uplift.admin_list_api_keys(uuid, jsonb, text),
+    uplift.admin_get_api_key(uuid, jsonb, text),
+    uplift.admin_create_api_key(uuid, jsonb, text),
+    uplift.admin_edit_api_key(uuid, jsonb, text),
+    uplift.admin_revoke_api_key(uuid, jsonb, text),
     uplift.admin_list_errors(uuid, jsonb, text),
     uplift.admin_get_error(text, jsonb, text),
     uplift.admin_resolve_error(text, jsonb, text),

@@ -19,6 +19,7 @@ struct admin {
     struct pg_pool *pool;
     struct pg_breaker *breaker;
     struct auth *auth;
+    struct api_keys *keys;
     struct runners *runners;
     atomic_bool draining;
     atomic_int watchers; /* streams of progress that are open */

@@ -49,8 +49,12 @@ static bool start(struct service *s)
     a->breaker = pg_breaker_new(BREAKER_PROBE_MS);
     a->pool = pg_pool_new(database, "uplift admin", POOL_CONNECTIONS, ADMIN_TIMEOUT_MS, 0);
     a->auth = auth_new(config);
+    a->keys = a->pool != NULL ? api_keys_new(a->pool, a->breaker) : NULL;
+    if (a->auth != NULL)
+        auth_take_keys(a->auth, a->keys);
     a->runners = runners_start(config, (size_t)config->batch_runners, NULL);
-    if (a->breaker == NULL || a->pool == NULL || a->auth == NULL || a->runners == NULL)
+    if (a->breaker == NULL || a->pool == NULL || a->auth == NULL || a->keys == NULL ||
+        a->runners == NULL)
         return false;
     s->intake = intake_start(&(struct intake_options){
         .config = config,
@@ -116,6 +120,7 @@ int service_run(const struct config *config)
     }
     listener_close(&s.listener, true);
     auth_free(s.admin.auth);
+    api_keys_free(s.admin.keys);
     pg_pool_free(s.admin.pool);
     pg_breaker_free(s.admin.breaker);
     curl_global_cleanup();

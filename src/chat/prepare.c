@@ -249,6 +249,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         return false;
     if (!limits_allow(c->worker->limits,
                       &(struct limit_who){.user = chat->user_text,
+                                          .api_key = c->request->who.key_id,
                                           .address = request_param(c->request, "REMOTE_ADDR")},
                       (int64_t)strlen(wish->message) / 4, &out->left, error))
         return false;
@@ -283,6 +284,7 @@ static void describe_more(const struct route_context *c, const struct chat_wish 
 {
     put_more(more, "model", wish->model);
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
+    put_more(more, "api_key", c->request->who.key_id);
     if (wish->cache.mode != CACHE_OFF)
         describe_cache(c->worker->config, &wish->cache, more);
     if (wish->bytes > 0)

@@ -63,8 +63,10 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
     if (chat->left.limit_tokens > 0)
-        limits_spend(rc->core->options.limits, &(struct limit_who){.user = chat->user_text},
-                     chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
+        limits_spend(
+            rc->core->options.limits,
+            &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
+            chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))

@@ -25,28 +25,33 @@ static const struct endpoint {
     const char *path;
     enum tail tail;
     enum access access;
+    unsigned scopes; /* any of these will do; of OPEN ones none */
     route_fn run;
 } routes[] = {
-    {"POST", "/v1/chat", EXACT, AS_USER, route_native_chat},
-    {"POST", "/v1/chat/completions", EXACT, AS_USER, route_completions},
-    {"POST", "/v1/feedback/", ID, AS_USER, route_feedback_put},
-    {"PATCH", "/v1/feedback/", ID, AS_USER, route_feedback_put},
-    {"GET", "/v1/feedback/", ID, AS_USER, route_feedback_get},
-    {"GET", "/v1/conversations", EXACT, AS_USER, route_conversations_list},
-    {"GET", "/v1/conversations/", ID, AS_USER, route_conversation_get},
-    {"DELETE", "/v1/conversations/", ID, AS_USER, route_conversation_delete},
-    {"GET", "/v1/coaches", EXACT, AS_USER, route_coaches},
-    {"GET", "/v1/preferences", EXACT, AS_USER, route_preferences_get},
-    {"PUT", "/v1/preferences", EXACT, AS_USER, route_preferences_put},
-    {"GET", "/v1/models", EXACT, AS_USER, route_models},
-    {"GET", "/v1/models/", NAME, AS_USER, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, route_rest_feedback},
-    {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, route_rest_feedback},
-    {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, route_rest_feedback},
-    {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, route_rest_feedback},
-    {"GET", "/healthz", EXACT, OPEN, route_health},
-    {"GET", "/readyz", EXACT, OPEN, route_ready},
-    {"GET", "/metrics", EXACT, OPEN, route_metrics},
+    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat},
+    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions},
+    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
+    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
+    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get},
+    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list},
+    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get},
+    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete},
+    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
+    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get},
+    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put},
+    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
+    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
+    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK,
+     route_rest_feedback},
+    {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+     route_rest_feedback},
+    {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+     route_rest_feedback},
+    {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+     route_rest_feedback},
+    {"GET", "/healthz", EXACT, OPEN, 0, route_health},
+    {"GET", "/readyz", EXACT, OPEN, 0, route_ready},
+    {"GET", "/metrics", EXACT, OPEN, 0, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -100,7 +105,7 @@ static void fail_unrouted(struct request *r, const char *allowed)
     fail(r, &error, header);
 }
 
-static bool authenticate(struct route_context *c, struct api_error *error)
+static bool authenticate(struct route_context *c, unsigned scopes, struct api_error *error)
 {
     struct request *r = c->request;
     if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"),
@@ -109,14 +114,17 @@ static bool authenticate(struct route_context *c, struct api_error *error)
     if (!r->who.has_user)
         return api_error(error, 403, "user_required", "",
                          "this token names no user (no \"sub\"); send a user's token");
-    return true;
+    if ((r->who.scopes & scopes) == 0)
+        return api_error(error, 403, "scope_missing", "",
+                         "this API key has no scope that allows this");
+    return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
 }
 
 static void run(struct route_context *c, const struct endpoint *route, const char *tail)
 {
     struct api_error error;
     struct uuid id;
-    if (route->access == AS_USER && !authenticate(c, &error)) {
+    if (route->access == AS_USER && !authenticate(c, route->scopes, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }

@@ -43,9 +43,12 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     w->pool = pg_pool_new(w->config->database_url, "uplift requests", connections / 2,
                           w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
     w->auth = auth_new(w->config);
+    w->keys = w->pool != NULL ? api_keys_new(w->pool, w->breaker) : NULL;
+    if (w->auth != NULL)
+        auth_take_keys(w->auth, w->keys);
     w->personas = personas_new(w->config->spool_dir);
     if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
-        w->auth == NULL || w->personas == NULL)
+        w->auth == NULL || w->keys == NULL || w->personas == NULL)
         return false;
     w->routings = routings_new(w->config, &w->shared->breakers);
     w->budgets = budgets_new();
@@ -166,6 +169,7 @@ out:
     routings_free(w.routings);
     personas_free(w.personas);
     auth_free(w.auth);
+    api_keys_free(w.keys);
     pg_pool_free(w.pool);
     pg_pool_free(w.prepare_pool);
     pg_breaker_free(w.breaker);

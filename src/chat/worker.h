@@ -25,6 +25,7 @@ struct worker {
     int listen_fd;
     struct answer_signer *signer; /* of answer ids */
     struct auth *auth;
+    struct api_keys *keys;
     struct pg_breaker *breaker;
     struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
     struct pg_pool *pool;         /* for all others */

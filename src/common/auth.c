@@ -30,8 +30,9 @@ struct cached {
 
 struct auth {
     const struct config *config;
-    cjose_jwk_t *secret; /* NULL: not configured */
-    struct jwks *jwks;   /* NULL: not configured */
+    cjose_jwk_t *secret;   /* NULL: not configured */
+    struct jwks *jwks;     /* NULL: not configured */
+    struct api_keys *keys; /* borrowed; NULL: none */
     struct identity guest;
     uint8_t salt[8]; /* so that nobody can aim at a place of the cache */
     pthread_mutex_t lock;
@@ -55,6 +56,7 @@ struct auth *auth_new_with(const struct config *config, const struct jwks_option
     if (config->guest_user != NULL && uuid_parse(config->guest_user, &a->guest.user)) {
         uuid_format(&a->guest.user, a->guest.user_text);
         a->guest.has_user = true;
+        a->guest.scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
     }
     a->guest.is_anonymous = true;
     if (config->jwt_secret != NULL) {
@@ -85,6 +87,11 @@ void auth_free(struct auth *a)
     cjose_jwk_release(a->secret);
     pthread_mutex_destroy(&a->lock);
     free(a);
+}
+
+void auth_take_keys(struct auth *a, struct api_keys *keys)
+{
+    a->keys = keys;
 }
 
 /* --- the cache --- */
@@ -199,6 +206,7 @@ static bool identify(struct auth *a, const cJSON *claims, struct identity *out, 
         uuid_format(&out->user, out->user_text);
         out->has_user = true;
     }
+    out->scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
     out->is_admin = is_service || (app_role != NULL && strcmp(app_role, "admin") == 0);
     out->is_anonymous = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(claims, "is_anonymous"));
     return true;
@@ -323,6 +331,37 @@ static bool check_key(struct auth *a, const char *key, struct identity *out, str
     return be_guest(a, out, e);
 }
 
+static bool check_api_key(struct auth *a, const char *token, struct identity *out,
+                          struct api_error *e)
+{
+    struct api_key key;
+    if (a->keys == NULL)
+        return refuse_token(e);
+    if (!api_keys_check(a->keys, token, &key, e))
+        return false;
+    out->user = key.user;
+    uuid_format(&out->user, out->user_text);
+    out->has_user = true;
+    out->scopes = key.scopes;
+    out->is_admin = (key.scopes & SCOPE_ADMIN) != 0;
+    memcpy(out->key_id, key.id_text, sizeof out->key_id);
+    return true;
+}
+
+bool auth_act_for(struct identity *who, const char *user, struct api_error *error)
+{
+    if (user == NULL || *user == '\0')
+        return true;
+    if ((who->scopes & SCOPE_ACT) == 0)
+        return api_error(error, 403, "act_not_allowed", "X-Uplift-User",
+                         "only an API key with scope act may act for another user");
+    if (!uuid_parse(user, &who->user))
+        return api_error(error, 400, "invalid_user", "X-Uplift-User",
+                         "X-Uplift-User must be the UUID of a user");
+    uuid_format(&who->user, who->user_text);
+    return true;
+}
+
 bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
                 struct api_error *error)
 {
@@ -334,6 +373,8 @@ bool auth_check(struct auth *a, const char *authorization, const char *apikey, s
         apikey = NULL;
     if (*token == '\0' && apikey == NULL)
         return refuse(error, "missing_token", "no token was sent: Authorization: Bearer <token>");
+    if (api_key_looks_like(token))
+        return check_api_key(a, token, out, error);
     if (*token == '\0') {
         if (is_public_key(a, apikey))
             return be_guest(a, out, error);

@@ -2,6 +2,7 @@
 #ifndef UPLIFT_AUTH_H
 #define UPLIFT_AUTH_H
 
+#include "api_key.h"
 #include "config.h"
 #include "error.h"
 #include "jwks.h"
@@ -12,9 +13,11 @@
 struct identity {
     struct uuid user; /* whose rows these are */
     char user_text[UUID_TEXT + 1];
-    bool has_user;     /* false: an admin token without sub (service_role) */
-    bool is_admin;     /* role service_role, or app_metadata.role = admin */
-    bool is_anonymous; /* Supabase's anonymous sign-in, or the guest user */
+    bool has_user;              /* false: an admin token without sub (service_role) */
+    bool is_admin;              /* role service_role, or app_metadata.role = admin */
+    unsigned scopes;            /* SCOPE_ bits */
+    char key_id[UUID_TEXT + 1]; /* of the API key, "" for a token */
+    bool is_anonymous;          /* Supabase's anonymous sign-in, or the guest user */
 };
 
 /* Verifies tokens; shared by all intake threads of a process. Holds the key set and a cache of
@@ -27,6 +30,8 @@ struct auth *auth_new(const struct config *config);
 /* The same with other time limits for the key set, for tests; the url in them is not used. */
 struct auth *auth_new_with(const struct config *config, const struct jwks_options *limits);
 void auth_free(struct auth *a);
+/* Borrows the keys: tokens that look like one are looked up there. Before the first auth_check. */
+void auth_take_keys(struct auth *a, struct api_keys *keys);
 
 /*
  * Decides who sends a request. authorization is the Authorization header's value and apikey the
@@ -37,9 +42,15 @@ void auth_free(struct auth *a);
  * guest user where one is configured, else 401. One thread at a time may wait up to a few seconds
  * for the key set, others a quarter of a second. False with *error filled in: 401 with code
  * token_expired, token_not_yet_valid, invalid_token, invalid_audience, invalid_issuer,
- * missing_token or sign_in_required; 503 with retry_after_ms when the key set cannot be had.
+ * missing_token, invalid_api_key or sign_in_required; 503 with retry_after_ms when the key set
+ * cannot be had.
  */
 bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
                 struct api_error *error);
+/*
+ * Makes who act for a user, as X-Uplift-User (NULL: nobody is named) asks: for API keys with scope
+ * act. False with *error: 403 act_not_allowed, 400 invalid_user.
+ */
+bool auth_act_for(struct identity *who, const char *user, struct api_error *error);
 
 #endif

@@ -19,7 +19,7 @@ static const char cors_request_headers[] =
     "x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, "
     "x-stainless-timeout, "
     "x-stainless-helper-method, openai-organization, openai-project, idempotency-key, "
-    "x-client-request-id, "
+    "x-client-request-id, x-uplift-user, "
     "traceparent";
 static const char cors_response_headers[] =
     "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, "
