@@ -222,7 +222,12 @@ async function run(turn, attempt = 0) {
     reached();
     noteDegraded(begun.degraded);
     if (begun.conversation_id && turns.includes(turn)) enter(begun.conversation_id);
-    for await (const delta of answer) turn.add(delta);
+    let restarts = 0;
+    for await (const delta of answer) {
+      if (answer.restarts !== restarts) turn.restart(); // another provider answers, from the beginning
+      restarts = answer.restarts;
+      turn.add(delta);
+    }
     succeed(turn, await answer.done);
   } catch (error) {
     ended(answer); // before what is done about it, which may be the next try

@@ -94,6 +94,13 @@ export class Turn {
     return true;
   }
 
+  /** The text so far is void; another one follows. */
+  restart() {
+    this.text = "";
+    this.#spoken = 0;
+    this.#spokenAt = 0;
+  }
+
   add(delta) {
     this.text += delta;
     if (this.state !== "streaming") this.setState("streaming");

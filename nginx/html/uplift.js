@@ -108,12 +108,18 @@ export class SseParser {
  * An answer on its way. Iterate over it for the pieces of text (any number of times: each iteration
  * begins at the start), or await `done`.
  *
+ * A provider may break off after some text, and another one answer: then all text so far is void,
+ * `restarts` grows, and iterations go on with an empty piece and the whole of the other answer. Who
+ * shows pieces as they come looks at `restarts` with each, and begins anew when it has grown.
+ *
  * When the caller aborts it, iterations end quietly and `done` rejects with code "aborted". Leaving
  * a `for await` early aborts the answer.
  */
 export class Answer {
   /** The text so far. */
   text = "";
+  /** How often the text so far became void. */
+  restarts = 0;
   /**
    * Resolves when the answer begins: {feedbackId, conversation_id, coach_id, requestId, degraded}.
    * feedbackId can be given feedback from here on.
@@ -143,7 +149,13 @@ export class Answer {
       this.#deltas.push(delta);
       this.#wake();
     };
-    this.done = run({ signal: this.#controller.signal, begin, say }).catch((cause) => {
+    const restart = () => {
+      this.text = "";
+      this.#deltas = [""];
+      this.restarts++;
+      this.#wake();
+    };
+    this.done = run({ signal: this.#controller.signal, begin, say, restart }).catch((cause) => {
       const error = this.#controller.signal.aborted
         ? new UpliftError("the answer was stopped", { type: "aborted", code: "aborted", cause })
         : asError(cause);
@@ -174,12 +186,17 @@ export class Answer {
 
   async *[Symbol.asyncIterator]() {
     let next = 0;
+    let seen = this.restarts;
     let whole = false;
     try {
       for (;;) {
-        while (next < this.#deltas.length) yield this.#deltas[next++];
+        while (next < this.#deltas.length) {
+          yield this.#deltas[next++];
+          if (seen !== this.restarts) [seen, next] = [this.restarts, 0];
+        }
         if (this.#ended) break;
         await new Promise((resolve) => this.#waiting.push(resolve));
+        if (seen !== this.restarts) [seen, next] = [this.restarts, 0];
       }
       whole = true;
     } finally {
@@ -429,6 +446,10 @@ export class Uplift {
           if (typeof event.delta === "string" && event.delta !== "") {
             said += event.delta;
             answer.say(event.delta);
+          }
+          if (event.restart) {
+            said = "";
+            answer.restart();
           }
           if (event.done) {
             const { done: _, ...rest } = event;

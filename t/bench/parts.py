@@ -132,11 +132,21 @@ class Target:
     def __init__(self, name, url, body, headers, expect):
         self.name, self.url, self.headers, self.expect = name, url, dict(headers, **{"Content-Type": "application/json"}), expect
         self.body = body
+        self.counted = 0
+        self.distinct = None  # how many messages take turns at @N@ in the body; 0: each is another
 
     def saturate(self, seconds, connections=64):
         """wrk's figures: per_second, p50 and p99 in ms, done, failed."""
         with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as script:
             script.write('wrk.method = "POST"\nwrk.body = [==[%s]==]\n' % json.dumps(dict(self.body, stream=False)))
+            if self.distinct is not None:
+                script.write("""local n = %d
+request = function()
+    n = n + 1
+    return wrk.format(nil, nil, nil, (wrk.body:gsub("@N@", tostring(%s))))
+end
+""" % (self.counted, "n %% %d" % self.distinct if self.distinct else "n"))
+                self.counted += 10000000  # the next run begins elsewhere
             for name, value in self.headers.items():
                 script.write("wrk.headers[%s] = %s\n" % (json.dumps(name), json.dumps(value)))
             script.write("""done = function(summary, latency)

@@ -146,6 +146,28 @@ test("chat: done alone, without iterating", async () => {
   assert.equal((await client().chat({ message: "m" }).done).message, "ab");
 });
 
+test("chat: a restart makes the text begin anew", async () => {
+  stream(event({ delta: "Hal" }), event({ delta: "f an" }), event({ restart: true }), event({ delta: "A whole " }), event({ delta: "one." }), event(DONE));
+  const answer = client().chat({ message: "m" });
+  let text = "";
+  let restarts = 0;
+  for await (const delta of answer) {
+    if (answer.restarts !== restarts) text = "";
+    restarts = answer.restarts;
+    text += delta;
+  }
+  assert.deepEqual([text, answer.text, answer.restarts, (await answer.done).message], ["A whole one.", "A whole one.", 1, "A whole one."]);
+  let again = "";
+  for await (const delta of answer) again += delta;
+  assert.equal(again, "A whole one.", "a second iteration has nothing of what is void");
+});
+
+test("chat: a restart that nothing follows leaves no text", async () => {
+  stream(event({ delta: "Half" }), event({ restart: true }), event({ ...failure("provider_cut"), feedbackId: "f1" }));
+  const error = await thrown(client().chat({ message: "m" }).done);
+  assert.deepEqual([error.code, error.partial], ["provider_cut", ""]);
+});
+
 test("chat: an error in the stream keeps what was said", async () => {
   stream(event({ delta: "part" }), event({ ...failure("upstream_cut"), feedbackId: "f1" }));
   const answer = client().chat({ message: "m" });

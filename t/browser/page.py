@@ -153,7 +153,11 @@ def check_page(uplift, user, facts):
 def meet_fault(uplift, model):
     """Lets a user meet a provider with this fault; returns what was seen, and the user's rows."""
     user = str(uuid.uuid4())
-    uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model)
+    if model == "restart":  # a provider breaks off, and another one answers
+        uplift.restart_chat(UPLIFT_MODEL="moved", UPLIFT_ROUTING=json.dumps({"models": [{"name": "moved", "routes": [
+            {"provider": "default", "model": "sim-fault-cut;after=12;pace=30"}, {"provider": "default", "model": "sim-pace-15"}]}]}))
+    else:
+        uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model, UPLIFT_ROUTING=None)
     seen = run(uplift, "faults.mjs", user, PAGE_FAULT=model.split(";")[0])
     return seen, wait_for(lambda: uplift.sql(
         "select outcome, ai_response, conversation_id::text, regenerate_of::text from public.coach_response_feedback "
@@ -174,6 +178,8 @@ def check_fault(fault, seen, found):
         tap.equal(outcomes, ["cancelled"], "silence: recorded as cancelled")
     else:
         tap.equal(outcomes, ["complete"], "%s: recorded as complete" % fault)
+    if fault == "restart":
+        tap.equal(words(found[0]["ai_response"]), words(facts.get("shown")), "restart: what is shown is what is recorded")
     if fault == "long":
         tap.equal(len(found[0]["ai_response"]), facts.get("length", 0) + 1, "long: all of it was shown, but for the last line end")
 
@@ -203,7 +209,7 @@ with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MO
     check_people(uplift, quick)
     with ThreadPoolExecutor() as pool:
         away = pool.submit(lose_database, quick)
-        for model in ("cut;after=12;pace=10", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+        for model in ("cut;after=12;pace=10", "restart", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
             check_fault(model.split(";")[0], *meet_fault(uplift, model))
         check_database_away(*away.result())
 tap.done()
