@@ -1,0 +1,32 @@
+-- Failures: a row of ai_errors for each, grouped by what they have in common.
+\ir common.psql
+select plan(13);
+
+create function pg_temp.failures(p_arguments jsonb default '{}') returns jsonb language sql as $$
+    select uplift.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') -> 'data'
+$$;
+
+select is(pg_temp.record(1, :ann, null, 'secret words', 'hi', '{"model_used": "m", "provider": "b", "attempts": [
+    {"provider": "a", "model": "m", "http_status": 503, "duration_ms": 7, "reason": "status_503"},
+    {"provider": "b", "model": "m", "http_status": 200, "duration_ms": 9}]}'), 'recorded', 'an answer that another provider saved');
+select results_eq($$select error_type, provider, model_name, http_status, attempt, user_visible, auto_recovered, answer_id
+    from public.ai_errors where answer_id = pg_temp.id(1)$$,
+    $$values ('status_503', 'a', 'm', 503, 1, false, true, pg_temp.id(1))$$, 'leaves a failure that nobody saw');
+select is(pg_temp.record(2, :bob, null, 'secret words', '', '{"outcome": "failed", "attempts": [
+    {"provider": "a", "model": "m", "http_status": 503, "duration_ms": 7, "reason": "status_503"}]}'), 'recorded', 'one that none did');
+select is(pg_temp.record(2, :bob, null, 'secret words', '', '{"outcome": "failed", "attempts": [
+    {"provider": "a", "model": "m", "http_status": 503, "duration_ms": 7, "reason": "status_503"}]}'), 'duplicate', 'recorded again');
+select is(pg_temp.failures() -> 0 -> 'count', '2', 'both are of a kind, and counted once');
+select is(jsonb_array_length(pg_temp.failures()), 1, 'which is all');
+select is(pg_temp.failures() -> 0 -> 'user_visible', '1', 'one was seen');
+select is(pg_temp.record(3, :ann, null, 'q', '', '{"outcome": "failed", "attempts": [
+    {"provider": "a", "model": "m", "http_status": 400, "duration_ms": 7, "reason": "Your message was: secret words"}]}'), 'recorded', 'a reason that is no word');
+select is(jsonb_array_length(pg_temp.failures('{"type": "unknown"}')), 1, 'is unknown');
+select is((select count(*) from public.ai_errors e where e::text ilike '%secret words%'), 0::bigint, 'and no row holds what was said');
+select is(jsonb_array_length(pg_temp.failures('{"q": "_"}')), 1, 'a search takes wildcards for what they are');
+
+select is(uplift.admin_resolve_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'true', 'resolved');
+select is(uplift.admin_reopen_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'false', 'and reopened');
+
+select finish();
+rollback;
