@@ -126,7 +126,7 @@ begin
     perform uplift.cache_answers(p_answers, v_new);
     perform uplift.spend_budgets(v_new);
     perform uplift.note_late(v_new);
-    perform uplift.note_errors(v_new);
+    perform uplift.note_errors(p_answers, v_new);
     perform uplift.apply_pending_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end

@@ -36,11 +36,13 @@ begin
     -- its own, so that mostly none waits at all.
     insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
     select b.id, k.key, uplift.period_start(b.period, a.created_at), pg_backend_pid() % 16, sum(a.cost_usd)
-    from public.coach_response_feedback a
+    from unnest(p_new) as n(id)
+    -- By the key, one by one: a plan that was made while the table was small might read it whole.
+    cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
     join uplift.budgets b on b.is_enabled
     cross join lateral (
         select case b.scope when 'total' then '' when 'coach' then a.coach_id else a.user_id::text end as key) k
-    where a.id = any (p_new) and a.cost_usd > 0 and k.key is not null and b.key in ('', k.key)
+    where a.cost_usd > 0 and k.key is not null and b.key in ('', k.key)
     group by 1, 2, 3
     order by 1, 2, 3
     on conflict (budget_id, key, period_start, shard) do update set cost_usd = s.cost_usd + excluded.cost_usd;

@@ -47,10 +47,10 @@ begin
         'response_message', a.response_message)
     into v_found
     from public.ai_response_cache c
-    join public.coach_response_feedback a on a.id = c.source_answer_id
+    cross join lateral (select * from public.coach_response_feedback f where f.id = c.source_answer_id limit 1) a
     where c.cache_key = p_key and c.is_active and c.expires_at > now()
         and c.created_at > now() - p_max_age_s * interval '1 second'
-        and not exists (select from uplift.conversations v where v.id = a.conversation_id and v.deleted_at is not null);
+        and coalesce((select v.deleted_at is null from uplift.conversations v where v.id = a.conversation_id), true);
     return v_found;
 end
 $$;
@@ -75,7 +75,8 @@ begin
         select distinct on (x.cache_key) x.cache_key, a.coach_id, a.severity, a.mode, a.model_used, a.id,
             a.created_at, a.created_at + x.cache_ttl_s * interval '1 second', true, 0, 0
         from json_to_recordset(p_answers) as x(id uuid, cache_key text, cache_ttl_s int)
-        join public.coach_response_feedback a on a.id = x.id
+        -- By the key, one by one: a plan that was made while the table was small might read it whole.
+        cross join lateral (select * from public.coach_response_feedback f where f.id = x.id limit 1) a
         where x.id = any (p_new) and x.cache_key is not null and a.created_at + x.cache_ttl_s * interval '1 second' > now()
             and a.outcome = 'complete' and a.finish_reason = 'stop' and a.error_code is null and a.ai_response <> ''
             and a.from_cache is not true and a.degraded is not true
@@ -89,9 +90,11 @@ begin
     if strpos(v_text, '"from_cache":') > 0 then
         insert into uplift.cache_hits (cache_id, hits, saved_usd, last_hit_at)
         select c.id, count(*), sum(a.saved_usd), max(a.created_at)
-        from public.coach_response_feedback a
-        join public.ai_response_cache c on c.source_answer_id = a.cache_source_id
-        where a.id = any (p_new) and a.from_cache
+        from unnest(p_new) as n(id)
+        cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
+        cross join lateral (
+            select e.id from public.ai_response_cache e where e.source_answer_id = a.cache_source_id limit 1) c
+        where a.from_cache
         group by c.id;
     end if;
 end

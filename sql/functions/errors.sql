@@ -18,10 +18,16 @@ as $$ select case when p_text ~ '^[a-z][a-z0-9_]{0,47}$' then p_text else 'unkno
 
 comment on function uplift.error_word(text) is 'The reason of a failed attempt, or unknown where it is no word.';
 
-create or replace function uplift.note_errors(p_new uuid[]) returns void
+create or replace function uplift.note_errors(p_answers json, p_new uuid[]) returns void
 language plpgsql
 as $$
 begin
+    -- Mostly nothing failed, and to search the text is much cheaper than to look at the rows; inside of
+    -- strings the quotes would be escaped. Who writes a space after colons is looked at in any case.
+    if strpos(p_answers::text, '"reason":') = 0 and strpos(p_answers::text, '"outcome":"failed"') = 0
+            and strpos(p_answers::text, '"outcome":"partial"') = 0 and strpos(p_answers::text, '"outcome": "') = 0 then
+        return;
+    end if;
     insert into public.ai_errors (user_id, error_type, model_name, provider, attempt, http_status, answer_id, request_id,
         error_code, fingerprint, user_visible, auto_recovered, manual_intervention_required, duration_ms, created_at)
     select a.user_id, x.type, x.model, x.provider, x.attempt, x.status, a.id, a.request_id,
@@ -30,7 +36,8 @@ begin
         a.outcome in ('failed', 'partial') and x.is_last, a.outcome = 'complete',
         x.status in (401, 403) or a.error_code in ('provider_auth', 'insufficient_quota') and x.is_last,
         x.duration, a.created_at
-    from public.coach_response_feedback a
+    from unnest(p_new) as n(id)
+    cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
     cross join lateral (
         -- Each call that failed; and what failed without one.
         select uplift.error_word(t.value ->> 'reason') as type, left(t.value ->> 'model', 256) as model,
@@ -43,14 +50,15 @@ begin
         select uplift.error_word(a.error_code), a.model_used, nullif(a.provider, ''), 0, null, null, true
         where a.outcome in ('failed', 'partial') and coalesce(a.attempts, '[]') = '[]'
     ) x
-    where a.id = any (p_new) and (a.outcome in ('failed', 'partial') or jsonb_array_length(a.attempts) > 1);
+    where (a.outcome in ('failed', 'partial') or jsonb_array_length(a.attempts) > 1);
 end
 $$;
 
-comment on function uplift.note_errors(uuid[]) is
+comment on function uplift.note_errors(json, uuid[]) is
     'One row of ai_errors for each call of a provider that failed for these answers, and for each answer that failed without one.';
 
-create or replace function uplift.error_groups_of(p_arguments jsonb)
+drop function if exists uplift.error_groups_of(jsonb);
+create or replace function uplift.error_groups_of(p_arguments jsonb, p_fingerprint text default null)
 returns table (fingerprint text, error_type text, provider text, model text, http_status int, count bigint, users bigint,
     user_visible bigint, recovered bigint, needs_attention boolean, first_seen timestamptz, last_seen timestamptz,
     resolved_at timestamptz, resolved_by text, note text, is_resolved boolean)
@@ -63,7 +71,7 @@ as $$
         coalesce(g.resolved_at >= max(e.recorded_at), false)
     from public.ai_errors e
     left join uplift.error_groups g on g.fingerprint = e.fingerprint
-    where e.fingerprint is not null
+    where e.fingerprint is not null and (p_fingerprint is null or e.fingerprint = p_fingerprint)
         and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '7 days')
         and e.created_at < coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity')
         and (not p_arguments ? 'type' or e.error_type = p_arguments ->> 'type')
@@ -74,8 +82,8 @@ as $$
     group by e.fingerprint, g.fingerprint
 $$;
 
-comment on function uplift.error_groups_of(jsonb) is
-    'Failures by fingerprint, of the time, type, provider and model that arguments name; the last seven days unless they say.';
+comment on function uplift.error_groups_of(jsonb, text) is
+    'Failures by fingerprint, or of one, of the time, type, provider and model that arguments name; the last seven days unless they say.';
 
 create or replace function uplift.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -113,7 +121,7 @@ declare
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after}');
     select jsonb_build_object('object', 'error_group') || to_jsonb(g) into v_group
-    from uplift.error_groups_of('{"since": "1970-01-01"}') g where g.fingerprint = p_fingerprint;
+    from uplift.error_groups_of('{"since": "1970-01-01"}', p_fingerprint) g;
     if not found then
         perform uplift.fail(404, 'error_not_found', 'there is no failure of this fingerprint');
     end if;
@@ -150,7 +158,7 @@ begin
     where e.fingerprint = p_fingerprint and e.resolved_at is distinct from p_resolved_at
         and (p_resolved_at is null or e.resolved_at is null);
     return (select jsonb_build_object('object', 'error_group') || to_jsonb(x)
-        from uplift.error_groups_of('{"since": "1970-01-01"}') x where x.fingerprint = p_fingerprint);
+        from uplift.error_groups_of('{"since": "1970-01-01"}', p_fingerprint) x);
 end
 $$;
 

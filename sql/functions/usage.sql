@@ -145,8 +145,10 @@ begin
         return;
     end if;
     insert into uplift.usage_dirty (hour)
-    select distinct date_trunc('hour', a.created_at, 'UTC') from public.coach_response_feedback a
-    where a.id = any (p_new) and a.created_at < v_until
+    select distinct date_trunc('hour', a.created_at, 'UTC')
+    from unnest(p_new) as n(id)
+    cross join lateral (select f.created_at from public.coach_response_feedback f where f.id = n.id limit 1) a
+    where a.created_at < v_until
     order by 1
     on conflict do nothing;
 end

@@ -61,7 +61,7 @@ bool api_key_looks_like(const char *token)
     return strncmp(token, PREFIX, sizeof PREFIX - 1) == 0;
 }
 
-/* Where a key is, or may be; which, follows from its hash, which nobody can choose. */
+/* Where a key is, or may be. */
 static struct known *places(struct api_keys *k, const uint8_t digest[SHA256_DIGEST_LENGTH])
 {
     return k->known[digest[0] % SETS];
@@ -98,7 +98,9 @@ static void remember(struct api_keys *k, const struct known *one)
             (set[i].is_good == victim->is_good && set[i].asked_ms < victim->asked_ms))
             victim = &set[i];
     }
-    *victim = *one;
+    /* Who makes keys up must not push good ones out. */
+    if (one->is_good || !victim->is_good)
+        *victim = *one;
     pthread_mutex_unlock(&k->lock);
 }
 
