@@ -63,7 +63,9 @@ begin
         cross join lateral (
             select case b.scope when 'total' then '' when 'coach' then p_coach_id else p_user_id::text end as key) k
         where b.is_enabled and k.key is not null and b.key in ('', k.key)
-            and uplift.spent(b.id, k.key, b.period, now()) >= b.limit_usd
+            -- As uplift.spent() has it, which would be planned for each chat.
+            and coalesce((select sum(s.cost_usd) from uplift.budget_spend s where s.budget_id = b.id and s.key = k.key
+                and s.period_start = date_trunc(b.period, now() at time zone 'UTC')::date), 0) >= b.limit_usd
         order by b.action desc, b.limit_usd -- refuse before cheaper
     loop
         if v_budget.action = 'refuse' then

@@ -5,15 +5,22 @@
 -- withdraws. A withdrawn entry keeps its key, and so keeps the question out of the cache.
 
 create or replace function uplift.normal_message(p_message text) returns text
-language sql immutable parallel safe strict
+language plpgsql immutable parallel safe strict
 as $$
-    -- Most texts are ASCII and need no normal form; NFC exists in UTF-8 only. In a text of several
-    -- lines, spaces may be code or a table.
-    select case when t.trimmed ~ e'[\n\r]' then replace(t.trimmed, e'\r\n', e'\n')
-        when t.trimmed ~ '\s\s|\t' then regexp_replace(t.trimmed, '\s+', ' ', 'g')
-        else t.trimmed end
-    from (select btrim(case when octet_length(p_message) = char_length(p_message) or getdatabaseencoding() <> 'UTF8'
-        then p_message else normalize(p_message, nfc) end, e' \t\r\n\f\u000b\u00a0') as trimmed) t
+begin
+    -- Most texts are ASCII and need no normal form; NFC exists in UTF-8 only.
+    if octet_length(p_message) <> char_length(p_message) and getdatabaseencoding() = 'UTF8' then
+        p_message := normalize(p_message, nfc);
+    end if;
+    p_message := btrim(p_message, e' \t\r\n\f\u000b\u00a0');
+    -- In a text of several lines, spaces may be code or a table.
+    if p_message ~ e'[\n\r]' then
+        return replace(p_message, e'\r\n', e'\n');
+    elsif p_message ~ '\s\s|\t' then
+        return regexp_replace(p_message, '\s+', ' ', 'g');
+    end if;
+    return p_message;
+end
 $$;
 
 comment on function uplift.normal_message(text) is
@@ -21,14 +28,17 @@ comment on function uplift.normal_message(text) is
 
 create or replace function uplift.cache_key(p_user_id uuid, p_protocol text, p_model text, p_parameters text,
     p_system_prompt text, p_history text, p_message text) returns text
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
+begin
+    -- In PL/pgSQL, which keeps its plan: SQL functions that cannot be inlined are planned in each query.
     -- Lengths first, so that no two sets of parts make the same text.
-    select encode(sha256(convert_to(
+    return encode(sha256(convert_to(
         concat_ws(' ', coalesce(p_user_id::text, 'everybody'), p_protocol, length(p_model), length(p_parameters),
             length(p_system_prompt), length(p_history))
         || e'\n' || coalesce(p_model, '') || coalesce(p_parameters, '') || coalesce(p_system_prompt, '-')
-        || coalesce(p_history, '') || uplift.normal_message(p_message), 'UTF8')), 'hex')
+        || coalesce(p_history, '') || uplift.normal_message(p_message), 'UTF8')), 'hex');
+end
 $$;
 
 comment on function uplift.cache_key(uuid, text, text, text, text, text, text) is

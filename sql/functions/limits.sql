@@ -22,45 +22,114 @@ $$;
 comment on function uplift.limit_address(text) is
     'What an address is limited as: itself, or its /64 network; null for what is no address, as of a Unix socket.';
 
+-- In PL/pgSQL, which keeps its plans: SQL functions that cannot be inlined are planned in each query.
 create or replace function uplift.wanted_buckets(p_calls jsonb)
 returns table (n int, tokens int, scope text, bucket text, rpm int, tpm int, burst int)
-language sql stable
+language plpgsql stable
 as $$
+#variable_conflict use_column
+begin
+    return query
     select c.n, coalesce(c.tokens, 0), s.scope, s.scope || ':' || s.key, l.requests_per_minute, l.tokens_per_minute,
         coalesce(l.burst, l.requests_per_minute)
     from jsonb_to_recordset(p_calls) as c(n int, user_id text, address text, api_key text, tokens int)
-    cross join lateral (values ('user', c.user_id), ('address', uplift.limit_address(c.address)), ('api_key', c.api_key)) as s(scope, key)
+    cross join lateral (
+        select * from (values ('user', c.user_id), ('address', uplift.limit_address(c.address)), ('api_key', c.api_key)) as v(scope, key)
+        where v.key is not null offset 0) s
     cross join lateral (
         select * from uplift.rate_limits r where r.scope = s.scope and r.key in (s.key, '') order by r.key desc limit 1) l
-    where s.key is not null and (l.requests_per_minute is not null or l.tokens_per_minute is not null)
+    where l.requests_per_minute is not null or l.tokens_per_minute is not null;
+end
 $$;
 
 comment on function uplift.wanted_buckets(jsonb) is
     'The buckets that calls take from, [{n, user_id, address, api_key, tokens}], each with its limits: the user''s, address''s or API key''s own, else those of each.';
 
--- The order of keys is the order of locks, so that two round trips cannot wait for each other.
-create or replace function uplift.fill_buckets(p_calls jsonb, p_now timestamptz) returns void
-language sql volatile
+-- Mostly there is enough for all who come together, and then one pass is all it takes. The order of
+-- keys is the order of locks, so that two round trips cannot wait for each other.
+create or replace function uplift.charge_all(p_calls jsonb, p_now timestamptz, out is_enough boolean, out charged jsonb)
+language plpgsql volatile
 as $$
-    insert into uplift.rate_buckets as r (key, requests, tokens, filled_at)
-    select w.bucket, coalesce(min(w.burst), 0), coalesce(min(w.tpm), 0), p_now
-    from uplift.wanted_buckets(p_calls) w group by w.bucket order by w.bucket
-    on conflict (key) do update set (requests, tokens, filled_at) = (
-        select least(excluded.requests, r.requests + p.minutes * l.rpm), least(excluded.tokens, r.tokens + p.minutes * excluded.tokens),
-            greatest(r.filled_at, excluded.filled_at)
-        from (select greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 as minutes) p,
-            (select coalesce(min(w.rpm), 0) as rpm from uplift.wanted_buckets(p_calls) w where w.bucket = excluded.key) l)
+begin
+    with wanted as materialized (
+        select * from uplift.wanted_buckets(p_calls)
+    ), filled as (
+        -- What a full bucket has, less what is taken, is in the row that would be new.
+        insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
+        select w.bucket, coalesce(min(w.burst), 0) - count(*), coalesce(min(w.tpm), 0) - sum(w.tokens), p_now, coalesce(min(w.rpm), 0),
+            count(*), sum(w.tokens)
+        from wanted w group by w.bucket order by w.bucket
+        on conflict (key) do update set
+            requests = least(excluded.requests + excluded.took, r.requests
+                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - excluded.took,
+            tokens = least(excluded.tokens + excluded.took_tokens, r.tokens
+                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60
+                * (excluded.tokens + excluded.took_tokens)) - excluded.took_tokens,
+            filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took,
+            took_tokens = excluded.took_tokens
+        returning r.key, r.requests, r.tokens, r.took, r.took_tokens
+    )
+    -- A millionth more, because what was filled is a fraction. One chat alone may take more tokens than
+    -- there are.
+    select coalesce(bool_and((w.rpm is null or f.requests > -0.000001)
+            and (w.tpm is null or f.tokens > 0 or f.took = 1 and f.tokens + f.took_tokens > 0)), true),
+        coalesce(jsonb_agg(jsonb_build_object('n', w.n, 'tokens', w.tokens, 'rpm', w.rpm, 'tpm', w.tpm, 'burst', w.burst,
+            'requests_left', f.requests, 'tokens_left', f.tokens)) filter (where w.scope <> 'address' or w.is_alone), '[]')
+    into is_enough, charged
+    from (select x.*, count(*) filter (where x.scope <> 'address') over (partition by x.n) = 0 as is_alone from wanted x) w
+    join filled f on f.key = w.bucket;
+end
 $$;
 
-comment on function uplift.fill_buckets(jsonb, timestamptz) is
-    'Locks the buckets of calls and fills them up to a time; new ones are full.';
+comment on function uplift.charge_all(jsonb, timestamptz) is
+    'Locks the buckets of calls, fills them up to a time (new ones are full) and takes what all calls need. Whether there was enough, and what is left of each call''s buckets, of its address'' only where it has no other.';
+
+create or replace function uplift.give_back(p_calls jsonb) returns void
+language plpgsql volatile
+as $$
+begin
+    update uplift.rate_buckets r set requests = r.requests + r.took, tokens = r.tokens + r.took_tokens
+    where r.key in (select w.bucket from uplift.wanted_buckets(p_calls) w);
+end
+$$;
+
+comment on function uplift.give_back(jsonb) is 'Puts back what uplift.charge_all() took for the same calls just before.';
+
+create or replace function uplift.limits_json(p_rpm int, p_tpm int, p_burst int, p_requests double precision, p_tokens double precision,
+    p_charged int) returns jsonb
+language plpgsql immutable
+as $$
+begin
+    return jsonb_strip_nulls(jsonb_build_object('limit_requests', p_rpm,
+        'remaining_requests', case when p_rpm is not null then greatest(floor(p_requests + 0.000001), 0) end,
+        'reset_requests_ms', case when p_rpm is not null then ceil(greatest(p_burst - p_requests, 0) * 60000 / p_rpm) end,
+        'limit_tokens', p_tpm, 'remaining_tokens', case when p_tpm is not null then greatest(floor(p_tokens), 0) end,
+        'reset_tokens_ms', case when p_tpm is not null then ceil(greatest(p_tpm - p_tokens, 0) * 60000 / p_tpm) end,
+        'charged_tokens', p_charged));
+end
+$$;
+
+comment on function uplift.limits_json(int, int, int, double precision, double precision, int) is
+    'What is left of a bucket, as workers tell clients: limits, remaining, ms until it is full, and the tokens charged.';
 
 create or replace function uplift.charge_limits(p_calls jsonb) returns table (n int, limits jsonb, refusal jsonb)
 language plpgsql volatile
 as $$
 #variable_conflict use_column
+declare
+    v_is_enough boolean;
+    v_charged jsonb;
 begin
-    perform uplift.fill_buckets(p_calls, clock_timestamp());
+    select c.is_enough, c.charged into v_is_enough, v_charged from uplift.charge_all(p_calls, clock_timestamp()) c;
+    if v_is_enough then
+        return query
+        select distinct on (c.n) c.n, uplift.limits_json(c.rpm, c.tpm, c.burst, c.requests_left, c.tokens_left, c.tokens), null::jsonb
+        from jsonb_to_recordset(v_charged) as c(n int, tokens int, rpm int, tpm int, burst int, requests_left double precision,
+            tokens_left double precision)
+        order by c.n, c.requests_left / c.burst nulls last;
+        return;
+    end if;
+    perform uplift.give_back(p_calls);
     return query
     with weighed as (
         -- Of the chats that share a bucket the first ones go through.
@@ -69,7 +138,6 @@ begin
             coalesce(sum(w.tokens) over (partition by w.bucket order by w.n rows between unbounded preceding and 1 preceding), 0) as taken
         from uplift.wanted_buckets(p_calls) w join uplift.rate_buckets r on r.key = w.bucket
     ), judged as (
-        -- A millionth more, because what was filled is a fraction.
         select x.*, (x.rpm is null or x.place <= x.there + 0.000001) as has_request,
             (x.tpm is null or x.tokens_there - x.taken > 0) as has_tokens
         from weighed x
@@ -86,16 +154,8 @@ begin
         from judged j join verdicts v on v.n = j.n
         order by j.n, j.has_request and j.has_tokens, j.scope = 'address', j.scope = 'user'
     )
-    select t.n, jsonb_strip_nulls(jsonb_build_object(
-            'limit_requests', t.rpm,
-            'remaining_requests', case when t.rpm is not null then greatest(floor(t.there - t.place + 1 - t.mine + 0.000001), 0) end,
-            'reset_requests_ms', case when t.rpm is not null
-                then ceil(greatest(t.burst - t.there + t.place - 1 + t.mine, 0) * 60000 / t.rpm) end,
-            'limit_tokens', t.tpm,
-            'remaining_tokens', case when t.tpm is not null then greatest(floor(t.tokens_there - t.taken - t.mine * t.tokens), 0) end,
-            'reset_tokens_ms', case when t.tpm is not null
-                then ceil(greatest(t.tpm - t.tokens_there + t.taken + t.mine * t.tokens, 0) * 60000 / t.tpm) end,
-            'charged_tokens', t.mine * t.tokens)),
+    select t.n, uplift.limits_json(t.rpm, t.tpm, t.burst, t.there - t.place + 1 - t.mine, t.tokens_there - t.taken - t.mine * t.tokens,
+            t.mine * t.tokens),
         case when not t.goes then uplift.limit_refusal(t.scope, not t.has_request, t.rpm, t.tpm, t.there, t.tokens_there) end
     from told t;
 end
