@@ -73,11 +73,13 @@ on conflict (key) do nothing;
 insert into uplift.routing_state (revision) values (1) on conflict do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
-    ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true)
+    ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true),
+    ('trim-cache', 'Counts hits of the response cache, and keeps it within its size.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
-    ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.')
+    ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.'),
+    ('trim-cache', 'trim-cache', '{}', '40 * * * *', true, 'The response cache, hourly.')
 on conflict (name) do nothing;
 
 -- Once: who took a limit away wants none.

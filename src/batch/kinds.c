@@ -20,6 +20,8 @@ const struct job_kind job_kinds[] = {
      refresh_model_metrics_arguments, job_refresh_model_metrics},
     {"roll-up-usage", "Counts the answers of each hour: requests, tokens, cost, latency, feedback.",
      NULL, job_roll_up_usage},
+    {"trim-cache", "Counts hits of the response cache, and keeps it within its size.", NULL,
+     job_trim_cache},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };

@@ -343,9 +343,13 @@ static void fail_over(struct relay_chat *rc, enum failure_kind kind, int64_t ret
         give_up(rc);
         return;
     }
-    if (move == MOVE_ON)
+    if (move == MOVE_ON) {
         log_traced(LOG_INFO, rc->chat->id_text, chat_trace(rc->chat), "goes on with provider %s",
                    failover_route(&rc->failover)->provider->label);
+        /* What a stopgap says, which may be another model, is not to be given again. */
+        if (cache_writes(rc->chat->cache.mode))
+            rc->chat->cache.mode = CACHE_READ_ONLY;
+    }
     rc->state = RELAY_PAUSING;
     rc->retry_ms = now + wait;
     rc->chat->waited_ms += wait;

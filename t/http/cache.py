@@ -148,6 +148,16 @@ def personal(uplift):
     tap.equal(cache(chat(uplift, "Personal?", cache=ON, user=BOB)), "hit", "which has an answer of its own")
 
 
+def trimmed(uplift):
+    uplift.start_batch(UPLIFT_CACHE_MAX_ENTRIES="3")
+    entries = "select count(*) from public.ai_response_cache"
+    before = uplift.value(entries)
+    job = uplift.job("trim-cache")
+    tap.equal((job["status"], job["result"]["entries"], uplift.value(entries)), ("succeeded", 3, 3), "trim-cache keeps the cache within its size")
+    tap.ok(before > 3 and job["result"]["least_useful"] > 0, "of more that there were", before)
+    tap.ok(job["result"]["hits_counted"] > 0 and uplift.value("select count(*) from uplift.cache_hits") == 0, "and counts the hits")
+
+
 with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.url) as uplift:
     provider.says = TEXT
     uplift.sql("insert into uplift.model_prices (model, input_per_million, output_per_million) values ('sim-1', 1, 1) on conflict do nothing")
@@ -162,6 +172,7 @@ with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider
     tap.equal(cache(chat(uplift, "Default?", cache={"mode": "off"})), "off", "and off for who says so")
     tap.equal(uplift.value("select extract(epoch from expires_at - created_at)::int from public.ai_response_cache order by created_at desc limit 1"),
               100, "for as long as is configured")
+    trimmed(uplift)
     uplift.sql("update public.ai_response_cache set created_at = created_at - interval '90 s', expires_at = expires_at + interval '1 day'")
     uplift.restart_chat(UPLIFT_CACHE_TTL_S="80")
     tap.equal(cache(chat(uplift, "Default?")), "miss", "a shorter time counts for what is there already")
