@@ -156,6 +156,11 @@ begin
         -- Who asks for another answer wants another one.
         if p_regenerate_of is null and p_more #>> '{cache,mode}' in ('on', 'read-only') then
             cached := uplift.find_cached(cache_key, (p_more #>> '{cache,max_age_s}')::int);
+            if cached is not null then
+                -- Nobody is sent these, and the row of the answer that is given again has them.
+                system_prompt := null;
+                messages := '';
+            end if;
         end if;
     end if;
 
@@ -165,4 +170,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

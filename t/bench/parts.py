@@ -139,16 +139,22 @@ class Target:
         """wrk's figures: per_second, p50 and p99 in ms, done, failed."""
         with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as script:
             script.write('wrk.method = "POST"\nwrk.body = [==[%s]==]\n' % json.dumps(dict(self.body, stream=False)))
+            for name, value in self.headers.items():
+                script.write("wrk.headers[%s] = %s\n" % (json.dumps(name), json.dumps(value)))
             if self.distinct is not None:
-                script.write("""local n = %d
-request = function()
+                # The load generator shares the machine: the request is made once, and the number put in.
+                script.write("""local n, head, tail = %d
+function init()
+    local whole = wrk.format(nil, nil, nil, (wrk.body:gsub("@N@", "000000000")))
+    local at = whole:find("000000000", 1, true)
+    head, tail = whole:sub(1, at - 1), whole:sub(at + 9)
+end
+function request()
     n = n + 1
-    return wrk.format(nil, nil, nil, (wrk.body:gsub("@N@", tostring(%s))))
+    return head .. string.format("%%09d", %s) .. tail
 end
 """ % (self.counted, "n %% %d" % self.distinct if self.distinct else "n"))
                 self.counted += 10000000  # the next run begins elsewhere
-            for name, value in self.headers.items():
-                script.write("wrk.headers[%s] = %s\n" % (json.dumps(name), json.dumps(value)))
             script.write("""done = function(summary, latency)
     local e = summary.errors
     io.write(string.format('RESULT {"done":%d,"seconds":%f,"failed":%d,"p50":%f,"p99":%f}\\n', summary.requests,
