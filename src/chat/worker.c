@@ -158,11 +158,11 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
 out:
     if (intake != NULL)
         intake_stop(intake);
+    keeper_stop(w.keeper); /* before those that it looks at */
     if (w.relay != NULL)
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
-    keeper_stop(w.keeper);
     prices_free(w.prices);
     limits_free(w.limits);
     budgets_free(w.budgets);
