@@ -34,18 +34,31 @@ begin
     end if;
     -- In the order of keys, so that two recorders cannot wait for each other; and each in shards of
     -- its own, so that mostly none waits at all.
-    insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
-    select b.id, k.key, uplift.period_start(b.period, a.created_at), pg_backend_pid() % 16, sum(a.cost_usd)
-    from unnest(p_new) as n(id)
-    -- By the key, one by one: a plan that was made while the table was small might read it whole.
-    cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
-    join uplift.budgets b on b.is_enabled
-    cross join lateral (
-        select case b.scope when 'total' then '' when 'coach' then a.coach_id else a.user_id::text end as key) k
-    where a.cost_usd > 0 and k.key is not null and b.key in ('', k.key)
-    group by 1, 2, 3
+    with spent as (
+        insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
+        select b.id, k.key, uplift.period_start(b.period, a.created_at), pg_backend_pid() % 16, sum(a.cost_usd)
+        from unnest(p_new) as n(id)
+        -- By the key, one by one: a plan that was made while the table was small might read it whole.
+        cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
+        join uplift.budgets b on b.is_enabled
+        cross join lateral (
+            select case b.scope when 'total' then '' when 'coach' then a.coach_id else a.user_id::text end as key) k
+        where a.cost_usd > 0 and k.key is not null and b.key in ('', k.key)
+        group by 1, 2, 3
+        order by 1, 2, 3
+        on conflict (budget_id, key, period_start, shard) do update set cost_usd = s.cost_usd + excluded.cost_usd
+        returning s.budget_id, s.key, s.period_start, s.shard, s.cost_usd
+    )
+    insert into uplift.budgets_used_up (budget_id, key, period_start)
+    select n.budget_id, n.key, n.period_start
+    from spent n join uplift.budgets b on b.id = n.budget_id
+    -- What this shard has now, and what the others had.
+    where n.cost_usd + coalesce((select sum(o.cost_usd) from uplift.budget_spend o where o.budget_id = n.budget_id and o.key = n.key
+            and o.period_start = n.period_start and o.shard <> n.shard), 0) >= b.limit_usd
+        and not exists (select from uplift.budgets_used_up u
+            where u.budget_id = n.budget_id and u.key = n.key and u.period_start = n.period_start)
     order by 1, 2, 3
-    on conflict (budget_id, key, period_start, shard) do update set cost_usd = s.cost_usd + excluded.cost_usd;
+    on conflict do nothing;
 end
 $$;
 
@@ -165,6 +178,14 @@ begin
     where a.id >= uplift.first_id_of(v_start) and a.created_at >= v_start and a.cost_usd > 0
         and k.key is not null and p_budget.key in ('', k.key)
     group by k.key;
+    delete from uplift.budgets_used_up u where u.budget_id = p_budget.id;
+    insert into uplift.budgets_used_up (budget_id, key, period_start)
+    select p_budget.id, s.key, s.period_start from uplift.budget_spend s
+    where p_budget.is_enabled and s.budget_id = p_budget.id
+    group by s.key, s.period_start having sum(s.cost_usd) >= p_budget.limit_usd
+    union
+    -- Of nothing, nothing can be spent.
+    select p_budget.id, p_budget.key, date 'infinity' where p_budget.is_enabled and p_budget.limit_usd = 0;
 end
 $$;
 

@@ -142,7 +142,7 @@ begin
         messages := substr(messages, 2);
     end if;
 
-    if exists (select from uplift.budgets b where b.is_enabled) then
+    if exists (select from uplift.budgets_used_up) then
         select c.refusal, c.cheaper_model into refusal, budget_model from uplift.check_budgets(p_user_id, coach_id) c;
         model := coalesce(budget_model, model);
     end if;

@@ -32,6 +32,7 @@ begin
             ('uplift', 'dataset_versions', 'dataset_id', 'public.ai_training_datasets', 'on delete cascade'),
             ('uplift', 'dataset_version_examples', 'version_id', 'uplift.dataset_versions', 'on delete cascade'),
             ('uplift', 'api_keys', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'budgets_used_up', 'budget_id', 'uplift.budgets', 'on delete cascade'),
             ('uplift', 'budget_spend', 'budget_id', 'uplift.budgets', 'on delete cascade'),
             ('uplift', 'model_routes', 'model', 'uplift.gateway_models (name)', 'on delete cascade'),
             ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade')

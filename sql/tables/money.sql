@@ -39,6 +39,16 @@ comment on table budget_spend is
     'What was spent of a budget: by coach or user (empty for the total) and period, in shards, so that two who record do not wait for each other.';
 comment on column budget_spend.shard is 'By the backend that records; the sum of all is what was spent.';
 
+create table budgets_used_up (
+    budget_id uuid not null,
+    key text not null,
+    period_start date not null,
+    primary key (budget_id, key, period_start)
+);
+
+comment on table budgets_used_up is
+    'Budgets that came to their limit: while it is empty, as it mostly is, no chat has to look any further.';
+
 create table usage_hourly (
     hour timestamptz not null,
     coach_id text not null,

@@ -1,6 +1,6 @@
 -- Prices by model, provider and time; what answers cost; budgets; use by the hour and the reports made of it.
 \ir common.psql
-select plan(64);
+select plan(66);
 
 -- An answer with an id of its time, asked so long ago.
 create function pg_temp.answer(p_ago interval, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -76,9 +76,16 @@ select pg_temp.budget('{"scope": "user", "limit_usd": 1, "period": "month"}') as
 select is(pg_temp.refusal(:ann) ->> 'code', 'budget_exceeded', 'of each user by itself: who spent it is refused');
 select is(pg_temp.refusal(:bob), null, 'who did not is not');
 select uplift.admin_delete_budget(:'users', '{}', 'x') \g /dev/null
+select pg_temp.budget('{"scope": "user", "key": "00000000-0000-4000-8000-00000000000b", "limit_usd": 0}') as none \gset
+select is(pg_temp.refusal(:bob) ->> 'code', 'budget_exceeded', 'of a budget of nothing nothing can be spent');
+select uplift.admin_delete_budget(:'none', '{}', 'x') \g /dev/null
 select pg_temp.budget('{"scope": "coach", "key": "coach_maple_avatar", "limit_usd": 3.5}') as coach \gset
 select is(pg_temp.refusal(:bob, 'coach_maple_avatar') ->> 'code', 'budget_exceeded', 'of one coach');
 select is(pg_temp.refusal(:bob, 'coach_ledger_avatar'), null, 'and no other');
+select uplift.admin_edit_budget(:'coach', '{"limit_usd": 1000000}', 'x') \g /dev/null
+update uplift.budgets set limit_usd = uplift.spent(id, 'coach_maple_avatar', 'day', now()) + 1 where id = :'coach';
+select pg_temp.answer('0', :ann) \g /dev/null
+select is(pg_temp.refusal(:bob, 'coach_maple_avatar') ->> 'code', 'budget_exceeded', 'the answer that comes to the limit uses it up');
 select is(uplift.admin_edit_budget(:'coach', '{"limit_usd": 100, "warn_at": 0.01}', 'x') -> 'spent' -> 0 ->> 'state', 'warning', 'near the limit there is a warning');
 select is(uplift.budget_gauges() -> 0 ->> 'state', 'warning', 'in the metrics, too');
 select is(pg_temp.refused(b), r, d) from (values
