@@ -22,121 +22,109 @@ $$;
 comment on function uplift.limit_address(text) is
     'What an address is limited as: itself, or its /64 network; null for what is no address, as of a Unix socket.';
 
--- In PL/pgSQL, which keeps its plans: SQL functions that cannot be inlined are planned in each query.
-create or replace function uplift.wanted_buckets(p_calls jsonb)
+-- Calls are arrays side by side, which cost a fraction of what JSON would: each chat comes by here.
+drop function if exists uplift.wanted_buckets(jsonb);
+create or replace function uplift.wanted_buckets(p_n int[], p_users text[], p_addresses text[], p_keys text[], p_tokens int[])
 returns table (n int, tokens int, scope text, bucket text, rpm int, tpm int, burst int)
+language sql stable
+as $$
+    select c.n, coalesce(c.tokens, 0), s.scope, s.scope || ':' || s.key, coalesce(o.requests_per_minute, d.requests_per_minute),
+        coalesce(o.tokens_per_minute, d.tokens_per_minute),
+        coalesce(o.burst, o.requests_per_minute, d.burst, d.requests_per_minute)
+    from unnest(p_n, p_users, p_addresses, p_keys, p_tokens) as c(n, user_id, address, api_key, tokens)
+    cross join lateral (values ('user', c.user_id), ('api_key', c.api_key), ('address',
+        case when c.address ~ '^[0-9.]+$' then c.address else uplift.limit_address(c.address) end)) as s(scope, key)
+    left join uplift.rate_limits o on o.scope = s.scope and o.key = s.key
+    left join uplift.rate_limits d on o.scope is null and d.scope = s.scope and d.key = ''
+    where coalesce(o.requests_per_minute, o.tokens_per_minute, d.requests_per_minute, d.tokens_per_minute) is not null
+$$;
+
+comment on function uplift.wanted_buckets(int[], text[], text[], text[], int[]) is
+    'The buckets that calls take from, each with its limits: the user''s, address''s or API key''s own, else those of each. Parameters as of uplift.charge_limits.';
+
+create or replace function uplift.limits_text(p_rpm int, p_tpm int, p_burst int, p_requests double precision, p_tokens double precision,
+    p_charged int) returns text
 language plpgsql stable
 as $$
-#variable_conflict use_column
 begin
-    return query
-    select c.n, coalesce(c.tokens, 0), s.scope, s.scope || ':' || s.key, l.requests_per_minute, l.tokens_per_minute,
-        coalesce(l.burst, l.requests_per_minute)
-    from jsonb_to_recordset(p_calls) as c(n int, user_id text, address text, api_key text, tokens int)
-    cross join lateral (
-        select * from (values ('user', c.user_id), ('address', uplift.limit_address(c.address)), ('api_key', c.api_key)) as v(scope, key)
-        where v.key is not null offset 0) s
-    cross join lateral (
-        select * from uplift.rate_limits r where r.scope = s.scope and r.key in (s.key, '') order by r.key desc limit 1) l
-    where l.requests_per_minute is not null or l.tokens_per_minute is not null;
+    return concat_ws(' ',
+        coalesce(p_rpm, 0),
+        case when p_rpm is null then 0 else greatest(floor(p_requests + 0.000001), 0)::bigint end,
+        case when p_rpm is null then 0 else ceil(greatest(p_burst - p_requests, 0) * 60000 / p_rpm)::bigint end,
+        coalesce(p_tpm, 0),
+        case when p_tpm is null then 0 else greatest(floor(p_tokens), 0)::bigint end,
+        case when p_tpm is null then 0 else ceil(greatest(p_tpm - p_tokens, 0) * 60000 / p_tpm)::bigint end,
+        coalesce(p_charged, 0));
 end
 $$;
 
-comment on function uplift.wanted_buckets(jsonb) is
-    'The buckets that calls take from, [{n, user_id, address, api_key, tokens}], each with its limits: the user''s, address''s or API key''s own, else those of each.';
+comment on function uplift.limits_text(int, int, int, double precision, double precision, int) is
+    'What is left of a bucket, as workers tell clients: requests a minute, those left, ms until it is full of them; the same of tokens; tokens charged. A rate of 0 is no limit.';
 
--- Mostly there is enough for all who come together, and then one pass is all it takes. The order of
--- keys is the order of locks, so that two round trips cannot wait for each other.
-create or replace function uplift.charge_all(p_calls jsonb, p_now timestamptz, out is_enough boolean, out charged jsonb)
-language plpgsql volatile
-as $$
-begin
-    with wanted as materialized (
-        select * from uplift.wanted_buckets(p_calls)
-    ), filled as (
-        -- What a full bucket has, less what is taken, is in the row that would be new.
-        insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
-        select w.bucket, coalesce(min(w.burst), 0) - count(*), coalesce(min(w.tpm), 0) - sum(w.tokens), p_now, coalesce(min(w.rpm), 0),
-            count(*), sum(w.tokens)
-        from wanted w group by w.bucket order by w.bucket
-        on conflict (key) do update set
-            requests = least(excluded.requests + excluded.took, r.requests
-                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - excluded.took,
-            tokens = least(excluded.tokens + excluded.took_tokens, r.tokens
-                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60
-                * (excluded.tokens + excluded.took_tokens)) - excluded.took_tokens,
-            filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took,
-            took_tokens = excluded.took_tokens
-        returning r.key, r.requests, r.tokens, r.took, r.took_tokens
-    )
-    -- A millionth more, because what was filled is a fraction. One chat alone may take more tokens than
-    -- there are.
-    select coalesce(bool_and((w.rpm is null or f.requests > -0.000001)
-            and (w.tpm is null or f.tokens > 0 or f.took = 1 and f.tokens + f.took_tokens > 0)), true),
-        coalesce(jsonb_agg(jsonb_build_object('n', w.n, 'tokens', w.tokens, 'rpm', w.rpm, 'tpm', w.tpm, 'burst', w.burst,
-            'requests_left', f.requests, 'tokens_left', f.tokens)) filter (where w.scope <> 'address' or w.is_alone), '[]')
-    into is_enough, charged
-    from (select x.*, count(*) filter (where x.scope <> 'address') over (partition by x.n) = 0 as is_alone from wanted x) w
-    join filled f on f.key = w.bucket;
-end
-$$;
-
-comment on function uplift.charge_all(jsonb, timestamptz) is
-    'Locks the buckets of calls, fills them up to a time (new ones are full) and takes what all calls need. Whether there was enough, and what is left of each call''s buckets, of its address'' only where it has no other.';
-
-create or replace function uplift.give_back(p_calls jsonb) returns void
-language plpgsql volatile
-as $$
-begin
-    update uplift.rate_buckets r set requests = r.requests + r.took, tokens = r.tokens + r.took_tokens
-    where r.key in (select w.bucket from uplift.wanted_buckets(p_calls) w);
-end
-$$;
-
-comment on function uplift.give_back(jsonb) is 'Puts back what uplift.charge_all() took for the same calls just before.';
-
-create or replace function uplift.limits_json(p_rpm int, p_tpm int, p_burst int, p_requests double precision, p_tokens double precision,
-    p_charged int) returns jsonb
-language plpgsql immutable
-as $$
-begin
-    return jsonb_strip_nulls(jsonb_build_object('limit_requests', p_rpm,
-        'remaining_requests', case when p_rpm is not null then greatest(floor(p_requests + 0.000001), 0) end,
-        'reset_requests_ms', case when p_rpm is not null then ceil(greatest(p_burst - p_requests, 0) * 60000 / p_rpm) end,
-        'limit_tokens', p_tpm, 'remaining_tokens', case when p_tpm is not null then greatest(floor(p_tokens), 0) end,
-        'reset_tokens_ms', case when p_tpm is not null then ceil(greatest(p_tpm - p_tokens, 0) * 60000 / p_tpm) end,
-        'charged_tokens', p_charged));
-end
-$$;
-
-comment on function uplift.limits_json(int, int, int, double precision, double precision, int) is
-    'What is left of a bucket, as workers tell clients: limits, remaining, ms until it is full, and the tokens charged.';
-
-create or replace function uplift.charge_limits(p_calls jsonb) returns table (n int, limits jsonb, refusal jsonb)
+drop function if exists uplift.charge_all(jsonb, timestamptz);
+drop function if exists uplift.give_back(jsonb);
+drop function if exists uplift.limits_json(int, int, int, double precision, double precision, int);
+drop function if exists uplift.charge_limits(jsonb);
+create or replace function uplift.charge_limits(p_n int[], p_users text[], p_addresses text[], p_keys text[], p_tokens int[])
+returns table (n int, limits text, refusal jsonb)
 language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-    v_is_enough boolean;
-    v_charged jsonb;
+    v_now timestamptz := clock_timestamp();
+    v_call record;
+    v_is_enough boolean := true;
 begin
-    select c.is_enough, c.charged into v_is_enough, v_charged from uplift.charge_all(p_calls, clock_timestamp()) c;
+    -- Mostly there is enough for all who come together, and then one pass is all it takes: all is
+    -- taken, and what is there is looked at. The order of keys is the order of locks, so that two
+    -- round trips cannot wait for each other.
+    for v_call in
+        with wanted as materialized (
+            select w.* from uplift.wanted_buckets(p_n, p_users, p_addresses, p_keys, p_tokens) w
+        ), filled as (
+            -- What a full bucket has, less what is taken, is in the row that would be new.
+            insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
+            select w.bucket, coalesce(min(w.burst), 0) - count(*), coalesce(min(w.tpm), 0) - sum(w.tokens), v_now, coalesce(min(w.rpm), 0),
+                count(*), sum(w.tokens)
+            from wanted w group by w.bucket order by w.bucket
+            on conflict (key) do update set
+                requests = least(excluded.requests + excluded.took, r.requests
+                    + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - excluded.took,
+                tokens = least(excluded.tokens + excluded.took_tokens, r.tokens
+                    + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60
+                    * (excluded.tokens + excluded.took_tokens)) - excluded.took_tokens,
+                filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took,
+                took_tokens = excluded.took_tokens
+            returning r.key, r.requests, r.tokens, r.took, r.took_tokens
+        )
+        -- A call is told of the user's or key's bucket, which is what a client can do about, and of its
+        -- address' only where it has no other. A millionth more, because what was filled is a fraction.
+        -- One chat alone may take more tokens than there are.
+        select distinct on (w.n) w.n, w.tokens as charged, w.rpm, w.tpm, w.burst, f.requests, f.tokens,
+            bool_and((w.rpm is null or f.requests > -0.000001)
+                and (w.tpm is null or f.tokens > 0 or f.took = 1 and f.tokens + f.took_tokens > 0)) over () as is_enough
+        from wanted w join filled f on f.key = w.bucket
+        order by w.n, w.scope = 'address', f.requests / w.burst nulls last
+    loop
+        v_is_enough := v_call.is_enough;
+        exit when not v_is_enough;
+        n := v_call.n;
+        limits := uplift.limits_text(v_call.rpm, v_call.tpm, v_call.burst, v_call.requests, v_call.tokens, v_call.charged);
+        return next;
+    end loop;
     if v_is_enough then
-        return query
-        select distinct on (c.n) c.n, uplift.limits_json(c.rpm, c.tpm, c.burst, c.requests_left, c.tokens_left, c.tokens), null::jsonb
-        from jsonb_to_recordset(v_charged) as c(n int, tokens int, rpm int, tpm int, burst int, requests_left double precision,
-            tokens_left double precision)
-        order by c.n, c.requests_left / c.burst nulls last;
         return;
     end if;
-    perform uplift.give_back(p_calls);
+
+    -- All is put back, and of the chats that share a bucket the first ones go through.
+    update uplift.rate_buckets r set requests = r.requests + r.took, tokens = r.tokens + r.took_tokens
+    where r.key in (select w.bucket from uplift.wanted_buckets(p_n, p_users, p_addresses, p_keys, p_tokens) w);
     return query
     with weighed as (
-        -- Of the chats that share a bucket the first ones go through.
         select w.*, r.requests as there, r.tokens as tokens_there,
             row_number() over (partition by w.bucket order by w.n) as place,
             coalesce(sum(w.tokens) over (partition by w.bucket order by w.n rows between unbounded preceding and 1 preceding), 0) as taken
-        from uplift.wanted_buckets(p_calls) w join uplift.rate_buckets r on r.key = w.bucket
+        from uplift.wanted_buckets(p_n, p_users, p_addresses, p_keys, p_tokens) w join uplift.rate_buckets r on r.key = w.bucket
     ), judged as (
         select x.*, (x.rpm is null or x.place <= x.there + 0.000001) as has_request,
             (x.tpm is null or x.tokens_there - x.taken > 0) as has_tokens
@@ -149,20 +137,20 @@ begin
             from judged j join verdicts v on v.n = j.n and v.goes group by j.bucket) c
         where r.key = c.bucket
     ), told as (
-        -- The bucket that refuses; else the user's or key's, which is what a client can do about.
+        -- The bucket that refuses; else the user's or key's.
         select distinct on (j.n) j.*, v.goes, case when v.goes then 1 else 0 end as mine
         from judged j join verdicts v on v.n = j.n
         order by j.n, j.has_request and j.has_tokens, j.scope = 'address', j.scope = 'user'
     )
-    select t.n, uplift.limits_json(t.rpm, t.tpm, t.burst, t.there - t.place + 1 - t.mine, t.tokens_there - t.taken - t.mine * t.tokens,
+    select t.n, uplift.limits_text(t.rpm, t.tpm, t.burst, t.there - t.place + 1 - t.mine, t.tokens_there - t.taken - t.mine * t.tokens,
             t.mine * t.tokens),
         case when not t.goes then uplift.limit_refusal(t.scope, not t.has_request, t.rpm, t.tpm, t.there, t.tokens_there) end
     from told t;
 end
 $$;
 
-comment on function uplift.charge_limits(jsonb) is
-    'Takes what calls need out of their buckets: [{n, user_id, address, api_key, tokens}], n their order. One row for each call that has a limit: what of it is left ({limit_, remaining_, reset_ requests and tokens, charged_tokens}), and the refusal (as of uplift.prepare_chat) of one that takes nothing.';
+comment on function uplift.charge_limits(int[], text[], text[], text[], int[]) is
+    'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift.prepare_chat) of one that takes nothing.';
 
 create or replace function uplift.limit_refusal(p_scope text, p_is_requests boolean, p_rpm int, p_tpm int,
     p_requests double precision, p_tokens double precision) returns jsonb
@@ -196,7 +184,7 @@ comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of buc
 drop function if exists uplift.prepare_chats(json);
 create or replace function uplift.prepare_chats(p_calls json)
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits jsonb, refusal jsonb, budget_model text)
+    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits text, refusal jsonb, budget_model text)
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -215,13 +203,16 @@ begin
                 p7 uuid, p8 text, p9 int, p10 text)
             cross join lateral uplift.prepare_chat(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10::jsonb) p
     ), charged as materialized (
-        -- Four bytes are taken for a token; what comes from the cache has cost none.
-        select c.* from uplift.charge_limits((
-            select coalesce(jsonb_agg(jsonb_build_object('n', x.number, 'user_id', x.user_id, 'address', x.more ->> 'address',
-                'api_key', x.more ->> 'api_key', 'tokens', case when x.cached is null then
+        select c.*
+        from (
+            -- Four bytes are taken for a token; what comes from the cache has cost none.
+            select array_agg(x.number) as n, array_agg(x.user_id::text) as users, array_agg(x.more ->> 'address') as addresses,
+                array_agg(x.more ->> 'api_key') as keys,
+                array_agg(case when x.cached is null then
                     (coalesce(octet_length(x.system_prompt), 0) + octet_length(x.messages) + coalesce(octet_length(x.user_message), 0)
-                        + coalesce((x.more ->> 'bytes')::int, 0)) / 4 else 0 end)), '[]')
-            from prepared x where x.refusal is null)) c
+                        + coalesce((x.more ->> 'bytes')::int, 0)) / 4 else 0 end) as tokens
+            from prepared x where x.refusal is null) a
+        cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
     )
     select x.number, x.conversation_id, x.coach_id, x.severity, x.mode, x.system_prompt, x.messages, x.user_message, x.model,
         x.trace, x.cached, x.cache_key, c.limits, coalesce(x.refusal, c.refusal), x.budget_model

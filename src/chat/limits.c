@@ -263,17 +263,19 @@ void limits_told(struct limits *l, bool heard)
 
 /* --- headers --- */
 
-void limit_left_read(struct limit_left *left, const char *json)
+void limit_left_read(struct limit_left *left, const char *text)
 {
-    cJSON *o = cJSON_Parse(json);
-    left->limit_requests = (int64_t)json_number(o, "limit_requests", 0);
-    left->remaining_requests = (int64_t)json_number(o, "remaining_requests", 0);
-    left->reset_requests_ms = (int64_t)json_number(o, "reset_requests_ms", 0);
-    left->limit_tokens = (int64_t)json_number(o, "limit_tokens", 0);
-    left->remaining_tokens = (int64_t)json_number(o, "remaining_tokens", 0);
-    left->reset_tokens_ms = (int64_t)json_number(o, "reset_tokens_ms", 0);
-    left->charged_tokens = (int64_t)json_number(o, "charged_tokens", 0);
-    cJSON_Delete(o);
+    long long n[7];
+    if (sscanf(text, "%lld %lld %lld %lld %lld %lld %lld", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5],
+               &n[6]) != 7)
+        return;
+    *left = (struct limit_left){.limit_requests = n[0],
+                                .remaining_requests = n[1],
+                                .reset_requests_ms = n[2],
+                                .limit_tokens = n[3],
+                                .remaining_tokens = n[4],
+                                .reset_tokens_ms = n[5],
+                                .charged_tokens = n[6]};
 }
 
 /* As OpenAI writes it: "12ms", "1.5s", "6m0s". */

@@ -47,7 +47,7 @@ void limits_put_spent(struct limits *l, struct buf *out);
 void limits_told(struct limits *l, bool heard);
 
 /* Reads the limits of a row of uplift.prepare_chats. */
-void limit_left_read(struct limit_left *left, const char *json);
+void limit_left_read(struct limit_left *left, const char *text);
 /* Appends OpenAI's headers, x-ratelimit-limit-requests and so on, each a line; nothing without a
  * limit. */
 void limit_left_headers(const struct limit_left *left, struct buf *out);

@@ -4,7 +4,11 @@ select plan(33);
 delete from uplift.rate_limits;
 
 create function pg_temp.charge(p_calls jsonb) returns setof record language sql as $$
-    select c.n, c.limits, c.refusal from uplift.charge_limits(p_calls) c order by c.n
+    select c.n, jsonb_object('{limit_requests,remaining_requests,reset_requests_ms,limit_tokens,remaining_tokens,reset_tokens_ms,charged_tokens}',
+        string_to_array(c.limits, ' ')), c.refusal
+    from (select array_agg(x.n) as n, array_agg(x.user_id) as users, array_agg(x.address) as addresses, array_agg(x.api_key) as keys,
+        array_agg(x.tokens) as tokens from jsonb_to_recordset(p_calls) as x(n int, user_id text, address text, api_key text, tokens int)) a
+    cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c order by c.n
 $$;
 create function pg_temp.left_of(p_call jsonb, p_name text) returns numeric language sql as $$
     select (l ->> p_name)::numeric from pg_temp.charge(jsonb_build_array('{"n": 1}' || p_call)) as c(n int, l jsonb, r jsonb)
@@ -15,7 +19,7 @@ $$;
 create function pg_temp.put(p_more jsonb) returns jsonb language sql as $$ select uplift.admin_put_rate_limit(null, p_more, 'tester') $$;
 create function pg_temp.turn_back(p_by interval) returns void language sql as $$ update uplift.rate_buckets set filled_at = filled_at - p_by $$;
 
-select is_empty($$select * from uplift.charge_limits('[{"n": 1, "user_id": "u"}]')$$, 'without limits nothing is charged');
+select is_empty($$select * from uplift.charge_limits('{1}', '{u}', '{null}', '{null}', '{0}')$$, 'without limits nothing is charged');
 select pg_temp.put('{"scope": "user", "requests_per_minute": 3}') \g /dev/null
 select is(pg_temp.left_of('{"user_id": "u"}', 'remaining_requests'), 2::numeric, 'a full bucket has a minute''s worth');
 select is(pg_temp.left_of('{"user_id": "u"}', 'limit_requests'), 3::numeric, 'the limit is told');
