@@ -111,7 +111,11 @@ begin
                 order by length(mp.model) desc, mp.provider desc limit 1) m on true
             where s.ids is null
             on conflict (id) do nothing
-            returning id
+            returning id, cache_source_id, saved_usd, created_at
+        ), hits as (
+            insert into uplift.cache_hits (source_answer_id, hits, saved_usd, last_hit_at)
+            select a.cache_source_id, count(*), sum(a.saved_usd), max(a.created_at)
+            from answers a where a.cache_source_id is not null group by a.cache_source_id
         )
         select (select array_agg(a.id) from answers a), (select array_agg(i.id) from incoming i), s.ids
         into v_new, v_all, v_strangers
@@ -135,7 +139,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache and notes what came from it (uplift.cache_answers), makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = ''

@@ -44,23 +44,31 @@ $$;
 comment on function uplift.cache_key(uuid, text, text, text, text, text, text) is
     'sha256, in hex, of everything that shapes an answer; p_user_id null where the prompt holds nothing personal, so that all users share the entry.';
 
-create or replace function uplift.find_cached(p_key text, p_max_age_s int) returns jsonb
+drop function if exists uplift.find_cached(text, int);
+create or replace function uplift.find_cached(p_key text, p_max_age_s int) returns json
 language plpgsql stable
 as $$
 declare
-    v_found jsonb;
+    v_source_id uuid;
+    v_found json;
 begin
+    -- Step by step, because mostly the first one ends it.
+    select c.source_answer_id into v_source_id
+    from public.ai_response_cache c
+    where c.cache_key = p_key and c.is_active and c.expires_at > now()
+        and c.created_at > now() - p_max_age_s * interval '1 second';
+    if v_source_id is null then
+        return null;
+    end if;
     -- The answers of a conversation that its user deleted are given to nobody again.
-    select jsonb_build_object('source_answer_id', a.id, 'text', a.ai_response, 'model_used', a.model_used,
+    select json_build_object('source_answer_id', a.id, 'text', a.ai_response, 'model_used', a.model_used,
         'provider', a.provider, 'finish_reason', a.finish_reason, 'prompt_tokens', coalesce(a.prompt_tokens, 0),
         'completion_tokens', coalesce(a.completion_tokens, 0), 'cached_tokens', coalesce(a.cached_tokens, 0),
         'response_message', a.response_message)
     into v_found
-    from public.ai_response_cache c
-    cross join lateral (select * from public.coach_response_feedback f where f.id = c.source_answer_id limit 1) a
-    where c.cache_key = p_key and c.is_active and c.expires_at > now()
-        and c.created_at > now() - p_max_age_s * interval '1 second'
-        and coalesce((select v.deleted_at is null from uplift.conversations v where v.id = a.conversation_id), true);
+    from public.coach_response_feedback a
+    where a.id = v_source_id
+        and (select v.deleted_at from uplift.conversations v where v.id = a.conversation_id) is null;
     return v_found;
 end
 $$;
@@ -71,15 +79,10 @@ comment on function uplift.find_cached(text, int) is
 create or replace function uplift.cache_answers(p_answers json, p_new uuid[]) returns void
 language plpgsql
 as $$
-declare
-    v_text text := p_answers::text;
 begin
-    if p_new is null then
-        return;
-    end if;
     -- To search the text is much cheaper than to parse it once more; inside of strings the quotes
     -- would be escaped.
-    if strpos(v_text, '"cache_key":') > 0 then
+    if p_new is not null and strpos(p_answers::text, '"cache_key":') > 0 then
         insert into public.ai_response_cache as c (cache_key, coach_id, severity, mode, model_used, source_answer_id,
             created_at, expires_at, is_active, hit_count, cost_saved_usd)
         select distinct on (x.cache_key) x.cache_key, a.coach_id, a.severity, a.mode, a.model_used, a.id,
@@ -97,21 +100,11 @@ begin
             expires_at = excluded.expires_at, model_used = excluded.model_used
         where c.is_active and (c.source_answer_id is null or c.created_at < excluded.created_at);
     end if;
-    if strpos(v_text, '"from_cache":') > 0 then
-        insert into uplift.cache_hits (cache_id, hits, saved_usd, last_hit_at)
-        select c.id, count(*), sum(a.saved_usd), max(a.created_at)
-        from unnest(p_new) as n(id)
-        cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
-        cross join lateral (
-            select e.id from public.ai_response_cache e where e.source_answer_id = a.cache_source_id limit 1) c
-        where a.from_cache
-        group by c.id;
-    end if;
 end
 $$;
 
 comment on function uplift.cache_answers(json, uuid[]) is
-    'What the cache makes of answers that were just recorded, given as uplift.record_answers() got them: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there; notes those that came from it.';
+    'What the cache makes of answers that were just recorded, given as uplift.record_answers() got them: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there.';
 
 -- Feedback obeyed in its own transaction.
 
@@ -171,10 +164,14 @@ declare
     v_hits bigint;
 begin
     with counted as (
-        delete from uplift.cache_hits h returning h.cache_id, h.hits, h.saved_usd, h.last_hit_at
+        delete from uplift.cache_hits h returning h.source_answer_id, h.hits, h.saved_usd, h.last_hit_at
+    ), sources as (
+        select n.source_answer_id, sum(n.hits) as hits, sum(n.saved_usd) as saved_usd, max(n.last_hit_at) as last_hit_at
+        from counted n group by n.source_answer_id
     ), entries as (
-        select n.cache_id, sum(n.hits) as hits, sum(n.saved_usd) as saved_usd, max(n.last_hit_at) as last_hit_at
-        from counted n group by n.cache_id
+        -- An entry that has another source by now had none of these hits.
+        select k.id as cache_id, s.hits, s.saved_usd, s.last_hit_at
+        from sources s join public.ai_response_cache k on k.source_answer_id = s.source_answer_id
     ), updated as (
         update public.ai_response_cache c set hit_count = coalesce(c.hit_count, 0) + e.hits,
             cost_saved_usd = coalesce(c.cost_saved_usd, 0) + coalesce(e.saved_usd, 0),

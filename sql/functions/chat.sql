@@ -27,7 +27,7 @@ drop function if exists uplift.prepare_chat(uuid, text, text, numeric, text, uui
 do $$
 begin
     if pg_get_function_result(to_regprocedure('uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb)'))
-            like '%limits jsonb%' then
+            not like '%cached json,%limits text%' then
         drop function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb);
     end if;
 end
@@ -37,7 +37,7 @@ create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, 
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
     p_more jsonb default null)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits text, refusal jsonb,
+    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
     budget_model text)
 language plpgsql volatile security definer set search_path = ''
 as $$

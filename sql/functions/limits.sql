@@ -36,7 +36,8 @@ as $$
         case when c.address ~ '^[0-9.]+$' then c.address else uplift.limit_address(c.address) end)) as s(scope, key)
     left join uplift.rate_limits o on o.scope = s.scope and o.key = s.key
     left join uplift.rate_limits d on o.scope is null and d.scope = s.scope and d.key = ''
-    where coalesce(o.requests_per_minute, o.tokens_per_minute, d.requests_per_minute, d.tokens_per_minute) is not null
+    where s.key is not null
+        and coalesce(o.requests_per_minute, o.tokens_per_minute, d.requests_per_minute, d.tokens_per_minute) is not null
 $$;
 
 comment on function uplift.wanted_buckets(int[], text[], text[], text[], int[]) is
@@ -184,7 +185,7 @@ comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of buc
 drop function if exists uplift.prepare_chats(json);
 create or replace function uplift.prepare_chats(p_calls json)
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached jsonb, cache_key text, limits text, refusal jsonb, budget_model text)
+    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column

@@ -1,14 +1,14 @@
 -- Beside ai_response_cache: what changes too often for its rows, and what keeps an answer out of it.
 create table cache_hits (
     id bigint generated always as identity primary key,
-    cache_id uuid not null,
+    source_answer_id uuid not null,
     hits int not null,
     saved_usd numeric,
     last_hit_at timestamptz not null
 );
 
 comment on table cache_hits is
-    'Hits that are not yet in ai_response_cache''s counts: one row an entry and a group of recorded answers, so that two who record never wait for each other; counted up by uplift.count_cache_hits().';
+    'Hits that are not yet in ai_response_cache''s counts: one row an answer that was given again and a group of recorded answers, so that two who record never wait for each other; counted up by uplift.count_cache_hits().';
 
 create table cache_dislikes (
     source_answer_id uuid not null,
