@@ -357,15 +357,19 @@ static bool is_planned(const struct routed_model *m, const struct route *route)
     return false;
 }
 
-/* Appends routes behind those that are there. */
-static void append(struct routed_model *m, const struct route *routes, size_t count)
+/* Appends routes behind those that are there. Those that name no model are asked for as; NULL: for
+ * what the client asks. */
+static void append(struct routed_model *m, const struct route *routes, size_t count, const char *as)
 {
     int base = m->plan_count > 0 ? m->plan[m->plan_count - 1].position : 0;
     for (size_t i = 0; i < count && m->plan_count < ROUTES_MAX; i++) {
-        if (is_planned(m, &routes[i]))
+        struct route route = routes[i];
+        if (route.model == NULL)
+            route.model = as;
+        if (is_planned(m, &route))
             continue;
-        m->plan[m->plan_count] = routes[i];
-        m->plan[m->plan_count++].position += base;
+        route.position += base;
+        m->plan[m->plan_count++] = route;
     }
 }
 
@@ -379,7 +383,7 @@ static bool plan_model(struct reading *r, struct routed_model *m)
     m->plan = calloc(ROUTES_MAX, sizeof *m->plan);
     if (m->plan == NULL)
         return complain(r, "routing: out of memory");
-    append(m, m->own, m->own_count);
+    append(m, m->own, m->own_count, NULL);
     for (size_t i = 0; i < m->fallback_count; i++) {
         struct routed_model *next = find_exactly(r->out, m->fallbacks[i]);
         if (next == NULL)
@@ -387,7 +391,8 @@ static bool plan_model(struct reading *r, struct routed_model *m)
                             m->name, m->fallbacks[i]);
         if (!plan_model(r, next))
             return false;
-        append(m, next->plan, next->plan_count);
+        /* It is another model that is asked then, unless it stands for any. */
+        append(m, next->plan, next->plan_count, strcmp(next->name, "*") != 0 ? next->name : NULL);
     }
     m->depth = 2;
     return m->plan_count > 0 ||

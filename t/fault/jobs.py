@@ -77,6 +77,15 @@ def events(job):
     return [line["event"] for line in job["history"] if line["event"] != "log"]
 
 
+def turns(job):
+    """Its events without turns that a runner gave back, as one does that was too slow to say that it lives."""
+    found = events(job)
+    while "released" in found:
+        at = found.index("released")
+        del found[at:at + 2]  # and "started" after it
+    return found
+
+
 def killed(up):
     job_id = begin(up)
     up.kill_batch()
@@ -157,7 +166,7 @@ def racing(up):
         ids = [up.admin("POST", "/admin/jobs/generate-training-data", {"chunk": 1}).json()["job_id"] for _ in range(20)]
         jobs = [up.await_job(job_id) for job_id in ids]
         equal({job["status"] for job in jobs}, {"succeeded"}, "runners of two processes do all jobs")
-        equal({tuple(events(job)) for job in jobs}, {("queued", "started", "succeeded")}, "each once")
+        equal({tuple(turns(job)) for job in jobs}, {("queued", "started", "succeeded")}, "each once")
         equal(twice(up), 0, "and nothing twice")
         if alone:
             overlaps = up.sql("""select count(*) as n from uplift.batch_jobs a join uplift.batch_jobs b on a.id < b.id
