@@ -9,37 +9,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import Uplift, wait_for
+from failing import FAULTS, PATIENCE, STREAMS_ONLY, await_routing, put, put_fault, put_providers
+from harness import Uplift
 from witness import Witness
-
-LIMITS = {"first_byte_timeout_ms": 500, "first_token_timeout_ms": 800, "idle_timeout_ms": 600}
-
-# fault, reason in attempts, calls of the first provider, whether the other is asked, whether some text comes first
-FAULTS = [
-    ("status-500", "status_500", 2, True, False),
-    ("status-503", "status_503", 2, True, False),
-    ("status-529", "status_529", 2, True, False),
-    ("status-503;retry-after=30", "status_503", 1, True, False),
-    ("status-429", "status_429", 1, True, False),
-    ("status-429;retry-after=30", "status_429", 1, True, False),
-    ("status-429;code=insufficient_quota", "status_429", 1, True, False),
-    ("status-401", "status_401", 1, True, False),
-    ("status-403", "status_403", 1, True, False),
-    ("status-404", "status_404", 1, True, False),
-    ("reset", "reset", 2, True, False),
-    ("silence", "timeout_first_byte", 1, True, False),
-    ("slow-first-token;ms=4000", "timeout_first_token", 1, True, False),
-    ("stall", "timeout_idle", 1, True, True),
-    ("cut", "cut", 1, True, True),
-    ("end", "cut", 1, True, True),
-    ("error", "error_event", 1, True, True),
-    ("context-length", "status_400", 1, True, False),
-    ("status-400", "status_400", 1, False, False),
-    ("status-422", "status_422", 1, False, False),
-    ("content-filter;status=400", "status_400", 1, False, False),
-    ("malformed-chunk", None, 1, False, False),
-    ("no-done", None, 1, False, False),
-]
 
 WAYS = [(stream, native) for native in (True, False) for stream in (True, False)]
 
@@ -50,21 +22,12 @@ def model_of(fault, stream, native):
     return "m-%s-%s-%s" % (fault, "stream" if stream else "whole", "native" if native else "openai")
 
 
-def put(uplift, path, body):
-    answer = uplift.admin("PUT", path, body)
-    if answer.status != 200:
-        tap.bail("PUT %s: %s" % (path, answer.text))
-
-
 def set_up(uplift, first, second):
-    put(uplift, "/admin/providers/first", {"base_url": first.url, "api_key": "env:FIRST_API_KEY", **LIMITS})
-    put(uplift, "/admin/providers/second", {"base_url": second.url, "api_key": "file:second.key"})
+    put_providers(uplift, first.url, second.url)
     for fault, *_ in FAULTS:
         for way in WAYS:
             # A model for each, because one that was busy is left alone for a while.
-            put(uplift, "/admin/models", {"name": model_of(fault, *way), "is_listed": False, "routes": [
-                {"provider": "first", "model": "sim-fault-%s;way=%d" % (fault, WAYS.index(way)), "context_tokens": 1000},
-                {"provider": "second", "model": "sim-1-mini", "context_tokens": 2000}]})
+            put_fault(uplift, model_of(fault, *way), "%s;way=%d" % (fault, WAYS.index(way)))
     put(uplift, "/admin/models", {"name": "m-too-small", "routes": [
         {"provider": "first", "model": "sim-fault-context-length", "context_tokens": 1000},
         {"provider": "second", "model": "sim-1-mini", "context_tokens": 1000}]})
@@ -74,9 +37,7 @@ def set_up(uplift, first, second):
     put(uplift, "/admin/models", {"name": "m-cut-then-refused", "routes": [
         {"provider": "first", "model": "sim-fault-cut"},
         {"provider": "second", "model": "sim-fault-status-429"}]})
-    revision = uplift.value("select revision from uplift.routing_state")
-    known = wait_for(lambda: uplift.read_log().count("revision %d\"" % revision) >= len(uplift.workers()), 20)
-    tap.ok(known, "all workers follow the changes")
+    await_routing(uplift)
 
 
 def ask(uplift, model, stream, native):
@@ -127,10 +88,8 @@ def check_failed(answer, row, name, streamed):
 def one_fault(uplift, first, second, fault, reason, calls, goes_on, has_begun, stream, native):
     model = model_of(fault, stream, native)
     name = "%s, %s, %s" % (fault, "/v1/chat" if native else "completions", "streamed" if stream else "whole")
-    if not stream and fault in ("malformed-chunk", "no-done", "end", "error"):
-        return  # faults of streams only
-    if not stream and fault in ("silence", "stall", "slow-first-token;ms=4000"):
-        return  # a body that comes whole may take as long as the answer in all
+    if not stream and fault in STREAMS_ONLY + PATIENCE:
+        return
     if not stream and fault == "cut":
         reason, calls, has_begun = "reset", 2, False  # the simulator hangs up before the head
     first.seen.clear(), second.seen.clear()
