@@ -116,14 +116,19 @@ comment on function uplift.found_api_key(uuid) is 'A key, locked. UP404 api_key_
 create or replace function uplift.admin_list_api_keys(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    v_limit int := uplift.page_limit(p_arguments);
+    v_after uuid := uplift.uuid_argument(p_arguments, 'after');
+    v_rows jsonb[];
 begin
-    perform uplift.check_arguments(p_arguments, '{}');
-    return jsonb_build_object('object', 'list', 'has_more', false, 'data', (
-        select coalesce(jsonb_agg(uplift.api_key_json(k) order by k.id), '[]') from uplift.api_keys k));
+    perform uplift.check_arguments(p_arguments, '{limit,after}');
+    select array_agg(uplift.api_key_json(k) order by k.id) into v_rows from (
+        select t.* from uplift.api_keys t where v_after is null or t.id > v_after order by t.id limit v_limit + 1) k;
+    return uplift.list_page(v_rows, v_limit);
 end
 $$;
 
-comment on function uplift.admin_list_api_keys(uuid, jsonb, text) is 'All keys, also those that ended.';
+comment on function uplift.admin_list_api_keys(uuid, jsonb, text) is 'Keys, also those that ended, oldest first: limit, after (an id). UP400 invalid_limit, invalid_after.';
 
 create or replace function uplift.admin_get_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = ''

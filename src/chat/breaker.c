@@ -108,3 +108,15 @@ enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms)
         return BREAKER_CLOSED;
     return now_ms < open_until ? BREAKER_OPEN : BREAKER_PROBING;
 }
+
+const struct breaker *breakers_next(const struct breakers *all, int *at)
+{
+    while (*at < BREAKERS_MAX) {
+        const struct breaker *b = &all->places[(*at)++];
+        /* Names with a space are of a provider's models, which only cool. */
+        if (atomic_load_explicit(&b->claim, memory_order_acquire) == NAMED &&
+            strchr(b->name, ' ') == NULL)
+            return b;
+    }
+    return NULL;
+}

@@ -58,7 +58,10 @@ bool breaker_failed(struct breaker *b, int64_t now_ms, int64_t failures_max, int
 void breaker_cool(struct breaker *b, int64_t now_ms, int64_t for_ms);
 /* Milliseconds it still cools; 0 when it does not. */
 int64_t breaker_cooling(const struct breaker *b, int64_t now_ms);
-/* For metrics, changing nothing. */
+/* The next breaker of a provider from place *at on, which is set behind it; NULL after the last. */
+const struct breaker *breakers_next(const struct breakers *all, int *at);
+
+/* For those who watch, changing nothing. */
 enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms);
 
 #endif

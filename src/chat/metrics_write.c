@@ -301,12 +301,8 @@ static void put_breakers(const struct metrics_more *more, struct buf *out)
 {
     put_head(out, "uplift_breaker_state", "gauge",
              "Breaker of a provider: 0 closed, 1 about to be tried, 2 open.");
-    for (int i = 0; i < BREAKERS_MAX; i++) {
-        const struct breaker *b = &more->breakers->places[i];
-        /* Names with a space are of a provider's models, which only cool. */
-        if (atomic_load_explicit(&b->claim, memory_order_acquire) != 2 ||
-            strchr(b->name, ' ') != NULL)
-            continue;
+    const struct breaker *b;
+    for (int at = 0; (b = breakers_next(more->breakers, &at)) != NULL;) {
         buf_puts(out, "uplift_breaker_state{");
         put_label(out, "provider", b->name);
         buf_printf(out, "} %d\n", (int)breaker_state(b, more->now_ms));

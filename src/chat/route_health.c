@@ -1,8 +1,11 @@
 /* GET /healthz and /readyz, for those who watch over the server. */
+#include "../common/clock.h"
 #include "route.h"
 
 #include <stdatomic.h>
 #include <string.h>
+
+#define BODY_MAX 262144 /* every breaker's name, escaped */
 
 void route_health(struct route_context *c)
 {
@@ -10,39 +13,59 @@ void route_health(struct route_context *c)
     request_reply(c->request, 200, "application/json", NULL, body, sizeof body - 1);
 }
 
-/* Ready means that chats are answered; "degraded" that they are, but without Postgres. */
+/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded with the
+ * providers that are left alone for a while. */
+static void put_ready(const struct shared *shared, struct buf *body)
+{
+    const struct breaker *b;
+    int open = 0;
+    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
+        if (breaker_state(b, clock_ms()) != BREAKER_OPEN)
+            continue;
+        buf_puts(body, open++ == 0
+                           ? "{\"status\":\"degraded\",\"reason\":\"provider\",\"providers\":["
+                           : ",");
+        buf_json_string(body, b->name, strlen(b->name));
+    }
+    buf_puts(body, open > 0 ? "]" : "{\"status\":\"ready\"");
+}
+
+static void put_state(struct worker *w, struct buf *body)
+{
+    buf_printf(body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
+               (long long)relay_open(w->relay), (long long)recorder_spool_bytes(w->recorder));
+}
+
+/* Ready means that all is well; "degraded" that chats are answered, but without Postgres, or by
+ * other providers than they would be. */
 void route_ready(struct route_context *c)
 {
     static const struct pg_statement ready = {
         .name = "ready", .sql = "select uplift.ready()", .params = 0};
+    struct worker *w = c->worker;
     struct api_error error;
     PGresult *result = NULL;
     bool away;
     struct buf body;
-    buf_init(&body, 4096);
+    buf_init(&body, BODY_MAX);
     int status = 200;
-    if (atomic_load(&c->worker->draining)) {
+    if (atomic_load(&w->draining)) {
         status = 503;
         buf_puts(&body, "{\"status\":\"draining\"}\n");
     } else if (route_query(c, &ready, NULL, &result, &error, &away)) {
         const char *state = PQgetvalue(result, 0, 0);
         if (strcmp(state, "ok") == 0) {
-            buf_puts(&body, "{\"status\":\"ready\"");
+            put_ready(w->shared, &body);
         } else {
             status = 503;
             buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");
             buf_json_string(&body, state, strlen(state));
         }
-        buf_printf(&body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
-                   (long long)relay_open(c->worker->relay),
-                   (long long)recorder_spool_bytes(c->worker->recorder));
+        put_state(w, &body);
         PQclear(result);
     } else if (away) {
-        buf_printf(&body,
-                   "{\"status\":\"degraded\",\"reason\":\"database\",\"open_chats\":%lld,\"spool_"
-                   "bytes\":%lld}\n",
-                   (long long)relay_open(c->worker->relay),
-                   (long long)recorder_spool_bytes(c->worker->recorder));
+        buf_puts(&body, "{\"status\":\"degraded\",\"reason\":\"database\"");
+        put_state(w, &body);
     } else {
         status = 503;
         buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");

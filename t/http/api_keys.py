@@ -99,6 +99,19 @@ def bad_input(uplift):
         tap.equal(told(answer), (400, code), "refused: %s" % wish)
     tap.equal(told(uplift.post("/admin/api-keys", {"name": "x", "scopes": ["admin"]}, user=ANN)), (403, "admin_required"), "users make none")
     tap.equal(told(uplift.admin("GET", "/admin/api-keys/" + ANN)), (404, "api_key_not_found"), "none of that id")
+    tap.equal(told(uplift.admin("GET", "/admin/api-keys?limit=0")), (400, "invalid_limit"), "no page of nothing")
+    tap.equal(told(uplift.admin("GET", "/admin/api-keys?after=x")), (400, "invalid_after"), "nor after what is no id")
+
+
+def pages(uplift):
+    everyone = [key["id"] for key in uplift.admin("GET", "/admin/api-keys").json()["data"]]
+    seen, after = [], ""
+    while after is not None:
+        page = uplift.admin("GET", "/admin/api-keys?limit=2" + after).json()
+        seen += [key["id"] for key in page["data"]]
+        after = "&after=" + seen[-1] if page["has_more"] else None
+    tap.ok(len(everyone) > 2, "there are several keys", len(everyone))
+    tap.equal(seen, everyone, "page by page all are seen, each once")
 
 
 def limits(uplift, made):
@@ -133,6 +146,7 @@ def main():
         tap.ok(wait_for(lambda: uplift.admin("GET", "/admin/api-keys/" + made["id"]).json()["last_used_at"], 10), "its last use is noted")
         chats = scopes(uplift)
         bad_input(uplift)
+        pages(uplift)
         away(uplift, made)
         ends(uplift, chats)
         logs = uplift.read_log() + uplift.read_log("batch") + uplift.read_log("nginx")

@@ -79,11 +79,18 @@ def breaker(uplift, first, second):
     tap.equal((row["outcome"], row["error_code"], row["attempts"]), ("failed", "provider_unavailable", []),
               "and recorded, without an attempt")
 
+    def told():
+        ask(uplift, "guarded")  # a probe, which fails, where the breaker was about to be tried
+        ready = uplift.get("/readyz", user=None)
+        return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["providers"]
+    tap.equal(wait_for(told, 20), ["first"], "/readyz is degraded, and names it")
+
     first.is_down = False
     tap.ok(wait_for(lambda: ask(uplift, "guarded").json()["model"] == "sim-1", 20), "once it is back, it is asked again")
     tap.equal(len(uplift.sql("select from coach_response_feedback where outcome <> 'complete'"
                              " and error_code is distinct from 'provider_unavailable'")), 0, "and nobody saw it fail")
     tap.contains(uplift.read_log(), "answers again", "the log says so")
+    tap.ok(uplift.ready(), "and /readyz")
 
 
 def crowded(uplift, first, second):
