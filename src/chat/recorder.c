@@ -18,6 +18,7 @@
 #define LARGE_BYTES ((size_t)512 * 1024) /* an answer this large goes alone */
 #define STRAIGHT_TO_SPOOL_BYTES                                                                    \
     ((size_t)8 * 1024 * 1024) /* larger ones could pass db_timeout_ms: not while others wait */
+#define GATHER_MS 1           /* how long a group waits to become as large as the last */
 #define HOLD_MS                                                                                    \
     1000 /* how long nothing is tried after a group of which every row was locked or refused for   \
             now */
@@ -40,13 +41,15 @@ struct recorder {
     pthread_cond_t work;  /* there is something to do */
     pthread_cond_t thumbs_done;
     struct chat *head, **tail;
-    int64_t waiting; /* chats in that queue */
+    int64_t waiting;   /* chats in that queue */
+    int64_t gathering; /* how many of them the thread waits for; 0 when it does not */
     struct thumb *thumbs, **thumbs_tail;
     bool stopping; /* ... to here */
 
     /* the thread's own */
     struct pg *pg;
     struct group group;
+    int64_t taken;    /* chats, the last time */
     struct buf lines; /* for the spool */
     int64_t hold_until_ms;
 };
@@ -61,7 +64,7 @@ bool recorder_submit(struct recorder *r, struct chat *c)
         c->next = NULL;
         *r->tail = c;
         r->tail = &c->next;
-        if (r->waiting++ == 0)
+        if (r->waiting++ == 0 || r->waiting == r->gathering)
             pthread_cond_signal(&r->work);
     }
     pthread_mutex_unlock(&r->lock);
@@ -261,22 +264,38 @@ static bool gather(struct recorder *r, struct chat *c)
     return true;
 }
 
+/* As many as came together last time are waited for, shortly: see recorder.h. A chat that comes by
+ * itself, as the last one did, is not kept waiting. The lock is held. */
+static void gather_shortly(struct recorder *r)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    r->gathering = r->taken;
+    while (r->waiting < r->gathering && r->thumbs == NULL && !r->stopping &&
+           pthread_cond_clockwait(&r->work, &r->lock, CLOCK_MONOTONIC, &until) == 0)
+        continue;
+    r->gathering = 0;
+}
+
 /* Waits for work and takes it. False when there is none left and the recorder is stopping. */
 static bool take_work(struct recorder *r, struct chat **chats, struct thumb **thumbs)
 {
     pthread_mutex_lock(&r->lock);
     while (r->head == NULL && r->thumbs == NULL && !r->stopping)
         pthread_cond_wait(&r->work, &r->lock);
+    gather_shortly(r);
     *thumbs = r->thumbs;
     r->thumbs = NULL;
     r->thumbs_tail = &r->thumbs;
 
     *chats = r->head;
     struct chat **last = &r->head;
-    for (int64_t n = 0; n < r->config->group_max && *last != NULL; n++) {
+    for (r->taken = 0; r->taken < r->config->group_max && *last != NULL; r->taken++)
         last = &(*last)->next;
-        r->waiting--;
-    }
+    r->waiting -= r->taken;
     r->head = *last;
     *last = NULL;
     if (r->head == NULL)

@@ -7,6 +7,7 @@ import time
 import urllib.request
 
 WANTED_HIT, WANTED_FEATURES, WANTED_SCRAPE = 1.15, 0.20, 0.01
+SCRAPES = 20  # a second, because what one costs is far below the noise; a twentieth of the cost is what is told
 NEVER = 1000000000  # a minute, or US dollars: nobody is refused
 
 OFF = """
@@ -38,7 +39,7 @@ def ratios(a, b):
 
 
 class Scraper:
-    """Asks for /metrics as often as is usual at most, each second."""
+    """Asks for /metrics SCRAPES times a second."""
 
     def __init__(self, url):
         self.url, self.stop, self.count = url, threading.Event(), 0
@@ -53,7 +54,7 @@ class Scraper:
         self.thread.join()
 
     def run(self):
-        while not self.stop.wait(1):
+        while not self.stop.wait(1 / SCRAPES):
             urllib.request.urlopen(self.url, timeout=10).read()
             self.count += 1
 
@@ -96,13 +97,13 @@ def measure(bench, target, say):
         scrapes += scraper.count
     return {"per_second": {name: statistics.median(found) for name, found in runs.items()}, "filled": filled, "hit_calls": hit_calls,
             "hit_ratio": ratios(runs["hit"], runs["miss"]), "features_cost": 1 - ratios(runs["on"], runs["off"]),
-            "scrape_cost": 1 - ratios(runs["watched"], runs["unwatched"]), "scrapes": scrapes}
+            "scrape_cost": (1 - ratios(runs["watched"], runs["unwatched"])) / SCRAPES, "scrapes": scrapes}
 
 
 def show(f, bar):
     most = max(f["per_second"].values())
     names = {"hit": "cache hits", "miss": "cache misses", "off": "no limits, budgets, routes", "on": "all of these",
-             "unwatched": "metrics not asked for", "watched": "asked for each second"}
+             "unwatched": "metrics not asked for", "watched": "asked for %d times a second" % SCRAPES}
     for name, value in f["per_second"].items():
         print("  %-28s %9.0f/s  %s" % (names[name], value, bar(value, most)))
 
@@ -112,5 +113,5 @@ def goals(f):
     yield "rate of hits to that of misses: %.2f" % f["hit_ratio"], f["hit_ratio"] >= WANTED_HIT, "at least %.2f" % WANTED_HIT
     yield ("throughput that limits, budgets and routing cost: %.1f %%" % (100 * f["features_cost"]),
            f["features_cost"] <= WANTED_FEATURES, "at most %.0f %%" % (100 * WANTED_FEATURES))
-    yield ("throughput that scraping each second costs: %.1f %%" % (100 * f["scrape_cost"]), f["scrape_cost"] < WANTED_SCRAPE,
+    yield ("throughput that scraping each second costs: %.2f %%" % (100 * f["scrape_cost"]), f["scrape_cost"] < WANTED_SCRAPE,
            "under %.0f %%" % (100 * WANTED_SCRAPE))
