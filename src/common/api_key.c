@@ -89,17 +89,16 @@ static void remember(struct api_keys *k, const struct known *one)
 {
     pthread_mutex_lock(&k->lock);
     struct known *set = places(k, one->digest), *victim = &set[0];
-    for (int i = 0; i < WAYS; i++) {
-        if (set[i].asked_ms != 0 && memcmp(set[i].digest, one->digest, SHA256_DIGEST_LENGTH) == 0) {
-            victim = &set[i];
-            break;
-        }
-        if (set[i].is_good < victim->is_good ||
+    bool is_same = false;
+    for (int i = 0; i < WAYS && !is_same; i++) {
+        is_same =
+            set[i].asked_ms != 0 && memcmp(set[i].digest, one->digest, SHA256_DIGEST_LENGTH) == 0;
+        if (is_same || set[i].is_good < victim->is_good ||
             (set[i].is_good == victim->is_good && set[i].asked_ms < victim->asked_ms))
             victim = &set[i];
     }
     /* Who makes keys up must not push good ones out. */
-    if (one->is_good || !victim->is_good)
+    if (is_same || one->is_good || !victim->is_good)
         *victim = *one;
     pthread_mutex_unlock(&k->lock);
 }
