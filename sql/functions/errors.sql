@@ -185,3 +185,27 @@ end
 $$;
 
 comment on function uplift.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
+
+create or replace function uplift.trim_errors(p_most int) returns bigint
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_before timestamptz := now() - make_interval(days => uplift.setting_number('errors.keep_days', 90)::int);
+    v_deleted bigint;
+begin
+    -- Rows without a fingerprint are a deployment's own.
+    delete from public.ai_errors e
+    where e.id in (
+        select o.id from public.ai_errors o
+        where o.created_at < v_before and o.fingerprint is not null
+        order by o.created_at limit p_most for update skip locked);
+    get diagnostics v_deleted = row_count;
+    delete from uplift.error_groups g
+    where g.resolved_at < v_before
+        and not exists (select from public.ai_errors e where e.fingerprint = g.fingerprint);
+    return v_deleted;
+end
+$$;
+
+comment on function uplift.trim_errors(int) is
+    'Deletes failures older than the setting errors.keep_days, the oldest p_most of them, and what admins said of kinds that are no more; returns how many. The attempts stay with their answers.';

@@ -67,19 +67,22 @@ insert into uplift.settings (key, value, description) values
     ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),
-    ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.')
+    ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.'),
+    ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
 
 insert into uplift.routing_state (revision) values (1) on conflict do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
     ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true),
-    ('trim-cache', 'Counts hits of the response cache, and keeps it within its size.', 5, '1 hour', true)
+    ('trim-cache', 'Counts hits of the response cache, and keeps it within its size.', 5, '1 hour', true),
+    ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
     ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.'),
-    ('trim-cache', 'trim-cache', '{}', '40 * * * *', true, 'The response cache, hourly.')
+    ('trim-cache', 'trim-cache', '{}', '40 * * * *', true, 'The response cache, hourly.'),
+    ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
 
 -- Once: who took a limit away wants none.

@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "../common/clock.h"
+#include "../common/json.h"
 #include "../common/log.h"
 #include "runner_slot.h"
 
@@ -113,6 +114,20 @@ bool job_query(struct job *j, const struct pg_statement *statement, const char *
     *outcome = error.status == 503 ? job_retry(j, error.code, "%s", error.message)
                                    : job_fail(j, error.code, "%s", error.message);
     return false;
+}
+
+cJSON *job_ask(struct job *j, const struct pg_statement *statement, const char *const *values,
+               enum job_outcome *outcome)
+{
+    PGresult *row;
+    struct json_error wrong;
+    if (!job_query(j, statement, values, &row, outcome))
+        return NULL;
+    cJSON *value = json_parse(PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0), &wrong);
+    PQclear(row);
+    if (value == NULL)
+        *outcome = job_fail(j, "database_error", "%s: %s", statement->name, wrong.message);
+    return value;
 }
 
 static void keep_error(struct job *j, const char *code, const char *format, va_list args)

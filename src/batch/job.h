@@ -74,6 +74,9 @@ bool job_save(struct job *j);
  */
 bool job_query(struct job *j, const struct pg_statement *statement, const char *const *values,
                PGresult **result, enum job_outcome *outcome);
+/* The same for a statement of one JSON value, which is the caller's; NULL with *outcome. */
+cJSON *job_ask(struct job *j, const struct pg_statement *statement, const char *const *values,
+               enum job_outcome *outcome);
 /* Ends the turn: an admin reads code and message. */
 enum job_outcome job_fail(struct job *j, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -59,21 +59,6 @@ struct tuning {
 
 /* --- Postgres --- */
 
-/* A statement of one JSON value; NULL with the outcome. The caller's to free. */
-static cJSON *ask_json(struct tuning *t, const struct pg_statement *statement,
-                       const char *const *values)
-{
-    PGresult *row;
-    struct json_error wrong;
-    if (!job_query(t->job, statement, values, &row, &t->outcome))
-        return NULL;
-    cJSON *object = json_parse(PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0), &wrong);
-    PQclear(row);
-    if (object == NULL)
-        t->outcome = job_fail(t->job, "database_error", "%s: %s", statement->name, wrong.message);
-    return object;
-}
-
 /* Notes how the fine-tuning job stands. changes is taken. */
 static bool note(struct tuning *t, cJSON *changes)
 {
@@ -256,7 +241,8 @@ static bool begin(struct tuning *t)
     struct job *j = t->job;
     char *arguments = cJSON_PrintUnformatted(j->arguments);
     t->begun =
-        ask_json(t, &statement, (const char *[]){j->id, arguments, configured_trainer(j->config)});
+        job_ask(t->job, &statement,
+                (const char *[]){j->id, arguments, configured_trainer(j->config)}, &t->outcome);
     cJSON_free(arguments);
     if (t->begun == NULL)
         return false;
@@ -403,9 +389,10 @@ static enum job_outcome finish(struct tuning *t, const struct trainer_report *re
     char tokens[24];
     char *metrics = report->metrics != NULL ? cJSON_PrintUnformatted(report->metrics) : NULL;
     snprintf(tokens, sizeof tokens, "%" PRId64, report->tokens);
-    cJSON *version = ask_json(
-        t, &statement,
-        (const char *[]){t->run.id, report->model, report->tokens > 0 ? tokens : NULL, metrics});
+    cJSON *version = job_ask(
+        t->job, &statement,
+        (const char *[]){t->run.id, report->model, report->tokens > 0 ? tokens : NULL, metrics},
+        &t->outcome);
     cJSON_free(metrics);
     if (version == NULL)
         return t->outcome;

@@ -38,20 +38,6 @@ enum job_outcome job_refresh_model_metrics(struct job *j)
     return JOB_DONE;
 }
 
-/* A value that is JSON; NULL with the outcome. The caller's to free. */
-static cJSON *ask(struct job *j, const struct pg_statement *statement, enum job_outcome *outcome)
-{
-    PGresult *row;
-    struct json_error wrong;
-    if (!job_query(j, statement, NULL, &row, outcome))
-        return NULL;
-    cJSON *value = json_parse(PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0), &wrong);
-    PQclear(row);
-    if (value == NULL)
-        *outcome = job_fail(j, "database_error", "%s: %s", statement->name, wrong.message);
-    return value;
-}
-
 enum job_outcome job_check_models(struct job *j)
 {
     static const struct pg_statement to_check = {
@@ -59,7 +45,7 @@ enum job_outcome job_check_models(struct job *j)
     static const struct pg_statement get_warnings = {
         .name = "base_model_warnings", .sql = "select uplift.base_model_warnings()", .params = 0};
     enum job_outcome outcome = JOB_DONE;
-    cJSON *models = ask(j, &to_check, &outcome);
+    cJSON *models = job_ask(j, &to_check, NULL, &outcome);
     const cJSON *model;
     int checked = 0, failed = 0, count = cJSON_GetArraySize(models);
     if (models == NULL)
@@ -81,7 +67,7 @@ enum job_outcome job_check_models(struct job *j)
     if (failed > 0 && failed == checked)
         return job_retry(j, "trainer_unreachable",
                          "the trainer could not be asked about any model");
-    cJSON *warnings = ask(j, &get_warnings, &outcome);
+    cJSON *warnings = job_ask(j, &get_warnings, NULL, &outcome);
     if (warnings == NULL)
         return outcome;
     cJSON_AddNumberToObject(j->result, "checked", checked);

@@ -3,8 +3,6 @@
 
 #include "../common/json.h"
 
-#include <stdio.h>
-
 #define HOURS_A_STEP "24"
 
 enum job_outcome job_roll_up_usage(struct job *j)
@@ -13,17 +11,14 @@ enum job_outcome job_roll_up_usage(struct job *j)
         .name = "roll_up_usage", .sql = "select uplift.roll_up_usage($1)", .params = 1};
     int64_t done = 0;
     for (;;) {
-        PGresult *row;
         enum job_outcome outcome;
-        struct json_error wrong;
         /* Each step is a transaction, and what is counted stays counted. */
-        if (!job_query(j, &statement, (const char *[]){HOURS_A_STEP}, &row, &outcome))
+        cJSON *step = job_ask(j, &statement, (const char *[]){HOURS_A_STEP}, &outcome);
+        if (step == NULL)
             return outcome;
-        cJSON *step = json_parse(PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0), &wrong);
         int64_t hours = (int64_t)json_number(step, "hours", 0);
         int64_t left = (int64_t)json_number(step, "left", 0);
         cJSON_Delete(step);
-        PQclear(row);
         done += hours;
         if (!job_progress(j, done, done + left, "%lld hours counted", (long long)done))
             return JOB_STOPPED;

@@ -22,6 +22,7 @@ const struct job_kind job_kinds[] = {
      NULL, job_roll_up_usage},
     {"trim-cache", "Counts hits of the response cache, and keeps it within its size.", NULL,
      job_trim_cache},
+    {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };

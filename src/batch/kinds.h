@@ -44,7 +44,8 @@ enum job_outcome job_fine_tune(struct job *j);
 extern const struct job_argument refresh_model_metrics_arguments[]; /* job_models.c */
 enum job_outcome job_refresh_model_metrics(struct job *j);
 enum job_outcome job_roll_up_usage(struct job *j); /* job_usage.c */
-enum job_outcome job_trim_cache(struct job *j);    /* job_cache.c */
+enum job_outcome job_trim_cache(struct job *j);    /* job_trim.c */
+enum job_outcome job_trim_errors(struct job *j);
 enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);

@@ -77,6 +77,11 @@ def main():
         for method, path in [("GET", "/admin/errors/0123"), ("POST", "/admin/errors/0123/resolve")]:
             answer = uplift.admin(method, path)
             tap.equal((answer.status, answer.error()["code"]), (404, "error_not_found"), "%s %s" % (method, path))
+        uplift.sql("update ai_errors set created_at = now() - interval '91 days' where error_type = 'cut'")
+        before = uplift.value("select count(*) from ai_errors")
+        job = uplift.job("trim-errors")
+        tap.equal((job["status"], job["result"]), ("succeeded", {"deleted": 1}), "trim-errors forgets what is old")
+        tap.equal(uplift.value("select count(*) from ai_errors"), before - 1, "and nothing else")
         tap.equal(uplift.get("/admin/errors").status, 403, "users may not see them")
 
 

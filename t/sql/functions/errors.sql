@@ -1,6 +1,6 @@
 -- Failures: a row of ai_errors for each, grouped by what they have in common.
 \ir common.psql
-select plan(13);
+select plan(18);
 
 create function pg_temp.failures(p_arguments jsonb default '{}') returns jsonb language sql as $$
     select uplift.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') -> 'data'
@@ -27,6 +27,17 @@ select is(jsonb_array_length(pg_temp.failures('{"q": "_"}')), 1, 'a search takes
 
 select is(uplift.admin_resolve_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'true', 'resolved');
 select is(uplift.admin_reopen_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'false', 'and reopened');
+
+update public.ai_errors set created_at = now() - interval '91 days' where answer_id in (pg_temp.id(1), pg_temp.id(2));
+update public.ai_errors set created_at = now() - interval '89 days' where answer_id = pg_temp.id(3);
+update uplift.error_groups set resolved_at = now() - interval '91 days';
+insert into public.ai_errors (error_type, created_at) values ('of the deployment', now() - interval '200 days');
+select is(uplift.trim_errors(1), 1::bigint, 'what is older than 90 days is forgotten, a step at a time');
+select is((select count(*) from uplift.error_groups), 1::bigint, 'with what was said of it only once the last is gone');
+select is(uplift.trim_errors(10), 1::bigint, 'to the last');
+select is((select count(*) from uplift.error_groups), 0::bigint, 'and then that too');
+select results_eq('select error_type from public.ai_errors order by 1', $$values ('of the deployment'), ('unknown')$$,
+    'what is younger stays, and what is not of uplift');
 
 select finish();
 rollback;

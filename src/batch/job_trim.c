@@ -1,0 +1,50 @@
+/* trim-cache and trim-errors: what is kept of the response cache and of failures is bounded. */
+#include "kinds.h"
+
+#include "../common/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ERRORS_A_STEP 10000
+
+enum job_outcome job_trim_cache(struct job *j)
+{
+    static const struct pg_statement statement = {
+        .name = "trim_cache", .sql = "select uplift.trim_cache($1)", .params = 1};
+    char most[24];
+    enum job_outcome outcome;
+    snprintf(most, sizeof most, "%lld", (long long)j->config->cache_max_entries);
+    if (!job_progress(j, 0, 1, "at most %s entries are to stay", most))
+        return JOB_STOPPED;
+    cJSON *came = job_ask(j, &statement, (const char *[]){most}, &outcome);
+    if (came == NULL)
+        return outcome;
+    cJSON_Delete(j->result);
+    j->result = came;
+    job_progress(j, 1, 1, "%.0f entries", json_number(came, "entries", 0));
+    return JOB_DONE;
+}
+
+enum job_outcome job_trim_errors(struct job *j)
+{
+    static const struct pg_statement statement = {
+        .name = "trim_errors", .sql = "select uplift.trim_errors($1)", .params = 1};
+    char most[24];
+    int64_t deleted = 0, now;
+    snprintf(most, sizeof most, "%d", ERRORS_A_STEP);
+    do {
+        PGresult *row;
+        enum job_outcome outcome;
+        /* Each step is a transaction, so that nobody waits for long. */
+        if (!job_query(j, &statement, (const char *[]){most}, &row, &outcome))
+            return outcome;
+        now = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
+        PQclear(row);
+        deleted += now;
+        if (!job_progress(j, deleted, 0, "%lld failures forgotten", (long long)deleted))
+            return JOB_STOPPED;
+    } while (now == ERRORS_A_STEP);
+    cJSON_AddNumberToObject(j->result, "deleted", (double)deleted);
+    return JOB_DONE;
+}
