@@ -3,7 +3,7 @@
  *
  * A worker counts in a block of its own, so that no two of them write to the same cache line, and
  * with relaxed atomics, because its threads do. Whoever is asked for GET /metrics adds up all
- * blocks. What the figures mean is told in METRICS.md, and beside each in the text.
+ * blocks. What the figures mean is told beside each in the text, and in API.md.
  */
 #ifndef UPLIFT_METRICS_H
 #define UPLIFT_METRICS_H
