@@ -18,7 +18,7 @@
 #define LARGE_BYTES ((size_t)512 * 1024) /* an answer this large goes alone */
 #define STRAIGHT_TO_SPOOL_BYTES                                                                    \
     ((size_t)8 * 1024 * 1024) /* larger ones could pass db_timeout_ms: not while others wait */
-#define GATHER_MS 1           /* how long a group waits to become as large as the last */
+#define GATHER_MS 2           /* how long a group waits to become as large as the last */
 #define HOLD_MS                                                                                    \
     1000 /* how long nothing is tried after a group of which every row was locked or refused for   \
             now */
@@ -264,11 +264,13 @@ static bool gather(struct recorder *r, struct chat *c)
     return true;
 }
 
-/* As many as came together last time are waited for, shortly: see recorder.h. A chat that comes by
- * itself, as the last one did, is not kept waiting. The lock is held. */
+/* Where an answer from the cache is the first, as many as came together last time are waited for:
+ * see recorder.h. One that comes by itself, as the last one did, is not kept. The lock is held. */
 static void gather_shortly(struct recorder *r)
 {
     struct timespec until;
+    if (r->head == NULL || r->head->cache.answer == NULL)
+        return;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += GATHER_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
