@@ -118,25 +118,38 @@ static void take_items(struct message *m, struct message_part *p, struct span ar
     }
 }
 
+/* What comes as another kind than before takes the place of what was there: keyed members and
+ * items without keys must not come into one list. */
+static void become(struct message_part *p, enum part_kind kind)
+{
+    if (p->kind == kind)
+        return;
+    release_parts(p->child);
+    p->child = NULL;
+    buf_clear(&p->text);
+    p->half = 0;
+    p->kind = kind;
+}
+
 static void take_value(struct message *m, struct message_part *p, struct span value)
 {
     static const char *const whole[] = {"\"id\"", "\"type\"", "\"role\"", "\"name\"", NULL};
     static const char *const place[] = {"\"index\"", NULL};
     if (scan_is_object(value)) {
-        p->kind = PART_OBJECT;
+        become(p, PART_OBJECT);
         take_members(m, &p->child, value, place);
     } else if (scan_is_array(value)) {
-        p->kind = PART_LIST;
+        become(p, PART_LIST);
         take_items(m, p, value);
     } else if (!charge(m, value.len)) {
         return;
     } else if (scan_is_string(value)) {
-        p->kind = PART_TEXT;
+        become(p, PART_TEXT);
         if (p->key != NULL && is_one_of((struct span){p->key, strlen(p->key)}, whole))
             buf_clear(&p->text);
         m->failed |= !scan_text(value, &p->text, &p->half);
     } else {
-        p->kind = PART_JSON;
+        become(p, PART_JSON);
         buf_clear(&p->text);
         m->failed |= !scan_clean(value, &p->text);
     }

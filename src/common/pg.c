@@ -209,10 +209,10 @@ static bool connect_host(struct pg *pg, size_t host, int64_t deadline)
     pg->conn = PQconnectStartParams(keywords, values, 0);
     if (pg->conn == NULL)
         return false;
+    PQsetNoticeReceiver(pg->conn, take_notice, pg); /* a server may warn before it is connected */
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (PQstatus(pg->conn) != CONNECTION_BAD) {
         if (state == PGRES_POLLING_OK) {
-            PQsetNoticeReceiver(pg->conn, take_notice, pg);
             if (PQsetnonblocking(pg->conn, 1) != 0)
                 break;
             pg->complaint[0] = '\0';

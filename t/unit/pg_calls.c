@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LIMIT_MS 1000
@@ -380,6 +381,45 @@ static void a_silent_server_costs_one_time_limit(void **state)
     close(fd);
 }
 
+/* As a server does that goes down while it lets somebody in. What libpq would print by itself would
+ * be lines in the log that are no JSON. */
+static void a_warning_while_connecting_is_not_printed(void **state)
+{
+    static const char answer[] = "R\0\0\0\x08\0\0\0\0"
+                                 "N\0\0\0\x21SWARNING\0C57P02\0Mgoing down\0";
+    char where[128], printed[256] = "";
+    int port, fd = silent_server(&port);
+    const char *values[] = {"x"};
+    FILE *file = tmpfile();
+    (void)state;
+    snprintf(where, sizeof where, "host=127.0.0.1 port=%d sslmode=disable dbname=x user=x", port);
+    pid_t child = fork();
+    if (child == 0) {
+        char startup[512];
+        int client = accept(fd, NULL, NULL);
+        bool told = read(client, startup, sizeof startup) > 0 &&
+                    write(client, answer, sizeof answer) == (ssize_t)sizeof answer;
+        _exit(told ? 0 : 1);
+    }
+    close(fd);
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    assert_int_equal(dup2(fileno(file), STDERR_FILENO), STDERR_FILENO);
+    struct pg *pg = connect_to(where, 5000);
+    enum pg_outcome outcome = outcome_of(pg, &echo, values);
+    pg_free(pg);
+    fflush(stderr);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    close(kept);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(outcome, PG_AWAY);
+    rewind(file);
+    assert_int_equal(fread(printed, 1, sizeof printed - 1, file), 0);
+    fclose(file);
+}
+
 static void no_server_is_told_at_once(void **state)
 {
     static const char *const where[] = {"host=127.0.0.1 port=1", "host=/nonexistent dbname=x"};
@@ -461,6 +501,7 @@ int main(void)
         cmocka_unit_test(hosts_are_tried_in_turn),
         cmocka_unit_test(a_server_that_takes_no_writes_is_passed_over),
         cmocka_unit_test(a_silent_server_costs_one_time_limit),
+        cmocka_unit_test(a_warning_while_connecting_is_not_printed),
         cmocka_unit_test(no_server_is_told_at_once),
         cmocka_unit_test(the_breaker_lets_one_through),
         cmocka_unit_test(one_of_many_threads_probes),

@@ -485,6 +485,33 @@ static void message_in_parts(void **state)
     message_release(&m);
 }
 
+/* Members have keys and items have none: the later kind takes the place of the earlier. */
+static void message_kinds(void **state)
+{
+    static const char *const deltas[] = {
+        "{\"audio\":[{\"a\":0},1],\"call\":{\"id\":\"y\",\"n\":1},\"text\":\"left\",\"number\":[7]"
+        "}",
+        "{\"audio\":{\"id\":\"x\"},\"call\":[{\"a\":0}],\"text\":{\"b\":2},\"number\":8}",
+        "{\"audio\":{\"id\":\"z\"},\"call\":[1],\"text\":\"right\",\"number\":9}",
+    };
+    struct message m;
+    struct buf out;
+    (void)state;
+    message_init(&m, 10000);
+    buf_init(&out, 10000);
+    for (size_t i = 0; i < sizeof deltas / sizeof deltas[0]; i++) {
+        struct span value;
+        assert_true(scan_check(deltas[i], strlen(deltas[i]), &value));
+        assert_true(message_add(&m, value));
+    }
+    assert_true(message_json(&m, &out));
+    assert_string_equal(out.data,
+                        "{\"role\":\"assistant\",\"audio\":{\"id\":\"z\"},\"call\":[{\"a\":0},1],"
+                        "\"text\":\"right\",\"number\":9}");
+    buf_release(&out);
+    message_release(&m);
+}
+
 static void message_limit(void **state)
 {
     static const char delta[] =
@@ -536,7 +563,7 @@ static const struct CMUnitTest tests[] = {
     TEST(grammar),           TEST(depth),         TEST(walking),        TEST(counts),
     TEST(strings),           TEST(cleaning),      TEST(usual_chunk),    TEST(usual_chunk_passed_on),
     TEST(bare_chunk_mended), TEST(same_as_cjson), TEST(damaged_chunks), TEST(message_in_parts),
-    TEST(message_limit),     TEST(native_events),
+    TEST(message_kinds),     TEST(message_limit), TEST(native_events),
 };
 
 UNIT_MAIN(tests)
