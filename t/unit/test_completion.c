@@ -489,10 +489,9 @@ static void message_in_parts(void **state)
 static void message_kinds(void **state)
 {
     static const char *const deltas[] = {
-        "{\"audio\":[{\"a\":0},1],\"call\":{\"id\":\"y\",\"n\":1},\"text\":\"left\",\"number\":[7]"
-        "}",
-        "{\"audio\":{\"id\":\"x\"},\"call\":[{\"a\":0}],\"text\":{\"b\":2},\"number\":8}",
-        "{\"audio\":{\"id\":\"z\"},\"call\":[1],\"text\":\"right\",\"number\":9}",
+        "{\"audio\":[{\"a\":0},1],\"call\":{\"id\":\"y\"},\"text\":\"left\",\"n\":[7]}",
+        "{\"audio\":{\"id\":\"x\"},\"call\":[{\"a\":0}],\"text\":{\"b\":2},\"n\":8}",
+        "{\"audio\":{\"id\":\"z\"},\"call\":[1],\"text\":\"right\",\"n\":9}",
     };
     struct message m;
     struct buf out;
@@ -507,7 +506,7 @@ static void message_kinds(void **state)
     assert_true(message_json(&m, &out));
     assert_string_equal(out.data,
                         "{\"role\":\"assistant\",\"audio\":{\"id\":\"z\"},\"call\":[{\"a\":0},1],"
-                        "\"text\":\"right\",\"number\":9}");
+                        "\"text\":\"right\",\"n\":9}");
     buf_release(&out);
     message_release(&m);
 }
