@@ -5,7 +5,7 @@
 \set ON_ERROR_STOP on
 \set QUIET on
 begin;
-set local search_path = '';
+set local search_path = pg_catalog, pg_temp;
 
 insert into public.brand_assets (asset_name, asset_type, alt_text, description, usage_notes)
 select c.* from (values

@@ -155,3 +155,27 @@ begin
         from uplift_install.known_functions f where to_regprocedure(format('public.%I(%s)', f.name, f.types)) is not null;
 end
 $$;
+
+-- Temporary objects of a session are for whoever needs them, which is the owner of our functions
+-- (uplift.make_training_scratch). Everyone may make them by default, and so put a type or table of their
+-- own where a function that is careless of its search_path looks first. Only the database's owner can
+-- take that away.
+do $$
+declare
+    v_database pg_database := (select d from pg_database d where d.datname = current_database());
+begin
+    if not pg_has_role(v_database.datdba, 'usage') then
+        return;
+    end if;
+    if v_database.datdba <> current_user::regrole and not exists (
+            select from aclexplode(v_database.datacl) a
+            where a.grantee = current_user::regrole and a.privilege_type = 'TEMPORARY') then
+        execute format('grant temporary on database %I to %I', v_database.datname, current_user);
+    end if;
+    if exists (
+            select from aclexplode(coalesce(v_database.datacl, acldefault('d', v_database.datdba))) a
+            where a.grantee = 0 and a.privilege_type = 'TEMPORARY') then
+        execute format('revoke temporary on database %I from public', v_database.datname);
+    end if;
+end
+$$;

@@ -31,7 +31,7 @@ $$;
 comment on function uplift.ids_in(jsonb) is 'A JSON array of ids as an SQL one; null for none.';
 
 create or replace function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -142,7 +142,7 @@ comment on function uplift.record_answers(json) is
     'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     -- A loader that died half-way brings the same answer again.
     insert into uplift.rejected_answers (answer, reason)
@@ -154,7 +154,7 @@ comment on function uplift.reject_answer(text, text) is
     'Keeps an answer that could not be recorded, whole, with the reason; one already kept is not kept twice.';
 
 create or replace function uplift.replay_rejected_answers() returns table (id bigint, replayed boolean, reason text)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

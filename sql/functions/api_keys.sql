@@ -2,7 +2,7 @@
 -- there is nothing to guess.
 
 create or replace function uplift.find_api_key(p_hash text) returns table (id uuid, user_id uuid, scopes text, expires_at bigint)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -72,7 +72,7 @@ $$;
 comment on function uplift.expiry_argument(jsonb) is 'When a key ends; null for never. UP400 invalid_expires_at.';
 
 create or replace function uplift.admin_create_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_name text := uplift.text_argument(p_arguments, 'name', 100);
@@ -114,7 +114,7 @@ $$;
 comment on function uplift.found_api_key(uuid) is 'A key, locked. UP404 api_key_not_found.';
 
 create or replace function uplift.admin_list_api_keys(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -131,7 +131,7 @@ $$;
 comment on function uplift.admin_list_api_keys(uuid, jsonb, text) is 'Keys, also those that ended, oldest first: limit, after (an id). UP400 invalid_limit, invalid_after.';
 
 create or replace function uplift.admin_get_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -142,7 +142,7 @@ $$;
 comment on function uplift.admin_get_api_key(uuid, jsonb, text) is 'One key. UP404 api_key_not_found.';
 
 create or replace function uplift.admin_edit_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key uplift.api_keys := uplift.found_api_key(p_id);
@@ -164,7 +164,7 @@ comment on function uplift.admin_edit_api_key(uuid, jsonb, text) is
     'Changes what is named of a key: name, scopes, expires_at. UP400 as uplift.admin_create_api_key, UP404 api_key_not_found, UP409 api_key_revoked.';
 
 create or replace function uplift.admin_revoke_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key uplift.api_keys := uplift.found_api_key(p_id);

@@ -8,7 +8,7 @@ comment on function uplift.schema_version() is
     'Version of the functions'' contract with the programs; a program that expects another one does not start.';
 
 create or replace function uplift.ready() returns text
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_missing text;

@@ -193,7 +193,7 @@ comment on function uplift.begin_budget(uplift.budgets) is
     'What was already spent in the period under way, from the answers: for a budget that is new, or for something else than before.';
 
 create or replace function uplift.admin_list_budgets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -221,7 +221,7 @@ $$;
 comment on function uplift.found_budget(uuid) is 'A budget, locked. UP404 budget_not_found.';
 
 create or replace function uplift.admin_get_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -302,7 +302,7 @@ comment on function uplift.store_budget(uplift.budgets, text) is
     'Writes a budget, and counts what is already spent of it. UP409 overlapping_budget.';
 
 create or replace function uplift.admin_create_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_budget uplift.budgets;
@@ -317,7 +317,7 @@ comment on function uplift.admin_create_budget(uuid, jsonb, text) is
     'Makes a budget: scope, key, period, limit_usd, warn_at, action, cheaper_model, is_enabled, note. UP400 as uplift.checked_budget, UP409 overlapping_budget.';
 
 create or replace function uplift.admin_edit_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return uplift.store_budget(uplift.checked_budget(uplift.found_budget(p_id), p_arguments), p_who);
@@ -328,7 +328,7 @@ comment on function uplift.admin_edit_budget(uuid, jsonb, text) is
     'Changes what is named of a budget. UP400 as uplift.checked_budget, UP404 budget_not_found, UP409 overlapping_budget.';
 
 create or replace function uplift.admin_delete_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_budget uplift.budgets := uplift.found_budget(p_id);

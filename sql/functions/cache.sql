@@ -115,7 +115,7 @@ as $$ select p_helpful is false or coalesce(p_rating <= 2, false) $$;
 comment on function uplift.is_dislike(boolean, int) is 'Whether feedback is a thumb down, or two stars or fewer.';
 
 create or replace function uplift.cache_obeys() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_source uuid := coalesce(new.cache_source_id, new.id);
@@ -191,7 +191,7 @@ comment on function uplift.count_cache_hits() is
     'Adds the hits since the last time to the counts of ai_response_cache; returns how many.';
 
 create or replace function uplift.trim_cache(p_max_entries int) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_hits bigint := uplift.count_cache_hits();

@@ -39,7 +39,7 @@ create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, 
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
     budget_model text)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -27,7 +27,7 @@ order by b.asset_name, b.created_at;
 comment on view uplift.coaches is 'Coaches on offer, from brand_assets.';
 
 create or replace function uplift.list_coaches() returns json
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object('object', 'list', 'data', coalesce(json_agg(json_build_object(
         'id', c.id, 'name', c.name, 'description', c.description, 'default', c.position = 1) order by c.position), '[]'))

@@ -1,7 +1,7 @@
 -- A user's conversations, to list, read and delete.
 
 create or replace function uplift.list_conversations(p_user_id uuid, p_limit int, p_before timestamptz) returns json
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     with found as (
         select c.id, c.title, c.coach_id, c.created_at, c.updated_at,
@@ -24,7 +24,7 @@ comment on function uplift.list_conversations(uuid, int, timestamptz) is
     'A user''s conversations as JSON, latest answer first: {"object":"list","data":[{id, title, coach_id, created_at, updated_at}],"has_more"}; p_limit 1 to 200 (null: 50), p_before an updated_at to go on from.';
 
 create or replace function uplift.get_conversation(p_user_id uuid, p_id uuid) returns json
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_conversation record;
@@ -75,7 +75,7 @@ comment on function uplift.get_conversation(uuid, uuid) is
     'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; the last 500 turns. UP404 conversation_not_found.';
 
 create or replace function uplift.delete_conversation(p_user_id uuid, p_id uuid) returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update uplift.conversations c set deleted_at = now()

@@ -16,7 +16,7 @@ $$;
 comment on function uplift.dataset_json(public.ai_training_datasets) is 'A dataset as admins see it.';
 
 create or replace function uplift.admin_list_datasets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -49,7 +49,7 @@ $$;
 comment on function uplift.found_dataset(uuid) is 'A dataset. UP404 dataset_not_found.';
 
 create or replace function uplift.admin_get_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_dataset public.ai_training_datasets := uplift.found_dataset(p_id);
@@ -75,7 +75,7 @@ comment on function uplift.admin_get_dataset(uuid, jsonb, text) is
     'A dataset with its quality histogram, its most frequent tags, and how many examples people rejected. UP404 dataset_not_found.';
 
 create or replace function uplift.admin_create_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_dataset public.ai_training_datasets;
@@ -122,7 +122,7 @@ $$;
 comment on function uplift.example_json(public.ai_training_examples) is 'A training example as admins see it.';
 
 create or replace function uplift.admin_list_examples(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -187,7 +187,7 @@ comment on function uplift.found_example(uuid) is
     'An example that may be changed, locked. UP404 example_not_found, UP409 example_withdrawn.';
 
 create or replace function uplift.admin_get_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_example public.ai_training_examples;
@@ -231,14 +231,14 @@ $$;
 comment on function uplift.review_example(uuid, text, jsonb, text) is 'Notes what a person thinks of an example.';
 
 create or replace function uplift.admin_validate_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select uplift.review_example(p_id, 'validated', p_arguments, p_who) $$;
 
 comment on function uplift.admin_validate_example(uuid, jsonb, text) is
     'An example is good, whatever its score: it stays in its set while its feedback stands. note. UP404 example_not_found.';
 
 create or replace function uplift.admin_reject_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select uplift.review_example(p_id, 'rejected', p_arguments, p_who) $$;
 
 comment on function uplift.admin_reject_example(uuid, jsonb, text) is
@@ -340,7 +340,7 @@ $$;
 comment on function uplift.messages_of(jsonb) is 'All messages of an example''s parts, one after the other.';
 
 create or replace function uplift.admin_edit_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_example public.ai_training_examples := uplift.found_example(p_id);
@@ -384,7 +384,7 @@ comment on function uplift.admin_edit_example(uuid, jsonb, text) is
     'Changes what is named of an example (messages, completion, rejected, label, quality_score, tags), redacted as all are. The text then stays while its feedback stands. One that a frozen version names is replaced by an edited copy, with another id. UP400 invalid_NAME, nothing_to_change, UP404 example_not_found, UP409 example_withdrawn.';
 
 create or replace function uplift.admin_create_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_dataset public.ai_training_datasets := uplift.found_dataset(p_id);
@@ -422,7 +422,7 @@ comment on function uplift.admin_create_example(uuid, jsonb, text) is
     'Adds an example that a person wrote (source_type expert_labeled), of quality 10 and in split train unless said. UP400 invalid_NAME, UP404 dataset_not_found.';
 
 create or replace function uplift.admin_delete_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_example public.ai_training_examples := uplift.found_example(p_id);
@@ -456,7 +456,7 @@ $$;
 comment on function uplift.dataset_version_json(uplift.dataset_versions) is 'A frozen version of a dataset as admins see it.';
 
 create or replace function uplift.admin_create_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid;
@@ -477,7 +477,7 @@ comment on function uplift.admin_create_version(uuid, jsonb, text) is
     'Freezes what is in a dataset now: min_quality, note. UP400 invalid_min_quality, invalid_note, UP404 dataset_not_found.';
 
 create or replace function uplift.admin_list_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -497,7 +497,7 @@ comment on function uplift.admin_list_versions(uuid, jsonb, text) is
     'Frozen versions of a dataset, the newest first: limit, after. UP404 dataset_not_found.';
 
 create or replace function uplift.admin_get_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_version uplift.dataset_versions;
@@ -522,7 +522,7 @@ comment on function uplift.admin_get_version(uuid, jsonb, text) is
     'A frozen version: how many of its examples are gone since (people who were erased), how many users are in it, what was trained on it. UP404 version_not_found.';
 
 create or replace function uplift.admin_version_users(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -542,7 +542,7 @@ comment on function uplift.admin_version_users(uuid, jsonb, text) is
     'Whose data is in a frozen version, and so in what was trained on it: limit, after (a user''s id). UP404 version_not_found.';
 
 create or replace function uplift.admin_erase_user(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_models jsonb;

@@ -111,7 +111,7 @@ comment on function uplift.change_counts(jsonb) is
     'Adds to the counts of datasets: [{"id", "total", "train", "validation", "test", "quality", "scored", "tokens"}]. One that was never counted is counted whole.';
 
 create or replace function uplift.count_added() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
@@ -132,7 +132,7 @@ $$;
 comment on function uplift.count_added() is 'Trigger of ai_training_examples: counts what came.';
 
 create or replace function uplift.count_removed() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
@@ -156,7 +156,7 @@ comment on function uplift.count_removed() is
     'Trigger of ai_training_examples: counts what went, forgets its sources, and has what was dropped for it looked at again.';
 
 create or replace function uplift.count_changed() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
@@ -189,7 +189,7 @@ comment on function uplift.count_changed() is
     'Trigger of ai_training_examples: counts what is otherwise now, and has what was dropped for an example that was withdrawn looked at again.';
 
 create or replace function uplift.recount_datasets() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.recount_dataset(d.id) from public.ai_training_datasets d;
@@ -228,7 +228,7 @@ $$;
 
 create or replace function uplift.freeze_dataset(p_dataset_id uuid, p_min_quality numeric, p_created_by text,
     p_note text default null) returns uuid
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid := uplift.uuid_v7();
@@ -284,7 +284,7 @@ comment on function uplift.is_frozen(uuid) is
 
 create or replace function uplift.dataset_version_users(p_version_id uuid)
 returns table (user_id uuid, examples bigint)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select s.user_id, count(distinct s.example_id)
     from uplift.dataset_version_examples x
@@ -297,7 +297,7 @@ comment on function uplift.dataset_version_users(uuid) is
     'Whose data is in a dataset version, and so in the models that were trained on it, and in how many examples.';
 
 create or replace function uplift.erase_from_training(p_user_id uuid) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_examples uuid[];

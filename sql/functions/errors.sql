@@ -86,7 +86,7 @@ comment on function uplift.error_groups_of(jsonb, text) is
     'Failures by fingerprint, or of one, of the time, type, provider and model that arguments name; the last seven days unless they say.';
 
 create or replace function uplift.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -111,7 +111,7 @@ comment on function uplift.admin_list_errors(uuid, jsonb, text) is
     'Failures that are alike, the last seen first: limit, since, until, type, provider, model, resolved, q (a part of a type, code, name or id). UP400 invalid_limit, invalid_since, invalid_until, invalid_resolved, invalid_q.';
 
 create or replace function uplift.admin_get_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -166,7 +166,7 @@ comment on function uplift.mark_error(text, jsonb, text, timestamptz) is
     'Notes that the failures of a fingerprint are resolved, or (null) are not.';
 
 create or replace function uplift.admin_resolve_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return uplift.mark_error(p_fingerprint, p_arguments, p_who, clock_timestamp());
@@ -177,7 +177,7 @@ comment on function uplift.admin_resolve_error(text, jsonb, text) is
     'The cause of these failures is mended (note): they count as resolved until one comes again. UP404 error_not_found.';
 
 create or replace function uplift.admin_reopen_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return uplift.mark_error(p_fingerprint, p_arguments, p_who, null);
@@ -187,7 +187,7 @@ $$;
 comment on function uplift.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
 
 create or replace function uplift.trim_errors(p_most int) returns bigint
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before timestamptz := now() - make_interval(days => uplift.setting_number('errors.keep_days', 90)::int);

@@ -20,7 +20,7 @@ comment on function uplift.export_line(text, jsonb, jsonb, jsonb, boolean) is
 
 create or replace function uplift.export_head(p_target uuid, p_format text, p_split text, p_min_quality numeric)
 returns table (dataset_id uuid, version_id uuid, dataset_name text, examples bigint, tokens bigint, left_out bigint, etag text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -95,7 +95,7 @@ comment on function uplift.export_head(uuid, text, text, numeric) is
 create or replace function uplift.export_page(p_dataset_id uuid, p_version_id uuid, p_format text, p_split text,
     p_min_quality numeric, p_after uuid, p_bytes int)
 returns table (lines text, line_count int, last_id uuid)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -144,7 +144,7 @@ comment on function uplift.export_page(uuid, uuid, text, text, numeric, uuid, in
     'The lines after the example p_after (null: from the beginning), in the order of ids, about p_bytes of them and at least one; no row at the end.';
 
 create or replace function uplift.export_target(p_id uuid, p_name text) returns table (id uuid, dataset_name text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -165,7 +165,7 @@ comment on function uplift.export_target(uuid, text) is
 
 create or replace function public.export_training_dataset_openai_format(p_dataset_id uuid)
 returns table (training_data jsonb)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('messages',
         -- Fine-tuning refuses a message without content that calls no tool.

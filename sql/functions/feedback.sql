@@ -22,7 +22,7 @@ comment on function uplift.feedback_said(uuid, text, boolean, timestamptz) is
     'When a user last said something of helpful, rating or feedback_text of an answer; -infinity for never.';
 
 create or replace function uplift.feedback_changed() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_context jsonb := coalesce(nullif(current_setting('uplift.feedback', true), ''), '{}')::jsonb;
@@ -217,7 +217,7 @@ comment on function uplift.pending_feedback(uuid, uuid) is
 
 create or replace function uplift.get_feedback(p_user_id uuid, p_answer_id uuid, p_issued boolean)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -244,7 +244,7 @@ comment on function uplift.get_feedback(uuid, uuid, boolean) is
 create or replace function uplift.give_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz default now(), p_event_id uuid default null)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

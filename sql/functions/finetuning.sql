@@ -245,7 +245,7 @@ comment on function uplift.start_finetuning(jsonb, text, text, uuid) is
     'Checks what is asked for, freezes the dataset, and notes a fine-tuning job with its estimated cost, with a batch job to see to it. UP400 for bad arguments, model_shut_down, too_few_examples; UP404; UP409 not_ready.';
 
 create or replace function uplift.admin_create_finetuning(p_id uuid, p_arguments jsonb, p_who text, p_key text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job public.ai_finetuning_jobs;
@@ -286,7 +286,7 @@ $$;
 comment on function uplift.loss_curve(uuid) is 'The losses a trainer told, by step.';
 
 create or replace function uplift.admin_get_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job public.ai_finetuning_jobs;
@@ -304,7 +304,7 @@ comment on function uplift.admin_get_finetuning(uuid, jsonb, text) is
     'A fine-tuning job with its loss curve. UP404 finetuning_job_not_found.';
 
 create or replace function uplift.admin_list_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -326,7 +326,7 @@ $$;
 comment on function uplift.admin_list_finetuning(uuid, jsonb, text) is 'Fine-tuning jobs, the newest first: limit, after, status.';
 
 create or replace function uplift.admin_finetuning_events(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -352,7 +352,7 @@ comment on function uplift.admin_finetuning_events(uuid, jsonb, text) is
     'What the trainer said of a fine-tuning job, the oldest first: limit, after (an event''s id).';
 
 create or replace function uplift.admin_cancel_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job public.ai_finetuning_jobs;
@@ -378,7 +378,7 @@ comment on function uplift.admin_cancel_finetuning(uuid, jsonb, text) is
 
 -- A batch job may end without its runner: cancelled before it began, out of attempts, out of time.
 create or replace function uplift.end_finetuning_with_job() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.ai_finetuning_jobs j set status = new.status, completed_at = now(),
@@ -409,7 +409,7 @@ as $$ select case when p_number between 0 and 2147483647 then trunc(p_number)::i
 comment on function uplift.whole_number(numeric) is 'A step or a time, as somebody else told it, as a whole number; null for what cannot be one.';
 
 create or replace function uplift.begin_finetuning(p_batch_job_id uuid, p_arguments jsonb, p_trainer text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job public.ai_finetuning_jobs;
@@ -453,7 +453,7 @@ comment on function uplift.begin_finetuning(uuid, jsonb, text) is
     'The fine-tuning job of a batch job, made from the arguments of a schedule when there is none; or, with if_ready, what is missing ("ready": false), and with "submit": false only that.';
 
 create or replace function uplift.note_finetuning(p_id uuid, p_changes jsonb) returns text
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     update public.ai_finetuning_jobs j set
         status = coalesce(p_changes ->> 'status', j.status),
@@ -473,7 +473,7 @@ comment on function uplift.note_finetuning(uuid, jsonb) is
     'Notes how a fine-tuning job stands: status, external_status, external_job_id, training_file_id, validation_file_id, progress, error. What has ended stays as it is.';
 
 create or replace function uplift.add_finetuning_events(p_id uuid, p_events jsonb) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_added int;
@@ -505,7 +505,7 @@ comment on function uplift.add_finetuning_events(uuid, jsonb) is
     'Keeps what a trainer said, oldest first, [{"id", "at" (seconds since 1970), "level", "message", "step", "training_loss", "validation_loss"}]; an id that is there already is left out. Returns how many were new.';
 
 create or replace function uplift.finish_finetuning(p_id uuid, p_model_id text, p_trained_tokens bigint, p_metrics jsonb) returns uuid
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_job public.ai_finetuning_jobs;
@@ -539,7 +539,7 @@ comment on function uplift.finish_finetuning(uuid, text, bigint, jsonb) is
     'Ends a fine-tuning job that succeeded, with its actual cost, and makes its model version in staging, once. Returns the version''s id.';
 
 create or replace function uplift.note_base_model(p_model text, p_shutdown_date date, p_note text) returns void
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     insert into uplift.base_models as b (model, shutdown_date, note, checked_at)
     values (left(p_model, 200), p_shutdown_date, left(p_note, 500), now())
@@ -550,7 +550,7 @@ $$;
 comment on function uplift.note_base_model(text, date, text) is 'Keeps what a provider said of a base model.';
 
 create or replace function uplift.models_to_check() returns jsonb
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(m.model order by m.model), '[]') from (
         select distinct v.base_model as model from public.ai_model_versions v
@@ -562,7 +562,7 @@ $$;
 comment on function uplift.models_to_check() is 'Base models that model versions and running fine-tuning jobs stand on.';
 
 create or replace function uplift.base_model_warnings() returns jsonb
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(distinct w.warning), '[]')
     from jsonb_array_elements_text(uplift.models_to_check()) m

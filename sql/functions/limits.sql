@@ -186,7 +186,7 @@ drop function if exists uplift.prepare_chats(json);
 create or replace function uplift.prepare_chats(p_calls json)
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin
@@ -237,7 +237,7 @@ $$;
 comment on function uplift.rate_limit_json(uplift.rate_limits) is 'A rate limit as admins see it; key null is each that has none of its own.';
 
 create or replace function uplift.admin_list_rate_limits(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -272,7 +272,7 @@ $$;
 comment on function uplift.limit_key(jsonb) is 'The key of a rate limit as it is kept, checked. UP400 invalid_scope, invalid_key.';
 
 create or replace function uplift.admin_put_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key text := uplift.limit_key(p_arguments);
@@ -296,7 +296,7 @@ comment on function uplift.admin_put_rate_limit(uuid, jsonb, text) is
     'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst; what is left out is no limit. UP400 invalid_scope, invalid_key, invalid_NAME.';
 
 create or replace function uplift.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit uplift.rate_limits;

@@ -1,7 +1,7 @@
 -- What a coach remembers of a user: deployments' functions, mended.
 
 create or replace function public.get_user_memory_context(p_user_id uuid) returns text
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(e'\n' || uplift.memory_section(string_agg(uplift.memory_line(m.memory_type, m.memory_text), ''
         order by m.importance_score desc nulls last, m.last_accessed desc nulls last, m.id)) || e'\n', '')
@@ -19,7 +19,7 @@ comment on function public.get_user_memory_context(uuid) is
 -- One sentence, one memory. The sketch stored everything a user ever said as one memory, again on
 -- each run; its LIMIT stood behind an aggregate and limited nothing.
 create or replace function public.extract_user_memories(p_user_id uuid, p_conversation_id uuid) returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Two runs at once would both find a memory missing.

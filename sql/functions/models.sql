@@ -16,7 +16,7 @@ $$;
 comment on function uplift.model_version_json(public.ai_model_versions) is 'A model version as admins see it.';
 
 create or replace function uplift.admin_list_model_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -40,7 +40,7 @@ comment on function uplift.admin_list_model_versions(uuid, jsonb, text) is
     'Model versions, the newest first: limit, after, environment.';
 
 create or replace function uplift.admin_get_model_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_version public.ai_model_versions;
@@ -112,7 +112,7 @@ comment on function uplift.begin_deployment(uuid, text, text, text, uuid) is
     'Lets a model version serve where nothing serves, after a previous one.';
 
 create or replace function uplift.admin_deploy_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_version public.ai_model_versions;
@@ -153,7 +153,7 @@ comment on function uplift.admin_deploy_model(uuid, jsonb, text) is
     'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down.';
 
 create or replace function uplift.admin_rollback_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_version public.ai_model_versions;
@@ -202,7 +202,7 @@ comment on function uplift.admin_rollback_model(uuid, jsonb, text) is
     'Ends where a model version serves (the latest of production first, or the environment and coach_id that are named), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
 
 create or replace function uplift.refresh_model_metrics(p_days int default 7) returns int
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_count int;

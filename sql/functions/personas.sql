@@ -2,7 +2,7 @@
 
 create or replace function uplift.list_personas()
 returns table (coach_id text, name text, severity_band int, mode text, system_prompt text)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select c.id, c.name, b.band, m.mode, uplift.compose_prompt(c.name, c.personality, b.severity, m.mode, null, null, null, null)
     from uplift.coaches c

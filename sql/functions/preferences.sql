@@ -1,7 +1,7 @@
 -- What a user chose.
 
 create or replace function uplift.get_preferences(p_user_id uuid) returns json
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object(
         'active_coach_id', coalesce(p.active_coach_id,
@@ -65,7 +65,7 @@ comment on function uplift.check_preferences(jsonb) is
     'Returns when these are preferences. UP400 invalid_preferences, unknown_field, invalid_<key>; UP404 coach_not_found.';
 
 create or replace function uplift.put_preferences(p_user_id uuid, p_changes jsonb) returns json
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_consent boolean;

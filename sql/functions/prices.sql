@@ -1,7 +1,7 @@
 -- Prices of models, and what an answer cost.
 
 create or replace function uplift.check_price() returns trigger
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from uplift.model_prices p
@@ -53,7 +53,7 @@ $$;
 comment on function uplift.price_json(uplift.model_prices) is 'A price as admins see it; null for any provider, ever before, ever after.';
 
 create or replace function uplift.admin_list_prices(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{model,provider,current}');
@@ -84,7 +84,7 @@ $$;
 comment on function uplift.price_argument(jsonb, text) is 'An argument that is a price; null where absent or null. UP400 invalid_NAME.';
 
 create or replace function uplift.admin_put_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_model text := uplift.text_argument(p_arguments, 'model', 256);
@@ -130,7 +130,7 @@ comment on function uplift.admin_put_price(uuid, jsonb, text) is
     'Sets the price of a model from a time on (now), which ends the one before: model, provider, valid_from, valid_until, input_per_million, cached_input_per_million, output_per_million. UP400 incomplete_price, invalid_NAME, UP409 overlapping_price.';
 
 create or replace function uplift.admin_delete_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_from timestamptz := coalesce(uplift.time_argument(p_arguments, 'valid_from'), '-infinity');

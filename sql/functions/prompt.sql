@@ -218,7 +218,7 @@ comment on function uplift.coach_prompt(uuid, text, numeric, text, boolean) is
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)
 returns text
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select p.system_prompt
     from uplift.coach_prompt(p_user_id, p_override_coach_id, p_override_severity, p_override_mode,

@@ -2,7 +2,7 @@
 -- uplift.training_queue, as cheaply as can be, and uplift.generate_training_examples() empties it.
 
 create or replace function uplift.queue_answer() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into uplift.training_queue (answer_id, lane)
@@ -15,7 +15,7 @@ comment on function uplift.queue_answer() is
     'Trigger of coach_response_feedback: has the examples of this answer brought in step.';
 
 create or replace function uplift.queue_user() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into uplift.training_queue (user_id) values (coalesce(new.user_id, old.user_id));
@@ -27,7 +27,7 @@ comment on function uplift.queue_user() is
     'Trigger of user_coach_preferences and user_traits: has the examples of this user brought in step, after a change of consent or of a name.';
 
 create or replace function uplift.queue_conversation() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into uplift.training_queue (conversation_id) values (coalesce(new.id, old.id));

@@ -58,7 +58,7 @@ $$;
 comment on function uplift.rest_number(text, int) is 'A limit or an offset; PT400 PGRST100 for what is no number.';
 
 create or replace function uplift.rest_select_feedback(p_user_id uuid, p_query jsonb) returns json
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_unknown text;
@@ -110,7 +110,7 @@ comment on function uplift.rest_select_feedback(uuid, jsonb) is
     'A user''s own answers with all columns, as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset, select (columns, joined by commas: that they are there is checked, all are returned). PT400 PGRST100, 22P02, 42703; PT416 PGRST103.';
 
 create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id uuid, p_changes jsonb) returns json
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_changes jsonb := p_changes;

@@ -54,7 +54,7 @@ comment on function uplift.routing() is
     'All providers and models with their routes, in the form of UPLIFT_ROUTING, and the revision of it all.';
 
 create or replace function uplift.routing_changed() returns trigger
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     update uplift.routing_state s set revision = s.revision + 1;
@@ -81,7 +81,7 @@ $$;
 -- --- providers ---
 
 create or replace function uplift.admin_list_providers(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -109,7 +109,7 @@ $$;
 comment on function uplift.found_provider(text) is 'The provider of that name. UP404 provider_not_found.';
 
 create or replace function uplift.admin_get_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -176,7 +176,7 @@ comment on function uplift.checked_provider(uplift.providers, jsonb) is
     'A provider with what is named of it changed. UP400 invalid_NAME of what cannot be.';
 
 create or replace function uplift.admin_put_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_provider uplift.providers;
@@ -211,7 +211,7 @@ comment on function uplift.admin_put_provider(text, jsonb, text) is
     'Changes what is named of a provider, or makes one. UP400 invalid_name, missing_base_url, invalid_NAME of what cannot be.';
 
 create or replace function uplift.admin_delete_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_provider uplift.providers;
@@ -234,7 +234,7 @@ comment on function uplift.admin_delete_provider(text, jsonb, text) is
 -- --- models ---
 
 create or replace function uplift.admin_list_models(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{name}');
@@ -321,7 +321,7 @@ comment on function uplift.check_fallbacks(text) is
     'Returns when a model leads somewhere. UP400 unknown_fallback, fallback_loop, no_route.';
 
 create or replace function uplift.admin_put_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_name text := uplift.text_argument(p_arguments, 'name', 256);
@@ -361,7 +361,7 @@ comment on function uplift.admin_put_model(uuid, jsonb, text) is
     'Makes or changes the model of that name: routes, fallbacks, is_listed, note, only what is given. UP400 missing_name, invalid_fallbacks, unknown_fallback, fallback_loop, no_route, and as uplift.put_routes.';
 
 create or replace function uplift.admin_delete_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_model uplift.gateway_models;

@@ -13,7 +13,7 @@ $$;
 comment on function uplift.schedule_json(uplift.batch_schedules) is 'A schedule as admins see it.';
 
 create or replace function uplift.run_schedule(p_name text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_schedule uplift.batch_schedules;
@@ -40,7 +40,7 @@ comment on function uplift.run_schedule(text) is
     'Queues the job of a schedule, unless the one it queued before is still to be done: that is returned then. UP404 schedule_not_found.';
 
 create or replace function uplift.sync_schedules() returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_schedule uplift.batch_schedules;
@@ -74,7 +74,7 @@ comment on function uplift.sync_schedules() is
     'Brings pg_cron''s jobs in step with uplift.batch_schedules. Returns ok, or why pg_cron does not run them: then a timer must call POST /admin/schedules/NAME/run.';
 
 create or replace function uplift.admin_list_schedules(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');
@@ -87,7 +87,7 @@ comment on function uplift.admin_list_schedules(text, jsonb, text) is
     'All schedules, and whether pg_cron runs them ("ok" or why not).';
 
 create or replace function uplift.admin_put_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_schedule uplift.batch_schedules;
@@ -135,7 +135,7 @@ comment on function uplift.admin_put_schedule(text, jsonb, text) is
     'Changes what is named of a schedule (job, arguments, cron, is_enabled, description), or makes one. UP400 invalid_name, incomplete_schedule, unknown_job, invalid_arguments, invalid_is_enabled, invalid_cron.';
 
 create or replace function uplift.admin_run_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.check_arguments(p_arguments, '{}');

@@ -54,7 +54,7 @@ create or replace function uplift.generate_training_lane(p_limit int, p_lane int
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
 -- Estimates for scratch tables are high enough to set off compilation, which would take longer than
 -- the work; and a chunk's texts are to be sorted in memory.
-language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
 as $$
 begin
     if p_lane not in (0, 1) then
@@ -74,7 +74,7 @@ comment on function uplift.generate_training_lane(int, int) is
 
 create or replace function uplift.generate_training_examples(p_limit int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
-language plpgsql volatile security definer set search_path = '' set jit = off set work_mem = '64MB'
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
 as $$
 #variable_conflict use_column
 begin
@@ -92,7 +92,7 @@ comment on function uplift.generate_training_examples(int) is
     'Brings training examples in step with what is in uplift.training_queue, about p_limit answers of it: one chunk, in this transaction, one at a time. taken is 0 when there was nothing; remaining is about what is left. Run again with an empty queue it changes nothing.';
 
 create or replace function public.generate_training_examples_from_feedback() returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_chunk record;

@@ -93,7 +93,7 @@ $$;
 comment on function uplift.count_hour(timestamptz, timestamptz) is 'Counts an hour anew.';
 
 create or replace function uplift.roll_up_usage(p_hours int) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_state uplift.usage_state;
@@ -256,7 +256,7 @@ $$;
 comment on function uplift.usage_range(jsonb, interval) is 'The hours from "from" to "to"; by default 24 steps up to now. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.admin_stats(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_step text := coalesce(p_arguments ->> 'step', 'hour');
@@ -297,7 +297,7 @@ comment on function uplift.admin_stats(uuid, jsonb, text) is
     'Use as a time series: from, to, step (hour, day), group_by (coach, provider, model), coach_id, provider, model. UP400 invalid_from, invalid_to, invalid_step, invalid_group_by.';
 
 create or replace function uplift.admin_costs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_from timestamptz;
@@ -347,7 +347,7 @@ begin
     returns table (coach_id text, model text, provider text, requests bigint, failed bigint, cache_hits bigint,
         prompt_tokens bigint, cached_tokens bigint, completion_tokens bigint, estimated bigint, unpriced bigint,
         cost_usd numeric, saved_usd numeric)
-    language sql stable security definer set search_path = ''
+    language sql stable security definer set search_path = pg_catalog, pg_temp
     as $$
         select nullif(u.coach_id, ''), nullif(u.model, ''), nullif(u.provider, ''), sum(u.requests)::bigint,
             sum(u.failed)::bigint, sum(u.cache_hits)::bigint, sum(u.prompt_tokens)::bigint, sum(u.cached_tokens)::bigint,

@@ -10,7 +10,7 @@ begin
         return;
     end if;
     create or replace function uplift.variants_array(p_variants jsonb) returns jsonb[]
-    language sql immutable set search_path = '' as $f$
+    language sql immutable set search_path = pg_catalog, pg_temp as $f$
         select case jsonb_typeof(p_variants)
             when 'array' then array(select v from jsonb_array_elements(p_variants) v)
             when 'object' then array(
@@ -24,7 +24,7 @@ begin
         'Variants of an experiment, from an array or an object by name, as the array of test_variants.';
 
     create or replace function uplift.variants_json(p_variants jsonb[], p_like jsonb) returns jsonb
-    language sql immutable set search_path = '' as $f$
+    language sql immutable set search_path = pg_catalog, pg_temp as $f$
         select case jsonb_typeof(p_like)
             when 'object' then (
                 select jsonb_object_agg(coalesce(v ->> 'variant_name', 'variant_' || n), v)
@@ -110,7 +110,7 @@ begin
         if v_added is not null then
             execute format('alter table %s %s', t.existing, v_added);
         end if;
-        execute format('create or replace function %s() returns trigger language plpgsql set search_path = '''' as %L', v_name,
+        execute format('create or replace function %s() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as %L', v_name,
             format('
 begin
     if tg_nargs > 0 then -- after other triggers%s

@@ -20,7 +20,7 @@ grant select on uplift.units to uplift_owner;
 alter table uplift.units owner to uplift_owner;
 create or replace function uplift.generate_training_examples(p_limit int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform pg_sleep(0.02);
     with next as (select u.n from uplift.units u where u.done_by = '{}' order by u.n limit p_limit for update skip locked)

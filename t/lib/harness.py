@@ -112,6 +112,7 @@ def install(cluster, name, template=None):
         result = cluster.psql(name, file="%s/sql/%s.sql" % (TOP, file), user="uplift_owner")
         if result.returncode != 0:
             raise SystemExit("Bail out! %s.sql: %s" % (file, result.stderr))
+    cluster.psql("template1", sql="alter role uplift_owner nocreaterole")  # as ./dev up and the README do
 
 
 def copy_database(cluster):

@@ -34,6 +34,16 @@ where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
   and not exists (select from pg_catalog.pg_trigger t where t.tgfoid = f.oid)
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
 """
+# A definer's function, and a trigger's, which a foreign key's cascade may run as the table's owner, looks
+# for names where the session cannot put its own: with an empty path, pg_temp would come first.
+CARELESS = """
+select f.oid::regprocedure::text from pg_catalog.pg_proc f
+where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
+  and (f.prosecdef or f.prorettype = 'trigger'::regtype)
+  and not coalesce(f.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)
+  and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
+order by 1
+"""
 
 # Warnings that are meant to be, as (function, message): limits are filled in by uplift.prepare_chats,
 # which has the same row. And pg_cron need not be there.
@@ -65,8 +75,12 @@ def main():
     dead = cursor.fetchall()
     for (function,) in dead:
         print("%s: a trigger function that no trigger calls" % function)
+    cursor.execute(CARELESS)
+    careless = cursor.fetchall()
+    for (function,) in careless:
+        print("%s: must say: set search_path = pg_catalog, pg_temp" % function)
     connection.close()
-    sys.exit(1 if found or dead else 0)
+    sys.exit(1 if found or dead or careless else 0)
 
 
 main()
