@@ -122,7 +122,7 @@ const scenarios = {
     const page = await start();
     const begun = Date.now();
     await say(page, "Something long");
-    await page.waitForFunction(() => document.querySelector(".prose")?.innerText.length > 1000);
+    await page.waitForFunction(() => document.querySelector(".answer .prose")?.innerText.length > 1000);
     await page.locator("#coach-chip").click();
     ok(await page.locator("#coach-dialog").isVisible(), "a long answer leaves the page usable");
     await page.keyboard.press("Escape");

@@ -38,7 +38,7 @@ import psycopg2
 import psycopg2.extras
 
 import tap
-from build import TOP, program
+from build import TOP, copy_page, program
 from cluster import Cluster, bindir
 from process import accepts, children, sanitizers, send, wait_for, wait_until_gone
 
@@ -352,13 +352,8 @@ class Uplift:
 
     def _html(self):
         """The page, where nginx may read it: a checkout may lie where only root may go."""
-        html = TOP + "/nginx/html"
-        if not self.as_root:
-            return html
-        if subprocess.run(["runuser", "-u", self.user, "--", "test", "-r", html + "/index.html"]).returncode == 0:
-            return html
         if not os.path.exists(self.dir + "/html"):
-            shutil.copytree(html, self.dir + "/html")
+            copy_page(self.dir + "/html")
         return self.dir + "/html"
 
     def _listens(self):
