@@ -49,6 +49,7 @@ grant execute on function
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),
     uplift.get_conversation(uuid, uuid),
+    uplift.get_answer(uuid, uuid),
     uplift.delete_conversation(uuid, uuid),
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
