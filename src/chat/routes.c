@@ -1,6 +1,7 @@
 /* The table of routes, and its dispatch. */
 #include "routes.h"
 
+#include "elsewhere.h"
 #include "route_rest.h"
 
 #include <pthread.h>
@@ -92,9 +93,9 @@ static void fail_unrouted(struct request *r, const char *allowed)
 {
     struct api_error error;
     if (*allowed == '\0') {
-        api_error(&error, 404, "unknown_url", "",
-                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
-                  r->path);
+        const char *advice = elsewhere_advice(r->path);
+        api_error(&error, 404, "unknown_url", "", "there is no %.16s %.200s here; %s", r->method,
+                  r->path, advice != NULL ? advice : "the API reference lists what there is");
         fail(r, &error, NULL);
         return;
     }
