@@ -67,7 +67,7 @@ static const struct admin_route routes[] = {
 
     {"GET", "/admin/providers", route_sql, SQL(admin_list_providers), 200},
     {"GET", "/admin/providers/{name}", route_sql, SQL(admin_get_provider), 200},
-    {"PUT", "/admin/providers/{name}", route_sql, SQL(admin_put_provider), 200},
+    {"PUT", "/admin/providers/{name}", route_put_provider, NULL, 200},
     {"DELETE", "/admin/providers/{name}", route_sql, SQL(admin_delete_provider), 200},
     {"GET", "/admin/models", route_sql, SQL(admin_list_models), 200},
     {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},

@@ -423,6 +423,13 @@ class Uplift:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=seconds,
             env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
 
+    def give_keys(self, *bindings):
+        """Lets providers' keys go where these say, KEY@URL each: once the ports of providers are known."""
+        origins = ",".join("/".join(binding.split("/")[:3]) for binding in bindings)
+        self.restart_chat(UPLIFT_PROVIDER_KEYS=origins)
+        self.stop_batch()
+        self.start_batch()
+
     def admin_token(self):
         return self.token(app_metadata={"role": "admin"})
 
