@@ -63,7 +63,26 @@ comment on column model_routes.context_tokens is
 
 create table routing_state (
     only_one boolean primary key default true check (only_one),
-    revision bigint not null
+    revision bigint not null,
+    access_revision bigint not null default 1
 );
 
 comment on table routing_state is 'Grows with each change of providers, models and routes, so that workers notice.';
+comment on column routing_state.access_revision is 'The same of what uplift.model_access() is made of.';
+
+create table model_rules (
+    id uuid primary key default uplift.uuid_v7(),
+    scope text not null check (scope in ('user', 'coach', 'api_key')),
+    key text not null default '',
+    allow text[],
+    deny text[] not null default '{}',
+    note text,
+    updated_at timestamptz not null default now(),
+    updated_by text,
+    unique (scope, key),
+    check (allow is not null or cardinality(deny) > 0)
+);
+
+comment on table model_rules is 'Which models may be named by a user, with a coach, or with an API key. All rules that apply must allow it.';
+comment on column model_rules.key is 'The user''s, coach''s or API key''s id; empty: each that has no rule of its own.';
+comment on column model_rules.allow is 'Names of models, or beginnings that end in *; null: those that are listed. Not deny.';

@@ -72,6 +72,9 @@ static const struct admin_route routes[] = {
     {"GET", "/admin/models", route_sql, SQL(admin_list_models), 200},
     {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
     {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
+    {"GET", "/admin/model-rules", route_sql, SQL(admin_list_model_rules), 200},
+    {"PUT", "/admin/model-rules", route_sql, SQL(admin_put_model_rule), 200},
+    {"DELETE", "/admin/model-rules", route_sql, SQL(admin_delete_model_rule), 200},
 
     {"GET", "/admin/rate-limits", route_sql, SQL(admin_list_rate_limits), 200},
     {"PUT", "/admin/rate-limits", route_sql, SQL(admin_put_rate_limit), 200},

@@ -157,6 +157,12 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct limit
     if (wish.coach_id == NULL)
         wish.coach_id = coach;
     wish.model = coach == NULL ? model : NULL;
+    const struct model_asker who = {.user = c->request->who.user_text,
+                                    .coach_id = wish.coach_id,
+                                    .api_key = c->request->who.key_id};
+    if (wish.model != NULL &&
+        !model_access_allows(c->worker->access, &who, wish.model, true, error))
+        return NULL;
 
     char *user_message, *rest;
     if (!transcript_read(body, &user_message, &rest)) {

@@ -384,6 +384,12 @@ const struct routed_model *routing_find(const struct routing *r, const char *nam
     return found != NULL ? found : find_exactly(r, "*");
 }
 
+bool routing_lists(const struct routing *r, const char *model)
+{
+    const struct routed_model *found = find_exactly(r, model);
+    return found != NULL && found->is_listed && strcmp(model, "*") != 0;
+}
+
 /* Whether the same provider and model come earlier in the plan. */
 static bool is_planned(const struct routed_model *m, const struct route *route)
 {

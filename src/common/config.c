@@ -46,7 +46,8 @@ static const struct config_option options[] = {
     {"UPLIFT_MODEL", TEXT, AT(model), "gpt-4.1-mini", 0, 0, NULL,
      "Model that answers when a chat names none."},
     {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
-     "More models to list at /v1/models, separated by commas."},
+     "More models that clients may name, separated by commas; beside them those with routes of "
+     "their own, those deployed in production, and what rules allow."},
     {"UPLIFT_ROUTING", JSON, AT(routing), NULL, 0, 0, NULL,
      "More providers, and which of them answer for a model, as JSON (API.md, \"Routing\"); "
      "mostly given as UPLIFT_ROUTING_FILE. What admins set by URL takes the place of the same name "

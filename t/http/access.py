@@ -82,6 +82,7 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/providers": "GET",
     "/admin/providers/{name}": "GET PUT DELETE",
     "/admin/models": "GET PUT DELETE",
+    "/admin/model-rules": "GET PUT DELETE",
     "/admin/rate-limits": "GET PUT DELETE",
     "/admin/prices": "GET PUT DELETE",
     "/admin/budgets": "GET POST",
