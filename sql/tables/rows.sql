@@ -64,6 +64,7 @@ insert into uplift.base_models (model, shutdown_date, is_trainable, note) values
 on conflict (model) do nothing;
 
 insert into uplift.settings (key, value, description) values
+    ('training.consent_default', 'false', 'Whether answers of users who did not say (training_consent null) may train models: true or false.'),
     ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),

@@ -122,9 +122,11 @@ def copy_database(cluster):
         found = cluster.psql("template1", sql="select 1 from pg_database where datname = '%s'" % TEMPLATE)
         if not found.stdout.strip():
             install(cluster, TEMPLATE)
-            # Tests are faster than users, and name models that nobody configured.
+            # Tests are faster than users, name models that nobody configured, and have users who need not be asked.
             cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")
             cluster.psql(TEMPLATE, sql="insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
+            cluster.psql(TEMPLATE, sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
+            cluster.psql(TEMPLATE, sql="delete from uplift.training_queue")
         name = "t" + uuid.uuid4().hex[:12]
         install(cluster, name, TEMPLATE)
     return name
