@@ -122,7 +122,11 @@ def copy_database(cluster):
         found = cluster.psql("template1", sql="select 1 from pg_database where datname = '%s'" % TEMPLATE)
         if not found.stdout.strip():
             install(cluster, TEMPLATE)
-            cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")  # tests are faster than users
+            # Tests are faster than users, name models that nobody configured, and have users who need not be asked.
+            cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")
+            cluster.psql(TEMPLATE, sql="insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
+            cluster.psql(TEMPLATE, sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
+            cluster.psql(TEMPLATE, sql="delete from uplift.training_queue")
         name = "t" + uuid.uuid4().hex[:12]
         install(cluster, name, TEMPLATE)
     return name
@@ -417,6 +421,13 @@ class Uplift:
             [program("fcgi-batch"), "--config", self.dir + "/uplift.conf", *words], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=seconds,
             env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
+
+    def give_keys(self, *bindings):
+        """Lets providers' keys go where these say, KEY@URL each: once the ports of providers are known."""
+        origins = ",".join("/".join(binding.split("/")[:3]) for binding in bindings)
+        self.restart_chat(UPLIFT_PROVIDER_KEYS=origins)
+        self.stop_batch()
+        self.start_batch()
 
     def admin_token(self):
         return self.token(app_metadata={"role": "admin"})

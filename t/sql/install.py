@@ -164,6 +164,9 @@ def test_first_tables(cluster):
     equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),
           [("user", "How much should I drink?"), ("assistant", "Two litres."),
            ("user", "And when it is hot?"), ("assistant", "Three.")], "plan: messages are seen in conversations")
+    rows(connection, "select generate_training_examples_from_feedback()")
+    equal(rows(connection, "select count(*) from ai_training_examples"), [(0,)], "plan: users who were not asked train no model")
+    rows(connection, "update uplift.settings set value = 'true' where key = 'training.consent_default'")
     for _ in range(2):
         rows(connection, "select generate_training_examples_from_feedback()")
     equal(rows(connection, "select source_id::text, quality_score from ai_training_examples where label is null"), [(FIRST, 10)],

@@ -86,16 +86,16 @@ update public.brand_assets set is_active = true where asset_name like 'coach_%';
 
 -- Preferences.
 select is(uplift.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "training_consent": null,
-    "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
+    "training_consent_asked": false, "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
 select is(uplift.put_preferences(:ann, '{"active_coach_id": "coach_maple_avatar", "severity": 4.44, "training_consent": true, "quiet_hours_start": "22:30",
     "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}')::jsonb,
-    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "training_consent": true, "auto_select_coach": false,
-    "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
+    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "training_consent": true, "training_consent_asked": true,
+    "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
 select is((select coach_id || severity from uplift.prepare_chat(:ann, 'chat', null, null, null, null, null, 'q', 10)), 'coach_maple_avatar4.4', 'the next chat knows');
 select is(pg_temp.refused($$select uplift.put_preferences(pg_temp.ann(), '{"mode": "roast"}')$$), 'UP403 roast_consent_required mode', 'roast needs consent');
 select is(uplift.put_preferences(:ann, '{"mode": "roast", "roast_consent": true}') ->> 'mode', 'roast', 'which can be given with it');
 select is(uplift.put_preferences(:ann, '{"roast_consent": false}') ->> 'mode', 'default', 'and taken back');
-select is(uplift.put_preferences(:ann, '{"active_coach_id": null, "severity": null, "training_consent": null, "timezone": null}')::jsonb - 'quiet_hours_start' - 'quiet_hours_end',
+select is(uplift.put_preferences(:ann, '{"active_coach_id": null, "severity": null, "training_consent": null, "training_consent_asked": null, "timezone": null}')::jsonb - 'quiet_hours_start' - 'quiet_hours_end',
     uplift.get_preferences(:bob)::jsonb - 'quiet_hours_start' - 'quiet_hours_end', 'null is back to the default');
 select is(pg_temp.refused(format('select uplift.put_preferences(pg_temp.ann(), %L)', v.body)), v.refusal, v.body)
 from (values
