@@ -41,6 +41,7 @@ reset search_path;
 
 \ir merge/known.sql
 \ir merge/earlier.sql
+\ir merge/names.sql
 \ir merge/compare.sql
 \ir merge/apply.sql
 \ir merge/in_step.sql

@@ -10,11 +10,11 @@ $$;
 
 comment on function uplift.latency_histogram(bigint[]) is 'Buckets of single answers, counted: twelve numbers.';
 
-create or replace function uplift.latency_bucket(p_ms int) returns bigint
+create or replace function uplift.latency_bucket(p_ms bigint) returns bigint
 language sql immutable parallel safe
 as $$ select width_bucket(p_ms, array[50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200])::bigint $$;
 
-comment on function uplift.latency_bucket(int) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
+comment on function uplift.latency_bucket(bigint) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
 
 create or replace function uplift.add_histograms(p_a bigint[], p_b bigint[]) returns bigint[]
 language sql immutable parallel safe

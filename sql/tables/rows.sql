@@ -16,15 +16,16 @@ select v.* from (values
     ('gpt-4o-mini', 0.15, 0.075, 0.60)) as v(model, input, cached, output)
 where not exists (select from uplift.model_prices p where p.model = v.model);
 
--- Conversations that were held before uplift came.
+-- Conversations that were held before uplift came, of users who are still there.
 insert into uplift.conversations (id, user_id, coach_id, title, created_at, updated_at)
-select distinct on (conversation_id) conversation_id, user_id, coach_id, left(user_message, 80), created_at,
-    max(created_at) over (partition by conversation_id)
-from public.coach_response_feedback
-where conversation_id is not null
+select distinct on (a.conversation_id) a.conversation_id, a.user_id, a.coach_id, left(a.user_message, 80),
+    coalesce(a.created_at, now()), coalesce(max(a.created_at) over (partition by a.conversation_id), now())
+from public.coach_response_feedback a
+join auth.users u on u.id = a.user_id
+where a.conversation_id is not null
     and exists (select 1 from uplift_install.tables
         where target_schema = 'uplift' and target_name = 'conversations' and existing is null)
-order by conversation_id, created_at
+order by a.conversation_id, a.created_at
 on conflict (id) do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
