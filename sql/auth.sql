@@ -62,9 +62,14 @@ begin
         nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role')$f$,
              'The role claim of the request''s token.')
         ) as f(name, type, body, purpose)
-        where to_regprocedure(format('auth.%s()', f.name)) is null
     loop
-        if has_schema_privilege('auth', 'create') then
+        if to_regprocedure(format('auth.%s()', v_function.name)) is not null then
+            if pg_get_function_result(to_regprocedure(format('auth.%s()', v_function.name))) <> v_function.type then
+                perform uplift_install.conflict(format('function auth.%s()', v_function.name),
+                    format('returns %s, and must return %s',
+                        pg_get_function_result(to_regprocedure(format('auth.%s()', v_function.name))), v_function.type));
+            end if;
+        elsif has_schema_privilege('auth', 'create') then
             execute format('create function auth.%I() returns %s language sql stable as %L',
                 v_function.name, v_function.type, v_function.body);
             execute format('comment on function auth.%I() is %L', v_function.name, v_function.purpose);

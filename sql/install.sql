@@ -52,5 +52,6 @@ reset search_path;
 \ir policies.sql
 \ir functions/functions.sql
 \ir rights.sql
+\ir merge/trial.sql
 \ir merge/end.sql
 commit;

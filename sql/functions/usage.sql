@@ -335,12 +335,13 @@ $$;
 
 comment on function uplift.costs_by(text, uplift.usage_hourly[]) is 'The figures by coach, model or provider, the dearest first.';
 
--- Deployments have a function of this name that is not ours; theirs stays.
+-- Deployments have a function of this name that is not ours, whatever it takes; theirs stays, and alone, for
+-- a call could mean either.
 do $install$
 begin
-    if to_regprocedure('public.get_daily_cost_report(date)') is not null
-            and obj_description(to_regprocedure('public.get_daily_cost_report(date)'), 'pg_proc') is distinct from
-                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.' then
+    if exists (select from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname = 'get_daily_cost_report'
+            and obj_description(p.oid, 'pg_proc') is distinct from
+                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.') then
         return;
     end if;
     create or replace function public.get_daily_cost_report(p_date date default null)

@@ -213,8 +213,8 @@ begin
             perform uplift_install.step(format('alter table %s alter column %I type %s', c.existing, c.name, v_type));
         end if;
 
-        if v_follows then
-            -- A default of ours would hide what a client said under the other name.
+        if v_follows or c.table_name = 'coach_response_feedback' and c.name in ('helpful', 'rating', 'feedback_text') then
+            -- An answer that nobody rated has none of these; and a default of ours would hide what a client said under the other name.
             if c.default_there is not null then
                 perform uplift_install.step(format('alter table %s alter column %I drop default', c.existing, c.name));
             end if;
@@ -280,13 +280,10 @@ declare
     t record;
 begin
     for t in
-        select r.existing, r.target_name, c.relforcerowsecurity,
+        select r.existing, r.target_name,
             c.relpersistence = 'u' and (select relpersistence from pg_class where oid = r.wanted) = 'p' as is_lost_in_crashes,
             (select string_agg(inhrelid::regclass::text, ', ' order by inhrelid::regclass::text) from pg_inherits
-             where inhparent = c.oid and c.relkind = 'r') as children,
-            (select string_agg(quote_ident(p.polname), ', ' order by p.polname) from pg_policy p
-             where p.polrelid = c.oid and not p.polpermissive and exists (
-                select from unnest(p.polroles) o where o = 0 or pg_has_role(o, 'usage'))) as hidden_by
+             where inhparent = c.oid and c.relkind = 'r') as children
         from uplift_install.tables r join pg_class c on c.oid = r.existing
         order by r.target_name
     loop
@@ -294,12 +291,6 @@ begin
             perform uplift_install.conflict(format('table %s', t.existing),
                 format('has tables that inherit from it, where its keys and triggers do not reach: %s', t.children),
                 format('alter table ... no inherit %s', t.existing));
-        end if;
-        if t.relforcerowsecurity and t.hidden_by is not null
-                and not (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) then
-            perform uplift_install.conflict(format('table %s', t.existing),
-                format('hides rows from %s, who runs uplift''s functions, by policy %s', current_user, t.hidden_by),
-                format('alter table %s no force row level security', t.existing));
         end if;
         -- What was acknowledged must outlive a crash; caches may go.
         if t.is_lost_in_crashes and t.target_name not in ('ai_response_cache', 'ai_context_cache') then
