@@ -7,23 +7,31 @@
 -- A thing that stood in a step's way, and the command that takes it away for the rest of the trial.
 create type uplift_install.finding as (object text, problem text, remedy text, cure text);
 
--- What may stand in the way beside what an error names.
+-- What may stand in the way beside what an error names: in this order it is found out which.
 create view uplift_install.suspects as
-select t.tgrelid as table_id, format('trigger %I of table %s', t.tgname, t.tgrelid::regclass) as object,
-    format('alter table %s disable trigger %I', t.tgrelid::regclass, t.tgname) as cure,
-    ', or have it leave alone what uplift writes' as otherwise
+-- Whoever writes, a trigger's function looks for its tables along the search path of whoever writes.
+select 1 as rank, t.tgrelid as table_id, format('trigger %I of table %s', t.tgname, t.tgrelid::regclass) as object,
+    format('alter function %s set search_path = %I', p.oid::regprocedure, n.nspname) as cure, '' as otherwise
+from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+where not t.tgisinternal and t.tgenabled <> 'D' and p.pronamespace not in ('uplift'::regnamespace, 'pg_catalog'::regnamespace)
+    and pg_has_role(p.proowner, 'usage')
+    and not exists (select from unnest(p.proconfig) g where g like 'search_path=%')
+union all
+select 2, t.tgrelid, format('trigger %I of table %s', t.tgname, t.tgrelid::regclass),
+    format('alter table %s disable trigger %I', t.tgrelid::regclass, t.tgname), ', or have it leave alone what uplift writes'
 from pg_trigger t join pg_proc p on p.oid = t.tgfoid
 where not t.tgisinternal and t.tgenabled <> 'D' and p.pronamespace <> 'uplift'::regnamespace
 union all
-select r.ev_class, format('rule %I of table %s', r.rulename, r.ev_class::regclass),
+select 3, r.ev_class, format('rule %I of table %s', r.rulename, r.ev_class::regclass),
     format('drop rule %I on %s', r.rulename, r.ev_class::regclass), ''
 from pg_rewrite r join pg_class c on c.oid = r.ev_class and c.relkind in ('r', 'p')
 union all
-select p.polrelid, format('policy %I of table %s', p.polname, p.polrelid::regclass),
+select 4, p.polrelid, format('policy %I of table %s', p.polname, p.polrelid::regclass),
     format('drop policy %I on %s', p.polname, p.polrelid::regclass), ''
 from pg_policy p where not p.polpermissive
 union all
-select i.indrelid, case when c.conname is null then format('index %s', i.indexrelid::regclass)
+-- Where rows are too long for it; no name comes with that.
+select 5, i.indrelid, case when c.conname is null then format('index %s', i.indexrelid::regclass)
         else format('table %s, constraint %I', i.indrelid::regclass, c.conname) end,
     case when c.conname is null then format('drop index %s', i.indexrelid::regclass)
         else format('alter table %s drop constraint %I', i.indrelid::regclass, c.conname) end, ''
@@ -101,6 +109,7 @@ declare
     v_suspect record;
     v_found uplift_install.finding;
     v_problem text;
+    v_state text;
     v_schema text;
     v_table text;
     v_constraint text;
@@ -109,6 +118,7 @@ begin
     for v_step in select * from uplift_install.trial_steps order by id loop
         continue when not v_step.role = any (p_roles);
         begin
+            v_state := null;
             v_table := null;
             v_problem := uplift_install.do_step(v_step, p_user);
             continue when v_problem is null;
@@ -117,14 +127,14 @@ begin
             when sqlstate 'UPTRY' then
                 null;
             when others then
-                get stacked diagnostics v_problem = message_text, v_schema = schema_name, v_table = table_name,
-                    v_constraint = constraint_name, v_column = column_name;
+                get stacked diagnostics v_problem = message_text, v_state = returned_sqlstate, v_schema = schema_name,
+                    v_table = table_name, v_constraint = constraint_name, v_column = column_name;
         end;
         v_found.problem := format('stands in the way of %s: %s', v_step.what, v_problem);
         for v_suspect in
             select s.* from unnest(v_step.tables || 'auth.users'::text) t
-            join uplift_install.suspects s on s.table_id = to_regclass(t)
-            order by s.object not like 'trigger %', s.object
+            join uplift_install.suspects s on s.table_id = to_regclass(t) and (s.rank < 5 or v_state = '54000')
+            order by s.rank, s.object
         loop
             -- Without the culprit all is well, or the next thing goes wrong.
             if uplift_install.do_step_without(v_step, p_user, v_suspect.cure) is distinct from v_problem then
@@ -146,26 +156,28 @@ begin
 end
 $$;
 
--- Whom the trial is for: somebody who has answers; whom the answers' table can refer to; any user; else a new one
--- where uplift or its owner can make users. Best in lane 1 of the training queue, where nothing else has to be done
--- first. Null for nobody.
+-- Whom the trial is for: somebody who has answers; else whom the answers' table refers to, which may be a table of
+-- the deployment's own; else a new user where uplift or its owner can make one. Best in lane 1 of the training queue,
+-- where nothing else has to be done first. Null for nobody.
 create function uplift_install.trial_user() returns uuid
 language plpgsql as $$
 declare
     v_new constant uuid := 'c0ffee00-0000-4000-8000-000000000001';
     v_makes_users constant boolean := coalesce((select s.value = 'true' from uplift.settings s where s.key = 'auth.makes_users'), false);
-    v_sources text[] := array['select a.user_id as id from public.coach_response_feedback a'];
+    v_people regclass;
+    v_id name;
     v_source text;
     v_user uuid;
 begin
-    v_sources := v_sources || coalesce((
-        select array_agg(format('select %I as id from %s', f.attname, c.confrelid::regclass))
-        from pg_constraint c
-        join pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum] and a.attname = 'user_id'
-        join pg_attribute f on f.attrelid = c.confrelid and c.confkey = array[f.attnum] and f.atttypid = 'uuid'::regtype
-        where c.conrelid = 'public.coach_response_feedback'::regclass and c.contype = 'f'), '{}')
-        || 'select id from auth.users'::text;
-    foreach v_source in array v_sources loop
+    select c.confrelid::regclass, f.attname into v_people, v_id
+    from pg_constraint c
+    join pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum] and a.attname = 'user_id'
+    join pg_attribute f on f.attrelid = c.confrelid and c.confkey = array[f.attnum]
+    where c.conrelid = 'public.coach_response_feedback'::regclass and c.contype = 'f'
+    order by c.confrelid = 'auth.users'::regclass limit 1;
+    v_people := coalesce(v_people, 'auth.users'::regclass);
+    foreach v_source in array array['select user_id as id from public.coach_response_feedback',
+            format('select %I as id from %s', coalesce(v_id, 'id'), v_people)] loop
         execute format('select u.id from (%s limit 1000) u where u.id is not null
                 and ($1 or exists (select from auth.users x where x.id = u.id)) order by uplift.training_lane(u.id) desc limit 1', v_source)
             into v_user using v_makes_users;
@@ -173,11 +185,9 @@ begin
             return v_user;
         end if;
     end loop;
-    -- A table of the deployment's own that has nobody is not ours to fill.
-    if exists (select from unnest(v_sources[2:]) s where s not like '% auth.users') then
+    if v_people <> 'auth.users'::regclass then
         return null;
-    end if;
-    if not v_makes_users then
+    elsif not v_makes_users then
         insert into auth.users (id) values (v_new);
     end if;
     return v_new;
