@@ -240,11 +240,12 @@ begin
                 where p.table_name = col.table_name and p.theirs = col.name)
         order by table_name, attnum
     loop
-        if exists (select 1 from pg_index where indrelid = c.existing and indisprimary and c.attnum = any(indkey)) then
-            perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
-                'is part of the primary key, and uplift has no value for it', null);
-        else
+        if not exists (select 1 from pg_index where indrelid = c.existing and indisprimary and c.attnum = any(indkey)) then
             perform uplift_install.step(format('alter table %s alter column %I drop not null', c.existing, c.name));
+        elsif c.default_wanted is null then
+            perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
+                'is part of the primary key, and uplift has no value for it',
+                format('alter table %s alter column %I set default ...', c.existing, c.name));
         end if;
     end loop;
 end
@@ -397,7 +398,7 @@ begin
         where t.existing is not null
             and not exists (
                 select 1 from pg_index e
-                where e.indrelid = t.existing and e.indisvalid and (e.indisunique and e.indimmediate or not w.indisunique)
+                where e.indrelid = t.existing and e.indisvalid and (e.indisunique or not w.indisunique)
                     and (select amname from pg_am m join pg_class x on x.relam = m.oid where x.oid = e.indexrelid) = 'btree'
                     and (e.indpred is null or pg_get_expr(e.indpred, e.indrelid) = pg_get_expr(w.indpred, w.indrelid))
                     and uplift_install.index_columns(e.indexrelid) = uplift_install.index_columns(w.indexrelid))
@@ -428,6 +429,28 @@ begin
         end if;
         perform uplift_install.step(format('create %sindex on %s%s',
             case when i.indisunique then 'unique ' else '' end, i.existing, i.definition));
+    end loop;
+end
+$$;
+
+-- Who records an answer that may be there already relies on a key that is checked at once.
+do $$
+declare
+    k record;
+begin
+    for k in
+        select distinct t.existing, c.conname, uplift_install.index_columns(e.indexrelid) as columns, pg_get_constraintdef(c.oid) as definition
+        from uplift_install.tables t
+        join pg_index w on w.indrelid = t.wanted and w.indisunique
+        join pg_index e on e.indrelid = t.existing and e.indisunique and not e.indimmediate
+        join pg_constraint c on c.conindid = e.indexrelid and c.conrelid = e.indrelid
+        where uplift_install.index_columns(e.indexrelid) = uplift_install.index_columns(w.indexrelid)
+        order by 1, 2
+    loop
+        perform uplift_install.conflict(format('table %s, constraint %I', k.existing, k.conname),
+            format('is deferrable, and (%s) must be unique at once', array_to_string(k.columns, ', ')),
+            format('alter table %s drop constraint %I, add constraint %I %s', k.existing, k.conname, k.conname,
+                regexp_replace(k.definition, ' DEFERRABLE.*', '')));
     end loop;
 end
 $$;

@@ -2,9 +2,12 @@
 insert into uplift.settings (key, value, description)
 select 'auth.makes_users',
     to_jsonb(pg_has_role(relowner, 'member') and relowner::regrole::text <> 'supabase_auth_admin'
-        and to_regclass('auth.identities') is null),
+        and to_regclass('auth.identities') is null
+        -- An id is all that is known of a user then.
+        and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attname <> 'id')),
     'Whether a user unknown to auth.users is made on first sight: true on plain Postgres, false on Supabase.'
-from pg_class where oid = 'auth.users'::regclass
+from pg_class c where c.oid = 'auth.users'::regclass
 on conflict (key) do nothing;
 
 insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million)

@@ -63,3 +63,27 @@ def refused(cluster, database, name, conflicts, user=None, count=None):
     after = cluster.dump(database)
     ok(before == after, name + ": nothing changed", difference(before, after))
     return result
+
+
+# How deployments' tables may differ from uplift's in the types of their columns: the type as uplift has it, to that
+# of the deployment.
+TYPES = {
+    "wide": {"integer": "bigint", "numeric(2,1)": "numeric", "numeric(12,8)": "numeric(30,20)", "numeric": "numeric(30,10)"},
+    "narrow": {"integer": "smallint", "numeric": "integer", "numeric(2,1)": "integer", "numeric(12,8)": "bigint",
+               "text": "varchar(30)", "text[]": "varchar(20)[]", "timestamp with time zone": "timestamp(0) with time zone"},
+    "strict": {},
+}
+
+
+def deployment(installed_database, kind):
+    """SQL that makes the tables of schema public, as the connection's database has them, with the types of a kind;
+    in the strict one every column must have a value."""
+    tables = {}
+    for table, column, type_name in rows(installed_database, """
+            select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+            from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' order by c.relname, a.attnum"""):
+        definition = "uuid primary key default gen_random_uuid()" if column == "id" else \
+            TYPES[kind].get(type_name, type_name) + (" not null" if kind == "strict" else "")
+        tables.setdefault(table, []).append("%s %s" % (column, definition))
+    return ";\n".join("create table %s (%s)" % (table, ", ".join(columns)) for table, columns in tables.items())
