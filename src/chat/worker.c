@@ -56,7 +56,7 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     w->prices = prices_new();
     if (w->routings == NULL || w->budgets == NULL || w->limits == NULL || w->prices == NULL)
         return false;
-    w->recorder = recorder_start(w->config, w->breaker, w->personas);
+    w->recorder = recorder_start(w->config, w->breaker, w->personas, w->metrics);
     if (w->recorder == NULL)
         return false;
     w->relay = relay_start(&(struct relay_options){
