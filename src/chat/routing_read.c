@@ -2,6 +2,7 @@
 #include "routing_read.h"
 
 #include "../common/buf.h"
+#include "../common/config_value.h"
 #include "../common/json.h"
 #include "../common/log.h"
 
@@ -119,6 +120,14 @@ static bool read_key(const struct config *config, const char *provider, const ch
     return true;
 }
 
+static bool is_own_key(const char *provider, const char *key)
+{
+    if (!config_value_is_placeholder(key))
+        return true;
+    log_error("routing", "provider %s cannot be used: its key is a placeholder", provider);
+    return false;
+}
+
 static int64_t next_serial(void)
 {
     static atomic_int_fast64_t last;
@@ -217,7 +226,8 @@ static bool read_provider(struct reading *r, const cJSON *object)
     if (!open_provider(r, p, name, url) || !read_limits(r, p, object))
         return false;
     p->is_usable = json_bool(object, "is_enabled", true) &&
-                   read_key(r->config, name, json_string(object, "api_key"), key);
+                   read_key(r->config, name, json_string(object, "api_key"), key) &&
+                   is_own_key(name, key);
     bool good = !p->is_usable || add_key(p, header, key);
     explicit_bzero(key, sizeof key);
     return good || complain(r, "routing: out of memory");
