@@ -131,6 +131,11 @@ begin
                     v_table = table_name, v_constraint = constraint_name, v_column = column_name;
         end;
         v_found.problem := format('stands in the way of %s: %s', v_step.what, v_problem);
+        if v_state in ('55P03', '40P01') then
+            v_found.object := 'somebody who holds a lock';
+            v_found.remedy := 'install again when that is done';
+            return v_found;
+        end if;
         for v_suspect in
             select s.* from unnest(v_step.tables || 'auth.users'::text) t
             join uplift_install.suspects s on s.table_id = to_regclass(t) and (s.rank < 5 or v_state = '54000')

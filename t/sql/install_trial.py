@@ -202,6 +202,10 @@ def test_no_trace(cluster):
     ok(rows(writer, "select max(id) from uplift.feedback_events")[0][0] < rows(writer, "select currval('uplift.feedback_events_id_seq')")[0][0],
        "trace: and no number is given twice")
     writer.close()
+    # Whoever holds what it cannot do without is told from what is wrong for good.
+    rows(connection, "begin; lock table user_coach_preferences in share mode")
+    refused(cluster, database, "trace, a table is held", ["somebody who holds a lock: stands in the way of preferences", "install again when"],
+            user="uplift_owner", count=1)
     connection.close()
 
 
