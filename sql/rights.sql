@@ -125,6 +125,8 @@ begin
             perform uplift_install.leave(t.id, 0, '{}');
             perform uplift_install.leave(t.id, 'anon'::regrole, '{}');
             perform uplift_install.leave(t.id, 'authenticated'::regrole, v_feedback || v_columns);
+            -- Answers are kept for good.
+            perform uplift_install.leave(t.id, 'service_role'::regrole, '{SELECT,INSERT,UPDATE}');
         elsif t.is_library then
             -- What could be read stays so; nobody but trusted backends writes.
             perform uplift_install.leave(t.id, 0, '{SELECT}');
@@ -151,7 +153,6 @@ begin
                 perform uplift_install.give(t.id, 'authenticated', '{SELECT}');
             end if;
             perform uplift_install.give(t.id, 'service_role', '{SELECT,INSERT,UPDATE}');
-            -- Answers are kept for good.
             if t.target_name <> 'coach_response_feedback' then
                 perform uplift_install.give(t.id, 'service_role', '{DELETE}');
             end if;

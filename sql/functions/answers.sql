@@ -153,6 +153,18 @@ $$;
 comment on function uplift.reject_answer(text, text) is
     'Keeps an answer that could not be recorded, whole, with the reason; one already kept is not kept twice.';
 
+-- By the last ids, so that it reads no more of a long list.
+create or replace function uplift.rejected_lately() returns bigint
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select count(*) from (
+        select r.rejected_at, r.replayed_at from uplift.rejected_answers r order by r.id desc limit 1000) r
+    where r.replayed_at is null and r.rejected_at > now() - interval '5 minutes'
+$$;
+
+comment on function uplift.rejected_lately() is
+    'How many answers were rejected in the last five minutes and not recorded since, at most 1000: while there are any, fcgi-chat is degraded.';
+
 create or replace function uplift.replay_rejected_answers() returns table (id bigint, replayed boolean, reason text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

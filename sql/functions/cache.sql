@@ -108,11 +108,11 @@ comment on function uplift.cache_answers(json, uuid[]) is
 
 -- Feedback obeyed in its own transaction.
 
-create or replace function uplift.is_dislike(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_dislike(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$ select p_helpful is false or coalesce(p_rating <= 2, false) $$;
 
-comment on function uplift.is_dislike(boolean, int) is 'Whether feedback is a thumb down, or two stars or fewer.';
+comment on function uplift.is_dislike(boolean, bigint) is 'Whether feedback is a thumb down, or two stars or fewer.';
 
 create or replace function uplift.cache_obeys() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp

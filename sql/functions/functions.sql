@@ -46,6 +46,7 @@ grant execute on function
     uplift.prepare_chats(json),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
+    uplift.rejected_lately(),
     uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),

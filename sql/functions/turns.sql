@@ -14,24 +14,24 @@ comment on function uplift.training_split(uuid) is
     'train (80 of 100 users), validation (10) or test (10); always the same for a user, so that nobody is on two sides.';
 
 -- A thumb down wins over stars, and stars over a thumb up.
-create or replace function uplift.is_liked(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_liked(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$
     select p_helpful is not false and (p_rating >= 4 or p_rating is null and p_helpful is true)
 $$;
 
-comment on function uplift.is_liked(boolean, int) is
+comment on function uplift.is_liked(boolean, bigint) is
     'Whether feedback speaks for an answer: 4 stars or more, or a thumb up without stars, and no thumb down.';
 
-create or replace function uplift.is_disliked(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_disliked(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$
     select p_helpful is false or coalesce(p_rating <= 2, false)
 $$;
 
-comment on function uplift.is_disliked(boolean, int) is 'Whether feedback speaks against an answer: a thumb down, or 2 stars or fewer.';
+comment on function uplift.is_disliked(boolean, bigint) is 'Whether feedback speaks against an answer: a thumb down, or 2 stars or fewer.';
 
-create or replace function uplift.verdict_score(p_helpful boolean, p_rating int) returns numeric
+create or replace function uplift.verdict_score(p_helpful boolean, p_rating bigint) returns numeric
 language sql immutable parallel safe
 as $$
     select case
@@ -40,7 +40,7 @@ as $$
         else 7.0 end
 $$;
 
-comment on function uplift.verdict_score(boolean, int) is
+comment on function uplift.verdict_score(boolean, bigint) is
     'How much feedback says, up to 10: two for a star of an answer that is liked, two for each star that is missing (of 5, and one more) of one that is not, 7 for a thumb alone.';
 
 create or replace function uplift.is_plain_request(p_request_messages jsonb) returns boolean

@@ -10,11 +10,11 @@ $$;
 
 comment on function uplift.latency_histogram(bigint[]) is 'Buckets of single answers, counted: twelve numbers.';
 
-create or replace function uplift.latency_bucket(p_ms int) returns bigint
+create or replace function uplift.latency_bucket(p_ms bigint) returns bigint
 language sql immutable parallel safe
 as $$ select width_bucket(p_ms, array[50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200])::bigint $$;
 
-comment on function uplift.latency_bucket(int) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
+comment on function uplift.latency_bucket(bigint) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
 
 create or replace function uplift.add_histograms(p_a bigint[], p_b bigint[]) returns bigint[]
 language sql immutable parallel safe
@@ -335,12 +335,13 @@ $$;
 
 comment on function uplift.costs_by(text, uplift.usage_hourly[]) is 'The figures by coach, model or provider, the dearest first.';
 
--- Deployments have a function of this name that is not ours; theirs stays.
+-- Deployments have a function of this name that is not ours, whatever it takes; theirs stays, and alone, for
+-- a call could mean either.
 do $install$
 begin
-    if to_regprocedure('public.get_daily_cost_report(date)') is not null
-            and obj_description(to_regprocedure('public.get_daily_cost_report(date)'), 'pg_proc') is distinct from
-                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.' then
+    if exists (select from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname = 'get_daily_cost_report'
+            and obj_description(p.oid, 'pg_proc') is distinct from
+                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.') then
         return;
     end if;
     create or replace function public.get_daily_cost_report(p_date date default null)

@@ -2,9 +2,12 @@
 insert into uplift.settings (key, value, description)
 select 'auth.makes_users',
     to_jsonb(pg_has_role(relowner, 'member') and relowner::regrole::text <> 'supabase_auth_admin'
-        and to_regclass('auth.identities') is null),
+        and to_regclass('auth.identities') is null
+        -- An id is all that is known of a user then.
+        and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attname <> 'id')),
     'Whether a user unknown to auth.users is made on first sight: true on plain Postgres, false on Supabase.'
-from pg_class where oid = 'auth.users'::regclass
+from pg_class c where c.oid = 'auth.users'::regclass
 on conflict (key) do nothing;
 
 insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million)
@@ -16,15 +19,16 @@ select v.* from (values
     ('gpt-4o-mini', 0.15, 0.075, 0.60)) as v(model, input, cached, output)
 where not exists (select from uplift.model_prices p where p.model = v.model);
 
--- Conversations that were held before uplift came.
+-- Conversations that were held before uplift came, of users who are still there.
 insert into uplift.conversations (id, user_id, coach_id, title, created_at, updated_at)
-select distinct on (conversation_id) conversation_id, user_id, coach_id, left(user_message, 80), created_at,
-    max(created_at) over (partition by conversation_id)
-from public.coach_response_feedback
-where conversation_id is not null
+select distinct on (a.conversation_id) a.conversation_id, a.user_id, a.coach_id, left(a.user_message, 80),
+    coalesce(a.created_at, now()), coalesce(max(a.created_at) over (partition by a.conversation_id), now())
+from public.coach_response_feedback a
+join auth.users u on u.id = a.user_id
+where a.conversation_id is not null
     and exists (select 1 from uplift_install.tables
         where target_schema = 'uplift' and target_name = 'conversations' and existing is null)
-order by conversation_id, created_at
+order by a.conversation_id, a.created_at
 on conflict (id) do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values

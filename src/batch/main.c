@@ -6,7 +6,10 @@
 #include "routes.h"
 #include "service.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void print_help(void)
 {
@@ -34,6 +37,15 @@ static void print_help(void)
         "from.\n");
 }
 
+static bool check(const struct config *config, char *wrong, size_t size)
+{
+    if (config->trainer != TRAINER_COMMAND || access(config->trainer_command, X_OK) == 0)
+        return true;
+    snprintf(wrong, size, "UPLIFT_TRAINER_COMMAND: could not run %.300s: %s",
+             config->trainer_command, strerror(errno));
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {
@@ -41,6 +53,7 @@ int main(int argc, char **argv)
         .print_help = print_help,
         .print_routes = routes_print,
         .takes_words = true,
+        .check = check,
     };
     struct config config;
     int status, first;

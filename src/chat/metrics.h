@@ -39,6 +39,7 @@ enum metric {
     M_DEGRADED,
     M_SPOOLED,
     M_NOT_RECORDED,
+    M_REJECTED,
     M_RESTARTS,
     METRIC_COUNT
 };

@@ -29,6 +29,9 @@ static const struct {
                    "Answers that went to the spool because Postgres was away."},
     [M_NOT_RECORDED] = {"uplift_unrecorded_answers_total", "",
                         "Answers that could be stored nowhere, and were not given."},
+    [M_REJECTED] = {"uplift_rejected_answers_total", "",
+                    "Answers that Postgres refused; they were given, and are kept in "
+                    "uplift.rejected_answers."},
     [M_RESTARTS] = {"uplift_restarts_total", "",
                     "Streams that were told to forget their text, and got another answer."},
 };

@@ -13,21 +13,45 @@ void route_health(struct route_context *c)
     request_reply(c->request, 200, "application/json", NULL, body, sizeof body - 1);
 }
 
-/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded with the
- * providers that are left alone for a while. */
-static void put_ready(const struct shared *shared, struct buf *body)
+static int count_open(const struct shared *shared, int64_t now)
 {
     const struct breaker *b;
     int open = 0;
+    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;)
+        open += breaker_state(b, now) == BREAKER_OPEN;
+    return open;
+}
+
+static void put_open(const struct shared *shared, int64_t now, struct buf *body)
+{
+    const struct breaker *b;
+    const char *before = ",\"providers\":[";
     for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
-        if (breaker_state(b, clock_ms()) != BREAKER_OPEN)
+        if (breaker_state(b, now) != BREAKER_OPEN)
             continue;
-        buf_puts(body, open++ == 0
-                           ? "{\"status\":\"degraded\",\"reason\":\"provider\",\"providers\":["
-                           : ",");
+        buf_puts(body, before);
         buf_json_string(body, b->name, strlen(b->name));
+        before = ",";
     }
-    buf_puts(body, open > 0 ? "]" : "{\"status\":\"ready\"");
+    buf_putc(body, ']');
+}
+
+/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded because
+ * it refuses answers, or with the providers that are left alone for a while. */
+static void put_ready(const struct shared *shared, const char *rejected, struct buf *body)
+{
+    int64_t now = clock_ms();
+    bool refuses = strcmp(rejected, "0") != 0, any_open = count_open(shared, now) > 0;
+    if (!refuses && !any_open) {
+        buf_puts(body, "{\"status\":\"ready\"");
+        return;
+    }
+    buf_printf(body, "{\"status\":\"degraded\",\"reason\":\"%s\"",
+               refuses ? "rejected_answers" : "provider");
+    if (refuses)
+        buf_printf(body, ",\"rejected_answers\":%s", rejected);
+    if (any_open)
+        put_open(shared, now, body);
 }
 
 static void put_state(struct worker *w, struct buf *body)
@@ -36,12 +60,12 @@ static void put_state(struct worker *w, struct buf *body)
                (long long)relay_open(w->relay), (long long)recorder_spool_bytes(w->recorder));
 }
 
-/* Ready means that all is well; "degraded" that chats are answered, but without Postgres, or by
- * other providers than they would be. */
+/* Ready means that all is well; "degraded" that chats are answered, but without Postgres, or that
+ * it refuses what is to be recorded, or by other providers than they would be. */
 void route_ready(struct route_context *c)
 {
     static const struct pg_statement ready = {
-        .name = "ready", .sql = "select uplift.ready()", .params = 0};
+        .name = "ready", .sql = "select uplift.ready(), uplift.rejected_lately()", .params = 0};
     struct worker *w = c->worker;
     struct api_error error;
     PGresult *result = NULL;
@@ -55,7 +79,7 @@ void route_ready(struct route_context *c)
     } else if (route_query(c, &ready, NULL, &result, &error, &away)) {
         const char *state = PQgetvalue(result, 0, 0);
         if (strcmp(state, "ok") == 0) {
-            put_ready(w->shared, &body);
+            put_ready(w->shared, PQgetvalue(result, 0, 1), &body);
         } else {
             status = 503;
             buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");

@@ -2,6 +2,7 @@
 #include "routing_read.h"
 
 #include "../common/buf.h"
+#include "../common/config_value.h"
 #include "../common/json.h"
 #include "../common/log.h"
 #include "../common/provider_key.h"
@@ -155,6 +156,10 @@ static bool read_key(const struct reading *r, const cJSON *object, const char *p
     if (has_control(out)) {
         log_error("routing", "provider %s cannot be used: %s holds a control character", provider,
                   reference);
+        return false;
+    }
+    if (config_value_is_placeholder(out)) {
+        log_error("routing", "provider %s cannot be used: its key is a placeholder", provider);
         return false;
     }
     return true;

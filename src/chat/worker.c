@@ -59,7 +59,7 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     w->access = model_access_new(w->config, w->routings, w->prices);
     if (w->access == NULL)
         return false;
-    w->recorder = recorder_start(w->config, w->breaker, w->personas);
+    w->recorder = recorder_start(w->config, w->breaker, w->personas, w->metrics);
     if (w->recorder == NULL)
         return false;
     w->relay = relay_start(&(struct relay_options){

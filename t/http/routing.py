@@ -153,7 +153,7 @@ def bad_files(uplift):
             ("a list", "[]", "not a JSON object"),
             ("a provider without URL", {"providers": [{"name": "p"}]}, "needs a name"),
             ("a provider called default", {"providers": [{"name": "default", "base_url": "http://x/v1"}]}, "choose another"),
-            ("a URL that is none", {"providers": [{"name": "p", "base_url": "ftp://x"}]}, "URL cannot be used"),
+            ("a URL that is none", {"providers": [{"name": "p", "base_url": "ftp://x"}]}, "base_url must begin with http"),
             ("a limit that is none", {"providers": [{"name": "p", "base_url": "http://x", "idle_timeout_ms": 0}]},
              "idle_timeout_ms must be a whole number"),
             ("a route to nobody", {"models": [{"name": "m", "routes": [{"provider": "q"}]}]}, "there is no provider q"),
@@ -169,7 +169,7 @@ def bad_files(uplift):
         with open(path, "w") as file:
             file.write(text)
         result = subprocess.run([program("fcgi-chat"), "--check"], capture_output=True, text=True, env={
-            "DATABASE_URL": "dbname=x", "UPLIFT_JWT_SECRET": "x" * 32, "UPLIFT_ROUTING_FILE": path})
+            "DATABASE_URL": "dbname=x", "UPLIFT_JWT_SECRET": "a secret for tests only, of more than 32 bytes", "UPLIFT_ROUTING_FILE": path})
         tap.ok(result.returncode == 1 and complaint in result.stderr, "refused at the start: " + name, result.stderr)
 
 

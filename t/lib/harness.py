@@ -104,10 +104,14 @@ def shared_cluster():
     return _own[0]
 
 
-def install(cluster, name, template=None):
-    """A database with schema and demo data, installed by an owner who is no superuser."""
+def install(cluster, name, template=None, sql=None):
+    """A database with schema and demo data, installed by an owner who is no superuser; sql is run before."""
     cluster.psql("template1", sql="create role uplift_owner login createrole")  # may be there
     cluster.createdb(name, owner="uplift_owner", template=template)
+    if sql:
+        result = cluster.psql(name, sql=sql, user="uplift_owner")
+        if result.returncode != 0:
+            raise SystemExit("Bail out! " + result.stderr)
     for file in () if template else ("install", "demo"):
         result = cluster.psql(name, file="%s/sql/%s.sql" % (TOP, file), user="uplift_owner")
         if result.returncode != 0:

@@ -110,6 +110,8 @@ def test_answers(asker, where):
           where + "trusted backends see all")
     equal(asker.ask("service_role", None, "insert into coach_response_feedback (user_id, user_message, ai_response) "
                     "values (%s, 'q', 'a')", ANN), 1, where + "and may record answers")
+    equal([asker.ask("service_role", None, sql) for sql in ("delete from coach_response_feedback", "truncate coach_response_feedback")],
+          [DENIED] * 2, where + "but delete none: answers are kept")
     equal(as_ann("select message_type, content from conversations where id = '20000000-0000-4000-9000-00000000000a' "
                  "order by message_type desc"), [("user", "ann"), ("assistant", "a")], where + "a user reads own conversations")
     equal(as_ann("select count(*) from conversations where id = '20000000-0000-4000-9000-00000000000b'"), [(0,)],
