@@ -20,6 +20,12 @@
 \ir rest.sql
 \ir memory.sql
 \ir redaction.sql
+\ir redaction_ids.sql
+\ir redaction_numbers.sql
+\ir redaction_secrets.sql
+\ir redaction_addresses.sql
+\ir redaction_names.sql
+\ir injection.sql
 \ir duplicates.sql
 \ir datasets.sql
 \ir queue.sql

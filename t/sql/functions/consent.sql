@@ -5,7 +5,8 @@ select plan(30);
 update uplift.settings set value = 'false' where key = 'training.consent_default';
 create function pg_temp.say(n int, p_user uuid) returns void language plpgsql as $$
 begin
-    perform pg_temp.record(n, p_user, pg_temp.id(100 + n), 'question ' || repeat(md5(n::text) || ' ', 5), 'answer ' || repeat(md5('a' || n) || ' ', 9));
+    perform pg_temp.record(n, p_user, pg_temp.id(100 + n), 'question of ' || repeat((array['apples', 'bread', 'chess'])[n] || ' ', 5),
+        'answer about ' || repeat((array['trees', 'ovens', 'queens'])[n] || ' ', 9));
     perform uplift.give_feedback(p_user, pg_temp.id(n), '{"helpful": true}', false);
 end
 $$;
