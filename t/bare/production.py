@@ -54,22 +54,29 @@ EDITOR = """#!/bin/bash
 set -e
 echo sk-of-the-provider >$1
 openssl rand -hex 32 >/etc/uplift/jwt-secret
-sed -i -e 's|^#UPLIFT_UPSTREAM_URL=.*|UPLIFT_UPSTREAM_URL=http://127.0.0.1:7001/v1|' \\
-    -e 's|^#UPLIFT_JWKS_URL=.*|UPLIFT_JWKS_URL=http://127.0.0.1:7002/jwks.json|' \\
+sed -i -e "s|^#UPLIFT_UPSTREAM_URL=.*|UPLIFT_UPSTREAM_URL=$(cat /root/world/provider)|" \\
+    -e "s|^#UPLIFT_JWKS_URL=.*|UPLIFT_JWKS_URL=$(cat /root/world/keys)|" \\
     -e 's|^#UPLIFT_JWT_SECRET_FILE=|UPLIFT_JWT_SECRET_FILE=|' $2
 """
 
-# The provider, and the keys of the sign-in service.
+# The provider, and the keys of the sign-in service; where they are is written into /root/world.
 WORLD = """
-import http.server, sys, threading
+import http.server, os, sys, threading
 sys.path.insert(0, "%s/t/lib")
 from scripted import Scripted
 class Keys(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments):
         super().__init__(*arguments, directory="/root/keys")
-threading.Thread(target=http.server.ThreadingHTTPServer(("127.0.0.1", 7002), Keys).serve_forever).start()
-with Scripted(port=7001) as provider:
+def tell(name, text):
+    with open("/root/world/" + name, "w") as file:
+        file.write(text)
+os.mkdir("/root/world")
+keys = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+threading.Thread(target=keys.serve_forever).start()
+with Scripted() as provider:
     provider.says = "Begin with a short walk."
+    tell("keys", "http://127.0.0.1:%%d/jwks.json" %% keys.server_port)
+    tell("provider", provider.url)
     threading.Event().wait()
 """ % CHECKOUT
 
@@ -148,7 +155,7 @@ class Site:
         return self.machine.run(script).text.strip()
 
     def sql(self, text):
-        return self.machine.run("runuser -u postgres -- psql -X -A -t -v ON_ERROR_STOP=1 uplift", text=text).text.strip()
+        return self.machine.run("runuser -l postgres -c 'psql -X -A -t -v ON_ERROR_STOP=1 uplift'", text=text).text.strip()
 
     def ask(self, path, token, *options):
         """(status, body) of a request by curl."""
@@ -181,8 +188,8 @@ apt-get -q install -y --download-only %s""" % packages)
     machine.write("/usr/local/bin/certbot", CERTBOT, 0o755)
     machine.write("/usr/local/bin/editor", EDITOR, 0o755)
     machine.write("/root/world.py", WORLD)
+    machine.write("/etc/hosts", "127.0.0.1 localhost chat.example.com\n::1 localhost\n")
     machine.boot()
-    machine.run("echo 127.0.0.1 chat.example.com >>/etc/hosts")
 
 
 def check_units(site):
@@ -201,8 +208,9 @@ def check_secrets(site):
     for user, other in (("uplift", "batch"), ("uplift-batch", "app"), ("www-data", "app"), ("www-data", "batch"), ("nobody", "app")):
         done = site.machine.run("runuser -u %s -- cat /etc/uplift/%s-database-url" % (user, other))
         tap.ok(done.status != 0, "%s cannot read the password of uplift_%s" % (user, other), done.text)
-    done = site.machine.run("runuser -u nobody -- cat /etc/uplift/uplift.conf /etc/uplift/id-key")
-    tap.ok(done.status != 0, "others cannot read the configuration", done.text)
+    for user in ("nobody", "www-data"):
+        done = site.machine.run("runuser -u %s -- cat /etc/uplift/uplift.conf || runuser -u %s -- cat /etc/uplift/id-key" % (user, user))
+        tap.ok(done.status != 0, user + " cannot read the configuration", done.text)
 
 
 def check_site(site):
@@ -264,8 +272,9 @@ def main():
         section = blocks()
         at = next(i for i, block in enumerate(section) if block.startswith("runuser -u uplift-batch"))
         for block in section[:at]:
-            if block.startswith("systemctl daemon-reload"):
+            if "editor" in block:
                 machine.run("systemd-run --unit=world python3 /root/world.py")
+                wait_for(lambda: os.path.exists(machine.root + "/root/world/provider"))
             site.follow(block)
         check_units(site)
         check_secrets(site)
@@ -276,7 +285,7 @@ def main():
         check_upgrade(site)
         ran = wait_for(lambda: site.sql("select count(*) from cron.job_run_details where status = 'succeeded' and command like '%roll-up-usage%'"
                                         ) not in ("", "0"), 90)
-        tap.ok(ran, "pg_cron runs a schedule as the owner", site.sql("select status, return_message from cron.job_run_details limit 5"))
+        tap.ok(ran, "pg_cron runs a schedule as the owner", site.sql("table cron.job") + site.sql("select status, command, return_message from cron.job_run_details limit 5"))
     tap.done()
 
 

@@ -143,12 +143,12 @@ class Bare:
 
     def run(self, script, user="root", cwd="/root", seconds=1800, text=""):
         """Runs a script by bash -e, as a login of that user, with the text as its standard input."""
-        words = ["env", "-i", "PATH=" + PATH, "LANG=C.UTF-8"]
+        words = ["env", "-i", "--chdir=/", "PATH=" + PATH, "LANG=C.UTF-8"]
         words += ["%s=%s" % (name, os.environ[name]) for name in PASSED_ON if name in os.environ]
         words += ["runuser", "-u", user, "--", "bash", "-ec", "export HOME=~%s; cd %s\n%s" % (user, shlex.quote(cwd), script)]
         if self.leader:
             command = ["nsenter", "--target=%d" % self.leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
-                       "--root", "--wd=/", *words]
+                       "--root", *words]
         else:
             command = [*self._nspawn("--console=pipe", "--as-pid2"), *words]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -165,12 +165,19 @@ class Bare:
         self.container = subprocess.Popen(self._nspawn("--boot", "--private-network", "--console=pipe"), stdin=subprocess.DEVNULL,
                                           stdout=log, stderr=log)
         log.close()
-        wait_for(lambda: children(self.container.pid) or self.container.poll() is not None)
-        self.leader = next(iter(children(self.container.pid)), None)
+        self.leader = wait_for(self._find_systemd, 30)
         if not self.leader or not wait_for(
                 lambda: self.run("systemctl is-system-running || true").text.strip() in ("running", "degraded"), 60):
             with open(self.root + ".console", errors="replace") as file:
                 bail_out("systemd did not start:\n" + file.read()[-3000:])
+
+    def _find_systemd(self):
+        """Its process id here, None before it is there: systemd-nspawn has other children before."""
+        for pid in children(self.container.pid):
+            with open("/proc/%d/comm" % pid) as file:
+                if file.read() == "systemd\n":
+                    return pid
+        return None
 
     def remove_tree(self):
         shutil.rmtree(self.root, ignore_errors=True)
