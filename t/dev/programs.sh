@@ -90,6 +90,6 @@ provider_trouble() {
     code=${complaint: -3}
     case $code in
         401 | 403) echo "it refuses the key (HTTP $code)" ;;
-        5??) echo "it fails (HTTP $code)" ;;
+        500 | 502 | 503 | 504) echo "it fails (HTTP $code)" ;;
     esac
 }
