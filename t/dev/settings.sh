@@ -136,6 +136,11 @@ changes_provider() {
     [ "$provider" != "$(provider_kind)" ] || { [ -n "$url" ] && [ "$url" != "$was" ]; }
 }
 
+# Whether the key in the environment is for the provider of this up: OpenAI, or the server it came with.
+takes_key() {
+    [ "$provider" = openai ] || { [ "$provider" = server ] && [ -n "${UPLIFT_UPSTREAM_URL:-}${UPLIFT_UPSTREAM_URL_FILE:-}" ]; }
+}
+
 # Makes var/secrets/settings.new of the kept settings and the environment, which has none of them afterwards: what
 # is started later must know of them by its configuration alone.
 stage_settings() {
@@ -147,11 +152,7 @@ stage_settings() {
         cp -R "$var/secrets/settings/." "$dir"
         ! changes_provider || forget_provider "$dir"
         for name in $(given_settings); do
-            case $name in
-                # It goes to whom it is meant for.
-                OPENAI_API_KEY*) [ "$provider" = openai ] || [ "$provider" = server ] &&
-                    [ -n "${UPLIFT_UPSTREAM_URL:-}${UPLIFT_UPSTREAM_URL_FILE:-}" ] || continue ;;
-            esac
+            [[ $name != OPENAI_API_KEY* ]] || takes_key || continue
             keep_setting "$dir" "$name" "${!name}"
         done
     )
