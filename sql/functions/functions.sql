@@ -33,6 +33,7 @@
 \ir models.sql
 \ir api_keys.sql
 \ir routing.sql
+\ir access.sql
 \ir sync.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.
@@ -49,6 +50,7 @@ grant execute on function
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),
     uplift.get_conversation(uuid, uuid),
+    uplift.get_answer(uuid, uuid),
     uplift.delete_conversation(uuid, uuid),
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
@@ -144,5 +146,8 @@ grant execute on function
     uplift.admin_delete_provider(text, jsonb, text),
     uplift.admin_list_models(uuid, jsonb, text),
     uplift.admin_put_model(uuid, jsonb, text),
-    uplift.admin_delete_model(uuid, jsonb, text)
+    uplift.admin_delete_model(uuid, jsonb, text),
+    uplift.admin_list_model_rules(uuid, jsonb, text),
+    uplift.admin_put_model_rule(uuid, jsonb, text),
+    uplift.admin_delete_model_rule(uuid, jsonb, text)
 to uplift_batch;

@@ -136,6 +136,8 @@ begin
     elsif (uplift.base_model_state(v_version.base_model) ->> 'is_shut_down')::boolean then
         perform uplift.fail(409, 'model_shut_down', uplift.base_model_state(v_version.base_model) ->> 'warning'
             || ', and so was this one; train another base model');
+    elsif v_environment = 'production' and uplift.lacks_price(v_version.model_id) then
+        perform uplift.fail(409, 'model_not_priced', format('%s has no price, and there are budgets: set its price (PUT /admin/prices; 0 for a model that costs nothing), or the setting budgets.unpriced to allow', v_version.model_id));
     elsif exists (select from uplift.model_deployments d where d.model_version_id = p_id and d.environment = v_environment
             and d.coach_id is not distinct from v_coach and d.ended_at is null) then
         return uplift.model_version_json(v_version);
@@ -150,7 +152,7 @@ end
 $$;
 
 comment on function uplift.admin_deploy_model(uuid, jsonb, text) is
-    'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down.';
+    'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down, model_not_priced.';
 
 create or replace function uplift.admin_rollback_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

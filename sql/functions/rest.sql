@@ -25,6 +25,17 @@ $$;
 
 comment on function uplift.rest_uuid(text) is 'Text as a UUID; PT400 22P02 for what is none.';
 
+create or replace function uplift.rest_hidden() returns text[]
+language sql stable
+as $$
+    select coalesce(array_agg(t.attname::text), '{}') from pg_catalog.pg_attribute t
+    where t.attrelid = 'public.coach_response_feedback'::regclass and t.attnum > 0 and not t.attisdropped
+        and not has_column_privilege('authenticated', t.attrelid, t.attnum, 'SELECT')
+$$;
+
+comment on function uplift.rest_hidden() is
+    'The columns of an answer that its user is not shown: those that authenticated may not read, as PostgREST would have it.';
+
 create or replace function uplift.rest_columns(p_select text) returns void
 language plpgsql stable
 as $$
@@ -36,13 +47,15 @@ begin
                 where t.attrelid = 'public.coach_response_feedback'::regclass
                     and t.attname = v_column and t.attnum > 0 and not t.attisdropped) then
             perform uplift.rest_fail(400, '42703', format('column coach_response_feedback.%s does not exist', v_column));
+        elsif v_column = any (uplift.rest_hidden()) then
+            perform uplift.rest_fail(403, '42501', 'permission denied for table coach_response_feedback');
         end if;
     end loop;
 end
 $$;
 
 comment on function uplift.rest_columns(text) is
-    'Returns when all of a list of columns, joined by commas, are there. PT400 42703.';
+    'Returns when all of a list of columns, joined by commas, are there and for their user to read. PT400 42703, PT403 42501.';
 
 create or replace function uplift.rest_number(p_text text, p_default int) returns int
 language plpgsql immutable
@@ -68,6 +81,7 @@ declare
     v_order text := coalesce(p_query ->> 'order', 'created_at.desc');
     v_limit int := least(uplift.rest_number(p_query ->> 'limit', 1000), 1000);
     v_offset int := uplift.rest_number(p_query ->> 'offset', 0);
+    v_hidden constant text[] := uplift.rest_hidden();
     v_rows json;
 begin
     select k into v_unknown from jsonb_object_keys(p_query) k
@@ -84,19 +98,19 @@ begin
     end if;
 
     if v_id is not null then
-        select json_agg(to_json(a)) into v_rows from (
+        select json_agg(to_jsonb(a) - v_hidden) into v_rows from (
             select * from public.coach_response_feedback a
             where a.id = v_id and a.user_id = p_user_id and v_user = p_user_id
                 and (v_conversation is null or a.conversation_id = v_conversation)
             limit v_limit offset v_offset) a;
     elsif v_order like '%.desc%' then
-        select json_agg(to_json(a)) into v_rows from (
+        select json_agg(to_jsonb(a) - v_hidden) into v_rows from (
             select * from public.coach_response_feedback a
             where a.user_id = p_user_id and v_user = p_user_id
                 and (v_conversation is null or a.conversation_id = v_conversation)
             order by a.created_at desc limit v_limit offset v_offset) a;
     else
-        select json_agg(to_json(a)) into v_rows from (
+        select json_agg(to_jsonb(a) - v_hidden) into v_rows from (
             select * from public.coach_response_feedback a
             where a.user_id = p_user_id and v_user = p_user_id
                 and (v_conversation is null or a.conversation_id = v_conversation)
@@ -107,7 +121,7 @@ end
 $$;
 
 comment on function uplift.rest_select_feedback(uuid, jsonb) is
-    'A user''s own answers with all columns, as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset, select (columns, joined by commas: that they are there is checked, all are returned). PT400 PGRST100, 22P02, 42703; PT416 PGRST103.';
+    'A user''s own answers with all columns that are theirs to read (uplift.rest_hidden are not), as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset, select (columns, joined by commas: that they may be read is checked, all are returned). PT400 PGRST100, 22P02, 42703; PT403 42501; PT416 PGRST103.';
 
 create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id uuid, p_changes jsonb) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -148,9 +162,9 @@ begin
     if v_changes <> '{}' then
         perform uplift.give_feedback(p_user_id, p_id, v_changes, false);
     end if;
-    return (select json_agg(to_json(a)) from public.coach_response_feedback a where a.id = p_id);
+    return (select json_agg(to_jsonb(a) - uplift.rest_hidden()) from public.coach_response_feedback a where a.id = p_id);
 end
 $$;
 
 comment on function uplift.rest_update_feedback(uuid, uuid, jsonb) is
-    'Changes helpful, rating, feedback_text of an own answer and returns the changed rows with all columns, as a JSON array; none when there is no such answer. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';
+    'Changes helpful, rating, feedback_text of an own answer and returns the changed rows with all columns that are theirs to read, as a JSON array; none when there is no such answer. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';

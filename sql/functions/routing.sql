@@ -135,9 +135,9 @@ begin
         end if;
         p_provider.base_url := rtrim(v_url, '/');
     end if;
-    if v_key !~ '^(env:[A-Z][A-Z0-9_]*_API_KEY|file:[A-Za-z0-9][A-Za-z0-9._-]*)$' then
+    if v_key !~ '^(env:(?!UPLIFT_)[A-Z][A-Z0-9_]*_API_KEY|file:[A-Za-z0-9][A-Za-z0-9._-]*)$' then
         perform uplift.fail(400, 'invalid_api_key',
-            'api_key says where the key is, not what it is: env:NAME_API_KEY or file:NAME', 'api_key');
+            'api_key says where the key is, not what it is: env:NAME_API_KEY or file:NAME, and none of uplift''s own', 'api_key');
     end if;
     if v_header !~ '^[A-Za-z0-9-]+$' then
         perform uplift.fail(400, 'invalid_key_header', 'key_header must be the name of a header', 'key_header');

@@ -11,6 +11,9 @@ begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
         v_news := v_news || jsonb_build_object('routing', uplift.routing());
     end if;
+    if (select s.access_revision from uplift.routing_state s) is distinct from (p_known ->> 'access')::bigint then
+        v_news := v_news || jsonb_build_object('access', uplift.model_access());
+    end if;
     if exists (select from uplift.budgets b where b.is_enabled) then
         v_news := v_news || jsonb_build_object('budgets', uplift.exhausted_budgets());
     end if;
@@ -41,4 +44,4 @@ end
 $$;
 
 comment on function uplift.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing, the revision it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), where that is another; where there are budgets, budgets, those used up; the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; where there are budgets, budgets, those used up; the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), and queues, what waits, up to 10000 of each.';

@@ -241,8 +241,7 @@ begin
             from public.coach_response_feedback r where r.id = f.id offset 0) a
     ), users as materialized (
         select u.user_id, uplift.profile_names(u.user_id) as names,
-            not exists (select from public.user_coach_preferences p
-                where p.user_id = u.user_id and p.training_consent is false) as consents
+            uplift.may_train(u.user_id) as consents
         from (select distinct a.user_id from answers a) u
     ), screened as materialized (
         select a.*, u.names, u.consents and not a.conversation_id = any (v_deleted) is true as is_allowed,
@@ -298,4 +297,4 @@ end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
+    'Fills training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user agreed (uplift.may_train), its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';

@@ -64,6 +64,19 @@ insert into uplift_install.known_values values
     ('user_coach_preferences', 'severity', false, '{1.0,3.0,6.0}'),
     ('user_coach_preferences', 'active_coach_mode', true, '{default,roast}');
 
+-- What concerns the user of tables that have more than that in a row: what a user's token may read. Of other
+-- tables with a user_id it may read all, but for those of experiments, where it may read nothing.
+create table uplift_install.user_columns (
+    table_name name primary key,
+    columns name[] not null
+);
+
+insert into uplift_install.user_columns values
+    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache}'),
+    ('ai_errors', '{id,user_id,error_type,error_code,user_visible,auto_recovered,resolved_at,answer_id,created_at}'),
+    ('experiment_assignments', '{}'),
+    ('experiment_outcomes', '{}');
+
 -- The functions of schema public. One that is there already is replaced, which Postgres allows only when it
 -- takes and returns the same.
 create table uplift_install.known_functions (

@@ -64,9 +64,11 @@ insert into uplift.base_models (model, shutdown_date, is_trainable, note) values
 on conflict (model) do nothing;
 
 insert into uplift.settings (key, value, description) values
+    ('training.consent_default', 'false', 'Whether answers of users who did not say (training_consent null) may train models: true or false.'),
     ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),
+    ('budgets.unpriced', '"refuse"', 'What becomes of a chat that falls under a budget and would be answered by a model without a price: refuse, or allow.'),
     ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;

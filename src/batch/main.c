@@ -3,13 +3,14 @@
  */
 #include "../common/program.h"
 #include "command.h"
+#include "routes.h"
 #include "service.h"
 
 #include <stdio.h>
 
 static void print_help(void)
 {
-    puts("Usage: fcgi-batch [--config FILE] [--check | --help | --version]\n"
+    puts("Usage: fcgi-batch [--config FILE] [--check | --help | --routes | --version]\n"
          "       fcgi-batch [--config FILE] COMMAND [ARGUMENTS]\n"
          "\n"
          "Without a command: serves the admin URLs as a FastCGI program behind nginx, and runs "
@@ -19,6 +20,7 @@ static void print_help(void)
          "  -c, --config FILE  read the configuration from FILE, too\n"
          "      --check        check the configuration, print it without its secrets, and exit\n"
          "  -h, --help         print this help and exit\n"
+         "      --routes       print the routes, with who may call each, and exit\n"
          "  -V, --version      print the version and exit\n");
     command_print_help();
     puts(
@@ -34,7 +36,12 @@ static void print_help(void)
 
 int main(int argc, char **argv)
 {
-    struct program program = {.name = "fcgi-batch", .print_help = print_help, .takes_words = true};
+    struct program program = {
+        .name = "fcgi-batch",
+        .print_help = print_help,
+        .print_routes = routes_print,
+        .takes_words = true,
+    };
     struct config config;
     int status, first;
     if (!program_start(&program, argc, argv, &config, &status))

@@ -37,6 +37,7 @@ static const struct pg_statement worker_sync = {
 static bool tell_known(struct keeper *k, struct buf *out)
 {
     buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(k->worker->routings));
+    buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(k->worker->access));
     buf_printf(out, ",\"prices\":\"%s\"", k->prices);
     if (clock_ms() >= k->gauges_due_ms)
         buf_puts(out, ",\"gauges\":true");
@@ -86,6 +87,9 @@ static void take_news(struct keeper *k, const char *text, size_t len)
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
     if (routing != NULL)
         routings_take(k->worker->routings, routing);
+    const cJSON *access = cJSON_GetObjectItemCaseSensitive(news, "access");
+    if (access != NULL)
+        model_access_take(k->worker->access, access);
     limits_take(k->worker->limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
     budgets_take(k->worker->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
     take_prices(k, news);
@@ -177,6 +181,9 @@ struct keeper *keeper_start(struct worker *w)
     pthread_mutex_init(&k->lock, NULL);
     k->pg = pg_new(config->database_url, "uplift keeper", config->db_timeout_ms,
                    config->db_lock_timeout_ms);
+    /* Before anybody is served: what was kept on disk may be long out of date, or nothing. */
+    if (k->pg != NULL)
+        sync_once(k);
     if (k->pg == NULL || pthread_create(&k->thread, NULL, run, k) != 0) {
         log_error("keeper", "cannot start");
         release(k);

@@ -47,7 +47,7 @@ struct price {
 
 struct prices {
     pthread_mutex_t lock;
-    struct price *list;
+    struct price *list; /* NULL: nothing was told */
     size_t count;
 };
 
@@ -132,6 +132,14 @@ static const struct price *find_price(const struct prices *p, const char *model,
             best = one;
     }
     return best;
+}
+
+bool prices_have(struct prices *p, const char *model, const char *provider)
+{
+    pthread_mutex_lock(&p->lock);
+    bool have = p->list == NULL || find_price(p, model, provider) != NULL;
+    pthread_mutex_unlock(&p->lock);
+    return have;
 }
 
 static void count_cost(struct metrics_place *place, struct prices *prices, const struct chat *chat,

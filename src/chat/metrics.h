@@ -115,6 +115,8 @@ struct prices *prices_new(void);
 void prices_free(struct prices *p);
 /* Thread-safe, as metrics_answer is. */
 void prices_take(struct prices *p, const cJSON *list);
+/* Whether a model has a price at a provider; true while nothing was told of any. */
+bool prices_have(struct prices *p, const char *model, const char *provider);
 
 /* An answer has ended: its attempts, tokens, cost and times. waited_ms of it were for providers. */
 void metrics_answer(struct metrics *m, struct prices *prices, const struct chat *chat);

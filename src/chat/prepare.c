@@ -258,6 +258,30 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     return !failed || out_of_memory(error);
 }
 
+/* The model that the server chose, unless it is closed to who asks: then the configured one, if
+ * that is not. */
+static bool choose_model(struct route_context *c, struct chat *chat, struct api_error *error)
+{
+    struct worker *w = c->worker;
+    const struct model_asker who = {
+        .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
+    if (model_access_allows(w->access, &who, chat->model, false, error))
+        return true;
+    /* An answer of the cache comes without the prompt that another model would need. */
+    if (chat->cache.answer != NULL || strcmp(chat->model, w->config->model) == 0 ||
+        !model_access_allows(w->access, &who, w->config->model, false, error))
+        return false;
+    char *model = strdup(w->config->model);
+    if (model == NULL)
+        return out_of_memory(error);
+    free(chat->model);
+    chat->model = model;
+    chat->cache.key[0] = '\0'; /* it is of the other model */
+    chat->cache.may_share = false;
+    chat->cache.result = CACHE_UNUSED;
+    return true;
+}
+
 static void put_more(struct buf *more, const char *key, const char *value)
 {
     if (value == NULL || *value == '\0')
@@ -345,6 +369,8 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         good = away && take_degraded(c, chat, wish, out, error);
     }
     buf_release(&more);
+    if (good && wish->model == NULL && !out->is_model_fixed)
+        good = choose_model(c, chat, error);
     if (!good) {
         chat_free(chat);
         preparation_release(out);

@@ -102,10 +102,21 @@ cJSON *feedback_row(const PGresult *result)
     return row;
 }
 
-static void reply_with_row(struct route_context *c, const PGresult *result)
+/* Who may give feedback and not read is told of its own words alone. */
+static void forget_unsaid(cJSON *row, const cJSON *said)
+{
+    static const char *const words[] = {"helpful", "rating", "feedback_text"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!cJSON_HasObjectItem(said, words[i]))
+            cJSON_DeleteItemFromObjectCaseSensitive(row, words[i]);
+}
+
+static void reply_with_row(struct route_context *c, const PGresult *result, const cJSON *said)
 {
     struct api_error error;
     cJSON *row = feedback_row(result);
+    if ((c->request->who.scopes & SCOPE_READ) == 0)
+        forget_unsaid(row, said);
     cJSON_AddBoolToObject(row, "pending", *PQgetvalue(result, 0, F_PENDING) == 't');
     char *text = cJSON_PrintUnformatted(row);
     cJSON_Delete(row);
@@ -180,15 +191,15 @@ void route_feedback_put(struct route_context *c)
         return;
     }
     char *changes = cJSON_PrintUnformatted(body);
-    cJSON_Delete(body);
     if (changes == NULL) {
+        cJSON_Delete(body);
         api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
         request_fail(c->request, &error, NULL);
         return;
     }
     switch (feedback_give(c, c->id, changes, &result, &error)) {
     case FEEDBACK_GIVEN:
-        reply_with_row(c, result);
+        reply_with_row(c, result, body);
         break;
     case FEEDBACK_SPOOLED: {
         struct buf answer;
@@ -205,6 +216,7 @@ void route_feedback_put(struct route_context *c)
     }
     PQclear(result);
     free(changes);
+    cJSON_Delete(body);
 }
 
 void route_feedback_get(struct route_context *c)
@@ -218,6 +230,6 @@ void route_feedback_get(struct route_context *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    reply_with_row(c, result);
+    reply_with_row(c, result, NULL);
     PQclear(result);
 }

@@ -352,6 +352,12 @@ static void rest_patch(struct route_context *c, const struct rest_request *rest)
     struct api_error error;
     struct uuid id;
     cJSON *rows = NULL, *body = NULL;
+    if (rest->representation && (c->request->who.scopes & SCOPE_READ) == 0) {
+        api_error(&error, 403, "42501", "",
+                  "this API key may change feedback and not read it: ask for return=minimal");
+        rest_fail(c->request, &error, NULL);
+        return;
+    }
     if (patched_id(c, rest, &id, &error) && check_columns(c, rest, &error)) {
         body = request_json_body(c->request, &error);
         if (body != NULL)

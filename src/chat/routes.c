@@ -1,6 +1,7 @@
 /* The table of routes, and its dispatch. */
 #include "routes.h"
 
+#include "elsewhere.h"
 #include "route_rest.h"
 
 #include <pthread.h>
@@ -10,8 +11,9 @@
 typedef void (*route_fn)(struct route_context *);
 
 enum access {
-    OPEN,    /* no token */
-    AS_USER, /* a token that names a user */
+    OPEN,      /* no token */
+    AS_USER,   /* a token that names a user, or the guest */
+    SIGNED_IN, /* not the guest, who is many people */
 };
 
 enum tail {
@@ -25,24 +27,23 @@ static const struct endpoint {
     const char *path;
     enum tail tail;
     enum access access;
-    unsigned scopes; /* any of these will do; of OPEN ones none */
+    unsigned scopes; /* any of these will do; of OPEN ones none. What was said is for SCOPE_READ. */
     route_fn run;
 } routes[] = {
     {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat},
     {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions},
     {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
     {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get},
+    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ, route_feedback_get},
     {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list},
     {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get},
     {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete},
     {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
     {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get},
-    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put},
+    {"PUT", "/v1/preferences", EXACT, SIGNED_IN, SCOPE_CHAT, route_preferences_put},
     {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
     {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK,
-     route_rest_feedback},
+    {"GET", "/rest/v1/coach_response_feedback", EXACT, SIGNED_IN, SCOPE_READ, route_rest_feedback},
     {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
      route_rest_feedback},
     {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
@@ -92,9 +93,9 @@ static void fail_unrouted(struct request *r, const char *allowed)
 {
     struct api_error error;
     if (*allowed == '\0') {
-        api_error(&error, 404, "unknown_url", "",
-                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
-                  r->path);
+        const char *advice = elsewhere_advice(r->path);
+        api_error(&error, 404, "unknown_url", "", "there is no %.16s %.200s here; %s", r->method,
+                  r->path, advice != NULL ? advice : "the API reference lists what there is");
         fail(r, &error, NULL);
         return;
     }
@@ -105,7 +106,8 @@ static void fail_unrouted(struct request *r, const char *allowed)
     fail(r, &error, header);
 }
 
-static bool authenticate(struct route_context *c, unsigned scopes, struct api_error *error)
+static bool authenticate(struct route_context *c, const struct endpoint *route,
+                         struct api_error *error)
 {
     struct request *r = c->request;
     if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"),
@@ -114,7 +116,10 @@ static bool authenticate(struct route_context *c, unsigned scopes, struct api_er
     if (!r->who.has_user)
         return api_error(error, 403, "user_required", "",
                          "this token names no user (no \"sub\"); send a user's token");
-    if ((r->who.scopes & scopes) == 0)
+    if (r->who.is_guest && route->access == SIGNED_IN)
+        return api_error(error, 401, "sign_in_required", "",
+                         "guests share one user, who has nothing of its own: sign in");
+    if ((r->who.scopes & route->scopes) == 0)
         return api_error(error, 403, "scope_missing", "",
                          "this API key has no scope that allows this");
     return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
@@ -124,7 +129,7 @@ static void run(struct route_context *c, const struct endpoint *route, const cha
 {
     struct api_error error;
     struct uuid id;
-    if (route->access == AS_USER && !authenticate(c, route->scopes, &error)) {
+    if (route->access != OPEN && !authenticate(c, route, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
@@ -186,4 +191,17 @@ const char *const *routes_names(int *count)
     pthread_once(&once, make_names);
     *count = (int)ROUTE_COUNT + 1;
     return name_list;
+}
+
+void routes_print(FILE *out)
+{
+    static const char *const who[] = {
+        [OPEN] = "open", [AS_USER] = "user", [SIGNED_IN] = "signed-in"};
+    int count;
+    const char *const *list = routes_names(&count);
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        fprintf(out, "%s %s ", list[i], who[routes[i].access]);
+        api_key_print_scopes(out, routes[i].scopes);
+        fputc('\n', out);
+    }
 }

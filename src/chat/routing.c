@@ -159,6 +159,18 @@ size_t routing_plan(const struct routing *r, const char *model, unsigned *random
     return n;
 }
 
+bool routing_all_routes(const struct routing *r, const char *model,
+                        bool (*fits)(void *arg, const char *model, const char *provider), void *arg)
+{
+    const struct routed_model *found = routing_find(r, model);
+    const struct route *list = found != NULL ? found->plan : &r->default_route;
+    size_t count = found != NULL ? found->plan_count : 1;
+    for (size_t i = 0; i < count; i++)
+        if (!fits(arg, list[i].model != NULL ? list[i].model : model, list[i].provider->label))
+            return false;
+    return true;
+}
+
 void routing_each_model(const struct routing *r, void (*each)(void *arg, const char *name),
                         void *arg)
 {

@@ -77,7 +77,13 @@ size_t routing_plan(const struct routing *r, const char *model, unsigned *random
                     const struct route **out);
 /* The next number of such a generator. */
 unsigned routing_random(unsigned *state);
-/* Calls each with every model that has routes and is listed. */
+/* Whether all routes of a model fit, each with the name that its provider has for the model. */
+bool routing_all_routes(const struct routing *r, const char *model,
+                        bool (*fits)(void *arg, const char *model, const char *provider),
+                        void *arg);
+/* Whether a model of that very name has routes and is listed. */
+bool routing_lists(const struct routing *r, const char *model);
+/* Calls each with every such model. */
 void routing_each_model(const struct routing *r, void (*each)(void *arg, const char *name),
                         void *arg);
 

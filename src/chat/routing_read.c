@@ -4,7 +4,9 @@
 #include "../common/buf.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "../common/provider_key.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -23,6 +25,7 @@
 /* One reading: what it is made of, and the first thing that is wrong. */
 struct reading {
     const struct config *config;
+    const cJSON *configured; /* UPLIFT_ROUTING; NULL: none */
     struct breakers *breakers;
     struct routing *out;
     char *wrong;
@@ -83,14 +86,20 @@ static bool add_key(struct provider *p, const char *header, const char *key)
     return add_header(&p->headers, name, key);
 }
 
-/* The key that a reference names. False when it cannot be had, which is logged. */
-static bool read_key(const struct config *config, const char *provider, const char *reference,
-                     char out[KEY_MAX])
+/* What would end the header. */
+static bool has_control(const char *key)
+{
+    for (; *key != '\0'; key++)
+        if (iscntrl((unsigned char)*key))
+            return true;
+    return false;
+}
+
+/* A key of the environment, or of a file. False when it cannot be had, which is logged. */
+static bool fetch_key(const struct config *config, const char *provider, const char *reference,
+                      char out[KEY_MAX])
 {
     char path[PATH_MAX];
-    *out = '\0';
-    if (reference == NULL)
-        return true;
     if (strncmp(reference, "env:", 4) == 0) {
         const char *value = getenv(reference + 4);
         if (value != NULL && strlen(value) < KEY_MAX) {
@@ -100,10 +109,9 @@ static bool read_key(const struct config *config, const char *provider, const ch
         log_error("routing", "provider %s cannot be used: %s is not set", provider, reference + 4);
         return false;
     }
-    if (config->key_dir == NULL || strncmp(reference, "file:", 5) != 0 ||
-        strchr(reference, '/') != NULL || reference[5] == '.' ||
+    if (config->key_dir == NULL ||
         snprintf(path, sizeof path, "%s/%s", config->key_dir, reference + 5) >= (int)sizeof path) {
-        log_error("routing", "provider %s cannot be used: no such key can be", provider);
+        log_error("routing", "provider %s cannot be used: there is no UPLIFT_KEY_DIR", provider);
         return false;
     }
     FILE *f = fopen(path, "re");
@@ -116,6 +124,39 @@ static bool read_key(const struct config *config, const char *provider, const ch
     }
     fclose(f);
     out[strcspn(out, "\r\n")] = '\0';
+    return true;
+}
+
+/* The key that a provider names, for its server alone. False when it cannot be had, which is
+ * logged. */
+static bool read_key(const struct reading *r, const cJSON *object, const char *provider,
+                     const char *url, char out[KEY_MAX])
+{
+    const char *reference = json_string(object, "api_key"),
+               *header = json_string(object, "key_header");
+    *out = '\0';
+    if (header != NULL && !provider_key_header_fits(header)) {
+        log_error("routing", "provider %s cannot be used: no key goes in the header %s", provider,
+                  header);
+        return false;
+    }
+    if (reference == NULL)
+        return true;
+    if (!provider_key_is_name(reference) ||
+        !provider_key_is_bound(r->config, r->configured, reference, url)) {
+        log_error(
+            "routing",
+            "provider %s cannot be used: UPLIFT_PROVIDER_KEYS does not have %s for its server",
+            provider, reference);
+        return false;
+    }
+    if (!fetch_key(r->config, provider, reference, out))
+        return false;
+    if (has_control(out)) {
+        log_error("routing", "provider %s cannot be used: %s holds a control character", provider,
+                  reference);
+        return false;
+    }
     return true;
 }
 
@@ -216,8 +257,7 @@ static bool read_provider(struct reading *r, const cJSON *object)
     struct provider *p = &r->out->providers[r->out->provider_count++];
     if (!open_provider(r, p, name, url) || !read_limits(r, p, object))
         return false;
-    p->is_usable = json_bool(object, "is_enabled", true) &&
-                   read_key(r->config, name, json_string(object, "api_key"), key);
+    p->is_usable = json_bool(object, "is_enabled", true) && read_key(r, object, name, url, key);
     bool good = !p->is_usable || add_key(p, header, key);
     explicit_bzero(key, sizeof key);
     return good || complain(r, "routing: out of memory");
@@ -342,6 +382,12 @@ const struct routed_model *routing_find(const struct routing *r, const char *nam
 {
     const struct routed_model *found = find_exactly(r, name);
     return found != NULL ? found : find_exactly(r, "*");
+}
+
+bool routing_lists(const struct routing *r, const char *model)
+{
+    const struct routed_model *found = find_exactly(r, model);
+    return found != NULL && found->is_listed && strcmp(model, "*") != 0;
 }
 
 /* Whether the same provider and model come earlier in the plan. */
@@ -477,7 +523,8 @@ struct routing *routing_read(const struct config *config, struct breakers *break
                              const cJSON *configured, const cJSON *from_database,
                              char wrong[ROUTING_WRONG_MAX])
 {
-    struct reading r = {.config = config, .breakers = breakers, .wrong = wrong};
+    struct reading r = {
+        .config = config, .configured = configured, .breakers = breakers, .wrong = wrong};
     *wrong = '\0';
     if (configured != NULL && !cJSON_IsObject(configured)) {
         complain(&r, "routing: not an object with providers and models");

@@ -278,6 +278,7 @@ static bool prepare_handle(struct upstreams *u, struct upstream *call)
         return false;
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L); /* the key would go along */
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
@@ -370,7 +371,7 @@ bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t 
     *u = (struct upstreams){.config = config};
     /* Six bytes at most become one when an answer's JSON string is decoded. */
     u->response_max = (size_t)config->max_answer_bytes * 6 + 65536;
-    if (!multi_open(&u->multi, loop, (long)config->max_chats, on_done, u)) {
+    if (!multi_open(&u->multi, config, loop, (long)config->max_chats, on_done, u)) {
         upstreams_free(u);
         return false;
     }

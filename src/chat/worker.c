@@ -56,6 +56,9 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     w->prices = prices_new();
     if (w->routings == NULL || w->budgets == NULL || w->limits == NULL || w->prices == NULL)
         return false;
+    w->access = model_access_new(w->config, w->routings, w->prices);
+    if (w->access == NULL)
+        return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas);
     if (w->recorder == NULL)
         return false;
@@ -163,6 +166,7 @@ out:
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
+    model_access_free(w.access);
     prices_free(w.prices);
     limits_free(w.limits);
     budgets_free(w.budgets);

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "config_value.h"
+#include "provider_key.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -45,13 +46,21 @@ static const struct config_option options[] = {
     {"UPLIFT_MODEL", TEXT, AT(model), "gpt-4.1-mini", 0, 0, NULL,
      "Model that answers when a chat names none."},
     {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
-     "More models to list at /v1/models, separated by commas."},
+     "More models that clients may name, separated by commas; beside them those with routes of "
+     "their own, those deployed in production, and what rules allow."},
     {"UPLIFT_ROUTING", JSON, AT(routing), NULL, 0, 0, NULL,
      "More providers, and which of them answer for a model, as JSON (API.md, \"Routing\"); "
      "mostly given as UPLIFT_ROUTING_FILE. What admins set by URL takes the place of the same name "
      "here."},
     {"UPLIFT_KEY_DIR", PATH, AT(key_dir), "/etc/uplift/keys", 0, 0, NULL,
      "Directory of the providers' keys that are named file:NAME, a file each."},
+    {"UPLIFT_PROVIDER_KEYS", KEYS, AT(provider_keys), NULL, 0, 0, NULL,
+     "Which key may go to which server, for providers that admins set by URL: KEY@ORIGIN, such as "
+     "env:BACKUP_API_KEY@https://api.example.com or file:backup@https://api.example.com, separated "
+     "by commas. The same for both programs."},
+    {"UPLIFT_ALLOW_ADDRESSES", NETWORKS, AT(allow_addresses), NULL, 0, 0, NULL,
+     "Addresses and networks, separated by commas, that a provider may have although they are "
+     "link-local or where clouds tell a machine its secrets; all others are connected to anyway."},
     {"UPLIFT_JWT_SECRET", SECRET, AT(jwt_secret), NULL, 0, 0, NULL,
      "Shared secret of HS256 tokens, at least 32 bytes. This or UPLIFT_JWKS_URL is required."},
     {"UPLIFT_JWKS_URL", URL, AT(jwks_url), NULL, 0, 0, NULL,
@@ -205,6 +214,8 @@ static bool is_text_kind(enum config_kind kind)
     case ADDRESS:
     case PATH:
     case JSON:
+    case NETWORKS:
+    case KEYS:
         return true;
     default:
         return false;
@@ -533,6 +544,10 @@ static void check_together(struct reading *r, const struct config *c)
                     "understands");
     if (c->trainer == TRAINER_COMMAND && c->trainer_command == NULL)
         complain(r, "UPLIFT_TRAINER=command: UPLIFT_TRAINER_COMMAND is not set");
+    if (!provider_key_header_fits(c->trainer_key_header))
+        complain(r,
+                 "UPLIFT_TRAINER_KEY_HEADER: not a header that keys go in: Authorization, api-key, "
+                 "or X-...-Key");
     if (c->max_message_bytes > c->max_body_bytes)
         complain(r, "UPLIFT_MAX_MESSAGE_BYTES: more than UPLIFT_MAX_BODY_BYTES allows");
     if (c->db_lock_timeout_ms >= c->db_timeout_ms)

@@ -1,7 +1,8 @@
 #include "config_value.h"
 
+#include "address.h"
 #include "json.h"
-
+#include "provider_key.h"
 #include "uuid.h"
 
 #include <ctype.h>
@@ -254,6 +255,12 @@ const char *config_value_text(const struct config_option *o, char *text)
     case ORIGINS:
         tidy_list(text);
         return check_origins(text);
+    case NETWORKS:
+        tidy_list(text);
+        return address_check_list(text);
+    case KEYS:
+        tidy_list(text);
+        return provider_key_check_list(text);
     default:
         return NULL;
     }

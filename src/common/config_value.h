@@ -23,12 +23,14 @@ enum config_kind {
     CHOICE,   /* one of choices, kept as its index */
     FLAG,     /* one of two choices, kept as bool: the second is true */
     UUID,
-    LIST,    /* comma list, kept as it is but for spaces */
-    ORIGINS, /* comma list of origins, or * */
-    URL,     /* http or https, kept without a trailing slash */
-    ADDRESS, /* unix:PATH or HOST:PORT */
-    PATH,    /* absolute */
-    JSON,    /* an object, brought to one line */
+    LIST,     /* comma list, kept as it is but for spaces */
+    ORIGINS,  /* comma list of origins, or * */
+    URL,      /* http or https, kept without a trailing slash */
+    ADDRESS,  /* unix:PATH or HOST:PORT */
+    PATH,     /* absolute */
+    JSON,     /* an object, brought to one line */
+    NETWORKS, /* comma list of IP addresses and networks */
+    KEYS,     /* comma list of providers' keys and where each may go; no secrets */
 };
 
 struct config_option {

@@ -120,14 +120,12 @@ const scenarios = {
 
   async long() {
     const page = await start();
-    const begun = Date.now();
     await say(page, "Something long");
-    await page.waitForFunction(() => document.querySelector(".prose")?.innerText.length > 1000);
+    await page.waitForFunction(() => document.querySelector(".answer .prose")?.innerText.length > 1000);
     await page.locator("#coach-chip").click();
     ok(await page.locator("#coach-dialog").isVisible(), "a long answer leaves the page usable");
     await page.keyboard.press("Escape");
     equal(await answerEnded(page), "complete", "and comes to its end");
-    ok(Date.now() - begun < 20000, "in time", `${Date.now() - begun} ms`);
     facts.length = await lastAnswer(page).locator(".prose").evaluate((node) => node.textContent.length);
     await closePage(page, "a long answer");
   },

@@ -21,6 +21,32 @@ import tap
 from cluster import Cluster
 from harness import USER, Uplift, wait_for
 
+PROSE = """<think>
+The user wants a plan.
+</think>
+### Plan
+
+- \u05e8\u05d5\u05e5 \u05dc\u05d0\u05d8
+- \u05e8\u05d5\u05e5 \u05d4\u05e8\u05d1\u05d4
+
+1. \u0627\u0631\u0643\u0636 \u0628\u0628\u0637\u0621
+2. \u0627\u0631\u0643\u0636 \u0643\u062b\u064a\u0631\u0627
+
+> \u05e7\u05e6\u05ea \u05db\u05dc \u05d9\u05d5\u05dd
+
+###### Numbers
+
+Speed is \\(v = s/t\\), and nobody knows \\(\\frobnicate{x}\\).
+
+\\[
+v = \\frac{s}{t}
+\\]
+
+# End
+
+- slowly
+- often
+"""
 HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 [a](javascript:hit=1) [b](data:text/html,<script>hit=1</script>) ![c](javascript:hit=1) [ok](https://example.org)
 
@@ -97,20 +123,26 @@ def value(uplift, sql, *values):
 
 def check_people(uplift, quick):
     """Some need answers that take their time; the others are content with quick ones."""
-    user, reader, unlucky, other, stranger, hostile = (str(uuid.uuid4()) for _ in range(6))
+    user, reader, unlucky, other, stranger, hostile, asked, prose = (str(uuid.uuid4()) for _ in range(8))
     uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
-        "id": str(uuid.uuid4()), "user_id": user, "conversation_id": hostile, "coach_id": "coach_maple_avatar",
-        "severity": 3, "mode": "default", "user_message": "<b>bold</b> <img src=x onerror=hit=1>",
-        "ai_response": HOSTILE, "outcome": "complete", "model_used": "sim-1"}]))
+        "id": str(uuid.uuid4()), "user_id": who, "conversation_id": conversation, "coach_id": "coach_maple_avatar",
+        "severity": 3, "mode": "default", "user_message": message, "ai_response": answer, "outcome": "complete",
+        "model_used": "sim-1"} for who, conversation, message, answer in (
+            (user, hostile, "<b>bold</b> <img src=x onerror=hit=1>", HOSTILE),
+            (asked, prose, "I want to **run**:\n\n- slowly\n- often", PROSE))]))
     with ThreadPoolExecutor() as pool:
         page = pool.submit(run, uplift, "page.mjs", user, PAGE_OTHER_TOKEN=uplift.token(stranger), PAGE_HOSTILE=hostile)
         reading = pool.submit(run, uplift, "reading.mjs", reader)
         trouble = pool.submit(run, quick, "trouble.mjs", unlucky)
         access = pool.submit(run, quick, "access.mjs", other)
+        drawn = pool.submit(run, uplift, "prose.mjs", asked, PAGE_PROSE=prose)
     check_page(uplift, user, take(page.result(), "page"))
     take(reading.result(), "reading")
     take(trouble.result(), "trouble")
-    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time"):
+    take(drawn.result(), "prose")
+    tap.equal(value(uplift, "select training_consent from public.user_coach_preferences where user_id = %s", asked), [False],
+              "database: the last word on training is kept")
+    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time", "Sent once it runs"):
         tap.equal(value(quick, "select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", unlucky, message),
                   ["complete"], "database: \"%s\" was answered once" % message)
     facts = take(access.result(), "access")

@@ -47,8 +47,8 @@ choose_ports() {
 # --- kept settings ---
 
 # What names the provider, is only of use with it, or tells where models are trained: forgotten with it.
-provider_settings="OPENAI_API_KEY UPLIFT_UPSTREAM_URL UPLIFT_MODEL UPLIFT_MODELS UPLIFT_ROUTING UPLIFT_TRAINER
-    UPLIFT_TRAINER_URL UPLIFT_TRAINER_API_KEY UPLIFT_TRAINER_KEY_HEADER UPLIFT_TRAINER_COMMAND"
+provider_settings="OPENAI_API_KEY UPLIFT_UPSTREAM_URL UPLIFT_MODEL UPLIFT_MODELS UPLIFT_ROUTING
+    UPLIFT_PROVIDER_KEYS UPLIFT_TRAINER UPLIFT_TRAINER_URL UPLIFT_TRAINER_API_KEY UPLIFT_TRAINER_KEY_HEADER UPLIFT_TRAINER_COMMAND"
 
 # Prints the names of the settings that the environment has, empty ones too; UPLIFT_BUILD is for tests.
 given_settings() {
@@ -250,24 +250,20 @@ configure_programs() {
 }
 
 configure_nginx() {
-    local html=$here/nginx/html user='' cors
-    if $as_root; then
-        user="user www-data;"
-        if ! runuser -u www-data -- test -r "$html/index.html"; then
-            # nginx may not read the checkout: a copy, new with each up.
-            rm -rf "$var/www/html"
-            mkdir -p "$var/www/html"
-            [ ! -d "$html" ] || cp -R "$html/." "$var/www/html"
-            html=$var/www/html
-        fi
-    fi
+    local user='' cors
+    ! $as_root || user="user www-data;"
+    # The page and its libraries in one place, which nginx may read wherever the checkout lies.
+    rm -rf "$var/www/html"
+    cp -R "$here/nginx/html" "$var/www/html"
+    rm -rf "$var/www/html/lib"
+    cp -R "$var/build/nginx/html/lib" "$var/www/html/lib"
     cors=$(kept UPLIFT_CORS_ORIGINS)
     sed -e "s|^@USER_LINE@|$user|" -e "s|@RUN@|$var/run|g" -e "s|@LOG@|$var/log|g" \
         -e "s|@HTTPS_PORT@|$https_port|g" -e "s|@SIM_PORT@|$sim_port|g" \
         -e "s|@TLS_CERT@|$var/tls/cert.pem|g" -e "s|@TLS_KEY@|$var/tls/key.pem|g" \
         -e "s|@CHAT_UPSTREAM@|unix:$var/run/chat.sock|g" \
         -e "s|@BATCH_UPSTREAM@|unix:$var/run/batch.sock|g" -e "s|@SIMULATOR_SOCKET@|$var/run/simulator.sock|g" \
-        -e "s|@HTML@|$html|g" -e "s|@CONFIG_JSON@|$var/www/config.json|g" \
+        -e "s|@HTML@|$var/www/html|g" -e "s|@CONFIG_JSON@|$var/www/config.json|g" \
         -e "s|@CORS_ORIGINS@|${cors:-*}|g" -e "s|@NGINX@|$here/nginx|g" \
         "$here/nginx/uplift.conf.in" >"$var/nginx/nginx.conf"
     # What the page is told: it is the demo user's, signed in for a month.

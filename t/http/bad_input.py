@@ -62,7 +62,7 @@ CHATS = [
       for m in ([], {}, "hi", 7, None, ["hi"], [{}], [{"role": 1}], [{"role": "user", "content": 7}],
                 [{"role": "user", "content": {}}])),
     (COMPLETIONS, asked(messages=[{"role": "user", "content": "hi"}] * 5000), 400, "too_many_messages", "messages"),
-    *((COMPLETIONS, asked(model=m), 400, "invalid_model", "model") for m in (None, "", 7, [], "m" * 257)),
+    *((COMPLETIONS, asked(model=m), 400, "invalid_model", "model") for m in ("", 7, [], "m" * 257)),
     *((COMPLETIONS, asked(n=n), 400, "unsupported_n", "n") for n in (0, 2, 1.5, "1")),
     (COMPLETIONS, asked(stream="yes"), 400, "invalid_stream", "stream"),
     (COMPLETIONS, asked(stream_options=[]), 400, "invalid_stream_options", "stream_options"),

@@ -171,7 +171,7 @@ def streams(uplift, provider):
 def refused(uplift, provider):
     count = len(provider.requests)
     for body, param, code in (
-            ({"n": 2}, "n", "unsupported_n"), ({"n": 0}, "n", "unsupported_n"), ({"model": None}, "model", "invalid_model"),
+            ({"n": 2}, "n", "unsupported_n"), ({"n": 0}, "n", "unsupported_n"), ({"model": 7}, "model", "invalid_model"),
             ({"model": ""}, "model", "invalid_model"), ({"model": "m" * 257}, "model", "invalid_model"),
             ({"messages": None}, "messages", "invalid_messages"), ({"messages": []}, "messages", "invalid_messages"),
             ({"messages": ["hi"]}, "messages", "invalid_messages"), ({"messages": [{"content": "hi"}]}, "messages", "invalid_messages"),

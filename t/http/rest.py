@@ -5,6 +5,8 @@ import os
 import sys
 import urllib.parse
 
+import psycopg2.errors
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 from harness import Uplift
@@ -33,6 +35,20 @@ def refusal(answer):
     """Status and code, and whether the error has PostgREST's shape."""
     error = answer.json()
     return answer.status, error.get("code"), set(error) == {"code", "details", "hint", "message"} and bool(error["message"])
+
+
+# What of an answer its user is shown.
+OWN = set("""id user_id coach_id user_message ai_response severity mode helpful rating feedback_text feedback_given_at conversation_id
+    response_time_ms tokens_used created_at outcome error_code model_used finish_reason regenerate_of from_cache""".split())
+
+
+def readable(uplift, column):
+    """Whether a user may read the column as PostgREST asks for it."""
+    try:
+        uplift.sql('select "%s" from public.coach_response_feedback limit 1' % column, user=ANN)
+        return True
+    except psycopg2.errors.InsufficientPrivilege:
+        return False
 
 
 def reads(uplift):
@@ -71,6 +87,11 @@ def reads(uplift):
     equal(got.json(), [{"id": ids[0], "helpful": None}], "select takes columns")
     equal(rest(uplift, select='"rating", id', id="eq." + ids[0]).json(), [{"rating": None, "id": ids[0]}], "also quoted ones")
     equal(len(rest(uplift, select="*", id="eq." + ids[0]).json()[0]), len(one), "and * for all")
+    equal(set(one), OWN, "which is what concerns the user")
+    for hidden in ("system_prompt", "attempts", "cost_usd", "id,provider"):
+        equal(refusal(rest(uplift, select=hidden, id="eq." + ids[0])), (403, "42501", True), "select=%s is refused, as by PostgREST" % hidden)
+    shown = [name for name in uplift.row(ids[0]) if readable(uplift, name)]
+    equal(set(shown), OWN, "and by Postgres, to the same columns")
     single = rest(uplift, headers=ONE, select="id", id="eq." + ids[0])
     equal((single.status, single.json()), (200, {"id": ids[0]}), "Accept of one object gives an object")
     like(single.headers["Content-Type"], r"^application/vnd\.pgrst\.object\+json", "of that type")
@@ -104,6 +125,8 @@ def changes(uplift):
     equal((got.status, [(r["id"], r["helpful"], r["rating"], r["feedback_text"]) for r in got.json()]),
           (200, [(mine, True, 4, "well")]), "with return=representation the rows")
     ok(got.json()[0]["feedback_given_at"], "as they are now")
+    equal(set(got.json()[0]), OWN, "with the columns that GET has")
+    equal(refusal(patch({"rating": 1}, ROWS, select="system_prompt"))[:2], (403, "42501"), "and no other, for the asking")
     got = patch({"rating": 5}, {**ROWS, **ONE}, select="id,rating")
     equal((got.status, got.json()), (200, {"id": mine, "rating": 5}), "as one object, with the columns asked for")
     equal(patch({"rating": None}, user_id="eq." + ANN).status, 204, "filtered by one's own user_id as well")

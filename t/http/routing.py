@@ -182,7 +182,7 @@ def bad_input(uplift):
             ("a key in place of where it is", "/admin/providers/p", {**url, "api_key": "sk-123"}, "invalid_api_key"),
             ("any other variable", "/admin/providers/p", {**url, "api_key": "env:DATABASE_URL"}, "invalid_api_key"),
             ("any other file", "/admin/providers/p", {**url, "api_key": "file:../secret"}, "invalid_api_key"),
-            ("a header with a line end", "/admin/providers/p", {**url, "key_header": "a\r\nb"}, "invalid_key_header"),
+            ("a header with a line end", "/admin/providers/p", {**url, "key_header": "X-\r\n-Key"}, "invalid_key_header"),
             ("a limit of no time", "/admin/providers/p", {**url, "idle_timeout_ms": 0}, "invalid_idle_timeout_ms"),
             ("a limit as text", "/admin/providers/p", {**url, "max_open": "3"}, "invalid_max_open"),
             ("a flag as text", "/admin/providers/p", {**url, "is_enabled": "no"}, "invalid_is_enabled"),
@@ -222,6 +222,7 @@ def main():
     with Uplift(batch=True, environment={"FIRST_API_KEY": "sk-first"}, expected="provider|database|Postgres",
                 UPLIFT_BREAKER_FAILURES=FAILURES, UPLIFT_BREAKER_OPEN_MS="1s", UPLIFT_RETRIES=0) as uplift:
         with Witness(uplift.sim_port) as first, Witness(uplift.sim_port) as second:
+            uplift.give_keys("env:FIRST_API_KEY@" + first.url)
             put(uplift, "/admin/providers/first", {"base_url": first.url, "api_key": "env:FIRST_API_KEY"})
             put(uplift, "/admin/providers/second", {"base_url": second.url})
             weights(uplift, first, second)

@@ -164,6 +164,9 @@ def test_first_tables(cluster):
     equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),
           [("user", "How much should I drink?"), ("assistant", "Two litres."),
            ("user", "And when it is hot?"), ("assistant", "Three.")], "plan: messages are seen in conversations")
+    rows(connection, "select generate_training_examples_from_feedback()")
+    equal(rows(connection, "select count(*) from ai_training_examples"), [(0,)], "plan: users who were not asked train no model")
+    rows(connection, "update uplift.settings set value = 'true' where key = 'training.consent_default'")
     for _ in range(2):
         rows(connection, "select generate_training_examples_from_feedback()")
     equal(rows(connection, "select source_id::text, quality_score from ai_training_examples where label is null"), [(FIRST, 10)],
@@ -336,7 +339,7 @@ def test_owner(cluster):
         select p.oid::regprocedure::text from pg_proc p
         where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
             and p.prosecdef and (p.proconfig is null or not exists (
-                select from unnest(p.proconfig) s where s like 'search_path=%%'))"""),
+                select from unnest(p.proconfig) s where s = 'search_path=pg_catalog, pg_temp'))"""),
           [], "owner: no definer's function goes by the caller's search path")
     equal(rows(connection, """
         select c.oid::regclass::text from pg_class c

@@ -216,6 +216,8 @@ def test_functions(cluster, db):
     context = db.value("select get_user_memory_context(%s)", ANN)
     ok("[goal] I want to swim a mile" in context and "ran 5 km" not in context,
        "get_user_memory_context knows it, and not the forgotten one", context)
+    equal(db.value("select value from uplift.settings where key = 'training.consent_default'"), False, "who was not asked trains no model")
+    db.rows("update uplift.settings set value = 'true' where key = 'training.consent_default'")
     for _ in range(2):
         db.rows("select generate_training_examples_from_feedback()")
     examples = db.rows("select source_id::text, split, quality_score, messages #>> '{1,content}' from ai_training_examples "

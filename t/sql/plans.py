@@ -95,7 +95,7 @@ CALLS = {
 AS_USER = {
     "a user's token changes a thumb": "update public.coach_response_feedback set helpful = false where id = {answer}",
     "a user's token reads answers":
-        "select * from public.coach_response_feedback order by created_at desc limit 20",
+        "select id, user_message, ai_response, helpful from public.coach_response_feedback order by created_at desc limit 20",
     "a user's token reads a conversation":
         "select * from public.conversations where id = {conversation} order by created_at, message_type desc",
 }

@@ -1,6 +1,6 @@
 -- What supabase-js does: GET of own rows and PATCH by id.
 \ir common.psql
-select plan(32);
+select plan(35);
 
 do $$ begin
     perform pg_temp.record(n, pg_temp.ann(), pg_temp.id(100 + n % 2), 'q' || n, 'a' || n) from generate_series(1, 4) n;
@@ -21,7 +21,9 @@ select is(pg_temp.get(jsonb_build_object('conversation_id', pg_temp.id(101))), '
 select is(pg_temp.get(jsonb_build_object('id', pg_temp.id(2), 'conversation_id', pg_temp.id(101))), '', 'by both');
 select is(pg_temp.get(jsonb_build_object('user_id', :ann)), 'q4 q3 q2 q1', 'by oneself');
 select is(pg_temp.get(jsonb_build_object('user_id', :bob)), '', 'by somebody else');
-select ok((uplift.rest_select_feedback(:ann, '{}') -> 0)::jsonb ?& array['id', 'user_id', 'ai_response', 'helpful', 'created_at', 'cost_usd'], 'with all columns');
+select ok((uplift.rest_select_feedback(:ann, '{}') -> 0)::jsonb ?& array['id', 'user_id', 'ai_response', 'helpful', 'created_at', 'model_used'], 'with what is theirs');
+select ok(not (uplift.rest_select_feedback(:ann, '{}') -> 0)::jsonb ?| array['system_prompt', 'attempts', 'provider', 'cost_usd', 'exposures'], 'and not with how it was made');
+select is(pg_temp.refused($$select pg_temp.get('{"select": "id,system_prompt"}')$$), 'PT403 42501', 'nor for the asking');
 select is(uplift.rest_select_feedback(:eve, '{}')::text, '[]', 'an empty array for nothing');
 select is(pg_temp.refused($$select pg_temp.get('{"cost_usd": "1"}')$$), 'PT400 PGRST100', 'a filter we do not have');
 select is(pg_temp.refused($$select pg_temp.get('{"order": "ai_response; drop table x"}')$$), 'PT400 PGRST100', 'an order we do not have');
@@ -33,6 +35,7 @@ select is(pg_temp.patch(1, '{"helpful": true}') #>> '{0,helpful}', 'true', 'a th
 select is(pg_temp.patch(1, '{"rating": 5, "feedback_text": "x"}') #>> '{0,feedback_text}', 'x', 'stars and words');
 select is(pg_temp.patch(1, '{"helpful": null}') #> '{0,helpful}', 'null', 'null takes back');
 select is(pg_temp.patch(1, '{}') #>> '{0,rating}', '5', 'nothing said');
+select ok(not pg_temp.patch(1, '{}') -> 0 ?| array['system_prompt', 'cost_usd'], 'the changed row has no more than GET');
 select is(pg_temp.patch(5, '{"helpful": true}'), '[]', 'another user''s row is no row');
 select is((select helpful from public.coach_response_feedback where id = pg_temp.id(5)), null, 'and stays as it is');
 select is(pg_temp.patch(999, '{"helpful": true}'), '[]', 'nor is nobody''s');
