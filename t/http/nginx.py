@@ -239,9 +239,7 @@ def refusals():
 def production(uplift):
     """production.conf, with the names of this test in it, is a configuration to nginx."""
     etc = uplift.dir + "/etc"
-    os.makedirs(etc + "/snippets")
-    for name in ("http", "server"):
-        shutil.copy("%s/nginx/errors-%s.conf" % (TOP, name), "%s/snippets/uplift-errors-%s.conf" % (etc, name))
+    os.makedirs(etc)
     with open(TOP + "/nginx/production.conf") as file:
         text = file.read()
     ports = dict(zip(("80", "443"), map(str, free_ports(2))))
@@ -250,6 +248,7 @@ def production(uplift):
     if not os.path.exists("/proc/net/if_inet6"):
         text = re.sub(r".*listen \[::1\].*\n", "", text)
     for path, ours in (("/etc/letsencrypt/live/chat.example.com/fullchain.pem", uplift.ca), ("/var/log/nginx", uplift.dir + "/log"),
+                       ("/usr/local/share/uplift/nginx", TOP + "/nginx"),
                        ("/etc/letsencrypt/live/chat.example.com/privkey.pem", uplift.dir + "/key.pem")):
         contains(text, path, "production.conf names " + path)
         text = text.replace(path, ours)

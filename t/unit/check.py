@@ -37,19 +37,30 @@ def run(program, *arguments, **settings):
 
 def test_example():
     with open(build.TOP + "/nginx/uplift.conf.example") as file:
-        example = file.read()
-    placeholders = re.findall(r"^([A-Z_]+)=.*CHANGE_ME", example, re.M)
-    ok(len(placeholders) >= 5, "the example has placeholders", placeholders)
-    raw = write("example.conf", example)
-    filled = write("filled.conf", re.sub("CHANGE_ME\\w*", lambda _: secrets.token_hex(32), example))
+        example = file.read().replace("/etc/uplift/", DIRECTORY.name + "/")
+    # How tokens are checked is for the operator to choose: the example has it commented out.
+    example += "UPLIFT_JWT_SECRET_FILE=%s/jwt-secret\n" % DIRECTORY.name
+    files = dict(re.findall(r"^(\w+)_FILE=%s/(.*)$" % DIRECTORY.name, example, re.M))
+    config = write("example.conf", example)
+    ok(len(files) >= 4 and "CHANGE_ME" not in example, "the example has its secrets in files", files)
     for program in PROGRAMS:
-        result = run(program, "--config", raw, "--check")
-        equal((result.returncode, result.stdout), (1, ""), program + ": the example as it is is refused")
-        for name in placeholders:
+        result = run(program, "--config", config, "--check")
+        equal((result.returncode, result.stdout), (1, ""), program + ": the example without its files is refused")
+        for name, file in files.items():
+            contains(result.stderr, "%s_FILE: could not open %s/%s" % (name, DIRECTORY.name, file), "%s: %s is named" % (program, name))
+    for file in files.values():
+        write(file, "CHANGE_ME\n" if "url" not in file else "postgresql://uplift_app:CHANGE_ME@127.0.0.1/uplift\n")
+    for program in PROGRAMS:
+        result = run(program, "--config", config, "--check")
+        equal((result.returncode, result.stdout), (1, ""), program + ": so it is with placeholders in them")
+        for name in files:
             ok(re.search("^%s: .*placeholder" % name, result.stderr, re.M), "%s: %s is named" % (program, name), result.stderr)
         ok("CHANGE_ME" not in result.stderr, program + ": no secret is repeated, not even a made-up one")
-        equal(run(program, "--config", raw).stderr, result.stderr, program + ": nor does it start")
-        result = run(program, "--config", filled, "--check")
+        equal(run(program, "--config", config).stderr, result.stderr, program + ": nor does it start")
+    for file in files.values():
+        write(file, secrets.token_hex(32) if "url" not in file else "postgresql://uplift_app:%s@127.0.0.1/uplift\n" % secrets.token_hex(16))
+    for program in PROGRAMS:
+        result = run(program, "--config", config, "--check")
         equal((result.returncode, result.stderr), (0, ""), program + ": filled in it is fine")
         contains(result.stdout, "UPLIFT_JWT_SECRET=(set)\n", program + ": and is printed without its secrets")
 
