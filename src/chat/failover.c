@@ -265,10 +265,11 @@ static void exclude_smaller(struct failover *f)
     }
 }
 
+/* Without a time that was named, a route is left alone only where there are others. */
 static void cool(const struct failover *f, const struct failure *failure, int64_t now_ms)
 {
     int64_t wait = failure->retry_after_ms >= 0 ? failure->retry_after_ms : COOL_MS;
-    if (!failure->is_of_size)
+    if (!failure->is_of_size && (failure->retry_after_ms >= 0 || f->count > 1))
         breaker_cool(breaker_at(f, f->at, true, now_ms), now_ms,
                      wait < COOL_MAX_MS ? wait : COOL_MAX_MS);
 }
