@@ -6,7 +6,9 @@
         provider.seen[-1]["messages"]
 
 A script is bytes, or a list of bytes and of these: a Gate, which holds the rest back until it is opened; HOLD, which
-keeps the connection until the other side hangs up; RESET, which breaks it. At its end the connection is closed.
+keeps the connection until the other side hangs up; RESET, which breaks it. At its end the connection is closed. Or it
+is a function of the request that returns one. at(name) gives each provider of a routing an address and scripts of its
+own.
 """
 
 import gzip
@@ -78,16 +80,37 @@ def whole(message, finish="stop", **more):
             "choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}], **more}
 
 
-class Playing:
-    def __init__(self):
+class Part:
+    """One provider of several at one port."""
+
+    def __init__(self, url):
+        self.url = url
         self.seen = []  # bodies of requests
         self.scripts = []
-        self.at_gate = threading.Condition()
         self.lock = threading.Lock()
+
+    def plays(self, *scripts):
+        """What the next requests get, in order; the last one also those after them. Forgets what was seen."""
+        with self.lock:
+            self.scripts = list(scripts)
+            self.seen = []
+
+    def next(self, request):
+        with self.lock:
+            self.seen.append(request)
+            script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        return script(request) if callable(script) else script
+
+
+class Playing(Part):
+    def __init__(self):
+        super().__init__(None)
+        self.parts = {}
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self.url = "http://127.0.0.1:%d/v1" % self.listener.getsockname()[1]
+        self.root = "http://127.0.0.1:%d/" % self.listener.getsockname()[1]
+        self.url = self.root + "v1"
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -95,11 +118,9 @@ class Playing:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
-    def plays(self, *scripts):
-        """What the next requests get, in order; the last one also those after them. Forgets what was seen."""
-        with self.lock:
-            self.scripts = list(scripts)
-            self.seen = []
+    def at(self, name):
+        """The provider of that name."""
+        return self.parts.setdefault(name, Part(self.root + name))
 
     def _accept(self):
         while True:
@@ -112,20 +133,17 @@ class Playing:
     def _serve(self, client):
         with client, client.makefile("rb") as stream:
             try:
-                length = 0
-                if not stream.readline():
+                length, line = 0, stream.readline()
+                if not line:
                     return
+                part = self.parts.get(line.split(b"/")[1].decode(), self)
                 for line in iter(stream.readline, b"\r\n"):
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
-                request = json.loads(stream.read(length))
-                with self.lock:
-                    self.seen.append(request)
-                    script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
-                self._play(client, script)
+                self._play(client, part.next(json.loads(stream.read(length))))
                 client.shutdown(socket.SHUT_WR)
             except (OSError, IndexError):
-                pass  # the other side hung up
+                pass  # one side hung up
 
     def _play(self, client, script):
         for part in [script] if isinstance(script, bytes) else script:
@@ -136,7 +154,6 @@ class Playing:
                     pass
             elif part == RESET:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.close()
-                return
+                raise ConnectionResetError
             else:
                 client.sendall(part)
