@@ -202,24 +202,20 @@ void failover_undecided(struct failover *f)
     f->is_probe = false;
 }
 
-static void count_against_route(struct failover *f, const struct config *config,
-                                const struct failure *failure, int64_t now_ms)
+static void count_against_route(struct failover *f, const struct config *config, int64_t now_ms)
 {
     const struct provider *p = f->routes[f->at]->provider;
     struct breaker *b = breaker_at(f, f->at, true, now_ms);
-    if (breaker_failed(b, failure->is_certain ? 0 : f->who, now_ms, config->breaker_failures,
-                       config->breaker_open_ms))
+    if (breaker_failed(b, f->who, now_ms, config->breaker_failures, config->breaker_open_ms))
         log_warn("provider",
                  "%s failed %lld times in a row for a model: it is left alone with it for a moment",
                  p->label, (long long)config->breaker_failures);
 }
 
-static void count_against_provider(struct failover *f, const struct config *config,
-                                   const struct failure *failure, int64_t now_ms)
+static void count_against_provider(struct failover *f, const struct config *config, int64_t now_ms)
 {
     const struct provider *p = f->routes[f->at]->provider;
-    if (breaker_failed(p->breaker, failure->is_certain ? 0 : f->who, now_ms,
-                       config->breaker_failures, config->breaker_open_ms))
+    if (breaker_failed(p->breaker, 0, now_ms, config->breaker_failures, config->breaker_open_ms))
         log_warn("provider", "%s failed %lld times in a row: it is left alone for a moment",
                  p->label, (long long)config->breaker_failures);
 }
@@ -231,7 +227,7 @@ static void count(struct failover *f, const struct config *config, const struct 
     struct breaker *whole = f->routes[f->at]->provider->breaker;
     struct breaker *own = breaker_at(f, f->at, false, now_ms);
     if (failure->blame == BLAME_PROVIDER) {
-        count_against_provider(f, config, failure, now_ms);
+        count_against_provider(f, config, now_ms);
         if (f->is_probe)
             breaker_undecided(own, f->who, now_ms);
         return;
@@ -242,7 +238,7 @@ static void count(struct failover *f, const struct config *config, const struct 
     else if (f->is_probe)
         breaker_undecided(whole, f->who, now_ms);
     if (failure->blame == BLAME_ROUTE)
-        count_against_route(f, config, failure, now_ms);
+        count_against_route(f, config, now_ms);
     else if (f->is_probe)
         breaker_undecided(own, f->who, now_ms);
 }

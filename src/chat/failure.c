@@ -222,11 +222,9 @@ static enum meaning meaning_of_status(int status, const struct words *w)
     return status == 0 ? meaning_of_words(w, M_FAILED) : M_STRANGE;
 }
 
-/* *is_certain: it is not only the words that say so, in which a client may be quoted. */
-static enum meaning meaning_of(int status, const struct words *w, bool *is_certain)
+static enum meaning meaning_of(int status, const struct words *w)
 {
     const struct name *name = named(w, false);
-    *is_certain = status == 401 || status == 402 || name != NULL;
     if (status == 401)
         return M_KEY;
     return name != NULL ? name->meaning : meaning_of_status(status, w);
@@ -299,10 +297,15 @@ static void explain_request(enum meaning meaning, const struct told *t, struct f
     }
 }
 
-/* What is between uplift and the provider. */
-static void explain_account(enum meaning meaning, struct failure *f)
+/* What is between uplift and the provider. Where only the words say so, a client may be quoted in
+ * them: that is reason enough to go elsewhere, but not to keep others from going there. */
+static void explain_account(enum meaning meaning, const struct told *t, struct failure *f)
 {
-    set(f, FAILURE_DENIED, meaning == M_FORBIDDEN ? BLAME_ROUTE : BLAME_PROVIDER);
+    bool is_certain = t->status == 401 || t->status == 402 || named(t->words, false) != NULL;
+    set(f, FAILURE_DENIED,
+        is_certain         ? BLAME_PROVIDER
+        : t->status == 403 ? BLAME_ROUTE
+                           : BLAME_NOBODY);
     if (meaning == M_CREDIT) {
         api_error(&f->error, 429, "insufficient_quota", "",
                   "this server's account at the model provider has no credit left; tell its "
@@ -345,7 +348,7 @@ static void explain_provider(enum meaning meaning, const struct told *t, struct 
 
 static void explain(const struct told *t, struct failure *f)
 {
-    enum meaning meaning = meaning_of(t->status, t->words, &f->is_certain);
+    enum meaning meaning = meaning_of(t->status, t->words);
     switch (meaning) {
     case M_TOO_LONG:
     case M_TOO_LARGE:
@@ -356,7 +359,7 @@ static void explain(const struct told *t, struct failure *f)
     case M_KEY:
     case M_FORBIDDEN:
     case M_CREDIT:
-        explain_account(meaning, f);
+        explain_account(meaning, t, f);
         return;
     case M_BUSY:
         explain_busy(t, f);
@@ -365,7 +368,6 @@ static void explain(const struct told *t, struct failure *f)
     case M_DOWN:
     case M_TIMEOUT:
     case M_STRANGE:
-        f->is_certain = false;
         explain_provider(meaning, t, f);
         break;
     }
@@ -401,13 +403,11 @@ void failure_of_call(const struct upstream_result *r, struct failure *f)
         return;
     case UPSTREAM_UNREACHABLE:
         begin(f, FAILURE_TRANSIENT, BLAME_PROVIDER, "connect");
-        f->is_certain = true;
         api_error(&f->error, 502, "provider_unreachable", "",
                   "the model provider cannot be reached");
         return;
     case UPSTREAM_CONNECT_SLOW:
         begin(f, FAILURE_SILENT, BLAME_PROVIDER, "timeout_connect");
-        f->is_certain = true;
         api_error(&f->error, 504, "provider_unreachable", "",
                   "the model provider took too long to accept a connection");
         return;

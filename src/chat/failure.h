@@ -26,15 +26,14 @@ enum failure_kind {
 
 /* Whose breaker counts it. */
 enum failure_blame {
-    BLAME_NOBODY,   /* it is the request's own fault, or the provider is busy */
+    BLAME_NOBODY,   /* it is the request's own fault, or may be; or the provider is busy */
     BLAME_ROUTE,    /* the provider and model; a request of one user may have caused it, too */
-    BLAME_PROVIDER, /* the provider as a whole */
+    BLAME_PROVIDER, /* the provider as a whole: no request can have caused it */
 };
 
 struct failure {
     enum failure_kind kind;
     enum failure_blame blame;
-    bool is_certain;        /* no request can have caused it */
     bool was_answered;      /* the provider was reached, took our key, and said something */
     bool is_of_size;        /* FAILURE_BUSY for this request's size: others may go there */
     int64_t retry_after_ms; /* -1: the provider did not say */

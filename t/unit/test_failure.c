@@ -41,8 +41,8 @@ struct expectation {
 #define TOO_LONG(status, body)                                                                     \
     {status, body, -1, 400, "context_length_exceeded", FAILURE_TOO_LONG, BLAME_NOBODY}
 #define NO_MODEL(status, body, code) {status, body, -1, 404, code, FAILURE_NO_MODEL, BLAME_NOBODY}
-#define NO_CREDIT(status, body)                                                                    \
-    {status, body, -1, 429, "insufficient_quota", FAILURE_DENIED, BLAME_PROVIDER}
+#define NO_CREDIT(status, body, blame)                                                             \
+    {status, body, -1, 429, "insufficient_quota", FAILURE_DENIED, blame}
 #define BAD_KEY(status, body, blame) {status, body, -1, 502, "provider_auth", FAILURE_DENIED, blame}
 #define REFUSED(status, body, told, code)                                                          \
     {status, body, -1, told, code, FAILURE_REFUSED, BLAME_NOBODY}
@@ -63,7 +63,8 @@ static const struct expectation expectations[] = {
     BUSY(429, "", -1),
     BUSY(429, "", 1000),
     BUSY(429, "", 2001),
-    NO_CREDIT(429, ERROR("\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"x\"")),
+    NO_CREDIT(429, ERROR("\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"x\""),
+              BLAME_PROVIDER),
     FAILED(500, 502, "provider_error"),
     FAILED(502, 502, "provider_error"),
     FAILED(503, 503, "provider_error"),
@@ -136,15 +137,16 @@ static const struct expectation expectations[] = {
     NO_MODEL(404, ERROR("\"code\":\"DeploymentNotFound\",\"message\":\"m\""), "DeploymentNotFound"),
 
     /* No credit left, and keys that are not good: never in the provider's words. */
-    NO_CREDIT(402, ERROR("\"message\":\"Insufficient Balance\"")),
-    NO_CREDIT(402, ""),
+    NO_CREDIT(402, ERROR("\"message\":\"Insufficient Balance\""), BLAME_PROVIDER),
+    NO_CREDIT(402, "", BLAME_PROVIDER),
     NO_CREDIT(400, ERROR("\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
-                         "to access the Anthropic API.\"")),
+                         "to access the Anthropic API.\""), BLAME_NOBODY),
     NO_CREDIT(403, "{\"error\":\"Your team has either used all available credits or reached its monthly "
-                   "spending limit\"}"),
-    NO_CREDIT(429, ERROR("\"message\":\"m\",\"type\":\"exceeded_current_quota_error\"")),
+                   "spending limit\"}", BLAME_ROUTE),
+    NO_CREDIT(429, ERROR("\"message\":\"m\",\"type\":\"exceeded_current_quota_error\""),
+              BLAME_PROVIDER),
     BAD_KEY(400, "[{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API "
-                 "key.\",\"status\":\"INVALID_ARGUMENT\"}}]", BLAME_PROVIDER),
+                 "key.\",\"status\":\"INVALID_ARGUMENT\"}}]", BLAME_NOBODY),
 
     /* What only this request did. */
     REFUSED(403, ERROR("\"code\":403,\"message\":\"Your input was flagged\",\"metadata\":{\"reasons\":"
@@ -189,19 +191,20 @@ static void statuses(void **state)
 }
 
 /* A client that gets its own words quoted in a refusal does no harm to others with it. */
-static void words_alone_are_not_certain(void **state)
+static void words_alone_blame_nobody(void **state)
 {
     static const struct {
         int status;
         const char *body;
-        bool is_certain;
+        enum failure_blame blame;
     } cases[] = {
-        {401, "", true},
-        {402, "", true},
-        {429, ERROR("\"message\":\"m\",\"code\":\"insufficient_quota\""), true},
-        {400, WORDS("Unrecognized request argument supplied: insufficient balance"), false},
-        {400, WORDS("Unrecognized request argument supplied: invalid api key"), false},
-        {500, WORDS("m"), false},
+        {401, "", BLAME_PROVIDER},
+        {402, "", BLAME_PROVIDER},
+        {429, ERROR("\"message\":\"m\",\"code\":\"insufficient_quota\""), BLAME_PROVIDER},
+        {400, WORDS("Unrecognized request argument supplied: insufficient balance"), BLAME_NOBODY},
+        {400, WORDS("Unrecognized request argument supplied: invalid api key"), BLAME_NOBODY},
+        {403, WORDS("insufficient balance"), BLAME_ROUTE},
+        {500, WORDS("m"), BLAME_ROUTE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -209,7 +212,7 @@ static void words_alone_are_not_certain(void **state)
             .status = cases[i].status, .body = cases[i].body, .retry_after_ms = -1};
         struct failure f;
         explain(&x, &f);
-        if (f.is_certain != cases[i].is_certain)
+        if (f.blame != cases[i].blame)
             fail_msg("%d %s", cases[i].status, cases[i].body);
     }
 }
@@ -299,7 +302,6 @@ static void ends(void **state)
         assert_string_equal(f.reason, cases[i].reason);
         assert_int_equal(f.kind, cases[i].kind);
         assert_int_equal(f.blame, cases[i].blame);
-        assert_int_equal(f.is_certain, cases[i].blame == BLAME_PROVIDER);
     }
 }
 
@@ -353,7 +355,7 @@ static void error_objects(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(retry_after),
     cmocka_unit_test(statuses),
-    cmocka_unit_test(words_alone_are_not_certain),
+    cmocka_unit_test(words_alone_blame_nobody),
     cmocka_unit_test(size_is_no_reason_to_leave_it_alone),
     cmocka_unit_test(words_in_any_shape),
     cmocka_unit_test(ends),
