@@ -302,8 +302,9 @@ static void tell_openai(struct answer *a, const struct completion *c, const stru
 
 static enum answer_step take(struct answer *a, const struct completion *c, struct buf *out)
 {
-    struct buf made, *fresh = a->is_continued || c->is_snapshot ? &made : NULL;
+    struct buf made;
     buf_init(&made, a->chat->text.max * 2);
+    struct buf *fresh = a->is_continued || c->is_snapshot ? &made : NULL;
     bool good = gather(a, c, fresh);
     if (good && a->chat->stream) {
         if (a->chat->protocol == CHAT_NATIVE)

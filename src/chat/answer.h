@@ -22,12 +22,12 @@
 struct answer {
     struct chat *chat; /* borrowed */
     struct message message;
-    uint16_t half;     /* see scan_text */
-    bool has_begun;    /* text, or something else of substance, has come */
-    bool has_finished; /* a finish_reason has come, and nothing of substance after it */
-    bool takes_back;   /* something of substance did come after one, so that it means little */
-    bool is_closing;   /* after the finish_reason came the usage by itself: OpenAI's last chunk */
-    bool has_deltas;   /* text has come in a delta, so that a whole message only repeats it */
+    uint16_t half;      /* see scan_text */
+    bool has_begun;     /* text, or something else of substance, has come */
+    bool has_finished;  /* a finish_reason has come, and nothing of substance after it */
+    bool takes_back;    /* something of substance did come after one, so that it means little */
+    bool is_closing;    /* after the finish_reason came the usage by itself: OpenAI's last chunk */
+    bool has_deltas;    /* text has come in a delta, so that a whole message only repeats it */
     bool has_malformed; /* and was logged */
     int64_t begun_ms;   /* clock_ms() of has_begun */
 
@@ -73,7 +73,8 @@ bool answer_can_go_on(const struct answer *a);
 void answer_go_on(struct answer *a);
 /*
  * Takes one event of a stream; appends what the client may see now to out. event is its type,
- * "message" mostly. ANSWER_FAILED fills in *failure: an error came, or the end before anything else.
+ * "message" mostly. ANSWER_FAILED fills in *failure: an error came, or the end before anything
+ * else.
  */
 enum answer_step answer_event(struct answer *a, const char *event, const char *data, size_t len,
                               struct buf *out, struct failure *failure);

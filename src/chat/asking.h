@@ -2,9 +2,9 @@
  * The body of a request to a provider: the chat's, with what this call needs otherwise.
  *
  * Beside what the client asked it may hold parameters that uplift adds: stream_options, to be told
- * the usage of a stream, and the seed of an answer that is given anew. A provider that does not know
- * one of them may refuse the whole request; then it is asked without. What the client itself asked
- * for is never left out.
+ * the usage of a stream, and the seed of an answer that is given anew. A provider that does not
+ * know one of them may refuse the whole request; then it is asked without. What the client itself
+ * asked for is never left out.
  */
 #ifndef UPLIFT_ASKING_H
 #define UPLIFT_ASKING_H

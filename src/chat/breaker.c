@@ -312,8 +312,8 @@ void breaker_set_lack(struct breaker *b, int which, int64_t now_ms, int64_t for_
 
 bool breaker_lacks(const struct breaker *b, int which, int64_t now_ms)
 {
-    return b != NULL && atomic_load_explicit(&b->lacks_until_ms[which], memory_order_relaxed) >
-                            now_ms;
+    return b != NULL &&
+           atomic_load_explicit(&b->lacks_until_ms[which], memory_order_relaxed) > now_ms;
 }
 
 /* --- watching --- */

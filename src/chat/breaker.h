@@ -8,11 +8,11 @@
  *     |                            +-- it failed: open for longer -+        |
  *     +------------------------------------------------- it succeeded ------+
  *
- * A failure may be due to what was asked, and then it must not shut others out. So those of one user
- * count for no more than half of what opens a breaker, and it takes failures of two users; a user
- * with that many of their own finds it open, and nobody else does. Failures that no request can
- * cause, such as a connection that cannot be made, have no user and count in full. Who failed the
- * last probe leaves the next one to others for a while.
+ * A failure may be due to what was asked, and then it must not shut others out. So those of one
+ * user count for no more than half of what opens a breaker, and it takes failures of two users; a
+ * user with that many of their own finds it open, and nobody else does. Failures that no request
+ * can cause, such as a connection that cannot be made, have no user and count in full. Who failed
+ * the last probe leaves the next one to others for a while.
  *
  * Beside that a place can be cooling: the provider said when to come back (429), which is no
  * failure. All times are clock_ms(), which processes of a host have in common. Everything is
@@ -25,13 +25,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BREAKER_PROVIDERS 128   /* beyond them there is no breaking */
-#define BREAKER_ROUTES 1024     /* of those that fail; the one that failed longest ago gives way */
-#define BREAKER_USERS 4         /* that are told apart; of each further one a failure counts */
-#define BREAKER_PROBE_MS 60000  /* how long a probe that is not heard of holds up the next one */
-#define BREAKER_YIELD_MS 5000   /* how long who failed a probe leaves the next one to others */
-#define BREAKER_DOUBLINGS 4     /* of the time it stays open, while probes fail */
-#define BREAKER_LACKS 2         /* parameters that a provider may be known not to take */
+#define BREAKER_PROVIDERS 128  /* beyond them there is no breaking */
+#define BREAKER_ROUTES 1024    /* of those that fail; the one that failed longest ago gives way */
+#define BREAKER_USERS 4        /* that are told apart; of each further one a failure counts */
+#define BREAKER_PROBE_MS 60000 /* how long a probe that is not heard of holds up the next one */
+#define BREAKER_YIELD_MS 5000  /* how long who failed a probe leaves the next one to others */
+#define BREAKER_DOUBLINGS 4    /* of the time it stays open, while probes fail */
+#define BREAKER_LACKS 2        /* parameters that a provider may be known not to take */
 #define BREAKER_PROVIDER_ROOM 64
 #define BREAKER_MODEL_ROOM 128
 
@@ -70,8 +70,8 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_PROBING, BREAKER_OPEN };
 /* The breaker of a provider as a whole, made when there is none; NULL when all places are taken.
  * Never moves or goes away. Any thread of any process. */
 struct breaker *breaker_of_provider(struct breakers *all, const char *provider);
-/* The breaker of a provider's model. NULL when it has none, which is the same as closed: one is made
- * only where make is set, when it fails. To be asked for again each time. */
+/* The breaker of a provider's model. NULL when it has none, which is the same as closed: one is
+ * made only where make is set, when it fails. To be asked for again each time. */
 struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
                                  bool make, int64_t now_ms);
 /* A number for a user's id, for who below; never 0. */

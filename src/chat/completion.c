@@ -31,10 +31,10 @@ static const struct {
     {"recitation", "content_filter"},
     {"prohibited_content", "content_filter"},
     {"blocklist", "content_filter"},
-    {"sensitive", "content_filter"}, /* Zhipu */
-    {"refusal", "content_filter"},   /* Anthropic */
-    {"error", "error"},              /* OpenRouter, Mistral */
-    {"network_error", "error"},      /* Zhipu */
+    {"sensitive", "content_filter"},           /* Zhipu */
+    {"refusal", "content_filter"},             /* Anthropic */
+    {"error", "error"},                        /* OpenRouter, Mistral */
+    {"network_error", "error"},                /* Zhipu */
     {"insufficient_system_resource", "error"}, /* DeepSeek */
     {"engine_overloaded", "error"},
     {"failed", "error"},
@@ -255,9 +255,8 @@ static struct span find_choice(struct completion *c, struct span choices)
     struct span choice, found = {0};
     while (scan_next(&s, NULL, &choice)) {
         c->choices++;
-        if (found.at == NULL ||
-            (scan_count(scan_member(found, "index"), 0) != 0 &&
-             scan_count(scan_member(choice, "index"), 0) == 0))
+        if (found.at == NULL || (scan_count(scan_member(found, "index"), 0) != 0 &&
+                                 scan_count(scan_member(choice, "index"), 0) == 0))
             found = choice;
     }
     return found;

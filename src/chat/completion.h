@@ -1,6 +1,6 @@
 /*
- * Reads a provider's chat completion, whole or a chunk of a stream, where it lies (scan.h): OpenAI's
- * form, and what servers that follow it make of it.
+ * Reads a provider's chat completion, whole or a chunk of a stream, where it lies (scan.h):
+ * OpenAI's form, and what servers that follow it make of it.
  */
 #ifndef UPLIFT_COMPLETION_H
 #define UPLIFT_COMPLETION_H
@@ -28,19 +28,19 @@ struct completion {
     bool has_failed;     /* error is there, or the finish_reason says so */
     bool is_snapshot;    /* of a chunk: message is what others send in a whole answer */
     bool is_plain;       /* content is a string, or none */
-    bool is_sound;    /* is as OpenAI's schema has it, so that it can be passed on as it came */
-    bool says_text;   /* content has some */
-    bool says_more;   /* message holds something besides role and text */
-    char finish[32];  /* the finish_reason, by OpenAI's name where it has one; "" when none came */
+    bool is_sound;       /* is as OpenAI's schema has it, so that it can be passed on as it came */
+    bool says_text;      /* content has some */
+    bool says_more;      /* message holds something besides role and text */
+    char finish[32]; /* the finish_reason, by OpenAI's name where it has one; "" when none came */
 };
 
 /*
  * False when text is not one JSON object. Where both a delta and a message are there, the one that
  * says something counts, and if both do, the one that belongs into this form.
  *
- * error is the error member; or the whole object where "object" is "error" (vLLM, Mistral), or where
- * it has words (message, detail, errors, msg) in place of choices; or that of the choice (OpenRouter),
- * or MiniMax's base_resp with a status_code other than 0.
+ * error is the error member; or the whole object where "object" is "error" (vLLM, Mistral), or
+ * where it has words (message, detail, errors, msg) in place of choices; or that of the choice
+ * (OpenRouter), or MiniMax's base_resp with a status_code other than 0.
  */
 bool completion_read(struct completion *c, const char *text, size_t len, enum completion_form form);
 

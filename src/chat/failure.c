@@ -101,49 +101,47 @@ static bool says_any(const struct words *w, const char *const *phrases)
 /* As the servers have them in their sources or were seen to answer; OpenAI has a code besides. */
 static bool says_too_long(const struct words *w)
 {
-    static const char *const limits[] = {"rate limit", "too many requests", "per minute",
-                                         "per min",    "(tpm)",             "please wait",
-                                         NULL};
+    static const char *const limits[] = {"rate limit", "too many requests", "per minute", "per min",
+                                         "(tpm)",      "please wait",       NULL};
     static const char *const phrases[] = {
-        "maximum context length",        /* OpenAI, vLLM, DeepSeek, Mistral, OpenRouter, SGLang */
-        "exceeds the context window",    /* OpenAI */
-        "context window exceeds limit",  /* MiniMax */
-        "context window limit",          /* Cloudflare */
-        "context length exceeded",       /* and with underscores: gateways */
+        "maximum context length",       /* OpenAI, vLLM, DeepSeek, Mistral, OpenRouter, SGLang */
+        "exceeds the context window",   /* OpenAI */
+        "context window exceeds limit", /* MiniMax */
+        "context window limit",         /* Cloudflare */
+        "context length exceeded",      /* and with underscores: gateways */
         "context_length_exceeded",
-        "exceeds the available context", /* llama.cpp */
+        "exceeds the available context",          /* llama.cpp */
         "greater than the context length",        /* LM Studio */
         "longer than the model's context length", /* Together, SGLang */
         "exceeded max context length",            /* Ollama */
         "exceeds context length",
         "exceeds max_seq_len",
-        "maximum prompt length",                     /* xAI */
-        "prompt is too long",                        /* Anthropic, Fireworks */
-        "prompt too long",                           /* Ollama */
-        "exceed context limit",                      /* Anthropic, with max_tokens */
-        "input is too long for requested model",     /* Bedrock */
-        "input token count",                         /* Gemini */
-        "prompt token count",                        /* GitHub */
-        "exceeds the maximum number of tokens",      /* Gemini */
-        "exceeds the maximum allowed input length",  /* Poolside */
-        "exceeded model token limit",                /* Moonshot */
-        "reduce the length of the messages",         /* Groq */
-        "tokens + `max_new_tokens` must be",         /* TGI */
-        "`inputs` must have less than",              /* TGI */
-        "range of input length should be",           /* DashScope */
-        "too many tokens",                           /* Cohere */
+        "maximum prompt length",                    /* xAI */
+        "prompt is too long",                       /* Anthropic, Fireworks */
+        "prompt too long",                          /* Ollama */
+        "exceed context limit",                     /* Anthropic, with max_tokens */
+        "input is too long for requested model",    /* Bedrock */
+        "input token count",                        /* Gemini */
+        "prompt token count",                       /* GitHub */
+        "exceeds the maximum number of tokens",     /* Gemini */
+        "exceeds the maximum allowed input length", /* Poolside */
+        "exceeded model token limit",               /* Moonshot */
+        "reduce the length of the messages",        /* Groq */
+        "tokens + `max_new_tokens` must be",        /* TGI */
+        "`inputs` must have less than",             /* TGI */
+        "range of input length should be",          /* DashScope */
+        "too many tokens",                          /* Cohere */
         NULL};
     return says_any(w, phrases) && !says_any(w, limits);
 }
 
 static bool says_no_credit(const struct words *w)
 {
-    static const char *const phrases[] = {
-        "credit balance is too low",  /* Anthropic */
-        "insufficient balance",       /* DeepSeek, MiniMax */
-        "insufficient credits",       /* OpenRouter */
-        "used all available credits", /* xAI */
-        NULL};
+    static const char *const phrases[] = {"credit balance is too low",  /* Anthropic */
+                                          "insufficient balance",       /* DeepSeek, MiniMax */
+                                          "insufficient credits",       /* OpenRouter */
+                                          "used all available credits", /* xAI */
+                                          NULL};
     return says_any(w, phrases);
 }
 
@@ -155,9 +153,13 @@ static bool says_bad_key(const struct words *w)
 
 static bool says_no_model(const struct words *w)
 {
-    static const char *const missing[] = {
-        "not exist" /* DeepSeek, vLLM */, "not found", "not a valid model" /* OpenRouter */,
-        "invalid model" /* LiteLLM, Mistral */, "unknown model", "decommissioned" /* Groq */, NULL};
+    static const char *const missing[] = {"not exist" /* DeepSeek, vLLM */,
+                                          "not found",
+                                          "not a valid model" /* OpenRouter */,
+                                          "invalid model" /* LiteLLM, Mistral */,
+                                          "unknown model",
+                                          "decommissioned" /* Groq */,
+                                          NULL};
     return words_say(w, "model") && says_any(w, missing);
 }
 
@@ -251,15 +253,21 @@ static const char *known_type(const char *type)
     return NULL;
 }
 
-/* Tells the client in the provider's own words, where there are any. */
-static void quote(const struct words *w, struct api_error *e)
+/* Tells the client in the provider's own words, where there are any, under our code. */
+static void quote_words(const struct words *w, struct api_error *e)
 {
     if (w->message[0] == '\0')
         return;
     memcpy(e->message, w->message, sizeof e->message);
     memcpy(e->param, w->param, sizeof e->param);
     e->type = known_type(w->type);
-    if (w->code[0] != '\0')
+}
+
+/* The same under the provider's code, where it has one. */
+static void quote(const struct words *w, struct api_error *e)
+{
+    quote_words(w, e);
+    if (w->message[0] != '\0' && w->code[0] != '\0')
         memcpy(e->code, w->code, sizeof e->code);
 }
 
@@ -277,9 +285,9 @@ static void explain_request(enum meaning meaning, const struct told *t, struct f
     set(f, FAILURE_REFUSED, BLAME_NOBODY);
     if (meaning == M_TOO_LONG) {
         f->kind = FAILURE_TOO_LONG;
-        api_error(e, 400, "", "", "the request has more tokens than the model takes in");
-        quote(w, e);
-        snprintf(e->code, sizeof e->code, "context_length_exceeded");
+        api_error(e, 400, "context_length_exceeded", "",
+                  "the request has more tokens than the model takes in");
+        quote_words(w, e);
     } else if (meaning == M_TOO_LARGE) {
         api_error(e, 413, "request_too_large", "", "the model provider refused the request");
         quote(w, e);
@@ -291,8 +299,8 @@ static void explain_request(enum meaning meaning, const struct told *t, struct f
             api_error(e, 502, "provider_error", "",
                       "the model provider has no chat completions at the configured address");
     } else {
-        api_error(e, t->status == 422 ? 422 : 400, w->message[0] == '\0' ? "provider_refused" : "", "",
-                  "the model provider refused the request");
+        api_error(e, t->status == 422 ? 422 : 400, w->message[0] == '\0' ? "provider_refused" : "",
+                  "", "the model provider refused the request");
         quote(w, e);
     }
 }
@@ -322,8 +330,7 @@ static void explain_busy(const struct told *t, struct failure *f)
     set(f, FAILURE_BUSY, BLAME_NOBODY);
     f->is_of_size = t->status == 413 || words_say(t->words, "request too large");
     api_error(&f->error, 429, "rate_limit_exceeded", "", "the model provider is at its rate limit");
-    quote(t->words, &f->error);
-    snprintf(f->error.code, sizeof f->error.code, "rate_limit_exceeded");
+    quote_words(t->words, &f->error);
 }
 
 /* What is the provider's. */

@@ -42,9 +42,9 @@ struct failure {
 };
 
 /*
- * Of a call that ended otherwise than UPSTREAM_ANSWERED. What the client did wrong is passed on with
- * the provider's words; what is between uplift and the provider (our key, our account, a name that
- * does not resolve) is not blamed on the client and not told in detail.
+ * Of a call that ended otherwise than UPSTREAM_ANSWERED. What the client did wrong is passed on
+ * with the provider's words; what is between uplift and the provider (our key, our account, a name
+ * that does not resolve) is not blamed on the client and not told in detail.
  */
 void failure_of_call(const struct upstream_result *result, struct failure *failure);
 /* Of an error that came in place of an answer, or within it; at NULL: one without words. */

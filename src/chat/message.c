@@ -198,8 +198,8 @@ static bool is_complete(const struct message_part *function)
 {
     const struct message_part *arguments = find_named(function->child, "\"arguments\"");
     struct span value;
-    return has_text(arguments) &&
-           scan_check(arguments->text.data, arguments->text.len, &value) && scan_is_object(value);
+    return has_text(arguments) && scan_check(arguments->text.data, arguments->text.len, &value) &&
+           scan_is_object(value);
 }
 
 /* Whether an item that could go on with a call begins another one: it has a name, and arguments,

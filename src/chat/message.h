@@ -27,13 +27,13 @@ struct message {
 void message_init(struct message *m, size_t max);
 void message_release(struct message *m);
 /*
- * Adds a delta, or a whole message, apart from its role and text: strings are joined (ids, types and
- * names replaced), items of arrays merged by their index, numbers replaced. False once it passed the
- * limit.
+ * Adds a delta, or a whole message, apart from its role and text: strings are joined (ids, types
+ * and names replaced), items of arrays merged by their index, numbers replaced. False once it
+ * passed the limit.
  *
  * Thinking that is told within the content goes to reasoning_content; other parts, such as images,
- * to a content that is a list. Tool calls are told apart by their ids first, for there are providers
- * that give all of them index 0, or none (Gemini, and gateways before it).
+ * to a content that is a list. Tool calls are told apart by their ids first, for there are
+ * providers that give all of them index 0, or none (Gemini, and gateways before it).
  */
 bool message_add(struct message *m, struct span delta);
 /* Appends {"role":"assistant",...} when anything was added; true when so. The result is valid UTF-8

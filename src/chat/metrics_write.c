@@ -301,8 +301,9 @@ static void put_levels(const struct metrics *all, struct buf *out)
 
 static void put_breakers(const struct metrics_more *more, struct buf *out)
 {
-    put_head(out, "uplift_breaker_state", "gauge",
-             "Breaker of a provider, or of one of its models: 0 closed, 1 about to be tried, 2 open.");
+    put_head(
+        out, "uplift_breaker_state", "gauge",
+        "Breaker of a provider, or of one of its models: 0 closed, 1 about to be tried, 2 open.");
     const struct breaker *b;
     for (int at = 0; (b = breakers_next(more->breakers, &at)) != NULL;) {
         buf_puts(out, "uplift_breaker_state{");

@@ -48,7 +48,7 @@ struct provider {
     int64_t serial;             /* no two providers of a process have the same one */
     int64_t connect_timeout_ms, first_byte_timeout_ms, first_token_timeout_ms, idle_timeout_ms,
         total_timeout_ms;
-    int64_t max_open;        /* 0: no limit */
+    int64_t max_open; /* 0: no limit */
     enum continues continues;
     struct breaker *breaker; /* of the provider as a whole; NULL: none */
     int open;                /* calls under way; the relay's thread alone counts */

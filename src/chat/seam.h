@@ -15,10 +15,10 @@
 #include <stddef.h>
 
 struct seam {
-    bool is_open;     /* it is not known yet whether the text is said again */
-    size_t len;       /* of the text before, as far as it was sent */
-    size_t left;      /* white space behind that, which what comes may begin with */
-    struct buf said;  /* held back; owned */
+    bool is_open;    /* it is not known yet whether the text is said again */
+    size_t len;      /* of the text before, as far as it was sent */
+    size_t left;     /* white space behind that, which what comes may begin with */
+    struct buf said; /* held back; owned */
 };
 
 /* The length of a text without white space at its end. */

@@ -100,9 +100,9 @@ static bool on_event(void *arg, const char *event, const char *data, size_t len)
 }
 
 /*
- * What comes is told by how it begins: there are servers that answer a request for a stream with one
- * JSON object, or any request with events, and not all of them name the type that it then is. Blank
- * lines before it say nothing yet, for DeepSeek sends them while it is busy.
+ * What comes is told by how it begins: there are servers that answer a request for a stream with
+ * one JSON object, or any request with events, and not all of them name the type that it then is.
+ * Blank lines before it say nothing yet, for DeepSeek sends them while it is busy.
  */
 static enum body_kind what_comes(const struct upstream *call, const char *bytes, size_t len)
 {

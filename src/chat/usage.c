@@ -82,7 +82,8 @@ static int64_t or_zero(int64_t figure)
     return figure > 0 ? figure : 0;
 }
 
-/* Puts parts of the prompt that are told beside it into it, and finds what was read from a cache. */
+/* Puts parts of the prompt that are told beside it into it, and finds what was read from a cache.
+ */
 static void settle_prompt(struct told *t)
 {
     int64_t beside = or_zero(t->cache_read) + or_zero(t->cache_written);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 6          /* of objects around the words */
+#define DEPTH_MAX 6            /* of objects around the words */
 #define NESTED_MAX (64 * 1024) /* of JSON within a text */
 
 static void read_value(struct span value, struct words *w, int depth);
@@ -131,9 +131,8 @@ static void read_own(struct span object, struct words *w)
 
 static void read_object(struct span object, struct words *w, int depth)
 {
-    static const char *const messages[] = {"message",       "msg",        "error_msg",
-                                           "error_message", "status_msg", "detail",
-                                           NULL};
+    static const char *const messages[] = {"message",    "msg",    "error_msg", "error_message",
+                                           "status_msg", "detail", NULL};
     static const char *const inside[] = {"error", "errors", "base_resp", NULL};
     struct scan s = scan_open(object);
     struct span key, value;

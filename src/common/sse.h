@@ -1,6 +1,6 @@
 /* A parser for server-sent events (WHATWG HTML, 9.2) as providers send them: bytes in, whole events
- * out. Beyond the standard a line "error: ..." is data of an event of the type error, as llama.cpp's
- * server wrote it until 2025. */
+ * out. Beyond the standard a line "error: ..." is data of an event of the type error, as
+ * llama.cpp's server wrote it until 2025. */
 #ifndef UPLIFT_SSE_H
 #define UPLIFT_SSE_H
 

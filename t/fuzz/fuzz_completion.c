@@ -60,8 +60,7 @@ static void pass_on(const struct completion *c, struct buf *out)
                                          .calls = kind % 3 == 0 ? &message : NULL,
                                          .model = kind % 5 == 0 ? "another" : NULL};
         buf_clear(out);
-        if (!openai_completion(out, chat, c, &form) ||
-            memchr(out->data, '\n', out->len))
+        if (!openai_completion(out, chat, c, &form) || memchr(out->data, '\n', out->len))
             abort();
         must_be_json(out->data, out->len);
     }

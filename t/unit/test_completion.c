@@ -388,8 +388,7 @@ static void check_one(const struct buf *text)
     const char *expected = json_string(delta, "content");
     assert_true(scan_text(c.content, &content, NULL));
     assert_string_equal(content.data != NULL ? content.data : "", expected != NULL ? expected : "");
-    assert_int_equal(c.finish[0] != '\0',
-                     json_string(first_choice(tree), "finish_reason") != NULL);
+    assert_int_equal(c.finish[0] != '\0', json_string(first_choice(tree), "finish_reason") != NULL);
     struct usage figures = {0};
     const cJSON *usage = cJSON_GetObjectItemCaseSensitive(tree, "usage");
     assert_int_equal(usage_read(c.usage, &figures), cJSON_HasObjectItem(usage, "prompt_tokens"));

@@ -37,18 +37,36 @@ struct expectation {
 };
 
 #define ERROR(members) "{\"error\":{" members "}}"
-#define WORDS(text) ERROR("\"message\":\"" text "\",\"type\":\"invalid_request_error\",\"code\":null")
+#define WORDS(text)                                                                                \
+    ERROR("\"message\":\"" text "\",\"type\":\"invalid_request_error\",\"code\":null")
 #define TOO_LONG(status, body)                                                                     \
-    {status, body, -1, 400, "context_length_exceeded", FAILURE_TOO_LONG, BLAME_NOBODY}
-#define NO_MODEL(status, body, code) {status, body, -1, 404, code, FAILURE_NO_MODEL, BLAME_NOBODY}
+    {                                                                                              \
+        status, body, -1, 400, "context_length_exceeded", FAILURE_TOO_LONG, BLAME_NOBODY           \
+    }
+#define NO_MODEL(status, body, code)                                                               \
+    {                                                                                              \
+        status, body, -1, 404, code, FAILURE_NO_MODEL, BLAME_NOBODY                                \
+    }
 #define NO_CREDIT(status, body, blame)                                                             \
-    {status, body, -1, 429, "insufficient_quota", FAILURE_DENIED, blame}
-#define BAD_KEY(status, body, blame) {status, body, -1, 502, "provider_auth", FAILURE_DENIED, blame}
+    {                                                                                              \
+        status, body, -1, 429, "insufficient_quota", FAILURE_DENIED, blame                         \
+    }
+#define BAD_KEY(status, body, blame)                                                               \
+    {                                                                                              \
+        status, body, -1, 502, "provider_auth", FAILURE_DENIED, blame                              \
+    }
 #define REFUSED(status, body, told, code)                                                          \
-    {status, body, -1, told, code, FAILURE_REFUSED, BLAME_NOBODY}
+    {                                                                                              \
+        status, body, -1, told, code, FAILURE_REFUSED, BLAME_NOBODY                                \
+    }
 #define BUSY(status, body, retry)                                                                  \
-    {status, body, retry, 429, "rate_limit_exceeded", FAILURE_BUSY, BLAME_NOBODY}
-#define FAILED(status, told, code) {status, "", -1, told, code, FAILURE_TRANSIENT, BLAME_ROUTE}
+    {                                                                                              \
+        status, body, retry, 429, "rate_limit_exceeded", FAILURE_BUSY, BLAME_NOBODY                \
+    }
+#define FAILED(status, told, code)                                                                 \
+    {                                                                                              \
+        status, "", -1, told, code, FAILURE_TRANSIENT, BLAME_ROUTE                                 \
+    }
 
 static const struct expectation expectations[] = {
     TOO_LONG(400, ERROR("\"message\":\"m\",\"code\":\"context_length_exceeded\"")),
@@ -78,60 +96,79 @@ static const struct expectation expectations[] = {
     FAILED(529, 502, "provider_error"),
 
     /* Tokens a minute (Groq), and OpenAI for one request beyond them. */
-    BUSY(413, ERROR("\"message\":\"Request too large for model `m` on tokens per minute (TPM): Limit "
-                    "6000, Requested 12328, please reduce your message size and try again.\","
-                    "\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\""), -1),
+    BUSY(413,
+         ERROR("\"message\":\"Request too large for model `m` on tokens per minute (TPM): Limit "
+               "6000, Requested 12328, please reduce your message size and try again.\","
+               "\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\""),
+         -1),
     BUSY(498, "", -1),
 
     /* Too long, as each of them says it. */
     TOO_LONG(400, "{\"object\":\"error\",\"message\":\"This model's maximum context length is 4096 "
                   "tokens. However, you requested 5000 tokens (4000 in the messages, 1000 in the "
                   "completion).\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}"),
-    TOO_LONG(400, ERROR("\"code\":400,\"message\":\"the request exceeds the available context size, "
-                        "try increasing it\",\"type\":\"exceed_context_size_error\"")),
+    TOO_LONG(400,
+             ERROR("\"code\":400,\"message\":\"the request exceeds the available context size, "
+                   "try increasing it\",\"type\":\"exceed_context_size_error\"")),
     TOO_LONG(400, WORDS("Your input exceeds the context window of this model")),
-    TOO_LONG(400, ERROR("\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 213462 "
-                        "tokens > 200000 maximum\"")),
-    TOO_LONG(400, WORDS("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000")),
-    TOO_LONG(400, "[{\"error\":{\"code\":400,\"message\":\"The input token count (1196265) exceeds the "
-                  "maximum number of tokens allowed (1048575).\",\"status\":\"INVALID_ARGUMENT\"}}]"),
-    TOO_LONG(400, "{\"code\":\"Client specified an invalid argument\",\"error\":\"This model's maximum "
-                  "prompt length is 131072 but the request contains 537812 tokens.\"}"),
+    TOO_LONG(400,
+             ERROR("\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 213462 "
+                   "tokens > 200000 maximum\"")),
+    TOO_LONG(400,
+             WORDS("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000")),
+    TOO_LONG(400,
+             "[{\"error\":{\"code\":400,\"message\":\"The input token count (1196265) exceeds the "
+             "maximum number of tokens allowed (1048575).\",\"status\":\"INVALID_ARGUMENT\"}}]"),
+    TOO_LONG(400,
+             "{\"code\":\"Client specified an invalid argument\",\"error\":\"This model's maximum "
+             "prompt length is 131072 but the request contains 537812 tokens.\"}"),
     TOO_LONG(400, WORDS("Please reduce the length of the messages or completion.")),
     TOO_LONG(400, "{\"object\":\"error\",\"message\":\"Prompt contains 40000 tokens, too large for "
                   "model with 32768 maximum context length\",\"type\":\"invalid_request_error\","
                   "\"code\":3051}"),
-    TOO_LONG(422, "{\"error\":\"Input validation error: `inputs` tokens + `max_new_tokens` must be <= "
-                  "4096. Given: 3000 `inputs` tokens and 2000 `max_new_tokens`\",\"error_type\":"
-                  "\"validation\"}"),
-    TOO_LONG(400, "{\"object\":\"error\",\"message\":\"The input (9000 tokens) is longer than the "
-                  "model's context length (8192 tokens).\",\"type\":\"BadRequestError\",\"code\":400}"),
+    TOO_LONG(422,
+             "{\"error\":\"Input validation error: `inputs` tokens + `max_new_tokens` must be <= "
+             "4096. Given: 3000 `inputs` tokens and 2000 `max_new_tokens`\",\"error_type\":"
+             "\"validation\"}"),
+    TOO_LONG(400,
+             "{\"object\":\"error\",\"message\":\"The input (9000 tokens) is longer than the "
+             "model's context length (8192 tokens).\",\"type\":\"BadRequestError\",\"code\":400}"),
     TOO_LONG(400, "{\"error\":\"Trying to keep the first 5000 tokens when context the overflows. "
                   "Number of tokens to keep from the initial prompt is greater than the context "
                   "length\"}"),
     TOO_LONG(400, WORDS("Invalid request: Your request exceeded model token limit: 8192")),
     TOO_LONG(400, WORDS("invalid params, context window exceeds limit (2013)")),
-    TOO_LONG(400, "{\"message\":\"too many tokens: total number of tokens in the prompt cannot exceed "
-                  "4081\"}"),
-    TOO_LONG(400, "{\"errors\":[{\"message\":\"AiError: 5021: The estimated number of input and maximum "
-                  "output tokens (9999) exceeded this model context window limit (8192)\",\"code\":"
-                  "5021}],\"success\":false,\"result\":{},\"messages\":[]}"),
-    TOO_LONG(400, WORDS("<400> InternalError.Algo.InvalidParameter: Range of input length should be "
-                        "[1, 30720]")),
-    TOO_LONG(400, ERROR("\"message\":\"Provider returned error\",\"code\":400,\"metadata\":{\"raw\":"
-                        "\"{\\\"error\\\":{\\\"message\\\":\\\"prompt too long; exceeded max context "
-                        "length by 5 tokens\\\"}}\",\"provider_name\":\"X\"}")),
-    TOO_LONG(500, "{\"error\":{\"message\":\"litellm.ContextWindowExceededError: This model's maximum "
-                  "context length is 8192 tokens\",\"type\":null,\"code\":\"500\"}}"),
+    TOO_LONG(400,
+             "{\"message\":\"too many tokens: total number of tokens in the prompt cannot exceed "
+             "4081\"}"),
+    TOO_LONG(400,
+             "{\"errors\":[{\"message\":\"AiError: 5021: The estimated number of input and maximum "
+             "output tokens (9999) exceeded this model context window limit (8192)\",\"code\":"
+             "5021}],\"success\":false,\"result\":{},\"messages\":[]}"),
+    TOO_LONG(400,
+             WORDS("<400> InternalError.Algo.InvalidParameter: Range of input length should be "
+                   "[1, 30720]")),
+    TOO_LONG(400,
+             ERROR("\"message\":\"Provider returned error\",\"code\":400,\"metadata\":{\"raw\":"
+                   "\"{\\\"error\\\":{\\\"message\\\":\\\"prompt too long; exceeded max context "
+                   "length by 5 tokens\\\"}}\",\"provider_name\":\"X\"}")),
+    TOO_LONG(500,
+             "{\"error\":{\"message\":\"litellm.ContextWindowExceededError: This model's maximum "
+             "context length is 8192 tokens\",\"type\":null,\"code\":\"500\"}}"),
     BUSY(429, WORDS("Too many tokens, please wait before trying again."), -1),
 
     /* A model that is not there. */
-    NO_MODEL(404, "{\"object\":\"error\",\"message\":\"The model `x` does not exist.\",\"type\":"
-                  "\"NotFoundError\",\"code\":404}", "model_not_found"),
+    NO_MODEL(404,
+             "{\"object\":\"error\",\"message\":\"The model `x` does not exist.\",\"type\":"
+             "\"NotFoundError\",\"code\":404}",
+             "model_not_found"),
     NO_MODEL(400, WORDS("Model Not Exist"), "model_not_found"),
-    NO_MODEL(400, ERROR("\"message\":\"x/y is not a valid model ID\",\"code\":400"), "model_not_found"),
-    NO_MODEL(400, "{\"object\":\"error\",\"message\":\"Invalid model: x\",\"type\":\"invalid_model\","
-                  "\"code\":\"1500\"}", "1500"),
+    NO_MODEL(400, ERROR("\"message\":\"x/y is not a valid model ID\",\"code\":400"),
+             "model_not_found"),
+    NO_MODEL(400,
+             "{\"object\":\"error\",\"message\":\"Invalid model: x\",\"type\":\"invalid_model\","
+             "\"code\":\"1500\"}",
+             "1500"),
     NO_MODEL(400, ERROR("\"message\":\"gone\",\"code\":\"model_decommissioned\""),
              "model_decommissioned"),
     NO_MODEL(404, ERROR("\"code\":\"DeploymentNotFound\",\"message\":\"m\""), "DeploymentNotFound"),
@@ -139,18 +176,27 @@ static const struct expectation expectations[] = {
     /* No credit left, and keys that are not good: never in the provider's words. */
     NO_CREDIT(402, ERROR("\"message\":\"Insufficient Balance\""), BLAME_PROVIDER),
     NO_CREDIT(402, "", BLAME_PROVIDER),
-    NO_CREDIT(400, ERROR("\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
-                         "to access the Anthropic API.\""), BLAME_NOBODY),
-    NO_CREDIT(403, "{\"error\":\"Your team has either used all available credits or reached its monthly "
-                   "spending limit\"}", BLAME_ROUTE),
+    NO_CREDIT(
+        400,
+        ERROR("\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
+              "to access the Anthropic API.\""),
+        BLAME_NOBODY),
+    NO_CREDIT(403,
+              "{\"error\":\"Your team has either used all available credits or reached its monthly "
+              "spending limit\"}",
+              BLAME_ROUTE),
     NO_CREDIT(429, ERROR("\"message\":\"m\",\"type\":\"exceeded_current_quota_error\""),
               BLAME_PROVIDER),
-    BAD_KEY(400, "[{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API "
-                 "key.\",\"status\":\"INVALID_ARGUMENT\"}}]", BLAME_NOBODY),
+    BAD_KEY(400,
+            "[{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API "
+            "key.\",\"status\":\"INVALID_ARGUMENT\"}}]",
+            BLAME_NOBODY),
 
     /* What only this request did. */
-    REFUSED(403, ERROR("\"code\":403,\"message\":\"Your input was flagged\",\"metadata\":{\"reasons\":"
-                       "[\"violence\"]}"), 400, ""),
+    REFUSED(403,
+            ERROR("\"code\":403,\"message\":\"Your input was flagged\",\"metadata\":{\"reasons\":"
+                  "[\"violence\"]}"),
+            400, ""),
     REFUSED(400, ERROR("\"code\":\"content_filter\",\"message\":\"m\",\"innererror\":{}"), 400,
             "content_filter"),
 };
@@ -222,8 +268,9 @@ static void size_is_no_reason_to_leave_it_alone(void **state)
     const struct expectation busy = {.status = 429, .body = "", .retry_after_ms = -1};
     const struct expectation large = {
         .status = 429,
-        .body = WORDS("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested "
-                      "342389."),
+        .body =
+            WORDS("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested "
+                  "342389."),
         .retry_after_ms = -1};
     struct failure f;
     (void)state;
@@ -243,13 +290,16 @@ static void words_in_any_shape(void **state)
         {"{\"error\":\"m\"}", "m"},
         {"{\"message\":\"m\"}", "m"},
         {"{\"detail\":\"m\"}", "m"},
-        {"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"x\",0],\"msg\":\"Extra inputs "
+        {"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"x\",0],\"msg\":\"Extra "
+         "inputs "
          "are not permitted\",\"input\":true}]}",
          "body.x.0: Extra inputs are not permitted"},
-        {"{\"object\":\"error\",\"message\":{\"detail\":[{\"loc\":[\"body\",\"n\"],\"msg\":\"m\"}]},"
+        {"{\"object\":\"error\",\"message\":{\"detail\":[{\"loc\":[\"body\",\"n\"],\"msg\":\"m\"}]}"
+         ","
          "\"type\":\"invalid_request_error\"}",
          "body.n: m"},
-        {"{\"object\":\"error\",\"message\":\"{\\\"detail\\\":[{\\\"loc\\\":[\\\"body\\\",\\\"n\\\"],"
+        {"{\"object\":\"error\",\"message\":\"{\\\"detail\\\":[{\\\"loc\\\":[\\\"body\\\","
+         "\\\"n\\\"],"
          "\\\"msg\\\":\\\"m\\\"}]}\"}",
          "body.n: m"},
         {"[{\"error\":{\"message\":\"m\",\"code\":400}}]", "m"},
@@ -266,8 +316,7 @@ static void words_in_any_shape(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct expectation x = {
-            .status = 400, .body = cases[i].body, .retry_after_ms = -1};
+        const struct expectation x = {.status = 400, .body = cases[i].body, .retry_after_ms = -1};
         struct failure f;
         explain(&x, &f);
         assert_string_equal(f.error.message, cases[i].message);
@@ -313,8 +362,8 @@ static void error_objects(void **state)
         const char *code;
         enum failure_kind kind;
     } cases[] = {
-        {"{\"message\":\"m\",\"code\":\"context_length_exceeded\"}", 400,
-         "context_length_exceeded", FAILURE_TOO_LONG},
+        {"{\"message\":\"m\",\"code\":\"context_length_exceeded\"}", 400, "context_length_exceeded",
+         FAILURE_TOO_LONG},
         {"{\"message\":\"m\",\"type\":\"invalid_request_error\",\"code\":null}", 400, "",
          FAILURE_REFUSED},
         {"{\"message\":\"m\",\"code\":\"rate_limit_exceeded\"}", 429, "rate_limit_exceeded",
@@ -333,7 +382,8 @@ static void error_objects(void **state)
         {"{\"message\":\"m\",\"code\":400}", 400, "", FAILURE_REFUSED},
         {"{\"object\":\"error\",\"message\":\"m\",\"code\":50001}", 502, "provider_error",
          FAILURE_BROKEN},
-        {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
+        {"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"
+         "}",
          502, "provider_error", FAILURE_BROKEN},
         {"{\"code\":8,\"message\":\"m\",\"status\":\"RESOURCE_EXHAUSTED\"}", 429,
          "rate_limit_exceeded", FAILURE_BUSY},
