@@ -251,53 +251,79 @@ static bool needs_places(const struct answer *a, const struct completion *c)
     return false;
 }
 
-static void flush_held(struct answer *a, struct buf *out)
+/* What of a chunk a client of completions gets. */
+static struct openai_form form_of(const struct answer *a, const struct completion *c)
 {
+    bool with_usage = a->chat->client_wants_usage && !a->is_continued;
+    return (struct openai_form){.is_chunk = true,
+                                .parts = OPENAI_ALL | (with_usage ? OPENAI_USAGE : 0),
+                                .calls = needs_places(a, c) ? &a->message : NULL,
+                                .model = a->told_model};
+}
+
+/* A chunk that says something. Where the text is ours to send (fresh), the rest of it goes without
+ * its text and role. */
+static void tell_words(struct answer *a, const struct completion *c, const struct buf *fresh,
+                       struct buf *out)
+{
+    struct openai_form form = form_of(a, c);
     if (a->held.len > 0)
         buf_append(out, a->held.data, a->held.len);
     buf_release(&a->held);
+    if (c->finish[0] != '\0')
+        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
+    if (fresh != NULL) {
+        form.parts &= ~(unsigned)(OPENAI_ROLE | OPENAI_TEXT);
+        if (fresh->len > 0)
+            openai_text_chunk(out, a->chat, a->told_model, fresh->data, fresh->len);
+        if (!c->says_more)
+            return;
+    }
+    openai_chunk(out, a->chat, c, &form);
 }
 
-/* What says something goes at once; the finish waits until the answer is recorded, and is sent
- * once, last. */
+/* A chunk that says nothing: what comes before the answer waits for it, what comes behind its end
+ * waits for that. */
+static void tell_rest(struct answer *a, const struct completion *c, struct buf *out)
+{
+    struct openai_form form = form_of(a, c);
+    struct buf *to = !a->has_begun ? &a->held : a->has_finished ? &a->tail : out;
+    if (c->finish[0] != '\0')
+        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
+    openai_chunk(to, a->chat, c, &form);
+    a->told_usage |= to == &a->tail && (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
+}
+
+/* The finish waits until the answer is recorded, and is sent once, last. */
+static void keep_finish(struct answer *a, const struct completion *c, bool is_told)
+{
+    struct openai_form form = form_of(a, c);
+    if (is_told)
+        form.parts &= OPENAI_FINISH | OPENAI_USAGE;
+    buf_clear(&a->finish);
+    openai_chunk(&a->finish, a->chat, c, &form);
+    a->told_usage |= (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
+}
+
 static void tell_openai(struct answer *a, const struct completion *c, const struct buf *fresh,
                         struct buf *out)
 {
-    const struct chat *chat = a->chat;
-    bool with_usage = chat->client_wants_usage && !a->is_continued;
     bool says_text = fresh != NULL ? fresh->len > 0 : c->says_text;
     bool has_substance = says_text || c->says_more, has_finish = c->finish[0] != '\0';
-    struct openai_form form = {.is_chunk = true,
-                               .parts = OPENAI_ALL | (with_usage ? OPENAI_USAGE : 0),
-                               .calls = needs_places(a, c) ? &a->message : NULL,
-                               .model = a->told_model};
+    bool is_first = !a->has_begun && scan_member(c->message, "role").at != NULL;
     if (c->choices == 0 && c->usage.at != NULL) {
         /* Asked for by us; not every client may look at choices[0] of each chunk. */
-        if (with_usage)
-            a->told_usage |= openai_chunk(&a->tail, chat, c, &form);
+        struct openai_form form = form_of(a, c);
+        if ((form.parts & OPENAI_USAGE) != 0)
+            a->told_usage |= openai_chunk(&a->tail, a->chat, c, &form);
         return;
     }
     if (has_substance)
-        flush_held(a, out);
-    if (fresh != NULL) { /* the text is ours to send, the rest as it came */
-        form.parts &= ~(unsigned)(OPENAI_ROLE | OPENAI_TEXT);
-        if (fresh->len > 0)
-            openai_text_chunk(out, chat, a->told_model, fresh->data, fresh->len);
-    }
-    struct buf *to = !a->has_begun ? &a->held : !has_substance && a->has_finished ? &a->tail : out;
-    bool is_held = to == &a->held;
-    if (has_finish && (has_substance || is_held))
-        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
-    if (has_substance ? fresh == NULL || c->says_more
-                      : (!has_finish || is_held) && !a->is_continued)
-        openai_chunk(to, chat, c, &form);
-    if (!has_finish)
-        return;
-    if (has_substance || fresh != NULL || !a->has_begun)
-        form.parts = OPENAI_FINISH | (with_usage ? OPENAI_USAGE : 0);
-    buf_clear(&a->finish);
-    openai_chunk(&a->finish, chat, c, &form);
-    a->told_usage |= with_usage && c->usage.at != NULL;
+        tell_words(a, c, fresh, out);
+    else if ((is_first || !has_finish) && !a->is_continued)
+        tell_rest(a, c, out);
+    if (has_finish)
+        keep_finish(a, c, has_substance || fresh != NULL || is_first);
 }
 
 static enum answer_step take(struct answer *a, const struct completion *c, struct buf *out)
@@ -322,7 +348,7 @@ static enum answer_step take(struct answer *a, const struct completion *c, struc
 
 static bool is_done(const char *data, size_t len)
 {
-    while (len > 0 && strchr(" \t\"", *data) != NULL) {
+    while (len > 0 && (*data == ' ' || *data == '\t' || *data == '"')) {
         data++;
         len--;
     }
@@ -370,7 +396,7 @@ enum answer_step answer_event(struct answer *a, const char *event, const char *d
     struct completion c;
     bool is_error = strcmp(event, "error") == 0;
     if (is_done(data, len)) {
-        if (a->has_begun || a->has_finished)
+        if (answer_speaks(a) || a->has_finished)
             return ANSWER_IS_WHOLE;
         failure_of_nothing(failure);
         return ANSWER_FAILED;

@@ -104,18 +104,24 @@ struct choice_members {
 static struct choice_members choice_members(struct span choice)
 {
     struct choice_members m = {.index = {0}};
-    const struct {
-        const char *name;
-        struct span *out;
-    } names[] = {{"index", &m.index},          {"delta", &m.delta}, {"message", &m.message},
-                 {"finish_reason", &m.finish}, {"text", &m.text},   {"usage", &m.usage},
-                 {"error", &m.error}};
     struct scan s = scan_open(choice);
     struct span key, value;
-    while (s.in_object && scan_next(&s, &key, &value))
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-            if (scan_key_is(key, names[i].name))
-                *names[i].out = value;
+    while (s.in_object && scan_next(&s, &key, &value)) {
+        if (scan_key_is(key, "index"))
+            m.index = value;
+        else if (scan_key_is(key, "delta"))
+            m.delta = value;
+        else if (scan_key_is(key, "message"))
+            m.message = value;
+        else if (scan_key_is(key, "finish_reason"))
+            m.finish = value;
+        else if (scan_key_is(key, "text"))
+            m.text = value;
+        else if (scan_key_is(key, "usage"))
+            m.usage = value;
+        else if (scan_key_is(key, "error"))
+            m.error = value;
+    }
     return m;
 }
 

@@ -5,6 +5,7 @@
 
 /* For what a provider may still send when its last chunk has come; most send [DONE] at once. */
 #define CLOSING_WAIT_MS 2000
+#define LOOK_AGAIN_MS 1000 /* for another route, when the one in use is slow */
 
 static void time_out(struct relay_chat *rc, const char *reason, const char *message)
 {
@@ -54,22 +55,24 @@ static int64_t silence_limit(const struct relay_chat *rc)
     return rc->asked_ms + p->first_byte_timeout_ms + (has_head ? p->idle_timeout_ms : 0);
 }
 
-/* When the first token has taken too long; never where no other route could be faster. */
-static int64_t slowness_limit(const struct relay_chat *rc)
+/* When the first token has taken too long; never where no other route is left, and not while none
+ * could be asked, which is looked at again. */
+static int64_t slowness_limit(const struct relay_chat *rc, int64_t now_ms)
 {
     const struct provider *p = failover_route(&rc->failover)->provider;
     enum failover_scope scope = rc->answer.is_continued ? SCOPE_CONTINUES : SCOPE_ALL;
-    if (!rc->wants_stream || answer_speaks(&rc->answer) ||
-        !failover_has_other(&rc->failover, scope))
+    if (!rc->wants_stream || answer_speaks(&rc->answer) || !failover_has_left(&rc->failover, scope))
         return INT64_MAX;
-    return rc->asked_ms + p->first_token_timeout_ms;
+    int64_t limit = rc->asked_ms + p->first_token_timeout_ms;
+    bool is_vain = now_ms >= limit && !failover_has_other(&rc->failover, scope);
+    return is_vain ? now_ms + LOOK_AGAIN_MS : limit;
 }
 
 bool relay_check_limits(struct relay_chat *rc, int64_t now_ms)
 {
     int64_t total = rc->accepted_ms + rc->core->config->total_timeout_ms;
     int64_t provider = rc->asked_ms + failover_route(&rc->failover)->provider->total_timeout_ms;
-    int64_t silence = silence_limit(rc), slowness = slowness_limit(rc);
+    int64_t silence = silence_limit(rc), slowness = slowness_limit(rc, now_ms);
     rc->due_ms = relay_earlier(relay_earlier(rc->due_ms, provider),
                                relay_earlier(total, relay_earlier(silence, slowness)));
     if (now_ms >= total)

@@ -316,12 +316,6 @@ bool scan_says_something(struct span value)
     return skip_space(value.at + 1, value.at + value.len - 1) < value.at + value.len - 1;
 }
 
-bool scan_key_is(struct span key, const char *name)
-{
-    size_t len = strlen(name);
-    return key.len == len + 2 && memcmp(key.at + 1, name, len) == 0;
-}
-
 int64_t scan_count(struct span value, int64_t fallback)
 {
     int64_t count = 0;

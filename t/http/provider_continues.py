@@ -145,6 +145,8 @@ def again_and_again(uplift, provider, first):
     first.plays(events(say("one")))
     answer = ask(uplift, "m-both")
     tap.equal(answer.said(), "one, three", "who refuses to go on is passed over")
+    third.plays(events(DONE))
+    tap.equal(ask(uplift, "m-both").events()[-1].get("error", {}).get("code"), "provider_cut", "who says nothing at all has not gone on")
     third.plays(body({"error": {"message": "no prefill"}}, status="400 No"))
     answer = ask(uplift, "m-both")
     tap.equal((answer.said(), answer.events()[-1].get("error", {}).get("code")), ("one", "provider_cut"), "and when all do, the client is told what broke")

@@ -266,13 +266,14 @@ def usage_for_who_asks(uplift, provider):
             ("OpenAI's", events(say("Hello"), chunk(finish="stop"), usage(9, 2), DONE), 11),
             ("[K] in the choice", events(say("Hello"), chunk(finish="stop", usage={"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}), DONE), 11),
             ("with the last text", events({**say("Hello", "stop"), "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}, DONE), 11),
+            ("before there is a word", events(usage(9, 1), {**say("Hello", "stop"), "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}, usage(9, 2), DONE), None),
             ("a whole body", body(whole(HELLO, usage={"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11})), 11)]:
         provider.plays(script)
         answer = uplift.post("/v1/chat/completions", {
             "model": "m", "stream": True, "stream_options": {"include_usage": True},
             "messages": [{"role": "user", "content": "Say something."}]})
         told = [e["usage"]["total_tokens"] for e in answer.events() if e != DONE and e.get("usage")]
-        tap.equal((answer.said(), told), ("Hello", [figures]), "usage, once: " + name)
+        tap.equal((answer.said(), told if figures else told[-1:]), ("Hello", [figures or 11]), "usage, once: " + name)
     provider.plays(events(say("Hello"), chunk(finish="stop"), DONE))
     answer = uplift.post("/v1/chat/completions", {
         "model": "m", "stream": True, "stream_options": {"include_usage": True},
