@@ -59,7 +59,8 @@ def one_user(uplift, provider):
     """Calls of one user that fail, however many, leave the others alone."""
     part = provider.at("one-user")
     for name, script, more in [("500s", status(500), {}), ("resets", [RESET], {}), ("answers that are none", body(b"x"), {}),
-                               ("errors in streams", events({"error": {"message": "m"}}), {}), ("403s", status(403), {}),
+                               ("errors in streams", events({"error": {"message": "m"}}), {}),
+                               ("errors of a choice", body({"choices": [{"finish_reason": "error", "message": {"content": ""}}]}), {}), ("403s", status(403), {}),
                                ("500s for an odd parameter", status(500), {"top_k": "many"})]:
         part.plays(script)
         ask_often(uplift, "one-user", ANN, **more)

@@ -7,6 +7,7 @@ Where it comes from: [O] OpenRouter's documentation of errors and streaming, [M]
 [K] Moonshot, [A] Azure, [L] llama.cpp's server (its pull request 16109), [V] vLLM, [T] Together and TGI, [Z] Zhipu,
 [B] MiniMax, [Q] Groq, [C] Cohere, [N] Anthropic, [-] seen at gateways of no great name."""
 
+import json
 import os
 import sys
 
@@ -184,11 +185,11 @@ FAILURES = [
 WAYS = [(native, stream) for native in (True, False) for stream in (True, False)]
 
 
-def ask(uplift, native, stream):
+def ask(uplift, native, stream, model="m"):
     if native:
         return uplift.post("/v1/chat", {"message": "Say something.", "stream": stream})
     return uplift.post("/v1/chat/completions", {
-        "model": "m", "stream": stream, "messages": [{"role": "user", "content": "Say something."}]})
+        "model": model, "stream": stream, "messages": [{"role": "user", "content": "Say something."}]})
 
 
 def told_finish(answer, native, stream):
@@ -260,6 +261,22 @@ def check_failure(uplift, provider, name, script, status, code, text):
         tap.ok(row["attempts"] and row["attempts"][0].get("reason"), way + ": the attempt failed", row["attempts"])
 
 
+def another_route(uplift, provider):
+    """Each of the failures is one like any other: where there is another provider, it answers."""
+    second = provider.at("second")
+    for number, (name, script, _, code, _) in enumerate(FAILURES):
+        for native, stream in WAYS[:1] + WAYS[3:]:
+            provider.plays(script)
+            second.plays(events(say("Hello"), chunk(finish="stop"), DONE))
+            if native:
+                uplift.sql("update uplift.model_deployments set model_id = %s", "m%d" % number)
+            answer = ask(uplift, native, stream, "m%d" % number)
+            row = uplift.row(answer.headers["X-Feedback-Id"])
+            wanted = ("Hello", "complete", "second") if code != "context_length_exceeded" else ("", "failed", "first")
+            tap.equal((row["ai_response"], row["outcome"], row["provider"]), wanted,
+                      "another provider answers: %s, %s" % (name, "/v1/chat, streamed" if native else "completions, whole"))
+
+
 def usage_for_who_asks(uplift, provider):
     """A client that asked for usage gets it in OpenAI's place, wherever the provider had it."""
     for name, script, figures in [
@@ -288,4 +305,14 @@ with Playing() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.
     for line in FAILURES:
         check_failure(uplift, provider, *line)
     usage_for_who_asks(uplift, provider)
+    # A model for each line, because one that was busy is left alone for a while.
+    routing = {"providers": [{"name": "first", "base_url": provider.url}, {"name": "second", "base_url": provider.at("second").url}],
+               "models": [{"name": "m%d" % number, "routes": [{"provider": "first"}, {"provider": "second"}]} for number in range(len(FAILURES))]}
+    with open(uplift.dir + "/routing.json", "w") as file:
+        json.dump(routing, file)
+    uplift.restart_chat(UPLIFT_ROUTING_FILE=uplift.dir + "/routing.json")
+    uplift.sql("insert into public.ai_model_versions (model_name, version, model_id) values ('any', '1', 'any')")
+    uplift.sql("insert into uplift.model_deployments (model_version_id, model_id, environment)"
+               " select v.id, 'any', 'production' from public.ai_model_versions v")
+    another_route(uplift, provider)
 tap.done()
