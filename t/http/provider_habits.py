@@ -305,6 +305,8 @@ with Playing() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.
     for line in FAILURES:
         check_failure(uplift, provider, *line)
     usage_for_who_asks(uplift, provider)
+    tap.equal([line for line in provider.headers if line.lower().startswith("accept-encoding:")], ["Accept-Encoding: identity"],
+              "what comes compressed was not asked for")
     # A model for each line, because one that was busy is left alone for a while.
     routing = {"providers": [{"name": "first", "base_url": provider.url}, {"name": "second", "base_url": provider.at("second").url}],
                "models": [{"name": "m%d" % number, "routes": [{"provider": "first"}, {"provider": "second"}]} for number in range(len(FAILURES))]}

@@ -2,6 +2,7 @@
 """When an answer is over, and that none of it waits: the provider goes on only when the client has what it sent before.
 Where time must pass, it is counted in the server's own heartbeats."""
 
+import json
 import os
 import sys
 
@@ -130,6 +131,23 @@ def signs_of_life(uplift, provider):
     tap.equal(row_of(uplift, stream), ("", "failed", "provider_timeout"), "but without one the wait has its end")
 
 
+def first_token(uplift, provider):
+    """Comments are no token: where another route is at hand, it is asked."""
+    second = provider.at("second")
+    with open(uplift.dir + "/routing.json", "w") as file:
+        json.dump({"providers": [{"name": "first", "base_url": provider.url, "first_token_timeout_ms": 500, "first_byte_timeout_ms": 3600000},
+                                 {"name": "second", "base_url": second.url}],
+                   "models": [{"name": "m", "routes": [{"provider": "first"}, {"provider": "second"}]}]}, file)
+    uplift.restart_chat(UPLIFT_ROUTING_FILE=uplift.dir + "/routing.json")
+    provider.plays([head() + b": processing\n\n", HOLD])
+    second.plays(events(say("one"), chunk(finish="stop"), DONE))
+    stream = open_stream(uplift, "/v1/chat/completions")
+    list(stream)
+    row = uplift.row(stream.feedback_id())
+    tap.equal((row["ai_response"], [a.get("reason") for a in row["attempts"]]), ("one", ["timeout_first_token", None]),
+              "comments are no token: the next route is asked")
+
+
 with Playing() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.url, UPLIFT_MODEL="m", UPLIFT_RETRIES=0,
                                    expected="provider", UPLIFT_HEARTBEAT_MS="1s", UPLIFT_FIRST_BYTE_TIMEOUT_MS="1600ms",
                                    UPLIFT_IDLE_TIMEOUT_MS="10s") as uplift:
@@ -139,4 +157,5 @@ with Playing() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.
     ends_without_an_end(uplift, provider)
     finish_reasons_that_mean_nothing(uplift, provider)
     signs_of_life(uplift, provider)
+    first_token(uplift, provider)
 tap.done()

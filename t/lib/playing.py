@@ -86,6 +86,7 @@ class Part:
     def __init__(self, url):
         self.url = url
         self.seen = []  # bodies of requests
+        self.headers = []  # those of the last one, a line each
         self.scripts = []
         self.lock = threading.Lock()
 
@@ -137,9 +138,10 @@ class Playing(Part):
                 if not line:
                     return
                 part = self.parts.get(line.split(b"/")[1].decode(), self)
-                for line in iter(stream.readline, b"\r\n"):
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
+                part.headers = [line.decode().strip() for line in iter(stream.readline, b"\r\n")]
+                for line in part.headers:
+                    if line.lower().startswith("content-length:"):
+                        length = int(line.split(":")[1])
                 self._play(client, part.next(json.loads(stream.read(length))))
                 client.shutdown(socket.SHUT_WR)
             except (OSError, IndexError):
