@@ -115,7 +115,8 @@ void answer_go_on(struct answer *a)
     buf_release(&a->finish);
     buf_release(&a->tail);
     a->is_continued = true;
-    a->has_finished = a->is_closing = a->has_deltas = a->told_usage = a->call_has_usage = false;
+    a->has_finished = a->takes_back = a->is_closing = a->has_deltas = false;
+    a->told_usage = a->call_has_usage = false;
     a->call_usage = (struct usage){0};
     a->call_from = chat->text.len;
     a->half = 0;

@@ -92,7 +92,8 @@ static void read_message(struct completion *c, struct span message)
         }
         if (scan_key_is(key, "refusal") && scan_is_string(value))
             c->refusal = value;
-        c->says_more = true;
+        /* Flags and numbers are about the message. */
+        c->says_more |= scan_is_string(value) || scan_is_object(value) || scan_is_array(value);
     }
 }
 

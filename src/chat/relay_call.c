@@ -262,8 +262,10 @@ static void on_call_end(void *arg, const struct upstream_result *result)
 {
     struct relay_chat *rc = arg;
     /* A finish_reason is the end, unless more came after it: then only the stream's end is. */
-    bool is_over = result->is_stream && rc->answer.has_finished &&
-                   (result->end == UPSTREAM_ANSWERED || !rc->answer.takes_back);
+    const struct answer *answer = &rc->answer;
+    bool is_over = result->is_stream &&
+                   (result->end == UPSTREAM_ANSWERED ? answer->has_finished || answer->takes_back
+                                                     : answer->has_finished && !answer->takes_back);
     relay_forget_call(rc);
     if (is_over) {
         relay_note_attempt(rc, result->http_status, "");

@@ -71,6 +71,8 @@ ANSWERS = [
     # how it ends
     ("[-] finish_reason on every chunk", events(say("He", "stop"), say("ll", "stop"), say("o", "stop"), DONE), "Hello", {}),
     ("[-] finish_reason before the text", events(chunk({"role": "assistant"}, "stop"), say("Hel"), say("lo"), DONE), "Hello", {}),
+    ("[-] finish_reason before the text, and no [DONE]", events(chunk({"role": "assistant"}, "stop"), say("Hel"), say("lo")), "Hello", {}),
+    ("[-] something else behind it, and no [DONE]", events(say("Hello", "stop"), chunk({"provider_specific_fields": {"a": 1}})), "Hello", {}),
     ("[-] finish_reason in the middle", events(say("Hel"), chunk(finish="length"), say("lo"), chunk(finish="stop")), "Hello", {}),
     ("[G] finish_reason with the last text", events(say("Hel"), say("lo", "stop"), DONE), "Hello", {}),
     ("[-] no [DONE]", events(say("Hello"), chunk(finish="stop")), "Hello", {}),
@@ -105,6 +107,7 @@ ANSWERS = [
     ("[-] a compressed stream", zipped(events(say("Hello"), chunk(finish="stop"), DONE).split(b"\r\n\r\n", 1)[1], "text/event-stream"), "Hello", {}),
     ("[-] a compressed body", zipped(body(whole(HELLO)).split(b"\r\n\r\n", 1)[1], "application/json"), "Hello", {}),
     ("[-] bare", body({"choices": [{"message": {"content": "Hello"}}]}), "Hello", {}),
+    ("[M] flags of the message", events(chunk({"role": "assistant", "prefix": False}), say("Hello"), chunk({"prefix": False}, "stop"), chunk({"prefix": False})), "Hello", {"nothing_more": True}),
     ("[B] base_resp of a success", body(whole(HELLO, base_resp={"status_code": 0, "status_msg": ""})), "Hello", {}),
     ("[-] an error that is none", body(whole(HELLO, error={"code": None, "message": ""})), "Hello", {}),
     ("[-] nothing, on purpose", events(chunk({"role": "assistant", "content": ""}), chunk(finish="stop"), DONE), "", {}),
@@ -236,6 +239,8 @@ def check_answer(uplift, provider, name, script, text, more):
             tap.equal(recorded, more["calls"], way + ": calls in the record")
             if not native:
                 tap.equal(told_calls(answer, stream), more["calls"], way + ": calls for the client")
+        if "nothing_more" in more:
+            tap.equal(row["response_message"], None, way + ": nothing more in the record")
         if "thought" in more:
             tap.equal(message.get("reasoning_content"), more["thought"], way + ": thought in the record")
     tap.equal(got, {(text, True)}, name + ": what all clients got")
