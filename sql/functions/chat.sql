@@ -51,6 +51,8 @@ declare
     v_first uuid;
     v_replaced uuid[];
     v_room int;
+    v_question text := ''; -- of the turn that the loop saw last
+    v_has_results boolean := false;
     v_is_personal boolean := true;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
@@ -119,6 +121,7 @@ begin
         for v_turn in
             -- What failed before it said anything drops out.
             select a.id, a.user_message, a.ai_response, a.regenerate_of,
+                a.request_messages #>> '{messages,-1,role}' in ('tool', 'function') as has_results,
                 coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
             from public.coach_response_feedback a
             where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id
@@ -135,11 +138,15 @@ begin
             end if;
             v_room := v_room - v_turn.size;
             exit when v_room < 0;
-            messages := case when v_turn.user_message <> '' then
-                    ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end
-                || ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
+            -- The results of tools came with the question of the turn before once more.
+            messages := case when v_has_results and v_question = v_turn.user_message or v_question = '' then ''
+                else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages;
+            messages := ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
+            v_question := v_turn.user_message;
+            v_has_results := coalesce(v_turn.has_results, false);
         end loop;
-        messages := substr(messages, 2);
+        messages := substr(case when v_question = '' then ''
+            else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages, 2);
     end if;
 
     if exists (select from uplift.budgets_used_up) then

@@ -51,7 +51,10 @@ begin
         coalesce(bool_or(t.position > 500), false)
     into v_messages, v_has_more
     from (
-        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position
+        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position,
+            -- What a client sends with the results of tools has the question of the turn before once more.
+            a.request_messages #>> '{messages,-1,role}' in ('tool', 'function')
+                and a.user_message = lag(a.user_message) over (order by a.created_at, a.id) as is_same_question
         from public.coach_response_feedback a
         join (
             -- Of the versions of an answer the last that said something.
@@ -68,7 +71,7 @@ begin
     ) t
     cross join lateral (
         select 1, json_build_object('id', t.id, 'role', 'user', 'content', t.user_message, 'created_at', t.created_at)
-        where t.user_message <> ''
+        where t.user_message <> '' and t.is_same_question is not true
         union all
         select 2, json_build_object('id', t.id, 'role', 'assistant',
             'content', uplift.words_said(t.ai_response, t.response_message), 'created_at', t.created_at,
@@ -82,7 +85,7 @@ end
 $$;
 
 comment on function uplift.get_conversation(uuid, uuid) is
-    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; the last 500 turns. UP404 conversation_not_found.';
+    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns. UP404 conversation_not_found.';
 
 create or replace function uplift.get_answer(p_user_id uuid, p_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -11,6 +11,8 @@ create table providers (
     idle_timeout_ms int check (idle_timeout_ms between 10 and 3600000),
     total_timeout_ms int check (total_timeout_ms between 10 and 86400000),
     max_open int check (max_open > 0),
+    continues text not null default 'false'
+        check (continues in ('false', 'true', 'prefix', 'partial', 'continue_final_message')),
     note text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -25,6 +27,8 @@ comment on column providers.key_header is
     'The header that takes the key: Authorization (as Bearer), or another one for keys, which takes it bare.';
 comment on column providers.connect_timeout_ms is
     'Limits of its own, null as configured: connect_, first_byte_, first_token_, idle_, total_timeout_ms.';
+comment on column providers.continues is
+    'Whether it goes on with an answer that broke off, whose text is sent as the last message; and what says so besides: "prefix" or "partial" in that message, continue_final_message in the request.';
 comment on column providers.max_open is 'Chats that one worker has open there at once; null: no limit but the worker''s.';
 
 create table gateway_models (

@@ -41,6 +41,7 @@ enum metric {
     M_NOT_RECORDED,
     M_REJECTED,
     M_RESTARTS,
+    M_CONTINUATIONS,
     METRIC_COUNT
 };
 

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define BODY_MAX 262144 /* every breaker's name, escaped */
+#define BODY_MAX (1024 * 1024) /* every breaker's name, escaped */
 
 void route_health(struct route_context *c)
 {
@@ -13,45 +13,45 @@ void route_health(struct route_context *c)
     request_reply(c->request, 200, "application/json", NULL, body, sizeof body - 1);
 }
 
-static int count_open(const struct shared *shared, int64_t now)
+/* Appends ,"providers":["..."] or ,"models":[{"provider","model"}] of the breakers that are open.
+ * How many those are. */
+static int put_open(const struct shared *shared, bool of_models, struct buf *body)
 {
     const struct breaker *b;
     int open = 0;
-    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;)
-        open += breaker_state(b, now) == BREAKER_OPEN;
+    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
+        if ((b->model[0] != '\0') != of_models || breaker_state(b, clock_ms()) != BREAKER_OPEN)
+            continue;
+        buf_puts(body, open++ > 0 ? "," : of_models ? ",\"models\":[" : ",\"providers\":[");
+        buf_puts(body, of_models ? "{\"provider\":" : "");
+        buf_json_string(body, b->provider, strlen(b->provider));
+        if (of_models) {
+            buf_puts(body, ",\"model\":");
+            buf_json_string(body, b->model, strlen(b->model));
+            buf_putc(body, '}');
+        }
+    }
+    buf_puts(body, open > 0 ? "]" : "");
     return open;
 }
 
-static void put_open(const struct shared *shared, int64_t now, struct buf *body)
-{
-    const struct breaker *b;
-    const char *before = ",\"providers\":[";
-    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
-        if (breaker_state(b, now) != BREAKER_OPEN)
-            continue;
-        buf_puts(body, before);
-        buf_json_string(body, b->name, strlen(b->name));
-        before = ",";
-    }
-    buf_putc(body, ']');
-}
-
 /* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded because
- * it refuses answers, or with the providers that are left alone for a while. */
+ * it refuses answers, or because breakers of providers or their models are open. */
 static void put_ready(const struct shared *shared, const char *rejected, struct buf *body)
 {
-    int64_t now = clock_ms();
-    bool refuses = strcmp(rejected, "0") != 0, any_open = count_open(shared, now) > 0;
-    if (!refuses && !any_open) {
+    struct buf open;
+    bool refuses = strcmp(rejected, "0") != 0;
+    buf_init(&open, BODY_MAX);
+    int count = put_open(shared, false, &open) + put_open(shared, true, &open);
+    if (!refuses && count == 0)
         buf_puts(body, "{\"status\":\"ready\"");
-        return;
-    }
-    buf_printf(body, "{\"status\":\"degraded\",\"reason\":\"%s\"",
-               refuses ? "rejected_answers" : "provider");
+    else
+        buf_printf(body, "{\"status\":\"degraded\",\"reason\":\"%s\"",
+                   refuses ? "rejected_answers" : "provider");
     if (refuses)
         buf_printf(body, ",\"rejected_answers\":%s", rejected);
-    if (any_open)
-        put_open(shared, now, body);
+    buf_append(body, open.data, open.len);
+    buf_release(&open);
 }
 
 static void put_state(struct worker *w, struct buf *body)

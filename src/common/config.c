@@ -86,8 +86,8 @@ static const struct config_option options[] = {
     {"UPLIFT_CONNECT_TIMEOUT_MS", DURATION, AT(connect_timeout_ms), "5s", 10, HOUR, NULL,
      "How long connecting to the provider may take."},
     {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,
-     "How long the provider may take to begin its answer."},
-    {"UPLIFT_FIRST_TOKEN_TIMEOUT_MS", DURATION, AT(first_token_timeout_ms), "30s", 10, HOUR, NULL,
+     "How long the provider may be silent before its answer begins; a comment is a sign of life."},
+    {"UPLIFT_FIRST_TOKEN_TIMEOUT_MS", DURATION, AT(first_token_timeout_ms), "12s", 10, HOUR, NULL,
      "How long a stream may go without a first token before the next route is tried, where there "
      "is one."},
     {"UPLIFT_IDLE_TIMEOUT_MS", DURATION, AT(idle_timeout_ms), "60s", 10, HOUR, NULL,
@@ -103,7 +103,8 @@ static const struct config_option options[] = {
     {"UPLIFT_RETRIES", INTEGER, AT(retries), "1", 0, 1, NULL,
      "How often a call that failed before its first byte is tried again on the same route."},
     {"UPLIFT_BREAKER_FAILURES", INTEGER, AT(breaker_failures), "5", 0, 1000, NULL,
-     "After so many failures in a row a provider is left alone for a while; 0: never."},
+     "After so many failures in a row, of more than one user, a provider's model is left alone for "
+     "a while; of the provider as a whole (no connection, 401, no credit), all of it; 0: never."},
     {"UPLIFT_BREAKER_OPEN_MS", DURATION, AT(breaker_open_ms), "2s", 10, HOUR, NULL,
      "For how long; doubled, up to 16 times that, each time that one chat sent to try it fails."},
     {"UPLIFT_ON_HANGUP", FLAG, AT(finish_on_hangup), "cancel", 0, 0, "cancel|finish",

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum form_kind { TEXTUAL, WEB_ADDRESS, KEY_PLACE, NUMERIC, BOOLEAN, OBJECTS, TEXTS };
+enum form_kind { TEXTUAL, WEB_ADDRESS, KEY_PLACE, NUMERIC, BOOLEAN, CONTINUING, OBJECTS, TEXTS };
 
 struct member {
     const char *name;
@@ -33,6 +33,7 @@ static const struct member provider_members[] = {
     {"idle_timeout_ms", NUMERIC, NULL},
     {"total_timeout_ms", NUMERIC, NULL},
     {"max_open", NUMERIC, NULL},
+    {"continues", CONTINUING, NULL},
     {NULL, TEXTUAL, NULL},
 };
 static const struct member model_members[] = {
@@ -119,6 +120,13 @@ static bool check_list(struct form_check *c, const cJSON *list, const struct mem
     return true;
 }
 
+/* Whether it names a way in which a request says that an answer is to be gone on with. */
+static bool continues_how(const char *text)
+{
+    return strcmp(text, "prefix") == 0 || strcmp(text, "partial") == 0 ||
+           strcmp(text, "continue_final_message") == 0;
+}
+
 static bool check_member(struct form_check *c, const cJSON *item, const struct member *member,
                          const char *where)
 {
@@ -142,6 +150,12 @@ static bool check_member(struct form_check *c, const cJSON *item, const struct m
         break;
     case BOOLEAN:
         problem = cJSON_IsBool(item) ? NULL : "must be true or false";
+        break;
+    case CONTINUING:
+        problem = cJSON_IsBool(item) || (text != NULL && continues_how(text))
+                      ? NULL
+                      : "must be true, false, \"prefix\", \"partial\" or "
+                        "\"continue_final_message\"";
         break;
     case OBJECTS:
     case TEXTS:

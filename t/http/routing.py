@@ -11,10 +11,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import Uplift, program, wait_for
+from harness import USER, Uplift, program, wait_for
 from witness import Witness
 
 FAILURES = 3
+BOB = "00000000-0000-7000-8000-0000000000b0"
 
 
 def put(uplift, path, body):
@@ -31,9 +32,9 @@ def follow(uplift):
            "all workers follow the change")
 
 
-def ask(uplift, model):
+def ask(uplift, model, user=USER):
     return uplift.post("/v1/chat/completions", {
-        "model": model, "messages": [{"role": "user", "content": "Hello."}]})
+        "model": model, "messages": [{"role": "user", "content": "Hello."}]}, user=user)
 
 
 def ask_many(uplift, model, count):
@@ -67,7 +68,7 @@ def breaker(uplift, first, second):
     follow(uplift)
     first.is_down = True
     first.seen.clear(), second.seen.clear()
-    answers = [ask(uplift, "guarded") for _ in range(12)]
+    answers = [ask(uplift, "guarded", user) for user in (USER, BOB) * 6]
     tap.equal({a.status for a in answers}, {200}, "the clients notice nothing")
     tap.equal(len(first.seen), FAILURES, "after %d failures in a row neither worker asks it" % FAILURES)
     tap.equal(len(second.seen), 12, "the other one answers all")
@@ -82,8 +83,8 @@ def breaker(uplift, first, second):
     def told():
         ask(uplift, "guarded")  # a probe, which fails, where the breaker was about to be tried
         ready = uplift.get("/readyz", user=None)
-        return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["providers"]
-    tap.equal(wait_for(told, 20), ["first"], "/readyz is degraded, and names it")
+        return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["models"]
+    tap.equal(wait_for(told, 20), [{"provider": "first", "model": "sim-1"}], "/readyz is degraded, and names it")
 
     first.is_down = False
     tap.ok(wait_for(lambda: ask(uplift, "guarded").json()["model"] == "sim-1", 20), "once it is back, it is asked again")

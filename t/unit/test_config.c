@@ -96,6 +96,7 @@ static void defaults_are_those_of_the_table(void **state)
     assert_int_equal(c.max_body_bytes, 8388608);
     assert_int_equal(c.max_message_bytes, 262144);
     assert_int_equal(c.first_byte_timeout_ms, 60000);
+    assert_int_equal(c.first_token_timeout_ms, 12000);
     assert_int_equal(c.total_timeout_ms, 600000);
     assert_int_equal(c.client_buffer_bytes, 1048576);
     assert_int_equal(c.max_answer_bytes, 4194304);

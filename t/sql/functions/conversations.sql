@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(63);
+select plan(67);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -49,6 +49,28 @@ select is((uplift.get_answer(:ann, pg_temp.id(1)) -> 'result')::jsonb - '{usage,
 select is(uplift.get_answer(:ann, pg_temp.id(4)) ->> 'outcome', 'failed', 'one that failed says so');
 select is(uplift.get_answer(:ann, pg_temp.id(9)) ->> 'message', 'I will not.', 'one that is a refusal says that');
 select is(uplift.get_answer(:bob, pg_temp.id(1))::jsonb, null, 'another user''s is none');
+-- A loop of tools: each request has the question again, and the results behind it.
+do $$
+declare
+    v_results jsonb := '{"request_messages": {"messages": [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": "42"}]}}';
+begin
+    perform pg_temp.record(2001, pg_temp.bob(), pg_temp.id(600), 'how many?', '', '{"response_message": {"role": "assistant", "tool_calls": []}}');
+    perform pg_temp.record(2002, pg_temp.bob(), pg_temp.id(600), 'how many?', 'Let me look again.', v_results);
+    perform pg_temp.record(2003, pg_temp.bob(), pg_temp.id(600), 'how many?', '42.', v_results);
+    perform pg_temp.record(2004, pg_temp.bob(), pg_temp.id(600), 'how many?', '42, as I said.');
+    perform pg_temp.record(2005, pg_temp.bob(), pg_temp.id(600), 'sure?', 'Yes.', v_results);
+end $$;
+create function pg_temp.said_in(n int) returns text language sql as $$
+    select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(pg_temp.bob(), n) -> 'messages') with ordinality e(m, o)
+$$;
+select is(pg_temp.said_in(600), 'user:how many? assistant: assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
+    'a loop of tools shows its question once; asked again it is there again');
+select is((select string_agg(m.message_type || ':' || m.content, ' ' order by m.created_at, m.answer_id, m.message_type desc) from uplift.conversation_messages m
+    where m.conversation_id = pg_temp.id(600)), 'user:how many? assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
+    'and so do its messages');
+select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600))), 'how many? Let me look again. 42. how many? 42, as I said. sure? Yes.', 'and so does history');
+select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600), p_tokens => 12)), 'sure? Yes.', 'that is cut behind it');
+
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.bob(), 100)$$), 'UP404 conversation_not_found', 'another user''s');
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.ann(), 999)$$), 'UP404 conversation_not_found', 'nobody''s is the same');
 select is(pg_temp.refused($$select uplift.delete_conversation(pg_temp.bob(), pg_temp.id(100))$$), 'UP404 conversation_not_found', 'nor can it be deleted');
