@@ -146,36 +146,11 @@ static void put_attempts(struct buf *b, const struct chat *c)
         put_name(b, "provider", a->provider);
         put_name(b, "model", a->model != NULL ? a->model : c->model);
         put_name(b, "reason", a->reason);
+        if (a->went_on_from >= 0)
+            put_int(b, "went_on_from", a->went_on_from);
         buf_putc(b, '}');
     }
     buf_putc(b, ']');
-}
-
-bool chat_ask_for(struct chat *c, const char *model)
-{
-    struct buf b;
-    if (model == NULL)
-        model = c->model;
-    if (c->upstream_model_len == 0 || model == NULL)
-        return true;
-    buf_init(&b, c->upstream_body_len + 8192);
-    buf_puts(&b, "{\"model\":");
-    buf_json_string(&b, model, strlen(model));
-    size_t len = b.len;
-    bool is_asked = len == c->upstream_model_len && memcmp(b.data, c->upstream_body, len) == 0;
-    if (!is_asked) {
-        buf_append(&b, c->upstream_body + c->upstream_model_len,
-                   c->upstream_body_len - c->upstream_model_len);
-        if (!b.failed) {
-            c->upstream_body_len = b.len;
-            c->upstream_model_len = len;
-            free(c->upstream_body);
-            c->upstream_body = buf_steal(&b);
-        }
-    }
-    bool good = !b.failed;
-    buf_release(&b);
-    return good;
 }
 
 /* An answer from the cache took none. */

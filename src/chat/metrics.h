@@ -40,6 +40,7 @@ enum metric {
     M_SPOOLED,
     M_NOT_RECORDED,
     M_RESTARTS,
+    M_CONTINUATIONS,
     METRIC_COUNT
 };
 

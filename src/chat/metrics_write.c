@@ -31,6 +31,8 @@ static const struct {
                         "Answers that could be stored nowhere, and were not given."},
     [M_RESTARTS] = {"uplift_restarts_total", "",
                     "Streams that were told to forget their text, and got another answer."},
+    [M_CONTINUATIONS] = {"uplift_continuations_total", "",
+                         "Streams that broke off, and that another provider went on with."},
 };
 
 static const char *const histogram_names[HISTOGRAM_COUNT][2] = {
@@ -300,11 +302,15 @@ static void put_levels(const struct metrics *all, struct buf *out)
 static void put_breakers(const struct metrics_more *more, struct buf *out)
 {
     put_head(out, "uplift_breaker_state", "gauge",
-             "Breaker of a provider: 0 closed, 1 about to be tried, 2 open.");
+             "Breaker of a provider, or of one of its models: 0 closed, 1 about to be tried, 2 open.");
     const struct breaker *b;
     for (int at = 0; (b = breakers_next(more->breakers, &at)) != NULL;) {
         buf_puts(out, "uplift_breaker_state{");
-        put_label(out, "provider", b->name);
+        put_label(out, "provider", b->provider);
+        if (b->model[0] != '\0') {
+            buf_putc(out, ',');
+            put_label(out, "model", b->model);
+        }
         buf_printf(out, "} %d\n", (int)breaker_state(b, more->now_ms));
     }
 }

@@ -1,6 +1,8 @@
 /* What a client of /v1/chat gets; see native.h. */
 #include "native.h"
 
+#include "message.h"
+
 #include <string.h>
 
 static void put_text(struct buf *out, const char *key, const char *text)
@@ -46,6 +48,13 @@ bool native_delta(struct buf *out, struct span text)
     return buf_puts(out, "}\n\n");
 }
 
+bool native_text(struct buf *out, const char *text, size_t len)
+{
+    buf_puts(out, "data: {\"delta\":");
+    buf_json_string(out, text, len);
+    return buf_puts(out, "}\n\n");
+}
+
 bool native_restart(struct buf *out)
 {
     return buf_puts(out, "data: {\"restart\":true}\n\n");
@@ -58,8 +67,9 @@ bool native_done(struct buf *out, const struct chat *chat)
     return buf_puts(out, "\n\n");
 }
 
-bool native_answer(struct buf *out, const struct chat *chat, struct span refusal)
+bool native_answer(struct buf *out, const struct chat *chat)
 {
+    struct span refusal = message_refusal(chat->response_message);
     buf_puts(out, "{\"message\":");
     if (chat->text.len == 0 && scan_is_string(refusal))
         scan_clean(refusal, out);

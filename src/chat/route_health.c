@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define BODY_MAX 262144 /* every breaker's name, escaped */
+#define BODY_MAX (1024 * 1024) /* every breaker's name, escaped */
 
 void route_health(struct route_context *c)
 {
@@ -13,21 +13,40 @@ void route_health(struct route_context *c)
     request_reply(c->request, 200, "application/json", NULL, body, sizeof body - 1);
 }
 
-/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded with the
- * providers that are left alone for a while. */
-static void put_ready(const struct shared *shared, struct buf *body)
+/* Appends ,"providers":["..."] or ,"models":[{"provider","model"}] of the breakers that are open.
+ * How many those are. */
+static int put_open(const struct shared *shared, bool of_models, struct buf *body)
 {
     const struct breaker *b;
     int open = 0;
     for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
-        if (breaker_state(b, clock_ms()) != BREAKER_OPEN)
+        if ((b->model[0] != '\0') != of_models || breaker_state(b, clock_ms()) != BREAKER_OPEN)
             continue;
-        buf_puts(body, open++ == 0
-                           ? "{\"status\":\"degraded\",\"reason\":\"provider\",\"providers\":["
-                           : ",");
-        buf_json_string(body, b->name, strlen(b->name));
+        buf_puts(body, open++ > 0 ? "," : of_models ? ",\"models\":[" : ",\"providers\":[");
+        buf_puts(body, of_models ? "{\"provider\":" : "");
+        buf_json_string(body, b->provider, strlen(b->provider));
+        if (of_models) {
+            buf_puts(body, ",\"model\":");
+            buf_json_string(body, b->model, strlen(b->model));
+            buf_putc(body, '}');
+        }
     }
-    buf_puts(body, open > 0 ? "]" : "{\"status\":\"ready\"");
+    buf_puts(body, open > 0 ? "]" : "");
+    return open;
+}
+
+/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded with the
+ * providers, or models of theirs, that are left alone for a while. */
+static void put_ready(const struct shared *shared, struct buf *body)
+{
+    struct buf open;
+    buf_init(&open, BODY_MAX);
+    int count = put_open(shared, false, &open) + put_open(shared, true, &open);
+    buf_puts(body, count > 0 ? "{\"status\":\"degraded\",\"reason\":\"provider\""
+                             : "{\"status\":\"ready\"");
+    if (count > 0)
+        buf_append(body, open.data, open.len);
+    buf_release(&open);
 }
 
 static void put_state(struct worker *w, struct buf *body)

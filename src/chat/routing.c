@@ -142,6 +142,11 @@ static void shuffle(const struct route **routes, size_t count, unsigned *random)
     }
 }
 
+struct breakers *routing_breakers(const struct routing *r)
+{
+    return r->breakers;
+}
+
 size_t routing_plan(const struct routing *r, const char *model, unsigned *random,
                     const struct route **out)
 {

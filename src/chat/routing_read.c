@@ -125,11 +125,6 @@ static int64_t next_serial(void)
     return atomic_fetch_add(&last, 1) + 1;
 }
 
-static struct breaker *find_breaker(struct reading *r, const char *name)
-{
-    return r->breakers != NULL ? breaker_find(r->breakers, name) : NULL;
-}
-
 /* Everything of a provider but its limits. */
 static bool open_provider(struct reading *r, struct provider *p, const char *name,
                           const char *base_url)
@@ -149,7 +144,7 @@ static bool open_provider(struct reading *r, struct provider *p, const char *nam
     p->is_plain = strncasecmp(base_url, "http:", 5) == 0;
     p->url = buf_steal(&url);
     p->serial = next_serial();
-    p->breaker = find_breaker(r, name);
+    p->breaker = r->breakers != NULL ? breaker_of_provider(r->breakers, name) : NULL;
     curl_free(host);
     curl_url_cleanup(parts);
     if (!good)
@@ -157,6 +152,7 @@ static bool open_provider(struct reading *r, struct provider *p, const char *nam
     good = p->name != NULL && p->label != NULL && p->url != NULL &&
            add_header(&p->headers, "Content-Type: ", "application/json") &&
            add_header(&p->headers, "Accept: ", "text/event-stream, application/json") &&
+           add_header(&p->headers, "Accept-Encoding: ", "identity") &&
            add_header(&p->headers, "User-Agent: ", "uplift/" UPLIFT_VERSION) &&
            add_header(&p->headers, "Expect:", "");
     return good || complain(r, "routing: out of memory");
@@ -180,6 +176,31 @@ static bool read_limits(struct reading *r, struct provider *p, const cJSON *obje
                          limits[i].out))
             return false;
     return read_number(r, object, p->name, "max_open", 1, 1000000, 0, &p->max_open);
+}
+
+/* true, or by what else it is asked for: see enum continues. */
+static bool read_continues(struct reading *r, struct provider *p, const cJSON *object)
+{
+    static const struct {
+        const char *name;
+        enum continues how;
+    } ways[] = {{"prefix", CONTINUES_PREFIX},
+                {"partial", CONTINUES_PARTIAL},
+                {"continue_final_message", CONTINUES_FINAL}};
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "continues");
+    if (item == NULL || cJSON_IsNull(item) || cJSON_IsBool(item)) {
+        p->continues = cJSON_IsTrue(item) ? CONTINUES : CONTINUES_NOT;
+        return true;
+    }
+    for (size_t i = 0; cJSON_IsString(item) && i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(item->valuestring, ways[i].name) == 0) {
+            p->continues = ways[i].how;
+            return true;
+        }
+    return complain(r,
+                    "routing: provider %.80s: continues must be true, false, \"prefix\", "
+                    "\"partial\" or \"continue_final_message\"",
+                    p->name);
 }
 
 static struct provider *find_provider(const struct routing *r, const char *name)
@@ -214,7 +235,8 @@ static bool read_provider(struct reading *r, const cJSON *object)
     if (r->out->provider_count > PROVIDERS_MAX)
         return complain(r, "routing: more than %d providers", PROVIDERS_MAX);
     struct provider *p = &r->out->providers[r->out->provider_count++];
-    if (!open_provider(r, p, name, url) || !read_limits(r, p, object))
+    if (!open_provider(r, p, name, url) || !read_limits(r, p, object) ||
+        !read_continues(r, p, object))
         return false;
     p->is_usable = json_bool(object, "is_enabled", true) &&
                    read_key(r->config, name, json_string(object, "api_key"), key);
@@ -250,6 +272,7 @@ static bool read_route(struct reading *r, struct routed_model *m, const cJSON *o
         !read_number(r, object, m->name, "context_tokens", 1, 1000000000, 0,
                      &route->context_tokens))
         return false;
+    route->of = m->name;
     route->position = (int)position;
     route->weight = (int)weight;
     m->own_count++;
@@ -399,18 +422,6 @@ static bool plan_model(struct reading *r, struct routed_model *m)
            complain(r, "routing: model %.80s has neither routes nor fallbacks", m->name);
 }
 
-/* The places where a provider said to come back later are of a provider and a model. */
-static void find_cooling(struct reading *r, struct routed_model *m)
-{
-    char name[BREAKER_NAME_MAX + 1];
-    for (size_t i = 0; i < m->plan_count; i++) {
-        struct route *route = &m->plan[i];
-        snprintf(name, sizeof name, "%s %s", route->provider->name,
-                 route->model != NULL ? route->model : m->name);
-        route->cooling = find_breaker(r, name);
-    }
-}
-
 /* --- all of it --- */
 
 static bool is_named(const cJSON *list, const char *name)
@@ -468,8 +479,6 @@ static bool read_all(struct reading *r, const cJSON *configured, const cJSON *fr
     for (size_t i = 0; i < r->out->model_count; i++)
         if (!plan_model(r, &r->out->models[i]))
             return false;
-    for (size_t i = 0; i < r->out->model_count; i++)
-        find_cooling(r, &r->out->models[i]);
     return true;
 }
 
@@ -489,6 +498,7 @@ struct routing *routing_read(const struct config *config, struct breakers *break
         return NULL;
     }
     atomic_init(&r.out->users, 1);
+    r.out->breakers = breakers;
     if (read_all(&r, configured, from_database))
         return r.out;
     routing_free(r.out);

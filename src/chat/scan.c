@@ -279,11 +279,10 @@ struct span scan_member(struct span object, const char *key)
 {
     struct scan s = scan_open(object);
     struct span name, value;
-    size_t len = strlen(key);
     if (!s.in_object)
         return (struct span){0};
     while (scan_next(&s, &name, &value))
-        if (name.len == len + 2 && memcmp(name.at + 1, key, len) == 0)
+        if (scan_key_is(name, key))
             return value;
     return (struct span){0};
 }
@@ -315,6 +314,12 @@ bool scan_says_something(struct span value)
     if (*value.at != '{' && *value.at != '[')
         return true;
     return skip_space(value.at + 1, value.at + value.len - 1) < value.at + value.len - 1;
+}
+
+bool scan_key_is(struct span key, const char *name)
+{
+    size_t len = strlen(name);
+    return key.len == len + 2 && memcmp(key.at + 1, name, len) == 0;
 }
 
 int64_t scan_count(struct span value, int64_t fallback)

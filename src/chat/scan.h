@@ -47,6 +47,8 @@ bool scan_is_string(struct span value);
 bool scan_says_something(struct span value);
 /* Whether the value is, byte by byte, this JSON, e.g. "null" or "\"stop\"". */
 bool scan_is(struct span value, const char *json);
+/* Whether a key, with its quotes, is this name, which needs no escapes. */
+bool scan_key_is(struct span key, const char *name);
 /* A whole number that is not negative and below 2^53, else the fallback. */
 int64_t scan_count(struct span value, int64_t fallback);
 

@@ -455,7 +455,7 @@ static void garbage(void **state)
         EVENTS DONE PLAY_CLOSE,
     };
     (void)state;
-    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0] - 1; i++) {
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         for (int stream = 0; stream < 2; stream++) {
             guest_start(&guest, &rig, CHAT_OPENAI, stream, scripts[i]);
             assert_true(guest_reads_all(&guest));
@@ -464,9 +464,6 @@ static void garbage(void **state)
             guest_leave(&guest);
         }
     }
-    guest_start(&guest, &rig, CHAT_OPENAI, true, scripts[7]); /* empty, but whole */
-    assert_true(guest_reads_all(&guest));
-    ends_as(CHAT_COMPLETE);
 }
 
 static void error_in_place_of_an_answer(void **state)
