@@ -27,31 +27,35 @@ static const struct endpoint {
     enum access access;
     unsigned scopes; /* any of these will do; of OPEN ones none */
     route_fn run;
+    const char *behind; /* what follows an id, NULL for nothing */
 } routes[] = {
-    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat},
-    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions},
-    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get},
-    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list},
-    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get},
-    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete},
-    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
-    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get},
-    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put},
-    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
-    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
+    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat, NULL},
+    {"GET", "/v1/chat", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_open_answers, NULL},
+    {"GET", "/v1/chat/", ID, AS_USER, SCOPE_READ | SCOPE_CHAT, route_follow, "/events"},
+    {"POST", "/v1/chat/", ID, AS_USER, SCOPE_CHAT, route_stop, "/stop"},
+    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions, NULL},
+    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put, NULL},
+    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put, NULL},
+    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get, NULL},
+    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list, NULL},
+    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get, NULL},
+    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete, NULL},
+    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches, NULL},
+    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get, NULL},
+    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put, NULL},
+    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models, NULL},
+    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model, NULL},
     {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK,
-     route_rest_feedback},
+     route_rest_feedback, NULL},
     {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
+     route_rest_feedback, NULL},
     {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
+     route_rest_feedback, NULL},
     {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
-    {"GET", "/healthz", EXACT, OPEN, 0, route_health},
-    {"GET", "/readyz", EXACT, OPEN, 0, route_ready},
-    {"GET", "/metrics", EXACT, OPEN, 0, route_metrics},
+     route_rest_feedback, NULL},
+    {"GET", "/healthz", EXACT, OPEN, 0, route_health, NULL},
+    {"GET", "/readyz", EXACT, OPEN, 0, route_ready, NULL},
+    {"GET", "/metrics", EXACT, OPEN, 0, route_metrics, NULL},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -62,16 +66,21 @@ static bool method_matches(const struct endpoint *route, const char *method)
     return strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
 }
 
-/* Whether the path is the route's. A trailing segment goes to *tail. */
-static bool path_matches(const struct endpoint *route, const char *path, const char **tail)
+/* Whether the path is the route's. Its segment of any text goes to *tail, which has *len bytes. */
+static bool path_matches(const struct endpoint *route, const char *path, const char **tail,
+                         size_t *len)
 {
-    size_t len = strlen(route->path);
-    if (strncmp(path, route->path, len) != 0)
+    size_t before = strlen(route->path), behind = route->behind != NULL ? strlen(route->behind) : 0;
+    if (strncmp(path, route->path, before) != 0)
         return false;
-    *tail = path + len;
+    *tail = path + before;
+    *len = strlen(*tail);
     if (route->tail == EXACT)
-        return **tail == '\0';
-    return **tail != '\0' && (route->tail == NAME || strchr(*tail, '/') == NULL);
+        return *len == 0;
+    if (*len <= behind || (behind > 0 && strcmp(*tail + *len - behind, route->behind) != 0))
+        return false;
+    *len -= behind;
+    return route->tail == NAME || memchr(*tail, '/', *len) == NULL;
 }
 
 static void answer_preflight(struct request *r)
@@ -120,24 +129,32 @@ static bool authenticate(struct route_context *c, unsigned scopes, struct api_er
     return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
 }
 
-static void run(struct route_context *c, const struct endpoint *route, const char *tail)
+/* Reads the id of the path. */
+static bool take_id(struct route_context *c, const char *tail, size_t len, struct api_error *error)
+{
+    struct uuid id;
+    char text[UUID_TEXT + 1];
+    snprintf(text, sizeof text, "%.*s", (int)(len < sizeof text ? len : 0), tail);
+    if (!uuid_parse(text, &id))
+        return api_error(error, 400, "invalid_id", "id", "\"%.*s\" is not a UUID",
+                         (int)(len < 60 ? len : 60), tail);
+    uuid_format(&id, c->id);
+    return true;
+}
+
+static void run(struct route_context *c, const struct endpoint *route, const char *tail, size_t len)
 {
     struct api_error error;
-    struct uuid id;
     if (route->access == AS_USER && !authenticate(c, route->scopes, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
-    if (route->tail == ID) {
-        if (!uuid_parse(tail, &id)) {
-            api_error(&error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", tail);
-            request_fail(c->request, &error, NULL);
-            return;
-        }
-        uuid_format(&id, c->id);
-    } else if (route->tail == NAME) {
-        c->name = tail;
+    if (route->tail == ID && !take_id(c, tail, len, &error)) {
+        request_fail(c->request, &error, NULL);
+        return;
     }
+    if (route->tail == NAME)
+        c->name = tail;
     route->run(c);
 }
 
@@ -152,11 +169,12 @@ void routes_dispatch(struct route_context *c)
     }
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const char *tail;
-        if (!path_matches(&routes[i], r->path, &tail))
+        size_t len;
+        if (!path_matches(&routes[i], r->path, &tail, &len))
             continue;
         if (method_matches(&routes[i], r->method)) {
             r->endpoint = (int)i;
-            run(c, &routes[i], tail);
+            run(c, &routes[i], tail, len);
             return;
         }
         size_t used = strlen(allowed);
@@ -173,8 +191,8 @@ static void make_names(void)
 {
     static const char *const tails[] = {[EXACT] = "", [ID] = "{id}", [NAME] = "{name}"};
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        snprintf(names[i], sizeof names[i], "%s %s%s", routes[i].method, routes[i].path,
-                 tails[routes[i].tail]);
+        snprintf(names[i], sizeof names[i], "%s %s%s%s", routes[i].method, routes[i].path,
+                 tails[routes[i].tail], routes[i].behind != NULL ? routes[i].behind : "");
         name_list[i] = names[i];
     }
     name_list[ROUTE_COUNT] = "other";
