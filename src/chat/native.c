@@ -51,6 +51,7 @@ bool native_started(struct buf *out, const struct chat *chat)
 {
     buf_puts(out, "data: {\"started\":true,");
     put_which(out, chat);
+    put_text(out, ",\"regenerate_of\":", chat->regenerate_of);
     buf_puts(out, ",\"message\":");
     buf_json_string(out, chat->user_message, strlen(chat->user_message));
     return buf_puts(out, "}\n\n");

@@ -111,8 +111,7 @@ static void on_sweep(uv_timer_t *timer)
     upstreams_sweep(&r->core.upstreams, now);
     trim(&r->core.out);
     trim(&r->core.head);
-    if (r->core.chats == NULL && r->core.followers == NULL &&
-        r->core.upstreams.lingering == NULL) {
+    if (r->core.chats == NULL && r->core.followers == NULL && r->core.upstreams.lingering == NULL) {
         uv_timer_stop(timer);
         r->is_sweeping = false;
     }

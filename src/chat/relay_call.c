@@ -76,8 +76,8 @@ void relay_complete(struct relay_chat *rc)
 
 /* --- when a route fails --- */
 
-/* Where the chat may go on: what was heard of a stream can be taken back on /v1/chat, whose protocol
- * is ours; on /v1/chat/completions another provider may go on with it. */
+/* Where the chat may go on: what was heard of a stream can be taken back on /v1/chat, whose
+ * protocol is ours; on /v1/chat/completions another provider may go on with it. */
 static enum failover_scope scope_of(const struct relay_chat *rc)
 {
     if (!relay_was_heard(rc))
@@ -181,8 +181,7 @@ static void on_event(void *arg, const char *event, const char *data, size_t len)
     struct failure failure;
     rc->state = RELAY_ANSWERING;
     forget_request(rc);
-    enum answer_step step =
-        answer_event(&rc->answer, event, data, len, &rc->core->out, &failure);
+    enum answer_step step = answer_event(&rc->answer, event, data, len, &rc->core->out, &failure);
     if (step == ANSWER_GOES_ON || !relay_flush(rc))
         return;
     if (step == ANSWER_IS_WHOLE) {

@@ -135,8 +135,7 @@ static int be_found(struct relay_core *core, const struct chat *chat)
                             .created_us = chat->created_us,
                             .slot = core->options.slot};
     if (chat->protocol != CHAT_NATIVE || core->options.open_answers == NULL ||
-        core->options.slot < 0 ||
-        !uuid_parse(chat->conversation_text, &a.conversation))
+        core->options.slot < 0 || !uuid_parse(chat->conversation_text, &a.conversation))
         return -1;
     return open_answers_add(core->options.open_answers, &a);
 }

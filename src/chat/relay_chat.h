@@ -11,8 +11,8 @@
  * ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
  * cache begins in ANSWERING.
  *
- * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too, but
- * for recorded. The client and the followers are the relay's in every state.
+ * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too,
+ * but for recorded. The client and the followers are the relay's in every state.
  *
  * Its life is in relay_chat.c, its calls of providers in relay_call.c, the limits on their time in
  * relay_time.c, and what its client is sent in relay_client.c.
@@ -56,7 +56,7 @@ struct relay_core {
     struct buf head;          /* the same with a response head before it */
     struct relay_chat *chats; /* all that are open */
     struct flights flights;
-    atomic_int_fast64_t *open; /* how many those are */
+    atomic_int_fast64_t *open;  /* how many those are */
     struct follower *followers; /* all of them */
     unsigned random;
 };

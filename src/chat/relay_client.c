@@ -47,8 +47,8 @@ bool relay_was_heard(const struct relay_chat *rc)
     return rc->wants_stream && rc->answer.has_begun && !rc->is_unheard;
 }
 
-/* Whether the answer is finished although its client has gone: on /v1/chat, where it can be picked up
- * again, always. */
+/* Whether the answer is finished although its client has gone: on /v1/chat, where it can be picked
+ * up again, always. */
 static bool goes_on_unheard(const struct relay_chat *rc)
 {
     return rc->chat->protocol == CHAT_NATIVE || rc->core->config->finish_on_hangup ||

@@ -52,8 +52,8 @@ void route_open_answers(struct route_context *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    size_t count = open_answers_of(&c->worker->shared->open_answers, &c->request->who.user, found,
-                                   LISTED_MAX);
+    size_t count =
+        open_answers_of(&c->worker->shared->open_answers, &c->request->who.user, found, LISTED_MAX);
     buf_init(&body, LIST_BYTES);
     buf_puts(&body, "{\"object\":\"list\",\"data\":[");
     for (size_t i = 0; i < count; i++) {
@@ -71,8 +71,8 @@ void route_open_answers(struct route_context *c)
 static bool find_open(struct route_context *c, struct open_answer *out)
 {
     struct uuid name;
-    return uuid_parse(c->id, &name) && open_answers_find(&c->worker->shared->open_answers,
-                                                         &c->request->who.user, &name, out);
+    return uuid_parse(c->id, &name) &&
+           open_answers_find(&c->worker->shared->open_answers, &c->request->who.user, &name, out);
 }
 
 /* Where the client says it is; the beginning when it says nothing that can be read. */
