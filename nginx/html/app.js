@@ -24,6 +24,7 @@ const SUGGESTIONS = [
 ];
 const AUTO_RETRIES = 3; // then the person has to want it
 const MESSAGE_BYTES_MAX = 262144;
+const ASKING = "uplift.asking"; // in the session's storage: the name of the answer that this tab waits for
 const COARSE = matchMedia("(pointer: coarse)");
 
 let client;
@@ -34,6 +35,8 @@ let opening = null; // AbortController of one that is being read
 let turns = [];
 let running = null; // {turn, answer} while an answer comes
 const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title}
+const leftUnnamed = new Map(); // the same before their conversations have an id: answer -> {turns, running, title}
+let isLeaving = false; // the page is being closed or reloaded
 let waiting = null; // {turn, cancel} while a refused message waits for its next try
 let follow = true; // whether the view sticks to the end
 let lastTop = 0; // where it was scrolled to
@@ -64,8 +67,9 @@ function sessionChanged(signedIn) {
     return;
   }
   stop();
-  for (const { running: other } of elsewhere.values()) other.answer.abort();
+  for (const { running: other } of [...elsewhere.values(), ...leftUnnamed.values()]) other.answer.leave();
   elsewhere.clear();
+  leftUnnamed.clear();
   cancelWaiting();
   sidebar.clear();
   $("message").value = "";
@@ -100,7 +104,20 @@ async function load() {
   else notice("start");
   sidebar.load();
   // After signing in again, what is on the page stays.
-  if (turns.length === 0) await open(fromHash);
+  if (turns.length === 0) await open(fromHash ?? (await askedBefore()));
+}
+
+/** The conversation of the answer that this tab waited for when it was reloaded, before it had an address. */
+async function askedBefore() {
+  const name = recall("sessionStorage", ASKING);
+  if (name === null) return null;
+  remember("sessionStorage", ASKING, null);
+  try {
+    const asked = (await client.openAnswers()).find((answer) => answer.client_request_id === name);
+    return asked?.conversation_id ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function drawIcons() {
@@ -150,6 +167,8 @@ function wire() {
     if (plain && [document.body, $("main")].includes(document.activeElement)) $("message").focus();
   });
   $("simulated").addEventListener("click", tellSimulated);
+  addEventListener("pagehide", () => (isLeaving = true));
+  addEventListener("pageshow", () => (isLeaving = false));
   addEventListener("hashchange", () => {
     if (readHash() !== conversation) open(readHash());
   });
@@ -232,6 +251,12 @@ async function run(turn, attempt = 0) {
   turn.begin();
   turn.setCoach({ id: request.coach_id ?? "", name: panel.nameOf(request.coach_id), severity: request.severity, mode: request.mode });
   const answer = client.chat({ ...request, retries: 0 });
+  remember("sessionStorage", ASKING, answer.name);
+  return listen(turn, answer, attempt);
+}
+
+/** Shows an answer as it comes, to its end. */
+async function listen(turn, answer, attempt = 0) {
   running = { turn, answer };
   showBusy(true);
   speak(`${turn.coach.name} is answering`);
@@ -241,7 +266,7 @@ async function run(turn, attempt = 0) {
     availability.reached();
     if (begun.degraded) availability.databaseAway();
     else availability.databaseBack();
-    if (begun.conversation_id && turns.includes(turn)) enter(begun.conversation_id);
+    if (begun.conversation_id) found(turn, answer, begun.conversation_id);
     let restarts = 0;
     for await (const delta of answer) {
       if (answer.restarts !== restarts) turn.restart(); // another provider answers, from the beginning
@@ -258,10 +283,56 @@ async function run(turn, attempt = 0) {
   }
 }
 
+/** An answer says which conversation it is of. */
+function found(turn, answer, id) {
+  if (turns.includes(turn)) enter(id);
+  const left = leftUnnamed.get(answer);
+  leftUnnamed.delete(answer);
+  if (left) elsewhere.set(id, left);
+}
+
 function ended(answer) {
+  if (isLeaving) return; // the page goes, not the answer
+  if (answer.name !== null && recall("sessionStorage", ASKING) === answer.name) remember("sessionStorage", ASKING, null);
   if (running?.answer === answer) running = null;
+  leftUnnamed.delete(answer);
   // Recorded by now: whoever goes back there reads it.
   for (const [id, other] of elsewhere) if (other.running.answer === answer) elsewhere.delete(id);
+}
+
+/** Picks up an answer that was asked for before a reload, or on another device. */
+async function pickUp(id) {
+  if (running) return;
+  const answer = client.follow(id);
+  const opened = conversation;
+  let begun;
+  try {
+    begun = await answer.started;
+  } catch {
+    return; // ended, and shown when the conversation is read again
+  }
+  if (conversation !== opened || running) return void answer.leave();
+  const severity = begun.severity === undefined ? panel.choice.severity : Number(begun.severity);
+  const replaced = turns.find((turn) => turn.id !== null && turn.id === begun.regenerate_of);
+  const turn = replaced ?? addTurn(begun.message, { ...begun, severity });
+  turn.request = { message: begun.message, coach_id: begun.coach_id ?? undefined, severity, mode: begun.mode, conversation_id: begun.conversation_id };
+  turn.begin();
+  turn.setCoach({ id: begun.coach_id ?? "", name: panel.nameOf(begun.coach_id), severity, mode: begun.mode });
+  showWelcome(false);
+  toEnd();
+  await listen(turn, answer);
+}
+
+/** An answer whose connection could not be had again for a while: from its beginning, once there is one. */
+function followLater(turn) {
+  const { id } = turn;
+  const go = () => {
+    turn.begin();
+    turn.id = id;
+    listen(turn, client.follow(id));
+  };
+  waitFor(turn, "The connection broke. The answer goes on, and is shown as soon as there is a connection again.",
+    (act) => (navigator.onLine ? availability.whenReached(act) : onceOnline(act)), go);
 }
 
 function succeed(turn, result) {
@@ -290,10 +361,14 @@ function fail(turn, error, attempt) {
   if (error.feedbackId && (text || !replaced)) turn.replaces = error.feedbackId;
   turn.id ??= error.feedbackId;
   if (error.feedbackId && error.conversation_id) enter(error.conversation_id);
+  if (error.type === "connection_error" && turn.id) {
+    turn.setState("incomplete");
+    availability.lost();
+    return followLater(turn);
+  }
   if (text) {
-    const stopped = error.code === "aborted";
+    const stopped = isStopped(error);
     turn.end(stopped ? "stopped" : "incomplete");
-    if (error.status === 0 || error.type === "connection_error") availability.lost();
     const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${clause(error)}`;
     turn.note(stopped ? "Stopped here." : why, {
       kind: stopped ? "info" : "error",
@@ -313,7 +388,7 @@ function explain(turn, error, attempt) {
   const once = [tryAgain(turn)];
   // Recorded as failed: the next try takes its place.
   if (turn.replaces) turn.request = { ...turn.request, regenerate_of: turn.replaces };
-  if (error.code === "aborted") return turn.note("Stopped before the first word.", { buttons: once });
+  if (isStopped(error)) return turn.note("Stopped before the first word.", { buttons: once });
   if (error.status === 401) return askToSignIn(turn, error);
   if (error.code === "roast_consent_required") return askToRoast(turn);
   if (error.code === "conversation_not_found") {
@@ -337,6 +412,11 @@ function explain(turn, error, attempt) {
   const again = whenAgain(error);
   return turn.note(reasonFor(error) + (again === "" ? "" : ` Please try again ${again}.`), {
     kind: "error", buttons: changes ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
+}
+
+/** Here, or on another device. */
+function isStopped(error) {
+  return error.code === "aborted" || error.code === "stopped";
 }
 
 function tryAgain(turn) {
@@ -404,23 +484,25 @@ function countDown(turn, error, attempt) {
 
 /** Surely not sent, so it may be sent without asking once there is a network. */
 function waitForNetwork(turn) {
-  waitFor(turn, "You are offline. This is sent as soon as you are back.", (go) => {
-    addEventListener("online", go, { once: true });
-    return () => removeEventListener("online", go);
-  });
+  waitFor(turn, "You are offline. This is sent as soon as you are back.", onceOnline);
+}
+
+function onceOnline(act) {
+  addEventListener("online", act, { once: true });
+  return () => removeEventListener("online", act);
 }
 
 function waitForService(turn) {
   waitFor(turn, "The server does not answer. This is sent as soon as it does.", (go) => availability.whenReached(go));
 }
 
-/** Sends the message once what `subscribe` waits for has come; it returns what ends the waiting. */
-function waitFor(turn, text, subscribe) {
-  if (!turn.restore() && turn.text === "") turn.setState("failed");
+/** Sends the message, or does something else, once what `subscribe` waits for has come; it returns what ends the waiting. */
+function waitFor(turn, text, subscribe, go = () => run(turn)) {
+  if (turn.text === "" && !turn.restore()) turn.setState("failed");
   cancelWaiting();
   const unsubscribe = subscribe(() => {
     cancel();
-    run(turn);
+    go();
   });
   const cancel = (why = "") => {
     unsubscribe();
@@ -482,14 +564,15 @@ function startNew() {
   $(COARSE.matches ? "main" : "message").focus();
 }
 
-/** An answer that is coming goes on by itself; one whose conversation has no id yet could not be found again. */
+/** An answer that is coming goes on by itself. */
 function leave() {
   opening?.abort();
   opening = null;
   if (waiting) keepUnsent(conversation, waiting.turn.message);
   cancelWaiting();
-  if (running && conversation === null) stop();
-  else if (running) elsewhere.set(conversation, { turns, running, title: document.title });
+  const left = { turns, running, title: document.title };
+  if (running && conversation === null) leftUnnamed.set(running.answer, left);
+  else if (running) elsewhere.set(conversation, left);
   running = null;
   showBusy(false);
 }
@@ -513,15 +596,21 @@ async function open(id) {
   leave();
   sidebar.close();
   if (id === null) return showConversation(null);
+  if (readHash() !== id) history.replaceState(null, "", `#c/${id}`);
   showConversation(id);
   if (goBackTo(id)) return undefined;
   const reading = (opening = new AbortController());
   try {
-    const found = await client.conversation(id, { signal: reading.signal });
+    const coming = answerComing(id, reading.signal);
+    const read = await readConversation(id, coming, reading.signal);
     if (opening !== reading) return undefined;
     availability.reached();
-    showMessages(found);
+    showMessages(read);
     $(COARSE.matches ? "main" : "message").focus();
+    coming.then((answer) => {
+      // One that is over by now was among the messages.
+      if (answer && conversation === id && !turns.some((turn) => turn.id === answer.id)) pickUp(answer.id);
+    });
   } catch (error) {
     if (opening !== reading || error.code === "aborted") return undefined;
     if (error.status === 401) return void askWho();
@@ -540,6 +629,25 @@ async function open(id) {
     }
   }
   return undefined;
+}
+
+/** Resolves to the answer of a conversation that is under way, undefined without one. */
+async function answerComing(id, signal) {
+  try {
+    return (await client.openAnswers({ signal, retries: 0 })).find((answer) => answer.conversation_id === id);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A conversation is stored with its first answer: until then it is empty. */
+async function readConversation(id, coming, signal) {
+  try {
+    return await client.conversation(id, { signal });
+  } catch (error) {
+    if (error.status === 404 && (await coming)) return { messages: [] };
+    throw error;
+  }
 }
 
 function showConversation(id) {
@@ -594,7 +702,7 @@ function explainOutcome(turn, outcome) {
 
 function forget(id) {
   remember("sessionStorage", draftKey(id), null);
-  elsewhere.get(id)?.running.answer.abort();
+  elsewhere.get(id)?.running.answer.abort(); // nobody wants it any more
   elsewhere.delete(id);
   if (id !== conversation) return;
   stop();

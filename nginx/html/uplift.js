@@ -124,6 +124,8 @@ export class Answer {
   text = "";
   /** How often the text so far became void. */
   restarts = 0;
+  /** Of an answer that chat() asks for: its client_request_id in Uplift.openAnswers(). */
+  name = null;
   /**
    * Resolves when the answer begins: {feedbackId, conversation_id, coach_id, requestId, degraded}.
    * feedbackId can be given feedback from here on.
@@ -312,6 +314,7 @@ export class Uplift {
       sink.begin(start);
       return this.#readAnswer(response, start, sink);
     }, { signal, stop: () => this.#stopSoon(answer.feedbackId ?? name) });
+    answer.name = name;
     return answer;
   }
 
@@ -329,8 +332,8 @@ export class Uplift {
   }
 
   /** The user's answers that are under way: [{id, conversation_id, client_request_id, created_at}]. */
-  async openAnswers({ signal } = {}) {
-    return (await this.#call("GET", "/v1/chat", undefined, { signal })).data;
+  async openAnswers({ signal, retries } = {}) {
+    return (await this.#call("GET", "/v1/chat", undefined, { signal, retries })).data;
   }
 
   /** Stops an answer that is under way; resolves to whether there was one. */

@@ -221,21 +221,30 @@ static bool gather(struct answer *a, const struct completion *c, struct buf *fre
 
 /* --- telling the client as it comes --- */
 
-static void tell_native(const struct completion *c, const struct buf *fresh, struct buf *out)
+static void tell_native(struct answer *a, const struct completion *c, const struct buf *fresh,
+                        struct buf *out)
 {
+    const struct buf *text = &a->chat->text;
     struct content pieces = content_open(c->content);
     enum content_kind kind;
     struct span piece;
+    if (fresh == NULL && !c->says_text && c->refusal.len > 2) {
+        native_open(out, NULL);
+        native_piece(out, c->refusal);
+        native_close(out);
+    }
+    if (fresh != NULL ? fresh->len == 0 : !c->says_text)
+        return;
+    position_advance(&a->position, text->data, text->len);
     if (fresh != NULL) {
-        if (fresh->len > 0)
-            native_text(out, fresh->data, fresh->len);
+        native_text(out, &a->position, fresh->data, fresh->len);
         return;
     }
+    native_open(out, &a->position);
     while (content_next(&pieces, &kind, &piece))
         if (kind == CONTENT_TEXT)
-            native_delta(out, piece);
-    if (!c->says_text && c->refusal.len > 2)
-        native_delta(out, c->refusal);
+            native_piece(out, piece);
+    native_close(out);
 }
 
 /* Whether the tool calls of a chunk must get the places that they have in the message. */
@@ -335,7 +344,7 @@ static enum answer_step take(struct answer *a, const struct completion *c, struc
     bool good = gather(a, c, fresh);
     if (good && a->chat->stream) {
         if (a->chat->protocol == CHAT_NATIVE)
-            tell_native(c, fresh, out);
+            tell_native(a, c, fresh, out);
         else
             tell_openai(a, c, fresh, out);
     }

@@ -12,6 +12,7 @@
 #include "chat.h"
 #include "failure.h"
 #include "message.h"
+#include "position.h"
 #include "seam.h"
 #include "usage.h"
 
@@ -44,11 +45,12 @@ struct answer {
     char *told_model; /* the model that the client was told at first; owned */
 
     /* --- for the client --- */
-    struct buf body;   /* the provider's, for a client that gets it whole */
-    struct buf held;   /* of a stream: chunks before the first substance */
-    struct buf finish; /* the chunk with the finish_reason, which is sent last */
-    struct buf tail;   /* chunks behind that */
-    bool told_usage;   /* one of the two has it */
+    struct position position; /* on /v1/chat: where a reader is who has all the text */
+    struct buf body;          /* the provider's, for a client that gets it whole */
+    struct buf held;          /* of a stream: chunks before the first substance */
+    struct buf finish;        /* the chunk with the finish_reason, which is sent last */
+    struct buf tail;          /* chunks behind that */
+    bool told_usage;          /* one of the two has it */
 };
 
 enum answer_step {

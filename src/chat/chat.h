@@ -62,6 +62,7 @@ struct chat {
     char id_text[UUID_TEXT + 1];
     char user_text[UUID_TEXT + 1];
     char conversation_text[UUID_TEXT + 1];
+    struct uuid client_request;        /* X-Client-Request-Id, zero when none */
     char regenerate_of[UUID_TEXT + 1]; /* "" when none */
     char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
     char *severity;                    /* decimal text as Postgres gave it, NULL when none */

@@ -334,6 +334,9 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         return NULL;
     }
     chat->protocol = protocol;
+    const char *client_request = request_param(r, "HTTP_X_CLIENT_REQUEST_ID");
+    if (client_request != NULL && !uuid_parse(client_request, &chat->client_request))
+        chat->client_request = (struct uuid){{0}}; /* a name of another form is for logs only */
     chat->created_us = clock_wall_us();
     answer_id_make(w->signer, &r->who.user, &chat->id);
     uuid_format(&chat->id, chat->id_text);

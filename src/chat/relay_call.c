@@ -100,6 +100,7 @@ static bool prepare_next(struct relay_chat *rc, enum failover_scope scope)
         return true;
     }
     answer_begin_again(&rc->answer);
+    followers_restart(rc);
     if (scope == SCOPE_ALL)
         return true;
     native_restart(&rc->core->out);

@@ -6,6 +6,7 @@
 #include "cached.h"
 #include "limits.h"
 #include "metrics.h"
+#include "open_answers.h"
 
 #include <stdlib.h>
 
@@ -72,6 +73,8 @@ static void conclude(struct relay_chat *rc)
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
     flight_land(&core->flights, rc, give_cached);
+    open_answers_remove(core->options.open_answers, rc->place);
+    rc->place = -1;
     metrics_answer(core->options.metrics, core->options.prices, chat);
     rc->state = RELAY_ENDING;
     rc->due_ms = 0;
@@ -80,6 +83,7 @@ static void conclude(struct relay_chat *rc)
                   "the answer could not be saved, so it does not count; try again");
         chat->error.retry_after_ms = RETRY_RECORDING_MS;
     }
+    followers_end(rc);
     buf_clear(&core->out);
     if (rc->client.is_gone || rc->client.is_stalled)
         client_drop(&rc->client);
@@ -122,6 +126,20 @@ static void start(struct relay_chat *rc)
     }
 }
 
+/* Enters the chat into the directory of answers under way. */
+static int be_found(struct relay_core *core, const struct chat *chat)
+{
+    struct open_answer a = {.id = chat->id,
+                            .user = chat->request->who.user,
+                            .client_request = chat->client_request,
+                            .created_us = chat->created_us,
+                            .slot = core->options.slot};
+    if (chat->protocol != CHAT_NATIVE || core->options.open_answers == NULL ||
+        core->options.slot < 0 || !uuid_parse(chat->conversation_text, &a.conversation))
+        return -1;
+    return open_answers_add(core->options.open_answers, &a);
+}
+
 void relay_chat_open(struct relay_core *core, struct chat *chat)
 {
     struct relay_chat *rc = calloc(1, sizeof *rc);
@@ -136,6 +154,7 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
     rc->chat = chat;
     chat->relay = rc;
     rc->wants_stream = chat->stream;
+    rc->user = chat->request->who.user;
     rc->accepted_ms = chat->request->accepted_ms;
     rc->sent_ms = rc->accepted_ms;
     free(chat->request->body); /* all that matters of it is in the chat */
@@ -146,6 +165,7 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
     rc->client.on_end = on_client_end;
     rc->client.arg = rc;
     answer_init(&rc->answer, chat);
+    rc->place = be_found(core, chat);
     rc->next = core->chats;
     rc->link = &core->chats;
     if (rc->next != NULL)
@@ -155,6 +175,15 @@ void relay_chat_open(struct relay_core *core, struct chat *chat)
 }
 
 /* --- in between --- */
+
+struct relay_chat *relay_chat_find(struct relay_core *core, const struct uuid *id,
+                                   const struct uuid *user)
+{
+    for (struct relay_chat *rc = core->chats; rc != NULL; rc = rc->next)
+        if (uuid_equal(&rc->chat->id, id) && uuid_equal(&rc->user, user))
+            return rc;
+    return NULL;
+}
 
 void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
 {
@@ -191,6 +220,14 @@ void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
     else
         rc->due_ms = relay_earlier(rc->due_ms, watch);
     relay_beat(rc, now_ms);
+}
+
+void relay_chat_stop(struct relay_chat *rc)
+{
+    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
+        return; /* it is over already */
+    api_error(&rc->chat->error, 499, "stopped", "", "the answer was stopped");
+    relay_break_off(rc, CHAT_CANCELLED, "stopped");
 }
 
 void relay_chat_shut_down(struct relay_chat *rc)

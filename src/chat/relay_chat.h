@@ -11,8 +11,8 @@
  * ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
  * cache begins in ANSWERING.
  *
- * In RECORDING the struct chat is the recorder's and only this struct may be touched. The client is
- * the relay's in every state.
+ * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too,
+ * but for recorded. The client and the followers are the relay's in every state.
  *
  * Its life is in relay_chat.c, its calls of providers in relay_call.c, the limits on their time in
  * relay_time.c, and what its client is sent in relay_client.c.
@@ -27,6 +27,7 @@
 #include "failover.h"
 #include "failure.h"
 #include "flight.h"
+#include "follower.h"
 #include "recorder.h"
 #include "relay.h"
 #include "upstream.h"
@@ -55,7 +56,8 @@ struct relay_core {
     struct buf head;          /* the same with a response head before it */
     struct relay_chat *chats; /* all that are open */
     struct flights flights;
-    atomic_int_fast64_t *open; /* how many those are */
+    atomic_int_fast64_t *open;  /* how many those are */
+    struct follower *followers; /* all of them */
     unsigned random;
 };
 
@@ -71,6 +73,7 @@ struct relay_chat {
     struct upstream *call;        /* NULL when the provider is not being asked */
     char *body;                   /* of the request under way, where it is not the chat's; owned */
     unsigned without;             /* parameters of ours (asking.h) that this route refused */
+    struct uuid user;             /* who asked */
     bool wants_stream;            /* chat->stream, to be known while the chat is the recorder's */
     bool has_head;                /* the response head went out */
     bool has_bytes;               /* the provider has sent some in this try */
@@ -81,6 +84,9 @@ struct relay_chat {
     int64_t sent_ms;     /* when the client was last sent anything */
     int64_t retry_ms;    /* when the pause ends */
     int64_t due_ms;      /* nothing is due before */
+    int place;           /* in the directory of answers under way, -1 for none */
+    struct follower *followers;
+    int follower_count;
     struct relay_chat *next, **link;
 };
 
@@ -88,10 +94,15 @@ struct relay_chat {
 
 /* Takes the chat and asks the provider. */
 void relay_chat_open(struct relay_core *core, struct chat *chat);
+/* A user's chat by its id; NULL when it is not open here. */
+struct relay_chat *relay_chat_find(struct relay_core *core, const struct uuid *id,
+                                   const struct uuid *user);
 /* Does what time demands. The chat may be gone after. */
 void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms);
 /* The recorder gave the chat back. The chat may be gone after. */
 void relay_chat_recorded(struct relay_chat *rc);
+/* Its user wants no more of it. The chat may be gone after. */
+void relay_chat_stop(struct relay_chat *rc);
 /* The worker ends: what is not yet recorded is recorded as it is. */
 void relay_chat_shut_down(struct relay_chat *rc);
 

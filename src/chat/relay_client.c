@@ -47,10 +47,12 @@ bool relay_was_heard(const struct relay_chat *rc)
     return rc->wants_stream && rc->answer.has_begun && !rc->is_unheard;
 }
 
-/* Whether the answer is finished although its client has gone. */
+/* Whether the answer is finished although its client has gone: on /v1/chat, where it can be picked
+ * up again, always. */
 static bool goes_on_unheard(const struct relay_chat *rc)
 {
-    return rc->core->config->finish_on_hangup || flight_is_awaited(rc);
+    return rc->chat->protocol == CHAT_NATIVE || rc->core->config->finish_on_hangup ||
+           flight_is_awaited(rc);
 }
 
 void relay_client_gone(void *arg)
@@ -71,6 +73,7 @@ bool relay_flush(struct relay_chat *rc)
     struct relay_core *core = rc->core;
     struct buf *from = &core->out;
     bool good;
+    followers_update(rc);
     if (from->len == 0)
         return true;
     if (rc->is_unheard) {
@@ -95,6 +98,10 @@ bool relay_flush(struct relay_chat *rc)
     rc->sent_ms = (int64_t)uv_now(&core->loop);
     if (good)
         return true;
+    if (rc->client.is_stalled && goes_on_unheard(rc)) {
+        rc->is_unheard = true; /* what it has not read it can pick up */
+        return true;
+    }
     if (rc->client.is_stalled) {
         api_error(&rc->chat->error, 499, "client_stalled", "",
                   "the client did not read the answer");

@@ -38,6 +38,9 @@ char *route_list_coaches(struct route_context *c, bool *degraded, struct api_err
 void route_native_chat(struct route_context *c); /* route_chat.c: POST /v1/chat */
 void route_completions(
     struct route_context *c); /* route_completions.c: POST /v1/chat/completions */
+void route_open_answers(struct route_context *c); /* route_follow.c: answers under way */
+void route_follow(struct route_context *c);
+void route_stop(struct route_context *c);
 void route_feedback_get(struct route_context *c); /* route_feedback.c */
 void route_feedback_put(struct route_context *c);
 void route_rest_feedback(

@@ -34,6 +34,7 @@ struct worker {
     struct recorder *recorder;
     struct relay *relay;
     struct shared *shared;
+    int slot;                /* in shared->slots, -1: none */
     struct metrics *metrics; /* its own block */
     struct prices *prices;
     struct routings *routings;

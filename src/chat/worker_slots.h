@@ -16,7 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_SLOTS 32 /* a worker beyond them answers chats all the same, but without a mailbox */
+#define WORKER_SLOTS                                                                               \
+    32 /* a worker beyond them answers chats all the same, but without a mailbox                   \
+        */
 
 struct worker_slots {
     atomic_int pids[WORKER_SLOTS]; /* 0: free */

@@ -108,7 +108,9 @@ static const struct config_option options[] = {
     {"UPLIFT_BREAKER_OPEN_MS", DURATION, AT(breaker_open_ms), "2s", 10, HOUR, NULL,
      "For how long; doubled, up to 16 times that, each time that one chat sent to try it fails."},
     {"UPLIFT_ON_HANGUP", FLAG, AT(finish_on_hangup), "cancel", 0, 0, "cancel|finish",
-     "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
+     "What becomes of an answer on /v1/chat/completions whose client has gone: cancel, or finish "
+     "it "
+     "unheard. On /v1/chat it is always finished."},
     {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
      "How much of the conversation goes along with a message, in tokens."},
     {"UPLIFT_CACHE", CHOICE, AT(cache), "off", 0, 0, "off|on|read-only|write-only",

@@ -126,6 +126,30 @@ void request_reply(struct request *r, int status, const char *content_type, cons
     request_finish(r);
 }
 
+bool request_begin_stream(struct request *r, const char *extra)
+{
+    struct buf head;
+    buf_init(&head, HEAD_MAX);
+    bool good = request_head(r, &head, 200, "text/event-stream", extra) && head.len <= INT32_MAX &&
+                FCGX_PutStr(head.data, (int)head.len, r->fcgi.out) == (int)head.len &&
+                FCGX_FFlush(r->fcgi.out) == 0;
+    buf_release(&head);
+    return good;
+}
+
+void request_forget(struct request *r)
+{
+    if (r->on_finish != NULL)
+        r->on_finish(r->on_finish_arg, r);
+    FCGX_FreeStream(&r->fcgi.in);
+    FCGX_FreeStream(&r->fcgi.out);
+    FCGX_FreeStream(&r->fcgi.err);
+    r->fcgi.ipcFd = -1;
+    FCGX_Free(&r->fcgi, 0);
+    free(r->body);
+    free(r);
+}
+
 void request_fail(struct request *r, const struct api_error *error, const char *extra)
 {
     struct buf headers, body;

@@ -121,9 +121,9 @@ def value(uplift, sql, *values):
     return list(found[0].values()) if len(found) == 1 else found
 
 
-def check_people(uplift, quick):
+def check_people(uplift, quick, slow):
     """Some need answers that take their time; the others are content with quick ones."""
-    user, reader, unlucky, other, stranger, hostile, asked, prose = (str(uuid.uuid4()) for _ in range(8))
+    user, reader, unlucky, other, stranger, hostile, asked, prose, away = (str(uuid.uuid4()) for _ in range(9))
     uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
         "id": str(uuid.uuid4()), "user_id": who, "conversation_id": conversation, "coach_id": "coach_maple_avatar",
         "severity": 3, "mode": "default", "user_message": message, "ai_response": answer, "outcome": "complete",
@@ -133,6 +133,7 @@ def check_people(uplift, quick):
     with ThreadPoolExecutor() as pool:
         page = pool.submit(run, uplift, "page.mjs", user, PAGE_OTHER_TOKEN=uplift.token(stranger), PAGE_HOSTILE=hostile)
         reading = pool.submit(run, uplift, "reading.mjs", reader)
+        resumed = pool.submit(run, slow, "resume.mjs", away)
         trouble = pool.submit(run, quick, "trouble.mjs", unlucky)
         access = pool.submit(run, quick, "access.mjs", other)
         drawn = pool.submit(run, uplift, "prose.mjs", asked, PAGE_PROSE=prose)
@@ -140,6 +141,11 @@ def check_people(uplift, quick):
     take(reading.result(), "reading")
     take(trouble.result(), "trouble")
     take(drawn.result(), "prose")
+    facts = take(resumed.result(), "resume")
+    for name in ("reloaded", "interrupted"):
+        tap.equal(row(slow, facts.get(name), "outcome"), ["complete"], "database: the %s answer is complete" % name)
+        tap.equal(words(row(slow, facts.get(name), "ai_response")[0]), words(facts.get(name + "Text")), "database: and what was shown of it")
+    tap.equal(row(slow, facts.get("elsewhere"), "outcome", "error_code"), ["cancelled", "stopped"], "database: the one that was stopped elsewhere")
     tap.equal(value(uplift, "select training_consent from public.user_coach_preferences where user_id = %s", asked), [False],
               "database: the last word on training is kept")
     for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time", "Sent once it runs"):
@@ -208,6 +214,8 @@ def check_fault(fault, seen, found):
                "flap: failures and the answer are rows of one conversation", found)
     elif fault == "silence":
         tap.equal(outcomes, ["cancelled"], "silence: recorded as cancelled")
+    elif fault == "slow-first-token":
+        tap.equal([outcomes, words(found[0]["ai_response"])], [["complete"], words(facts.get("shown"))], "slow first token: one answer, as it is shown")
     else:
         tap.equal(outcomes, ["complete"], "%s: recorded as complete" % fault)
     if fault == "restart":
@@ -237,11 +245,12 @@ def check_database_away(away, found, back):
 install()
 own = Cluster()
 own.start()
-with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick:
-    check_people(uplift, quick)
+with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick, \
+        Uplift(UPLIFT_MODEL="sim-pace-60") as slow:
+    check_people(uplift, quick, slow)
     with ThreadPoolExecutor() as pool:
         away = pool.submit(lose_database, quick)
-        for model in ("cut;after=12;pace=10", "restart", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+        for model in ("cut;after=12;pace=10", "restart", "flap;times=3;status=500", "silence", "slow-first-token;ms=3000", "content-filter", "long;bytes=300000;pace=0"):
             check_fault(model.split(";")[0], *meet_fault(uplift, model))
         check_database_away(*away.result())
 tap.done()

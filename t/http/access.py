@@ -33,6 +33,9 @@ REST = "/rest/v1/coach_response_feedback"
 
 CHAT = {
     "POST /v1/chat": people("chat"),
+    "GET /v1/chat": people("read", "chat", guest=False),
+    "GET /v1/chat/{id}/events": people("read"),
+    "POST /v1/chat/{id}/stop": people("chat"),
     "POST /v1/chat/completions": people("chat"),
     "POST /v1/feedback/{id}": people("feedback"),
     "PATCH /v1/feedback/{id}": people("feedback"),
@@ -132,7 +135,7 @@ def request_of(route, row):
     """The method, path and body for a route: what is there to be read is the row's; what would change is not there."""
     method, path = route.split(" ")
     changes = method in ("DELETE", "PATCH") or path.startswith("/admin/")
-    ids = {"/v1/feedback/": row["feedbackId"], "/v1/conversations/": NOBODYS if changes else row["conversation_id"]}
+    ids = {"/v1/feedback/": row["feedbackId"], "/v1/chat/": row["feedbackId"], "/v1/conversations/": NOBODYS if changes else row["conversation_id"]}
     found = next((value for start, value in ids.items() if path.startswith(start)), NOBODYS)
     body = {"/v1/chat": {"message": "Hello."}, "/v1/preferences": {"severity": 2.5},
             "/v1/chat/completions": {"model": "sim-1", "messages": [{"role": "user", "content": "Hello."}]},

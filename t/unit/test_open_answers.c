@@ -151,8 +151,8 @@ static void readers_never_see_half_an_entry(void **state)
 
 static struct worker_slots *new_slots(void)
 {
-    struct worker_slots *slots = mmap(NULL, sizeof *slots, PROT_READ | PROT_WRITE,
-                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct worker_slots *slots =
+        mmap(NULL, sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(slots != MAP_FAILED);
     worker_slots_init(slots);
     return slots;
