@@ -1,13 +1,5 @@
 -- Recording answers: a group in one call, all or nothing.
 
--- What a group of answers and a thumb for one of them must agree on: see uplift.give_feedback().
-create or replace function uplift.arrival_lock() returns bigint
-language sql immutable parallel safe
-as $$ select 8316867361072510 $$;
-
-comment on function uplift.arrival_lock() is
-    'Key of the advisory lock that answers being recorded share, and that feedback for an answer not there yet takes alone.';
-
 -- The conversation of a user who named another user's.
 create or replace function uplift.own_conversation(p_conversation_id uuid, p_user_id uuid) returns uuid
 language sql immutable parallel safe
@@ -40,14 +32,12 @@ declare
     v_strangers uuid[];
     v_user uuid;
 begin
-    perform pg_advisory_xact_lock_shared(uplift.arrival_lock());
-
     -- A second time when there were users that nobody saw before: they are made when their chat is
     -- prepared, unless Postgres was away then.
     for v_try in 1 .. 2 loop
         with incoming as materialized (
             -- Look-ups as scalar queries, because a join might read a table whole to hash it.
-            select x.*, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
+            select x.*, pg_advisory_xact_lock_shared(uplift.arrival_lock(x.id))::text as is_locked, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
                 case when x.user_id = coalesce(
                         (select c.user_id from uplift.conversations c where c.id = x.conversation_id),
                         first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
@@ -109,7 +99,7 @@ begin
                     and mp.provider in ('', i.provider)
                     and mp.valid_from <= coalesce(i.created_at, now()) and coalesce(i.created_at, now()) < mp.valid_until
                 order by length(mp.model) desc, mp.provider desc limit 1) m on true
-            where s.ids is null
+            where s.ids is null and i.is_locked is not null
             on conflict (id) do nothing
             returning id, cache_source_id, saved_usd, created_at
         ), hits as (
@@ -131,7 +121,7 @@ begin
     perform uplift.spend_budgets(v_new);
     perform uplift.note_late(v_new);
     perform uplift.note_errors(p_answers, v_new);
-    perform uplift.apply_pending_feedback(v_new);
+    perform uplift.apply_waiting_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
     from unnest(v_all) as a(id);

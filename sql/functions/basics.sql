@@ -19,7 +19,7 @@ begin
     select string_agg(t.name, ', ' order by t.name) into v_missing
     from unnest(array['auth.users', 'public.coach_response_feedback', 'public.brand_assets',
             'public.user_coach_preferences', 'public.user_traits', 'public.ai_episodic_memory', 'uplift.conversations',
-            'uplift.feedback_events', 'uplift.training_queue', 'uplift.rejected_answers', 'uplift.model_prices',
+            'uplift.feedback_events', 'uplift.feedback_said', 'uplift.training_queue', 'uplift.rejected_answers', 'uplift.model_prices',
             'uplift.settings']) as t(name)
     where to_regclass(t.name) is null;
     if v_missing is not null then

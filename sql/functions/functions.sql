@@ -45,7 +45,8 @@ grant execute on function
     uplift.prepare_chats(json),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
-    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
+    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text),
+    uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),
     uplift.get_conversation(uuid, uuid),
@@ -53,7 +54,7 @@ grant execute on function
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
-    uplift.rest_update_feedback(uuid, uuid, jsonb),
+    uplift.rest_update_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.worker_sync(jsonb),
     uplift.find_api_key(text)
 to uplift_app;

@@ -109,9 +109,12 @@ $$;
 comment on function uplift.rest_select_feedback(uuid, jsonb) is
     'A user''s own answers with all columns, as a JSON array. p_query: id, conversation_id, user_id (to equal), order (created_at.asc or .desc, the default), limit (at most 1000), offset, select (columns, joined by commas: that they are there is checked, all are returned). PT400 PGRST100, 22P02, 42703; PT416 PGRST103.';
 
-create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id uuid, p_changes jsonb) returns json
+create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id uuid, p_changes jsonb, p_issued boolean,
+    p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
+returns table (rows json, refusal jsonb)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
 declare
     v_changes jsonb := p_changes;
     v_key text;
@@ -141,16 +144,32 @@ begin
             else '22P02' end, sqlerrm);
     end;
 
-    -- Nobody's answer, another user's and one that is not there yet are all the same: no row.
-    if not exists (select from public.coach_response_feedback a where a.id = p_id and a.user_id = p_user_id) then
-        return json '[]';
+    rows := json '[]';
+    refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, 1);
+    if refusal is not null then
+        return next;
+        return;
     end if;
     if v_changes <> '{}' then
-        perform uplift.give_feedback(p_user_id, p_id, v_changes, false);
+        begin
+            perform uplift.give_feedback(p_user_id, p_id, v_changes, p_issued, p_given_at, p_event_id, 'rest');
+        exception when sqlstate 'UP404' then
+            -- Nobody's answer and another user's are the same: no row.
+            return next;
+            return;
+        end;
     end if;
-    return (select json_agg(to_json(a)) from public.coach_response_feedback a where a.id = p_id);
+    select json_agg(to_json(a)) into rows
+    from public.coach_response_feedback a where a.id = p_id and a.user_id = p_user_id;
+    if rows is null then
+        -- Of an answer whose row is still to come there is what was said.
+        select coalesce(json_agg(json_build_object('id', f.id, 'helpful', f.helpful, 'rating', f.rating,
+            'feedback_text', f.feedback_text, 'feedback_given_at', f.feedback_given_at)), '[]') into rows
+        from uplift.get_feedback(p_user_id, p_id, true) f where p_issued;
+    end if;
+    return next;
 end
 $$;
 
-comment on function uplift.rest_update_feedback(uuid, uuid, jsonb) is
-    'Changes helpful, rating, feedback_text of an own answer and returns the changed rows with all columns, as a JSON array; none when there is no such answer. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';
+comment on function uplift.rest_update_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text) is
+    'Changes helpful, rating, feedback_text of an own answer, as uplift.take_feedback() does, and returns the changed rows with all columns, as a JSON array; none when there is no such answer. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';

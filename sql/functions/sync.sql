@@ -34,7 +34,7 @@ begin
     end if;
     v_news := v_news || jsonb_build_object('limits', (
         select coalesce(jsonb_agg(jsonb_build_object('scope', l.scope, 'key', l.key, 'rpm', l.requests_per_minute,
-            'tpm', l.tokens_per_minute, 'burst', l.burst)), '[]')
+            'tpm', l.tokens_per_minute, 'burst', l.burst, 'feedback', l.feedback_per_minute)), '[]')
         from (select * from uplift.rate_limits x order by x.key limit 1000) l));
     return v_news;
 end

@@ -109,6 +109,7 @@ static void sync_once(struct keeper *k)
         return;
     buf_init(&known, KNOWN_MAX);
     if (!tell_known(k, &known)) {
+        limits_told(k->worker->limits, false);
         buf_release(&known);
         return;
     }

@@ -39,6 +39,8 @@ static const char *rest_code(const struct api_error *error)
         return "PGRST205";
     case 405:
         return "PGRST117";
+    case 429: /* as PostgREST has it of a function that raises this status */
+        return "PT429";
     case 503:
         return "PGRST001";
     default:
@@ -214,6 +216,21 @@ static cJSON *query_rows(struct route_context *c, const struct pg_statement *sta
     return rows;
 }
 
+/* The rows that a change left; NULL with *error when it was refused. */
+static cJSON *taken_rows(const struct route_context *c, const PGresult *result,
+                         struct api_error *error)
+{
+    if (!PQgetisnull(result, 0, 1)) {
+        feedback_refused(c, PQgetvalue(result, 0, 1), error);
+        return NULL;
+    }
+    cJSON *rows =
+        cJSON_ParseWithLength(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+    if (rows == NULL)
+        out_of_memory(error);
+    return rows;
+}
+
 static const struct pg_statement select_statement = {
     .name = "rest_select_feedback",
     .sql = "select uplift.rest_select_feedback($1,$2)",
@@ -272,53 +289,47 @@ static bool patched_id(const struct route_context *c, const struct rest_request 
            api_error(error, 400, "21000", "", "UPDATE requires a WHERE clause: add id=eq.<id>");
 }
 
-/* Stands for a row that is still to come, of which Postgres has only the feedback, or nothing when
- * it is away (result NULL). */
-static cJSON *row_to_come(const char *id, const cJSON *changes, const PGresult *result)
+/* Stands for the row of an answer while Postgres is away. */
+static cJSON *row_to_come(const struct feedback *f, const cJSON *changes, struct api_error *error)
 {
-    cJSON *rows = cJSON_CreateArray();
-    cJSON *row = result != NULL ? feedback_row(result) : cJSON_Duplicate(changes, true);
-    if (result == NULL)
-        cJSON_AddStringToObject(row, "id", id);
-    if (!cJSON_AddItemToArray(rows, row)) {
+    cJSON *rows = cJSON_CreateArray(), *row = cJSON_Duplicate(changes, true);
+    if (cJSON_AddStringToObject(row, "id", f->answer_id) == NULL ||
+        !cJSON_AddItemToArray(rows, row)) {
         cJSON_Delete(rows);
         cJSON_Delete(row);
+        out_of_memory(error);
         return NULL;
     }
     return rows;
 }
 
-/* Applies the changes: in Postgres, as feedback that waits for its answer, or in the spool. */
+/* Applies the changes: in Postgres, or in the spool. */
 static cJSON *patch(struct route_context *c, const struct uuid *id, const cJSON *changes,
                     struct api_error *error)
 {
     static const struct pg_statement statement = {
         .name = "rest_update_feedback",
-        .sql = "select uplift.rest_update_feedback($1,$2,$3)",
-        .params = 3};
-    char id_text[UUID_TEXT + 1];
-    bool away;
-    uuid_format(id, id_text);
+        .sql = "select rows, refusal from uplift.rest_update_feedback($1,$2,$3,$4,$5,$6,$7,$8)",
+        .params = 8};
+    struct feedback f;
+    cJSON *rows = NULL;
     char *text = cJSON_PrintUnformatted(changes);
     if (text == NULL) {
         out_of_memory(error);
         return NULL;
     }
-    const char *values[3] = {c->request->who.user_text, id_text, text};
-    cJSON *rows = query_rows(c, &statement, values, error, &away);
-    bool unseen = rows != NULL && rows->child == NULL && feedback_issued(c, id);
-    if ((rows == NULL && away) || unseen) {
-        PGresult *result;
-        cJSON_Delete(rows);
-        rows = NULL;
-        if (feedback_check(changes, error)) {
-            if (feedback_give(c, id_text, text, &result, error) != FEEDBACK_REFUSED) {
-                rows = row_to_come(id_text, changes, result);
-                if (rows == NULL)
-                    out_of_memory(error);
-            }
-            PQclear(result);
-        }
+    feedback_accept(c, id, text, &f);
+    const char *values[FEEDBACK_PARAMS];
+    PGresult *result;
+    feedback_values(c, &f, values);
+    if (route_query(c, &statement, values, &result, error, NULL)) {
+        rows = taken_rows(c, result, error);
+        PQclear(result);
+        if (rows != NULL)
+            feedback_count(c, &f);
+    } else if (error->status == 503 && feedback_check(changes, error) &&
+               feedback_spool(c, &f, error)) {
+        rows = row_to_come(&f, changes, error);
     }
     free(text);
     return rows;

@@ -28,7 +28,9 @@ select is(pg_temp.refused($$select pg_temp.get('{"order": "ai_response; drop tab
 select is(pg_temp.refused($$select pg_temp.get('{"id": "x"}')$$), 'PT400 22P02', 'a malformed id');
 select is(pg_temp.refused($$select pg_temp.get('{"offset": -1}')$$), 'PT416 PGRST103', 'before the start');
 
-create function pg_temp.patch(n int, p_changes jsonb) returns jsonb language sql as $$ select uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n), p_changes)::jsonb $$;
+create function pg_temp.patch(n int, p_changes jsonb) returns jsonb language sql as $$
+    select rows::jsonb from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n), p_changes, false, statement_timestamp(), null, null, null)
+$$;
 select is(pg_temp.patch(1, '{"helpful": true}') #>> '{0,helpful}', 'true', 'a thumb, and the changed row');
 select is(pg_temp.patch(1, '{"rating": 5, "feedback_text": "x"}') #>> '{0,feedback_text}', 'x', 'stars and words');
 select is(pg_temp.patch(1, '{"helpful": null}') #> '{0,helpful}', 'null', 'null takes back');
@@ -43,7 +45,7 @@ select is(pg_temp.refused($$select pg_temp.patch(5, '{"ai_response": "x"}')$$), 
 select is(pg_temp.refused($$select pg_temp.patch(1, '{"rating": 6}')$$), 'PT400 23514', 'six stars');
 select is(pg_temp.refused($$select pg_temp.patch(1, '{"helpful": "maybe"}')$$), 'PT400 22P02', 'a thumb as text');
 select is(pg_temp.refused($$select pg_temp.patch(1, '[]')$$), 'PT400 PGRST102', 'no object');
-select is((select array_agg(distinct source) from uplift.feedback_events where answer_id = pg_temp.id(1)), '{route}', 'all in the history');
+select is((select array_agg(distinct source) from uplift.feedback_events where answer_id = pg_temp.id(1)), '{rest}', 'all in the history');
 
 select * from finish();
 rollback;
