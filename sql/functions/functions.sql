@@ -135,6 +135,7 @@ grant execute on function
     uplift.admin_edit_budget(uuid, jsonb, text),
     uplift.admin_delete_budget(uuid, jsonb, text),
     uplift.roll_up_usage(int),
+    uplift.trim_spent(int),
     uplift.trim_cache(int),
     uplift.trim_errors(int),
     uplift.admin_stats(uuid, jsonb, text),

@@ -122,9 +122,6 @@ begin
         v_done := v_done + 1;
     end loop;
     update uplift.usage_state s set rolled_until = v_state.rolled_until;
-    -- Of a period that is over.
-    delete from uplift.budgets_used_up u using uplift.budgets b
-    where b.id = u.budget_id and u.period_start < uplift.period_start(b.period, now());
     return jsonb_build_object('hours', v_done, 'left',
         (select count(*) from uplift.usage_dirty d where d.hour < v_state.rolled_until)
         + extract(epoch from v_now - v_state.rolled_until)::int / 3600);
