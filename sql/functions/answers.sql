@@ -41,13 +41,16 @@ begin
                 case when x.user_id = coalesce(
                         (select c.user_id from uplift.conversations c where c.id = x.conversation_id),
                         first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
-                    then x.conversation_id else uplift.own_conversation(x.conversation_id, x.user_id) end as place
-            from json_to_recordset(p_answers) as x(
+                    then x.conversation_id else uplift.own_conversation(x.conversation_id, x.user_id) end as place,
+                uplift.clamped(x.prompt_tokens, n.most) as prompt, uplift.clamped(x.completion_tokens, n.most) as completion,
+                uplift.clamped(x.cached_tokens, coalesce(uplift.clamped(x.prompt_tokens, n.most), 0)) as cached,
+                x.usage_estimated or coalesce(greatest(x.prompt_tokens, x.completion_tokens) > n.most, false) as is_estimated
+            from (select 100000000 as most) n cross join json_to_recordset(p_answers) as x(
                 id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
-                severity numeric, mode text, conversation_id uuid, response_time_ms int, tokens_used int,
+                severity numeric, mode text, conversation_id uuid, response_time_ms numeric, tokens_used numeric,
                 created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
-                streamed boolean, finish_reason text, prompt_tokens int, completion_tokens int, cached_tokens int,
-                usage_estimated boolean, time_to_first_token_ms int, attempts jsonb, request_messages jsonb,
+                streamed boolean, finish_reason text, prompt_tokens numeric, completion_tokens numeric, cached_tokens numeric,
+                usage_estimated boolean, time_to_first_token_ms numeric, attempts jsonb, request_messages jsonb,
                 response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
                 cache_source_id uuid, trace jsonb)
         ), strangers as materialized (
@@ -72,18 +75,18 @@ begin
                 response_message, request_id, regenerate_of, degraded, from_cache, cache_source_id, exposures,
                 memory_ids, source_ids, example_ids)
             select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
-                i.severity, i.mode, i.place, i.response_time_ms,
-                coalesce(i.tokens_used, i.prompt_tokens + i.completion_tokens), coalesce(i.created_at, now()),
+                i.severity, i.mode, i.place, uplift.clamped(i.response_time_ms, 2147483647),
+                coalesce(i.prompt + i.completion, uplift.clamped(i.tokens_used, 200000000)), coalesce(i.created_at, now()),
                 coalesce(i.outcome, 'complete'), i.error_code,
-                i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt_tokens, i.completion_tokens,
-                i.cached_tokens, i.usage_estimated,
+                i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt, i.completion,
+                i.cached, i.is_estimated,
                 case when i.from_cache then 0 else round((
-                    greatest(i.prompt_tokens - coalesce(i.cached_tokens, 0), 0) * m.input_per_million
-                    + coalesce(i.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
-                    + i.completion_tokens * m.output_per_million) / 1000000, 8) end,
+                    (i.prompt - coalesce(i.cached, 0)) * m.input_per_million
+                    + coalesce(i.cached, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
+                    + i.completion * m.output_per_million) / 1000000, 8) end,
                 case when i.from_cache then (
                     select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
-                i.time_to_first_token_ms, i.attempts, i.request_messages,
+                uplift.clamped(i.time_to_first_token_ms, 2147483647), i.attempts, i.request_messages,
                 i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
                 uplift.ids_in(nullif(i.trace -> 'memory_ids', '[]')),
@@ -129,7 +132,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens, less than nothing), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp

@@ -79,7 +79,7 @@ $$;
 comment on function uplift.count_usage(timestamptz, timestamptz, boolean) is
     'Counts the answers of a time, hour by hour. p_by_id: all of them have ids of version 7, in the order of time.';
 
-create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz) returns void
+create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz) returns boolean
 language plpgsql
 as $$
 begin
@@ -87,19 +87,31 @@ begin
     insert into uplift.usage_hourly
     select * from uplift.count_usage(p_hour, p_hour + interval '1 hour', p_hour >= p_began_at);
     delete from uplift.usage_dirty d where d.hour = p_hour;
+    return true;
+exception when others then
+    if not uplift.is_bad_row(sqlstate) then
+        raise;
+    end if;
+    insert into uplift.usage_dirty as d (hour, failed_at, reason) values (p_hour, now(), left(sqlerrm, 500))
+    on conflict (hour) do update set failed_at = excluded.failed_at, reason = excluded.reason;
+    return false;
 end
 $$;
 
-comment on function uplift.count_hour(timestamptz, timestamptz) is 'Counts an hour anew.';
+comment on function uplift.count_hour(timestamptz, timestamptz) is
+    'Counts an hour anew. False where that cannot be: the hour stays as it was, and is tried again later.';
 
 create or replace function uplift.roll_up_usage(p_hours int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- An hour that cannot be counted holds up no other, and is left alone for as long.
+    v_retry_before timestamptz := now() - interval '30 minutes';
     v_state uplift.usage_state;
     v_now timestamptz := date_trunc('hour', now(), 'UTC');
     v_hour timestamptz;
     v_done int := 0;
+    v_failed int := 0;
 begin
     perform pg_advisory_xact_lock(hashtextextended('uplift.usage', 0));
     select s.* into v_state from uplift.usage_state s;
@@ -108,28 +120,31 @@ begin
         insert into uplift.usage_state (began_at, rolled_until) values (v_now, v_now) returning * into v_state;
         delete from uplift.usage_hourly;
         insert into uplift.usage_hourly select * from uplift.count_usage('-infinity', v_now, false);
-        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'left', 0);
+        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'failed', 0, 'left', 0);
     end if;
     for v_hour in
-        select d.hour from uplift.usage_dirty d where d.hour < v_state.rolled_until order by d.hour limit p_hours
+        select d.hour from uplift.usage_dirty d
+        where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true)
+        order by d.hour limit p_hours
     loop
-        perform uplift.count_hour(v_hour, v_state.began_at);
+        v_failed := v_failed + (not uplift.count_hour(v_hour, v_state.began_at))::int;
         v_done := v_done + 1;
     end loop;
     while v_state.rolled_until < v_now and v_done < p_hours loop
-        perform uplift.count_hour(v_state.rolled_until, v_state.began_at);
+        v_failed := v_failed + (not uplift.count_hour(v_state.rolled_until, v_state.began_at))::int;
         v_state.rolled_until := v_state.rolled_until + interval '1 hour';
         v_done := v_done + 1;
     end loop;
     update uplift.usage_state s set rolled_until = v_state.rolled_until;
-    return jsonb_build_object('hours', v_done, 'left',
-        (select count(*) from uplift.usage_dirty d where d.hour < v_state.rolled_until)
-        + extract(epoch from v_now - v_state.rolled_until)::int / 3600);
+    return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed, 'left',
+        (select count(*) from uplift.usage_dirty d
+            where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true))
+        + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600);
 end
 $$;
 
 comment on function uplift.roll_up_usage(int) is
-    'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, left}; the first time it counts all there is.';
+    'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, failed, left}; the first time it counts all there is. An hour that cannot be counted stays in uplift.usage_dirty with the reason, and is tried again half an hour later.';
 
 -- --- what has changed since ---
 

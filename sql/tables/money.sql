@@ -87,10 +87,13 @@ comment on column usage_hourly.response_ms is
     'A histogram: answers that took less than 50, 100, 200, ... 51200 ms (each bound twice the one before), and longer. first_token_ms is the same of the first text.';
 
 create table usage_dirty (
-    hour timestamptz primary key
+    hour timestamptz primary key,
+    failed_at timestamptz,
+    reason text
 );
 
 comment on table usage_dirty is 'Hours of usage_hourly whose answers or feedback have changed since they were counted.';
+comment on column usage_dirty.failed_at is 'When it was tried to count it, and why that failed: reason. It is tried again later.';
 
 create table usage_state (
     only_one boolean primary key default true check (only_one),

@@ -34,7 +34,7 @@ enum job_outcome job_roll_up_usage(struct job *j)
 {
     static const struct pg_statement statement = {
         .name = "roll_up_usage", .sql = "select uplift.roll_up_usage($1)", .params = 1};
-    int64_t done = 0;
+    int64_t done = 0, failed = 0;
     enum job_outcome outcome;
     for (;;) {
         /* Each step is a transaction, and what is counted stays counted. */
@@ -43,15 +43,18 @@ enum job_outcome job_roll_up_usage(struct job *j)
             return outcome;
         int64_t hours = (int64_t)json_number(step, "hours", 0);
         int64_t left = (int64_t)json_number(step, "left", 0);
+        int64_t failed_now = (int64_t)json_number(step, "failed", 0);
         cJSON_Delete(step);
         done += hours;
+        failed += failed_now;
         if (!job_progress(j, done, done + left, "%lld hours counted", (long long)done))
             return JOB_STOPPED;
-        if (left == 0 || hours == 0)
+        if (left == 0 || hours + failed_now == 0)
             break;
     }
     if (!trim_spent(j, done, &outcome))
         return outcome;
     cJSON_AddNumberToObject(j->result, "hours", (double)done);
+    cJSON_AddNumberToObject(j->result, "failed", (double)failed);
     return JOB_DONE;
 }

@@ -14,6 +14,7 @@
 #define HELD_ROOM 65536 /* for chunks around the text that are held back */
 #define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
 #define BYTES_A_TOKEN 4
+#define TOKENS_MAX INT64_C(100000000) /* of one answer, as in uplift.record_answers() */
 
 void answer_init(struct answer *a, struct chat *chat)
 {
@@ -56,7 +57,8 @@ static void take_usage(struct chat *chat, struct span usage)
 {
     int64_t prompt = -1, completion = -1, cached = 0;
     completion_usage(usage, &prompt, &completion, &cached);
-    if (prompt < 0 || completion < 0)
+    /* Counts that cannot be are none: they would use up budgets and rate limits. */
+    if (prompt < 0 || completion < 0 || prompt > TOKENS_MAX || completion > TOKENS_MAX)
         return;
     chat->prompt_tokens = prompt;
     chat->completion_tokens = completion;
