@@ -198,7 +198,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_counted record;
-    v_blocked_for interval := make_interval(days => uplift.setting_number('cache.block_days', 90)::int);
+    v_blocked_for interval := make_interval(hours => 24 * uplift.setting_number('cache.block_days', 90)::int);
     v_expired record;
     v_least record;
     v_entries bigint;

@@ -73,7 +73,7 @@ as $$
     from public.ai_errors e
     left join uplift.error_groups g on g.fingerprint = e.fingerprint
     where e.fingerprint is not null and (p_fingerprint is null or e.fingerprint = p_fingerprint)
-        and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '7 days')
+        and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '168 hours')
         and e.created_at < coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity')
         and (not p_arguments ? 'type' or e.error_type = p_arguments ->> 'type')
         and (not p_arguments ? 'provider' or e.provider = p_arguments ->> 'provider')
@@ -191,7 +191,7 @@ create or replace function uplift.trim_errors(p_most int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_before timestamptz := now() - make_interval(days => uplift.setting_number('errors.keep_days', 90)::int);
+    v_before timestamptz := now() - make_interval(hours => 24 * uplift.setting_number('errors.keep_days', 90)::int);
     v_ids uuid[];
     v_deleted record;
 begin

@@ -251,21 +251,24 @@ $$;
 comment on function uplift.usage_group(uplift.usage_hourly, text) is 'What a row of the use falls under: its coach, provider or model; null without one.';
 
 -- The time that is asked about, in full hours: the last day unless it says.
-create or replace function uplift.usage_range(p_arguments jsonb, p_step interval, out p_from timestamptz, out p_to timestamptz)
+create or replace function uplift.usage_range(p_arguments jsonb, p_step text, out p_from timestamptz, out p_to timestamptz)
 language plpgsql stable
 as $$
+declare
+    -- In hours, because how long a day is depends on the session's time zone.
+    v_step interval := case p_step when 'day' then interval '24 hours' else interval '1 hour' end;
 begin
     p_to := coalesce(uplift.time_argument(p_arguments, 'to'), date_trunc('hour', now(), 'UTC') + interval '1 hour');
-    p_from := coalesce(uplift.time_argument(p_arguments, 'from'), p_to - 24 * p_step);
+    p_from := coalesce(uplift.time_argument(p_arguments, 'from'), p_to - 24 * v_step);
     p_from := date_trunc('hour', p_from, 'UTC');
     p_to := date_trunc('hour', p_to + interval '1 hour' - interval '1 microsecond', 'UTC');
-    if p_to <= p_from or p_to - p_from > 1000 * p_step then
-        perform uplift.fail(400, 'invalid_from', format('from must be before to, by at most 1000 steps of %s', p_step), 'from');
+    if p_to <= p_from or p_to - p_from > 1000 * v_step then
+        perform uplift.fail(400, 'invalid_from', format('from must be before to, by at most 1000 steps of a %s', p_step), 'from');
     end if;
 end
 $$;
 
-comment on function uplift.usage_range(jsonb, interval) is 'The hours from "from" to "to"; by default 24 steps up to now. UP400 invalid_from, invalid_to.';
+comment on function uplift.usage_range(jsonb, text) is 'The hours from "from" to "to"; by default 24 steps (hour, day) up to now. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.admin_stats(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -282,7 +285,7 @@ begin
     elsif v_by not in ('coach', 'provider', 'model') then
         perform uplift.fail(400, 'invalid_group_by', 'group_by must be coach, provider or model', 'group_by');
     end if;
-    select r.p_from, r.p_to into v_from, v_to from uplift.usage_range(p_arguments, ('1 ' || v_step)::interval) r;
+    select r.p_from, r.p_to into v_from, v_to from uplift.usage_range(p_arguments, v_step) r;
     return (
         with rows as materialized (
             select u, date_trunc(v_step, u.hour, 'UTC') as at, uplift.usage_group(u, v_by) as part
@@ -293,7 +296,9 @@ begin
         ), points as (
             -- Steps in which nothing happened are there, too: a curve with gaps would lie.
             select g.at, x.part, uplift.usage_figures(x.members) as figures
-            from generate_series(date_trunc(v_step, v_from, 'UTC'), v_to - interval '1 microsecond', ('1 ' || v_step)::interval) as g(at)
+            from generate_series(date_trunc(v_step, v_from at time zone 'UTC'), v_to at time zone 'UTC' - interval '1 microsecond',
+                ('1 ' || v_step)::interval) as s(utc)
+            cross join lateral (select s.utc at time zone 'UTC' as at) g
             left join (select r.at, r.part, array_agg(r.u) as members from rows r group by r.at, r.part) x on x.at = g.at
         )
         select jsonb_build_object('object', 'list', 'has_more', false, 'from', v_from, 'to', v_to, 'step', v_step,
@@ -319,7 +324,7 @@ begin
     select r.p_from, r.p_to into v_from, v_to
     from uplift.usage_range(case when p_arguments ? 'from' then p_arguments else p_arguments || jsonb_build_object('from',
         to_char(date_trunc('month', coalesce(uplift.time_argument(p_arguments, 'to'), now()) at time zone 'UTC'), 'YYYY-MM-DD')) end,
-        interval '1 day') r;
+        'day') r;
     return (
         with rows as materialized (select u from uplift.usage(v_from, v_to) u)
         select jsonb_build_object('object', 'costs', 'from', v_from, 'to', v_to,
@@ -365,8 +370,8 @@ begin
             sum(u.failed)::bigint, sum(u.cache_hits)::bigint, sum(u.prompt_tokens)::bigint, sum(u.cached_tokens)::bigint,
             sum(u.completion_tokens)::bigint, sum(u.estimated)::bigint, sum(u.unpriced)::bigint,
             round(sum(u.cost_usd), 8), round(sum(u.saved_usd), 8)
-        from (select coalesce(p_date, (now() at time zone 'UTC')::date)::timestamp at time zone 'UTC' as day) d
-        cross join lateral uplift.usage(d.day, d.day + interval '1 day') u
+        from (select coalesce(p_date, (now() at time zone 'UTC')::date)::timestamp as day) d
+        cross join lateral uplift.usage(d.day at time zone 'UTC', (d.day + interval '1 day') at time zone 'UTC') u
         group by u.coach_id, u.model, u.provider
         order by sum(u.cost_usd) desc, u.coach_id, u.model, u.provider
     $$;

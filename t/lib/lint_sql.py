@@ -45,6 +45,19 @@ where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
 order by 1
 """
 
+# How long a day or a month is, and which day it is, depends on the time zone of whoever's session it is, and how a
+# time is written also on DateStyle: hours and UTC do not.
+BY_SESSION = r"""
+select f.oid::regprocedure::text, m.found[1] from pg_catalog.pg_proc f
+cross join lateral regexp_matches(f.prosrc, '(current_date|current_time|localtime|interval ''\d+ (?:day|week|month|year)s?''|'
+    || 'make_interval\((?:days|weeks|months|years)|date_trunc\([^,()]*, (?:now\(\)|[a-z.]*_at)\))', 'g') as m(found)
+where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
+  -- These add days to a date or a timestamp without a time zone.
+  and f.proname not in ('period_end', 'get_daily_cost_report')
+  and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
+order by 1
+"""
+
 # Warnings that are meant to be, as (function, message): limits are filled in by uplift.prepare_chats,
 # which has the same row; uplift.do_rows gets statements of ours alone. And pg_cron need not be there.
 MEANT = {("uplift.do_rows", "text type variable is not sanitized"),
@@ -80,8 +93,12 @@ def main():
     careless = cursor.fetchall()
     for (function,) in careless:
         print("%s: must say: set search_path = pg_catalog, pg_temp" % function)
+    cursor.execute(BY_SESSION)
+    by_session = cursor.fetchall()
+    for function, text in by_session:
+        print("%s: %s depends on the session's time zone" % (function, text))
     connection.close()
-    sys.exit(1 if found or dead or careless else 0)
+    sys.exit(1 if found or dead or careless or by_session else 0)
 
 
 main()
