@@ -55,6 +55,9 @@ begin
                 cache_source_id uuid, trace jsonb)
         ), strangers as materialized (
             select array_agg(distinct i.user_id) as ids from incoming i where i.is_stranger
+        ), named as materialized (
+            select d.model, uplift.model_names(d.model) as names
+            from (select distinct i.model_used as model from incoming i) d
         ), conversations as (
             -- In the order of ids, so that two recorders cannot wait for each other.
             insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
@@ -94,14 +97,14 @@ begin
                 uplift.ids_in(nullif(i.trace -> 'example_ids', '[]'))
             from incoming i
             cross join strangers s
+            left join named on named.model = i.model_used
             left join lateral (
-                -- As uplift.price_of() has it, which the planner would not inline here.
-                select mp.* from uplift.model_prices mp
-                where mp.model in (i.model_used,
-                        case when i.model_used like '%-20__-__-__' then left(i.model_used, -11) end)
-                    and mp.provider in ('', i.provider)
+                -- As uplift.price_of() has it, by names that are looked for once for each model.
+                select mp.* from unnest(named.names) with ordinality as n(name, place)
+                join uplift.model_prices mp on mp.model = n.name
+                where mp.provider in ('', i.provider)
                     and mp.valid_from <= coalesce(i.created_at, now()) and coalesce(i.created_at, now()) < mp.valid_until
-                order by length(mp.model) desc, mp.provider desc limit 1) m on true
+                order by n.place, mp.provider desc limit 1) m on true
             where s.ids is null and i.is_locked is not null
             on conflict (id) do nothing
             returning id, cache_source_id, saved_usd, created_at

@@ -19,9 +19,9 @@ comment on function uplift.without_snapshot(text) is 'A model''s name without th
 create or replace function uplift.training_price(p_model text) returns numeric
 language sql stable
 as $$
-    select p.per_million_tokens from uplift.training_prices p
-    where p.model in (p_model, uplift.without_snapshot(p_model))
-    order by length(p.model) desc limit 1
+    select p.per_million_tokens from unnest(uplift.model_names(p_model)) with ordinality as n(name, place)
+    join uplift.training_prices p on p.model = n.name
+    order by n.place limit 1
 $$;
 
 comment on function uplift.training_price(text) is 'US dollars for a million trained tokens of a base model; null when not known.';

@@ -334,12 +334,17 @@ begin
             'by_coach', uplift.costs_by('coach', (select array_agg(r.u) from rows r)),
             'by_model', uplift.costs_by('model', (select array_agg(r.u) from rows r)),
             'by_provider', uplift.costs_by('provider', (select array_agg(r.u) from rows r)),
+            'unpriced_models', (select coalesce(jsonb_agg(jsonb_build_object('model', x.model, 'provider', nullif(x.provider, ''),
+                    'answers', x.answers, 'has_price_now', (uplift.price_of(x.model, x.provider, now())).model is not null)
+                    order by x.answers desc, x.model, x.provider), '[]')
+                from (select (r.u).model, (r.u).provider, sum((r.u).unpriced) as answers
+                    from rows r where (r.u).unpriced > 0 group by 1, 2 order by 3 desc, 1, 2 limit 100) x),
             'budgets', (select coalesce(jsonb_agg(uplift.budget_json(b) order by b.scope, b.key, b.period), '[]') from uplift.budgets b)));
 end
 $$;
 
 comment on function uplift.admin_costs(uuid, jsonb, text) is
-    'What was spent and saved, by day, coach, model and provider, and the budgets: from, to; by default this month. UP400 invalid_from, invalid_to.';
+    'What was spent and saved, by day, coach, model and provider, the models whose price was not known, and the budgets: from, to; by default this month. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.costs_by(p_by text, p_rows uplift.usage_hourly[]) returns jsonb
 language sql stable

@@ -354,6 +354,15 @@ static void put_budgets(const struct metrics_more *more, struct buf *out)
     }
 }
 
+static void put_unpriced(const struct metrics_more *more, struct buf *out)
+{
+    if (cJSON_IsNumber(more->unpriced))
+        put_level(out, "uplift_unpriced_models",
+                  "Models that answered in the last day and have no price: set one, or what they "
+                  "cost is in no figure and no budget.",
+                  (uint64_t)more->unpriced->valuedouble);
+}
+
 static void put_queues(const struct metrics_more *more, struct buf *out)
 {
     const cJSON *queue;
@@ -377,5 +386,6 @@ void metrics_write(const struct metrics *all, const struct metrics_more *more, s
     put_levels(all, out);
     put_breakers(more, out);
     put_budgets(more, out);
+    put_unpriced(more, out);
     put_queues(more, out);
 }

@@ -1,6 +1,6 @@
 -- Prices by model, provider and time; what answers cost; budgets; use by the hour and the reports made of it.
 \ir common.psql
-select plan(81);
+select plan(88);
 
 -- An answer with an id of its time, asked so long ago.
 create function pg_temp.answer(p_ago interval, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -163,6 +163,20 @@ select is((select sum((e ->> 'requests')::int) from jsonb_array_elements(uplift.
 select is((select sum(cost_usd) from public.get_daily_cost_report()), (select sum((d ->> 'cost_usd')::numeric)
     from jsonb_array_elements(uplift.admin_costs(null, '{}', 'x') -> 'by_day') d where d ->> 'day' = (now() at time zone 'UTC')::date::text),
     'the report of a day is what the costs say of it');
+select is(uplift.unpriced_models(), 0::bigint, 'all models have prices');
+select pg_temp.answer('2 hours', :bob, '{"model_used": "strange-2025-09-30", "prompt_tokens": 5, "completion_tokens": 7}') \g /dev/null
+select pg_temp.answer('0', :bob, '{"model_used": "strange-2025-09-30", "prompt_tokens": 5, "completion_tokens": 7}') \g /dev/null
+select uplift.roll_up_usage(24) \g /dev/null
+select is(uplift.unpriced_models(), 1::bigint, 'one that has none is counted');
+select is(pg_temp.sync('{"gauges": true}') #> '{gauges,unpriced_models}', '1', 'for metrics');
+select is(uplift.admin_costs(null, jsonb_build_object('from', now() - interval '5 hours'), 'x') #> '{unpriced_models,0}',
+    '{"model": "strange-2025-09-30", "provider": "p", "answers": 2, "has_price_now": false}', 'and told');
+select pg_temp.price('{"model": "strange"}') \g /dev/null
+select is(uplift.unpriced_models(), 0::bigint, 'until its model has a price');
+select is(uplift.admin_costs(null, jsonb_build_object('from', now() - interval '5 hours'), 'x') #> '{unpriced_models,0,has_price_now}', 'true', 'what it answered before stays without');
+select pg_temp.budget('{"scope": "total", "limit_usd": 1}') \g /dev/null
+select pg_temp.answer('0', :bob, '{"model_used": "strange-2025-09-30"}') \g /dev/null
+select is(pg_temp.refusal(:bob) ->> 'code', 'budget_exceeded', 'a snapshot counts against budgets, too');
 select is(pg_temp.refused($$select uplift.admin_stats(null, '{"step": "year"}', 'x')$$), 'UP400 invalid_step step', 'no other steps');
 select is(pg_temp.refused($$select uplift.admin_stats(null, '{"from": "2020-01-01", "to": "2026-01-01"}', 'x')$$), 'UP400 invalid_from from', 'nor endless series');
 
