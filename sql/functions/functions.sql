@@ -54,7 +54,7 @@ grant execute on function
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
-    uplift.rest_update_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text),
+    uplift.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.worker_sync(jsonb),
     uplift.find_api_key(text)
 to uplift_app;

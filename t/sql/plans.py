@@ -81,9 +81,18 @@ CALLS = {
     "conversations are listed": "select uplift.list_conversations({user}, 20, null)",
     "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
     "answers are read as supabase-js does":
-        "select uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": \"created_at.desc\"}}')",
+        "select * from uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": [{{\"column\": \"created_at\", \"desc\": true}}]}}')",
+    "an answer is read as supabase-js does":
+        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('one', true, 'where', jsonb_build_array("
+        "jsonb_build_object('column', 'id', 'op', 'eq', 'value', {answer}))))",
+    "a conversation is read and counted as supabase-js does":
+        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('count', 'exact', 'limit', 2, 'where', jsonb_build_array("
+        "jsonb_build_object('column', 'conversation_id', 'op', 'eq', 'value', {conversation}))))",
     "an answer is changed as supabase-js does":
-        "select * from uplift.rest_update_feedback({user}, {answer}, '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+        "select * from uplift.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+    "answers are changed as supabase-js does":
+        "select * from uplift.rest_update_feedback({user}, null, jsonb_build_object('where', jsonb_build_array(jsonb_build_object("
+        "'column', 'conversation_id', 'op', 'eq', 'value', {conversation}))), '{{\"helpful\": false}}', false, now(), uplift.uuid_v7(), '192.0.2.1', null)",
     "a conversation is deleted": "select uplift.delete_conversation({user}, {conversation})",
     "memories are extracted": "select public.extract_user_memories({user}, {conversation})",
     "memories are read": "select public.get_user_memory_context({user})",

@@ -60,7 +60,7 @@ reset role;
 create function pg_temp.patch(n int, p_changes jsonb, p_issued boolean default false, p_at timestamptz default statement_timestamp(), p_event uuid default null)
 returns text language sql as $$
     select concat_ws('|', x ->> 'helpful', x ->> 'rating', x ->> 'feedback_text')
-    from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n), p_changes, p_issued, p_at, p_event, null, null) r, json_array_elements(r.rows) x
+    from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, '{}', p_changes, p_issued, p_at, p_event, null, null) r, json_array_elements(r.rows::json) x
 $$;
 select pg_temp.patch(3, '{"helpful": true, "rating": 5, "feedback_text": "fine"}') \g /dev/null
 select pg_temp.patch(3, '{"helpful": true}') \g /dev/null
@@ -182,7 +182,7 @@ select is(pg_temp.charge(:ann), 'the limit of 3 feedback calls a minute for this
 select ok((select (r ->> 'retry_after_ms')::int between 15000 and 20000 and r ->> 'type' = 'requests' and r ->> 'code' = 'rate_limit_exceeded' and r ->> 'status' = '429'
     from uplift.charge_feedback(:ann, null, null, 1) r), 'as OpenAI says it, with the time to wait');
 select is((select refusal ->> 'code' from uplift.take_feedback(:ann, pg_temp.id(1), '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'our route is refused');
-select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, pg_temp.id(1), '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'and PostgREST''s');
+select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, pg_temp.id(1)::text, '{}', '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'and PostgREST''s');
 select is(pg_temp.charge(:bob), null, 'another user is not');
 select is(array[pg_temp.charge(:bob), pg_temp.charge(:bob), pg_temp.charge(:bob)], array[null, null, 'the limit of 3 feedback calls a minute for this user is reached; try again in 20 s'], 'an own limit of chats leaves that of feedback as it is');
 update uplift.rate_buckets set filled_at = filled_at - interval '1 minute';

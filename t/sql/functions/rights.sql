@@ -9,7 +9,7 @@ select set_eq(
         'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
         'uplift.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.get_feedback(uuid,uuid,boolean)',
         'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
-        'uplift.get_preferences(uuid)', 'uplift.put_preferences(uuid,jsonb)', 'uplift.rest_select_feedback(uuid,jsonb)', 'uplift.rest_update_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
+        'uplift.get_preferences(uuid)', 'uplift.put_preferences(uuid,jsonb)', 'uplift.rest_select_feedback(uuid,jsonb)', 'uplift.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
     'uplift_app may execute these functions, and no others of uplift');
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and pg_get_userbyid(p.proowner) = 'uplift_owner'
     and has_function_privilege('uplift_app', p.oid, 'execute')$$, 'none in public');
