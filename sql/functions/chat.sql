@@ -121,7 +121,7 @@ begin
         for v_turn in
             -- What failed before it said anything drops out.
             select a.id, a.user_message, a.ai_response, a.regenerate_of,
-                a.request_messages #>> '{messages,-1,role}' in ('tool', 'function') as has_results,
+                a.answers_tools as has_results,
                 coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
             from public.coach_response_feedback a
             where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id

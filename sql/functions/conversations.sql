@@ -53,7 +53,7 @@ begin
     from (
         select a.*, row_number() over (order by a.created_at desc, a.id desc) as position,
             -- What a client sends with the results of tools has the question of the turn before once more.
-            a.request_messages #>> '{messages,-1,role}' in ('tool', 'function')
+            a.answers_tools
                 and a.user_message = lag(a.user_message) over (order by a.created_at, a.id) as is_same_question
         from public.coach_response_feedback a
         join (

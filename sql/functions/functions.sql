@@ -53,7 +53,8 @@ grant execute on function
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
     uplift.rejected_lately(),
-    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
+    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text),
+    uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),
     uplift.get_conversation(uuid, uuid),
@@ -62,7 +63,7 @@ grant execute on function
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
-    uplift.rest_update_feedback(uuid, uuid, jsonb),
+    uplift.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.worker_sync(jsonb),
     uplift.find_api_key(text)
 to uplift_app;
@@ -143,6 +144,7 @@ grant execute on function
     uplift.admin_edit_budget(uuid, jsonb, text),
     uplift.admin_delete_budget(uuid, jsonb, text),
     uplift.roll_up_usage(int),
+    uplift.trim_spent(int),
     uplift.trim_cache(int),
     uplift.trim_errors(int),
     uplift.admin_stats(uuid, jsonb, text),

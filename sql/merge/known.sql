@@ -46,7 +46,11 @@ insert into uplift_install.known_values values
     ('coach_response_feedback', 'severity', false, '{1.0,3.5,6.0}'),
     ('coach_response_feedback', 'rating', false, '{1,2,3,4,5}'),
     ('coach_response_feedback', 'response_time_ms', false, '{0,3600000}'),
-    ('coach_response_feedback', 'tokens_used', false, '{0,10000000}'),
+    ('coach_response_feedback', 'tokens_used', false, '{0,200000000}'),
+    ('coach_response_feedback', 'cost_usd', false, '{0,1000000000}'),
+    ('coach_response_feedback', 'saved_usd', false, '{0,1000000000}'),
+    ('ai_response_cache', 'cost_saved_usd', false, '{0,1000000000000}'),
+    ('ai_response_cache', 'hit_count', false, '{0,2147483647}'),
     ('ai_training_datasets', 'status', true, '{collecting,ready,training,completed}'),
     ('ai_training_datasets', 'dataset_type', true, '{conversation,preference,unpaired}'),
     ('ai_training_datasets', 'average_quality_score', false, '{1.0,10.0}'),
@@ -72,7 +76,7 @@ create table uplift_install.user_columns (
 );
 
 insert into uplift_install.user_columns values
-    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache}'),
+    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache,answers_tools}'),
     ('ai_errors', '{id,user_id,error_type,error_code,user_visible,auto_recovered,resolved_at,answer_id,created_at}'),
     ('experiment_assignments', '{}'),
     ('experiment_outcomes', '{}');

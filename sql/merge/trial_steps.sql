@@ -122,7 +122,8 @@ begin
             where id = %L returning 1) select count(*) from changed$q$, v_third),
         format(v_feedback, false, 1, 'No', v_third));
     perform uplift_install.try_step('feedback through /rest/v1', 'uplift_app', v_answers, format(
-        $q$select uplift.rest_update_feedback($1, %L, '{"helpful": false, "rating": 2, "feedback_text": "Not at all"}')$q$, v_third),
+        $q$select u.rows from uplift.rest_update_feedback($1, %L, '{}', '{"helpful": false, "rating": 2, "feedback_text": "Not at all"}',
+            true, statement_timestamp(), gen_random_uuid(), null, null) u$q$, v_third),
         format(v_feedback, false, 2, 'Not at all', v_third));
     perform uplift_install.try_step('feedback that is taken back', 'uplift_app', v_answers, format(
         $q$select pending from uplift.give_feedback($1, %L, '{"rating": null}', true)$q$, v_third),
@@ -134,8 +135,9 @@ begin
         $q$select uplift.get_conversation($1, %L)$q$, v_talk),
         $q$select case when $2 !~ 'ten miles' then 'what was said is not seen' end$q$);
 
-    perform uplift_install.try_step('the making of training examples', 'uplift_batch', 'public.ai_training_examples',
-        $q$select taken from uplift.generate_training_lane(1000, get_byte(uuid_send($1), 15) & 1)$q$, format(
+    -- As the owner, as whom the batch program's function runs: that one sets aside what cannot be done.
+    perform uplift_install.try_step('the making of training examples', current_user, 'public.ai_training_examples',
+        $q$select c.taken from uplift.generate_training_chunk(1000, get_byte(uuid_send($1), 15) & 1) c$q$, format(
         $q$select case when not exists (select from public.ai_training_examples e where e.source_id = %L)
             then 'a liked answer became none' end$q$, v_first));
     perform uplift_install.try_step('the export of training examples', current_user, 'public.ai_training_examples',

@@ -94,6 +94,15 @@ create index on dataset_version_examples (example_id);
 comment on table dataset_version_examples is
     'The examples of a version. A row whose example is gone is one of a person who was erased.';
 
+create table training_failures (
+    answer_id uuid primary key,
+    reason text not null,
+    failed_at timestamptz not null default now()
+);
+
+comment on table training_failures is
+    'Answers whose training examples could not be brought in step, and why; the next feedback on one tries again.';
+
 -- What the temporary tables of uplift.make_training_scratch() are like; these here stay empty. Most
 -- rows of theirs are to stay in one piece.
 create table training_turns (

@@ -92,8 +92,8 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
 on conflict (name) do nothing;
 
 -- Once: who took a limit away wants none.
-insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute)
-select v.* from (values ('user', 120, 200000), ('address', 600, null)) as v(scope, rpm, tpm)
+insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute, feedback_per_minute)
+select v.* from (values ('user', 120, 200000, 60), ('address', 600, null, 600)) as v(scope, rpm, tpm, feedback)
 where not exists (select from uplift.settings s where s.key = 'limits.made');
 insert into uplift.settings (key, value, description) values
     ('limits.made', 'true', 'The rate limits that uplift comes with were made, and are not made again.')

@@ -16,7 +16,7 @@ where a.conversation_id is not null
     and c.deleted_at is null
     and m.content <> ''
     -- What a client sends with the results of tools has the question of the turn before once more.
-    and not (m.message_type = 'user' and coalesce(a.request_messages #>> '{messages,-1,role}' in ('tool', 'function'), false) and exists (
+    and not (m.message_type = 'user' and coalesce(a.answers_tools, false) and exists (
         select from public.coach_response_feedback p
         where p.conversation_id = a.conversation_id and p.user_id = a.user_id and p.user_message = a.user_message
             and (p.created_at, p.id) < (a.created_at, a.id)))

@@ -1,11 +1,11 @@
 /* One chat: making and freeing it, and the JSON in which it is recorded. */
 #include "chat.h"
 
+#include "../common/clock.h"
 #include "cached.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *chat_outcome_name(enum chat_outcome outcome)
 {
@@ -126,13 +126,9 @@ static void put_decimal(struct buf *b, const char *key, const char *text)
 
 static void put_time(struct buf *b, const char *key, int64_t wall_us)
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm t;
-    char text[32];
-    if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
-        return;
-    put_key(b, key);
-    buf_printf(b, "\"%s.%06lldZ\"", text, (long long)(wall_us % 1000000));
+    char text[CLOCK_TEXT];
+    if (clock_text(wall_us, text))
+        put_name(b, key, text);
 }
 
 static void put_attempts(struct buf *b, const struct chat *c)

@@ -129,8 +129,9 @@ struct metrics_more {
     int endpoint_count;
     const struct breakers *breakers;
     int64_t now_ms;
-    const cJSON *budgets; /* uplift.budget_gauges(), or NULL */
-    const cJSON *queues;  /* {name: number}, or NULL */
+    const cJSON *budgets;  /* uplift.budget_gauges(), or NULL */
+    const cJSON *queues;   /* {name: number}, or NULL */
+    const cJSON *unpriced; /* uplift.unpriced_models(), or NULL */
 };
 
 /* Appends the figures of all blocks, in Prometheus' text format 0.0.4. */

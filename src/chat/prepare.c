@@ -154,22 +154,6 @@ static bool out_of_memory(struct api_error *error)
     return false;
 }
 
-/* Why Postgres will have no answer given, said as data: see uplift.prepare_chat(). */
-static bool take_refusal(const char *json, struct api_error *error)
-{
-    cJSON *refusal = cJSON_Parse(json);
-    const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
-    int status = (int)json_number(refusal, "status", 429);
-    api_error(error, status, code != NULL ? code : "", "", "%s",
-              message != NULL ? message : "this chat is refused");
-    const char *type = json_string(refusal, "type");
-    if (type != NULL)
-        error->type = strcmp(type, "tokens") == 0 ? "tokens" : "requests";
-    error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
-    cJSON_Delete(refusal);
-    return false;
-}
-
 /* What the cache has for this chat. An answer that cannot be taken from it is none. */
 static void take_cached(struct chat *chat, const PGresult *result)
 {
@@ -193,7 +177,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     if (!PQgetisnull(result, 0, P_LIMITS))
         limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
     if (!PQgetisnull(result, 0, P_REFUSAL))
-        return take_refusal(PQgetvalue(result, 0, P_REFUSAL), error);
+        return route_refused(PQgetvalue(result, 0, P_REFUSAL), error);
     snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
              PQgetvalue(result, 0, P_CONVERSATION));
     chat->coach_id = copy_column(result, P_COACH, &failed);

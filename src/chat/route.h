@@ -24,6 +24,9 @@ struct route_context {
  */
 bool route_query(struct route_context *c, const struct pg_statement *statement,
                  const char *const *values, PGresult **result, struct api_error *error, bool *away);
+/* Why Postgres refuses what it was asked for, said as data and not as an error: see
+ * uplift.prepare_chat(). Fills in *error and returns false. */
+bool route_refused(const char *refusal_json, struct api_error *error);
 /* Runs a statement whose single value is a JSON text and answers with it, or with the error. Ends
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,

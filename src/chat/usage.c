@@ -126,7 +126,7 @@ bool usage_read(struct span object, struct usage *usage)
     settle_prompt(&t);
     settle_completion(&t);
     if (t.prompt == ABSURD || t.completion == ABSURD || t.prompt > USAGE_MAX ||
-        t.completion > USAGE_MAX || or_zero(t.prompt) + or_zero(t.completion) == 0)
+        t.completion > USAGE_MAX || or_zero(t.prompt) + usage->prompt == 0)
         return false;
     if (t.prompt > 0)
         usage->prompt = t.prompt;

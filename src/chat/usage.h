@@ -17,7 +17,7 @@ struct usage {
 
 /*
  * Takes over the figures of a usage object: those it lacks, or reports as 0, stay as they are.
- * False, with nothing taken, when it is no object, or reports neither tokens in nor out, or ones
+ * False, with nothing taken, when it is no object, or reports no tokens in, now or before, or ones
  * that cannot be: below 0, or above USAGE_MAX. After a true cached is at most prompt.
  *
  * Names that are known: OpenAI's, of chat completions (prompt_tokens, completion_tokens and their

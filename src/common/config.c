@@ -127,7 +127,8 @@ static const struct config_option options[] = {
     {"UPLIFT_DB_LOCK_TIMEOUT_MS", DURATION, AT(db_lock_timeout_ms), "500ms", 1, HOUR, NULL,
      "How long a call may wait for a lock; less than UPLIFT_DB_TIMEOUT_MS."},
     {"UPLIFT_GROUP_MAX", INTEGER, AT(group_max), "256", 1, 10000, NULL,
-     "Most answers written in one transaction."},
+     "Most answers written in one transaction. Each takes one of Postgres's locks until it is "
+     "committed."},
     {"UPLIFT_RECORD_QUEUE_MAX", INTEGER, AT(record_queue_max), "8192", 1, 1000000, NULL,
      "Most finished answers of one worker that wait to be written; at least UPLIFT_GROUP_MAX."},
     {"UPLIFT_ID_KEY", SECRET, AT(id_key), NULL, 0, 0, NULL,

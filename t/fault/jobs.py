@@ -19,7 +19,7 @@ create table uplift.units (n int primary key, done_by int[] not null default '{}
 grant select on uplift.units to uplift_owner;
 alter table uplift.units owner to uplift_owner;
 create or replace function uplift.generate_training_examples(p_limit int)
-returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform pg_sleep(0.02);
@@ -28,7 +28,7 @@ begin
     get diagnostics taken = row_count;
     select count(*) into remaining from uplift.units u where u.done_by = '{}';
     added := taken;
-    changed := 0; withdrawn := 0; duplicates := 0;
+    changed := 0; withdrawn := 0; duplicates := 0; failed := 0;
     return next;
 end $$;
 """

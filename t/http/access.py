@@ -182,6 +182,9 @@ def representation(callers, row):
     equal({who for who, got in told.items() if got}, PEOPLE, "no API key with one scope may change and read at once")
     answer = callers.ask("key feedback", "PATCH", "%s?id=eq.%s" % (REST, row["feedbackId"]), {"helpful": False}, Prefer="return=representation")
     equal((answer.status, answer.json()["code"]), (403, "42501"), "with PostgREST's code")
+    path = REST + "?id=eq.%s&helpful=is.false" % row["feedbackId"]
+    answer = callers.ask("key feedback", "PATCH", path, {"rating": 4}, Prefer="count=exact")
+    equal((answer.status, answer.json()["code"]), (403, "42501"), "nor may it find out what stands by filtering")
 
 
 def own_words(uplift, callers, row):

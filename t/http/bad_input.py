@@ -116,20 +116,20 @@ ROUTES = [
                                                      "/v1/feedback" + NOBODY + "/x", "/v1/models/", "/v1/%0d%0aX:y")),
     *(("DELETE", p, None, 405, "method_not_allowed") for p in (CHAT, COMPLETIONS, "/v1/feedback" + NOBODY, "/v1/coaches",
                                                                "/v1/preferences", "/v1/models", "/healthz", "/readyz")),
-    ("GET", CHAT, None, 405, "method_not_allowed"), ("FROB", CHAT, None, 405, "method_not_allowed"),
+    ("PUT", CHAT, {}, 405, "method_not_allowed"), ("FROB", CHAT, None, 405, "method_not_allowed"),
     ("PUT", "/v1/conversations" + NOBODY, {}, 405, "method_not_allowed"),
 ]
 # The same, where supabase-js expects PostgREST's shape and codes.
 RESTS = [
     ("PATCH", REST, {"helpful": True}, 400, "21000"), ("PATCH", REST + "?id=eq.x", {"helpful": True}, 400, "22P02"),
-    ("PATCH", REST + "?id=gt." + USER, {"helpful": True}, 400, "PGRST100"),
-    ("PATCH", REST + "?rating=eq.1", {"helpful": True}, 400, "PGRST100"),
+    ("PATCH", REST + "?id=more." + USER, {"helpful": True}, 400, "PGRST100"),
+    ("PATCH", REST + "?rating=eq.many", {"helpful": True}, 400, "22P02"),
     ("PATCH", REST + "?id=eq." + USER, {"user_id": OTHER}, 403, "42501"),
     ("PATCH", REST + "?id=eq." + USER, {"nonsense": 1}, 400, "PGRST204"),
     ("PATCH", REST + "?id=eq." + USER, b"{", 400, "PGRST102"), ("PATCH", REST + "?id=eq." + USER, b"[]", 400, "PGRST102"),
     ("GET", REST + "?id=%zz", None, 400, "PGRST100"), ("GET", REST + "?id=eq.%ff", None, 400, "PGRST100"),
-    ("GET", REST + "?id=eq.x", None, 400, "22P02"), ("GET", REST + "?order=nonsense", None, 400, "PGRST100"),
-    ("GET", REST + "?limit=x", None, 400, "PGRST100"), ("GET", REST + "?nonsense=eq.1", None, 400, "PGRST100"),
+    ("GET", REST + "?id=eq.x", None, 400, "22P02"), ("GET", REST + "?order=nonsense", None, 400, "42703"),
+    ("GET", REST + "?limit=x", None, 400, "PGRST100"), ("GET", REST + "?nonsense=eq.1", None, 400, "42703"),
     ("POST", REST, [{}], 403, "42501"), ("DELETE", REST + "?id=eq." + USER, None, 403, "42501"),
     ("PUT", REST, {}, 405, "PGRST117"), ("GET", "/rest/v1/users", None, 404, "PGRST205"),
 ]

@@ -258,7 +258,7 @@ def test_odd(cluster):
     rows(connection, "insert into auth.users (id) values (%s)", ANN)
     equal(rows(connection, "insert into coach_response_feedback (user_id, user_message, ai_response, mode, cost_usd) "
                "values (%s, %s, '', 'roast', 0.001) returning id is not null, coach_mode, cost_usd::text, created_at is not null",
-               ANN, "long " * 100), [(True, "roast", "0.00100000", True)],
+               ANN, "long " * 100), [(True, "roast", "0.001", True)],
           "odd: a failed answer with a long question and a small price is recorded, and has a key")
     equal(rows(connection, "insert into ai_experiments (experiment_name, is_active) values ('x', true) returning status"),
           [("running",)], "odd: a default does not hide what was said under the other name")

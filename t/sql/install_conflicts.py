@@ -104,7 +104,7 @@ def test_fits(cluster):
     equal([types[c] for c in ("coach_response_feedback.severity", "coach_response_feedback.cost_usd", "coach_response_feedback.saved_usd",
                               "coach_response_feedback.created_at", "ai_response_cache.severity", "ai_response_cache.cost_saved_usd",
                               "user_coach_preferences.severity")],
-          ["numeric", "numeric", "numeric", "timestamp with time zone", "numeric", "numeric(12,8)", "numeric"],
+          ["numeric", "numeric", "numeric", "timestamp with time zone", "numeric", "numeric", "numeric"],
           "fits: what had too few digits, or cut times, takes all")
     equal(rows(connection, "select relpersistence from pg_class where oid = 'coach_response_feedback'::regclass"), [("p",)],
           "fits: answers outlive a crash")

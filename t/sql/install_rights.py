@@ -25,7 +25,7 @@ PERSONAL = ["ai_context_cache", "ai_episodic_memory", "ai_errors", "ai_predictio
 OWN = {"coach_response_feedback": {
            "id", "user_id", "coach_id", "user_message", "ai_response", "severity", "mode", "helpful", "rating", "feedback_text",
            "feedback_given_at", "conversation_id", "response_time_ms", "tokens_used", "created_at", "outcome", "error_code",
-           "model_used", "finish_reason", "regenerate_of", "from_cache"},
+           "model_used", "finish_reason", "regenerate_of", "from_cache", "answers_tools"},
        "ai_errors": {"id", "user_id", "error_type", "error_code", "user_visible", "auto_recovered", "resolved_at", "answer_id", "created_at"},
        "experiment_assignments": set(), "experiment_outcomes": set()}
 # Of the deployment's own clients, who go on reading what uplift does not know.
