@@ -1,8 +1,8 @@
-/* Reads a provider's chat completion, whole or a chunk of a stream, where it lies (scan.h). */
+/* Reads a provider's chat completion, whole or a chunk of a stream, where it lies (json_scan.h). */
 #ifndef UPLIFT_COMPLETION_H
 #define UPLIFT_COMPLETION_H
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>

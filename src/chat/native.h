@@ -3,8 +3,8 @@
 #define UPLIFT_NATIVE_H
 
 #include "../common/buf.h"
+#include "../common/json_scan.h"
 #include "chat.h"
-#include "scan.h"
 
 #include <stdbool.h>
 

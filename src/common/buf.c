@@ -1,7 +1,7 @@
 /* A growing byte buffer with a maximum, the one way text is built in both programs. */
 #include "buf.h"
 
-#include "scan.h"
+#include "word.h"
 #include "utf8.h"
 
 #include <stdint.h>

@@ -8,7 +8,7 @@
 #include "json.h"
 
 #include "buf.h"
-#include "scan.h"
+#include "word.h"
 #include "utf8.h"
 
 #include <errno.h>

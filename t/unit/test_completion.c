@@ -3,7 +3,7 @@
 #include "chat/completion.h"
 #include "chat/native.h"
 #include "chat/openai.h"
-#include "chat/scan.h"
+#include "common/json_scan.h"
 #include "common/json.h"
 #include "unit.h"
 

@@ -2,10 +2,10 @@
  * Walks JSON text where it lies, without building a tree: a provider's stream is thousands of small
  * objects of which two or three members matter, and all else is passed on as it came.
  */
-#ifndef UPLIFT_SCAN_H
-#define UPLIFT_SCAN_H
+#ifndef UPLIFT_JSON_SCAN_H
+#define UPLIFT_JSON_SCAN_H
 
-#include "../common/buf.h"
+#include "buf.h"
 
 #include <stdbool.h>
 #include <stddef.h>

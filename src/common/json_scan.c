@@ -1,7 +1,7 @@
-/* Walks JSON text where it lies; see scan.h. */
-#include "scan.h"
+/* Walks JSON text where it lies; see json_scan.h. */
+#include "json_scan.h"
 
-#include "../common/utf8.h"
+#include "utf8.h"
 
 #include <string.h>
 
