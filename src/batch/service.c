@@ -6,6 +6,7 @@
 #include "../common/log.h"
 #include "../common/notify.h"
 #include "../common/privileges.h"
+#include "../common/program.h"
 #include "routes.h"
 
 #include <curl/curl.h>
@@ -58,6 +59,7 @@ static bool start(struct service *s)
         return false;
     s->intake = intake_start(&(struct intake_options){
         .config = config,
+        .memory = &a->memory,
         .listen_fd = s->listener.fd,
         .threads = (size_t)config->batch_threads,
         .serve = serve,
@@ -85,7 +87,9 @@ static bool stop(struct service *s)
 
 int service_run(const struct config *config)
 {
-    struct service s = {.admin = {.config = config}, .listener = {.fd = -1}};
+    struct service s = {
+        .admin = {.config = config, .memory.max = (size_t)config->request_memory_bytes},
+        .listener = {.fd = -1}};
     int status = EXIT_FAILURE, told;
     sigset_t set;
     log_open("fcgi-batch", 0, (enum log_level)config->log_level);
@@ -103,6 +107,7 @@ int service_run(const struct config *config)
 
     /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    program_keep_memory_low();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || FCGX_Init() != 0) {
         log_error("service", "cannot initialise libcurl or libfcgi");
     } else if (start(&s)) {

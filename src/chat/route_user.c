@@ -112,16 +112,12 @@ void route_preferences_put(struct route_context *c)
     static const struct pg_statement statement = {
         .name = "put_preferences", .sql = "select uplift.put_preferences($1,$2)", .params = 2};
     struct api_error error;
-    cJSON *body = request_json_body(c->request, &error);
-    char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
-    if (body != NULL && changes == NULL)
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
-    cJSON_Delete(body);
-    if (changes == NULL) {
+    struct span changes;
+    if (!request_json(c->request, false, &changes, &error)) {
         request_fail(c->request, &error, NULL);
         return;
     }
-    const char *values[2] = {c->request->who.user_text, changes};
+    /* It is what the body is, but for space around it, and ends with its NUL. */
+    const char *values[2] = {c->request->who.user_text, changes.at};
     route_reply_json_query(c, &statement, values);
-    free(changes);
 }

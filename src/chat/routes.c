@@ -14,6 +14,15 @@ enum access {
     AS_USER, /* a token that names a user */
 };
 
+/* How large a body may be. */
+enum body {
+    SMALL,   /* 16 KiB: nothing that a user chooses or says of an answer is longer */
+    MESSAGE, /* a message of the configured length, in any spelling, and what goes with it */
+    WHOLE,   /* UPLIFT_MAX_BODY_BYTES: conversations, with pictures */
+};
+#define SMALL_BODY_BYTES 16384
+#define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
+
 enum tail {
     EXACT, /* the path as it stands */
     ID,    /* then one segment, a UUID */
@@ -26,32 +35,33 @@ static const struct endpoint {
     enum tail tail;
     enum access access;
     unsigned scopes; /* any of these will do; of OPEN ones none */
+    enum body body;
     route_fn run;
 } routes[] = {
-    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat},
-    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions},
-    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get},
-    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list},
-    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get},
-    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete},
-    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
-    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get},
-    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put},
-    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
-    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK,
+    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, MESSAGE, route_native_chat},
+    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, WHOLE, route_completions},
+    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, SMALL, route_feedback_get},
+    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, SMALL, route_conversations_list},
+    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, SMALL, route_conversation_get},
+    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, SMALL, route_conversation_delete},
+    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
+    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, SMALL, route_preferences_get},
+    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, SMALL, route_preferences_put},
+    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_models},
+    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_model},
+    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, SMALL,
      route_rest_feedback},
-    {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+    {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK, SMALL,
      route_rest_feedback},
-    {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+    {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK, SMALL,
      route_rest_feedback},
-    {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
+    {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK, SMALL,
      route_rest_feedback},
-    {"GET", "/healthz", EXACT, OPEN, 0, route_health},
-    {"GET", "/readyz", EXACT, OPEN, 0, route_ready},
-    {"GET", "/metrics", EXACT, OPEN, 0, route_metrics},
+    {"GET", "/healthz", EXACT, OPEN, 0, SMALL, route_health},
+    {"GET", "/readyz", EXACT, OPEN, 0, SMALL, route_ready},
+    {"GET", "/metrics", EXACT, OPEN, 0, SMALL, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -120,12 +130,26 @@ static bool authenticate(struct route_context *c, unsigned scopes, struct api_er
     return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
 }
 
+static int64_t max_body(const struct config *config, enum body body)
+{
+    int64_t max = config->max_body_bytes;
+    if (body == SMALL)
+        max = SMALL_BODY_BYTES;
+    else if (body == MESSAGE)
+        max = config->max_message_bytes * ESCAPED_BYTES + SMALL_BODY_BYTES;
+    return max < config->max_body_bytes ? max : config->max_body_bytes;
+}
+
 static void run(struct route_context *c, const struct endpoint *route, const char *tail)
 {
     struct api_error error;
     struct uuid id;
     if (route->access == AS_USER && !authenticate(c, route->scopes, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+        return;
+    }
+    if (!request_read_body(c->request, max_body(c->worker->config, route->body), &error)) {
+        fail(c->request, &error, NULL);
         return;
     }
     if (route->tail == ID) {

@@ -37,16 +37,22 @@ bool scan_check(const char *text, size_t len, struct span *value);
 struct scan scan_open(struct span value);
 /* The next member or item; key (in an object, with its quotes) may be NULL. False at the end. */
 bool scan_next(struct scan *s, struct span *key, struct span *value);
-/* The first member of an object with this key, which must need no escapes. */
+/* The first member of an object with this key, however the object spells it. */
 struct span scan_member(struct span object, const char *key);
 
 bool scan_is_object(struct span value);
 bool scan_is_array(struct span value);
 bool scan_is_string(struct span value);
+bool scan_is_number(struct span value);
+/* Whether a number is written without a point and an exponent. */
+bool scan_is_whole(struct span number);
 /* Whether a value is there that is neither null, nor an empty string, array or object. */
 bool scan_says_something(struct span value);
 /* Whether the value is, byte by byte, this JSON, e.g. "null" or "\"stop\"". */
 bool scan_is(struct span value, const char *json);
+/* Whether a string, a key among them, is this text, in which there is no backslash; the string may
+ * be spelt with escapes. */
+bool scan_equals(struct span string, const char *text);
 /* A whole number that is not negative and below 2^53, else the fallback. */
 int64_t scan_count(struct span value, int64_t fallback);
 
