@@ -76,7 +76,8 @@ bool job_save(struct job *j)
     bool still_ours = false;
     enum pg_outcome outcome;
     /* Nothing else may be begun before this is kept. */
-    while ((outcome = save(j, &still_ours)) == PG_AWAY)
+    while ((outcome = save(j, &still_ours)) == PG_AWAY ||
+           (outcome == PG_REFUSED && pg_refused_for_now(j->slot->control)))
         if (!job_goes_on(j, AWAY_PAUSE_MS))
             return false;
     if (outcome == PG_REFUSED)
