@@ -159,8 +159,9 @@ static bool take_refusal(const char *json, struct api_error *error)
 {
     cJSON *refusal = cJSON_Parse(json);
     const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
+    const char *param = json_string(refusal, "param");
     int status = (int)json_number(refusal, "status", 429);
-    api_error(error, status, code != NULL ? code : "", "", "%s",
+    api_error(error, status, code != NULL ? code : "", param != NULL ? param : "", "%s",
               message != NULL ? message : "this chat is refused");
     const char *type = json_string(refusal, "type");
     if (type != NULL)

@@ -53,6 +53,23 @@ static void note_attempt(struct relay_chat *rc, int http_status, const char *rea
     snprintf(a->reason, sizeof a->reason, "%s", reason);
 }
 
+/* Tokens were charged as they were estimated; the difference is what is still to be charged, or is
+ * given back. */
+static void settle_limits(struct relay_chat *rc)
+{
+    const struct chat *chat = rc->chat;
+    int64_t used = chat->prompt_tokens + chat->completion_tokens;
+    bool is_refused = chat->outcome == CHAT_FAILED && chat->error.status >= 400 &&
+                      chat->error.status < 500 && chat->error.status != 429;
+    if (chat->left.limit_tokens == 0)
+        return;
+    if (is_refused && used < chat->left.charged_tokens)
+        return; /* what no provider takes has cost us as much, and is not to be had without end */
+    limits_spend(rc->core->options.limits,
+                 &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
+                 used - chat->left.charged_tokens);
+}
+
 /* The answer is over, whatever it is. The one way into RECORDING; rc may be gone after. */
 static void record(struct relay_chat *rc, enum chat_outcome outcome)
 {
@@ -62,11 +79,7 @@ static void record(struct relay_chat *rc, enum chat_outcome outcome)
     chat->outcome = outcome;
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
-    if (chat->left.limit_tokens > 0)
-        limits_spend(
-            rc->core->options.limits,
-            &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
-            chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
+    settle_limits(rc);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))
