@@ -1,6 +1,8 @@
 /* Circuit breakers of providers; see breaker.h. */
 #include "breaker.h"
 
+#include "../common/utf8.h"
+
 #include <sched.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@ static bool await_name(struct breaker *b)
 
 struct breaker *breaker_find(struct breakers *all, const char *name)
 {
-    size_t len = strnlen(name, BREAKER_NAME_MAX);
+    size_t len = utf8_cut(name, BREAKER_NAME_MAX);
     for (int i = 0; i < BREAKERS_MAX; i++) {
         struct breaker *b = &all->places[i];
         int claim = FREE;

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,7 @@ static void reject(struct store *s, size_t i)
 {
     struct group_item *item = &s->g->items[i];
     char reason[512];
-    snprintf(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
+    utf8_print(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
     /* The object begins {"id":"<uuid>", which is all of it that may be logged. */
     bool has_id = item->len > 44;
     log_error("recorder", "answer %.*s was refused and goes to uplift.rejected_answers: %s: %s",

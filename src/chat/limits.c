@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -64,8 +65,8 @@ void limits_take(struct limits *l, const cJSON *list)
         if (scope == NULL || key == NULL)
             continue;
         struct rule *r = &rules[n++];
-        snprintf(r->scope, sizeof r->scope, "%s", scope);
-        snprintf(r->key, sizeof r->key, "%s", key);
+        utf8_copy(r->scope, sizeof r->scope, scope);
+        utf8_copy(r->key, sizeof r->key, key);
         r->rpm = (int64_t)json_number(item, "rpm", 0);
         r->tpm = (int64_t)json_number(item, "tpm", 0);
         r->burst = (int64_t)json_number(item, "burst", (double)r->rpm);

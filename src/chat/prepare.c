@@ -205,6 +205,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
     out->is_model_fixed = !PQgetisnull(result, 0, P_BUDGET_MODEL);
+    chat->is_model_known = true;
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
                                                   : copy_column(result, P_MODEL, &failed);
     take_cached(chat, result);
@@ -255,6 +256,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
                       (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
         return false;
     out->is_model_fixed = *cheaper != '\0';
+    chat->is_model_known = true;
     chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
     return !failed || out_of_memory(error);
 }

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 #include "cached.h"
 #include "failure.h"
 #include "limits.h"
@@ -489,7 +490,7 @@ static void ask(struct relay_chat *rc)
     rc->state = RELAY_ASKING;
     rc->asked_ms = rc->received_ms = clock_ms();
     rc->due_ms = 0;
-    snprintf(chat->provider, sizeof chat->provider, "%s", route->provider->label);
+    utf8_copy(chat->provider, sizeof chat->provider, route->provider->label);
     char traceparent[64] = "";
     if (*chat_trace(chat) != '\0') /* this call is a span of its own: the last half of the id */
         snprintf(traceparent, sizeof traceparent, "00-%s-%.4s%.12s-%s", chat_trace(chat),

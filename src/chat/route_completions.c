@@ -266,6 +266,7 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     if (!coach_names_model && !prepared.is_model_fixed) {
         free(chat->model);
         chat->model = strdup(model);
+        chat->is_model_known = routings_know(c->worker->routings, model);
         good = chat->model != NULL;
     }
     good = good && (chat->cache.answer != NULL || build_upstream(chat, a));

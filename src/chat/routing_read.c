@@ -4,6 +4,7 @@
 #include "../common/buf.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -35,7 +36,7 @@ static bool complain(struct reading *r, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(r->wrong, ROUTING_WRONG_MAX, format, args);
+    utf8_vprint(r->wrong, ROUTING_WRONG_MAX, format, args);
     va_end(args);
     return false;
 }
@@ -405,8 +406,8 @@ static void find_cooling(struct reading *r, struct routed_model *m)
     char name[BREAKER_NAME_MAX + 1];
     for (size_t i = 0; i < m->plan_count; i++) {
         struct route *route = &m->plan[i];
-        snprintf(name, sizeof name, "%s %s", route->provider->name,
-                 route->model != NULL ? route->model : m->name);
+        utf8_print(name, sizeof name, "%s %s", route->provider->name,
+                   route->model != NULL ? route->model : m->name);
         route->cooling = find_breaker(r, name);
     }
 }
