@@ -24,6 +24,7 @@ struct admin {
     struct request_memory memory;
     atomic_bool draining;
     atomic_int watchers; /* streams of progress that are open */
+    atomic_int exports;  /* likewise */
 };
 
 struct admin_route;

@@ -18,7 +18,7 @@
 #define BREAKER_PROBE_MS 1000
 #define POOL_CONNECTIONS 4
 #define ADMIN_TIMEOUT_MS 60000 /* lists and counts of large tables take their time */
-#define LAST_LOOK_MS 3000      /* for streams of progress to notice that we end */
+#define LAST_LOOK_MS 3000      /* for streams and exports to notice that we end */
 
 struct service {
     struct admin admin;
@@ -68,7 +68,13 @@ static bool start(struct service *s)
     return s->intake != NULL;
 }
 
-/* False when jobs did not stop in time: then nothing may be freed. */
+/* Whether threads of their own still answer somebody. */
+static bool has_streams(const struct admin *a)
+{
+    return atomic_load(&a->watchers) > 0 || atomic_load(&a->exports) > 0;
+}
+
+/* False when jobs or streams did not stop in time: then nothing may be freed. */
 static bool stop(struct service *s)
 {
     struct admin *a = &s->admin;
@@ -77,12 +83,12 @@ static bool stop(struct service *s)
         listener_refuse(&s->listener);
         intake_stop(s->intake);
     }
-    for (int waited = 0; atomic_load(&a->watchers) > 0 && waited < LAST_LOOK_MS; waited += 50)
+    for (int waited = 0; has_streams(a) && waited < LAST_LOOK_MS; waited += 50)
         usleep(50000);
     bool stopped = a->runners == NULL || runners_stop(a->runners, a->config->drain_ms);
     if (!stopped)
         log_warn("service", "jobs did not stop in time; they go on when their leases have run out");
-    return stopped && atomic_load(&a->watchers) == 0;
+    return stopped && !has_streams(a);
 }
 
 int service_run(const struct config *config)

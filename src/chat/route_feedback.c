@@ -153,7 +153,9 @@ enum feedback_outcome feedback_give(struct route_context *c, const char *answer_
         count_feedback(c, changes);
         return FEEDBACK_GIVEN;
     }
-    if (!away)
+    /* Postgres may also have no time for it, or somebody hold a lock, as of answers being written.
+     */
+    if (!away && error->status != 503)
         return FEEDBACK_REFUSED;
 
     /* Said when it was asked for: while Postgres was waited for, a later word may have got in. */

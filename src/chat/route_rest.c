@@ -307,7 +307,7 @@ static cJSON *patch(struct route_context *c, const struct uuid *id, const cJSON 
     const char *values[3] = {c->request->who.user_text, id_text, text};
     cJSON *rows = query_rows(c, &statement, values, error, &away);
     bool unseen = rows != NULL && rows->child == NULL && feedback_issued(c, id);
-    if ((rows == NULL && away) || unseen) {
+    if ((rows == NULL && (away || error->status == 503)) || unseen) {
         PGresult *result;
         cJSON_Delete(rows);
         rows = NULL;

@@ -134,7 +134,8 @@ static const struct config_option options[] = {
     {"UPLIFT_BATCH_LISTEN", ADDRESS, AT(batch_listen), "unix:/run/uplift/batch.sock", 0, 0, NULL,
      "Where nginx finds fcgi-batch: unix:PATH, or HOST:PORT. Its file has UPLIFT_LISTEN_MODE."},
     {"UPLIFT_BATCH_THREADS", INTEGER, AT(batch_threads), "16", 1, 256, NULL,
-     "Requests of admins that fcgi-batch answers at once, exports among them."},
+     "Requests of admins that fcgi-batch answers at once; up to 16 exports and 64 streams of "
+     "progress come on top."},
     {"UPLIFT_BATCH_RUNNERS", INTEGER, AT(batch_runners), "2", 0, 64, NULL,
      "Batch jobs that one fcgi-batch runs at once; 0: none, only URLs."},
     {"UPLIFT_BATCH_POLL_MS", DURATION, AT(batch_poll_ms), "2s", 10, HOUR, NULL,
