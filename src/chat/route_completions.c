@@ -223,53 +223,75 @@ static bool build_upstream(struct chat *chat, const struct asked *a)
 
 /* --- the whole --- */
 
-/* The chat ready for the relay, or NULL with *error. */
+/* What is asked for, without the text of the messages. */
+static bool read_wish(struct chat_wish *wish, const struct asked *a, const struct config *config,
+                      struct api_error *error)
+{
+    if (!wish_read(wish, a->fields, false, error) ||
+        !wish_read(wish, a->in_metadata, true, error) ||
+        !cache_read_wish(&wish->cache, a->fields, config, error))
+        return false;
+    const char *model = json_string(a->fields, "model"), *coach = coach_of_model(model);
+    if (wish->coach_id == NULL)
+        wish->coach_id = coach;
+    wish->model = coach == NULL ? model : NULL;
+    wish->message = "";
+    wish->bytes = a->body.len;
+    return true;
+}
+
+/* Fills in what the relay needs beside what was prepared. */
+static bool complete_chat(struct route_context *c, const struct asked *a, struct chat *chat,
+                          const struct chat_wish *wish, bool is_model_fixed)
+{
+    if (wish->model != NULL && !is_model_fixed) {
+        free(chat->model);
+        chat->model = strdup(wish->model);
+        chat->is_model_known = routings_know(c->worker->routings, wish->model);
+        if (chat->model == NULL)
+            return false;
+    }
+    return (chat->user_message != NULL ||
+            transcript_read(a->body, &chat->user_message, &chat->request_messages)) &&
+           (chat->cache.answer != NULL || build_upstream(chat, a));
+}
+
+/*
+ * The chat ready for the relay, or NULL with *error. The messages are read after it was prepared,
+ * when it is known that it may go on, except where the cache wants the question.
+ */
 static struct chat *make_chat(struct route_context *c, const struct asked *a,
                               struct limit_left *left, struct api_error *error)
 {
     const struct config *config = c->worker->config;
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
+    char *question = NULL, *rest = NULL;
     bool stream = false, usage = false;
     if (!check_options(a, &stream, &usage, error) || !check_messages(a->messages, config, error) ||
-        !wish_read(&wish, a->fields, false, error) ||
-        !wish_read(&wish, a->in_metadata, true, error) ||
-        !cache_read_wish(&wish.cache, a->fields, config, error))
+        !read_wish(&wish, a, config, error))
         return NULL;
-    const char *model = json_string(a->fields, "model");
-    const char *coach = coach_of_model(model);
-    bool coach_names_model = coach != NULL;
-    if (wish.coach_id == NULL)
-        wish.coach_id = coach;
-    wish.model = coach_names_model ? NULL : model;
-
-    char *user_message, *rest;
-    if (!transcript_read(a->body, &user_message, &rest)) {
-        out_of_memory(error);
-        return NULL;
+    if (wish.cache.mode != CACHE_OFF) {
+        if (!transcript_read(a->body, &question, &rest)) {
+            out_of_memory(error);
+            return NULL;
+        }
+        wish.message = question;
+        wish.bytes -= strlen(question); /* which the body holds */
+        cache_read_parameters(&wish.cache, a->body);
     }
-    wish.message = user_message;
-    wish.bytes = a->body.len - strlen(user_message); /* which it holds */
-    cache_read_parameters(&wish.cache, a->body);
     struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
     *left = prepared.left;
     if (chat == NULL) {
-        free(user_message);
+        free(question);
         free(rest);
         return NULL;
     }
-    chat->user_message = user_message;
+    chat->user_message = question;
     chat->request_messages = rest;
     chat->stream = stream;
     chat->client_wants_usage = usage;
-    bool good = true;
-    if (!coach_names_model && !prepared.is_model_fixed) {
-        free(chat->model);
-        chat->model = strdup(model);
-        chat->is_model_known = routings_know(c->worker->routings, model);
-        good = chat->model != NULL;
-    }
-    good = good && (chat->cache.answer != NULL || build_upstream(chat, a));
+    bool good = complete_chat(c, a, chat, &wish, prepared.is_model_fixed);
     preparation_release(&prepared);
     if (!good) {
         out_of_memory(error);
