@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(56);
+select plan(59);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -39,6 +39,11 @@ do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500), 'q' || n, 
 select is(jsonb_array_length(pg_temp.read(:bob, 500) -> 'messages'), 1000, 'the last 500 turns');
 select is(pg_temp.read(:bob, 500) #>> '{messages,0,content}', 'q1002', 'not the first');
 select is(pg_temp.read(:bob, 500) ->> 'has_more', 'true', 'and says so');
+do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(510), 'q' || n, repeat('x', 2000000)) from generate_series(2001, 2003) n; end $$;
+select is(pg_temp.read(:bob, 510) #>> '{messages,0,content}', 'q2002', 'of long answers fewer turns');
+select is(pg_temp.read(:bob, 510) ->> 'has_more', 'true', 'which it says, too');
+do $$ begin perform pg_temp.record(2004, pg_temp.bob(), pg_temp.id(511), 'q', repeat('x', 5000000)); end $$;
+select is(length(pg_temp.read(:bob, 511) #>> '{messages,1,content}'), 5000000, 'but always the last');
 
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.bob(), 100)$$), 'UP404 conversation_not_found', 'another user''s');
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.ann(), 999)$$), 'UP404 conversation_not_found', 'nobody''s is the same');
