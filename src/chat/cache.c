@@ -292,9 +292,11 @@ void cache_read_parameters(struct cache_wish *wish, struct span body)
         return;
     buf_init(&text, CANONICAL_MAX);
     if (!wants_more_than_text(body)) {
-        struct span asked = question(body);
-        wish->has_question = asked.len > QUESTION_MAX;
-        put_members(&text, body, wish->has_question ? (struct span){0} : asked, true);
+        struct span left_out = question(body);
+        wish->has_question = left_out.len > QUESTION_MAX;
+        if (wish->has_question)
+            left_out = (struct span){0};
+        put_members(&text, body, left_out, true);
     }
     if (text.failed || text.len == 0 || !hash(text.data, text.len, wish->parameters))
         wish->mode = CACHE_OFF;

@@ -3,8 +3,8 @@
 #include "chat/completion.h"
 #include "chat/native.h"
 #include "chat/openai.h"
-#include "common/json_scan.h"
 #include "common/json.h"
+#include "common/json_scan.h"
 #include "unit.h"
 
 #include <stdio.h>
