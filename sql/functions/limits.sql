@@ -230,10 +230,6 @@ declare
     v_keys text[];
     v_refused int[];
 begin
-    if json_array_length(p_calls) = 1 then
-        return query select c.* from uplift.prepare_alone(p_calls -> 0) c;
-        return;
-    end if;
     if not exists (select from uplift.rate_limits) then
         return query
         select r.n, p.* from json_to_recordset(p_calls) as r(n int, p1 uuid, p2 text, p3 text, p4 numeric, p5 text, p6 uuid,
@@ -271,7 +267,7 @@ end
 $$;
 
 comment on function uplift.prepare_chats(json) is
-    'uplift.prepare_chat for several calls, [{n, p1 .. p10: its parameters as text}], in any order, and what rate limits leave of them (limits, refusal). Who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. A call by itself is charged also where it is refused with UP4nn, which is then its refusal; of several none is charged when one raises.';
+    'uplift.prepare_chat for several calls, [{n, p1 .. p10: its parameters as text}], in any order, and what rate limits leave of them (limits, refusal). Who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. When one raises, none is prepared or charged: then each is to be called by itself (uplift.prepare_one_chat).';
 
 create or replace function uplift.tokens_of(p_is_new boolean, p_system_prompt text, p_messages text, p_user_message text, p_more jsonb)
 returns int
@@ -284,29 +280,24 @@ $$;
 
 comment on function uplift.tokens_of(boolean, text, text, text, jsonb) is 'The tokens that a chat is charged before it is answered.';
 
-create or replace function uplift.prepare_alone(p_call json)
-returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+create or replace function uplift.prepare_one_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
+    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int, p_more jsonb)
+returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
-language plpgsql volatile
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_call record;
     v_has_limits boolean := exists (select from uplift.rate_limits);
-    v_more jsonb;
     v_charged record;
     v_state text;
     v_code text;
     v_message text;
     v_param text;
 begin
-    select * into v_call from json_to_record(p_call) as r(n int, p1 uuid, p2 text, p3 text, p4 numeric, p5 text, p6 uuid,
-        p7 uuid, p8 text, p9 int, p10 text);
-    n := v_call.n;
-    v_more := v_call.p10::jsonb;
     if v_has_limits then
-        select r.limits, r.refusal into limits, refusal from uplift.refuse_at_once(array[n], array[v_call.p1::text],
-            array[v_more ->> 'address'], array[v_more ->> 'api_key']) r;
+        select r.limits, r.refusal into limits, refusal from uplift.refuse_at_once(array[1], array[p_user_id::text],
+            array[p_more ->> 'address'], array[p_more ->> 'api_key']) r;
         if found then
             return next;
             return;
@@ -317,8 +308,8 @@ begin
             p.cached, p.cache_key, p.refusal, p.budget_model
         into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace,
             cached, cache_key, refusal, budget_model
-        from uplift.prepare_chat(v_call.p1, v_call.p2, v_call.p3, v_call.p4, v_call.p5, v_call.p6, v_call.p7, v_call.p8, v_call.p9,
-            v_more) p;
+        from uplift.prepare_chat(p_user_id, p_protocol, p_coach_id, p_severity, p_mode, p_conversation_id, p_regenerate_of,
+            p_message, p_history_tokens, p_more) p;
     exception when others then
         get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_code = pg_exception_detail,
             v_param = pg_exception_hint;
@@ -327,11 +318,11 @@ begin
         end if;
         refusal := jsonb_build_object('status', right(v_state, 3)::int, 'code', v_code, 'message', v_message, 'param', v_param);
     end;
-    -- What was asked for in vain has cost as much as an answer's preparation. A budget's refusal costs nothing.
+    -- What was asked for in vain has cost as much as any preparation. What a budget refuses is not charged.
     if v_has_limits and (refusal is null or v_state is not null) then
-        select c.limits, c.refusal into v_charged from uplift.charge_limits(array[n], array[v_call.p1::text],
-            array[v_more ->> 'address'], array[v_more ->> 'api_key'],
-            array[uplift.tokens_of(cached is null, system_prompt, messages, user_message, v_more)]) c;
+        select c.limits, c.refusal into v_charged from uplift.charge_limits(array[1], array[p_user_id::text],
+            array[p_more ->> 'address'], array[p_more ->> 'api_key'],
+            array[uplift.tokens_of(cached is null, system_prompt, messages, user_message, p_more)]) c;
         if found then
             limits := v_charged.limits;
             refusal := coalesce(v_charged.refusal, refusal);
@@ -341,7 +332,8 @@ begin
 end
 $$;
 
-comment on function uplift.prepare_alone(json) is 'uplift.prepare_chats for one call, {n, p1 .. p10}.';
+comment on function uplift.prepare_one_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
+    'uplift.prepare_chats for one call, which is charged also where it is refused with UP4nn: that is then its refusal, {status, code, message, param}.';
 
 -- --- admins ---
 

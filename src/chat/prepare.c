@@ -49,10 +49,7 @@ static const struct pg_statement prepare_many = {
 };
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chat",
-    .sql = COLUMNS
-    " from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'p1', $1::text, "
-    "'p2', $2::text, 'p3', $3::text, 'p4', $4::text, 'p5', $5::text, 'p6', $6::text, "
-    "'p7', $7::text, 'p8', $8::text, 'p9', $9::text, 'p10', $10::text))) p",
+    .sql = COLUMNS " from uplift.prepare_one_chat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) p",
     .params = PARAMS,
     .many = &prepare_many,
 };
