@@ -21,7 +21,7 @@ struct line {
 };
 
 /*
- * A call and the thread that makes it, on that thread's stack. The thread sleeps on a semaphore,
+ * A call and the thread that wants it, on that thread's stack. The thread sleeps on a semaphore,
  * which others post when they have given it a connection, and when they have made its call; so it
  * wakes up with its answer without having to take the lock. It leaves only when all posts have
  * come, for until then somebody may still hold on to the call.
@@ -154,24 +154,32 @@ static void leave_queue(struct pg_pool *pool, struct call *self)
         pool->tail = at;
 }
 
-/* Takes the oldest call off the queue whose turn it is, and those that may go with it. */
-static size_t take(struct pg_pool *pool, struct call *batch[PG_POOL_TOGETHER])
+/*
+ * Takes the calls off the queue that self's thread is to make: its own, or, where that goes with
+ * others, the oldest of its kind. None that may be slow is made by a thread of another call, which
+ * would have to wait for it.
+ */
+static size_t take(struct pg_pool *pool, struct call *self, struct call *batch[PG_POOL_TOGETHER])
 {
     size_t n = 0;
+    if (!goes_with_others(self)) {
+        if (!may_run(pool, self))
+            return 0;
+        leave_queue(pool, self);
+        self->taken = true;
+        batch[0] = self;
+        return 1;
+    }
     struct call **at = &pool->head;
     while (*at != NULL && n < PG_POOL_TOGETHER) {
         struct call *c = *at;
-        bool fits =
-            n == 0 ? may_run(pool, c) : goes_with_others(c) && c->statement == batch[0]->statement;
-        if (!fits) {
+        if (!goes_with_others(c) || c->statement != self->statement) {
             at = &c->next;
             continue;
         }
         *at = c->next;
         c->taken = true;
         batch[n++] = c;
-        if (!goes_with_others(c))
-            break;
     }
     while (*at != NULL)
         at = &(*at)->next;
@@ -318,7 +326,7 @@ static bool lead(struct pg_pool *pool, struct call *self)
 {
     struct call *batch[PG_POOL_TOGETHER], *given_up = NULL, *next, *more = NULL;
     struct line *line = self->line;
-    size_t n = take(pool, batch);
+    size_t n = take(pool, self, batch);
     bool own = false;
     line->owner = n == 1 ? owner_of(batch[0]) : NULL;
     line->since_ms = clock_ms();
@@ -332,14 +340,15 @@ static bool lead(struct pg_pool *pool, struct call *self)
     pthread_mutex_lock(&pool->lock);
     line->owner = NULL;
     self->line = NULL;
-    if (n > 1 && outcome == PG_REFUSED) {
+    bool is_refused = n > 1 && outcome == PG_REFUSED;
+    if (is_refused) {
         put_back(pool, batch, n);
         n = 0;
     }
     if (away)
         given_up = give_up(pool);
     next = pass_on(pool, line, self);
-    if (pool->free_count > 0 && pool->head != NULL) /* there is more to do than before */
+    if (is_refused && pool->free_count > 0) /* there is more to do than before */
         more = pass_on(pool, pool->free[--pool->free_count], self);
     for (size_t i = 0; i < n; i++) {
         batch[i]->done = true;
