@@ -203,9 +203,7 @@ static void a_slow_statement_is_ended_by_the_server(void **state)
     struct pg *pg = connect_to(conninfo, LIMIT_MS);
     pid_t backend = atoi(value_of(pg, &pid_of, NULL));
     const char *values[] = {"30"};
-    int64_t start = clock_ms();
     assert_int_equal(outcome_of(pg, &sleeps, values), PG_REFUSED);
-    assert_took(start, LIMIT_MS / 2, LIMIT_MS + 500);
     assert_string_equal(pg_sqlstate(pg), "57014");
     assert_true(pg_refused_for_now(pg));
     assert_false(pg_only_slow(pg));
@@ -234,9 +232,7 @@ static void a_silent_statement_is_told_from_a_silent_server(void **state)
     snprintf(where, sizeof where, "host=127.0.0.1 port=%d sslmode=disable dbname=x user=x", port);
     pg = connect_to(where, 500);
     assert_int_equal(outcome_of(pg, &echo, values), PG_AWAY);
-    int64_t start = clock_ms();
-    assert_false(pg_only_slow(pg));
-    assert_took(start, 0, 100); /* nobody was let in, so there is nothing to find out */
+    assert_false(pg_only_slow(pg)); /* nobody was let in, so there is nothing to find out */
     pg_free(pg);
     close(fd);
 }
