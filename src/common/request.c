@@ -145,10 +145,10 @@ static void read_rest(struct request *r)
 bool request_read_body(struct request *r, int64_t max, struct api_error *error)
 {
     const char *announced = request_param(r, "CONTENT_LENGTH");
-    if (announced == NULL || *announced == '\0')
-        return true;
     char *end;
     errno = 0;
+    if (announced == NULL || *announced == '\0')
+        announced = "0";
     long long len = strtoll(announced, &end, 10);
     if (errno != 0 || *end != '\0' || len < 0)
         return api_error(error, 400, "invalid_content_length", "",
