@@ -91,7 +91,10 @@ begin
                     select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
                 uplift.clamped(i.time_to_first_token_ms, 2147483647), i.attempts, i.request_messages,
                 i.request_messages #>> '{messages,-1,role}' in ('tool', 'function'),
-                i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
+                i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache,
+                -- Users read their rows, and no ids of others in them.
+                case when (select s.user_id from public.coach_response_feedback s where s.id = i.cache_source_id) = i.user_id
+                    then i.cache_source_id end,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
                 uplift.ids_in(nullif(i.trace -> 'memory_ids', '[]')),
                 uplift.ids_in(nullif(i.trace -> 'source_ids', '[]')),
@@ -108,11 +111,17 @@ begin
                 order by n.place, mp.provider desc limit 1) m on true
             where s.ids is null and i.is_locked is not null
             on conflict (id) do nothing
-            returning id, cache_source_id, saved_usd, created_at
+            returning id, cache_source_id, saved_usd, created_at, from_cache
+        ), given_again as (
+            select a.id, i.cache_source_id as source_id, a.cache_source_id is not null as is_own, a.saved_usd, a.created_at
+            from answers a join incoming i on i.id = a.id
+            where a.from_cache and i.cache_source_id is not null
         ), hits as (
             insert into uplift.cache_hits (source_answer_id, hits, saved_usd, last_hit_at)
-            select a.cache_source_id, count(*), sum(a.saved_usd), max(a.created_at)
-            from answers a where a.cache_source_id is not null group by a.cache_source_id
+            select g.source_id, count(*), sum(g.saved_usd), max(g.created_at) from given_again g group by g.source_id
+        ), sources as (
+            insert into uplift.cache_sources (answer_id, source_answer_id)
+            select g.id, g.source_id from given_again g where not g.is_own
         )
         select (select array_agg(a.id) from answers a), (select array_agg(i.id) from incoming i), s.ids
         into v_new, v_all, v_strangers

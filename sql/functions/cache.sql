@@ -118,7 +118,8 @@ create or replace function uplift.cache_obeys() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_source uuid := coalesce(new.cache_source_id, new.id);
+    v_source uuid := coalesce(new.cache_source_id,
+        (select s.source_answer_id from uplift.cache_sources s where s.answer_id = new.id), new.id);
     v_cache_id uuid;
 begin
     select c.id into v_cache_id from public.ai_response_cache c where c.source_answer_id = v_source for no key update;
@@ -218,6 +219,8 @@ begin
         order by k.is_active desc,
             k.hit_count / (extract(epoch from greatest(now() - k.created_at, interval '0')) / 86400 + 1), k.created_at
         limit greatest(v_entries - p_max_entries, 0))) r;
+    delete from uplift.cache_sources s
+    where not exists (select from public.ai_response_cache c where c.source_answer_id = s.source_answer_id);
     delete from uplift.cache_dislikes d
     where not exists (select from public.ai_response_cache c where c.source_answer_id = d.source_answer_id);
     return jsonb_build_object('hits_counted', v_counted.hits, 'expired', v_expired.done, 'least_useful', v_least.done,

@@ -47,11 +47,14 @@ begin
     end if;
     -- As uplift.conversation_messages, but with the answers that failed before they said anything:
     -- who reads along wants to know.
-    select coalesce(json_agg(m.message order by t.created_at, t.id, m.position) filter (where t.position <= 500), '[]'),
-        coalesce(bool_or(t.position > 500), false)
+    select coalesce(json_agg(m.message order by t.created_at, t.id, m.position) filter (where t.fits), '[]'),
+        coalesce(bool_or(not t.fits), false)
     into v_messages, v_has_more
     from (
-        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position,
+        select a.*,
+            -- A long answer by itself may be longer than what else fits.
+            row_number() over newest_first = 1 or row_number() over newest_first <= 500
+                and sum(octet_length(a.user_message) + octet_length(a.ai_response)) over newest_first <= 4194304 as fits,
             -- What a client sends with the results of tools has the question of the turn before once more.
             a.answers_tools
                 and a.user_message = lag(a.user_message) over (order by a.created_at, a.id) as is_same_question
@@ -66,6 +69,7 @@ begin
                 where a.conversation_id = p_id and a.user_id = p_user_id
                     and (a.regenerate_of is null or a.ai_response <> '')) v
             order by v.first_id, v.has_words desc, v.created_at desc, v.id desc) shown on shown.id = a.id
+        window newest_first as (order by a.created_at desc, a.id desc)
         order by a.created_at desc, a.id desc
         limit 501
     ) t
@@ -85,7 +89,7 @@ end
 $$;
 
 comment on function uplift.get_conversation(uuid, uuid) is
-    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns. UP404 conversation_not_found.';
+    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns, and of them as many as have 4 MiB of text. UP404 conversation_not_found.';
 
 create or replace function uplift.get_answer(p_user_id uuid, p_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -50,6 +50,7 @@ grant execute on function
     uplift.list_personas(),
     uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
     uplift.prepare_chats(json),
+    uplift.prepare_one_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
     uplift.rejected_lately(),

@@ -85,9 +85,9 @@ begin
             select w.* from uplift.wanted_buckets(p_n, p_users, p_addresses, p_keys, p_tokens) w
         ), filled as (
             -- What a full bucket has, less what is taken, is in the row that would be new.
-            insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
+            insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, tpm, took, took_tokens)
             select w.bucket, coalesce(min(w.burst), 0) - count(*), coalesce(min(w.tpm), 0) - sum(w.tokens), v_now, coalesce(min(w.rpm), 0),
-                count(*), sum(w.tokens)
+                coalesce(min(w.tpm), 0), count(*), sum(w.tokens)
             from wanted w group by w.bucket order by w.bucket
             on conflict (key) do update set
                 requests = least(excluded.requests + excluded.took, r.requests
@@ -95,7 +95,7 @@ begin
                 tokens = least(excluded.tokens + excluded.took_tokens, r.tokens
                     + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60
                     * (excluded.tokens + excluded.took_tokens)) - excluded.took_tokens,
-                filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took,
+                filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, tpm = excluded.tpm, took = excluded.took,
                 took_tokens = excluded.took_tokens
             returning r.key, r.requests, r.tokens, r.took, r.took_tokens
         )
@@ -188,8 +188,8 @@ begin
         where s.key is not null and coalesce(o.feedback_per_minute, d.feedback_per_minute) is not null
         order by 1
     loop
-        insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
-        values (v_limit.bucket, v_limit.rate - p_calls, 0, clock_timestamp(), v_limit.rate, p_calls, 0)
+        insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, tpm, took, took_tokens)
+        values (v_limit.bucket, v_limit.rate - p_calls, 0, clock_timestamp(), v_limit.rate, 0, p_calls, 0)
         on conflict (key) do update set
             requests = least(excluded.rpm, r.requests
                 + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - p_calls,
@@ -224,6 +224,41 @@ $$;
 
 comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of buckets: {bucket: tokens}; less than nothing gives back.';
 
+-- Whoever has used up a limit is refused before anything is looked up for them. Nothing is held for
+-- this: it is charge_limits that counts.
+create or replace function uplift.refuse_at_once(p_n int[], p_users text[], p_addresses text[], p_keys text[])
+returns table (n int, limits text, refusal jsonb)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+    -- Mostly nobody has, which the buckets as they were last filled tell.
+    if not exists (select from uplift.rate_buckets b
+            where b.key = any (array(
+                    select 'user:' || u from unnest(p_users) u union all select 'api_key:' || k from unnest(p_keys) k
+                    union all select 'address:' || case when a ~ '^[0-9.]+$' then a else uplift.limit_address(a) end
+                    from unnest(p_addresses) a))
+                and (b.rpm > 0 and b.requests < 1 or b.tpm > 0 and b.tokens <= 0)) then
+        return;
+    end if;
+    return query
+    select distinct on (w.n) w.n, uplift.limits_text(w.rpm, w.tpm, w.burst, f.requests, f.tokens, 0),
+        case when f.has_request is false then uplift.limit_refusal(w.scope, 'requests', w.rpm, f.requests)
+            else uplift.limit_refusal(w.scope, 'tokens', w.tpm, f.tokens) end
+    from uplift.wanted_buckets(p_n, p_users, p_addresses, p_keys, array_fill(0, array[cardinality(p_n)])) w
+    join uplift.rate_buckets b on b.key = w.bucket
+    cross join lateral (
+        select x.requests, x.tokens, x.requests > 0.999999 as has_request, x.tokens > 0 as has_tokens
+        from (select least(w.burst, b.requests + m.minutes * w.rpm) as requests, least(w.tpm, b.tokens + m.minutes * w.tpm) as tokens
+            from (select greatest(extract(epoch from clock_timestamp() - b.filled_at), 0)::double precision / 60 as minutes) m) x) f
+    where f.has_request is false or f.has_tokens is false
+    order by w.n, w.scope = 'address', w.scope = 'user';
+end
+$$;
+
+comment on function uplift.refuse_at_once(int[], text[], text[], text[]) is
+    'Of calls, given as to uplift.charge_limits, those whose user, address or API key has nothing left, each with what is left and the refusal.';
+
 -- A round trip for several chats.
 drop function if exists uplift.prepare_chats(json);
 create or replace function uplift.prepare_chats(p_calls json)
@@ -232,6 +267,12 @@ returns table (n int, conversation_id uuid, coach_id text, severity numeric, mod
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_n int[];
+    v_users text[];
+    v_addresses text[];
+    v_keys text[];
+    v_refused int[];
 begin
     if not exists (select from uplift.rate_limits) then
         return query
@@ -240,21 +281,26 @@ begin
             cross join lateral uplift.prepare_chat(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10::jsonb) p;
         return;
     end if;
+    select array_agg(x.n), array_agg(x.p1), array_agg(x.more ->> 'address'), array_agg(x.more ->> 'api_key')
+    into v_n, v_users, v_addresses, v_keys
+    from (select r.n, r.p1, r.p10::jsonb as more from json_to_recordset(p_calls) as r(n int, p1 text, p10 text)) x;
+    for n, limits, refusal in select r.n, r.limits, r.refusal from uplift.refuse_at_once(v_n, v_users, v_addresses, v_keys) r loop
+        v_refused := v_refused || n;
+        return next;
+    end loop;
     return query
     with prepared as materialized (
         select r.n as number, r.p1 as user_id, r.p10::jsonb as more, p.*
         from json_to_recordset(p_calls) as r(n int, p1 uuid, p2 text, p3 text, p4 numeric, p5 text, p6 uuid,
                 p7 uuid, p8 text, p9 int, p10 text)
             cross join lateral uplift.prepare_chat(p1, p2, p3, p4, p5, p6, p7, p8, p9, p10::jsonb) p
+        where v_refused is null or r.n <> all (v_refused)
     ), charged as materialized (
         select c.*
         from (
-            -- Four bytes are taken for a token; what comes from the cache has cost none.
             select array_agg(x.number) as n, array_agg(x.user_id::text) as users, array_agg(x.more ->> 'address') as addresses,
                 array_agg(x.more ->> 'api_key') as keys,
-                array_agg(case when x.cached is null then
-                    (coalesce(octet_length(x.system_prompt), 0) + octet_length(x.messages) + coalesce(octet_length(x.user_message), 0)
-                        + coalesce((x.more ->> 'bytes')::int, 0)) / 4 else 0 end) as tokens
+                array_agg(uplift.tokens_of(x.cached is null, x.system_prompt, x.messages, x.user_message, x.more)) as tokens
             from prepared x where x.refusal is null) a
         cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
     )
@@ -265,7 +311,73 @@ end
 $$;
 
 comment on function uplift.prepare_chats(json) is
-    'uplift.prepare_chat for several calls, [{n, p1 .. p10: its parameters as text}], in any order, and what rate limits leave of them (limits, refusal): they are charged last, all at once, so that what they hold is held for as short as can be.';
+    'uplift.prepare_chat for several calls, [{n, p1 .. p10: its parameters as text}], in any order, and what rate limits leave of them (limits, refusal). Who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. When one raises, none is prepared or charged: then each is to be called by itself (uplift.prepare_one_chat).';
+
+create or replace function uplift.tokens_of(p_is_new boolean, p_system_prompt text, p_messages text, p_user_message text, p_more jsonb)
+returns int
+language sql immutable parallel safe
+as $$
+    -- Four bytes are taken for a token; what comes from the cache has cost none.
+    select case when p_is_new then (coalesce(octet_length(p_system_prompt), 0) + coalesce(octet_length(p_messages), 0)
+        + coalesce(octet_length(p_user_message), 0) + coalesce((p_more ->> 'bytes')::int, 0)) / 4 else 0 end
+$$;
+
+comment on function uplift.tokens_of(boolean, text, text, text, jsonb) is 'The tokens that a chat is charged before it is answered.';
+
+create or replace function uplift.prepare_one_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
+    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int, p_more jsonb)
+returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_has_limits boolean := exists (select from uplift.rate_limits);
+    v_charged record;
+    v_state text;
+    v_code text;
+    v_message text;
+    v_param text;
+begin
+    if v_has_limits then
+        select r.limits, r.refusal into limits, refusal from uplift.refuse_at_once(array[1], array[p_user_id::text],
+            array[p_more ->> 'address'], array[p_more ->> 'api_key']) r;
+        if found then
+            return next;
+            return;
+        end if;
+    end if;
+    begin
+        select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model, p.trace,
+            p.cached, p.cache_key, p.refusal, p.budget_model
+        into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace,
+            cached, cache_key, refusal, budget_model
+        from uplift.prepare_chat(p_user_id, p_protocol, p_coach_id, p_severity, p_mode, p_conversation_id, p_regenerate_of,
+            p_message, p_history_tokens, p_more) p;
+    exception when others then
+        get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_code = pg_exception_detail,
+            v_param = pg_exception_hint;
+        if v_state !~ '^UP4[0-9][0-9]$' then
+            raise;
+        end if;
+        refusal := jsonb_build_object('status', right(v_state, 3)::int, 'code', v_code, 'message', v_message, 'param', v_param);
+    end;
+    -- What was asked for in vain has cost as much as any preparation. What a budget refuses is not charged.
+    if v_has_limits and (refusal is null or v_state is not null) then
+        select c.limits, c.refusal into v_charged from uplift.charge_limits(array[1], array[p_user_id::text],
+            array[p_more ->> 'address'], array[p_more ->> 'api_key'],
+            array[uplift.tokens_of(cached is null, system_prompt, messages, user_message, p_more)]) c;
+        if found then
+            limits := v_charged.limits;
+            refusal := coalesce(v_charged.refusal, refusal);
+        end if;
+    end if;
+    return next;
+end
+$$;
+
+comment on function uplift.prepare_one_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
+    'uplift.prepare_chats for one call, which is charged also where it is refused with UP4nn: that is then its refusal, {status, code, message, param}.';
 
 -- --- admins ---
 

@@ -113,7 +113,7 @@ comment on column coach_response_feedback.regenerate_of is
     'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
 comment on column coach_response_feedback.from_cache is 'True when the text came from an earlier answer.';
-comment on column coach_response_feedback.cache_source_id is 'That earlier answer.';
+comment on column coach_response_feedback.cache_source_id is 'That earlier answer, where it is the same user''s; of others see uplift.cache_sources.';
 comment on column coach_response_feedback.exposures is 'Experiments and variants this answer was made under.';
 comment on column coach_response_feedback.memory_ids is 'Memories (ai_episodic_memory) that were in the prompt.';
 comment on column coach_response_feedback.source_ids is 'Knowledge (ai_knowledge_sources) that was in the prompt.';

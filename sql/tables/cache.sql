@@ -21,3 +21,12 @@ comment on table cache_dislikes is
     'Answers rated badly whose text is in the cache: while one stands, the entry is not given again.';
 comment on column cache_dislikes.source_answer_id is 'The answer the text was first.';
 comment on column cache_dislikes.answer_id is 'The one that was rated: that answer itself, or one given from the cache.';
+
+create table cache_sources (
+    answer_id uuid primary key,
+    source_answer_id uuid not null
+);
+create index cache_sources_source_idx on cache_sources (source_answer_id);
+
+comment on table cache_sources is
+    'Answers given from the cache whose text was first another user''s: which that was, so long as it is in the cache. Their own rows, which their users can read, do not name it.';

@@ -27,11 +27,12 @@ create unlogged table rate_buckets (
     tokens double precision not null,
     filled_at timestamptz not null,
     rpm int not null,
+    tpm int not null,
     took int not null,
     took_tokens int not null
 ) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
 comment on table rate_buckets is
     'Token buckets: how many requests and tokens of the model may come at once. Filled at the rate of the limit, up to a minute''s worth.';
-comment on column rate_buckets.rpm is 'Requests a minute that it is filled with; tokens are filled with what a full one has.';
+comment on column rate_buckets.rpm is 'Requests a minute that it is filled with, and tpm tokens; 0: no limit of them.';
 comment on column rate_buckets.took is 'What the last round trip took of requests, and took_tokens of tokens: to give it back.';

@@ -1,6 +1,8 @@
 /* Datasets as files for trainers: the pages, their check, and what is handed out. */
 #include "export.h"
 
+#include "../common/utf8.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,7 +152,7 @@ static PGresult *next_page(struct reading *r)
 static void leave_out(struct export_result *result, const char *why)
 {
     if (result->left_out++ == 0)
-        snprintf(result->why_left_out, sizeof result->why_left_out, "%s", why);
+        utf8_copy(result->why_left_out, sizeof result->why_left_out, why);
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "format.h"
 
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ static bool refuse(struct check *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(c->wrong, c->room, format, args);
+    utf8_vprint(c->wrong, c->room, format, args);
     va_end(args);
     return false;
 }

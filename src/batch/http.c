@@ -3,6 +3,7 @@
 
 #include "../common/address.h"
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -122,10 +123,10 @@ enum http_outcome http_call(const struct http_server *server, const char *path, 
     }
 out:
     if (code != CURLE_OK)
-        snprintf(answer->reason, sizeof answer->reason, "%s",
-                 answer->body.failed ? "its answer is too large"
-                 : *reason != '\0'   ? reason
-                                     : curl_easy_strerror(code));
+        utf8_print(answer->reason, sizeof answer->reason, "%s",
+                   answer->body.failed ? "its answer is too large"
+                   : *reason != '\0'   ? reason
+                                       : curl_easy_strerror(code));
     curl_mime_free(form);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);

@@ -4,6 +4,7 @@
 #include "../common/clock.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 #include "runner_slot.h"
 
 #include <stdarg.h>
@@ -17,7 +18,7 @@ bool job_progress(struct job *j, int64_t done, int64_t total, const char *format
     char message[JOB_MESSAGE_MAX];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    utf8_vprint(message, sizeof message, format, args);
     va_end(args);
     struct runner_slot *slot = j->slot;
     runner_lock(slot);
@@ -76,7 +77,8 @@ bool job_save(struct job *j)
     bool still_ours = false;
     enum pg_outcome outcome;
     /* Nothing else may be begun before this is kept. */
-    while ((outcome = save(j, &still_ours)) == PG_AWAY)
+    while ((outcome = save(j, &still_ours)) == PG_AWAY ||
+           (outcome == PG_REFUSED && pg_refused_for_now(j->slot->control)))
         if (!job_goes_on(j, AWAY_PAUSE_MS))
             return false;
     if (outcome == PG_REFUSED)
@@ -135,8 +137,8 @@ static void keep_error(struct job *j, const char *code, const char *format, va_l
 
 static void keep_error(struct job *j, const char *code, const char *format, va_list args)
 {
-    snprintf(j->error.code, sizeof j->error.code, "%s", code);
-    vsnprintf(j->error.message, sizeof j->error.message, format, args);
+    utf8_copy(j->error.code, sizeof j->error.code, code);
+    utf8_vprint(j->error.message, sizeof j->error.message, format, args);
 }
 
 enum job_outcome job_fail(struct job *j, const char *code, const char *format, ...)
@@ -170,7 +172,7 @@ void job_log(struct job *j, const char *format, ...)
     char message[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    utf8_vprint(message, sizeof message, format, args);
     va_end(args);
     PGresult *result = NULL;
     if (pg_call(j->slot->control, &statement, (const char *[]){j->id, message}, &result) == PG_DONE)

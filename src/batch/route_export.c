@@ -1,11 +1,11 @@
 /*
  * GET /admin/datasets/{id}/export: a dataset, or a frozen version, as lines of JSON.
  *
- * Written as it is read, by an intake thread that waits for its client. Whoever broke off goes on
- * with skip=LINES and etag=ETAG. When something fails on the way, the connection is cut.
+ * Written as its client reads. Whoever broke off goes on with skip=LINES and etag=ETAG. When
+ * something fails on the way, the connection is cut.
  */
+#include "apart.h"
 #include "export.h"
-#include "routes.h"
 
 #include "../common/log.h"
 #include "../common/query.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define OUT_BYTES ((size_t)64 * 1024) /* gathered before it is written */
+#define EXPORTS_MAX 16                /* at once; each has a connection to Postgres */
 
 /* What a client asks for. */
 struct asked {
@@ -169,7 +170,7 @@ static void stream(struct admin_call *c, struct pg *pg, const struct asked *a,
     buf_release(&sink.out);
 }
 
-void route_export(struct admin_call *c)
+static void export_whole(struct admin_call *c)
 {
     struct api_error error;
     struct asked asked = {.etag = NULL};
@@ -196,4 +197,15 @@ void route_export(struct admin_call *c)
         request_fail(c->request, &error, NULL);
     pg_free(pg);
     query_release(&asked.query);
+}
+
+void route_export(struct admin_call *c)
+{
+    struct api_error error;
+    if (apart_run(c, &c->admin->exports, EXPORTS_MAX, export_whole))
+        return;
+    api_error(&error, 503, "too_many_exports", "",
+              "too many exports are under way; try again when one has ended");
+    error.retry_after_ms = 5000;
+    request_fail(c->request, &error, NULL);
 }

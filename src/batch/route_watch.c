@@ -2,15 +2,13 @@
  * GET /admin/jobs/{id}/events: a job's progress as server-sent events.
  *
  * Each "event: progress" has the whole job as its data; the one of a job that has ended is the
- * last. A stream has a thread of its own, because libfcgi blocks: a watcher that does not read must
- * hold up nobody else.
+ * last.
  */
-#include "routes.h"
+#include "apart.h"
 
 #include "../common/clock.h"
 #include "../common/json.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,9 +86,8 @@ static void watch(struct admin_call *c)
     free(told.job);
 }
 
-static void *watch_main(void *arg)
+static void stream(struct admin_call *c)
 {
-    struct admin_call *c = arg;
     struct buf head;
     buf_init(&head, 16384);
     if (request_head(c->request, &head, 200, "text/event-stream", "X-Accel-Buffering: no\r\n") &&
@@ -98,34 +95,19 @@ static void *watch_main(void *arg)
         watch(c);
     buf_release(&head);
     request_finish(c->request);
-    atomic_fetch_sub(&c->admin->watchers, 1);
-    free(c);
-    return NULL;
 }
 
 void route_watch_job(struct admin_call *c)
 {
     struct api_error error;
     PGresult *result;
-    pthread_t thread;
     if (!admin_query(c, &get_job, (const char *[]){c->key}, &result, &error)) {
         request_fail(c->request, &error, NULL);
         return;
     }
     PQclear(result);
-    struct admin_call *copy = malloc(sizeof *copy);
-    if (copy != NULL)
-        *copy = *c;
-    if (copy == NULL || atomic_fetch_add(&c->admin->watchers, 1) >= WATCHERS_MAX) {
-        if (copy != NULL)
-            atomic_fetch_sub(&c->admin->watchers, 1);
-    } else if (pthread_create(&thread, NULL, watch_main, copy) == 0) {
-        pthread_detach(thread);
+    if (apart_run(c, &c->admin->watchers, WATCHERS_MAX, stream))
         return;
-    } else {
-        atomic_fetch_sub(&c->admin->watchers, 1);
-    }
-    free(copy);
     api_error(&error, 503, "too_many_watchers", "",
               "too many streams of progress are open; ask GET /admin/jobs/%s now and then instead",
               c->key);

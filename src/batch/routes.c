@@ -109,6 +109,18 @@ static const struct admin_route routes[] = {
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
+#define SMALL_BODY_BYTES 65536 /* a provider, a job's arguments, a note */
+
+/* Examples are written by hand, too, and may be whole conversations. */
+static int64_t max_body(const struct config *config, const char *path)
+{
+    static const char *const large[] = {"/admin/datasets/{id}/examples", "/admin/examples/{id}"};
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
+        if (strcmp(path, large[i]) == 0)
+            return config->max_body_bytes;
+    return SMALL_BODY_BYTES < config->max_body_bytes ? SMALL_BODY_BYTES : config->max_body_bytes;
+}
+
 /* What is not below /admin/ is for those who watch over the server, and tells nothing. */
 static bool is_open(const struct admin_route *route)
 {
@@ -194,13 +206,16 @@ char *admin_arguments(struct admin_call *c, struct api_error *error)
         return query_as_json(r->query, error);
     if (r->body == NULL)
         return query_as_json("", error);
-    cJSON *body = request_json_body(r, error);
-    if (body == NULL)
+    struct span body;
+    if (!request_json(r, false, &body, error))
         return NULL;
-    char *out = cJSON_PrintUnformatted(body);
-    cJSON_Delete(body);
-    if (out == NULL)
+    char *out = cJSON_malloc(body.len + 1);
+    if (out == NULL) {
         api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        return NULL;
+    }
+    memcpy(out, body.at, body.len);
+    out[body.len] = '\0';
     return out;
 }
 
@@ -241,6 +256,8 @@ static void run(struct admin_call *c, bool bad_id)
                      error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
     } else if (bad_id) {
         api_error(&error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", c->key);
+        request_fail(c->request, &error, NULL);
+    } else if (!request_read_body(c->request, max_body(c->admin->config, c->route->path), &error)) {
         request_fail(c->request, &error, NULL);
     } else {
         c->route->run(c);

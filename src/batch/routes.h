@@ -22,8 +22,10 @@ struct admin {
     struct auth *auth;
     struct api_keys *keys;
     struct runners *runners;
+    struct request_memory memory;
     atomic_bool draining;
     atomic_int watchers; /* streams of progress that are open */
+    atomic_int exports;  /* likewise */
 };
 
 struct admin_route;

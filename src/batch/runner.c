@@ -265,7 +265,7 @@ static bool try_to_end(struct job *j, enum job_outcome outcome, const char *cons
         log_error(j->id, "%s: could not be ended: %s", j->name,
                   pg_message_to_log(j->slot->control));
     }
-    return how != PG_AWAY;
+    return how != PG_AWAY && !(how == PG_REFUSED && pg_refused_for_now(j->slot->control));
 }
 
 /* Tries for as long as the job is ours. */

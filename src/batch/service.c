@@ -6,6 +6,7 @@
 #include "../common/log.h"
 #include "../common/notify.h"
 #include "../common/privileges.h"
+#include "../common/program.h"
 #include "routes.h"
 
 #include <curl/curl.h>
@@ -17,7 +18,7 @@
 #define BREAKER_PROBE_MS 1000
 #define POOL_CONNECTIONS 4
 #define ADMIN_TIMEOUT_MS 60000 /* lists and counts of large tables take their time */
-#define LAST_LOOK_MS 3000      /* for streams of progress to notice that we end */
+#define LAST_LOOK_MS 3000      /* for streams and exports to notice that we end */
 
 struct service {
     struct admin admin;
@@ -58,6 +59,7 @@ static bool start(struct service *s)
         return false;
     s->intake = intake_start(&(struct intake_options){
         .config = config,
+        .memory = &a->memory,
         .listen_fd = s->listener.fd,
         .threads = (size_t)config->batch_threads,
         .serve = serve,
@@ -66,7 +68,13 @@ static bool start(struct service *s)
     return s->intake != NULL;
 }
 
-/* False when jobs did not stop in time: then nothing may be freed. */
+/* Whether threads of their own still answer somebody. */
+static bool has_streams(const struct admin *a)
+{
+    return atomic_load(&a->watchers) > 0 || atomic_load(&a->exports) > 0;
+}
+
+/* False when jobs or streams did not stop in time: then nothing may be freed. */
 static bool stop(struct service *s)
 {
     struct admin *a = &s->admin;
@@ -75,17 +83,19 @@ static bool stop(struct service *s)
         listener_refuse(&s->listener);
         intake_stop(s->intake);
     }
-    for (int waited = 0; atomic_load(&a->watchers) > 0 && waited < LAST_LOOK_MS; waited += 50)
+    for (int waited = 0; has_streams(a) && waited < LAST_LOOK_MS; waited += 50)
         usleep(50000);
     bool stopped = a->runners == NULL || runners_stop(a->runners, a->config->drain_ms);
     if (!stopped)
         log_warn("service", "jobs did not stop in time; they go on when their leases have run out");
-    return stopped && atomic_load(&a->watchers) == 0;
+    return stopped && !has_streams(a);
 }
 
 int service_run(const struct config *config)
 {
-    struct service s = {.admin = {.config = config}, .listener = {.fd = -1}};
+    struct service s = {
+        .admin = {.config = config, .memory.max = (size_t)config->request_memory_bytes},
+        .listener = {.fd = -1}};
     int status = EXIT_FAILURE, told;
     sigset_t set;
     log_open("fcgi-batch", 0, (enum log_level)config->log_level);
@@ -103,6 +113,7 @@ int service_run(const struct config *config)
 
     /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    program_keep_memory_low();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || FCGX_Init() != 0) {
         log_error("service", "cannot initialise libcurl or libfcgi");
     } else if (start(&s)) {

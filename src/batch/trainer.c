@@ -2,9 +2,9 @@
 #include "trainer.h"
 
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define COUNT_MAX 9e15 /* a double holds all smaller ones */
@@ -35,10 +35,10 @@ bool trainer_problem(struct trainer_problem *p, bool is_final, const char *code,
 {
     va_list args;
     *p = (struct trainer_problem){.is_final = is_final};
-    snprintf(p->code, sizeof p->code, "%s", code);
-    snprintf(p->advice, sizeof p->advice, "%s", advice);
+    utf8_copy(p->code, sizeof p->code, code);
+    utf8_copy(p->advice, sizeof p->advice, advice);
     va_start(args, format);
-    vsnprintf(p->message, sizeof p->message, format, args);
+    utf8_vprint(p->message, sizeof p->message, format, args);
     va_end(args);
     return false;
 }

@@ -12,6 +12,7 @@
 #include "../common/buf.h"
 #include "../common/clock.h"
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -278,9 +279,7 @@ static void take_line(struct trainer_run *run, struct trainer_report *report, co
             cJSON_AddNumberToObject(run->kept, "tokens", (double)tokens);
         }
     } else {
-        size_t shown = len < TEXT_MAX ? len : TEXT_MAX;
-        while (shown > 0 && shown < len && ((unsigned char)line[shown] & 0xC0) == 0x80)
-            shown--; /* not within a character */
+        size_t shown = len < TEXT_MAX ? len : utf8_cut(line, TEXT_MAX);
         snprintf(text, sizeof text, "%.*s", (int)shown, line);
         cJSON_AddStringToObject(event, "message",
                                 json_utf8_valid(text, strlen(text)) ? text : "(not text)");
@@ -342,7 +341,7 @@ static void judge(struct trainer_run *run, struct trainer_report *report)
     if (strcmp(code, "0") == 0 && model != NULL) {
         report->status = TRAINER_SUCCEEDED;
         report->progress = 100;
-        snprintf(report->model, sizeof report->model, "%s", model);
+        utf8_copy(report->model, sizeof report->model, model);
     } else if (strcmp(code, "0") == 0) {
         trainer_problem(&report->problem, true, "no_model",
                         "Its last line must be {\"model\": \"NAME\"}, the name that your provider "

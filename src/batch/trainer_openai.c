@@ -10,6 +10,7 @@
 #include "trainer.h"
 
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,15 +116,15 @@ static bool explain(const struct http_answer *answer, const char *doing, struct 
         /* Half an answer may be whole the next time; a page of a web server stays one. */
         p->is_final = answer->status < 500 && text[strspn(text, " \t\r\n")] == '<';
         snprintf(p->code, sizeof p->code, "not_json");
-        snprintf(p->message, sizeof p->message,
-                 "%s: the trainer answered %ld with something that is not JSON: %.60s", doing,
-                 answer->status, text);
+        utf8_print(p->message, sizeof p->message,
+                   "%s: the trainer answered %ld with something that is not JSON: %.60s", doing,
+                   answer->status, text);
         snprintf(p->advice, sizeof p->advice, "%s",
                  p->is_final ? "Check UPLIFT_TRAINER_URL: a web page answers there, not an API."
                              : "It is tried again; check UPLIFT_TRAINER_URL if this goes on.");
     }
     if (json_string(error, "param") != NULL)
-        snprintf(p->param, sizeof p->param, "%s", json_string(error, "param"));
+        utf8_copy(p->param, sizeof p->param, json_string(error, "param"));
     p->retry_after_ms = answer->retry_after_ms;
     return false;
 }
@@ -444,8 +445,7 @@ static void read_failure(const cJSON *job, struct trainer_report *report)
                     a != NULL ? a->advice : "Look at its events; the trainer may know more.", "%s",
                     message != NULL ? message : "the job failed, and the trainer does not say why");
     if (json_string(error, "param") != NULL)
-        snprintf(report->problem.param, sizeof report->problem.param, "%s",
-                 json_string(error, "param"));
+        utf8_copy(report->problem.param, sizeof report->problem.param, json_string(error, "param"));
 }
 
 static bool read_job(struct trainer_run *run, const cJSON *job, struct trainer_report *report,
@@ -456,7 +456,7 @@ static bool read_job(struct trainer_run *run, const cJSON *job, struct trainer_r
         return trainer_problem(p, false, "invalid_answer",
                                "Check UPLIFT_TRAINER_URL if this goes on.",
                                "looking at the job: the answer has no status");
-    snprintf(report->word, sizeof report->word, "%s", word);
+    utf8_copy(report->word, sizeof report->word, word);
     report->status = status_of(word);
     report->tokens = trainer_count(job, "trained_tokens");
     if (report->status == TRAINER_SUCCEEDED && (model == NULL || *model == '\0'))
@@ -464,7 +464,7 @@ static bool read_job(struct trainer_run *run, const cJSON *job, struct trainer_r
                                "the job %s succeeded, and names no model",
                                trainer_kept(run, "job"));
     if (report->status == TRAINER_SUCCEEDED) {
-        snprintf(report->model, sizeof report->model, "%s", model);
+        utf8_copy(report->model, sizeof report->model, model);
         report->progress = 100;
     } else if (report->status == TRAINER_FAILED) {
         read_failure(job, report);

@@ -1,7 +1,7 @@
 /* The body of a request to a provider; see asking.h. */
 #include "asking.h"
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static void put_options(struct buf *b, struct span key, struct span options)
     struct span name, value;
     const char *comma = "{";
     while (s.in_object && scan_next(&s, &name, &value)) {
-        if (scan_key_is(name, "include_usage"))
+        if (scan_equals(name, "include_usage"))
             continue;
         if (*comma == '{')
             put_key(b, key);
@@ -131,19 +131,19 @@ static void put_limit(struct buf *b, struct span limit, int64_t spent)
 static void put_member(struct buf *b, struct span key, struct span value, const struct asking *a)
 {
     bool goes_on = a->goes_on != CONTINUES_NOT;
-    if ((a->without & ADDED_SEED) != 0 && scan_key_is(key, "seed"))
+    if ((a->without & ADDED_SEED) != 0 && scan_equals(key, "seed"))
         return;
-    if ((a->without & ADDED_USAGE) != 0 && scan_key_is(key, "stream_options")) {
+    if ((a->without & ADDED_USAGE) != 0 && scan_equals(key, "stream_options")) {
         put_options(b, key, value);
         return;
     }
     put_key(b, key);
-    if (a->model != NULL && scan_key_is(key, "model"))
+    if (a->model != NULL && scan_equals(key, "model"))
         buf_json_string(b, a->model, strlen(a->model));
-    else if (goes_on && a->len > 0 && scan_key_is(key, "messages") && scan_is_array(value))
+    else if (goes_on && a->len > 0 && scan_equals(key, "messages") && scan_is_array(value))
         put_messages(b, value, a);
     else if (goes_on &&
-             (scan_key_is(key, "max_tokens") || scan_key_is(key, "max_completion_tokens")))
+             (scan_equals(key, "max_tokens") || scan_equals(key, "max_completion_tokens")))
         put_limit(b, value, a->spent);
     else
         buf_append(b, value.at, value.len);

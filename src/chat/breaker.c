@@ -1,6 +1,8 @@
 /* Circuit breakers of providers and their models; see breaker.h. */
 #include "breaker.h"
 
+#include "../common/utf8.h"
+
 #include <sched.h>
 #include <string.h>
 
@@ -43,16 +45,6 @@ static void forget_failures(struct breaker *b)
 }
 
 /* Cut between characters. */
-static void copy_name(char *to, size_t size, const char *name)
-{
-    size_t len = strlen(name);
-    if (len >= size)
-        for (len = size - 1; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
-            len--;
-    memcpy(to, name, len);
-    to[len] = '\0';
-}
-
 /* Takes a place whose key is what it was a moment ago. False when another worker did. */
 static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const char *provider,
                        const char *model)
@@ -63,8 +55,8 @@ static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const
     atomic_store(&b->open_until_ms, 0);
     atomic_store(&b->cool_until_ms, 0);
     atomic_store(&b->failed_ms, 0);
-    copy_name(b->provider, sizeof b->provider, provider);
-    copy_name(b->model, sizeof b->model, model);
+    utf8_copy(b->provider, sizeof b->provider, provider);
+    utf8_copy(b->model, sizeof b->model, model);
     atomic_store_explicit(&b->key, key, memory_order_release);
     return true;
 }

@@ -6,9 +6,11 @@
 
 #include <math.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define QUESTION_MAX 8192 /* bytes of a question that goes to Postgres to be looked up by */
 #define CANONICAL_MAX ((size_t)256 * 1024 * 1024)
 #define MAX_AGE_MOST_S 1000000000.0
 
@@ -102,7 +104,7 @@ bool cache_read_wish(struct cache_wish *wish, const cJSON *body, const struct co
 
 /* Members that say how the answer is sent, or to whom, not what it is. Ours that do shape it, such
  * as coach_id, do so by the system prompt and the model, which are parts of the key themselves. */
-static bool is_beside_the_point(const char *name)
+static bool is_beside_the_point(struct span name)
 {
     static const char *const names[] = {"cache",
                                         "coach_id",
@@ -121,89 +123,159 @@ static bool is_beside_the_point(const char *name)
                                         "stream_options",
                                         "user"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (scan_equals(name, names[i]))
             return true;
     return false;
 }
 
-static int by_name(const void *a, const void *b)
+/* A member of an object; its name, decoded, lies in a buffer with those of the others. */
+struct member {
+    size_t name, len;
+    struct span value;
+};
+
+static int by_name(const void *left, const void *right, void *names)
 {
-    return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
+    const struct member *a = left, *b = right;
+    const char *text = names;
+    int order = memcmp(text + a->name, text + b->name, a->len < b->len ? a->len : b->len);
+    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-static void put_value(struct buf *out, const cJSON *value, const cJSON *left_out);
+static size_t count_members(struct span object)
+{
+    struct scan s = scan_open(object);
+    struct span value;
+    size_t count = 0;
+    while (scan_next(&s, NULL, &value))
+        count++;
+    return count;
+}
+
+static void put_value(struct buf *out, struct span value, struct span left_out);
 
 /* The members of an object in the order of their names. */
-static void put_members(struct buf *out, const cJSON *object, const cJSON *left_out, bool is_body)
+static void put_members(struct buf *out, struct span object, struct span left_out, bool is_body)
 {
-    size_t count = (size_t)cJSON_GetArraySize(object), kept = 0;
-    const cJSON **members = calloc(count + 1, sizeof *members), *item;
-    if (members == NULL) {
-        out->failed = true;
-        return;
+    struct member *members = calloc(count_members(object) + 1, sizeof *members);
+    struct scan s = scan_open(object);
+    struct span key, value;
+    struct buf names;
+    size_t kept = 0;
+    buf_init(&names, object.len);
+    while (members != NULL && scan_next(&s, &key, &value)) {
+        if (is_body && is_beside_the_point(key))
+            continue;
+        members[kept] = (struct member){.name = names.len, .value = value};
+        scan_text(key, &names, NULL);
+        members[kept].len = names.len - members[kept].name;
+        kept++;
     }
-    cJSON_ArrayForEach (item, object)
-        if (!is_body || !is_beside_the_point(item->string))
-            members[kept++] = item;
-    qsort(members, kept, sizeof *members, by_name);
+    if (members == NULL || names.failed) {
+        out->failed = true;
+        kept = 0;
+    }
+    if (kept > 1)
+        qsort_r(members, kept, sizeof *members, by_name, names.data != NULL ? names.data : "");
     buf_putc(out, '{');
     for (size_t i = 0; i < kept; i++) {
-        buf_json_string(out, members[i]->string, strlen(members[i]->string));
+        buf_json_string(out, names.data != NULL ? names.data + members[i].name : "",
+                        members[i].len);
         buf_putc(out, ':');
-        put_value(out, members[i], left_out);
+        put_value(out, members[i].value, left_out);
         buf_putc(out, ',');
     }
     buf_putc(out, '}');
+    buf_release(&names);
     free(members);
 }
 
-static void put_value(struct buf *out, const cJSON *value, const cJSON *left_out)
+static void put_items(struct buf *out, struct span array, struct span left_out)
 {
-    const cJSON *item;
-    if (value == left_out) {
-        buf_putc(out, '*');
-    } else if (cJSON_IsString(value)) {
-        buf_json_string(out, value->valuestring, strlen(value->valuestring));
-    } else if (cJSON_IsNumber(value)) {
-        buf_printf(out, "%.17g", value->valuedouble);
-    } else if (cJSON_IsArray(value)) {
-        buf_putc(out, '[');
-        cJSON_ArrayForEach (item, value) {
-            put_value(out, item, left_out);
-            buf_putc(out, ',');
-        }
-        buf_putc(out, ']');
-    } else if (cJSON_IsObject(value)) {
-        put_members(out, value, left_out, false);
-    } else {
-        buf_puts(out, cJSON_IsTrue(value) ? "true" : cJSON_IsFalse(value) ? "false" : "null");
+    struct scan s = scan_open(array);
+    struct span item;
+    buf_putc(out, '[');
+    while (scan_next(&s, NULL, &item)) {
+        put_value(out, item, left_out);
+        buf_putc(out, ',');
     }
+    buf_putc(out, ']');
+}
+
+/* However it is escaped. */
+static void put_string(struct buf *out, struct span string)
+{
+    struct buf text;
+    if (memchr(string.at, '\\', string.len) == NULL) {
+        buf_append(out, string.at, string.len);
+        return;
+    }
+    buf_init(&text, string.len);
+    if (scan_text(string, &text, NULL))
+        buf_json_string(out, text.data != NULL ? text.data : "", text.len);
+    else
+        out->failed = true;
+    buf_release(&text);
+}
+
+/* 1.50 is 1.5; but of a long integer a double does not hold all digits. */
+static void put_number(struct buf *out, struct span number)
+{
+    char text[64];
+    bool is_long = number.len > 15 && scan_is_whole(number);
+    if (is_long || number.len >= sizeof text) {
+        buf_append(out, number.at, number.len);
+        return;
+    }
+    memcpy(text, number.at, number.len);
+    text[number.len] = '\0';
+    buf_printf(out, "%.17g", strtod(text, NULL));
+}
+
+static void put_value(struct buf *out, struct span value, struct span left_out)
+{
+    if (value.at == left_out.at)
+        buf_putc(out, '*');
+    else if (scan_is_string(value))
+        put_string(out, value);
+    else if (scan_is_array(value))
+        put_items(out, value, left_out);
+    else if (scan_is_object(value))
+        put_members(out, value, left_out, false);
+    else if (scan_is_number(value))
+        put_number(out, value);
+    else
+        buf_append(out, value.at, value.len);
 }
 
 /* The text that is answered: the content of the last message, where that is a user's and plain. */
-static const cJSON *question(const cJSON *body)
+static struct span question(struct span body)
 {
-    const cJSON *messages = cJSON_GetObjectItemCaseSensitive(body, "messages");
-    const cJSON *last = cJSON_GetArrayItem(messages, cJSON_GetArraySize(messages) - 1);
-    const char *role = json_string(last, "role");
-    const cJSON *content = cJSON_GetObjectItemCaseSensitive(last, "content");
-    return role != NULL && strcmp(role, "user") == 0 && cJSON_IsString(content) ? content : NULL;
+    struct scan s = scan_open(scan_member(body, "messages"));
+    struct span last = {0}, content;
+    while (scan_next(&s, NULL, &last))
+        continue;
+    content = scan_member(last, "content");
+    if (scan_equals(scan_member(last, "role"), "user") && scan_is_string(content))
+        return content;
+    return (struct span){0};
 }
 
 /* Whether its answer may be more than what is kept of it. */
-static bool wants_more_than_text(const cJSON *body)
+static bool wants_more_than_text(struct span body)
 {
-    const cJSON *modality, *modalities = cJSON_GetObjectItemCaseSensitive(body, "modalities");
-    cJSON_ArrayForEach (modality, modalities)
-        if (!cJSON_IsString(modality) || strcmp(modality->valuestring, "text") != 0)
+    struct scan s = scan_open(scan_member(body, "modalities"));
+    struct span modality;
+    while (scan_next(&s, NULL, &modality))
+        if (!scan_equals(modality, "text"))
             return true;
-    return json_bool(body, "logprobs", false);
+    return scan_is(scan_member(body, "logprobs"), "true");
 }
 
-static bool hash(const struct buf *text, char out[SHA256_HEX + 1])
+static bool hash(const char *text, size_t len, char out[SHA256_HEX + 1])
 {
     unsigned char bytes[SHA256_HEX / 2];
-    if (text->failed || EVP_Digest(text->data, text->len, bytes, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(text, len, bytes, NULL, EVP_sha256(), NULL) != 1)
         return false;
     for (size_t i = 0; i < sizeof bytes; i++) {
         out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
@@ -213,15 +285,29 @@ static bool hash(const struct buf *text, char out[SHA256_HEX + 1])
     return true;
 }
 
-void cache_read_parameters(struct cache_wish *wish, const cJSON *body)
+void cache_read_parameters(struct cache_wish *wish, struct span body)
 {
     struct buf text;
     if (wish->mode == CACHE_OFF)
         return;
     buf_init(&text, CANONICAL_MAX);
-    if (!wants_more_than_text(body))
-        put_members(&text, body, question(body), true);
-    if (text.len == 0 || !hash(&text, wish->parameters))
+    if (!wants_more_than_text(body)) {
+        struct span left_out = question(body);
+        wish->has_question = left_out.len > QUESTION_MAX;
+        if (wish->has_question)
+            left_out = (struct span){0};
+        put_members(&text, body, left_out, true);
+    }
+    if (text.failed || text.len == 0 || !hash(text.data, text.len, wish->parameters))
         wish->mode = CACHE_OFF;
     buf_release(&text);
+}
+
+void cache_read_message(struct cache_wish *wish, const char *message, size_t len)
+{
+    if (wish->mode == CACHE_OFF || len <= QUESTION_MAX)
+        return;
+    wish->has_question = true;
+    if (!hash(message, len, wish->parameters))
+        wish->mode = CACHE_OFF;
 }

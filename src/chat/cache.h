@@ -8,6 +8,7 @@
 
 #include "../common/config.h"
 #include "../common/error.h"
+#include "../common/json_scan.h"
 #include "../common/uuid.h"
 
 #include <cjson/cJSON.h>
@@ -30,7 +31,8 @@ enum cache_result {
 struct cache_wish {
     enum cache_mode mode;
     int64_t max_age_s;               /* older answers will not do */
-    char parameters[SHA256_HEX + 1]; /* of a completions request, else "" */
+    char parameters[SHA256_HEX + 1]; /* of a completions request, or a long message, else "" */
+    bool has_question; /* parameters are of the question, too: Postgres need not see its text */
 };
 
 struct cached_answer;
@@ -58,10 +60,12 @@ bool cache_read_wish(struct cache_wish *wish, const cJSON *body, const struct co
                      struct api_error *error);
 /*
  * Fills in parameters from a checked request of /v1/chat/completions, whatever the order of its
- * members, without those that do not shape the answer, without the model, and without the text of
- * the message that is answered: those two are known apart. Where the answer would be more than a
- * text, as with logprobs, or memory ran out, mode becomes off.
+ * members, without those that do not shape the answer, without the model, and, where it is short,
+ * without the text of the message that is answered: those two are known apart. Where the answer
+ * would be more than a text, as with logprobs, or memory ran out, mode becomes off.
  */
-void cache_read_parameters(struct cache_wish *wish, const cJSON *body);
+void cache_read_parameters(struct cache_wish *wish, struct span body);
+/* The same for a message of /v1/chat, which has none unless it is long. */
+void cache_read_message(struct cache_wish *wish, const char *message, size_t len);
 
 #endif

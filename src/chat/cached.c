@@ -2,6 +2,7 @@
 #include "cached.h"
 
 #include "../common/json.h"
+#include "../common/utf8.h"
 #include "openai.h"
 
 #include <stdlib.h>
@@ -42,9 +43,9 @@ struct cached_answer *cached_read(const char *json)
         return NULL;
     }
     snprintf(c->source_id, sizeof c->source_id, "%s", id);
-    snprintf(c->provider, sizeof c->provider, "%s", provider != NULL ? provider : "");
-    snprintf(c->finish_reason, sizeof c->finish_reason, "%s",
-             finish_reason != NULL ? finish_reason : "stop");
+    utf8_copy(c->provider, sizeof c->provider, provider);
+    utf8_copy(c->finish_reason, sizeof c->finish_reason,
+              finish_reason != NULL ? finish_reason : "stop");
     c->text = copy(json_string(object, "text"));
     c->model = copy(model);
     c->message = cJSON_IsObject(message) ? cJSON_PrintUnformatted(message) : NULL;

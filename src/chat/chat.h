@@ -71,6 +71,7 @@ struct chat {
     char *user_message;     /* text of the last user message, "" when it has none; never NULL */
     char *request_messages; /* JSON: what else was sent, NULL when nothing */
     char *model;            /* the model asked of the provider */
+    bool is_model_known;    /* it is one that was configured, here or in Postgres */
     char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
                             comes */

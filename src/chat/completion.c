@@ -84,13 +84,13 @@ static void read_message(struct completion *c, struct span message)
     c->says_text = c->says_more = false;
     c->is_plain = true;
     while (s.in_object && scan_next(&s, &key, &value)) {
-        if (scan_key_is(key, "role") || !scan_says_something(value))
+        if (scan_equals(key, "role") || !scan_says_something(value))
             continue;
-        if (scan_key_is(key, "content")) {
+        if (scan_equals(key, "content")) {
             read_content(c, value);
             continue;
         }
-        if (scan_key_is(key, "refusal") && scan_is_string(value))
+        if (scan_equals(key, "refusal") && scan_is_string(value))
             c->refusal = value;
         /* Flags and numbers are about the message. */
         c->says_more |= scan_is_string(value) || scan_is_object(value) || scan_is_array(value);
@@ -108,19 +108,19 @@ static struct choice_members choice_members(struct span choice)
     struct scan s = scan_open(choice);
     struct span key, value;
     while (s.in_object && scan_next(&s, &key, &value)) {
-        if (scan_key_is(key, "index"))
+        if (scan_equals(key, "index"))
             m.index = value;
-        else if (scan_key_is(key, "delta"))
+        else if (scan_equals(key, "delta"))
             m.delta = value;
-        else if (scan_key_is(key, "message"))
+        else if (scan_equals(key, "message"))
             m.message = value;
-        else if (scan_key_is(key, "finish_reason"))
+        else if (scan_equals(key, "finish_reason"))
             m.finish = value;
-        else if (scan_key_is(key, "text"))
+        else if (scan_equals(key, "text"))
             m.text = value;
-        else if (scan_key_is(key, "usage"))
+        else if (scan_equals(key, "usage"))
             m.usage = value;
-        else if (scan_key_is(key, "error"))
+        else if (scan_equals(key, "error"))
             m.error = value;
     }
     return m;
@@ -217,24 +217,24 @@ static struct top_members read_top(struct completion *c)
     struct scan s = scan_open(c->whole);
     struct span key, value;
     while (scan_next(&s, &key, &value)) {
-        if (scan_key_is(key, "choices") && scan_is_array(value)) {
+        if (scan_equals(key, "choices") && scan_is_array(value)) {
             t.choices = value;
             t.required++;
-        } else if (scan_key_is(key, "model") && scan_is_string(value)) {
+        } else if (scan_equals(key, "model") && scan_is_string(value)) {
             c->model = value;
             t.required++;
-        } else if (scan_key_is(key, "object") && scan_is_string(value)) {
+        } else if (scan_equals(key, "object") && scan_is_string(value)) {
             t.object = value;
             t.required++;
-        } else if (scan_key_is(key, "created") && !scan_is(value, "null")) {
+        } else if (scan_equals(key, "created") && !scan_is(value, "null")) {
             t.required++;
-        } else if (scan_key_is(key, "usage") && scan_is_object(value)) {
+        } else if (scan_equals(key, "usage") && scan_is_object(value)) {
             t.usage = value;
-        } else if (scan_key_is(key, "error")) {
+        } else if (scan_equals(key, "error")) {
             t.error = value;
-        } else if (scan_key_is(key, "base_resp")) {
+        } else if (scan_equals(key, "base_resp")) {
             t.base_resp = value;
-        } else if (scan_key_is(key, "x_groq")) {
+        } else if (scan_equals(key, "x_groq")) {
             t.x_groq = value;
         }
     }

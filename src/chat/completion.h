@@ -1,12 +1,12 @@
 /*
- * Reads a provider's chat completion, whole or a chunk of a stream, where it lies (scan.h):
+ * Reads a provider's chat completion, whole or a chunk of a stream, where it lies (json_scan.h):
  * OpenAI's form, and what servers that follow it make of it.
  */
 #ifndef UPLIFT_COMPLETION_H
 #define UPLIFT_COMPLETION_H
 
+#include "../common/json_scan.h"
 #include "content.h"
-#include "scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>

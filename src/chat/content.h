@@ -9,7 +9,7 @@
 #ifndef UPLIFT_CONTENT_H
 #define UPLIFT_CONTENT_H
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <stdbool.h>
 

@@ -4,7 +4,7 @@
 #define UPLIFT_FAILURE_H
 
 #include "../common/error.h"
-#include "scan.h"
+#include "../common/json_scan.h"
 #include "upstream.h"
 
 #include <stdbool.h>

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,12 +99,13 @@ enum group_error group_classify(const char *sqlstate)
 {
     static const char *const data[] = {"21", "22", "23", "44", "54", "P0", "UP", "XX"};
     static const char *const lock[] = {"55P03", "40001", "40P01"};
-    /* 57014: statement_timeout, which is ours; the server noticed it before we did. */
-    static const char *const away[] = {"08", "57P", "57014", "53300"};
+    static const char *const away[] = {"08", "57P", "53300"};
 
     for (size_t i = 0; i < sizeof lock / sizeof *lock; i++)
         if (strcmp(sqlstate, lock[i]) == 0)
             return GROUP_ERROR_LOCK;
+    if (strcmp(sqlstate, "57014") == 0)
+        return GROUP_ERROR_SLOW;
     for (size_t i = 0; i < sizeof away / sizeof *away; i++)
         if (strncmp(sqlstate, away[i], strlen(away[i])) == 0)
             return GROUP_ERROR_AWAY;
@@ -123,6 +125,7 @@ struct store {
     group_progress_fn progress;
     void *arg;
     bool away;
+    bool slow; /* they were too much for the time there is */
 };
 
 static void mark(struct store *s, size_t from, size_t to, enum group_state state)
@@ -171,12 +174,24 @@ static enum pg_outcome call_reject(struct store *s, size_t i, const char *reason
     return outcome;
 }
 
+/* There was no answer for items from..to. */
+static void lost(struct store *s, size_t from, size_t to)
+{
+    if (pg_only_slow(s->pg)) {
+        s->slow = true;
+        mark(s, from, to, GROUP_SLOW);
+        return;
+    }
+    s->away = true;
+    mark(s, from, to, GROUP_AWAY);
+}
+
 /* The row cannot be taken as it is: keep it whole for an administrator. */
 static void reject(struct store *s, size_t i)
 {
     struct group_item *item = &s->g->items[i];
     char reason[512];
-    snprintf(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
+    utf8_print(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
     /* The object begins {"id":"<uuid>", which is all of it that may be logged. */
     bool has_id = item->len > 44;
     log_error("recorder", "answer %.*s was refused and goes to uplift.rejected_answers: %s: %s",
@@ -192,8 +207,7 @@ static void reject(struct store *s, size_t i)
         item->state = GROUP_BUSY;
         break;
     case PG_AWAY:
-        item->state = GROUP_AWAY;
-        s->away = true;
+        lost(s, i, i + 1);
         break;
     }
 }
@@ -209,6 +223,10 @@ static void store_range(struct store *s, size_t from, size_t to)
         mark(s, from, to, GROUP_AWAY);
         return;
     }
+    if (s->slow) { /* the rest of them would take as long again */
+        mark(s, from, to, GROUP_SLOW);
+        return;
+    }
     if (out_of_patience(s)) {
         mark(s, from, to, GROUP_BUSY);
         return;
@@ -218,8 +236,7 @@ static void store_range(struct store *s, size_t from, size_t to)
         mark(s, from, to, GROUP_COMMITTED);
         return;
     case PG_AWAY:
-        s->away = true;
-        mark(s, from, to, GROUP_AWAY);
+        lost(s, from, to);
         return;
     case PG_REFUSED:
         break;
@@ -252,6 +269,10 @@ static void store_range(struct store *s, size_t from, size_t to)
         for (size_t i = from; i < to; i++)
             store_range(s, i, i + 1);
         return;
+    case GROUP_ERROR_SLOW:
+        s->slow = true;
+        mark(s, from, to, GROUP_SLOW);
+        return;
     case GROUP_ERROR_AWAY:
         s->away = true;
         mark(s, from, to, GROUP_AWAY);
@@ -268,5 +289,5 @@ enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
     struct store s = {.g = g, .pg = pg, .budget_ms = budget_ms, .progress = progress, .arg = arg};
     if (g->count > 0)
         store_range(&s, 0, g->count);
-    return s.away ? PG_AWAY : PG_DONE;
+    return s.away ? PG_AWAY : s.slow ? PG_REFUSED : PG_DONE;
 }

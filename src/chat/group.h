@@ -19,6 +19,7 @@ enum group_state {
     GROUP_COMMITTED, /* in the table: now, or already before */
     GROUP_REJECTED,  /* bad data; committed whole in uplift.rejected_answers */
     GROUP_BUSY,      /* a lock is held or the server cannot do it now: try again later */
+    GROUP_SLOW,      /* it was not done in time; try again with more time, or with fewer */
     GROUP_AWAY,      /* no answer from Postgres: it may be committed or not; try again later */
 };
 
@@ -55,8 +56,9 @@ typedef void (*group_progress_fn)(void *arg);
  * Writes all, and sets each item's state. The first try is one call, one transaction. Data errors
  * are halved down to the bad rows, which are kept by uplift.reject_answer. After a lock wait the
  * rows are tried one by one, but the whole waits for at most budget_ms more. Returns PG_AWAY when
- * the server went away or is shutting down (items not yet committed are then GROUP_AWAY), else
- * PG_DONE: what the caller tells the breaker.
+ * the server went away or is shutting down (items not yet committed are then GROUP_AWAY);
+ * PG_REFUSED when they took too much of its time (GROUP_SLOW); else PG_DONE: what the caller tells
+ * the breaker.
  */
 enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
                             group_progress_fn progress, void *arg);
@@ -68,7 +70,8 @@ size_t group_rejected(const struct group *g);
 enum group_error {
     GROUP_ERROR_DATA, /* this row will never be taken as it is */
     GROUP_ERROR_LOCK, /* somebody holds a lock, or a deadlock or a serialization failure */
-    GROUP_ERROR_AWAY, /* shutting down, starting up, out of connections, out of time */
+    GROUP_ERROR_SLOW, /* out of time: statement_timeout, which is ours */
+    GROUP_ERROR_AWAY, /* shutting down, starting up, out of connections */
     GROUP_ERROR_BUSY, /* anything else: disk full, read-only, a schema that does not fit; another
                          time */
 };

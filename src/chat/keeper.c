@@ -128,6 +128,8 @@ static void sync_once(struct keeper *k)
     }
     const char *values[] = {known.data};
     enum pg_outcome outcome = pg_call(k->pg, &worker_sync, values, &row);
+    if (outcome == PG_AWAY && pg_only_slow(k->pg))
+        outcome = PG_REFUSED;
     pg_breaker_report(k->worker->breaker, outcome);
     limits_told(k->worker->limits, outcome == PG_DONE);
     if (outcome == PG_DONE)

@@ -4,6 +4,7 @@
 #include "../common/clock.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -84,8 +85,8 @@ void limits_take(struct limits *l, const cJSON *list)
         if (scope == NULL || key == NULL)
             continue;
         struct rule *r = &rules[n++];
-        snprintf(r->scope, sizeof r->scope, "%s", scope);
-        snprintf(r->key, sizeof r->key, "%s", key);
+        utf8_copy(r->scope, sizeof r->scope, scope);
+        utf8_copy(r->key, sizeof r->key, key);
         r->chats.rpm = (int64_t)json_number(item, "rpm", 0);
         r->chats.tpm = (int64_t)json_number(item, "tpm", 0);
         r->chats.burst = (int64_t)json_number(item, "burst", (double)r->chats.rpm);

@@ -65,8 +65,9 @@ static bool probe(struct loader *l)
     enum pg_outcome outcome = pg_call(l->pg, &probe_statement, NULL, &result);
     if (outcome == PG_DONE)
         PQclear(result);
-    else if (outcome == PG_REFUSED && group_classify(pg_sqlstate(l->pg)) == GROUP_ERROR_AWAY)
-        outcome = PG_AWAY;
+    else if (outcome == PG_REFUSED && (group_classify(pg_sqlstate(l->pg)) == GROUP_ERROR_AWAY ||
+                                       group_classify(pg_sqlstate(l->pg)) == GROUP_ERROR_SLOW))
+        outcome = PG_AWAY; /* so little takes no time */
     pg_breaker_report(l->breaker, outcome);
     return outcome != PG_AWAY;
 }
@@ -94,9 +95,9 @@ static bool connect_for_loading(struct loader *l)
 }
 
 /*
- * A call for loading had no answer. When Postgres answers a probe, the call was too much for its
- * time limit: the next try is smaller and has longer. True when the one answer in the group has had
- * every chance and must be set aside.
+ * A call for loading had no answer in time. When Postgres answers a probe, the call was too much
+ * for its time limit: the next try is smaller and has longer. True when the one answer in the group
+ * has had every chance and must be set aside.
  */
 static bool timed_out(struct loader *l)
 {
@@ -120,9 +121,11 @@ static enum load flush(struct loader *l, struct spool_file *f)
     if (!connect_for_loading(l))
         return LOAD_LATER;
     int64_t began_ms = clock_ms();
-    if (group_store(g, l->load_pg, 4 * l->config->db_lock_timeout_ms, NULL, NULL) == PG_AWAY) {
+    enum pg_outcome outcome =
+        group_store(g, l->load_pg, 4 * l->config->db_lock_timeout_ms, NULL, NULL);
+    if (outcome != PG_DONE) {
         load = LOAD_AWAY;
-        bool in_vain = clock_ms() - began_ms >= time_limit_ms(l);
+        bool in_vain = outcome == PG_REFUSED || clock_ms() - began_ms >= time_limit_ms(l);
         if (in_vain && timed_out(l) && spool_set_aside(f, group_text(g, 0), g->items[0].len)) {
             log_error("loader",
                       "an answer of %zu bytes in %s never gets written in time; kept in %s.corrupt",
@@ -206,6 +209,7 @@ static enum load give_thumb(struct loader *l, struct spool_file *f, const struct
         return refuse_thumb(f, line, values[1], pg_sqlstate(l->load_pg),
                             pg_message_to_log(l->load_pg));
     case GROUP_ERROR_LOCK:
+    case GROUP_ERROR_SLOW:
     case GROUP_ERROR_BUSY:
         break;
     }

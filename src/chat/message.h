@@ -5,7 +5,7 @@
 #ifndef UPLIFT_MESSAGE_H
 #define UPLIFT_MESSAGE_H
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/json.h"
+#include "../common/utf8.h"
 #include "chat.h"
 #include "metrics_bounds.h"
 #include "model_name.h"
@@ -71,11 +72,7 @@ void prices_free(struct prices *p)
 
 static void copy_text(char *out, size_t size, const cJSON *item, const char *key)
 {
-    const char *text = json_string(item, key);
-    size_t len = text != NULL ? strnlen(text, size - 1) : 0;
-    if (len > 0)
-        memcpy(out, text, len);
-    out[len] = '\0';
+    utf8_copy(out, size, json_string(item, key));
 }
 
 static int by_model(const void *a, const void *b)
@@ -176,6 +173,13 @@ static void count_cost(struct metrics_place *place, struct prices *prices, const
 
 enum claim { FREE, BEING_NAMED, NAMED };
 
+/* Whether a name, in an array of size bytes, is this text so far as it fits. */
+static bool is_cut_of(const char *name, size_t size, const char *text)
+{
+    size_t len = strlen(name);
+    return len == utf8_cut(text, size - 1) && memcmp(name, text, len) == 0;
+}
+
 /* The place of a provider and a model, "other" when there is none left. Only the relay's thread of
  * a worker names places, but workers may share a block. */
 static struct metrics_place *find_place(struct metrics *m, const char *provider, const char *model)
@@ -184,15 +188,13 @@ static struct metrics_place *find_place(struct metrics *m, const char *provider,
         struct metrics_place *place = &m->places[i];
         int claim = FREE;
         if (atomic_compare_exchange_strong(&place->claim, &claim, BEING_NAMED)) {
-            size_t provider_len = strnlen(provider, sizeof place->provider - 1);
-            size_t model_len = strnlen(model, sizeof place->model - 1);
-            memcpy(place->provider, provider, provider_len);
-            memcpy(place->model, model, model_len);
+            utf8_copy(place->provider, sizeof place->provider, provider);
+            utf8_copy(place->model, sizeof place->model, model);
             atomic_store_explicit(&place->claim, NAMED, memory_order_release);
             return place;
         }
-        if (claim == NAMED && strncmp(place->provider, provider, sizeof place->provider - 1) == 0 &&
-            strncmp(place->model, model, sizeof place->model - 1) == 0)
+        if (claim == NAMED && is_cut_of(place->provider, sizeof place->provider, provider) &&
+            is_cut_of(place->model, sizeof place->model, model))
             return place;
     }
     return &m->places[METRICS_PLACES];
@@ -220,9 +222,10 @@ static void count_attempts(struct metrics *m, struct prices *prices, const struc
     struct metrics_place *place = NULL;
     for (int i = 0; i < chat->attempt_count; i++) {
         const struct chat_attempt *a = &chat->attempts[i];
-        const char *model = a->model != NULL ? a->model : chat->model;
+        /* Whatever name a client makes up is no label of its own. */
+        const char *model = a->model != NULL ? a->model : chat->is_model_known ? chat->model : NULL;
         place = find_place(m, a->provider != NULL ? a->provider : chat->provider,
-                           model != NULL ? model : "");
+                           model != NULL ? model : METRICS_OTHER);
         add(&place->attempts[end_of(a)], 1);
     }
     if (place == NULL || chat->prompt_tokens + chat->completion_tokens == 0)

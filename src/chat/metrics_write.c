@@ -2,6 +2,7 @@
 #include "metrics.h"
 
 #include "../common/json.h"
+#include "../common/utf8.h"
 #include "metrics_bounds.h"
 
 #include <string.h>
@@ -62,17 +63,23 @@ static void put_head(struct buf *out, const char *name, const char *kind, const 
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
 }
 
-/* A label's value: backslash, quote and line end escaped, as the format has it. */
+/* A label's value: backslash, quote and line end escaped, as the format has it, and valid UTF-8
+ * whatever comes: one byte that is not, and Prometheus takes nothing of it all. */
 static void put_label(struct buf *out, const char *name, const char *value)
 {
+    const char *end = value + strlen(value);
     buf_printf(out, "%s=\"", name);
-    for (const char *p = value; *p != '\0'; p++) {
-        if (*p == '\\' || *p == '"')
-            buf_putc(out, '\\');
-        if (*p == '\n')
+    while (value < end) {
+        size_t n = (unsigned char)*value < 0x80 ? 1 : utf8_sequence(value, (size_t)(end - value));
+        if (n == 0)
+            buf_puts(out, "\xef\xbf\xbd");
+        else if (*value == '\n')
             buf_puts(out, "\\n");
+        else if (*value == '\\' || *value == '"')
+            buf_printf(out, "\\%c", *value);
         else
-            buf_putc(out, *p);
+            buf_append(out, value, n);
+        value += n > 0 ? n : 1;
     }
     buf_putc(out, '"');
 }
@@ -190,7 +197,7 @@ static void add_place(struct sums *s, const struct metrics_place *place)
 static int sum_places(const struct metrics *all, struct sums *list)
 {
     int count = 0;
-    list[METRICS_PLACES] = (struct sums){.provider = "other", .model = "other"};
+    list[METRICS_PLACES] = (struct sums){.provider = METRICS_OTHER, .model = METRICS_OTHER};
     for (int w = 0; w < METRICS_WORKERS; w++) {
         for (int i = 0; i < METRICS_PLACES; i++) {
             const struct metrics_place *place = &all[w].places[i];

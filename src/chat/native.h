@@ -3,9 +3,9 @@
 #define UPLIFT_NATIVE_H
 
 #include "../common/buf.h"
+#include "../common/json_scan.h"
 #include "chat.h"
 #include "position.h"
-#include "scan.h"
 
 #include <stdbool.h>
 

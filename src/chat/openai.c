@@ -64,7 +64,7 @@ static void put_calls(struct buf *out, struct span calls, const struct message *
         int place = i < m->place_count ? m->places[i] : i;
         buf_printf(out, "%s{\"index\":%d", i > 0 ? "," : "", place);
         while (members.in_object && scan_next(&members, &key, &value))
-            if (!scan_key_is(key, "index"))
+            if (!scan_equals(key, "index"))
                 put_member(out, key, value);
         buf_putc(out, '}');
     }
@@ -91,15 +91,15 @@ static void put_content(struct buf *out, const struct completion *c, unsigned pa
 static bool put_message_member(struct buf *out, const struct completion *c,
                                const struct openai_form *form, struct span key, struct span value)
 {
-    if (scan_key_is(key, "content")) {
+    if (scan_equals(key, "content")) {
         bool is_it = c->is_plain && c->says_text == scan_says_something(value);
         if (is_it && (form->parts & OPENAI_TEXT) != 0)
             put_member(out, key, value);
         return is_it;
     }
-    if ((form->parts & (scan_key_is(key, "role") ? OPENAI_ROLE : OPENAI_MORE)) == 0)
+    if ((form->parts & (scan_equals(key, "role") ? OPENAI_ROLE : OPENAI_MORE)) == 0)
         return true;
-    if (form->calls != NULL && scan_key_is(key, "tool_calls") && scan_is_array(value)) {
+    if (form->calls != NULL && scan_equals(key, "tool_calls") && scan_is_array(value)) {
         buf_puts(out, ",\"tool_calls\":");
         put_calls(out, value, form->calls);
         return true;
@@ -115,9 +115,9 @@ static void put_message(struct buf *out, const struct completion *c, const struc
     bool has_role = form->is_chunk, has_content = form->is_chunk && !c->says_text && c->is_plain;
     size_t from = out->len;
     while (s.in_object && scan_next(&s, &key, &value)) {
-        has_role |= scan_key_is(key, "role");
+        has_role |= scan_equals(key, "role");
         bool is_put = put_message_member(out, c, form, key, value);
-        has_content |= is_put && scan_key_is(key, "content");
+        has_content |= is_put && scan_equals(key, "content");
     }
     if (!has_role)
         buf_puts(out, ",\"role\":\"assistant\"");
@@ -151,7 +151,7 @@ static void put_choice(struct buf *out, const struct completion *c, const struct
     while ((form->parts & OPENAI_MORE) != 0 && s.in_object && scan_next(&s, &key, &value)) {
         bool is_placed = false;
         for (size_t i = 0; i < sizeof placed / sizeof placed[0]; i++)
-            is_placed |= scan_key_is(key, placed[i]);
+            is_placed |= scan_equals(key, placed[i]);
         if (!is_placed)
             put_member(out, key, value);
     }
@@ -200,10 +200,10 @@ static bool is_placed(struct span key, bool is_raw)
     static const char *const ours[] = {"id", "feedback_id", "conversation_id", "usage"};
     static const char *const required[] = {"object", "created", "model", "choices", "error"};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (scan_key_is(key, ours[i]))
+        if (scan_equals(key, ours[i]))
             return true;
     for (size_t i = 0; !is_raw && i < sizeof required / sizeof required[0]; i++)
-        if (scan_key_is(key, required[i]))
+        if (scan_equals(key, required[i]))
             return true;
     return false;
 }
@@ -237,7 +237,7 @@ bool openai_completion(struct buf *out, const struct chat *chat, const struct co
     buf_reserve(out, c->whole.len + 256);
     put_ids(out, chat);
     while (scan_next(&s, &key, &value)) {
-        if (scan_key_is(key, "usage"))
+        if (scan_equals(key, "usage"))
             usage = value;
         if (!is_placed(key, is_raw))
             put_member(out, key, value);
@@ -311,8 +311,8 @@ void openai_put_more(struct buf *out, const char *message)
     if (message == NULL || !scan_check(message, strlen(message), &whole))
         return;
     for (struct scan s = scan_open(whole); s.in_object && scan_next(&s, &key, &value);)
-        if (!scan_key_is(key, "role") && !scan_key_is(key, "content") &&
-            !scan_key_is(key, "refusal"))
+        if (!scan_equals(key, "role") && !scan_equals(key, "content") &&
+            !scan_equals(key, "refusal"))
             put_member(out, key, value);
 }
 

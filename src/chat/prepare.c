@@ -49,10 +49,7 @@ static const struct pg_statement prepare_many = {
 };
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chat",
-    .sql = COLUMNS
-    " from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'p1', $1::text, "
-    "'p2', $2::text, 'p3', $3::text, 'p4', $4::text, 'p5', $5::text, 'p6', $6::text, "
-    "'p7', $7::text, 'p8', $8::text, 'p9', $9::text, 'p10', $10::text))) p",
+    .sql = COLUMNS " from uplift.prepare_one_chat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) p",
     .params = PARAMS,
     .many = &prepare_many,
 };
@@ -188,6 +185,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
     out->is_model_fixed = !PQgetisnull(result, 0, P_BUDGET_MODEL);
+    chat->is_model_known = true;
     chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
                                                   : copy_column(result, P_MODEL, &failed);
     take_cached(chat, result);
@@ -235,9 +233,10 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
                       &(struct limit_who){.user = chat->user_text,
                                           .api_key = c->request->who.key_id,
                                           .address = request_param(c->request, "REMOTE_ADDR")},
-                      (int64_t)strlen(wish->message) / 4, &out->left, error))
+                      (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
         return false;
     out->is_model_fixed = *cheaper != '\0';
+    chat->is_model_known = true;
     chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
     return !failed || out_of_memory(error);
 }
@@ -286,17 +285,30 @@ static void describe_cache(const struct config *config, const struct cache_wish 
     buf_putc(more, '}');
 }
 
+/* The message as Postgres gets it: only to look an answer up by, and short then; else "", which
+ * says that there is one. */
+static const char *message_for_postgres(const struct chat_wish *wish)
+{
+    bool is_wanted = wish->cache.mode != CACHE_OFF && !wish->cache.has_question;
+    return wish->message == NULL || is_wanted ? wish->message : "";
+}
+
 /* What p_more of uplift.prepare_chat() is to be: only what is present. */
 static void describe_more(const struct route_context *c, const struct chat_wish *wish,
                           struct buf *more)
 {
+    const char *sent = message_for_postgres(wish);
+    size_t bytes = wish->bytes;
+    if (sent != NULL && *sent == '\0')
+        bytes += strlen(wish->message);
+
     put_more(more, "model", wish->model);
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
     put_more(more, "api_key", c->request->who.key_id);
     if (wish->cache.mode != CACHE_OFF)
         describe_cache(c->worker->config, &wish->cache, more);
-    if (wish->bytes > 0)
-        buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", wish->bytes);
+    if (bytes > 0)
+        buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", bytes);
     if (more->len > 0)
         buf_putc(more, '}');
 }
@@ -343,7 +355,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         wish->mode,
         wish->conversation_id[0] != '\0' ? wish->conversation_id : NULL,
         wish->regenerate_of[0] != '\0' ? wish->regenerate_of : NULL,
-        wish->message,
+        message_for_postgres(wish),
         history,
         more.failed ? NULL : more.data,
     };
@@ -383,8 +395,19 @@ void prepare_fail(struct route_context *c, const struct api_error *error,
     buf_release(&headers);
 }
 
+/* What the relay holds of it; until the end, although much of it is freed when the provider has it:
+ * another route may want it again. */
+static size_t weight(const struct chat *chat)
+{
+    size_t bytes = chat->upstream_body_len + strlen(chat->user_message);
+    if (chat->request_messages != NULL)
+        bytes += strlen(chat->request_messages);
+    return bytes;
+}
+
 void chat_hand_on(struct route_context *c, struct chat *chat)
 {
+    request_hold_less(chat->request, weight(chat));
     if (relay_submit(c->worker->relay, chat))
         return;
     struct request *r = chat->request;

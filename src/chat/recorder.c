@@ -16,9 +16,9 @@
 
 #define SPOOL_ROTATE_BYTES ((int64_t)64 * 1024 * 1024)
 #define LARGE_BYTES ((size_t)512 * 1024) /* an answer this large goes alone */
-#define STRAIGHT_TO_SPOOL_BYTES                                                                    \
-    ((size_t)8 * 1024 * 1024) /* larger ones could pass db_timeout_ms: not while others wait */
-#define GATHER_MS 2           /* how long a group waits to become as large as the last */
+/* A larger one takes Postgres a tenth of a second: not while others wait. */
+#define STRAIGHT_TO_SPOOL_BYTES ((size_t)2 * 1024 * 1024)
+#define GATHER_MS 2 /* how long a group waits to become as large as the last */
 #define HOLD_MS                                                                                    \
     1000 /* how long nothing is tried after a group of which every row was locked or refused for   \
             now */

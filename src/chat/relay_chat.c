@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "../common/utf8.h"
 #include "cached.h"
 #include "limits.h"
 #include "metrics.h"
@@ -32,6 +33,23 @@ static void on_client_end(void *arg)
     free(rc);
 }
 
+/* Tokens were charged as they were estimated; the difference is what is still to be charged, or is
+ * given back. */
+static void settle_limits(struct relay_chat *rc)
+{
+    const struct chat *chat = rc->chat;
+    int64_t used = chat->prompt_tokens + chat->completion_tokens;
+    bool is_refused = chat->outcome == CHAT_FAILED && chat->error.status >= 400 &&
+                      chat->error.status < 500 && chat->error.status != 429;
+    if (chat->left.limit_tokens == 0)
+        return;
+    if (is_refused && used < chat->left.charged_tokens)
+        return; /* what no provider takes has cost us as much, and is not to be had without end */
+    limits_spend(rc->core->options.limits,
+                 &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
+                 used - chat->left.charged_tokens);
+}
+
 void relay_record(struct relay_chat *rc, enum chat_outcome outcome)
 {
     struct chat *chat = rc->chat;
@@ -40,11 +58,7 @@ void relay_record(struct relay_chat *rc, enum chat_outcome outcome)
     chat->outcome = outcome;
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
-    if (chat->left.limit_tokens > 0)
-        limits_spend(
-            rc->core->options.limits,
-            &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
-            chat->prompt_tokens + chat->completion_tokens - chat->left.charged_tokens);
+    settle_limits(rc);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))

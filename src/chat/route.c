@@ -31,8 +31,9 @@ bool route_refused(const char *refusal_json, struct api_error *error)
 {
     cJSON *refusal = cJSON_Parse(refusal_json);
     const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
+    const char *param = json_string(refusal, "param");
     int status = (int)json_number(refusal, "status", 429);
-    api_error(error, status, code != NULL ? code : "", "", "%s",
+    api_error(error, status, code != NULL ? code : "", param != NULL ? param : "", "%s",
               message != NULL ? message : "this is refused");
     const char *type = json_string(refusal, "type");
     if (type != NULL)

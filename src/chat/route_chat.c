@@ -5,44 +5,50 @@
 #include <string.h>
 
 /* What the route takes; anything else is refused, so that a misspelt name is noticed. */
-static const char *const known_members[] = {
-    "message",         "coach_id",      "severity", "mode",
-    "conversation_id", "regenerate_of", "stream",   "cache"};
+static const char *const known_members[] = {"message", "coach_id",        "severity",
+                                            "mode",    "conversation_id", "regenerate_of",
+                                            "stream",  "cache",           NULL};
+#define OPTIONS (known_members + 1) /* all of them but the message */
+#define OPTION_MAX 4096             /* bytes */
 
-static bool check_members(const cJSON *body, struct api_error *error)
+static bool check_members(struct span body, struct api_error *error)
 {
-    const cJSON *item;
-    cJSON_ArrayForEach (item, body) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof known_members / sizeof known_members[0]; i++)
-            known |= strcmp(item->string, known_members[i]) == 0;
-        if (!known)
-            return api_error(error, 400, "unknown_parameter", item->string,
-                             "unknown parameter \"%.60s\"", item->string);
+    struct scan s = scan_open(body);
+    struct span key, value;
+    while (scan_next(&s, &key, &value)) {
+        size_t i = 0;
+        while (known_members[i] != NULL && !scan_equals(key, known_members[i]))
+            i++;
+        if (known_members[i] != NULL)
+            continue;
+        char name[64];
+        scan_copy(key, name, sizeof name);
+        return api_error(error, 400, "unknown_parameter", name, "unknown parameter \"%s\"", name);
     }
     return true;
 }
 
-static bool read_message(struct chat_wish *wish, const cJSON *body, const struct config *config,
-                         struct api_error *error)
+/* Its text goes to *text, which the wish then borrows. */
+static bool read_message(struct chat_wish *wish, struct span item, const struct config *config,
+                         struct buf *text, struct api_error *error)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "message");
-    if (item == NULL || cJSON_IsNull(item)) {
+    if (item.at == NULL || scan_is(item, "null")) {
         if (wish->regenerate_of[0] != '\0')
             return true;
         return api_error(error, 400, "missing_message", "message", "message is missing");
     }
-    if (!cJSON_IsString(item))
+    if (!scan_is_string(item))
         return api_error(error, 400, "invalid_message", "message", "message must be a text");
-    const char *text = item->valuestring;
-    size_t len = strlen(text);
-    if (text[strspn(text, " \t\r\n")] == '\0')
+    if (!buf_reserve(text, 0) || !scan_text(item, text, NULL))
+        return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    if (text->data[strspn(text->data, " \t\r\n")] == '\0')
         return api_error(error, 400, "empty_message", "message", "message is empty");
-    if (len > (size_t)config->max_message_bytes)
+    if (text->len > (size_t)config->max_message_bytes)
         return api_error(error, 400, "message_too_long", "message",
-                         "message has %zu bytes; at most %lld are taken", len,
+                         "message has %zu bytes; at most %lld are taken", text->len,
                          (long long)config->max_message_bytes);
-    wish->message = text;
+    wish->message = text->data;
+    cache_read_message(&wish->cache, text->data, text->len);
     return true;
 }
 
@@ -113,12 +119,22 @@ void route_native_chat(struct route_context *c)
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
     struct chat *chat = NULL;
+    struct span body;
+    struct buf text;
+    cJSON *options = NULL;
     bool stream = false;
-    cJSON *body = request_json_body(c->request, &error);
-    if (body == NULL || !check_members(body, &error) || !wish_read(&wish, body, false, &error) ||
-        !cache_read_wish(&wish.cache, body, c->worker->config, &error) ||
-        !read_message(&wish, body, c->worker->config, &error) ||
-        !read_stream(body, &stream, &error))
+    buf_init(&text, c->request->body_len);
+    if (!request_json(c->request, false, &body, &error) || !check_members(body, &error))
+        goto out;
+    options = json_pick(body, OPTIONS, OPTION_MAX);
+    if (options == NULL) {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        goto out;
+    }
+    if (!wish_read(&wish, options, false, &error) ||
+        !cache_read_wish(&wish.cache, options, c->worker->config, &error) ||
+        !read_message(&wish, scan_member(body, "message"), c->worker->config, &text, &error) ||
+        !read_stream(options, &stream, &error))
         goto out;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
     if (chat == NULL)
@@ -132,7 +148,8 @@ void route_native_chat(struct route_context *c)
         chat = NULL;
     }
 out:
-    cJSON_Delete(body);
+    cJSON_Delete(options);
+    buf_release(&text);
     preparation_release(&prepared);
     if (chat != NULL)
         chat_hand_on(c, chat);

@@ -6,33 +6,91 @@
 #include <string.h>
 
 #define MESSAGES_MAX 4096
-#define MODEL_MAX 256 /* bytes */
+#define MODEL_MAX 256     /* bytes */
+#define MEMBER_MAX 4096   /* bytes of any member that is looked at, messages aside */
+#define HEAD_BYTES 262144 /* what goes before the client's own messages, beside a prompt */
 
 /* Our own fields, which no provider knows. */
-static const char *const own_fields[] = {"coach_id",        "severity", "mode",
-                                         "conversation_id", "cache",    "regenerate_of"};
-#define OWN_FIELDS (sizeof own_fields / sizeof own_fields[0])
+static const char *const own_fields[] = {"coach_id", "severity",      "mode", "conversation_id",
+                                         "cache",    "regenerate_of", NULL};
 
-static bool check_messages(const cJSON *body, struct api_error *error)
+static bool is_own(struct span key)
 {
-    const cJSON *messages = cJSON_GetObjectItemCaseSensitive(body, "messages"), *message;
-    int count = cJSON_GetArraySize(messages);
-    if (!cJSON_IsArray(messages) || count == 0)
+    for (size_t i = 0; own_fields[i] != NULL; i++)
+        if (scan_equals(key, own_fields[i]))
+            return true;
+    return false;
+}
+
+/* What is looked at of a request; all else goes to the provider as it came. */
+struct asked {
+    struct span body, messages, metadata;
+    cJSON *fields;      /* the small members; owned */
+    cJSON *in_metadata; /* our own fields there; owned */
+};
+
+static bool read_asked(struct asked *a, struct span body)
+{
+    static const char *const names[] = {
+        "model",    "n",    "stream",          "stream_options", "coach_id",
+        "severity", "mode", "conversation_id", "cache",          "regenerate_of",
+        NULL};
+    *a = (struct asked){.body = body};
+    a->messages = scan_member(body, "messages");
+    a->metadata = scan_member(body, "metadata");
+    a->fields = json_pick(body, names, MEMBER_MAX);
+    a->in_metadata = json_pick(a->metadata, own_fields, MEMBER_MAX);
+    return a->fields != NULL && a->in_metadata != NULL;
+}
+
+static void release_asked(struct asked *a)
+{
+    cJSON_Delete(a->fields);
+    cJSON_Delete(a->in_metadata);
+}
+
+static bool out_of_memory(struct api_error *error)
+{
+    return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+}
+
+static bool check_message(struct span message, size_t at, const struct config *config,
+                          struct api_error *error)
+{
+    if (!scan_is_object(message) || !scan_is_string(scan_member(message, "role")))
+        return api_error(error, 400, "invalid_messages", "messages",
+                         "each message must be an object with a role");
+    struct span content = scan_member(message, "content");
+    if (content.at != NULL && !scan_is(content, "null") && !scan_is_string(content) &&
+        !scan_is_array(content))
+        return api_error(error, 400, "invalid_messages", "messages",
+                         "a message's content must be a text or a list of parts");
+    size_t bytes = message.len <= (size_t)config->max_message_bytes ? 0 : transcript_bytes(message);
+    return bytes <= (size_t)config->max_message_bytes ||
+           api_error(error, 400, "message_too_long", "messages",
+                     "messages[%zu] has %zu bytes without its images and files; at most %lld are "
+                     "taken",
+                     at, bytes, (long long)config->max_message_bytes);
+}
+
+static bool check_messages(struct span messages, const struct config *config,
+                           struct api_error *error)
+{
+    struct scan s = scan_open(messages);
+    struct span message;
+    size_t count = 0;
+    while (scan_is_array(messages) && scan_next(&s, NULL, &message))
+        count++;
+    if (count == 0)
         return api_error(error, 400, "invalid_messages", "messages",
                          "messages must be a list with at least one message");
     if (count > MESSAGES_MAX)
         return api_error(error, 400, "too_many_messages", "messages",
-                         "messages has %d entries; at most %d are taken", count, MESSAGES_MAX);
-    cJSON_ArrayForEach (message, messages) {
-        if (!cJSON_IsObject(message) || json_string(message, "role") == NULL)
-            return api_error(error, 400, "invalid_messages", "messages",
-                             "each message must be an object with a role");
-        const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content");
-        if (content != NULL && !cJSON_IsNull(content) && !cJSON_IsString(content) &&
-            !cJSON_IsArray(content))
-            return api_error(error, 400, "invalid_messages", "messages",
-                             "a message's content must be a text or a list of parts");
-    }
+                         "messages has %zu entries; at most %d are taken", count, MESSAGES_MAX);
+    s = scan_open(messages);
+    for (size_t at = 0; scan_next(&s, NULL, &message); at++)
+        if (!check_message(message, at, config, error))
+            return false;
     return true;
 }
 
@@ -47,13 +105,12 @@ static const char *coach_of_model(const char *model)
     return strncmp(model, "coach_", 6) == 0 ? model : NULL;
 }
 
-static bool check_options(const cJSON *body, bool *stream, bool *usage, struct api_error *error)
+static bool check_options(const struct asked *a, bool *stream, bool *usage, struct api_error *error)
 {
-    const cJSON *model = cJSON_GetObjectItemCaseSensitive(body, "model");
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(body, "n");
-    const cJSON *streaming = cJSON_GetObjectItemCaseSensitive(body, "stream");
-    const cJSON *options = cJSON_GetObjectItemCaseSensitive(body, "stream_options");
-    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(body, "metadata");
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(a->fields, "model");
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(a->fields, "n");
+    const cJSON *streaming = cJSON_GetObjectItemCaseSensitive(a->fields, "stream");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(a->fields, "stream_options");
     if (model != NULL && !cJSON_IsNull(model) &&
         (!cJSON_IsString(model) || model->valuestring[0] == '\0' ||
          strlen(model->valuestring) > MODEL_MAX))
@@ -66,133 +123,194 @@ static bool check_options(const cJSON *body, bool *stream, bool *usage, struct a
         return api_error(error, 400, "invalid_stream", "stream", "stream must be true or false");
     if (options != NULL && !cJSON_IsObject(options) && !cJSON_IsNull(options))
         return api_error(error, 400, "invalid_stream_options", "stream_options",
-                         "stream_options must be an object");
-    if (metadata != NULL && !cJSON_IsObject(metadata) && !cJSON_IsNull(metadata))
+                         "stream_options must be an object of at most %d bytes", MEMBER_MAX);
+    if (a->metadata.at != NULL && !scan_is_object(a->metadata) && !scan_is(a->metadata, "null"))
         return api_error(error, 400, "invalid_metadata", "metadata", "metadata must be an object");
     *stream = cJSON_IsTrue(streaming);
     *usage = json_bool(options, "include_usage", false);
     return true;
 }
 
-static void drop_own_fields(cJSON *body)
+/* --- what goes to the provider --- */
+
+static void put_member(struct buf *b, struct span key, struct span value)
 {
-    cJSON *metadata = cJSON_GetObjectItemCaseSensitive(body, "metadata");
-    for (size_t i = 0; i < OWN_FIELDS; i++) {
-        cJSON_DeleteItemFromObjectCaseSensitive(body, own_fields[i]);
-        cJSON_DeleteItemFromObjectCaseSensitive(metadata, own_fields[i]);
+    buf_append(b, key.at, key.len);
+    buf_putc(b, ':');
+    buf_append(b, value.at, value.len);
+}
+
+/* Appends ,"metadata":{...} without our own fields; nothing when nothing else is there. */
+static void put_metadata(struct buf *b, struct span metadata)
+{
+    struct scan s = scan_open(metadata);
+    struct span key, value;
+    const char *before = ",\"metadata\":{";
+    if (!scan_is_object(metadata)) {
+        buf_puts(b, ",\"metadata\":null");
+        return;
     }
-    if (cJSON_IsObject(metadata) && metadata->child == NULL)
-        cJSON_DeleteItemFromObjectCaseSensitive(body, "metadata");
+    while (scan_next(&s, &key, &value)) {
+        if (is_own(key))
+            continue;
+        buf_puts(b, before);
+        before = ",";
+        put_member(b, key, value);
+    }
+    if (*before == ',' && before[1] == '\0')
+        buf_putc(b, '}');
 }
 
 /* Asks the provider for usage in a stream, whatever the client asked. */
-static bool ask_for_usage(cJSON *body)
+static void put_stream_options(struct buf *b, struct span options)
 {
-    cJSON *options = cJSON_GetObjectItemCaseSensitive(body, "stream_options");
-    if (!cJSON_IsObject(options)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(body, "stream_options");
-        options = cJSON_AddObjectToObject(body, "stream_options");
+    struct scan s = scan_open(options);
+    struct span key, value;
+    buf_puts(b, ",\"stream_options\":{\"include_usage\":true");
+    while (s.in_object && scan_next(&s, &key, &value)) {
+        if (scan_equals(key, "include_usage"))
+            continue;
+        buf_putc(b, ',');
+        put_member(b, key, value);
     }
-    cJSON_DeleteItemFromObjectCaseSensitive(options, "include_usage");
-    return cJSON_AddTrueToObject(options, "include_usage") != NULL;
+    buf_putc(b, '}');
 }
 
 /* The coach's prompt goes first, the client's messages follow unchanged. */
-static bool put_in_front(cJSON *body, const char *system_prompt)
+static void put_messages(struct buf *b, struct span messages, const char *system_prompt)
 {
-    if (system_prompt == NULL)
-        return true;
-    cJSON *message = cJSON_CreateObject();
-    if (message != NULL && cJSON_AddStringToObject(message, "role", "system") != NULL &&
-        cJSON_AddStringToObject(message, "content", system_prompt) != NULL &&
-        cJSON_InsertItemInArray(cJSON_GetObjectItemCaseSensitive(body, "messages"), 0, message))
-        return true;
-    cJSON_Delete(message);
-    return false;
-}
-
-/* The model goes first, where chat_ask_for finds it. */
-static bool put_model_first(cJSON *body, struct chat *chat)
-{
-    cJSON *item = cJSON_CreateString(chat->model);
-    char *printed = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
-    cJSON_DeleteItemFromObjectCaseSensitive(body, "model");
-    if (printed == NULL || !cJSON_AddItemToObject(body, "model", item)) {
-        cJSON_Delete(item);
-        cJSON_free(printed);
-        return false;
+    buf_puts(b, ",\"messages\":");
+    if (system_prompt == NULL) {
+        buf_append(b, messages.at, messages.len);
+        return;
     }
-    chat->upstream_model_len = strlen("{\"model\":") + strlen(printed);
-    cJSON_free(printed);
-    return cJSON_InsertItemInArray(body, 0, cJSON_DetachItemViaPointer(body, item));
+    buf_puts(b, "[{\"role\":\"system\",\"content\":");
+    buf_json_string(b, system_prompt, strlen(system_prompt));
+    buf_puts(b, "},");
+    buf_append(b, messages.at + 1, messages.len - 1);
 }
 
-static bool build_upstream(struct chat *chat, cJSON *body)
+/* The model goes first, where chat_ask_for finds it; what is not ours follows as it came. */
+static bool build_upstream(struct chat *chat, const struct asked *a)
 {
-    drop_own_fields(body);
-    if (!put_model_first(body, chat) || (chat->stream && !ask_for_usage(body)) ||
-        !put_in_front(body, chat->system_prompt))
+    struct scan s = scan_open(a->body);
+    struct span key, value;
+    const char *prompt = chat->system_prompt;
+    size_t prompt_len = prompt != NULL ? strlen(prompt) : 0;
+    struct buf b;
+    buf_init(&b, a->body.len + 6 * prompt_len + HEAD_BYTES);
+    buf_reserve(&b, a->body.len + prompt_len / 8 * 9 + 512);
+    buf_puts(&b, "{\"model\":");
+    buf_json_string(&b, chat->model, strlen(chat->model));
+    chat->upstream_model_len = b.len;
+    while (scan_next(&s, &key, &value)) {
+        if (is_own(key) || scan_equals(key, "model") ||
+            (chat->stream && scan_equals(key, "stream_options"))) {
+            continue;
+        } else if (scan_equals(key, "messages")) {
+            put_messages(&b, value, prompt);
+        } else if (scan_equals(key, "metadata")) {
+            put_metadata(&b, value);
+        } else {
+            buf_putc(&b, ',');
+            put_member(&b, key, value);
+        }
+    }
+    if (chat->stream)
+        put_stream_options(&b, scan_member(a->body, "stream_options"));
+    buf_putc(&b, '}');
+    chat->upstream_body_len = b.len;
+    chat->upstream_body = b.failed ? NULL : buf_steal(&b);
+    buf_release(&b);
+    return chat->upstream_body != NULL;
+}
+
+/* --- the whole --- */
+
+/* What is asked for, without the text of the messages. */
+static bool read_wish(struct chat_wish *wish, const struct asked *a, const struct config *config,
+                      struct api_error *error)
+{
+    if (!wish_read(wish, a->fields, false, error) ||
+        !wish_read(wish, a->in_metadata, true, error) ||
+        !cache_read_wish(&wish->cache, a->fields, config, error))
         return false;
-    chat->upstream_body = cJSON_PrintUnformatted(body);
-    if (chat->upstream_body == NULL)
-        return false;
-    chat->upstream_body_len = strlen(chat->upstream_body);
+    /* Without one, or by the name of a coach, it is for the server to choose. */
+    const char *model = json_string(a->fields, "model"), *coach = coach_of_model(model);
+    if (wish->coach_id == NULL)
+        wish->coach_id = coach;
+    wish->model = coach == NULL ? model : NULL;
+    wish->message = "";
+    wish->bytes = a->body.len;
     return true;
 }
 
-/* The chat ready for the relay, or NULL with *error. */
-static struct chat *make_chat(struct route_context *c, cJSON *body, struct limit_left *left,
-                              struct api_error *error)
+/* Whether the model that is named, if one is, may be used by who asks. */
+static bool may_ask_for(const struct route_context *c, const struct chat_wish *wish,
+                        struct api_error *error)
 {
+    const struct model_asker who = {.user = c->request->who.user_text,
+                                    .coach_id = wish->coach_id,
+                                    .api_key = c->request->who.key_id};
+    return wish->model == NULL ||
+           model_access_allows(c->worker->access, &who, wish->model, true, error);
+}
+
+/* Fills in what the relay needs beside what was prepared. */
+static bool complete_chat(struct route_context *c, const struct asked *a, struct chat *chat,
+                          const struct chat_wish *wish, bool is_model_fixed)
+{
+    if (wish->model != NULL && !is_model_fixed) {
+        free(chat->model);
+        chat->model = strdup(wish->model);
+        chat->is_model_known = routings_know(c->worker->routings, wish->model);
+        if (chat->model == NULL)
+            return false;
+    }
+    return (chat->user_message != NULL ||
+            transcript_read(a->body, &chat->user_message, &chat->request_messages)) &&
+           (chat->cache.answer != NULL || build_upstream(chat, a));
+}
+
+/*
+ * The chat ready for the relay, or NULL with *error. The messages are read after it was prepared,
+ * when it is known that it may go on, except where the cache wants the question.
+ */
+static struct chat *make_chat(struct route_context *c, const struct asked *a,
+                              struct limit_left *left, struct api_error *error)
+{
+    const struct config *config = c->worker->config;
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
+    char *question = NULL, *rest = NULL;
     bool stream = false, usage = false;
-    if (!check_options(body, &stream, &usage, error) || !check_messages(body, error) ||
-        !wish_read(&wish, body, false, error) ||
-        !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error) ||
-        !cache_read_wish(&wish.cache, body, c->worker->config, error))
+    if (!check_options(a, &stream, &usage, error) || !check_messages(a->messages, config, error) ||
+        !read_wish(&wish, a, config, error) || !may_ask_for(c, &wish, error))
         return NULL;
-    /* Without one, or by the name of a coach, it is for the server to choose. */
-    const char *model = json_string(body, "model"), *coach = coach_of_model(model);
-    if (wish.coach_id == NULL)
-        wish.coach_id = coach;
-    wish.model = coach == NULL ? model : NULL;
-    const struct model_asker who = {.user = c->request->who.user_text,
-                                    .coach_id = wish.coach_id,
-                                    .api_key = c->request->who.key_id};
-    if (wish.model != NULL &&
-        !model_access_allows(c->worker->access, &who, wish.model, true, error))
-        return NULL;
-
-    char *user_message, *rest;
-    if (!transcript_read(body, &user_message, &rest)) {
-        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
-        return NULL;
+    if (wish.cache.mode != CACHE_OFF) {
+        if (!transcript_read(a->body, &question, &rest)) {
+            out_of_memory(error);
+            return NULL;
+        }
+        wish.message = question;
+        wish.bytes -= strlen(question); /* which the body holds */
+        cache_read_parameters(&wish.cache, a->body);
     }
-    wish.message = user_message;
-    wish.bytes = c->request->body_len - strlen(user_message); /* which it holds */
-    cache_read_parameters(&wish.cache, body);
     struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
     *left = prepared.left;
     if (chat == NULL) {
-        free(user_message);
+        free(question);
         free(rest);
         return NULL;
     }
-    chat->user_message = user_message;
+    chat->user_message = question;
     chat->request_messages = rest;
     chat->stream = stream;
     chat->client_wants_usage = usage;
-    bool good = true;
-    if (wish.model != NULL && !prepared.is_model_fixed) {
-        free(chat->model);
-        chat->model = strdup(wish.model);
-        good = chat->model != NULL;
-    }
-    good = good && (chat->cache.answer != NULL || build_upstream(chat, body));
+    bool good = complete_chat(c, a, chat, &wish, prepared.is_model_fixed);
     preparation_release(&prepared);
     if (!good) {
-        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        out_of_memory(error);
         chat_free(chat);
         return NULL;
     }
@@ -204,10 +322,15 @@ void route_completions(struct route_context *c)
     struct api_error error;
     struct chat *chat = NULL;
     struct limit_left left = {0};
-    cJSON *body = request_json_body(c->request, &error);
-    if (body != NULL)
-        chat = make_chat(c, body, &left, &error);
-    cJSON_Delete(body);
+    struct span body;
+    if (request_json(c->request, true, &body, &error)) {
+        struct asked asked;
+        if (read_asked(&asked, body))
+            chat = make_chat(c, &asked, &left, &error);
+        else
+            out_of_memory(&error);
+        release_asked(&asked);
+    }
     if (chat != NULL)
         chat_hand_on(c, chat);
     else

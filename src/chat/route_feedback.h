@@ -21,7 +21,7 @@ struct feedback {
 
 enum feedback_outcome {
     FEEDBACK_GIVEN,   /* *result has the row and is the caller's to PQclear */
-    FEEDBACK_SPOOLED, /* Postgres is away or busy; it is safe on disk */
+    FEEDBACK_SPOOLED, /* Postgres is away, or has no time for it; it is safe on disk */
     FEEDBACK_REFUSED, /* *error says why */
 };
 

@@ -115,7 +115,7 @@ void route_preferences_get(struct route_context *c)
 /* Answers with those members of a statement's JSON object that are named: for who may set and not
  * read. Ends the request. */
 static void reply_with_named(struct route_context *c, const struct pg_statement *statement,
-                             const char *const *values, const cJSON *named)
+                             const char *const *values, struct span named)
 {
     struct api_error error;
     PGresult *result;
@@ -124,11 +124,13 @@ static void reply_with_named(struct route_context *c, const struct pg_statement 
         return;
     }
     cJSON *all = cJSON_Parse(PQgetvalue(result, 0, 0)), *told = cJSON_CreateObject();
+    cJSON *members = cJSON_ParseWithLength(named.at, named.len);
     const cJSON *member;
     PQclear(result);
-    cJSON_ArrayForEach (member, named)
+    cJSON_ArrayForEach (member, members)
         cJSON_AddItemToObject(told, member->string,
                               cJSON_DetachItemFromObjectCaseSensitive(all, member->string));
+    cJSON_Delete(members);
     char *text = cJSON_PrintUnformatted(told);
     cJSON_Delete(all);
     cJSON_Delete(told);
@@ -146,20 +148,15 @@ void route_preferences_put(struct route_context *c)
     static const struct pg_statement statement = {
         .name = "put_preferences", .sql = "select uplift.put_preferences($1,$2)", .params = 2};
     struct api_error error;
-    cJSON *body = request_json_body(c->request, &error);
-    char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
-    if (body != NULL && changes == NULL)
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
-    if (changes == NULL) {
-        cJSON_Delete(body);
+    struct span changes;
+    if (!request_json(c->request, false, &changes, &error)) {
         request_fail(c->request, &error, NULL);
         return;
     }
-    const char *values[2] = {c->request->who.user_text, changes};
+    /* It is what the body is, but for space around it, and ends with its NUL. */
+    const char *values[2] = {c->request->who.user_text, changes.at};
     if ((c->request->who.scopes & SCOPE_READ) != 0)
         route_reply_json_query(c, &statement, values);
     else
-        reply_with_named(c, &statement, values, body);
-    cJSON_Delete(body);
-    free(changes);
+        reply_with_named(c, &statement, values, changes);
 }

@@ -16,37 +16,50 @@ enum access {
     SIGNED_IN, /* not the guest, who is many people */
 };
 
+/* How large a body may be. */
+enum body {
+    SMALL,   /* 16 KiB: nothing that a user chooses or says of an answer is longer */
+    MESSAGE, /* a message of the configured length, in any spelling, and what goes with it */
+    WHOLE,   /* UPLIFT_MAX_BODY_BYTES: conversations, with pictures */
+};
+#define SMALL_BODY_BYTES 16384
+#define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
+
 static const struct endpoint {
     const char *method;
     const char
         *path; /* with {id}, a UUID, or at its end {name}, one or more segments of any text */
     enum access access;
     unsigned scopes; /* any of these will do; of OPEN ones none. What was said is for SCOPE_READ. */
+    enum body body;
     route_fn run;
 } routes[] = {
-    {"POST", "/v1/chat", AS_USER, SCOPE_CHAT, route_native_chat},
-    {"GET", "/v1/chat", SIGNED_IN, SCOPE_READ | SCOPE_CHAT, route_open_answers},
-    {"GET", "/v1/chat/{id}/events", AS_USER, SCOPE_READ, route_follow},
-    {"POST", "/v1/chat/{id}/stop", AS_USER, SCOPE_CHAT, route_stop},
-    {"POST", "/v1/chat/completions", AS_USER, SCOPE_CHAT, route_completions},
-    {"POST", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"PATCH", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"GET", "/v1/feedback/{id}", AS_USER, SCOPE_READ, route_feedback_get},
-    {"GET", "/v1/conversations", AS_USER, SCOPE_READ, route_conversations_list},
-    {"GET", "/v1/conversations/{id}", AS_USER, SCOPE_READ, route_conversation_get},
-    {"DELETE", "/v1/conversations/{id}", AS_USER, SCOPE_CHAT, route_conversation_delete},
-    {"GET", "/v1/coaches", AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
-    {"GET", "/v1/preferences", AS_USER, SCOPE_READ, route_preferences_get},
-    {"PUT", "/v1/preferences", SIGNED_IN, SCOPE_CHAT, route_preferences_put},
-    {"GET", "/v1/models", AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
-    {"GET", "/v1/models/{name}", AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", SIGNED_IN, SCOPE_READ, route_rest_feedback},
-    {"PATCH", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
-    {"POST", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
-    {"DELETE", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
-    {"GET", "/healthz", OPEN, 0, route_health},
-    {"GET", "/readyz", OPEN, 0, route_ready},
-    {"GET", "/metrics", OPEN, 0, route_metrics},
+    {"POST", "/v1/chat", AS_USER, SCOPE_CHAT, MESSAGE, route_native_chat},
+    {"GET", "/v1/chat", SIGNED_IN, SCOPE_READ | SCOPE_CHAT, SMALL, route_open_answers},
+    {"GET", "/v1/chat/{id}/events", AS_USER, SCOPE_READ, SMALL, route_follow},
+    {"POST", "/v1/chat/{id}/stop", AS_USER, SCOPE_CHAT, SMALL, route_stop},
+    {"POST", "/v1/chat/completions", AS_USER, SCOPE_CHAT, WHOLE, route_completions},
+    {"POST", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {"PATCH", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {"GET", "/v1/feedback/{id}", AS_USER, SCOPE_READ, SMALL, route_feedback_get},
+    {"GET", "/v1/conversations", AS_USER, SCOPE_READ, SMALL, route_conversations_list},
+    {"GET", "/v1/conversations/{id}", AS_USER, SCOPE_READ, SMALL, route_conversation_get},
+    {"DELETE", "/v1/conversations/{id}", AS_USER, SCOPE_CHAT, SMALL, route_conversation_delete},
+    {"GET", "/v1/coaches", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
+    {"GET", "/v1/preferences", AS_USER, SCOPE_READ, SMALL, route_preferences_get},
+    {"PUT", "/v1/preferences", SIGNED_IN, SCOPE_CHAT, SMALL, route_preferences_put},
+    {"GET", "/v1/models", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_models},
+    {"GET", "/v1/models/{name}", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_model},
+    {"GET", "/rest/v1/coach_response_feedback", SIGNED_IN, SCOPE_READ, SMALL, route_rest_feedback},
+    {"PATCH", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+     route_rest_feedback},
+    {"POST", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+     route_rest_feedback},
+    {"DELETE", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+     route_rest_feedback},
+    {"GET", "/healthz", OPEN, 0, SMALL, route_health},
+    {"GET", "/readyz", OPEN, 0, SMALL, route_ready},
+    {"GET", "/metrics", OPEN, 0, SMALL, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -129,6 +142,16 @@ static bool authenticate(struct route_context *c, const struct endpoint *route,
     return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
 }
 
+static int64_t max_body(const struct config *config, enum body body)
+{
+    int64_t max = config->max_body_bytes;
+    if (body == SMALL)
+        max = SMALL_BODY_BYTES;
+    else if (body == MESSAGE)
+        max = config->max_message_bytes * ESCAPED_BYTES + SMALL_BODY_BYTES;
+    return max < config->max_body_bytes ? max : config->max_body_bytes;
+}
+
 /* Reads the id of the path. */
 static bool take_id(struct route_context *c, const struct variable *v, struct api_error *error)
 {
@@ -147,6 +170,10 @@ static void run(struct route_context *c, const struct endpoint *route, const str
     struct api_error error;
     if (route->access != OPEN && !authenticate(c, route, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+        return;
+    }
+    if (!request_read_body(c->request, max_body(c->worker->config, route->body), &error)) {
+        fail(c->request, &error, NULL);
         return;
     }
     bool has_name = strstr(route->path, "{name}") != NULL;

@@ -76,6 +76,8 @@ void routings_free(struct routings *all);
 void routings_take(struct routings *all, const cJSON *routing);
 /* The revision of Postgres' routing in use; -1 when it was never read. */
 int64_t routings_revision(struct routings *all);
+/* Whether a model has a name that was configured: UPLIFT_MODEL, UPLIFT_MODELS, or with routes. */
+bool routings_know(struct routings *all, const char *model);
 /* The current snapshot, to be given back with routing_release. */
 struct routing *routings_current(struct routings *all);
 void routing_release(struct routing *r);

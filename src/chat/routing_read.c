@@ -6,6 +6,7 @@
 #include "../common/json.h"
 #include "../common/log.h"
 #include "../common/provider_key.h"
+#include "../common/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,7 +40,7 @@ static bool complain(struct reading *r, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(r->wrong, ROUTING_WRONG_MAX, format, args);
+    utf8_vprint(r->wrong, ROUTING_WRONG_MAX, format, args);
     va_end(args);
     return false;
 }

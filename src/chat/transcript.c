@@ -7,68 +7,95 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX ((size_t)64 * 1024 * 1024)
+#define STAND_IN_BYTES 128 /* at most, but for the type that it takes over */
 
-static const cJSON *last_user_message(const cJSON *messages)
+static struct span last_user_message(struct span messages)
 {
-    const cJSON *found = NULL, *message;
-    cJSON_ArrayForEach (message, messages) {
-        const cJSON *role = cJSON_GetObjectItemCaseSensitive(message, "role");
-        if (cJSON_IsString(role) && strcmp(role->valuestring, "user") == 0)
+    struct scan s = scan_open(messages);
+    struct span message, found = {0};
+    while (scan_next(&s, NULL, &message))
+        if (scan_equals(scan_member(message, "role"), "user"))
             found = message;
-    }
     return found;
 }
 
-static bool is_text_part(const cJSON *part)
+/* The text of a part that is text; none for others. */
+static struct span part_text(struct span part)
 {
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(part, "type");
-    return cJSON_IsString(type) && strcmp(type->valuestring, "text") == 0;
+    struct span text = scan_member(part, "text");
+    if (scan_equals(scan_member(part, "type"), "text") && scan_is_string(text))
+        return text;
+    return (struct span){0};
 }
 
-/* The text of a content that is a string or a list of parts. */
-static char *content_text(const cJSON *content)
+/* The text of a content that is a string or a list of parts; false when memory ran out. */
+static bool read_text(struct span content, struct buf *text)
 {
-    if (cJSON_IsString(content))
-        return strdup(content->valuestring);
-    struct buf text;
-    buf_init(&text, TEXT_MAX);
-    const cJSON *part;
-    cJSON_ArrayForEach (part, content) {
-        const cJSON *piece = cJSON_GetObjectItemCaseSensitive(part, "text");
-        if (!is_text_part(part) || !cJSON_IsString(piece))
+    struct scan s = scan_open(content);
+    struct span part;
+    if (scan_is_string(content))
+        return scan_text(content, text, NULL);
+    while (scan_is_array(content) && scan_next(&s, NULL, &part)) {
+        struct span piece = part_text(part);
+        if (piece.at == NULL)
             continue;
-        if (text.len > 0)
-            buf_putc(&text, '\n');
-        buf_puts(&text, piece->valuestring);
+        if (text->len > 0)
+            buf_putc(text, '\n');
+        scan_text(piece, text, NULL);
     }
-    char *result = text.len == 0 ? strdup("") : buf_steal(&text);
+    return !text->failed;
+}
+
+static char *content_text(struct span content)
+{
+    struct buf text;
+    buf_init(&text, content.len + 1);
+    char *result = read_text(content, &text) ? buf_steal(&text) : NULL;
     buf_release(&text);
     return result;
 }
 
 /* Whether a message holds nothing but the text that content_text takes from it. */
-static bool only_text(const cJSON *message)
+static bool only_text(struct span message)
 {
-    const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content"), *part;
-    if (cJSON_GetArraySize(message) > 2) /* more than role and content, such as a name */
-        return false;
-    cJSON_ArrayForEach (part, content) {
-        if (!is_text_part(part))
+    struct scan s = scan_open(message);
+    struct span key, value, part;
+    while (scan_next(&s, &key, &value))
+        if (!scan_equals(key, "role") && !scan_equals(key, "content")) /* such as a name */
             return false;
-    }
+    struct span content = scan_member(message, "content");
+    s = scan_open(content);
+    while (scan_is_array(content) && scan_next(&s, NULL, &part))
+        if (part_text(part).at == NULL)
+            return false;
     return true;
 }
 
-/* {"type","sha256","bytes"} of base64 text; what is no base64 is hashed as it stands. */
-static cJSON *digest(const char *type, const char *base64)
+/* --- inline bytes --- */
+
+/* Of a part, the string whose text is inline bytes, with a "data:...," before it or without;
+ * none for a part without them. */
+static struct span inline_bytes(struct span part)
 {
-    size_t len = strlen(base64);
+    struct span image = scan_member(part, "image_url");
+    struct span url = scan_is_object(image) ? scan_member(image, "url") : image;
+    if (scan_is_string(url) && url.len > 6 && memcmp(url.at, "\"data:", 6) == 0)
+        return url;
+    struct span data = scan_member(scan_member(part, "input_audio"), "data");
+    if (scan_is_string(data))
+        return data;
+    struct span file = scan_member(scan_member(part, "file"), "file_data");
+    return scan_is_string(file) ? file : (struct span){0};
+}
+
+/* Appends the SHA-256 in hexadecimal and the size of base64 text; what is no base64 is hashed as it
+ * stands. */
+static bool put_digest(struct buf *out, const char *base64, size_t len)
+{
     unsigned char hash[32];
-    char hex[65];
     unsigned char *bytes = malloc(len / 4 * 3 + 4);
     if (bytes == NULL)
-        return NULL;
+        return false;
     int n = len <= INT32_MAX ? EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len) : -1;
     size_t size = len;
     if (n >= 0) {
@@ -79,107 +106,135 @@ static cJSON *digest(const char *type, const char *base64)
     int hashed = EVP_Digest(n >= 0 ? (const void *)bytes : (const void *)base64, size, hash, NULL,
                             EVP_sha256(), NULL);
     free(bytes);
-    if (hashed != 1)
-        return NULL;
+    buf_puts(out, ",\"sha256\":\"");
     for (size_t i = 0; i < sizeof hash; i++) {
-        hex[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
+        buf_putc(out, "0123456789abcdef"[hash[i] >> 4]);
+        buf_putc(out, "0123456789abcdef"[hash[i] & 15]);
     }
-    hex[64] = '\0';
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "type", type);
-    cJSON_AddStringToObject(object, "sha256", hex);
-    cJSON_AddNumberToObject(object, "bytes", (double)size);
-    return object;
+    return hashed == 1 && buf_printf(out, "\",\"bytes\":%zu}", size);
 }
 
-/* The base64 text inside a part, or NULL for a part without inline bytes. */
-static const char *inline_bytes(const cJSON *part)
+/* Appends {"type","sha256","bytes"} in the place of a part. */
+static bool put_stand_in(struct buf *out, struct span part, struct span bytes)
 {
-    const cJSON *image = cJSON_GetObjectItemCaseSensitive(part, "image_url");
-    const cJSON *url =
-        cJSON_IsObject(image) ? cJSON_GetObjectItemCaseSensitive(image, "url") : image;
-    if (cJSON_IsString(url) && strncmp(url->valuestring, "data:", 5) == 0) {
-        const char *comma = strchr(url->valuestring, ',');
-        return comma != NULL ? comma + 1 : url->valuestring;
+    struct span type = scan_member(part, "type");
+    struct buf text;
+    buf_init(&text, bytes.len);
+    bool good = buf_reserve(&text, 0) && scan_text(bytes, &text, NULL);
+    if (good) {
+        const char *base64 = text.data;
+        const char *comma = strncmp(base64, "data:", 5) == 0 ? strchr(base64, ',') : NULL;
+        if (comma != NULL)
+            base64 = comma + 1;
+        buf_puts(out, "{\"type\":");
+        if (scan_is_string(type))
+            buf_append(out, type.at, type.len);
+        else
+            buf_puts(out, "\"file\"");
+        good = put_digest(out, base64, text.len - (size_t)(base64 - text.data));
     }
-    const cJSON *audio = cJSON_GetObjectItemCaseSensitive(part, "input_audio");
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(audio, "data");
-    if (cJSON_IsString(data))
-        return data->valuestring;
-    const cJSON *file = cJSON_GetObjectItemCaseSensitive(part, "file");
-    const cJSON *file_data = cJSON_GetObjectItemCaseSensitive(file, "file_data");
-    if (cJSON_IsString(file_data)) {
-        const char *comma = strchr(file_data->valuestring, ',');
-        return comma != NULL ? comma + 1 : file_data->valuestring;
-    }
-    return NULL;
+    buf_release(&text);
+    return good;
 }
 
-/* Puts digests in the place of inline bytes. */
-static bool strip_bytes(cJSON *message)
+static bool put_parts(struct buf *out, struct span parts)
 {
-    cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content");
-    if (!cJSON_IsArray(content))
-        return true;
-    for (cJSON *part = content->child, *next; part != NULL; part = next) {
-        next = part->next;
-        const char *bytes = inline_bytes(part);
-        if (bytes == NULL)
+    struct scan s = scan_open(parts);
+    struct span part;
+    const char *before = "[";
+    bool good = true;
+    while (good && scan_next(&s, NULL, &part)) {
+        struct span bytes = inline_bytes(part);
+        buf_puts(out, before);
+        before = ",";
+        good =
+            bytes.at != NULL ? put_stand_in(out, part, bytes) : buf_append(out, part.at, part.len);
+    }
+    return good && buf_puts(out, *before == '[' ? "[]" : "]");
+}
+
+static bool has_inline_bytes(struct span content)
+{
+    struct scan s = scan_open(content);
+    struct span part;
+    while (scan_is_array(content) && scan_next(&s, NULL, &part))
+        if (inline_bytes(part).at != NULL)
+            return true;
+    return false;
+}
+
+/* As it came, but for inline bytes. */
+static bool put_message(struct buf *out, struct span message)
+{
+    struct span content = scan_member(message, "content");
+    if (!has_inline_bytes(content))
+        return buf_append(out, message.at, message.len);
+    buf_append(out, message.at, (size_t)(content.at - message.at));
+    bool good = put_parts(out, content);
+    const char *after = content.at + content.len;
+    return good && buf_append(out, after, (size_t)(message.at + message.len - after));
+}
+
+size_t transcript_bytes(struct span message)
+{
+    struct span content = scan_member(message, "content"), part;
+    struct scan s = scan_open(content);
+    struct buf text;
+    size_t bytes = message.len - content.len;
+    if (scan_is_array(content))
+        while (scan_next(&s, NULL, &part))
+            bytes += part.len - part_text(part).len - inline_bytes(part).len;
+    buf_init(&text, content.len + 1);
+    if (read_text(content, &text))
+        bytes += text.len;
+    else
+        bytes += content.len;
+    buf_release(&text);
+    return bytes;
+}
+
+/* --- the whole --- */
+
+static bool put_messages(struct buf *out, struct span messages, struct span user)
+{
+    struct scan s = scan_open(messages);
+    struct span message;
+    bool good = buf_puts(out, "{\"messages\":["), is_first = true;
+    while (good && scan_next(&s, NULL, &message)) {
+        if (message.at == user.at && only_text(message))
             continue;
-        const cJSON *type = cJSON_GetObjectItemCaseSensitive(part, "type");
-        cJSON *instead = digest(cJSON_IsString(type) ? type->valuestring : "file", bytes);
-        if (instead == NULL || !cJSON_ReplaceItemViaPointer(content, part, instead)) {
-            cJSON_Delete(instead);
-            return false;
-        }
+        if (!is_first)
+            buf_putc(out, ',');
+        is_first = false;
+        good = put_message(out, message);
     }
-    return true;
+    return good && buf_putc(out, ']');
 }
 
-static bool add_copy(cJSON *to, const cJSON *request, const char *key)
+bool transcript_read(struct span request, char **user_message, char **rest)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(request, key);
-    if (item == NULL)
-        return true;
-    cJSON *copy = cJSON_Duplicate(item, true);
-    return copy != NULL && cJSON_AddItemToObject(to, key, copy);
-}
-
-static bool add_messages(cJSON *kept, const cJSON *messages, const cJSON *user)
-{
-    const cJSON *message;
-    cJSON_ArrayForEach (message, messages) {
-        if (message == user && only_text(message))
-            continue;
-        cJSON *copy = cJSON_Duplicate(message, true);
-        if (copy == NULL || !cJSON_AddItemToArray(kept, copy)) {
-            cJSON_Delete(copy);
-            return false;
-        }
-        if (!strip_bytes(copy))
-            return false;
-    }
-    return true;
-}
-
-bool transcript_read(const cJSON *request, char **user_message, char **rest)
-{
-    const cJSON *messages = cJSON_GetObjectItemCaseSensitive(request, "messages");
-    const cJSON *user = last_user_message(messages);
+    static const char *const more[] = {"tools", "tool_choice", "response_format"};
+    static const char nothing[] = "{\"messages\":[]";
+    struct span messages = scan_member(request, "messages");
+    struct span user = last_user_message(messages);
+    struct buf out;
     *rest = NULL;
-    *user_message =
-        content_text(user != NULL ? cJSON_GetObjectItemCaseSensitive(user, "content") : NULL);
-    cJSON *object = cJSON_CreateObject();
-    cJSON *kept = cJSON_AddArrayToObject(object, "messages");
-    bool good = *user_message != NULL && kept != NULL && add_messages(kept, messages, user) &&
-                add_copy(object, request, "tools") && add_copy(object, request, "tool_choice") &&
-                add_copy(object, request, "response_format");
-    if (good && (kept->child != NULL || kept->next != NULL)) {
-        *rest = cJSON_PrintUnformatted(object);
+    *user_message = content_text(scan_member(user, "content"));
+    buf_init(&out, STAND_IN_BYTES * request.len); /* a stand-in may be longer than its part */
+    bool good = *user_message != NULL && put_messages(&out, messages, user);
+    for (size_t i = 0; i < sizeof more / sizeof more[0] && good; i++) {
+        struct span value = scan_member(request, more[i]);
+        if (value.at == NULL)
+            continue;
+        buf_printf(&out, ",\"%s\":", more[i]);
+        good = buf_append(&out, value.at, value.len);
+    }
+    if (good && out.len >= sizeof nothing) {
+        good = buf_putc(&out, '}');
+        *rest = good ? buf_steal(&out) : NULL;
         good = *rest != NULL;
     }
-    cJSON_Delete(object);
+    buf_release(&out);
     if (!good) {
         free(*user_message);
         *user_message = NULL;

@@ -2,9 +2,9 @@
 #include "upstream.h"
 
 #include "../common/clock.h"
+#include "../common/json_scan.h"
 #include "../common/log.h"
 #include "../common/uuid.h"
-#include "scan.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -35,9 +35,9 @@ static void read_details(struct span details, struct told *t)
     struct scan s = scan_open(details);
     struct span key, value;
     while (s.in_object && scan_next(&s, &key, &value)) {
-        if (scan_key_is(key, "cached_tokens"))
+        if (scan_equals(key, "cached_tokens"))
             t->cached = figure(value);
-        else if (scan_key_is(key, "reasoning_tokens"))
+        else if (scan_equals(key, "reasoning_tokens"))
             t->reasoning = figure(value);
     }
 }
@@ -62,16 +62,16 @@ static void read_member(struct span key, struct span value, struct told *t)
     };
     static const char *const details[] = {"prompt_tokens_details", "completion_tokens_details",
                                           "input_tokens_details", "output_tokens_details"};
-    if (scan_key_is(key, "input_tokens") && t->prompt == ABSENT) {
+    if (scan_equals(key, "input_tokens") && t->prompt == ABSENT) {
         t->prompt = figure(value);
         t->is_input = true;
         return;
     }
     for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
-        if (scan_key_is(key, details[i]))
+        if (scan_equals(key, details[i]))
             read_details(value, t);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (scan_key_is(key, names[i].name) && figure(value) != ABSENT) {
+        if (scan_equals(key, names[i].name) && figure(value) != ABSENT) {
             *names[i].out = figure(value);
             t->is_input = t->is_input && names[i].out != &t->prompt;
         }

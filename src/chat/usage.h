@@ -2,7 +2,7 @@
 #ifndef UPLIFT_USAGE_H
 #define UPLIFT_USAGE_H
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -104,7 +104,7 @@ static void read_message(struct span value, struct words *w, int depth)
 static bool is_one_of(struct span key, const char *const *names)
 {
     for (; *names != NULL; names++)
-        if (scan_key_is(key, *names))
+        if (scan_equals(key, *names))
             return true;
     return false;
 }
@@ -122,9 +122,9 @@ static void read_own(struct span object, struct words *w)
             read_code(value, w);
         else if (is_one_of(key, types) && scan_is_string(value) && value.len > 2)
             scan_copy(value, w->type, sizeof w->type);
-        else if (scan_key_is(key, "status") && (w->type[0] == '\0' || status_of(value) != 0))
+        else if (scan_equals(key, "status") && (w->type[0] == '\0' || status_of(value) != 0))
             read_status(value, w);
-        else if (scan_key_is(key, "param") && scan_is_string(value))
+        else if (scan_equals(key, "param") && scan_is_string(value))
             scan_copy(value, w->param, sizeof w->param);
     }
 }

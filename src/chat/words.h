@@ -16,7 +16,7 @@
 #ifndef UPLIFT_WORDS_H
 #define UPLIFT_WORDS_H
 
-#include "scan.h"
+#include "../common/json_scan.h"
 
 #include <stdbool.h>
 

@@ -5,6 +5,7 @@
 #include "../common/clock.h"
 #include "../common/intake.h"
 #include "../common/log.h"
+#include "../common/program.h"
 #include "master.h"
 #include "routes.h"
 
@@ -81,6 +82,7 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
         return false;
     *intake = intake_start(&(struct intake_options){
         .config = w->config,
+        .memory = &w->memory,
         .listen_fd = w->listen_fd,
         .threads = (size_t)w->config->intake_threads,
         .serve = serve,
@@ -115,6 +117,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
         .config = config,
         .listen_fd = listen_fd,
         .shared = shared,
+        .memory.max = (size_t)config->request_memory_bytes,
         .metrics = &shared->metrics[(unsigned)number % METRICS_WORKERS],
     };
     struct intake *intake = NULL;
@@ -135,6 +138,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
 
     /* Without this libfcgi waits up to 2 s on each close for nginx to hang up first. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    program_keep_memory_low();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || FCGX_Init() != 0) {
         log_error("worker", "cannot initialise libcurl or libfcgi");
         return EXIT_FAILURE;

@@ -5,6 +5,7 @@
 #include "../common/auth.h"
 #include "../common/config.h"
 #include "../common/pg_pool.h"
+#include "../common/request.h"
 #include "../common/uuid.h"
 #include "budgets.h"
 #include "keeper.h"
@@ -42,6 +43,7 @@ struct worker {
     struct budgets *budgets;
     struct limits *limits;
     struct keeper *keeper;
+    struct request_memory memory;
     atomic_bool draining;
 };
 

@@ -240,7 +240,10 @@ static bool verify(struct auth *a, struct jwt *t, uint64_t *generation, struct a
     case JWKS_FOUND:
         break;
     }
-    bool good = jwt_verify(t, key.jwk, key.alg);
+    bool good;
+    do {
+        good = jwt_verify(t, key.jwk, key.alg);
+    } while (!good && jwks_next(&key, t->kid));
     *generation = key.generation;
     jwks_key_release(&key);
     return good || refuse_token(e);

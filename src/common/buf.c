@@ -1,8 +1,8 @@
 /* A growing byte buffer with a maximum, the one way text is built in both programs. */
 #include "buf.h"
 
-#include "scan.h"
 #include "utf8.h"
+#include "word.h"
 
 #include <stdint.h>
 #include <stdio.h>

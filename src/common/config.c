@@ -82,7 +82,10 @@ static const struct config_option options[] = {
     {"UPLIFT_MAX_BODY_BYTES", SIZE, AT(max_body_bytes), "8M", KiB, 256 * MiB, NULL,
      "Largest request body; beyond it 413."},
     {"UPLIFT_MAX_MESSAGE_BYTES", SIZE, AT(max_message_bytes), "256k", 1, 64 * MiB, NULL,
-     "Longest message of a user."},
+     "Longest text of one message, on both chat routes."},
+    {"UPLIFT_REQUEST_MEMORY_BYTES", SIZE, AT(request_memory_bytes), "256M", MiB, 64 * GiB, NULL,
+     "Memory that large requests may hold at once in one process, a body four times its size until "
+     "it has gone to the provider; beyond it 503."},
     {"UPLIFT_CONNECT_TIMEOUT_MS", DURATION, AT(connect_timeout_ms), "5s", 10, HOUR, NULL,
      "How long connecting to the provider may take."},
     {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,
@@ -144,7 +147,8 @@ static const struct config_option options[] = {
     {"UPLIFT_BATCH_LISTEN", ADDRESS, AT(batch_listen), "unix:/run/uplift/batch.sock", 0, 0, NULL,
      "Where nginx finds fcgi-batch: unix:PATH, or HOST:PORT. Its file has UPLIFT_LISTEN_MODE."},
     {"UPLIFT_BATCH_THREADS", INTEGER, AT(batch_threads), "16", 1, 256, NULL,
-     "Requests of admins that fcgi-batch answers at once, exports among them."},
+     "Requests of admins that fcgi-batch answers at once; up to 16 exports and 64 streams of "
+     "progress come on top."},
     {"UPLIFT_BATCH_RUNNERS", INTEGER, AT(batch_runners), "2", 0, 64, NULL,
      "Batch jobs that one fcgi-batch runs at once; 0: none, only URLs."},
     {"UPLIFT_BATCH_POLL_MS", DURATION, AT(batch_poll_ms), "2s", 10, HOUR, NULL,

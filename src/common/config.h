@@ -44,6 +44,7 @@ struct config {
     int64_t max_chats; /* open at once in one worker */
     int64_t max_body_bytes;
     int64_t max_message_bytes;
+    int64_t request_memory_bytes; /* of one process */
     int64_t connect_timeout_ms;
     int64_t first_byte_timeout_ms;
     int64_t first_token_timeout_ms;

@@ -1,14 +1,10 @@
 /* The one shape in which anything refused or failed is told to a client: OpenAI's. */
 #include "error.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "utf8.h"
 
-static void copy_cut(char *out, size_t size, const char *text)
-{
-    snprintf(out, size, "%s", text ? text : "");
-}
+#include <stdarg.h>
+#include <string.h>
 
 bool api_error(struct api_error *e, int status, const char *code, const char *param,
                const char *format, ...)
@@ -16,12 +12,11 @@ bool api_error(struct api_error *e, int status, const char *code, const char *pa
     e->status = status;
     e->type = NULL;
     e->retry_after_ms = 0;
-    copy_cut(e->code, sizeof e->code, code);
-    copy_cut(e->param, sizeof e->param, param);
+    utf8_copy(e->code, sizeof e->code, code);
+    utf8_copy(e->param, sizeof e->param, param);
     va_list args;
     va_start(args, format);
-    if (vsnprintf(e->message, sizeof e->message, format, args) < 0)
-        e->message[0] = '\0';
+    utf8_vprint(e->message, sizeof e->message, format, args);
     va_end(args);
     return false;
 }

@@ -1,4 +1,4 @@
-/* Intake threads: accept, read whole, dispatch. */
+/* Intake threads: accept, name, dispatch. */
 #include "intake.h"
 
 #include "clock.h"
@@ -48,48 +48,6 @@ static void name_request(struct request *r)
     }
 }
 
-/* Reads the announced body whole. False with *error when it is too large, cut, or announced
- * nonsense. */
-static bool read_body(struct request *r, struct api_error *error)
-{
-    const char *announced = request_param(r, "CONTENT_LENGTH");
-    if (announced == NULL || *announced == '\0')
-        return true;
-    char *end;
-    errno = 0;
-    long long len = strtoll(announced, &end, 10);
-    if (errno != 0 || *end != '\0' || len < 0)
-        return api_error(error, 400, "invalid_content_length", "",
-                         "Content-Length is not a number");
-    if (len > r->config->max_body_bytes)
-        return api_error(error, 413, "request_too_large", "",
-                         "the request body has %lld bytes; at most %lld are taken", len,
-                         (long long)r->config->max_body_bytes);
-    if (len == 0)
-        return true;
-    r->body = malloc((size_t)len + 1);
-    if (r->body == NULL)
-        return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
-    while (r->body_len < (size_t)len) {
-        int n = FCGX_GetStr(r->body + r->body_len, (int)((size_t)len - r->body_len), r->fcgi.in);
-        if (n <= 0)
-            return api_error(error, 400, "incomplete_body", "",
-                             "the request body ended after %zu of %lld bytes", r->body_len, len);
-        r->body_len += (size_t)n;
-    }
-    r->body[r->body_len] = '\0';
-    return true;
-}
-
-/* nginx takes an answer that comes while it still sends for a failure of ours, and tells the client
- * 502: what is sent is read to its end, whether it is wanted or not. */
-static void read_rest(struct request *r)
-{
-    char rest[8192];
-    while (FCGX_GetStr(rest, sizeof rest, r->fcgi.in) > 0)
-        continue;
-}
-
 static void serve(struct intake_thread *t, struct request *r)
 {
     const char *method = request_param(r, "REQUEST_METHOD");
@@ -102,14 +60,6 @@ static void serve(struct intake_thread *t, struct request *r)
     r->accepted_ms = clock_ms();
     name_request(r);
     request_read_trace(r, request_param(r, "HTTP_TRACEPARENT"));
-
-    struct api_error error;
-    bool good = read_body(r, &error);
-    read_rest(r);
-    if (!good) {
-        request_fail(r, &error, NULL);
-        return;
-    }
     t->intake->options.serve(t->intake->options.arg, r);
 }
 
@@ -138,6 +88,7 @@ static void *intake_main(void *arg)
                 continue;
             }
             r->config = o->config;
+            r->memory = o->memory;
             FCGX_InitRequest(&r->fcgi, o->listen_fd, 0);
         }
         int accepted = FCGX_Accept_r(&r->fcgi);

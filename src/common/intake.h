@@ -1,6 +1,6 @@
 /*
- * Intake: a few threads of plain blocking code. Each accepts a request, reads it whole and gives it
- * to a function that answers it or hands it on.
+ * Intake: a few threads of plain blocking code. Each accepts a request and gives it to a function
+ * that reads its body where it is wanted, and answers it or hands it on.
  */
 #ifndef UPLIFT_INTAKE_H
 #define UPLIFT_INTAKE_H
@@ -13,11 +13,12 @@
 struct intake;
 
 struct intake_options {
-    const struct config *config; /* borrowed: for limits of requests */
-    int listen_fd;               /* listening, and non-blocking */
+    const struct config *config;   /* borrowed: for limits of requests */
+    struct request_memory *memory; /* borrowed; it outlives all requests */
+    int listen_fd;                 /* listening, and non-blocking */
     size_t threads;
-    /* Called in any of the threads with a request that was read whole, which it must end or hand
-     * on. */
+    /* Called in any of the threads with a request whose body is still to be read; it must end the
+     * request or hand it on. */
     void (*serve)(void *arg, struct request *r);
     void *arg;
 };

@@ -1,15 +1,16 @@
 /*
  * Strict reading of JSON that came from outside, and small accessors over cJSON.
  *
- * The text is checked first, in one pass over its bytes and without building anything; only then
- * cJSON makes the tree. cJSON alone would let pass what the next reader (Postgres, a provider) may
- * refuse or read differently: bytes that are not UTF-8, NUL, duplicate keys, big integers.
+ * The text is checked in one pass over its bytes and without building anything; what a tree is
+ * wanted of, cJSON makes only then. cJSON alone would let pass what the next reader (Postgres, a
+ * provider) may refuse or read differently: bytes that are not UTF-8, NUL, duplicate keys, big
+ * integers.
  */
 #include "json.h"
 
 #include "buf.h"
-#include "scan.h"
 #include "utf8.h"
+#include "word.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #define NUMBER_MAX 60                /* characters; cJSON reads at most 63 */
+#define ANY_NUMBER_MAX 350           /* the longest integer of a double has 309 */
 #define EXACT_MAX 9007199254740992.0 /* 2^53: integers beyond it lose digits in a double */
 #define KEYS_FIRST 48
 #define FEW_KEYS 8 /* up to here, comparing all pairs is cheaper than sorting */
@@ -40,6 +42,9 @@ struct level {
 
 struct check {
     const char *text, *at, *end;
+    struct json_rules rules;
+    struct span value;
+    size_t values; /* so far */
     struct level levels[JSON_MAX_DEPTH];
     size_t depth;
     struct key *keys; /* of all open objects, innermost last; owned unless it is first_keys */
@@ -246,6 +251,29 @@ static bool digits(struct check *c)
     return c->at > from || unexpected(c, "digit");
 }
 
+/* Whether it is one that may be passed on, or also one that a double holds exactly enough. */
+static bool check_number(struct check *c, const char *from, bool is_integer, bool all_zero)
+{
+    size_t len = (size_t)(c->at - from), most = c->rules.any_number ? ANY_NUMBER_MAX : NUMBER_MAX;
+    char copy[ANY_NUMBER_MAX + 1];
+    const char *end = c->at;
+    c->at = from; /* where a complaint points */
+    if (len > most)
+        return refuse(c, "number with more than %zu characters", most);
+    memcpy(copy, from, len);
+    copy[len] = '\0';
+    double value = strtod(copy, NULL);
+    if (!isfinite(value) || (value == 0 && !all_zero))
+        return refuse(c, "number out of range");
+    /* 2^53 + 1 is read as 2^53. */
+    bool is_rough =
+        is_integer && (fabs(value) > EXACT_MAX || (fabs(value) == EXACT_MAX && end[-1] != '2'));
+    if (is_rough && !c->rules.any_number)
+        return refuse(c, "integer beyond 2^53");
+    c->at = end;
+    return true;
+}
+
 static bool read_number(struct check *c)
 {
     const char *from = c->at;
@@ -272,24 +300,7 @@ static bool read_number(struct check *c)
         if (!digits(c))
             return false;
     }
-    size_t len = (size_t)(c->at - from);
-    char copy[NUMBER_MAX + 1];
-    const char *end = c->at;
-    c->at = from; /* where a complaint points */
-    if (len > NUMBER_MAX)
-        return refuse(c, "number with more than %d characters", NUMBER_MAX);
-    memcpy(copy, from, len);
-    copy[len] = '\0';
-    double value = strtod(copy, NULL);
-    if (!isfinite(value) || (value == 0 && !all_zero))
-        return refuse(c, "number out of range");
-    if (is_integer && fabs(value) > EXACT_MAX)
-        return refuse(c, "integer beyond 2^53");
-    /* 2^53 + 1 is read as 2^53. */
-    if (is_integer && fabs(value) == EXACT_MAX && end[-1] != '2')
-        return refuse(c, "integer beyond 2^53");
-    c->at = end;
-    return true;
+    return check_number(c, from, is_integer, all_zero);
 }
 
 static bool read_word(struct check *c, const char *word)
@@ -401,6 +412,8 @@ static bool read_value(struct check *c, bool *opened)
     skip_space(c);
     if (c->at == c->end)
         return unexpected(c, "value");
+    if (c->values++ == c->rules.max_values && c->rules.max_values != 0)
+        return refuse(c, "more than %zu values", c->rules.max_values);
     switch (*c->at) {
     case '{':
     case '[':
@@ -445,6 +458,8 @@ static bool after_value(struct check *c)
 static bool check_text(struct check *c)
 {
     bool opened;
+    skip_space(c);
+    c->value.at = c->at;
     do {
         if (c->depth > 0 && c->levels[c->depth - 1].is_object && !read_key(c))
             return false;
@@ -461,33 +476,75 @@ static bool check_text(struct check *c)
         if (!after_value(c))
             return false;
     } while (c->depth > 0);
+    c->value.len = (size_t)(c->at - c->value.at);
     skip_space(c);
     return c->at == c->end || refuse(c, *c->at ? "text after the value" : "NUL byte");
 }
 
-cJSON *json_parse(const char *text, size_t len, struct json_error *error)
+bool json_check(const char *text, size_t len, const struct json_rules *rules, struct span *value,
+                struct json_error *error)
 {
     struct check c; /* 3 KB, of which only what is read needs a value first */
-    cJSON *tree = NULL;
+    bool good;
     c.text = c.at = text;
     c.end = text + len;
+    c.rules = *rules;
     c.error = error;
-    c.depth = c.key_count = 0;
+    c.depth = c.key_count = c.values = 0;
     c.keys = c.first_keys;
     c.key_cap = KEYS_FIRST;
     error->message[0] = error->param[0] = '\0';
     buf_init(&c.decoded, len);
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        refuse(&c, "byte order mark");
-    else if (check_text(&c)) {
-        tree = cJSON_ParseWithLength(text, len);
-        if (tree == NULL)
-            snprintf(error->message, sizeof error->message, "out of memory");
-    }
+        good = refuse(&c, "byte order mark");
+    else
+        good = check_text(&c);
     buf_release(&c.decoded);
     if (c.keys != c.first_keys)
         free(c.keys);
+    if (good)
+        *value = c.value;
+    return good;
+}
+
+cJSON *json_parse(const char *text, size_t len, struct json_error *error)
+{
+    static const struct json_rules exact = {.max_values = 0};
+    struct span value;
+    if (!json_check(text, len, &exact, &value, error))
+        return NULL;
+    cJSON *tree = cJSON_ParseWithLength(value.at, value.len);
+    if (tree == NULL)
+        snprintf(error->message, sizeof error->message, "out of memory");
     return tree;
+}
+
+/* A value of no type for what is too large, or cannot be read. */
+static cJSON *read_picked(struct span value, size_t max_bytes)
+{
+    cJSON *item = value.len <= max_bytes ? cJSON_ParseWithLength(value.at, value.len) : NULL;
+    return item != NULL ? item : cJSON_CreateRaw("");
+}
+
+cJSON *json_pick(struct span object, const char *const *names, size_t max_bytes)
+{
+    cJSON *picked = cJSON_CreateObject();
+    struct scan s = scan_open(object);
+    struct span key, value;
+    while (picked != NULL && s.in_object && scan_next(&s, &key, &value)) {
+        size_t i = 0;
+        while (names[i] != NULL && !scan_equals(key, names[i]))
+            i++;
+        if (names[i] == NULL)
+            continue;
+        cJSON *item = read_picked(value, max_bytes);
+        if (!cJSON_AddItemToObject(picked, names[i], item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(picked);
+            return NULL;
+        }
+    }
+    return picked;
 }
 
 const char *json_string(const cJSON *object, const char *key)

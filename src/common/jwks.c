@@ -2,10 +2,11 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "json.h"
 #include "jwt.h"
 #include "log.h"
 
-#include <cjson/cJSON.h>
+#include <cjose/base64.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,6 +19,9 @@
 #define MAX_KEYS 64
 #define MAX_SET_BYTES (256 * 1024)
 #define RSA_MIN_BITS 2048
+#define RSA_MAX_BITS 8192    /* a longer one takes too long */
+#define RSA_EXPONENT_BYTES 8 /* at most, for the same reason */
+#define EC_BYTES 32          /* of a coordinate of P-256 */
 #define AGE_DEFAULT_S 600
 #define AGE_MIN_S 60
 #define AGE_MAX_S (24 * 3600)
@@ -105,16 +109,66 @@ static const char *alg_for(const cJSON *item)
     return ours;
 }
 
+/* --- numbers of keys, base64url of their bytes --- */
+
+struct number {
+    uint8_t *bytes; /* owned */
+    size_t len;
+};
+
+static struct number read_number(const cJSON *item, const char *name)
+{
+    struct number n = {NULL, 0};
+    const char *text = text_of(item, name);
+    if (text != NULL && jwt_is_base64url(text, strlen(text)) &&
+        !cjose_base64url_decode(text, strlen(text), &n.bytes, &n.len, NULL))
+        n = (struct number){NULL, 0};
+    return n;
+}
+
+/* Without a zero before it, which RFC 7518 (2, Base64urlUInt) has none of, and odd, as both numbers
+ * of an RSA key are. */
+static bool is_odd(const struct number *n)
+{
+    return n->len > 0 && n->bytes[0] != 0 && (n->bytes[n->len - 1] & 1) != 0;
+}
+
+static size_t bits_of(const struct number *n)
+{
+    size_t bits = n->len * 8;
+    for (int mask = 0x80; bits > 0 && (n->bytes[0] & mask) == 0; mask >>= 1)
+        bits--;
+    return bits;
+}
+
+/* With an exponent of 1 everything is its own signature. */
+static bool is_sound_rsa(const cJSON *item)
+{
+    struct number n = read_number(item, "n"), e = read_number(item, "e");
+    bool good = is_odd(&n) && bits_of(&n) >= RSA_MIN_BITS && bits_of(&n) <= RSA_MAX_BITS &&
+                is_odd(&e) && e.len <= RSA_EXPONENT_BYTES && (e.len > 1 || e.bytes[0] >= 3);
+    free(n.bytes);
+    free(e.bytes);
+    return good;
+}
+
+static bool is_sound_ec(const cJSON *item)
+{
+    struct number x = read_number(item, "x"), y = read_number(item, "y");
+    bool good = x.len == EC_BYTES && y.len == EC_BYTES;
+    free(x.bytes);
+    free(y.bytes);
+    return good;
+}
+
 /* Imports only the public members: whatever else is in there is not our business. */
 static cjose_jwk_t *import_public(const cJSON *item)
 {
     static const char *const members[] = {"kty", "crv", "x", "y", "n", "e", NULL};
-    enum { FIRST_NUMBER = 2 }; /* from here on they are base64url */
     cJSON *public = cJSON_CreateObject();
     for (size_t i = 0; members[i] != NULL && public != NULL; i++) {
         const char *text = text_of(item, members[i]);
-        bool is_number = i >= FIRST_NUMBER;
-        if (text != NULL && (!is_number || jwt_is_base64url(text, strlen(text))))
+        if (text != NULL)
             cJSON_AddStringToObject(public, members[i], text);
     }
     char *text = public != NULL ? cJSON_PrintUnformatted(public) : NULL;
@@ -126,19 +180,16 @@ static cjose_jwk_t *import_public(const cJSON *item)
 
 static void add_key(struct key_set *set, const cJSON *item)
 {
-    const char *kid = text_of(item, "kid");
-    const char *alg = alg_for(item);
-    if (alg == NULL || set->count == MAX_KEYS || (kid != NULL && strlen(kid) > JWT_MAX_KID))
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(item, "kid");
+    const char *kid = cJSON_GetStringValue(id), *alg = alg_for(item);
+    if (alg == NULL || set->count == MAX_KEYS || (id != NULL && kid == NULL) ||
+        (kid != NULL && strlen(kid) > JWT_MAX_KID))
         return;
-    cjose_jwk_t *jwk = import_public(item);
+    bool is_sound = strcmp(alg, "RS256") == 0 ? is_sound_rsa(item) : is_sound_ec(item);
+    cjose_jwk_t *jwk = is_sound ? import_public(item) : NULL;
     if (jwk == NULL) {
-        log_warn("jwks", "key %s cannot be read: left out", kid != NULL ? kid : "without kid");
-        return;
-    }
-    if (cjose_jwk_get_kty(jwk, NULL) == CJOSE_JWK_KTY_RSA &&
-        cjose_jwk_get_keysize(jwk, NULL) < RSA_MIN_BITS) {
-        log_warn("jwks", "key %s is too short: left out", kid != NULL ? kid : "without kid");
-        cjose_jwk_release(jwk);
+        log_warn("jwks", "key %s is none to be trusted: left out",
+                 kid != NULL ? kid : "without kid");
         return;
     }
     struct key *key = &set->keys[set->count++];
@@ -149,10 +200,15 @@ static void add_key(struct key_set *set, const cJSON *item)
 
 struct key_set *key_set_parse(const char *text, size_t len)
 {
-    cJSON *root = cJSON_ParseWithLength(text, len);
-    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(root, "keys");
-    const cJSON *item;
+    static const struct json_rules rules = {.any_number = true};
+    struct json_error ignored;
+    struct span value;
     struct key_set *set = NULL;
+    cJSON *root = NULL;
+    const cJSON *item;
+    if (json_check(text, len, &rules, &value, &ignored))
+        root = cJSON_ParseWithLength(value.at, value.len);
+    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(root, "keys");
     if (cJSON_IsArray(keys))
         set = calloc(1, sizeof *set);
     if (set != NULL) {
@@ -169,21 +225,41 @@ size_t key_set_size(const struct key_set *set)
     return set->count;
 }
 
-static const struct key *find_key(const struct key_set *set, const char *kid)
+/* The place of the first key from one on with that kid, or, when kid is "", of the only key of the
+ * set; count when there is none. */
+static size_t find_key(const struct key_set *set, const char *kid, size_t from)
 {
     if (*kid == '\0')
-        return set->count == 1 ? &set->keys[0] : NULL;
-    for (size_t i = 0; i < set->count; i++) {
-        if (strcmp(set->keys[i].kid, kid) == 0)
-            return &set->keys[i];
-    }
-    return NULL;
+        return set->count == 1 ? from : set->count;
+    while (from < set->count && strcmp(set->keys[from].kid, kid) != 0)
+        from++;
+    return from;
+}
+
+static bool has_key(const struct key_set *set, const char *kid)
+{
+    return set != NULL && find_key(set, kid, 0) < set->count;
 }
 
 const char *key_set_alg(const struct key_set *set, const char *kid)
 {
-    const struct key *key = find_key(set, kid);
-    return key != NULL ? key->alg : NULL;
+    return has_key(set, kid) ? set->keys[find_key(set, kid, 0)].alg : NULL;
+}
+
+/* Fills in the key at a place of its set; false when the set has no such place. */
+static bool take_place(struct jwks_key *key, size_t place)
+{
+    if (place >= key->set->count)
+        return false;
+    key->place = place;
+    key->jwk = key->set->keys[place].jwk;
+    key->alg = key->set->keys[place].alg;
+    return true;
+}
+
+bool jwks_next(struct jwks_key *key, const char *kid)
+{
+    return take_place(key, find_key(key->set, kid, key->place + 1));
 }
 
 static bool same_jwk(const cjose_jwk_t *a, const cjose_jwk_t *b)
@@ -428,20 +504,16 @@ enum jwks_answer jwks_find(struct jwks *j, const char *kid, struct jwks_key *key
 {
     enum jwks_answer answer;
     pthread_mutex_lock(&j->lock);
-    const struct key *found = j->set != NULL ? find_key(j->set, kid) : NULL;
     /* Not while the key set is away: it is asked for again anyway, and anybody can make up a kid.
      */
-    if (found == NULL && !j->last_failed) {
+    if (!has_key(j->set, kid) && !j->last_failed)
         wait_for_fetch(j);
-        found = j->set != NULL ? find_key(j->set, kid) : NULL;
-    }
     bool stale = j->set != NULL && clock_ms() > j->good_until_ms;
-    if (found != NULL && !stale) {
+    if (has_key(j->set, kid) && !stale) {
         atomic_fetch_add(&j->set->references, 1);
-        key->jwk = found->jwk;
-        key->alg = found->alg;
         key->generation = j->set->generation;
         key->set = j->set;
+        take_place(key, find_key(j->set, kid, 0));
         answer = JWKS_FOUND;
     } else {
         bool current = j->set != NULL && !stale && !j->fetching && !j->wanted && !j->last_failed;

@@ -13,27 +13,31 @@
 
 /* A token that was taken apart. Nothing in it may be believed before jwt_verify. */
 struct jwt {
-    cjose_jws_t *jws;          /* owned */
-    const char *alg;           /* borrowed from jws */
+    cjose_jws_t *jws; /* owned */
+    char alg[16];
     char kid[JWT_MAX_KID + 1]; /* "" when there is none */
-    size_t signature_len;      /* in characters of base64url */
+    size_t signature_len;      /* bytes */
     cJSON *claims;             /* owned; an object, set by jwt_verify */
 };
 
-/* True when text is base64url without padding (RFC 7515, 2), and not empty. cjose ends the process
- * by an assertion on some text that is not, so nothing goes to it unchecked. */
+/* True when text is base64url without padding (RFC 7515, 2), not empty, and the one spelling of its
+ * bytes: the bits of the last character that belong to none are 0. cjose ends the process by an
+ * assertion on some text that is not, so nothing goes to it unchecked. */
 bool jwt_is_base64url(const char *text, size_t len);
 
 /*
- * Takes a token apart: three base64url parts, a JSON header with a signature algorithm. False, with
- * nothing to release, for all else, among it alg none, encrypted tokens, critical extensions (crit)
- * and anything longer than JWT_MAX_BYTES.
+ * Takes a token apart: three base64url parts, and a header by RFC 7515 and 7519, of which no member
+ * is there twice, with a signature algorithm. False, with nothing to release, for all else: alg
+ * none, encrypted tokens, any critical extension (crit; none is known here), payloads that are not
+ * base64url (b64), nested tokens (cty), tokens of a type that gives no access (typ), a kid that is
+ * no text, and anything longer than JWT_MAX_BYTES.
  */
 bool jwt_open(struct jwt *t, const char *token, size_t len);
 /*
- * True when the header names exactly alg, and key signed it; claims are then filled in. The caller
- * knows which algorithm the key is for: cjose alone would take PS256 for an RSA key, or HS512 for a
- * secret, because the token says so.
+ * True when the header names exactly alg, key signed it, and the payload is one JSON object without
+ * duplicate names or NUL, and nothing after it; claims are then filled in. The caller knows which
+ * algorithm the key is for: cjose alone would take PS256 for an RSA key, or HS512 for a secret,
+ * because the token says so.
  */
 bool jwt_verify(struct jwt *t, const cjose_jwk_t *key, const char *alg);
 void jwt_close(struct jwt *t);

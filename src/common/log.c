@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "clock.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -59,31 +60,13 @@ static bool line_append(struct line *l, const char *text, size_t len)
     return true;
 }
 
-/* Bytes of the UTF-8 sequence that starts at s, or 0 when it is not valid. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-    bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : len;
-}
-
 /* Appends the inside of a JSON string, stopping at a whole character where the line is full. */
 static void line_append_escaped(struct line *l, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    const unsigned char *s = (const unsigned char *)text, *end = s + strlen(text);
     while (*s != '\0') {
         char escape[8];
-        size_t taken = utf8_length(s);
+        size_t taken = *s < 0x80 ? 1 : utf8_sequence((const char *)s, (size_t)(end - s));
         bool fits;
         if (taken == 0) {
             taken = 1;

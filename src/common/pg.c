@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define MAX_HOSTS 16
-#define LOG_AGAIN_MS 30000 /* the same complaint is logged this often */
+#define LOG_AGAIN_MS 30000    /* the same complaint is logged this often */
+#define ANSWER_MARGIN_MS 1000 /* at most, between the server's time limit and ours */
 
 struct pg {
     PQconninfoOption *info; /* the parsed conninfo, owned */
@@ -23,7 +24,8 @@ struct pg {
     const struct pg_statement **prepared; /* on this connection */
     size_t prepared_count, prepared_room;
     size_t host_count;
-    size_t host; /* where to try first: the one that answered last */
+    size_t host;    /* where to try first: the one that answered last */
+    bool timed_out; /* the last PG_AWAY: a statement had no answer in time */
     char sqlstate[6];
     PGresult *refusal; /* the last PG_REFUSED, for message, detail and hint */
     char complaint[256];
@@ -69,21 +71,24 @@ static size_t list_length(const char *list)
 }
 
 /*
- * Settings of the session. statement_timeout lets the server stop what we no longer wait for; it
- * starts after our own clock, so that we always see our own time limit first. jit would cost more
- * than any of these short calls, and so would planning them anew for their parameters.
+ * Settings of the session. statement_timeout ends a statement shortly before we give it up, so that
+ * a slow one is told from a server that does not answer. jit would cost more than any of these
+ * short calls, and so would planning them anew for their parameters.
  */
 static bool make_options(struct pg *pg, int64_t lock_timeout_ms)
 {
     const char *own = info_value(pg, "options");
     char lock[64] = "";
+    int64_t margin = pg->timeout_ms / 8;
+    if (margin > ANSWER_MARGIN_MS)
+        margin = ANSWER_MARGIN_MS;
     if (lock_timeout_ms > 0)
         snprintf(lock, sizeof lock, " -c lock_timeout=%lld", (long long)lock_timeout_ms);
     return asprintf(&pg->options,
                     "-c statement_timeout=%lld%s -c jit=off "
                     "-c plan_cache_mode=force_generic_plan -c timezone=UTC -c datestyle=ISO "
                     "-c client_min_messages=warning%s%s",
-                    (long long)pg->timeout_ms, lock, own != NULL ? " " : "",
+                    (long long)(pg->timeout_ms - margin), lock, own != NULL ? " " : "",
                     own != NULL ? own : "") >= 0;
 }
 
@@ -278,6 +283,7 @@ static PGresult *receive(struct pg *pg, int64_t deadline)
         while (PQisBusy(pg->conn)) {
             if (!wait_for(pg, POLLIN, deadline)) {
                 complain(pg, "lost Postgres", "no answer in time");
+                pg->timed_out = true;
                 goto fail;
             }
             if (!PQconsumeInput(pg->conn)) {
@@ -420,6 +426,7 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result)
 {
     int64_t deadline = clock_ms() + pg->timeout_ms;
+    pg->timed_out = false;
     pg->sqlstate[0] = '\0';
     PQclear(pg->refusal);
     pg->refusal = NULL;
@@ -443,7 +450,21 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
     return PG_AWAY;
 }
 
+bool pg_only_slow(struct pg *pg)
+{
+    if (!pg->timed_out)
+        return false;
+    pg->timed_out = false;
+    return connect_any(pg, clock_ms() + pg->timeout_ms / 4);
+}
+
 /* --- errors --- */
+
+bool pg_refused_for_now(const struct pg *pg)
+{
+    static const char *const passing[] = {"57014", "55P03", "40", NULL};
+    return pg->sqlstate[0] != '\0' && is_any(pg->sqlstate, passing);
+}
 
 const char *pg_sqlstate(const struct pg *pg)
 {

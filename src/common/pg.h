@@ -37,13 +37,23 @@ struct pg_statement {
 
 /*
  * Runs a prepared statement with text parameters (NULL is SQL null) and text results, connecting or
- * reconnecting when needed, and waits at most the connection's timeout in all, connecting included.
+ * reconnecting when needed, and waits at most the connection's timeout in all, connecting included;
+ * the server ends the statement itself an eighth of that (at most a second) before.
  * *result is set on PG_DONE only. A connection that timed out or broke is closed, so that a late
  * answer can never be taken for the next one's. A statement is sent again, once, when a kept
  * connection proves dead before anything was sent on it.
  */
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result);
+/*
+ * After a PG_AWAY: whether the server lives, and it was only that one statement that had no answer
+ * in time. Asks on a new connection, which is then this one's, for up to a quarter of the time
+ * limit. One that is slow is mostly ended by the server itself before (statement_timeout,
+ * PG_REFUSED with 57014); this is for those that it cannot interrupt.
+ */
+bool pg_only_slow(struct pg *pg);
+/* Whether the last PG_REFUSED is one that passes: out of time, a lock, a deadlock. */
+bool pg_refused_for_now(const struct pg *pg);
 /* SQLSTATE (5 characters), primary message, detail and hint of the last PG_REFUSED; "" where
  * absent. Borrowed until the next call. */
 const char *pg_sqlstate(const struct pg *pg);

@@ -1,6 +1,7 @@
 #include "pg_pool.h"
 
 #include "buf.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -12,8 +13,15 @@
 #define TOGETHER_BYTES ((size_t)64 * 1024 * 1024)
 #define RETRY_AFTER_MS 1000 /* what a client is told while Postgres is away */
 
+/* A connection, and whose call is on it, where it is one that does not go with others. */
+struct line {
+    struct pg *pg;
+    const char *owner;
+    int64_t since_ms;
+};
+
 /*
- * A call and the thread that makes it, on that thread's stack. The thread sleeps on a semaphore,
+ * A call and the thread that wants it, on that thread's stack. The thread sleeps on a semaphore,
  * which others post when they have given it a connection, and when they have made its call; so it
  * wakes up with its answer without having to take the lock. It leaves only when all posts have
  * come, for until then somebody may still hold on to the call.
@@ -23,11 +31,14 @@ struct call {
     const char *const *values;
     PGresult *result;
     enum pg_outcome outcome;
+    int64_t since_ms;
     sem_t posted;
-    /* These change under the pool's lock, and no more once the call was taken. */
-    struct pg *pg;  /* the connection it was given, to run its own call on and others' */
-    unsigned given; /* how often another thread gave it one: as many posts */
-    bool taken;     /* off the queue: whoever took it makes the call, and posts */
+    /* These change under the pool's lock, and no more once it is done. */
+    struct line *line; /* the connection it was given, to run its own call on and others' */
+    unsigned given;    /* how often another thread gave it one: as many posts */
+    bool taken;        /* off the queue: whoever took it makes the call */
+    bool done;         /* it was made: whoever made it posts, but not itself */
+    bool alone;        /* it was refused together with others, and goes with none any more */
     struct call *next;
 };
 
@@ -35,8 +46,9 @@ struct pg_pool {
     pthread_mutex_t lock; /* guards all below */
     struct call *head, **tail;
     size_t count, free_count;
-    struct pg **all;
-    struct pg **free; /* a stack: the one used last is the first to be used again */
+    struct line *all;
+    struct line **free; /* a stack: the one used last is the first to be used again */
+    int64_t timeout_ms;
 };
 
 struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t connections,
@@ -47,14 +59,16 @@ struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t conne
         return NULL;
     pthread_mutex_init(&pool->lock, NULL);
     pool->tail = &pool->head;
+    pool->timeout_ms = timeout_ms;
     pool->all = calloc(connections, sizeof *pool->all);
     pool->free = calloc(connections, sizeof *pool->free);
     while (pool->all != NULL && pool->free != NULL && pool->count < connections) {
-        struct pg *pg = pg_new(conninfo, name, timeout_ms, lock_timeout_ms);
-        if (pg == NULL)
+        struct line *line = &pool->all[pool->count];
+        line->pg = pg_new(conninfo, name, timeout_ms, lock_timeout_ms);
+        if (line->pg == NULL)
             break;
-        pool->all[pool->count++] = pg;
-        pool->free[pool->free_count++] = pg;
+        pool->count++;
+        pool->free[pool->free_count++] = line;
     }
     if (pool->count == 0 || pool->count < connections) {
         pg_pool_free(pool);
@@ -68,35 +82,125 @@ void pg_pool_free(struct pg_pool *pool)
     if (pool == NULL)
         return;
     for (size_t i = 0; i < pool->count; i++)
-        pg_free(pool->all[i]);
+        pg_free(pool->all[i].pg);
     free(pool->all);
     free(pool->free);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
-/* Takes the oldest call off the queue, and those that may go with it. The lock is held. */
-static size_t take(struct pg_pool *pool, struct call *batch[PG_POOL_TOGETHER])
+/* --- whose turn it is; the lock is held --- */
+
+static bool goes_with_others(const struct call *c)
+{
+    return c->statement->many != NULL && !c->alone;
+}
+
+/* Whose call it is; NULL: nobody's by itself. */
+static const char *owner_of(const struct call *c)
+{
+    return goes_with_others(c) || c->statement->params == 0 ? NULL : c->values[0];
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Whether its owner leaves a connection to others. */
+static bool may_run(const struct pg_pool *pool, const struct call *c)
+{
+    size_t running = 0;
+    for (size_t i = 0; i < pool->count; i++)
+        running += is_same(pool->all[i].owner, owner_of(c));
+    return running == 0 || running + 1 < pool->count;
+}
+
+/* Whether a call of the same owner has been under way for long. */
+static bool is_behind_a_slow_one(const struct pg_pool *pool, const struct call *c, int64_t now)
+{
+    for (size_t i = 0; i < pool->count; i++)
+        if (is_same(pool->all[i].owner, owner_of(c)) &&
+            now - pool->all[i].since_ms >= PG_POOL_SLOW_MS)
+            return true;
+    return false;
+}
+
+/* How many calls of the same owner wait, in front of this one if it waits itself. */
+static size_t count_before(const struct pg_pool *pool, const struct call *c)
+{
+    size_t count = 0;
+    for (const struct call *w = pool->head; w != NULL && w != c; w = w->next)
+        count += is_same(owner_of(w), owner_of(c));
+    return count;
+}
+
+/* Whether a call that waits, or is about to, is better told to come again. */
+static bool is_hopeless(const struct pg_pool *pool, const struct call *c)
+{
+    int64_t now = clock_ms();
+    /* Longer than it takes to find out that Postgres is away, which is another answer. */
+    return now - c->since_ms >= 2 * pool->timeout_ms ||
+           (is_behind_a_slow_one(pool, c, now) && count_before(pool, c) >= PG_POOL_PATIENCE);
+}
+
+static void leave_queue(struct pg_pool *pool, struct call *self)
+{
+    struct call **at = &pool->head;
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
+    if (self->next == NULL)
+        pool->tail = at;
+}
+
+/*
+ * Takes the calls off the queue that self's thread is to make: its own, or, where that goes with
+ * others, the oldest of its kind. None that may be slow is made by a thread of another call, which
+ * would have to wait for it.
+ */
+static size_t take(struct pg_pool *pool, struct call *self, struct call *batch[PG_POOL_TOGETHER])
 {
     size_t n = 0;
+    if (!goes_with_others(self)) {
+        if (!may_run(pool, self))
+            return 0;
+        leave_queue(pool, self);
+        self->taken = true;
+        batch[0] = self;
+        return 1;
+    }
     struct call **at = &pool->head;
     while (*at != NULL && n < PG_POOL_TOGETHER) {
         struct call *c = *at;
-        if (n > 0 && (c->statement->many == NULL || c->statement != batch[0]->statement)) {
+        if (!goes_with_others(c) || c->statement != self->statement) {
             at = &c->next;
             continue;
         }
         *at = c->next;
         c->taken = true;
         batch[n++] = c;
-        if (c->statement->many == NULL)
-            break;
     }
     while (*at != NULL)
         at = &(*at)->next;
     pool->tail = at;
     return n;
 }
+
+/* Puts calls that were refused together back at the head of the queue. */
+static void put_back(struct pg_pool *pool, struct call *const *batch, size_t n)
+{
+    for (size_t i = n; i-- > 0;) {
+        batch[i]->taken = false;
+        batch[i]->alone = true;
+        batch[i]->next = pool->head;
+        if (pool->head == NULL)
+            pool->tail = &batch[i]->next;
+        pool->head = batch[i];
+    }
+}
+
+/* --- making calls --- */
 
 static bool put_calls(struct buf *b, struct call *const *batch, size_t n)
 {
@@ -159,7 +263,8 @@ static enum pg_outcome run_together(struct pg *pg, struct call *const *batch, si
         outcome = pg_call(pg, batch[0]->statement->many, values, &rows);
     }
     buf_release(&calls);
-    if (outcome == PG_DONE && !share_out(rows, batch, n))
+    if ((outcome == PG_DONE && !share_out(rows, batch, n)) ||
+        (outcome == PG_AWAY && pg_only_slow(pg)))
         outcome = PG_REFUSED;
     PQclear(rows);
     for (size_t i = 0; i < n; i++)
@@ -172,37 +277,24 @@ static void run_alone(struct pg *pg, struct call *c)
     c->outcome = pg_call(pg, c->statement, c->values, &c->result);
     if (c->outcome == PG_REFUSED)
         c->result = pg_take_refusal(pg);
+    else if (c->outcome == PG_AWAY && pg_only_slow(pg))
+        c->outcome = PG_REFUSED;
 }
 
-static void run(struct pg *pg, struct call *const *batch, size_t n)
-{
-    enum pg_outcome outcome = n > 1 ? run_together(pg, batch, n) : PG_REFUSED;
-    if (outcome != PG_REFUSED)
-        return;
-    outcome = PG_DONE;
-    for (size_t i = 0; i < n; i++) {
-        if (outcome != PG_AWAY)
-            run_alone(pg, batch[i]);
-        else
-            batch[i]->outcome = PG_AWAY;
-        outcome = batch[i]->outcome;
-    }
-}
-
-/* A connection that nobody runs calls on goes to who has waited longest. The lock is held. Returns
- * who is to be posted once it is not, or NULL; self needs no post. */
-static struct call *pass_on(struct pg_pool *pool, struct pg *pg, const struct call *self)
+/* A connection that nobody runs calls on goes to who has waited longest and may have it. The lock
+ * is held. Returns who is to be posted once it is not, or NULL; self needs no post. */
+static struct call *pass_on(struct pg_pool *pool, struct line *line, const struct call *self)
 {
     for (struct call *c = pool->head; c != NULL; c = c->next) {
-        if (c->pg != NULL)
+        if (c->line != NULL || !may_run(pool, c))
             continue;
-        c->pg = pg;
+        c->line = line;
         if (c == self)
             return NULL;
         c->given++;
         return c;
     }
-    pool->free[pool->free_count++] = pg;
+    pool->free[pool->free_count++] = line;
     return NULL;
 }
 
@@ -213,40 +305,63 @@ static struct call *give_up(struct pg_pool *pool)
     struct call *list = pool->head;
     for (struct call *c = list; c != NULL; c = c->next) {
         c->outcome = PG_AWAY;
-        c->taken = true;
+        c->taken = c->done = true;
     }
     pool->head = NULL;
     pool->tail = &pool->head;
     return list;
 }
 
+/* The calls were made: none is touched after its post, except by its own thread. */
+static void post_all(struct call *const *batch, size_t n, const struct call *self)
+{
+    for (size_t i = 0; i < n; i++)
+        if (batch[i] != self)
+            sem_post(&batch[i]->posted);
+}
+
 /* Runs what waits, on the connection that self was given, and passes that on. True when self's call
  * was among it. Called and left with the lock held, which is free meanwhile. */
 static bool lead(struct pg_pool *pool, struct call *self)
 {
-    struct call *batch[PG_POOL_TOGETHER], *given_up = NULL;
-    struct pg *pg = self->pg;
-    size_t n = take(pool, batch);
-    bool away = false, own = false;
+    struct call *batch[PG_POOL_TOGETHER], *given_up = NULL, *next, *more = NULL;
+    struct line *line = self->line;
+    size_t n = take(pool, self, batch);
+    bool own = false;
+    line->owner = n == 1 ? owner_of(batch[0]) : NULL;
+    line->since_ms = clock_ms();
     pthread_mutex_unlock(&pool->lock);
-    run(pg, batch, n);
-    for (size_t i = 0; i < n; i++)
-        away = away || batch[i]->outcome == PG_AWAY;
+    enum pg_outcome outcome = PG_DONE;
+    if (n > 1)
+        outcome = run_together(line->pg, batch, n);
+    else if (n == 1)
+        run_alone(line->pg, batch[0]);
+    bool away = n > 0 && batch[0]->outcome == PG_AWAY;
     pthread_mutex_lock(&pool->lock);
-    self->pg = NULL;
+    line->owner = NULL;
+    self->line = NULL;
+    bool is_refused = n > 1 && outcome == PG_REFUSED;
+    if (is_refused) {
+        put_back(pool, batch, n);
+        n = 0;
+    }
     if (away)
         given_up = give_up(pool);
-    struct call *next = pass_on(pool, pg, self);
+    next = pass_on(pool, line, self);
+    if (is_refused && pool->free_count > 0) /* there is more to do than before */
+        more = pass_on(pool, pool->free[--pool->free_count], self);
+    for (size_t i = 0; i < n; i++) {
+        batch[i]->done = true;
+        own = own || batch[i] == self;
+    }
     pthread_mutex_unlock(&pool->lock);
 
     /* From its last post on a call is no more. */
     if (next != NULL)
         sem_post(&next->posted);
-    for (size_t i = 0; i < n; i++) {
-        own = own || batch[i] == self;
-        if (batch[i] != self)
-            sem_post(&batch[i]->posted);
-    }
+    if (more != NULL)
+        sem_post(&more->posted);
+    post_all(batch, n, self);
     for (struct call *c = given_up, *after; c != NULL; c = after) {
         after = c->next;
         own = own || c == self;
@@ -257,18 +372,12 @@ static bool lead(struct pg_pool *pool, struct call *self)
     return own;
 }
 
-static void wait_for_post(struct call *self)
-{
-    while (sem_wait(&self->posted) != 0)
-        continue; /* a signal */
-}
-
-/* False when nobody has posted within PG_POOL_GATHER_MS. */
-static bool wait_shortly(struct call *self)
+/* False when nobody has posted in so many milliseconds. */
+static bool wait_for_post(struct call *self, int64_t ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += PG_POOL_GATHER_MS * 1000000;
+    until.tv_nsec += ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     int error;
@@ -278,54 +387,68 @@ static bool wait_shortly(struct call *self)
     return error == 0;
 }
 
-/* Until the call has been made, by this thread or another. The lock is held when it is called, and
- * not when it returns. */
+/* The posts that are still to come, after which nobody holds on to the call. */
+static void await_posts(struct call *self, unsigned posts, unsigned wanted)
+{
+    while (posts < wanted)
+        posts += wait_for_post(self, PG_POOL_SLOW_MS);
+}
+
+/* Gives a free connection to a call that may have it. The lock is held. */
+static void take_free(struct pg_pool *pool, struct call *self, bool gathers)
+{
+    if (!self->taken && self->line == NULL && pool->free_count > 0 && may_run(pool, self) &&
+        (!gathers || pool->free_count == pool->count))
+        self->line = pool->free[--pool->free_count];
+}
+
+/* Until the call has been made, by this thread or another, or is given up. The lock is held when it
+ * is called, and not when it returns. */
 static void see_through(struct pg_pool *pool, struct call *self)
 {
     /* Whether it would rather wait for a connection on its way than take a free one. */
-    bool gathers = self->statement->many != NULL;
+    bool gathers = goes_with_others(self);
     bool made = false; /* by this thread */
     unsigned posts = 0;
-    for (;;) {
-        bool free_one = pool->free_count > 0;
-        if (!self->taken && self->pg == NULL && free_one &&
-            (!gathers || pool->free_count == pool->count))
-            self->pg = pool->free[--pool->free_count];
-        if (self->pg != NULL && !self->taken) {
+    while (!self->done) {
+        take_free(pool, self, gathers);
+        if (self->line != NULL && !self->taken) {
             made = lead(pool, self);
             continue;
         }
         struct call *next = NULL;
-        if (self->pg != NULL) { /* another one was quicker */
-            next = pass_on(pool, self->pg, self);
-            self->pg = NULL;
+        if (self->line != NULL) { /* another one was quicker */
+            next = pass_on(pool, self->line, self);
+            self->line = NULL;
+        } else if (!self->taken && posts == self->given && is_hopeless(pool, self)) {
+            leave_queue(pool, self);
+            self->outcome = PG_REFUSED;
+            pthread_mutex_unlock(&pool->lock);
+            return;
         }
-        unsigned wanted = self->given + !made;
-        bool taken = self->taken;
+        bool is_short = gathers && pool->free_count > 0;
         pthread_mutex_unlock(&pool->lock);
         if (next != NULL)
             sem_post(&next->posted);
-        if (taken) {
-            for (; posts < wanted; posts++)
-                wait_for_post(self);
-            return;
-        }
-        bool posted = true;
-        if (gathers && free_one)
-            posted = gathers = wait_shortly(self);
-        else
-            wait_for_post(self);
+        bool posted = wait_for_post(self, is_short ? PG_POOL_GATHER_MS : PG_POOL_SLOW_MS);
         posts += posted;
         if (posted && self->given == 0)
-            return; /* so that was not for a connection */
+            return; /* so that was not for a connection: the call is done */
+        gathers = gathers && (posted || !is_short);
         pthread_mutex_lock(&pool->lock);
     }
+    struct call *next = self->line != NULL ? pass_on(pool, self->line, self) : NULL;
+    unsigned wanted = self->given + !made;
+    pthread_mutex_unlock(&pool->lock);
+    if (next != NULL)
+        sem_post(&next->posted);
+    await_posts(self, posts, wanted);
 }
 
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result)
 {
-    struct call self = {.statement = statement, .values = values};
+    struct call self = {.statement = statement, .values = values, .since_ms = clock_ms()};
     sem_init(&self.posted, 0, 0);
     pthread_mutex_lock(&pool->lock);
     *pool->tail = &self;
@@ -344,12 +467,21 @@ bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
     enum pg_outcome outcome = PG_AWAY;
     if (pg_breaker_allows(breaker)) {
         outcome = pg_pool_call(pool, statement, values, result);
-        pg_breaker_report(breaker, outcome);
+        /* Who had no turn knows nothing of Postgres. */
+        bool knows = outcome != PG_REFUSED || *result != NULL;
+        if (knows || pg_breaker_open(breaker))
+            pg_breaker_report(breaker, knows ? outcome : PG_AWAY);
     }
     if (away != NULL)
         *away = outcome == PG_AWAY;
     if (outcome == PG_DONE)
         return true;
+    if (outcome == PG_REFUSED && *result == NULL) {
+        api_error(error, 503, "database_busy", "",
+                  "the database has had no time for this: try again");
+        error->retry_after_ms = RETRY_AFTER_MS;
+        return false;
+    }
     if (outcome == PG_REFUSED) {
         pg_api_error(*result, statement->name, error);
         PQclear(*result);

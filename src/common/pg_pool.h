@@ -8,6 +8,11 @@
  * the one on its way has not come back in PG_POOL_GATHER_MS: a slow call holds up nobody for
  * longer.
  *
+ * One caller's slow calls do not take what others need: the first parameter of a call says whose it
+ * is, and where there are several connections, those of one are never on all of them (what goes
+ * together aside). Once one of them has taken PG_POOL_SLOW_MS, no more than PG_POOL_PATIENCE others
+ * of the same wait behind it; and nobody waits for a connection for longer than two calls may take.
+ *
  * The form for many has one parameter, a JSON array with an object for each call: {"n": its number,
  * "p1": text of its first parameter, "p2": ...}, where a null is left out. It gives one row for
  * each call, in any order: the columns of the statement, then n. All of it is one transaction.
@@ -22,6 +27,8 @@
 
 #define PG_POOL_TOGETHER 16 /* calls in one round trip, at most */
 #define PG_POOL_GATHER_MS 5
+#define PG_POOL_SLOW_MS 250
+#define PG_POOL_PATIENCE 4
 
 struct pg_pool;
 
@@ -34,17 +41,19 @@ void pg_pool_free(struct pg_pool *pool);
 
 /*
  * As pg_call, by any thread, on a connection that is free or becomes so. On PG_REFUSED *result is
- * the error, for pg_api_error; it is the caller's to PQclear, too. A call that waits behind one
- * that finds Postgres away is told the same at once. When one of many is refused, nothing has
- * happened, and each is run again, alone.
+ * the error, for pg_api_error; it is the caller's to PQclear, too; NULL says that there was no
+ * connection for it in time, or no answer from a server that answers others. A call that waits
+ * behind one that finds Postgres away is told the same at once. When one of many is refused,
+ * nothing has happened, and each is run again, alone.
  */
 enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
                              const char *const *values, PGresult **result);
 
 /*
  * As pg_pool_call through a breaker, with the error for the client: 503 database_unavailable with
- * Retry-After while Postgres is away, what pg_api_error says when it refused. *away (which may be
- * NULL) tells the two apart. True with *result, the caller's to PQclear.
+ * Retry-After while Postgres is away, database_busy where it had no time for this, what
+ * pg_api_error says when it refused. *away (which may be NULL) tells the two apart. True with
+ * *result, the caller's to PQclear.
  */
 bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
                  const struct pg_statement *statement, const char *const *values, PGresult **result,

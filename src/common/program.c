@@ -2,10 +2,13 @@
 #include "program.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { OPTION_CHECK = 256, OPTION_ROUTES };
+
+#define LARGE_PIECE_BYTES (256 * 1024)
 
 static bool end(int *status, int how)
 {
@@ -77,4 +80,12 @@ bool program_start(struct program *p, int argc, char **argv, struct config *conf
     config_print(config, stdout);
     config_release(config);
     return end(status, EXIT_SUCCESS);
+}
+
+void program_keep_memory_low(void)
+{
+    /* By default it raises the size from which on a piece has pages of its own, up to 32 MB, when
+     * the first large one is freed; those below it stay with the arena of the thread that had them.
+     */
+    mallopt(M_MMAP_THRESHOLD, LARGE_PIECE_BYTES);
 }

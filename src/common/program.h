@@ -27,4 +27,8 @@ struct program {
  */
 bool program_start(struct program *p, int argc, char **argv, struct config *config, int *status);
 
+/* Has the C library give large pieces of memory back to the system as soon as they are freed. Once,
+ * at the start. */
+void program_keep_memory_low(void);
+
 #endif

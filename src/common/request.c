@@ -4,12 +4,17 @@
 #include "clock.h"
 #include "log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define HEAD_MAX (16 * 1024)
 #define ASKED_HEADERS_MAX 4096 /* bytes of the names that a preflight asks for */
+#define SMALL_BODY_BYTES 65536 /* up to here a body is taken whatever others hold */
+/* A body is held, and what is made of it: what goes to the provider, and what is recorded. */
+#define BODY_COPIES 4
+#define RETRY_AFTER_FULL_MS 1000
 
 static const char cors_response_headers[] =
     "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, "
@@ -97,6 +102,82 @@ static bool cors_head(const struct request *r, struct buf *out)
     return buf_printf(out, "Access-Control-Expose-Headers: %s\r\n", cors_response_headers);
 }
 
+/* --- the body --- */
+
+/* Room for a large body. One that finds nobody else there gets it, however large it is. */
+static bool hold(struct request *r, size_t bytes)
+{
+    struct request_memory *m = r->memory;
+    size_t before = atomic_load(&m->held);
+    do {
+        if (before > 0 && (before > m->max || bytes > m->max - before))
+            return false;
+    } while (!atomic_compare_exchange_weak(&m->held, &before, before + bytes));
+    r->held = bytes;
+    return true;
+}
+
+void request_hold_less(struct request *r, size_t bytes)
+{
+    if (bytes >= r->held)
+        return;
+    atomic_fetch_sub(&r->memory->held, r->held - bytes);
+    r->held = bytes;
+}
+
+static bool read_announced(struct request *r, size_t len, struct api_error *error)
+{
+    r->body = malloc(len + 1);
+    if (r->body == NULL)
+        return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    while (r->body_len < len) {
+        int n = FCGX_GetStr(r->body + r->body_len, (int)(len - r->body_len), r->fcgi.in);
+        if (n <= 0)
+            return api_error(error, 400, "incomplete_body", "",
+                             "the request body ended after %zu of %zu bytes", r->body_len, len);
+        r->body_len += (size_t)n;
+    }
+    r->body[r->body_len] = '\0';
+    return true;
+}
+
+/* nginx takes an answer that comes while it still sends for a failure of ours, and tells the client
+ * 502: what is sent is read to its end, whether it is wanted or not. */
+static void read_rest(struct request *r)
+{
+    char rest[8192];
+    while (FCGX_GetStr(rest, sizeof rest, r->fcgi.in) > 0)
+        continue;
+}
+
+bool request_read_body(struct request *r, int64_t max, struct api_error *error)
+{
+    const char *announced = request_param(r, "CONTENT_LENGTH");
+    char *end;
+    errno = 0;
+    if (announced == NULL || *announced == '\0')
+        announced = "0";
+    long long len = strtoll(announced, &end, 10);
+    if (errno != 0 || *end != '\0' || len < 0)
+        return api_error(error, 400, "invalid_content_length", "",
+                         "Content-Length is not a number");
+    if (len > max)
+        return api_error(error, 413, "request_too_large", "",
+                         "the request body has %lld bytes; at most %lld are taken here", len,
+                         (long long)max);
+    if (len > SMALL_BODY_BYTES && !hold(r, BODY_COPIES * (size_t)len)) {
+        api_error(error, 503, "overloaded", "",
+                  "too many large requests are being read; try again shortly");
+        error->retry_after_ms = RETRY_AFTER_FULL_MS;
+        return false;
+    }
+    bool good = len == 0 || read_announced(r, (size_t)len, error);
+    read_rest(r); /* the end of it, after which the connection is watched for its client's going */
+    return good;
+}
+
+/* --- answers --- */
+
 bool request_head(struct request *r, struct buf *out, int status, const char *content_type,
                   const char *extra)
 {
@@ -116,6 +197,7 @@ void request_reply(struct request *r, int status, const char *content_type, cons
 {
     struct buf head;
     buf_init(&head, HEAD_MAX);
+    read_rest(r);
     bool good = request_head(r, &head, status, content_type, extra);
     if (good && head.len <= INT32_MAX && len <= INT32_MAX) {
         FCGX_PutStr(head.data, (int)head.len, r->fcgi.out);
@@ -170,26 +252,38 @@ void request_fail(struct request *r, const struct api_error *error, const char *
     buf_release(&body);
 }
 
+bool request_json(const struct request *r, bool any_number, struct span *object,
+                  struct api_error *error)
+{
+    struct json_rules rules = {.max_values = REQUEST_VALUES_MAX, .any_number = any_number};
+    struct json_error reason;
+    if (r->body == NULL)
+        return api_error(error, 400, "empty_body", "",
+                         "the request has no body; a JSON object is expected");
+    if (!json_check(r->body, r->body_len, &rules, object, &reason))
+        return api_error(error, 400, "invalid_json", reason.param,
+                         "the request body cannot be read as JSON: %s", reason.message);
+    return scan_is_object(*object) ||
+           api_error(error, 400, "invalid_json", "", "the request body is not a JSON object");
+}
+
 cJSON *request_json_body(const struct request *r, struct api_error *error)
 {
-    struct json_error reason;
-    if (r->body == NULL) {
-        api_error(error, 400, "empty_body", "",
-                  "the request has no body; a JSON object is expected");
+    struct span object;
+    if (!request_json(r, false, &object, error))
         return NULL;
-    }
-    cJSON *body = json_parse(r->body, r->body_len, &reason);
-    if (body == NULL) {
-        api_error(error, 400, "invalid_json", reason.param,
-                  "the request body cannot be read as JSON: %s", reason.message);
-        return NULL;
-    }
-    if (!cJSON_IsObject(body)) {
-        api_error(error, 400, "invalid_json", "", "the request body is not a JSON object");
-        cJSON_Delete(body);
-        return NULL;
-    }
+    cJSON *body = cJSON_ParseWithLength(object.at, object.len);
+    if (body == NULL)
+        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
     return body;
+}
+
+static void release(struct request *r)
+{
+    if (r->held > 0)
+        request_hold_less(r, 0);
+    free(r->body);
+    free(r);
 }
 
 void request_finish(struct request *r)
@@ -197,8 +291,7 @@ void request_finish(struct request *r)
     if (r->on_finish != NULL)
         r->on_finish(r->on_finish_arg, r);
     FCGX_Finish_r(&r->fcgi);
-    free(r->body);
-    free(r);
+    release(r);
 }
 
 void request_abort(struct request *r)
@@ -206,6 +299,5 @@ void request_abort(struct request *r)
     if (r->on_finish != NULL)
         r->on_finish(r->on_finish_arg, r);
     FCGX_Free(&r->fcgi, 1); /* without the record that ends a request */
-    free(r->body);
-    free(r);
+    release(r);
 }

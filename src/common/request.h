@@ -8,17 +8,26 @@
 #include "json.h"
 
 #include <fcgiapp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define REQUEST_ID_MAX 64
 #define TRACE_ID_TEXT 32
+#define REQUEST_VALUES_MAX 100000 /* of JSON in a body */
+
+/* Memory that requests with large bodies hold in a process, which all its threads share: what is
+ * read into it is bounded by this, not by how many clients send at once. */
+struct request_memory {
+    atomic_size_t held; /* bytes */
+    size_t max;
+};
 
 /*
- * Owned by exactly one stage at a time. An intake thread makes it, reads it whole and either
- * answers and ends it there or, for a chat, hands it on to the relay inside a struct chat; whoever
- * owns it then ends it with request_finish.
+ * Owned by exactly one stage at a time. An intake thread makes it; the route reads its body and
+ * either answers and ends it there or, for a chat, hands it on to the relay inside a struct chat;
+ * whoever owns it then ends it with request_finish.
  */
 struct request {
     FCGX_Request fcgi;
@@ -26,8 +35,10 @@ struct request {
     const char *path;   /* decoded path without the query string */
     const char *query;  /* raw, "" when absent */
     const char *origin; /* Origin header, or NULL */
-    char *body;         /* owned, NUL-terminated; NULL when none */
+    char *body;         /* owned, NUL-terminated; NULL when none, or not read yet */
     size_t body_len;
+    struct request_memory *memory;       /* borrowed; it outlives the request */
+    size_t held;                         /* of it; 0: a small one, which holds none */
     char request_id[REQUEST_ID_MAX + 1]; /* nginx's $request_id, or made here */
     char trace_id[TRACE_ID_TEXT + 1];    /* of a W3C traceparent header, "" where none came */
     char trace_flags[3];                 /* its last two digits */
@@ -46,6 +57,16 @@ void request_read_trace(struct request *r, const char *traceparent);
 /* The value of a request header given as its CGI name, e.g. "HTTP_AUTHORIZATION"; NULL when absent.
  * Borrowed. */
 const char *request_param(const struct request *r, const char *name);
+
+/*
+ * Reads the announced body whole into r->body. False with *error when it is larger than max bytes,
+ * cut, announced in nonsense, or when there is no memory for it among other large ones (503 with
+ * Retry-After). A body that is not read so is read and thrown away when the request is answered.
+ */
+bool request_read_body(struct request *r, int64_t max, struct api_error *error);
+/* What a request with a large body holds from now on, where that is less than it did: of its body,
+ * or of what was made of it. */
+void request_hold_less(struct request *r, size_t bytes);
 
 /*
  * Appends a CGI response head: Status, Content-Type, X-Request-Id, CORS headers for a configured
@@ -67,7 +88,14 @@ void request_forget(struct request *r);
 /* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be
  * NULL. */
 void request_fail(struct request *r, const struct api_error *error, const char *extra);
-/* The body as a JSON object; NULL with *error filled in (400). The caller's to free. */
+/*
+ * The body, checked to be a JSON object of at most REQUEST_VALUES_MAX values, to be walked where it
+ * lies; false with *error filled in (400). any_number: as in struct json_rules.
+ */
+bool request_json(const struct request *r, bool any_number, struct span *object,
+                  struct api_error *error);
+/* The same as a tree, for routes whose bodies are small; NULL with *error filled in. The caller's
+ * to free. */
 cJSON *request_json_body(const struct request *r, struct api_error *error);
 /* Breaks off an answer whose head is out: the connection is cut, so that what was sent cannot pass
  * for the whole. Ends the request. */

@@ -2,6 +2,7 @@
 #ifndef UPLIFT_UTF8_H
 #define UPLIFT_UTF8_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Bytes (2 to 4) of the valid sequence at p, whose first byte is not ASCII; 0 when it is not valid
@@ -23,5 +24,19 @@ static inline size_t utf8_sequence(const char *text, size_t left)
             return 0;
     return n;
 }
+
+/* Bytes of text, at most max of them, that end between two characters. */
+size_t utf8_cut(const char *text, size_t max);
+/* Copies text (NULL: "") into an array of size bytes, cut between two characters where it does not
+ * fit. */
+void utf8_copy(char *out, size_t size, const char *text);
+/*
+ * snprintf for text that may come from outside: what is not valid UTF-8 in the result is left out,
+ * so that neither the array's end nor a precision such as %.60s leaves half a character.
+ */
+void utf8_print(char *out, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void utf8_vprint(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 #endif

@@ -48,8 +48,58 @@ static void check_string(const char *text, size_t len)
     buf_release(&b);
 }
 
+/* Walks all of a value that was checked. Returns how many values there are. */
+static size_t walk(struct span value, struct buf *scratch)
+{
+    struct scan s = scan_open(value);
+    struct span key = {0}, item;
+    size_t count = 1;
+    if (scan_is_string(value)) {
+        buf_clear(scratch);
+        if (!scan_text(value, scratch, NULL) || !json_utf8_valid(scratch->data, scratch->len))
+            abort();
+        if (strlen(scratch->data) == scratch->len && strchr(scratch->data, '\\') == NULL &&
+            !scan_equals(value, scratch->data))
+            abort();
+    }
+    while (scan_next(&s, &key, &item)) {
+        if (s.in_object && !scan_is_string(key))
+            abort();
+        count += walk(item, scratch);
+    }
+    return count;
+}
+
+/* What is walked is what was checked, and a rule that allows more refuses nothing. */
+static void check_walk(const char *text, size_t len)
+{
+    static const char *const names[] = {"message", "messages", "model", "a", "", NULL};
+    struct json_rules rules = {.any_number = true};
+    struct json_error error;
+    struct span value;
+    struct buf scratch;
+    cJSON *tree = json_parse(text, len, &error);
+    bool good = json_check(text, len, &rules, &value, &error);
+    if (tree != NULL && !good)
+        abort();
+    cJSON_Delete(tree);
+    if (!good)
+        return;
+    buf_init(&scratch, len + 1);
+    if (!buf_reserve(&scratch, 0))
+        abort();
+    rules.max_values = walk(value, &scratch);
+    if (!json_check(text, len, &rules, &value, &error))
+        abort();
+    if (rules.max_values > 1 && (rules.max_values--, json_check(text, len, &rules, &value, &error)))
+        abort();
+    buf_release(&scratch);
+    cJSON_Delete(json_pick(value, names, 64));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    check_walk((const char *)data, size);
     check_tree((const char *)data, size);
     check_string((const char *)data, size);
     return 0;

@@ -37,8 +37,9 @@ TEXTS = {
     "hexadecimal": b'{"message": "hi", "severity": 0x3}', "a huge integer": b'{"severity": 123456789012345678901234567890}',
     "a number of 100 KB": b'{"severity": ' + b"1" * 100000 + b"}", "1e-999": b'{"message": "hi", "severity": 1e-999}',
     "deep lists": b'{"message": ' + b"[" * 100000 + b"]" * 100000 + b"}", "65 levels": b'{"a":' * 65 + b"1" + b"}" * 65,
-    "deep and never closed": b"[" * 1000000,
+    "deep and never closed": b"[" * 1000000, "a value too many": b'{"z":[' + b"0," * 100000 + b"0]}",
 }
+SMALL = 16384  # bytes that are taken of anything but chats
 
 
 def hello(**more):
@@ -203,10 +204,13 @@ def main():
     with Uplift() as uplift:
         before, workers = uplift.sql(RECORDED), sorted(uplift.workers())
         for name, text in TEXTS.items():
-            code = "invalid_json" if text else "empty_body"
+            wrong = 400, "invalid_json" if text else "empty_body"
             for method, path in (("POST", CHAT), ("POST", COMPLETIONS), ("PATCH", "/v1/feedback" + NOBODY),
                                  ("PUT", "/v1/preferences")):
-                check(uplift, method, path, text, 400, code, name=name)
+                if path == COMPLETIONS and name == "a huge integer":
+                    continue  # goes to the provider as it came
+                large = len(text) > SMALL and path not in (CHAT, COMPLETIONS)
+                check(uplift, method, path, text, *((413, "request_too_large") if large else wrong), name=name)
         for path, body, status, code, param in CHATS:
             check(uplift, "POST", path, body, status, code, param)
         for case in ROUTES:

@@ -47,7 +47,7 @@ def native(uplift, provider):
     tap.equal((one.get("from_cache"), two.get("from_cache")), (None, True), "native: and says that it is from the cache")
     row = uplift.row(two["feedbackId"], 0)
     tap.equal((row["from_cache"], row["cache_source_id"], row["cost_usd"], row["tokens_used"], row["attempts"]),
-              (True, one["feedbackId"], 0, 0, []), "native: its row names its source, and no cost, tokens or attempts")
+              (True, None, 0, 0, []), "native: its row has no cost, tokens or attempts, and does not name another user's answer")
     tap.equal((row["ai_response"], row["outcome"], row["provider"], row["model_used"], row["finish_reason"]),
               (TEXT, "complete", uplift.row(one["feedbackId"])["provider"], "sim-1", "stop"), "native: and is whole otherwise")
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Identical requests under way: one call of the provider answers them, and none is lost when it fails or its client goes."""
 
+import json
 import os
 import sys
 import threading
@@ -65,11 +66,18 @@ def together(uplift, provider):
     tap.equal([(a.status, a.said(), a.headers["X-Uplift-Cache"]) for a in answers], [(200, TEXT, "hit")] * 4,
               "answers all, streamed or not")
     tap.equal(len(asked(provider, "Together?")), 1, "and stays the only one")
-    rows = uplift.sql("select from_cache, cache_source_id, saved_usd, cost_usd, ai_response from coach_response_feedback"
-                      " where user_message = 'Together?' and user_id <> %s", USERS[0])
+    rows = uplift.sql("select f.*, s.source_answer_id from coach_response_feedback f"
+                      " left join uplift.cache_sources s on s.answer_id = f.id"
+                      " where f.user_message = 'Together?' and f.user_id <> %s", USERS[0])
     source = uplift.row(leader.feedback_id())
-    tap.equal([(r["from_cache"], r["cache_source_id"], r["cost_usd"], r["saved_usd"], r["ai_response"]) for r in rows],
-              [(True, source["id"], 0, source["cost_usd"], TEXT)] * 4, "rows say where they come from and what it saved")
+    tap.equal([(r["from_cache"], r["source_answer_id"], r["cost_usd"], r["saved_usd"], r["ai_response"]) for r in rows],
+              [(True, source["id"], 0, source["cost_usd"], TEXT)] * 4, "it is known where they come from and what it saved")
+    theirs = [uplift.get("/rest/v1/coach_response_feedback", user=user).text for user in {str(r["user_id"]) for r in rows}]
+    theirs += [json.dumps(uplift.sql("select to_jsonb(c) as row from public.conversations c", user=str(r["user_id"])), default=str)
+               for r in rows]
+    theirs += [a.text + str(a.headers) for a in answers]
+    tap.equal([text for text in theirs if str(source["id"]) in text or USERS[0] in text], [],
+              "but nothing that their users can read names the answer, or the user, that it was first")
     tap.ok(source["cost_usd"] > 0 and not source["from_cache"], "of the one that was paid for")
     tap.equal(len({a.headers["X-Feedback-Id"] for a in answers}), 4, "each answer has an id of its own")
 

@@ -34,6 +34,12 @@ def bad_trainers(up, trainer):
         trainer.reset(**{create: (status, {"error": error})})
         run("failed", code, "%d %s" % (status, error))
         equal(trainer.count("POST", "/fine_tuning/jobs"), 1, "which is not tried again")
+    # What does not fit is cut, but not within a character: Postgres would not take that, and the job never end.
+    for n in range(3):
+        words, code = "x" * n + "\u20ac" * 300, "x" * n + "\u20ac" * 40
+        trainer.reset(**{create: (400, {"error": {"message": words, "code": code, "param": "\u00e9" * 99}})})
+        job = run("failed", code[:n + (63 - n) // 3], "a trainer of many words is cut short")
+        contains(job["error"]["message"], words[:100], "and quoted")
     trainer.reset(**{create: (200, b"<html>Welcome</html>")})
     contains(run("failed", "not_json", "a web page")["error"]["advice"], "UPLIFT_TRAINER_URL", "is no trainer")
     trainer.reset(**{create: (200, {})})

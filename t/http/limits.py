@@ -17,6 +17,8 @@ BOB = "00000000-0000-4000-8000-00000000000b"
 CAT = "00000000-0000-4000-8000-00000000000c"
 DAN = "00000000-0000-4000-8000-00000000000d"
 EVE = "00000000-0000-4000-8000-00000000000e"
+FAY = "00000000-0000-4000-8000-00000000000f"
+GUS = "00000000-0000-4000-8000-000000000010"
 MESSAGES = [{"role": "user", "content": "x"}]
 
 
@@ -28,6 +30,11 @@ def put(uplift, **limit):
 
 def chat(uplift, user=ANN, **more):
     return uplift.post("/v1/chat", {"message": "Hi.", **more}, user=user)
+
+
+def left(uplift, user):
+    """The tokens in a user's bucket, as it was last filled."""
+    return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", user)
 
 
 def requests(uplift):
@@ -53,6 +60,30 @@ def requests(uplift):
     tap.equal(rows, 3, "what is refused is no answer")
 
 
+def in_vain(uplift):
+    """What ends in an error costs as well, or it could be had without end."""
+    put(uplift, scope="user", requests_per_minute=3)
+    statuses = [chat(uplift, EVE, conversation_id="00000000-0000-4000-8000-0000000000%02x" % n, regenerate_of=ANN).status
+                for n in range(4)]
+    tap.equal(statuses, [404, 404, 404, 429], "a chat that is not found is a chat")
+    refused = chat(uplift, EVE, coach_id="coach_nobody")
+    tap.equal((refused.status, refused.error()["type"]), (429, "requests"), "and who has none left is not looked up anything for")
+
+
+def tokens_in_vain(uplift):
+    """One worker tells in one go what all its chats took; so when the later one is settled the earlier one is, too."""
+    uplift.restart_chat(UPLIFT_WORKERS="1")
+    put(uplift, scope="user", tokens_per_minute=1000)
+    much = [{"role": "user", "content": "word " * 40000}] * 8
+    refused = uplift.post("/v1/chat/completions", {"model": "sim-1", "messages": much}, user=FAY)
+    tap.equal((refused.status, refused.error().get("code")), (400, "context_length_exceeded"), "too much for the model")
+    row = uplift.row(chat(uplift, GUS).headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    tap.ok(wait_for(lambda: abs(1000 - left(uplift, GUS) - used) < 1, 10), "what was answered is settled")
+    refused = chat(uplift, FAY)
+    tap.equal((refused.status, refused.error().get("type")), (429, "tokens"), "what was refused is not given back")
+
+
 def many(uplift):
     """However many come at once over both workers, no more than the limit go through."""
     put(uplift, scope="user", requests_per_minute=20)
@@ -71,12 +102,10 @@ def tokens(uplift):
     row = uplift.row(before.headers["X-Feedback-Id"])
     used = row["prompt_tokens"] + row["completion_tokens"]
 
-    def there():
-        return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", DAN)
     charged = 100000 - int(before.headers["x-ratelimit-remaining-tokens"])
     tap.ok(charged > 0, "tokens are charged as they are estimated", charged)
     # The bucket is not filled between two chats, only by one.
-    tap.ok(wait_for(lambda: abs(100000 - there() - used) < 1, 10), "and settled to what was used", (there(), used))
+    tap.ok(wait_for(lambda: abs(100000 - left(uplift, DAN) - used) < 1, 10), "and settled to what was used", (left(uplift, DAN), used))
     put(uplift, scope="user", tokens_per_minute=10)
     tap.equal(chat(uplift, DAN).status, 200, "one chat may take more than there is")
     refused = chat(uplift, DAN)
@@ -151,9 +180,11 @@ def away(uplift):
 
 with Uplift(batch=True, expected="Postgres|database") as uplift:
     requests(uplift)
+    in_vain(uplift)
     many(uplift)
     tokens(uplift)
     addresses(uplift)
     feedback(uplift)
     away(uplift)
+    tokens_in_vain(uplift)
 tap.done()

@@ -100,7 +100,8 @@ def check(uplift, found):
 
 
 def main():
-    with Uplift(expected="provider|signal|Postgres|database", UPLIFT_CACHE="off") as uplift:
+    with Uplift(expected="provider|signal|Postgres|database", UPLIFT_CACHE="off",
+                UPLIFT_MODELS="sim-1-mini,sim-fault-status-503,sim-fault-cut") as uplift:
         scripted(uplift)
         answer, found, wrong = scrape(uplift)
         tap.equal(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", "the type Prometheus asks for")

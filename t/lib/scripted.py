@@ -22,8 +22,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         provider = self.provider
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(text)
         provider.requests.append(body)
+        provider.texts.append(text.decode())
         if body.get("stream"):
             self.stream(body)
         else:
@@ -64,6 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Scripted:
     def __init__(self):
         self.requests = []
+        self.texts = []  # the same, as they came
         self.says = "Well said."
         self.message = {}  # more for the message of an answer that is not streamed
         self.usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10,

@@ -25,8 +25,8 @@ insert into uplift.budget_spend (budget_id, period_start, key, shard, cost_usd)
 insert into uplift.budgets_used_up (budget_id, period_start, key)
     select b.id, uplift.period_start('day', now()), md5('user ' || n)::uuid
     from uplift.budgets b, generate_series(%(begin)s, %(end)s) n where n %% 3 > 0;
-insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, took, took_tokens)
-    select 'user:' || md5('user ' || n)::uuid, 1, 1, now(), 1, 1, 1 from generate_series(%(begin)s, %(end)s) n;
+insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, tpm, took, took_tokens)
+    select 'user:' || md5('user ' || n)::uuid, 1, 1, now(), 1, 0, 1, 1 from generate_series(%(begin)s, %(end)s) n;
 analyze;
 """
 CALLS = {

@@ -196,16 +196,45 @@ static void a_frozen_server_costs_one_time_limit(void **state)
     pg_free(pg);
 }
 
-static void a_slow_statement_is_given_up(void **state)
+/* The server ends it itself, and goes on with the next on the same connection. */
+static void a_slow_statement_is_ended_by_the_server(void **state)
 {
     (void)state;
     struct pg *pg = connect_to(conninfo, LIMIT_MS);
+    pid_t backend = atoi(value_of(pg, &pid_of, NULL));
     const char *values[] = {"30"};
-    int64_t start = clock_ms();
-    assert_int_equal(outcome_of(pg, &sleeps, values), PG_AWAY);
-    assert_took(start, LIMIT_MS - 10, LIMIT_MS + 500);
-    assert_string_equal(value_of(pg, &echo, "y"), "y");
+    assert_int_equal(outcome_of(pg, &sleeps, values), PG_REFUSED);
+    assert_string_equal(pg_sqlstate(pg), "57014");
+    assert_true(pg_refused_for_now(pg));
+    assert_false(pg_only_slow(pg));
+    assert_int_equal(atoi(value_of(pg, &pid_of, NULL)), backend);
+    assert_false(pg_refused_for_now(pg));
     pg_free(pg);
+}
+
+/* One backend that does not answer is no server that is away. */
+static void a_silent_statement_is_told_from_a_silent_server(void **state)
+{
+    (void)state;
+    struct pg *pg = connect_to(conninfo, LIMIT_MS);
+    pid_t frozen = atoi(value_of(pg, &pid_of, NULL));
+    const char *values[] = {"x"};
+    assert_false(pg_only_slow(pg));
+    assert_int_equal(kill(frozen, SIGSTOP), 0);
+    assert_int_equal(outcome_of(pg, &echo, values), PG_AWAY);
+    assert_true(pg_only_slow(pg));
+    assert_int_not_equal(atoi(value_of(pg, &pid_of, NULL)), frozen);
+    assert_int_equal(kill(frozen, SIGCONT), 0);
+    pg_free(pg);
+
+    char where[128];
+    int port, fd = silent_server(&port);
+    snprintf(where, sizeof where, "host=127.0.0.1 port=%d sslmode=disable dbname=x user=x", port);
+    pg = connect_to(where, 500);
+    assert_int_equal(outcome_of(pg, &echo, values), PG_AWAY);
+    assert_false(pg_only_slow(pg)); /* nobody was let in, so there is nothing to find out */
+    pg_free(pg);
+    close(fd);
 }
 
 static void a_changed_function_is_prepared_anew(void **state)
@@ -492,7 +521,8 @@ int main(void)
         cmocka_unit_test(options_of_the_conninfo_are_kept),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced),
         cmocka_unit_test(a_frozen_server_costs_one_time_limit),
-        cmocka_unit_test(a_slow_statement_is_given_up),
+        cmocka_unit_test(a_slow_statement_is_ended_by_the_server),
+        cmocka_unit_test(a_silent_statement_is_told_from_a_silent_server),
         cmocka_unit_test(a_changed_function_is_prepared_anew),
         cmocka_unit_test(a_forgotten_statement_is_prepared_anew),
         cmocka_unit_test(refusals_become_errors_of_the_api),

@@ -46,6 +46,16 @@ static const struct pg_statement divides = {.name = "divides",
 static const struct pg_statement sleeps = {
     .name = "sleeps", .sql = "select pg_backend_pid(), pg_sleep($1::float8)", .params = 1};
 
+static const struct pg_statement naps_many = {
+    .name = "naps_many",
+    .sql = "select p1, pg_sleep(p1::float8)::text, n from json_to_recordset($1::json) as r(n int, "
+           "p1 text)",
+    .params = 1};
+static const struct pg_statement naps = {.name = "naps",
+                                         .sql = "select $1::text, pg_sleep($1::float8)::text",
+                                         .params = 1,
+                                         .many = &naps_many};
+
 struct caller {
     struct pg_pool *pool;
     const struct pg_statement *statement;
@@ -54,6 +64,7 @@ struct caller {
     enum pg_outcome outcome;
     char answer[64], transaction[32], sqlstate[8];
     int64_t took_ms;
+    int number;
     pthread_t thread;
 };
 
@@ -69,7 +80,7 @@ static void *call(void *arg)
         snprintf(c->answer, sizeof c->answer, "%s",
                  PQgetisnull(result, 0, 0) ? "(null)" : PQgetvalue(result, 0, 0));
         snprintf(c->transaction, sizeof c->transaction, "%s", PQgetvalue(result, 0, 1));
-    } else if (c->outcome == PG_REFUSED) {
+    } else if (c->outcome == PG_REFUSED && result != NULL) {
         snprintf(c->sqlstate, sizeof c->sqlstate, "%s",
                  PQresultErrorField(result, PG_DIAG_SQLSTATE));
     } else {
@@ -244,26 +255,146 @@ static void a_slow_call_is_passed(void **state)
     pg_pool_free(pool);
 }
 
+static pid_t parent_of(pid_t pid)
+{
+    char path[64];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
+    fclose(file);
+    return parent;
+}
+
+static pid_t backend_of(struct pg_pool *pool)
+{
+    struct caller first;
+    begin(&first, pool, &sleeps, "0");
+    pthread_join(first.thread, NULL);
+    return atoi(first.answer);
+}
+
 static void who_waits_for_a_frozen_server_waits_once(void **state)
 {
     (void)state;
     struct pg_pool *pool = pool_of(conninfo, 1);
     struct caller first, callers[THREADS];
-    begin(&first, pool, &sleeps, "0");
-    pthread_join(first.thread, NULL);
-    pid_t frozen = atoi(first.answer);
-    assert_int_equal(kill(frozen, SIGSTOP), 0);
-    for (int i = 0; i < THREADS; i++)
-        begin(&callers[i], pool, i % 3 == 0 ? &alone : &joins, "x");
+    pid_t backend = backend_of(pool), postmaster = parent_of(backend);
+    assert_int_equal(kill(postmaster, SIGSTOP), 0);
+    assert_int_equal(kill(backend, SIGSTOP), 0);
     for (int i = 0; i < THREADS; i++) {
+        char value[16];
+        snprintf(value, sizeof value, "%d", i);
+        begin(&callers[i], pool, i % 3 == 0 ? &alone : &joins, value);
+    }
+    for (int i = 0; i < THREADS; i++)
         pthread_join(callers[i].thread, NULL);
+    assert_int_equal(kill(backend, SIGCONT), 0);
+    assert_int_equal(kill(postmaster, SIGCONT), 0);
+    for (int i = 0; i < THREADS; i++) {
         assert_int_equal(callers[i].outcome, PG_AWAY);
         assert_in_range(callers[i].took_ms, 0, 2 * LIMIT_MS);
     }
-    assert_int_equal(kill(frozen, SIGCONT), 0);
     begin(&first, pool, &joins, "back");
     pthread_join(first.thread, NULL);
     assert_string_equal(first.answer, "back");
+    pg_pool_free(pool);
+}
+
+/* Only who was on it has no answer. */
+static void a_frozen_backend_is_not_a_frozen_server(void **state)
+{
+    (void)state;
+    struct pg_pool *pool = pool_of(conninfo, 1);
+    struct caller callers[2];
+    pid_t frozen = backend_of(pool);
+    assert_int_equal(kill(frozen, SIGSTOP), 0);
+    begin(&callers[0], pool, &alone, "one");
+    begin(&callers[1], pool, &alone, "other");
+    for (int i = 0; i < 2; i++)
+        pthread_join(callers[i].thread, NULL);
+    assert_int_equal(kill(frozen, SIGCONT), 0);
+    int stuck = callers[0].outcome == PG_DONE; /* whichever came second */
+    assert_int_equal(callers[stuck].outcome, PG_REFUSED);
+    assert_string_equal(callers[stuck].sqlstate, "");
+    assert_int_equal(callers[!stuck].outcome, PG_DONE);
+    assert_string_equal(callers[!stuck].answer, callers[!stuck].value);
+    pg_pool_free(pool);
+}
+
+/* Until so many statements sleep in Postgres. */
+static void await_sleepers(const char *count)
+{
+    static const struct pg_statement sleepers = {
+        .name = "sleepers",
+        .sql = "select count(*)::text, '' from pg_stat_activity where wait_event = 'PgSleep'"};
+    struct pg_pool *pool = pool_of(conninfo, 1);
+    struct caller look = {.pool = pool, .statement = &sleepers};
+    do {
+        call(&look);
+        assert_int_equal(look.outcome, PG_DONE);
+    } while (strcmp(look.answer, count) != 0);
+    pg_pool_free(pool);
+}
+
+/* However many slow calls somebody makes, they are never on all connections, and they do not pile
+ * up. */
+static void slow_calls_of_one_leave_room_for_others(void **state)
+{
+    enum { SLOW = 11 };
+    (void)state;
+    struct pg_pool *pool = pool_of(conninfo, 2);
+    struct caller slow[SLOW], other;
+    size_t done = 0, told_to_come_again = 0;
+    for (int i = 0; i < SLOW; i++)
+        begin(&slow[i], pool, &sleeps, "1.0");
+    await_sleepers("1");
+    for (int i = 0; i < 5; i++) {
+        begin(&other, pool, &alone, "x");
+        pthread_join(other.thread, NULL);
+        assert_int_equal(other.outcome, PG_DONE);
+    }
+    for (int i = 0; i < SLOW; i++)
+        assert_int_equal(slow[i].outcome, NONE_YET); /* none of them has been waited for */
+    for (int i = 0; i < SLOW; i++) {
+        pthread_join(slow[i].thread, NULL);
+        done += slow[i].outcome == PG_DONE;
+        told_to_come_again += slow[i].outcome == PG_REFUSED && slow[i].sqlstate[0] == '\0';
+    }
+    assert_int_equal(done + told_to_come_again, SLOW);
+    assert_in_range(told_to_come_again, SLOW - 1 - PG_POOL_PATIENCE, SLOW - 1);
+    begin(&other, pool, &sleeps, "0.01");
+    pthread_join(other.thread, NULL);
+    assert_int_equal(other.outcome, PG_DONE);
+    pg_pool_free(pool);
+}
+
+/* Calls that went together with a slow one are made again without it, and do not wait for it a
+ * second time. */
+static void a_slow_one_among_many_is_left_behind(void **state)
+{
+    static const char *const values[] = {"9", "0", "0.001", "0.002", "0.003"};
+    enum { COUNT = sizeof values / sizeof values[0] };
+    (void)state;
+    struct pg_pool *pool = pool_of(conninfo, 2);
+    struct caller blockers[2], callers[COUNT];
+    begin(&blockers[0], pool, &sleeps, "0.8");
+    begin(&blockers[1], pool, &sleeps, "0.81");
+    await_sleepers("2");
+    for (int i = 0; i < COUNT; i++)
+        begin(&callers[i], pool, &naps, values[i]);
+    for (int i = 1; i < COUNT; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].outcome, PG_DONE);
+        assert_string_equal(callers[i].answer, values[i]);
+    }
+    assert_int_equal(callers[0].outcome, NONE_YET);
+    pthread_join(callers[0].thread, NULL);
+    assert_int_equal(callers[0].outcome, PG_REFUSED);
+    assert_string_equal(callers[0].sqlstate, "57014");
+    for (int i = 0; i < 2; i++)
+        pthread_join(blockers[i].thread, NULL);
     pg_pool_free(pool);
 }
 
@@ -296,7 +427,10 @@ static void *call_often(void *arg)
     struct caller *c = arg;
     for (int i = 0; i < 200; i++) {
         c->statement = i % 5 == 0 ? &alone : i % 7 == 0 ? &divides : &joins;
-        snprintf(c->value, sizeof c->value, "%d", i % 4);
+        if (c->statement == &alone) /* nobody else's, whom it would wait for */
+            snprintf(c->value, sizeof c->value, "%d", c->number * 1000 + i);
+        else
+            snprintf(c->value, sizeof c->value, "%d", i % 4);
         call(c);
         bool refused = c->statement == &divides && i % 4 == 0;
         if (c->outcome != (refused ? PG_REFUSED : PG_DONE))
@@ -314,7 +448,7 @@ static void everybody_gets_their_own(void **state)
         struct pg_pool *pool = pool_of(conninfo, connections);
         struct caller callers[THREADS];
         for (int i = 0; i < THREADS; i++) {
-            callers[i] = (struct caller){.pool = pool};
+            callers[i] = (struct caller){.pool = pool, .number = i};
             assert_int_equal(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]), 0);
         }
         for (int i = 0; i < THREADS; i++) {
@@ -360,6 +494,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_prepared_is_refused),
         cmocka_unit_test(a_slow_call_is_passed),
         cmocka_unit_test(who_waits_for_a_frozen_server_waits_once),
+        cmocka_unit_test(a_frozen_backend_is_not_a_frozen_server),
+        cmocka_unit_test(slow_calls_of_one_leave_room_for_others),
+        cmocka_unit_test(a_slow_one_among_many_is_left_behind),
         cmocka_unit_test(a_connection_that_dies_is_replaced),
         cmocka_unit_test(everybody_gets_their_own),
         cmocka_unit_test(no_server_and_no_conninfo),

@@ -3,9 +3,9 @@
 #include "chat/completion.h"
 #include "chat/native.h"
 #include "chat/openai.h"
-#include "chat/scan.h"
 #include "chat/usage.h"
 #include "common/json.h"
+#include "common/json_scan.h"
 #include "unit.h"
 
 #include <stdio.h>

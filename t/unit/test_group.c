@@ -21,6 +21,7 @@ struct pg {
     int calls, rejected;
     int lock_wait_ms;
     bool refuse_reject;
+    bool lives;         /* and was only slow, where there was no answer */
     char committed[64]; /* the "n" of each committed row, as letters */
     int rows_first_call;
 };
@@ -43,6 +44,8 @@ static enum pg_outcome fake_record(struct pg *pg, const char *json)
             pg->sqlstate = "22P02";
         if (strcmp(order, "full") == 0)
             pg->sqlstate = "53100";
+        if (strcmp(order, "slow") == 0)
+            pg->sqlstate = "57014";
         if (strcmp(order, "stopping") == 0)
             pg->sqlstate = "57P01";
         if (strcmp(order, "away") == 0)
@@ -80,6 +83,11 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
     return PG_DONE;
 }
 
+bool pg_only_slow(struct pg *pg)
+{
+    return pg->lives;
+}
+
 const char *pg_sqlstate(const struct pg *pg)
 {
     return pg->sqlstate;
@@ -99,7 +107,8 @@ const char *pg_message(const struct pg *pg)
 
 /* --- helpers --- */
 
-/* One letter a row: . good, b bad, l locked, a away, s server stopping, f disk full. */
+/* One letter a row: . good, b bad, l locked, a away, s server stopping, t out of
+ * time, f disk full. */
 static void fill(struct group *g, const char *rows)
 {
     assert_true(group_init(g, 64));
@@ -119,6 +128,9 @@ static void fill(struct group *g, const char *rows)
         case 's':
             order = ",\"do\":\"stopping\"";
             break;
+        case 't':
+            order = ",\"do\":\"slow\"";
+            break;
         case 'f':
             order = ",\"do\":\"full\"";
             break;
@@ -130,12 +142,12 @@ static void fill(struct group *g, const char *rows)
     }
 }
 
-/* The states as letters: C committed, R rejected, B busy, A away, W waiting. */
+/* The states as letters: C committed, R rejected, B busy, S slow, A away, W waiting. */
 static void assert_states(const struct group *g, const char *expected)
 {
     char states[65] = "";
     for (size_t i = 0; i < g->count; i++)
-        states[i] = "WCRBA"[g->items[i].state];
+        states[i] = "WCRBSA"[g->items[i].state];
     assert_string_equal(states, expected);
 }
 
@@ -253,6 +265,26 @@ static void test_away_in_the_middle(void **state)
     group_release(&g);
 }
 
+/* The server ended it, or lets others in and did not answer: it is not away, and the rest is not
+ * tried, which would take as long again. */
+static void test_what_takes_too_long_is_not_away(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    fill(&g, "..t..");
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_REFUSED);
+    assert_states(&g, "SSSSS");
+    assert_int_equal(pg.calls, 1);
+    group_release(&g);
+
+    struct pg silent = {.lives = true};
+    fill(&g, ".b.a....");
+    assert_int_equal(group_store(&g, &silent, 1000, NULL, NULL), PG_REFUSED);
+    assert_states(&g, "CRSSSSSS");
+    group_release(&g);
+}
+
 static void test_a_full_server_disk_is_no_fault_of_the_rows(void **state)
 {
     (void)state;
@@ -316,7 +348,7 @@ static void test_classes(void **state)
         {"22P02", GROUP_ERROR_DATA}, {"23503", GROUP_ERROR_DATA}, {"P0001", GROUP_ERROR_DATA},
         {"UP403", GROUP_ERROR_DATA}, {"55P03", GROUP_ERROR_LOCK}, {"40P01", GROUP_ERROR_LOCK},
         {"40001", GROUP_ERROR_LOCK}, {"57P01", GROUP_ERROR_AWAY}, {"57P03", GROUP_ERROR_AWAY},
-        {"53300", GROUP_ERROR_AWAY}, {"08006", GROUP_ERROR_AWAY}, {"57014", GROUP_ERROR_AWAY},
+        {"53300", GROUP_ERROR_AWAY}, {"08006", GROUP_ERROR_AWAY}, {"57014", GROUP_ERROR_SLOW},
         {"53100", GROUP_ERROR_BUSY}, {"25006", GROUP_ERROR_BUSY}, {"42883", GROUP_ERROR_BUSY},
         {"58030", GROUP_ERROR_BUSY}, {"", GROUP_ERROR_BUSY},
     };
@@ -334,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_a_locked_row_is_left_for_later),
         cmocka_unit_test(test_patience_with_locks_ends),
         cmocka_unit_test(test_away_in_the_middle),
+        cmocka_unit_test(test_what_takes_too_long_is_not_away),
         cmocka_unit_test(test_a_full_server_disk_is_no_fault_of_the_rows),
         cmocka_unit_test(test_full_by_bytes_and_by_count),
         cmocka_unit_test(test_a_row_beyond_the_limit_leaves_the_group_whole),

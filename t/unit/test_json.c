@@ -194,6 +194,103 @@ static void reads_no_byte_too_far(void **state)
     }
 }
 
+static bool passes(const char *text, const struct json_rules *rules, struct json_error *error)
+{
+    struct span value;
+    return json_check(text, strlen(text), rules, &value, error);
+}
+
+static void takes_any_number_that_is_passed_on(void **state)
+{
+    static const struct json_rules any = {.any_number = true};
+    struct json_error error;
+    char text[400];
+    (void)state;
+    assert_true(
+        passes("[9007199254740993, -9223372036854775808, 18446744073709551615]", &any, &error));
+    assert_true(
+        passes("[1157920892373161954235709850086879078532699846656405640394575840079131296399"
+               "35, 0.1000000000000000055511151231257827021181583404541015625000000000000]",
+               &any, &error));
+    assert_false(passes("1e400", &any, &error));
+    assert_false(passes("1e-400", &any, &error));
+    assert_false(passes("01", &any, &error));
+    memset(text, '1', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_false(passes(text, &any, &error));
+    assert_non_null(strstr(error.message, "more than 350 characters"));
+    text[309] = '\0'; /* 1.1e308 */
+    assert_true(passes(text, &any, &error));
+}
+
+static void limits_values(void **state)
+{
+    static const struct json_rules five = {.max_values = 5};
+    struct json_error error;
+    (void)state;
+    assert_true(passes("[1,2,3,4]", &five, &error));
+    assert_true(passes("{\"a\":{\"b\":[null,\"x\"]}}", &five, &error));
+    assert_false(passes("{\"a\":[1,2,3,4]}", &five, &error));
+    assert_non_null(strstr(error.message, "more than 5 values"));
+    assert_string_equal(error.param, "a.3");
+}
+
+static void the_value_is_without_the_space_around_it(void **state)
+{
+    static const struct json_rules none = {.max_values = 0};
+    struct json_error error;
+    struct span value;
+    (void)state;
+    assert_true(json_check(" {\"a\": 1 }\n", 11, &none, &value, &error));
+    assert_true(scan_is(value, "{\"a\": 1 }"));
+    assert_true(json_check("\t7 ", 3, &none, &value, &error));
+    assert_true(scan_is(value, "7"));
+}
+
+/* Only of what is asked for there is a tree, and never a large one. */
+static void picks_members(void **state)
+{
+    static const char *const names[] = {"small", "big", "n", "name", NULL};
+    static const char text[] =
+        "{\"other\":[1,2,3],\"n\\u0061me\":\"x\",\"big\":\"0123456789abcdef\","
+        "\"small\":{\"a\":[true]},\"n\":"
+        "1000000000000000000000000000000000000000000000000000000000000000000}";
+    struct span object = {text, sizeof text - 1};
+    (void)state;
+    cJSON *picked = json_pick(object, names, 17);
+    assert_int_equal(cJSON_GetArraySize(picked), 4);
+    assert_string_equal(json_string(picked, "name"), "x");
+    assert_true(cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(picked, "small")));
+    const cJSON *big = cJSON_GetObjectItemCaseSensitive(picked, "big");
+    assert_non_null(big);
+    assert_false(cJSON_IsString(big) || cJSON_IsNull(big) || cJSON_IsObject(big));
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(picked, "n");
+    assert_false(cJSON_IsNumber(n));
+    cJSON_Delete(picked);
+    picked = json_pick((struct span){"[1]", 3}, names, 17);
+    assert_int_equal(cJSON_GetArraySize(picked), 0);
+    cJSON_Delete(picked);
+    picked = json_pick((struct span){0}, names, 17);
+    assert_int_equal(cJSON_GetArraySize(picked), 0);
+    cJSON_Delete(picked);
+}
+
+static void strings_are_compared_as_they_mean(void **state)
+{
+    (void)state;
+    assert_true(scan_equals((struct span){"\"user\"", 6}, "user"));
+    assert_true(scan_equals((struct span){"\"us\\u0065r\"", 11}, "user"));
+    assert_true(scan_equals((struct span){"\"\\u0075\\u0073\\u0065\\u0072\"", 26}, "user"));
+    assert_false(scan_equals((struct span){"\"us\\u0065rs\"", 12}, "user"));
+    assert_false(scan_equals((struct span){"\"uses\"", 6}, "user"));
+    assert_false(scan_equals((struct span){"\"use\"", 5}, "user"));
+    assert_true(scan_equals((struct span){"\"\"", 2}, ""));
+    assert_false(scan_equals((struct span){"7", 1}, "7"));
+    assert_false(scan_equals((struct span){0}, ""));
+    struct span object = {"{\"\\u0061\":1,\"b\":2}", 18};
+    assert_true(scan_is(scan_member(object, "a"), "1"));
+}
+
 static void accessors_check_types(void **state)
 {
     (void)state;
@@ -232,6 +329,11 @@ static const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(checks_big_objects_in_time),
     cmocka_unit_test(limits_depth),
     cmocka_unit_test(reads_no_byte_too_far),
+    cmocka_unit_test(takes_any_number_that_is_passed_on),
+    cmocka_unit_test(limits_values),
+    cmocka_unit_test(the_value_is_without_the_space_around_it),
+    cmocka_unit_test(picks_members),
+    cmocka_unit_test(strings_are_compared_as_they_mean),
     cmocka_unit_test(accessors_check_types),
     cmocka_unit_test(utf8_is_checked),
 };

@@ -1,6 +1,6 @@
 -- The response cache: its keys, what is looked up, stored, counted, withdrawn by feedback, and trimmed.
 \ir common.psql
-select plan(80);
+select plan(84);
 
 -- A chat's row as uplift.prepare_chat() gives it; p_cache null is off.
 create function pg_temp.prepared(p_user uuid, p_message text, p_cache jsonb default '{"mode": "on", "max_age_s": 3600, "model": "sim-1"}',
@@ -114,12 +114,15 @@ select is(pg_temp.found(:ann, 'yes'), 'x', 'is stored');
 -- Hits.
 select is(pg_temp.hit(40, :bob, pg_temp.id(11)), 'recorded', 'a hit');
 select results_eq('select cost_usd, saved_usd, from_cache, cache_source_id from public.coach_response_feedback where id = pg_temp.id(40)',
-    'values (0.0, 0.00056, true, pg_temp.id(11))', 'costs nothing, and saves what its source had cost');
+    'values (0.0, 0.00056, true, null::uuid)', 'costs nothing, saves what its source had cost, and does not name it');
+select is((select source_answer_id from uplift.cache_sources where answer_id = pg_temp.id(40)), pg_temp.id(11), 'which is known to us');
+select is(pg_temp.hit(43, :ann, pg_temp.id(11)), 'recorded', 'a hit of the user''s own');
+select is((select cache_source_id from public.coach_response_feedback where id = pg_temp.id(43)), pg_temp.id(11), 'names it');
 select is(pg_temp.hit(41, :bob, pg_temp.id(11)), 'recorded', 'another');
 select is((select hit_count from public.ai_response_cache where source_answer_id = pg_temp.id(11)), 0, 'nobody waits for counts');
-select is((select hits from uplift.count_cache_hits()), 2::bigint, 'they are counted later');
+select is((select hits from uplift.count_cache_hits()), 3::bigint, 'they are counted later');
 select results_eq('select hit_count, cost_saved_usd, last_hit_at from public.ai_response_cache where source_answer_id = pg_temp.id(11)',
-    'values (2, 0.00112, now())', 'with what they saved');
+    'values (3, 0.00168, now())', 'with what they saved');
 select is((select hits from uplift.count_cache_hits()), 0::bigint, 'each once');
 select is(pg_temp.hit(42, :bob, pg_temp.id(999)), 'recorded', 'a hit whose source is not there yet is recorded');
 
@@ -165,6 +168,7 @@ select results_eq('select source_answer_id from public.ai_response_cache where s
 update public.ai_response_cache set created_at = now() - interval '91 days' where source_answer_id = pg_temp.id(73);
 select is(uplift.trim_cache(2) -> 'expired', '1', 'after 90 days a question may come in again');
 select is((select count(*) from uplift.cache_dislikes), 0::bigint, 'and what was disliked is forgotten');
+select is((select count(*) from uplift.cache_sources), 0::bigint, 'so is whose answer was given again');
 select is((select count(*) from public.ai_response_cache where source_answer_id is null), 1::bigint, 'a deployment''s own rows stay');
 
 select finish();

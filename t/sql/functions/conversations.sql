@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(67);
+select plan(70);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -41,6 +41,11 @@ do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500), 'q' || n, 
 select is(jsonb_array_length(pg_temp.read(:bob, 500) -> 'messages'), 1000, 'the last 500 turns');
 select is(pg_temp.read(:bob, 500) #>> '{messages,0,content}', 'q1002', 'not the first');
 select is(pg_temp.read(:bob, 500) ->> 'has_more', 'true', 'and says so');
+do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(510), 'q' || n, repeat('x', 2000000)) from generate_series(2001, 2003) n; end $$;
+select is(pg_temp.read(:bob, 510) #>> '{messages,0,content}', 'q2002', 'of long answers fewer turns');
+select is(pg_temp.read(:bob, 510) ->> 'has_more', 'true', 'which it says, too');
+do $$ begin perform pg_temp.record(2004, pg_temp.bob(), pg_temp.id(511), 'q', repeat('x', 5000000)); end $$;
+select is(length(pg_temp.read(:bob, 511) #>> '{messages,1,content}'), 5000000, 'but always the last');
 
 select is(uplift.get_answer(:ann, pg_temp.id(1))::jsonb - 'result'::text, '{"message": "a1", "user_message": "q1", "outcome": "complete", "error_code": null}', 'an answer by its id');
 select is((uplift.get_answer(:ann, pg_temp.id(1)) -> 'result')::jsonb - '{usage,response_time_ms,finish_reason,model}'::text[],
@@ -54,11 +59,11 @@ do $$
 declare
     v_results jsonb := '{"request_messages": {"messages": [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": "42"}]}}';
 begin
-    perform pg_temp.record(2001, pg_temp.bob(), pg_temp.id(600), 'how many?', '', '{"response_message": {"role": "assistant", "tool_calls": []}}');
-    perform pg_temp.record(2002, pg_temp.bob(), pg_temp.id(600), 'how many?', 'Let me look again.', v_results);
-    perform pg_temp.record(2003, pg_temp.bob(), pg_temp.id(600), 'how many?', '42.', v_results);
-    perform pg_temp.record(2004, pg_temp.bob(), pg_temp.id(600), 'how many?', '42, as I said.');
-    perform pg_temp.record(2005, pg_temp.bob(), pg_temp.id(600), 'sure?', 'Yes.', v_results);
+    perform pg_temp.record(2011, pg_temp.bob(), pg_temp.id(600), 'how many?', '', '{"response_message": {"role": "assistant", "tool_calls": []}}');
+    perform pg_temp.record(2012, pg_temp.bob(), pg_temp.id(600), 'how many?', 'Let me look again.', v_results);
+    perform pg_temp.record(2013, pg_temp.bob(), pg_temp.id(600), 'how many?', '42.', v_results);
+    perform pg_temp.record(2014, pg_temp.bob(), pg_temp.id(600), 'how many?', '42, as I said.');
+    perform pg_temp.record(2015, pg_temp.bob(), pg_temp.id(600), 'sure?', 'Yes.', v_results);
 end $$;
 create function pg_temp.said_in(n int) returns text language sql as $$
     select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(pg_temp.bob(), n) -> 'messages') with ordinality e(m, o)

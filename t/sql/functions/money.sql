@@ -128,8 +128,8 @@ update uplift.budget_spend set period_start = period_start - 1;
 insert into uplift.budgets_used_up (budget_id, key, period_start) values (:'each', 'x', current_date - 1), (:'each', 'x', current_date + 1);
 select pg_temp.answer('0', :bob) \g /dev/null
 delete from uplift.rate_buckets;
-insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, took, took_tokens)
-    select 'user:' || n, 1, 1, now() - n * interval '1 hour', 1, 1, 1 from generate_series(20, 30) n;
+insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, tpm, took, took_tokens)
+    select 'user:' || n, 1, 1, now() - n * interval '1 hour', 1, 0, 1, 1 from generate_series(20, 30) n;
 select is(uplift.trim_spent(3), 3::bigint, 'what is over is forgotten, in steps');
 select ok(uplift.trim_spent(1000) between 1 and 999, 'to the end');
 select is(uplift.trim_spent(1000), 0::bigint, 'and then nothing is left');

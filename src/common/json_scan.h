@@ -2,10 +2,10 @@
  * Walks JSON text where it lies, without building a tree: a provider's stream is thousands of small
  * objects of which two or three members matter, and all else is passed on as it came.
  */
-#ifndef UPLIFT_SCAN_H
-#define UPLIFT_SCAN_H
+#ifndef UPLIFT_JSON_SCAN_H
+#define UPLIFT_JSON_SCAN_H
 
-#include "../common/buf.h"
+#include "buf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,22 +38,22 @@ bool scan_check(const char *text, size_t len, struct span *value);
 struct scan scan_open(struct span value);
 /* The next member or item; key (in an object, with its quotes) may be NULL. False at the end. */
 bool scan_next(struct scan *s, struct span *key, struct span *value);
-/* The first member of an object with this key, which must need no escapes. */
+/* The first member of an object with this key, however the object spells it. */
 struct span scan_member(struct span object, const char *key);
 
 bool scan_is_object(struct span value);
 bool scan_is_array(struct span value);
 bool scan_is_string(struct span value);
+bool scan_is_number(struct span value);
+/* Whether a number is written without a point and an exponent. */
+bool scan_is_whole(struct span number);
 /* Whether a value is there that is neither null, nor an empty string, array or object. */
 bool scan_says_something(struct span value);
 /* Whether the value is, byte by byte, this JSON, e.g. "null" or "\"stop\"". */
 bool scan_is(struct span value, const char *json);
-/* Whether a key, with its quotes, is this name, which needs no escapes. */
-static inline bool scan_key_is(struct span key, const char *name)
-{
-    size_t len = strlen(name);
-    return key.len == len + 2 && memcmp(key.at + 1, name, len) == 0;
-}
+/* Whether a string, a key among them, is this text, in which there is no backslash; the string may
+ * be spelt with escapes. */
+bool scan_equals(struct span string, const char *text);
 /* A whole number that is not negative and below 2^53, else the fallback. */
 int64_t scan_count(struct span value, int64_t fallback);
 

@@ -1,6 +1,6 @@
 /* Looking at eight bytes of a text at once. */
-#ifndef UPLIFT_SCAN_H
-#define UPLIFT_SCAN_H
+#ifndef UPLIFT_WORD_H
+#define UPLIFT_WORD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,11 @@
-/* Walks JSON text where it lies; see scan.h. */
-#include "scan.h"
+/* Walks JSON text where it lies; see json_scan.h. */
+#include "json_scan.h"
 
-#include "../common/utf8.h"
+#include "utf8.h"
 
 #include <string.h>
+
+#define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -282,7 +284,7 @@ struct span scan_member(struct span object, const char *key)
     if (!s.in_object)
         return (struct span){0};
     while (scan_next(&s, &name, &value))
-        if (scan_key_is(name, key))
+        if (scan_equals(name, key))
             return value;
     return (struct span){0};
 }
@@ -300,6 +302,19 @@ bool scan_is_array(struct span value)
 bool scan_is_string(struct span value)
 {
     return value.at != NULL && *value.at == '"';
+}
+
+bool scan_is_number(struct span value)
+{
+    return value.at != NULL && (*value.at == '-' || is_digit(*value.at));
+}
+
+bool scan_is_whole(struct span number)
+{
+    size_t i = number.len > 0 && number.at[0] == '-';
+    while (i < number.len && is_digit(number.at[i]))
+        i++;
+    return i == number.len;
 }
 
 bool scan_is(struct span value, const char *json)
@@ -404,6 +419,23 @@ bool scan_text(struct span string, struct buf *out, uint16_t *half)
     if (half == NULL && own != 0)
         buf_append(out, replacement, 3);
     return !out->failed;
+}
+
+bool scan_equals(struct span string, const char *text)
+{
+    size_t len = strlen(text);
+    if (!scan_is_string(string) || string.len < len + 2)
+        return false;
+    if (memchr(string.at, '\\', string.len) == NULL)
+        return string.len == len + 2 && memcmp(string.at + 1, text, len) == 0;
+    if (string.len - 2 > len * ESCAPED_BYTES)
+        return false;
+    struct buf decoded;
+    buf_init(&decoded, string.len);
+    bool same = scan_text(string, &decoded, NULL) && decoded.len == len &&
+                memcmp(decoded.data, text, len) == 0;
+    buf_release(&decoded);
+    return same;
 }
 
 void scan_copy(struct span string, char *out, size_t size)
