@@ -10,7 +10,7 @@ import psycopg2
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [TOP + "/t/lib"]
-from harness import Uplift  # noqa: E402
+from harness import USER, Uplift  # noqa: E402
 from process import wait_for  # noqa: E402
 from scripted import Scripted  # noqa: E402
 from tap import done, equal, ok, run  # noqa: E402
@@ -61,7 +61,7 @@ def when_it_is_written():
         told = uplift.request("PATCH", "/v1/feedback/" + answer, {"helpful": False})
         equal((told.status, told.json()), (202, {"id": answer, "pending": True}), "a thumb on a row that somebody holds is taken")
         told = uplift.request("PATCH", REST + answer, {"feedback_text": "meh"}, headers={"Prefer": "return=representation"})
-        equal((told.status, told.json()), (200, [{"feedback_text": "meh", "id": answer}]), "so is a comment by supabase-js, with what is known")
+        equal((told.status, told.json()), (200, [{"feedback_text": "meh", "id": answer, "user_id": USER}]), "so is a comment by supabase-js, with what is known")
     comes_to_be(answer, (False, None, "meh"), "both are on it when it is free")
     told = uplift.request("PATCH", "/v1/feedback/" + answer, {"helpful": True})
     equal((told.status, said(answer)[0]), (200, True), "then all is as before")

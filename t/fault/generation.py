@@ -11,10 +11,13 @@ from tap import done, equal, ok  # noqa: E402
 
 # 600 users with five answers each; four of them liked, one not; every conversation with words of its own.
 TALK = """
+create function pg_temp.word(seed text) returns text language sql as $$
+    select translate(left(md5(seed), 10), '0123456789', 'ghijklmnop')
+$$;
 insert into auth.users (id) select lpad(to_hex(n), 32, '0')::uuid from generate_series(1, 600) n on conflict do nothing;
 insert into coach_response_feedback (user_id, coach_id, user_message, ai_response, conversation_id, helpful, created_at, outcome)
-select lpad(to_hex(n), 32, '0')::uuid, 'coach_maple_avatar', 'Question ' || md5(n || '/' || t),
-    (select string_agg(md5(n || '-' || t || '-' || w), ' ') from generate_series(1, 12) w), md5(n::text)::uuid, t <> 4,
+select lpad(to_hex(n), 32, '0')::uuid, 'coach_maple_avatar', 'Question ' || pg_temp.word(n || '/' || t),
+    (select string_agg(pg_temp.word(n || '-' || t || '-' || w), ' ') from generate_series(1, 12) w), md5(n::text)::uuid, t <> 4,
     now() - interval '1 day' + t * interval '1 minute', 'complete'
 from generate_series(1, 600) n, generate_series(1, 5) t;
 """
