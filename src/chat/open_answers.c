@@ -32,7 +32,7 @@ static bool read_entry(struct open_answer_entry *e, struct open_answer *out)
     unsigned version = atomic_load_explicit(&e->version, memory_order_acquire);
     if (version % 2 != 0)
         return false;
-    uint64_t words[OPEN_ANSWER_WORDS];
+    uint64_t words[OPEN_ANSWER_WORDS] = {0};
     for (size_t i = 0; i < OPEN_ANSWER_WORDS; i++)
         words[i] = atomic_load_explicit(&e->words[i], memory_order_relaxed);
     memcpy(out, words, sizeof *out);

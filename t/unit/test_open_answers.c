@@ -151,8 +151,9 @@ static void readers_never_see_half_an_entry(void **state)
 
 static struct worker_slots *new_slots(void)
 {
-    struct worker_slots *slots =
-        mmap(NULL, sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const int flags = MAP_SHARED | MAP_ANONYMOUS;
+    /* cppcheck-suppress invalidFunctionArg; -1 is what MAP_ANONYMOUS asks for */
+    struct worker_slots *slots = mmap(NULL, sizeof *slots, PROT_READ | PROT_WRITE, flags, -1, 0);
     assert_true(slots != MAP_FAILED);
     worker_slots_init(slots);
     return slots;
