@@ -129,16 +129,12 @@ def away(uplift, made):
     uplift.admin("POST", "/admin/api-keys/" + gone["id"] + "/revoke")
     tap.ok(wait_for(lambda: all(chat(uplift, gone["key"]).status == 401 for _ in range(20)), 15), "all workers know that a key was revoked")
     stranger = make(uplift, name="stranger", scopes=["chat"])["key"]
-    uplift.sql("alter role uplift_app nologin")
-    uplift.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app' and datname = current_database()")
-    try:
+    with uplift.database_away():
         tap.ok(uplift.ready("degraded"), "Postgres is away")
         tap.equal(told(chat(uplift, made["key"], ANN)), (200, None), "a key that is known goes on")
         tap.equal({told(chat(uplift, gone["key"])) for _ in range(20)}, {(401, "invalid_api_key")}, "one that was revoked stays so")
         tap.equal(told(chat(uplift, stranger)), (503, "database_unavailable"), "one that is not has to wait")
         tap.equal(uplift.post("/v1/chat", {"message": "Hi."}, user=ANN).status, 200, "tokens need nobody")
-    finally:
-        uplift.sql("alter role uplift_app login")
     tap.ok(uplift.ready("ready"), "Postgres is back")
     tap.ok(wait_for(lambda: chat(uplift, stranger).status == 200, 10), "and so are all keys")
 

@@ -156,10 +156,7 @@ def away(uplift):
     put(uplift, scope="user", requests_per_minute=4, feedback_per_minute=3)
     answer = uplift.value("select id::text from coach_response_feedback where user_id = %s limit 1", ANN)
     time.sleep(2.5)  # workers ask each second
-    uplift.sql("alter role uplift_app nologin")
-    uplift.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app'"
-               " and datname = current_database()")
-    try:
+    with uplift.database_away():
         tap.ok(uplift.ready("degraded"), "Postgres is away")
         statuses = [chat(uplift, BOB).status for _ in range(12)]
         # Two workers with a bucket of four each.
@@ -173,8 +170,6 @@ def away(uplift):
         refused = thumbs[-1]
         tap.equal((refused.status, refused.error().get("code"), bool(refused.headers["Retry-After"])),
                   (429, "rate_limit_exceeded", True), "so that no user fills the disk")
-    finally:
-        uplift.sql("alter role uplift_app login")
     tap.ok(uplift.ready("ready"), "Postgres is back")
 
 

@@ -205,17 +205,13 @@ def bad_input(uplift):
 def away(uplift):
     """What was known last holds, in a worker that lives on and in one that is born."""
     rule(uplift, "user", BOB, allow=["hidden"])
-    uplift.sql("alter role uplift_app nologin")
-    uplift.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app' and datname = current_database()")
-    try:
+    with uplift.database_away():
         ok(uplift.ready("degraded"), "Postgres is away")
         for name in ("workers that live on", "workers that are born"):
             wanted = [(ANN, "sim-1", 200), (ANN, "sim-1-tuned", 200), (ANN, "hidden", NO_MODEL), (ANN, "gpt-5-pro", NO_MODEL), (BOB, "hidden", 200), (BOB, "sim-1", NO_MODEL)]
             equal([(u, m, told(ask(uplift, m, u))) for u, m, _ in wanted], wanted, name + ": as last known")
             uplift.stop_chat()
             uplift.start_chat("degraded")
-    finally:
-        uplift.sql("alter role uplift_app login")
     ok(uplift.ready("ready"), "Postgres is back")
 
 

@@ -16,6 +16,7 @@ of one where the schema is installed. Tests that stop Postgres pass a Cluster of
 
 import atexit
 import base64
+import contextlib
 import fcntl
 import glob
 import hashlib
@@ -642,6 +643,18 @@ class Uplift:
 
     def conninfo(self, user=None):
         return self.cluster.conninfo(self.database, user)
+
+    @contextlib.contextmanager
+    def database_away(self):
+        """Within it this database lets nobody of fcgi-chat in; others in the same Postgres notice nothing."""
+        name = self.value("select current_database()")
+        self.sql("grant connect on database %s to uplift_batch" % name)
+        self.sql("revoke connect on database %s from public" % name)
+        self.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app' and datname = current_database()")
+        try:
+            yield
+        finally:
+            self.sql("grant connect on database %s to public" % name)
 
     def sql(self, text, *values, user=None):
         """The rows, as dictionaries, as a superuser; or under row level security, as PostgREST does it for a user.
