@@ -79,7 +79,7 @@ begin
                 severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code,
                 model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
                 cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
-                response_message, request_id, regenerate_of, degraded, from_cache, cache_source_id, exposures,
+                response_message, request_id, regenerate_of, history_turns, degraded, from_cache, cache_source_id, exposures,
                 memory_ids, source_ids, example_ids)
             select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
                 i.severity, i.mode, i.place, i.response_time_ms,
@@ -94,7 +94,7 @@ begin
                 case when i.from_cache then (
                     select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
                 i.time_to_first_token_ms, i.attempts, i.request_messages,
-                i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache, i.cache_source_id,
+                i.response_message, i.request_id, i.regenerate_of, (i.trace ->> 'history_turns')::int, i.degraded, i.from_cache, i.cache_source_id,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
                 uplift.ids_in(nullif(i.trace -> 'memory_ids', '[]')),
                 uplift.ids_in(nullif(i.trace -> 'source_ids', '[]')),

@@ -51,6 +51,8 @@ declare
     v_first uuid;
     v_replaced uuid[];
     v_room int;
+    v_rows int := 0;
+    v_turns int := 0;
     v_is_personal boolean := true;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
@@ -125,6 +127,7 @@ begin
                 and a.ai_response <> ''
             order by a.created_at desc limit 50
         loop
+            v_rows := v_rows + 1;
             -- So does what was given anew: of the versions of an answer the last stays.
             if v_turn.regenerate_of is not null then
                 select f.id into v_first from uplift.first_version(v_turn.id, p_user_id) f;
@@ -135,11 +138,18 @@ begin
             end if;
             v_room := v_room - v_turn.size;
             exit when v_room < 0;
+            v_turns := v_turns + 1;
             messages := case when v_turn.user_message <> '' then
                     ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end
                 || ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
         end loop;
         messages := substr(messages, 2);
+        -- What the answer was made from is otherwise known from the rows.
+        if v_room < 0 or v_rows = 50 then
+            trace := coalesce(trace, '{}') || jsonb_build_object('history_turns', v_turns);
+        end if;
+    elsif p_protocol = 'chat' and conversation_id is not null then
+        trace := coalesce(trace, '{}') || jsonb '{"history_turns": 0}';
     end if;
 
     if exists (select from uplift.budgets_used_up) then

@@ -35,6 +35,7 @@ create table coach_response_feedback (
     response_message jsonb,
     request_id text,
     regenerate_of uuid,
+    history_turns int,
     degraded boolean,
     from_cache boolean,
     cache_source_id uuid,
@@ -107,6 +108,8 @@ comment on column coach_response_feedback.request_messages is
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
     'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';
+comment on column coach_response_feedback.history_turns is
+    'How many turns of the conversation went along, where that was not all of them.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
 comment on column coach_response_feedback.from_cache is 'True when the text came from an earlier answer.';
 comment on column coach_response_feedback.cache_source_id is 'That earlier answer.';

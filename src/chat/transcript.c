@@ -146,12 +146,18 @@ static bool add_copy(cJSON *to, const cJSON *request, const char *key)
     return copy != NULL && cJSON_AddItemToObject(to, key, copy);
 }
 
-static bool add_messages(cJSON *kept, const cJSON *messages, const cJSON *user)
+/* Adds all messages but the last of the user, whose place is *user_at, where it is kept as text. */
+static bool add_messages(cJSON *kept, const cJSON *messages, const cJSON *user, int *user_at)
 {
     const cJSON *message;
+    int at = 0;
+    *user_at = -1;
     cJSON_ArrayForEach (message, messages) {
-        if (message == user && only_text(message))
+        if (message == user && only_text(message)) {
+            *user_at = at;
             continue;
+        }
+        at++;
         cJSON *copy = cJSON_Duplicate(message, true);
         if (copy == NULL || !cJSON_AddItemToArray(kept, copy)) {
             cJSON_Delete(copy);
@@ -172,9 +178,12 @@ bool transcript_read(const cJSON *request, char **user_message, char **rest)
         content_text(user != NULL ? cJSON_GetObjectItemCaseSensitive(user, "content") : NULL);
     cJSON *object = cJSON_CreateObject();
     cJSON *kept = cJSON_AddArrayToObject(object, "messages");
-    bool good = *user_message != NULL && kept != NULL && add_messages(kept, messages, user) &&
-                add_copy(object, request, "tools") && add_copy(object, request, "tool_choice") &&
+    int user_at = -1;
+    bool good = *user_message != NULL && kept != NULL &&
+                add_messages(kept, messages, user, &user_at) && add_copy(object, request, "tools") && add_copy(object, request, "tool_choice") &&
                 add_copy(object, request, "response_format");
+    if (good && user_at >= 0 && user_at < cJSON_GetArraySize(kept))
+        good = cJSON_AddNumberToObject(object, "user_message_at", user_at) != NULL;
     if (good && (kept->child != NULL || kept->next != NULL)) {
         *rest = cJSON_PrintUnformatted(object);
         good = *rest != NULL;

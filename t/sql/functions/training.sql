@@ -201,7 +201,7 @@ select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '13 15 28 3 30 31 50+52', 'its replacement, liked, is the turn');
 select is(pg_temp.examples('Preference Pairs'), '52>51', 'and the better of a pair');
 select is((select jsonb_array_length(e.messages) || ' ' || (e.completion -> 0 ->> 'content' = pg_temp.words('a52', 30)) || ' ' || (e.rejected -> 0 ->> 'content' = pg_temp.words('a51', 30))
-    from public.ai_training_examples e where e.dataset_id = pg_temp.dataset('Preference Pairs')), '1 true true', 'one prompt, the better and the worse answer');
+    from public.ai_training_examples e where e.dataset_id = pg_temp.dataset('Preference Pairs')), '3 true true', 'the prompt with the turn before, the better and the worse answer');
 do $$ begin perform pg_temp.thumb(true, null, 51); perform pg_temp.thumb(false, null, 52); end $$;
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples('Preference Pairs'), '51>52', 'the other way round when the first one was better');
@@ -262,7 +262,7 @@ select ok(uplift.training_split(:ann) = (pg_temp.example(13)).split, 'which is t
 select ok(abs(count(*) filter (where s = 'train') - 8000) < 200 and abs(count(*) filter (where s = 'validation') - 1000) < 150
         and abs(count(*) filter (where s = 'test') - 1000) < 150, '80, 10 and 10 of a hundred users')
 from (select uplift.training_split(pg_temp.id(n)) s from generate_series(1, 10000) n) x;
-select ok(p.prosecdef and p.proconfig @> '{"search_path=\"\""}', p.proname || ' runs as its owner, with a fixed search_path')
+select ok(p.prosecdef and p.proconfig @> array['search_path=pg_catalog, pg_temp'], p.proname || ' runs as its owner, with a fixed search_path')
 from pg_proc p where p.oid = any ('{public.generate_training_examples_from_feedback(), uplift.generate_training_examples(int)}'::regprocedure[]);
 select is((select count(*) from uplift.training_queue), 0::bigint, 'nothing waits at the end');
 
