@@ -71,7 +71,12 @@ begin
         and exists (select from public.ai_training_examples e where e.prompt_hash = w.prompt_hash and not e.label)
         and exists (select from public.ai_training_examples e where e.prompt_hash = w.prompt_hash and e.label)
     on conflict do nothing;
-    truncate training_found, training_wanted;
+    added := 0; changed := 0; withdrawn := 0; duplicates := 0;
+    if not exists (select from training_prompts) then
+        return;
+    end if;
+    delete from training_found;
+    delete from training_wanted;
     perform uplift.find_prompt_pairs(p_pairs_id);
     perform uplift.want_prompt_pairs(p_pairs_id, p_unpaired_id);
     delete from uplift.training_duplicates d

@@ -31,7 +31,7 @@ begin
 
         -- What others made is looked at from here on, and must not change.
         perform pg_advisory_xact_lock(uplift.training_lock() + 3);
-        truncate training_found;
+        delete from training_found;
         perform uplift.find_training_examples(v_answers, array[v_positive, v_pairs, v_unpaired]);
         perform uplift.want_edited(v_positive);
         insert into training_prompts (prompt_hash)

@@ -239,7 +239,8 @@ begin
         -- Whoever calls could otherwise put tables of its own in their place, with triggers that would
         -- run as this function's owner.
         raise exception 'the scratch tables of this session are somebody else''s' using errcode = 'insufficient_privilege';
-    else
+    elsif exists (select from training_turns) or exists (select from training_found) then
+        -- Of an earlier chunk of this transaction. Its end empties them for less.
         truncate training_turns, training_texts, training_inputs, training_found, training_wanted, training_prompts;
     end if;
 end
