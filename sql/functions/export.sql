@@ -4,7 +4,9 @@ create or replace function uplift.export_line(p_format text, p_messages jsonb, p
 returns text
 language sql immutable parallel safe
 as $$
-    select case p_format
+    -- Fine-tuning knows no developer. Within strings the quotes would be escaped. What some readers take
+    -- for the end of a line is escaped.
+    select replace(replace(replace(replace(case p_format
         when 'openai' then '{"messages":' || p_messages::text || '}'
         when 'openai-dpo' then '{"input":{"messages":' || p_messages::text || '},"preferred_output":' || p_completion::text
             || ',"non_preferred_output":' || p_rejected::text || '}'
@@ -12,11 +14,11 @@ as $$
             || ',"rejected":' || p_rejected::text || '}'
         when 'trl-kto' then '{"prompt":' || p_messages::text || ',"completion":' || p_completion::text
             || ',"label":' || p_label::text || '}'
-        end
+        end, '"role": "developer"', '"role": "system"'), U&'\2028', '\u2028'), U&'\2029', '\u2029'), U&'\0085', '\u0085')
 $$;
 
 comment on function uplift.export_line(text, jsonb, jsonb, jsonb, boolean) is
-    'An example as a line of a file: openai, openai-dpo, trl-dpo or trl-kto. Null where a part of it is missing.';
+    'An example as a line of a file: openai, openai-dpo, trl-dpo or trl-kto, without what could be taken for another end of a line. Null where a part of it is missing.';
 
 create or replace function uplift.export_head(p_target uuid, p_format text, p_split text, p_min_quality numeric)
 returns table (dataset_id uuid, version_id uuid, dataset_name text, examples bigint, tokens bigint, left_out bigint, etag text)
@@ -169,7 +171,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('messages',
         -- Fine-tuning refuses a message without content that calls no tool.
-        (select jsonb_agg(m.message order by m.position)
+        (select jsonb_agg(case when m.message ->> 'role' = 'developer' then m.message || '{"role": "system"}' else m.message end order by m.position)
          from jsonb_array_elements(e.messages) with ordinality as m(message, position)
          where m.message ->> 'content' is not null or m.message ? 'tool_calls'))
         order by e.created_at, e.id), '[]')
