@@ -59,15 +59,12 @@ begin
         select jsonb_build_object(
             'quality_histogram', (select coalesce(jsonb_agg(jsonb_build_object('quality', h.quality, 'examples', h.n)
                     order by h.quality), '[]')
-                from (select floor(s.quality_score)::int as quality, count(*) as n from public.ai_training_examples s
-                    where s.dataset_id = p_id and uplift.is_in_set(s.withdrawn_at, s.is_validated, s.review)
-                        and s.quality_score is not null group by 1) h),
-            'tags', (select coalesce(jsonb_agg(jsonb_build_object('tag', t.tag, 'examples', t.n) order by t.n desc, t.tag), '[]')
-                from (select g.tag, count(*) as n from public.ai_training_examples s cross join lateral unnest(s.tags) as g(tag)
-                    where s.dataset_id = p_id and uplift.is_in_set(s.withdrawn_at, s.is_validated, s.review)
-                    group by 1 order by 2 desc, 1 limit 100) t),
+                from (select floor(c.quality)::int as quality, sum(c.examples) as n from uplift.dataset_cells c
+                    where c.dataset_id = p_id and c.quality is not null group by 1) h),
+            'tags', (select coalesce(jsonb_agg(jsonb_build_object('tag', t.tag, 'examples', t.examples) order by t.examples desc, t.tag), '[]')
+                from (select g.tag, g.examples from uplift.dataset_tags g where g.dataset_id = p_id order by g.examples desc, g.tag limit 100) t),
             'rejected_examples', (select count(*) from public.ai_training_examples s
-                where s.dataset_id = p_id and s.withdrawn_at is null and s.review = 'rejected')));
+                where s.dataset_id = p_id and s.review = 'rejected' and s.withdrawn_at is null)));
 end
 $$;
 
@@ -126,16 +123,21 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
-    v_after uuid := uplift.uuid_argument(p_arguments, 'after');
+    v_after uuid := coalesce(uplift.uuid_argument(p_arguments, 'after'), '00000000-0000-0000-0000-000000000000');
     v_answer uuid := uplift.uuid_argument(p_arguments, 'answer_id');
     v_least numeric := uplift.number_argument(p_arguments, 'min_quality', 0, 10);
-    v_most numeric := uplift.number_argument(p_arguments, 'max_quality', 0, 10);
+    v_most_quality numeric := uplift.number_argument(p_arguments, 'max_quality', 0, 10);
+    -- How many are looked at for a page: what hardly any has may be far away, and is gone on with.
+    v_most constant int := 5000;
     v_split text := p_arguments ->> 'split';
     v_review text := p_arguments ->> 'review';
     v_tag text := p_arguments ->> 'tag';
     -- What stands for any text in a pattern is looked for as it is.
     v_pattern text := '%' || regexp_replace(p_arguments ->> 'search', '([\\%_])', '\\\1', 'g') || '%';
+    v_looked uuid[];
     v_rows jsonb[];
+    v_page jsonb;
+    v_last uuid;
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after,split,tag,review,min_quality,max_quality,search,answer_id}');
     perform uplift.found_dataset(p_id);
@@ -146,24 +148,37 @@ begin
     elsif length(p_arguments ->> 'search') not between 1 and 200 then
         perform uplift.fail(400, 'invalid_search', 'search must have 1 to 200 characters', 'search');
     end if;
-    select array_agg(uplift.example_json(e) order by e.id) into v_rows from (
-        select x.* from public.ai_training_examples x
-        where x.dataset_id = p_id and x.withdrawn_at is null and (v_after is null or x.id > v_after)
+    v_looked := case
+        when v_answer is not null then array(
+            select s.example_id from uplift.training_example_sources s where s.answer_id = v_answer)
+        when v_review in ('validated', 'rejected') then array(
+            select x.id from public.ai_training_examples x
+            where x.dataset_id = p_id and x.review = v_review and x.id > v_after order by x.id limit v_most)
+        else array(
+            select x.id from public.ai_training_examples x
+            where x.dataset_id = p_id and x.withdrawn_at is null and x.id > v_after order by x.id limit v_most) end;
+    select array_agg(uplift.example_json(e) order by e.id), (array_agg(e.id order by e.id))[v_limit] into v_rows, v_last from (
+        select x.* from unnest(v_looked) l(id) join public.ai_training_examples x on x.id = l.id
+        where x.dataset_id = p_id and x.withdrawn_at is null and x.id > v_after
             and (v_split is null or x.split = v_split) and (v_tag is null or x.tags @> array[v_tag])
             and (v_review is null or coalesce(x.review, 'none') = v_review)
-            and (v_least is null or x.quality_score >= v_least) and (v_most is null or x.quality_score <= v_most)
-            and (v_answer is null or x.id in (
-                select s.example_id from uplift.training_example_sources s where s.answer_id = v_answer))
+            and (v_least is null or x.quality_score >= v_least) and (v_most_quality is null or x.quality_score <= v_most_quality)
             and (v_pattern is null or exists (
                 select from jsonb_array_elements(x.messages || coalesce(x.completion, '[]') || coalesce(x.rejected, '[]')) m
                 where m ->> 'content' ilike v_pattern))
         order by x.id limit v_limit + 1) e;
-    return uplift.list_page(v_rows, v_limit);
+    v_page := uplift.list_page(v_rows, v_limit);
+    if not (v_page ->> 'has_more')::boolean then
+        -- There may be more beyond what was looked at.
+        v_last := case when v_answer is null and cardinality(v_looked) = v_most then v_looked[v_most] end;
+        v_page := v_page || jsonb_build_object('has_more', v_last is not null);
+    end if;
+    return v_page || jsonb_build_object('next_after', v_last);
 end
 $$;
 
 comment on function uplift.admin_list_examples(uuid, jsonb, text) is
-    'Examples of a dataset, oldest first: limit, after, split, tag, review (validated, rejected, none), min_quality, max_quality, search (text anywhere in them, in either case), answer_id (made from this answer). UP404 dataset_not_found.';
+    'Examples of a dataset, oldest first: limit, after, split, tag, review (validated, rejected, none), min_quality, max_quality, search (text anywhere in them, in either case), answer_id (made from this answer). At most 5,000 are looked at for a page: has_more says that there are others, found or to be looked at, which next_after as after goes on with. UP404 dataset_not_found.';
 
 create or replace function uplift.found_example(p_id uuid) returns public.ai_training_examples
 language plpgsql volatile
@@ -561,8 +576,7 @@ begin
         perform uplift.fail(404, 'version_not_found', 'there is no such version of a dataset');
     end if;
     return uplift.dataset_version_json(v_version) || jsonb_build_object(
-        'missing_examples', (select count(*) from uplift.dataset_version_examples x
-            where x.version_id = p_id and not exists (select from public.ai_training_examples e where e.id = x.example_id)),
+        'missing_examples', uplift.missing_examples(v_version),
         'users', (select count(*) from uplift.dataset_version_users(p_id)),
         'finetuning_jobs', (select coalesce(jsonb_agg(j.id order by j.id), '[]') from public.ai_finetuning_jobs j
             where j.dataset_version_id = p_id),

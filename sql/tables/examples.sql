@@ -100,6 +100,39 @@ create index on dataset_version_examples (example_id);
 comment on table dataset_version_examples is
     'The examples of a version. A row whose example is gone is one of a person who was erased.';
 
+-- Counts that lists and exports begin with. Triggers keep them: see uplift.change_counts().
+create table dataset_cells (
+    dataset_id uuid not null,
+    split text,
+    quality numeric,
+    examples bigint not null,
+    tokens bigint not null,
+    unique nulls not distinct (dataset_id, split, quality)
+);
+
+comment on table dataset_cells is 'How many examples of a split and a quality_score there are in a set, and their tokens.';
+
+create table dataset_tags (
+    dataset_id uuid not null,
+    tag text not null,
+    examples bigint not null,
+    primary key (dataset_id, tag)
+);
+
+comment on table dataset_tags is 'How many examples of a set have a tag.';
+
+create table dataset_version_cells (
+    version_id uuid not null,
+    split text,
+    quality numeric,
+    examples bigint not null,
+    tokens bigint not null,
+    unique nulls not distinct (version_id, split, quality)
+);
+
+comment on table dataset_version_cells is
+    'As dataset_cells, of a version: those of its examples that are there and the same as they were.';
+
 -- What the temporary tables of uplift.make_training_scratch() are like; these here stay empty. Most
 -- rows of theirs are to stay in one piece.
 create table training_turns (

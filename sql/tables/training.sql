@@ -71,9 +71,10 @@ create table ai_training_examples (
 );
 
 create index on ai_training_examples (source_id);
--- What is in a set, in the order of exports, with what they ask for: none of it needs the row.
-create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens)
-    where withdrawn_at is null and is_validated and review is distinct from 'rejected';
+-- A set in the order of lists and exports, with what they ask for: most of it needs no row.
+create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens, is_validated, review)
+    where withdrawn_at is null;
+create index on ai_training_examples (dataset_id, review, id) where review is not null;
 create index on ai_training_examples (likeness) where likeness is not null;
 -- The answers to a prompt, the best of those that were liked and of those that were not first.
 create index on ai_training_examples (prompt_hash, label, quality_score desc, source_id) where prompt_hash is not null;
