@@ -128,7 +128,7 @@ declare
     v_least numeric := uplift.number_argument(p_arguments, 'min_quality', 0, 10);
     v_most_quality numeric := uplift.number_argument(p_arguments, 'max_quality', 0, 10);
     -- How many are looked at for a page: what hardly any has may be far away, and is gone on with.
-    v_most constant int := 5000;
+    v_most int := case when p_arguments ?| '{split,tag,review,min_quality,max_quality,search}' then 5000 else v_limit + 1 end;
     v_split text := p_arguments ->> 'split';
     v_review text := p_arguments ->> 'review';
     v_tag text := p_arguments ->> 'tag';

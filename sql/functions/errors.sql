@@ -84,21 +84,35 @@ $$;
 comment on function uplift.error_groups_of(jsonb) is
     'Failures by fingerprint, of the time, type, provider and model that arguments name; the last seven days unless they say.';
 
+create or replace function uplift.latest_errors(p_fingerprint text, p_limit int, p_before timestamptz default 'infinity', p_before_id uuid default null)
+returns uuid[]
+language sql stable
+as $$
+    -- From the index alone, and then the rows: by a look-up of its time the planner would rather read
+    -- failures of all kinds.
+    select array(
+        select e.id from public.ai_errors e
+        where e.fingerprint = p_fingerprint and (e.created_at, e.id) < (p_before, coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+        order by e.created_at desc, e.id desc limit p_limit)
+$$;
+
+comment on function uplift.latest_errors(text, int, timestamptz, uuid) is
+    'The ids of the last failures of a fingerprint, those before a time and id, the latest first.';
+
 create or replace function uplift.error_group_json(p_fingerprint text) returns jsonb
 language sql stable
 as $$
-    with latest as materialized (
-        -- A provider that was away for a day leaves a million.
-        select e.* from public.ai_errors e where e.fingerprint = p_fingerprint order by e.created_at desc limit 10000
-    )
     select jsonb_build_object('object', 'error_group', 'fingerprint', p_fingerprint, 'error_type', min(e.error_type), 'provider', min(e.provider),
         'model', min(e.model_name), 'http_status', min(e.http_status), 'count', count(*), 'is_counted_whole', count(*) < 10000,
         'users', count(distinct e.user_id), 'user_visible', count(*) filter (where e.user_visible),
         'recovered', count(*) filter (where e.auto_recovered), 'needs_attention', bool_or(e.manual_intervention_required),
-        'first_seen', (select f.created_at from public.ai_errors f where f.fingerprint = p_fingerprint order by f.created_at limit 1),
+        'first_seen', (select min(f.created_at) from public.ai_errors f where f.fingerprint = p_fingerprint),
         'last_seen', max(e.created_at), 'resolved_at', min(g.resolved_at), 'resolved_by', min(g.resolved_by), 'note', min(g.note),
         'is_resolved', coalesce(min(g.resolved_at) >= max(e.recorded_at), false))
-    from latest e left join uplift.error_groups g on g.fingerprint = e.fingerprint
+    -- A provider that was away for a day leaves a million.
+    from unnest(uplift.latest_errors(p_fingerprint, 10000)) l(id)
+    join public.ai_errors e on e.id = l.id
+    left join uplift.error_groups g on g.fingerprint = e.fingerprint
     having count(*) > 0
 $$;
 
@@ -149,12 +163,8 @@ begin
     select array_agg(to_jsonb(x) order by x.created_at desc, x.id desc) into v_rows
     from (select e.id, e.created_at, e.attempt, e.http_status, e.error_code, e.duration_ms, e.request_id, e.answer_id,
             e.user_id, e.user_visible, e.auto_recovered
-        from public.ai_errors e
-        where e.fingerprint = p_fingerprint
-            -- The first by the index, the second for those of the same moment.
-            and e.created_at <= coalesce(v_from.created_at, 'infinity')
-            and (v_after is null or (e.created_at, e.id) < (v_from.created_at, v_from.id))
-        order by e.created_at desc, e.id desc limit v_limit + 1) x;
+        from unnest(uplift.latest_errors(p_fingerprint, v_limit + 1, coalesce(v_from.created_at, 'infinity'), v_from.id)) l(id)
+        join public.ai_errors e on e.id = l.id) x;
     return v_group || jsonb_build_object('occurrences', uplift.list_page(v_rows, v_limit));
 end
 $$;
