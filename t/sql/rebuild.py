@@ -7,7 +7,9 @@ everything is generated at once, and both have the same examples, the same that 
 third history people review and edit examples, too; then what they touched is left, everything else is made anew around
 it, and is as before.
 
-HISTORIES says how many (150), SEED where they begin (a random place); a history that fails prints its seed, which
+A band has one leader here (uplift.band_leaders), so that those come and go.
+
+HISTORIES says how many (100), SEED where they begin (a random place); a history that fails prints its seed, which
 SEED=... HISTORIES=1 repeats.
 """
 
@@ -23,7 +25,7 @@ sys.path.insert(0, ROOT + "/t/lib")
 from cluster import Cluster  # noqa: E402
 from tap import done, equal, note, ok  # noqa: E402
 
-HISTORIES = int(os.environ.get("HISTORIES", "150"))
+HISTORIES = int(os.environ.get("HISTORIES", "100"))
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10 ** 9))
 COPIED = ["auth.users", "public.coach_response_feedback", "uplift.conversations", "public.user_coach_preferences",
           "public.user_traits"]
@@ -67,11 +69,13 @@ class Database:
         return self.ask("select taken from uplift.generate_training_lane(%s, %s)", limit, lane)[0][0]
 
     def finish(self, draw):
-        for lane in draw.sample((0, 1), 2):
-            while self.chunk(draw.choice((1, 3, 1000)), lane):
-                pass
-        while self.chunk(draw.choice((1, 5, 1000))):
-            pass
+        """All chunks; raises when they come to no end."""
+        left = 2000
+        for lanes, limits in (([draw.choice((0, 1))], (1, 3, 1000)), ([0], (1, 3, 1000)), ([1], (1, 3, 1000)), ([None], (1, 5, 1000))):
+            while self.chunk(draw.choice(limits), lanes[0]):
+                left -= 1
+                if left == 0:
+                    raise RuntimeError("generation does not come to an end")
 
     def state(self):
         return self.ask(EXAMPLES), self.ask(DROPPED), self.ask(COUNTS)
@@ -90,13 +94,17 @@ class History:
             text = " ".join(self.draw.choices(WORDS, k=self.draw.choice((2, 12, 40))))
             self.stock += [text, text.upper(), text + " " + self.draw.choice(WORDS), text.replace(" ", "\u00a0\n", 1)]
         self.questions = ["How?", "how ?", "Wie gr\u00fc\u00dft Robin?", "Wie gru\u0308\u00dft Robin?", "What now, then?"]
-        self.forms = [" ".join(self.draw.choices(WORDS, k=30)) + " " + " ".join(self.draw.choices(WORDS, k=6)) for _ in range(4)]
+        self.form = self.draw.choices(WORDS, k=40)
+        self.share = self.draw.choice((0.1, 0.1, 0.8))
 
     def text(self):
-        if self.draw.random() < 0.1:
-            # Of one form, more or less alike.
-            return self.forms[0][:120] + self.draw.choice(self.forms)[self.draw.choice((20, 60, 120)):]
-        return self.draw.choice(self.stock)
+        if self.draw.random() > self.share:
+            return self.draw.choice(self.stock)
+        # Of one form, more or less alike.
+        words = list(self.form)
+        for _ in range(self.draw.choice((0, 1, 2, 3, 4, 6, 9))):
+            words[self.draw.randrange(len(words))] = self.draw.choice(WORDS)
+        return " ".join(words)
 
     def answer(self):
         draw = self.draw
@@ -225,6 +233,7 @@ def main():
     cluster.createdb("steps")
     result = cluster.psql("steps", file=ROOT + "/sql/install.sql")
     equal((result.returncode, result.stderr), (0, ""), "installs")
+    cluster.psql("steps", sql="create or replace function uplift.band_leaders() returns int language sql immutable as 'select 1'")
     cluster.createdb("rebuilt", template="steps")
     steps, rebuilt = Database(cluster, "steps"), Database(cluster, "rebuilt")
     steps.ask("insert into auth.users (id) select unnest(%s::uuid[])", USERS)
@@ -233,7 +242,12 @@ def main():
     for seed in range(SEED, SEED + HISTORIES):
         steps.ask(EMPTY)
         with_people = seed % 3 == 0
-        History(seed, steps, with_people).run()
+        try:
+            History(seed, steps, with_people).run()
+        except RuntimeError as error:
+            failed.append(seed)
+            ok(False, "SEED=%d comes to an end" % seed, error)
+            continue
         found = steps.state()
         if with_people:
             steps.ask("delete from public.ai_training_examples where review is null and edited_at is null and withdrawn_at is null")
