@@ -104,7 +104,7 @@ comment on column coach_response_feedback.protocol is 'chat (/v1/chat) or comple
 comment on column coach_response_feedback.streamed is 'True when the client asked for a stream.';
 comment on column coach_response_feedback.request_id is 'X-Request-Id of the request, as in the logs.';
 comment on column coach_response_feedback.request_messages is
-    'The messages of a completions request beside the last user message; images as hash and size.';
+    'The messages of a completions request beside the last user message; images as hash and size. user_message_at is there when others follow it: how many come before it.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
     'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';

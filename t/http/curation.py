@@ -57,6 +57,7 @@ def looking(up, sets, answers):
     page = up.admin("GET", path + "/examples?limit=3").json()
     rest = up.admin("GET", path + "/examples?after=" + page["data"][-1]["id"]).json()
     equal((len(page["data"]), page["has_more"], len(rest["data"]), rest["has_more"]), (3, True, 4, False), "examples come in pages")
+    equal((page["next_after"], rest["next_after"]), (page["data"][-1]["id"], None), "which say where to go on")
     equal(len(up.admin("GET", path + "/examples?search=NUMBER%202-1").json()["data"]), 1, "and are searched, in either case")
     equal(up.admin("GET", path + "/examples?search=%25").json()["data"], [], "for what stands there")
     found = up.admin("GET", path + "/examples?answer_id=" + answers[2, 1]).json()["data"]

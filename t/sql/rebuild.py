@@ -227,6 +227,22 @@ def differences(one, other):
     return lines + ["wrong count: %s" % (row,) for row in one[2]]
 
 
+def compare(seed, steps, rebuilt):
+    """What a history ends with, and what it should."""
+    steps.ask(EMPTY)
+    with_people = seed % 3 == 0
+    History(seed, steps, with_people).run()
+    found = steps.state()
+    if not with_people:
+        copy(steps, rebuilt)
+        rebuilt.finish(random.Random(seed))
+        return found, rebuilt.state()
+    steps.ask("delete from public.ai_training_examples where review is null and edited_at is null and withdrawn_at is null")
+    steps.ask("insert into uplift.training_queue (answer_id) select id from public.coach_response_feedback")
+    steps.finish(random.Random(seed))
+    return found, steps.state()
+
+
 def main():
     cluster = Cluster(settings={"synchronous_commit": "off"})
     cluster.start()
@@ -240,28 +256,13 @@ def main():
     note("seeds %d to %d" % (SEED, SEED + HISTORIES - 1))
     failed, examples, dropped = [], 0, 0
     for seed in range(SEED, SEED + HISTORIES):
-        steps.ask(EMPTY)
-        with_people = seed % 3 == 0
         try:
-            History(seed, steps, with_people).run()
+            found, wanted = compare(seed, steps, rebuilt)
+            why = differences(found, wanted)
         except RuntimeError as error:
-            failed.append(seed)
-            ok(False, "SEED=%d comes to an end" % seed, error)
-            continue
-        found = steps.state()
-        if with_people:
-            steps.ask("delete from public.ai_training_examples where review is null and edited_at is null and withdrawn_at is null")
-            steps.ask("insert into uplift.training_queue (answer_id) select id from public.coach_response_feedback")
-            steps.finish(random.Random(seed))
-            wanted = steps.state()
-        else:
-            copy(steps, rebuilt)
-            while rebuilt.chunk(100000):
-                pass
-            wanted = rebuilt.state()
+            found, why = ([], []), [str(error)]
         examples += len(found[0])
         dropped += len(found[1])
-        why = differences(found, wanted)
         if why:
             failed.append(seed)
             ok(False, "SEED=%d ends where a rebuild ends" % seed, "\n".join(why)[:4000])

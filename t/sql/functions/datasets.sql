@@ -1,6 +1,6 @@
 -- Duplicates, curation that survives, counts, frozen versions, and erasing a person.
 \ir common.psql
-select plan(46);
+select plan(51);
 
 create function pg_temp.dataset(p_which text default 'Positive Responses') returns uuid language sql as $$
     select id from public.ai_training_datasets where dataset_name = 'User Feedback - ' || p_which
@@ -45,6 +45,20 @@ create function pg_temp.counts_are_true() returns boolean language sql as $$
         from public.ai_training_examples e where e.dataset_id = d.id and e.withdrawn_at is null and e.is_validated
             and e.review is distinct from 'rejected') s
     where d.revision is not null
+$$;
+
+-- What lists and exports begin with, as the triggers keep it, and as it is.
+create function pg_temp.cells_are_true() returns boolean language sql as $$
+    select not exists (
+        select c.dataset_id, c.split, c.quality, c.examples, c.tokens from uplift.dataset_cells c
+        join public.ai_training_datasets d on d.id = c.dataset_id and d.revision is not null
+        except
+        select e.dataset_id, e.split, e.quality_score, count(*), sum(coalesce(e.tokens, uplift.token_estimate(e.messages))) from public.ai_training_examples e
+        where uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review) group by 1, 2, 3)
+    and not exists (
+        select e.dataset_id, g.tag, count(*) from public.ai_training_examples e cross join lateral unnest(e.tags) g(tag)
+        where uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review) group by 1, 2
+        except select t.dataset_id, t.tag, t.examples from uplift.dataset_tags t)
 $$;
 
 -- Exact duplicates: case and spaces do not matter.
@@ -162,6 +176,7 @@ select ok(pg_temp.counts_are_true(), 'as they change');
 update public.ai_training_examples set review = 'rejected', quality_score = 1 where id = pg_temp.id(914);
 update public.ai_training_examples set withdrawn_at = now() where id = pg_temp.id(916);
 select ok(pg_temp.counts_are_true(), 'as they leave the set');
+select ok(pg_temp.cells_are_true(), 'and so by split and quality, and by tag');
 create temp table revision as select revision from public.ai_training_datasets where id = pg_temp.id(900);
 delete from public.ai_training_examples where dataset_id = pg_temp.id(900);
 select ok(pg_temp.counts_are_true(), 'as they go');
@@ -171,6 +186,20 @@ update public.ai_training_examples set quality_score = 9 where id = pg_temp.id(9
 select ok(pg_temp.counts_are_true(), 'a set that was never counted is counted whole');
 delete from public.ai_training_datasets where id = pg_temp.id(901);
 select ok(pg_temp.counts_are_true(), 'a dataset goes with its examples');
+
+-- A page of a list looks at so many, and says where to go on.
+insert into public.ai_training_datasets (id, dataset_name, revision) values (pg_temp.id(902), 'long', 0);
+insert into public.ai_training_examples (id, dataset_id, messages, split, is_validated, tags, quality_score)
+select ('20000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, pg_temp.id(902), '[{"role":"user","content":"xxxx"}]', 'train', true,
+    case when n > 5990 then '{rare}'::text[] end, 5 from generate_series(1, 6000) n;
+create temp table page as select uplift.admin_list_examples(pg_temp.id(902), '{"tag": "rare", "limit": 4}', 'root') as p;
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (0, 'true'::jsonb, '5000')$$, 'nothing yet, and more to look at');
+update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 4, 'after', p -> 'next_after'), 'root');
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (4, 'true'::jsonb, '5994')$$, 'some, and more');
+update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 6, 'after', p -> 'next_after'), 'root');
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', p -> 'next_after' from page$$, $$values (6, 'false'::jsonb, 'null'::jsonb)$$, 'and the last');
+select results_eq($$select d -> 'tags', d -> 'quality_histogram', d -> 'rejected_examples' from uplift.admin_get_dataset(pg_temp.id(902), '{}', 'root') d$$,
+    $$values ('[{"tag": "rare", "examples": 10}]'::jsonb, '[{"quality": 5, "examples": 6000}]'::jsonb, '0'::jsonb)$$, 'a dataset is described from counts');
 
 select * from finish();
 rollback;
