@@ -235,7 +235,7 @@ begin
         return 0;
     end if;
     with matched as (
-        select k.id, f.example_id, f.is_frozen, f.is_edited, f.is_by_person, e.messages, e.completion, e.rejected, e.label, e.likeness, e.bands,
+        select k.id, k.source_id, f.example_id, f.is_frozen, f.is_edited, f.is_by_person, e.messages, e.completion, e.rejected, e.label, e.likeness, e.bands,
             (e.messages, e.completion, e.rejected, e.label, e.bands)
                 is distinct from (k.messages, k.completion, k.rejected, k.label, k.bands) and not f.is_edited as is_other,
             uplift.example_precedence(f.is_by_person, 'pair:prompt' = any (k.tags), case when f.is_edited then e.quality_score else k.quality end)
@@ -258,8 +258,10 @@ begin
         from matched x
         where w.id = x.id
     )
-    -- Who reviewed one moved it to the front.
-    select coalesce(array_agg(x.example_id) filter (where x.is_other or x.is_by_person or x.precedence <> x.old_precedence), '{}'),
+    select coalesce(array_agg(x.example_id) filter (where x.is_other or x.precedence <> x.old_precedence
+            -- Whoever reviewed it moved it to the front.
+            or x.is_by_person and x.bands is not null and not exists (select from uplift.training_bands t
+                where t.band = x.bands[1] and t.precedence = x.precedence and t.source_id = x.source_id)), '{}'),
         coalesce(array_agg(x.example_id) filter (where x.is_other or x.precedence > x.old_precedence), '{}')
     into v_changed, v_released from matched x;
     perform uplift.forget_sketches(v_changed);
