@@ -21,14 +21,26 @@ $$;
 
 comment on function uplift.pair_likeness(jsonb, jsonb, jsonb) is 'Hash of what is said in a preference pair.';
 
+create or replace function uplift.stays_edited(p_is_edited boolean, p_sources uuid[]) returns boolean
+language plpgsql volatile
+as $$
+begin
+    return p_is_edited and not exists (select from unnest(p_sources) s(id) where not exists (
+        select from training_turns t where t.answer_id = s.id and t.verdict));
+end
+$$;
+
+comment on function uplift.stays_edited(boolean, uuid[]) is
+    'Whether a conversation that a person edited stays: while all of its answers are liked.';
+
 create or replace function uplift.want_conversations(p_dataset_id uuid) returns void
 language plpgsql volatile
 as $$
 begin
-    -- Sources of an example that a person edited stay together as they are.
+    -- Sources of an example that a person edited stay together as they are, while all of them are liked.
     with pinned as materialized (
         select distinct unnest(f.sources) as answer_id
-        from training_found f where f.is_edited and f.dataset_id = p_dataset_id
+        from training_found f where f.dataset_id = p_dataset_id and uplift.stays_edited(f.is_edited and not f.is_repeated, f.sources)
     ), ranked as materialized (
         select t.answer_id, t.conversation_id, t.user_id, t.turn,
             bool_and(t.verdict is true and t.goes_on and t.style = s.style and p.answer_id is null) over w
@@ -99,9 +111,7 @@ begin
     from training_found f
     join public.ai_training_examples e on e.id = f.example_id
     join training_turns t on t.answer_id = e.source_id
-    where f.is_edited and f.dataset_id = p_dataset_id and not f.is_repeated and e.likeness is not null
-        and not exists (select from unnest(f.sources) s(id) where not exists (
-            select from training_turns o where o.answer_id = s.id and o.verdict));
+    where f.dataset_id = p_dataset_id and uplift.stays_edited(f.is_edited and not f.is_repeated, f.sources) and e.likeness is not null;
 end
 $$;
 
@@ -120,8 +130,9 @@ begin
         -- A version of which a better one is known is in a pair with that.
         case when t.verdict or not exists (
                 select from training_turns v join training_texts y on y.answer_id = v.answer_id
-                where v.turn_id = t.turn_id and v.user_id = t.user_id and v.verdict and y.said <> x.said)
-            then md5(concat_ws('|', t.style, t.history_hash, uplift.normalised(x.question_json::jsonb #>> '{}')))::uuid end,
+                where v.turn_id = t.turn_id and v.user_id = t.user_id and v.verdict
+                    and v.style = t.style and y.question_hash = x.question_hash and y.answer_hash <> x.answer_hash)
+            then md5(concat_ws('|', t.style, t.history_hash, x.question_hash))::uuid end,
         t.quality, uplift.example_precedence(false, false, t.quality), i.tokens + x.answer_tokens, 1, t.tags, t.coach_id, t.model_used
     from training_turns t join training_texts x on x.answer_id = t.answer_id join training_inputs i on i.answer_id = t.answer_id
     where t.verdict is not null;
@@ -136,7 +147,8 @@ language plpgsql volatile
 as $$
 begin
     with versions as materialized (
-        select t.answer_id, t.turn_id, t.user_id, t.verdict, t.quality, t.is_shown, x.said, x.question_json, x.answer_json
+        select t.answer_id, t.turn_id, t.user_id, t.style, t.verdict, t.quality, t.is_shown, x.question_json, x.answer_json,
+            x.question_hash, x.answer_hash
         from training_turns t join training_texts x on x.answer_id = t.answer_id
         where t.verdict is not null
             and t.turn_id in (select v.turn_id from training_turns v where v.verdict is not null group by v.turn_id having count(*) > 1)
@@ -148,7 +160,8 @@ begin
         -- Of several versions that were liked, the best and last one.
         cross join lateral (
             select v.* from versions v
-            where v.turn_id = w.turn_id and v.user_id = w.user_id and v.verdict and v.said <> w.said
+            where v.turn_id = w.turn_id and v.user_id = w.user_id and v.verdict
+                and v.style = w.style and v.question_hash = w.question_hash and v.answer_hash <> w.answer_hash
             order by v.quality desc, v.is_shown desc, v.answer_id desc limit 1) b
         join training_turns p on p.answer_id = b.answer_id
         join training_inputs i on i.answer_id = b.answer_id
@@ -169,7 +182,7 @@ end
 $$;
 
 comment on function uplift.want_regenerations(uuid) is
-    'Adds to training_wanted a pair for each disliked version of an answer of which another version, in other words, was liked.';
+    'Adds to training_wanted a pair for each disliked version of an answer of which another version, to the same question and in the same style but in other words, was liked.';
 
 -- What there is.
 

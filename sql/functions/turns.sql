@@ -445,16 +445,17 @@ begin
         from training_turns t cross join lateral unnest(t.history) as h(id)
         where t.verdict is not null and not exists (select from training_turns o where o.answer_id = h.id and o.verdict is not null)
     )
-    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, said)
+    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, said, question_hash, answer_hash)
     select w.answer_id, case when x.question <> '' then to_json(x.question)::text end, to_json(x.answer)::text,
         octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit,
-        case when w.is_learnt then uplift.normalised(x.question || e'\n' || x.answer) end
+        n.question || ' ' || n.answer, md5(n.question)::uuid, md5(n.answer)::uuid
     from wanted w
     join users u on u.user_id = w.user_id
     cross join lateral (
         select uplift.redact(a.user_message, u.names) as question, uplift.redact(a.ai_response, u.names) as answer,
             not uplift.looks_like_injection(a.user_message) as is_fit
-        from public.coach_response_feedback a where a.id = w.answer_id offset 0) x;
+        from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
+    left join lateral (select uplift.normalised(x.question) as question, uplift.normalised(x.answer) as answer offset 0) n on w.is_learnt;
 
     insert into training_inputs (answer_id, system_json, history_json, tokens)
     with users as materialized (

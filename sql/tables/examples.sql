@@ -176,13 +176,15 @@ create table training_texts (
     question_tokens int not null,
     answer_tokens int not null,
     is_fit boolean not null,
-    said text
+    said text,
+    question_hash uuid,
+    answer_hash uuid
 );
 
 comment on table training_texts is 'Scratch: questions and answers, redacted, as JSON strings.';
 comment on column training_texts.question_json is 'Null for none.';
 comment on column training_texts.is_fit is 'Whether the question is no attempt at injection.';
-comment on column training_texts.said is 'Question and answer, normalised; null for those that are history alone.';
+comment on column training_texts.said is 'Question and answer, normalised; question_hash and answer_hash of each. Null for those that are history alone.';
 
 create table training_inputs (
     answer_id uuid primary key,
