@@ -267,6 +267,22 @@ $$;
 comment on function uplift.settle_exact_duplicates() is
     'Marks the rows of training_wanted that say the same as one that is kept, and withdraws examples that such a row comes before. Returns how many of those.';
 
+create or replace function uplift.example_of(p_source_id uuid, p_dataset_id uuid) returns public.ai_training_examples
+language plpgsql stable
+as $$
+declare
+    v_example public.ai_training_examples;
+begin
+    -- By this index, whatever the planner thinks of the others.
+    select x.* into v_example from (select e.* from public.ai_training_examples e where e.source_id = p_source_id offset 0) x
+    where x.dataset_id = p_dataset_id and x.withdrawn_at is null and x.source_type = 'user_conversation';
+    return v_example;
+end
+$$;
+
+comment on function uplift.example_of(uuid, uuid) is
+    'The example in a set that was made of this answer, or of a conversation that begins with it; null for none.';
+
 create or replace function uplift.is_alike(p_dataset_id uuid, p_messages jsonb, p_source_id uuid) returns boolean
 language plpgsql volatile
 as $$
@@ -276,8 +292,7 @@ begin
     select w.messages into v_other from training_wanted w
     where w.dataset_id = p_dataset_id and w.source_id = p_source_id and w.duplicate_of is null;
     if not found then
-        select e.messages into v_other from public.ai_training_examples e
-        where e.source_id = p_source_id and e.dataset_id = p_dataset_id and e.withdrawn_at is null;
+        select e.messages into v_other from uplift.example_of(p_source_id, p_dataset_id) e;
     end if;
     return v_other is not null and uplift.similarity(p_messages, v_other) >= 0.8;
 end
@@ -358,7 +373,7 @@ as $$
         where (t.precedence, t.source_id) > (p_precedence, p_source_id)
     ), released as (
         delete from uplift.training_duplicates d
-        using led l join public.ai_training_examples e on e.source_id = l.source_id and e.dataset_id = p_dataset_id
+        using led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
         where d.example_id = e.id and not d.is_exact
         returning d.answer_id
     )
@@ -400,8 +415,7 @@ begin
             select coalesce(w.example_id, w.id) into v_kept from training_wanted w
             where w.dataset_id = p_dataset_id and w.source_id = v_leader;
             if not found then
-                select e.id into strict v_kept from public.ai_training_examples e
-                where e.source_id = v_leader and e.dataset_id = p_dataset_id and e.withdrawn_at is null;
+                select e.id into strict v_kept from uplift.example_of(v_leader, p_dataset_id) e;
             end if;
             update training_wanted w set duplicate_of = v_kept, is_exact = false where w.id = v.id;
             update training_wanted w set duplicate_of = v_kept, is_exact = false where w.duplicate_of = v.final_id;
@@ -415,9 +429,9 @@ begin
         v_alike := uplift.followers_alike(p_dataset_id, v.messages, v.bands, v.precedence, v.source_id);
         if cardinality(v_alike) > 0 then
             v_displaced := v_displaced + uplift.displace_examples(e.ids, array_fill(v.final_id, array[cardinality(e.ids)]), false)
-            from (select coalesce(array_agg(x.id), '{}') as ids from public.ai_training_examples x
-                where x.source_id = any (v_alike) and x.dataset_id = p_dataset_id and x.withdrawn_at is null
-                    and x.review is null and x.edited_at is null) e;
+            from (select coalesce(array_agg(x.id), '{}') as ids
+                from unnest(v_alike) a(id) cross join lateral uplift.example_of(a.id, p_dataset_id) x
+                where x.id is not null and x.review is null and x.edited_at is null) e;
         end if;
         perform uplift.release_led(p_dataset_id, v.bands, v.precedence, v.source_id);
     end loop;

@@ -105,13 +105,14 @@ as $$
 begin
     insert into training_wanted (dataset_id, source_id, sources, user_id, messages, likeness, bands,
         quality, precedence, tokens, turns, tags, coach_id, model_used)
-    select e.dataset_id, e.source_id, f.sources, t.user_id, e.messages, e.likeness, e.bands, coalesce(e.quality_score, 0), 0,
+    select e.dataset_id, e.source_id, f.sources, t.user_id, e.messages,
+        coalesce(e.likeness, md5(uplift.normalised(uplift.text_said(e.messages)))::uuid), e.bands, coalesce(e.quality_score, 0), 0,
         coalesce(e.tokens, uplift.token_estimate(e.messages)), coalesce(e.conversation_turns, 1),
         array(select g from unnest(e.tags) g where g ~ '^(coach|model|arm|pair):'), e.coach_id, e.model_used
     from training_found f
     join public.ai_training_examples e on e.id = f.example_id
     join training_turns t on t.answer_id = e.source_id
-    where f.dataset_id = p_dataset_id and uplift.stays_edited(f.is_edited and not f.is_repeated, f.sources) and e.likeness is not null;
+    where f.dataset_id = p_dataset_id and uplift.stays_edited(f.is_edited and not f.is_repeated, f.sources);
 end
 $$;
 

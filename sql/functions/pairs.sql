@@ -38,18 +38,30 @@ begin
     cross join (values ('train'), ('validation'), ('test')) as s(split)
     -- Of prompts that thousands send, the answers that were disliked most will do.
     cross join lateral (
-        select x.* from public.ai_training_examples x
-        where x.prompt_hash = p.prompt_hash and not x.label and x.split = s.split and x.dataset_id = p_unpaired_id
-            and x.withdrawn_at is null and x.review is distinct from 'rejected'
+        select x.* from (
+            -- By this index, whatever the planner thinks of the others.
+            select l.* from public.ai_training_examples l where l.prompt_hash = p.prompt_hash and not l.label
+            order by l.quality_score desc, l.source_id offset 0) x
+        where x.split = s.split and x.dataset_id = p_unpaired_id and x.withdrawn_at is null and x.review is distinct from 'rejected'
         order by x.quality_score desc, x.source_id limit 32) r
     cross join lateral (
-        select x.* from public.ai_training_examples x
-        -- What a person said of a pair holds while there is one.
-        left join training_found f on f.source_id = x.source_id and f.rejected_id = r.source_id and f.dataset_id = p_pairs_id and f.is_by_person
-        where x.prompt_hash = p.prompt_hash and x.label and x.split = s.split and x.dataset_id = p_unpaired_id
-            and x.withdrawn_at is null and x.review is distinct from 'rejected'
-            and uplift.normalised(uplift.text_said(x.completion)) <> uplift.normalised(uplift.text_said(r.completion))
-        order by f.is_by_person nulls last, x.quality_score desc, x.source_id limit 1) c
+        select y.* from (
+            -- What a person said of a pair holds while there is one.
+            (select x.*, 1 as place from training_found f
+            cross join lateral (select l.* from public.ai_training_examples l where l.source_id = f.source_id offset 0) x
+            where f.rejected_id = r.source_id and f.is_by_person and x.prompt_hash = p.prompt_hash and x.label and x.split = s.split
+                and x.dataset_id = p_unpaired_id and x.withdrawn_at is null and x.review is distinct from 'rejected'
+                and uplift.normalised(uplift.text_said(x.completion)) <> uplift.normalised(uplift.text_said(r.completion))
+            order by x.quality_score desc, x.source_id limit 1)
+            union all
+            (select x.*, 2 from (
+                select l.* from public.ai_training_examples l where l.prompt_hash = p.prompt_hash and l.label
+                order by l.quality_score desc, l.source_id offset 0) x
+            where x.split = s.split and x.dataset_id = p_unpaired_id
+                and x.withdrawn_at is null and x.review is distinct from 'rejected'
+                and uplift.normalised(uplift.text_said(x.completion)) <> uplift.normalised(uplift.text_said(r.completion))
+            order by x.quality_score desc, x.source_id limit 1)) y
+        order by y.place limit 1) c
     cross join lateral (select a.user_id from public.coach_response_feedback a where a.id = c.source_id) u;
 end
 $$;

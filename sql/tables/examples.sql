@@ -208,6 +208,8 @@ create table training_found (
     is_repeated boolean not null
 );
 
+create index on training_found (rejected_id) where rejected_id is not null;
+
 comment on table training_found is 'Scratch: the examples there are of what is looked at.';
 comment on column training_found.is_repeated is 'Whether an older example has the same source: the first sketch made them so.';
 
