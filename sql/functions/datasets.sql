@@ -197,6 +197,7 @@ as $$
     select c.version_id, c.split, c.quality, sum(c.n), sum(c.tokens)
     from unnest(p_versions, p_splits, p_qualities, p_numbers, p_tokens) as c(version_id, split, quality, n, tokens)
     group by 1, 2, 3
+    having sum(c.n) <> 0 or sum(c.tokens) <> 0
     order by 1, 2, 3
     on conflict (version_id, split, quality) do update set examples = o.examples + excluded.examples, tokens = o.tokens + excluded.tokens
 $$;
@@ -207,6 +208,8 @@ comment on function uplift.change_version_counts(uuid[], text[], numeric[], int[
 create or replace function uplift.count_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_frozen uuid[];
 begin
     perform uplift.change_counts((
         select jsonb_agg(to_jsonb(c)) from (
@@ -232,19 +235,20 @@ begin
     where exists (select from added);
     -- Stars move an example that versions name to another quality; its text stays, unless somebody
     -- writes to the table.
-    perform uplift.change_version_counts(array_agg(c.version_id), array_agg(c.split), array_agg(c.quality_score), array_agg(c.n), array_agg(c.n * c.tokens))
-    from (
-        select x.version_id, x.split, b.quality_score, b.n, coalesce(b.tokens, 0) as tokens
-        from added a
-        join removed r on r.id = a.id
-        join uplift.dataset_version_examples x on x.example_id = a.id
-        cross join lateral (values
-            (1, a.quality_score, a.tokens, coalesce(a.content_hash, uplift.content_hash(a.messages, a.completion, a.rejected, a.label))),
-            (-1, r.quality_score, r.tokens, coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label))))
-            as b(n, quality_score, tokens, hash)
-        where (a.quality_score, a.tokens, a.messages, a.completion, a.rejected, a.label, a.content_hash)
-                is distinct from (r.quality_score, r.tokens, r.messages, r.completion, r.rejected, r.label, r.content_hash)
-            and b.hash = x.content_hash) c;
+    v_frozen := array(select distinct x.example_id from added a join uplift.dataset_version_examples x on x.example_id = a.id);
+    if cardinality(v_frozen) > 0 then
+        perform uplift.change_version_counts(array_agg(x.version_id), array_agg(x.split), array_agg(b.quality_score), array_agg(b.n),
+            array_agg(b.n * coalesce(b.tokens, 0)))
+        from (
+            select a.id, a.quality_score, a.tokens, 1 as n,
+                coalesce(a.content_hash, uplift.content_hash(a.messages, a.completion, a.rejected, a.label)) as hash
+            from added a where a.id = any (v_frozen)
+            union all
+            select r.id, r.quality_score, r.tokens, -1,
+                coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label))
+            from removed r where r.id = any (v_frozen)) b
+        join uplift.dataset_version_examples x on x.example_id = b.id and x.content_hash = b.hash;
+    end if;
     -- What a person rejected stays out with all that says the same.
     perform uplift.release_duplicates(array(
         select a.id from added a join removed r on r.id = a.id

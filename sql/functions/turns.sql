@@ -320,8 +320,10 @@ $$;
 
 comment on function uplift.unlearnt(text) is 'Messages as uplift.turn_json() makes them, whose answers are read and not learnt.';
 
+-- How many rows there are the planner cannot know: tables are read by look-ups from lateral queries, and
+-- what was read is joined by hashing.
 create or replace function uplift.collect_training_turns(p_answers uuid[]) returns void
-language plpgsql volatile
+language plpgsql volatile set enable_nestloop = off
 as $$
 declare
     v_ids uuid[] := uplift.rows_behind(p_answers);
@@ -414,10 +416,12 @@ begin
             -- Those that were one example, or would have been but for another that says the same.
             max(greatest(d.turns, e.turns)) over (partition by f.conversation_id, f.user_id, f.has_place) as turns_before
         from followed f
-        left join lateral (select max(x.turns) as turns from uplift.training_duplicates x
-            where x.answer_id = f.id and f.has_place and x.turns > 1) d on true
-        left join lateral (select max(x.conversation_turns) as turns from public.ai_training_examples x
-            where x.source_id = f.id and f.has_place and x.conversation_turns > 1 and x.withdrawn_at is null) e on true
+        left join lateral (select max(x.turns) as turns from (
+                select d.turns from uplift.training_duplicates d where d.answer_id = f.id offset 0) x
+            where f.has_place and x.turns > 1) d on true
+        left join lateral (select max(x.conversation_turns) as turns from (
+                select e.conversation_turns, e.withdrawn_at from public.ai_training_examples e where e.source_id = f.id offset 0) x
+            where f.has_place and x.conversation_turns > 1 and x.withdrawn_at is null) e on true
     )
     -- Not the turns that come after what is said of another one: what they are to be is the same
     -- as before.
