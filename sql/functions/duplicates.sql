@@ -163,9 +163,13 @@ as $$
     with gone as (
         delete from uplift.training_bands b
         using (
-            select e.source_id, unnest(e.bands) as band from public.ai_training_examples e
-            where e.id = any (p_example_ids) and e.bands is not null) s
-        where b.band = s.band and b.source_id = s.source_id
+            select x.ctid
+            from (select e.source_id, unnest(e.bands) as band from public.ai_training_examples e
+                where e.id = any (p_example_ids) and e.bands is not null) s
+            -- A look-up for each, where the planner would rather read all bands.
+            cross join lateral (select t.ctid from uplift.training_bands t
+                where t.band = s.band and t.source_id = s.source_id offset 0) x) g
+        where b.ctid = g.ctid
         returning b.band, b.source_id
     ), leaders as (
         -- The band as it was.
@@ -390,8 +394,10 @@ declare
     v record;
     v_leader uuid;
     v_kept uuid;
-    v_displaced int := 0;
     v_alike uuid[];
+    v_ids uuid[];
+    v_lost uuid[] := '{}';
+    v_kept_ids uuid[] := '{}';
 begin
     perform uplift.forget_sketches(array(select w.replaces from training_wanted w
         where w.dataset_id = p_dataset_id and w.duplicate_of is not null and w.replaces is not null));
@@ -428,10 +434,12 @@ begin
         select b, v.precedence, v.source_id from unnest(v.bands) b on conflict do nothing;
         v_alike := uplift.followers_alike(p_dataset_id, v.messages, v.bands, v.precedence, v.source_id);
         if cardinality(v_alike) > 0 then
-            v_displaced := v_displaced + uplift.displace_examples(e.ids, array_fill(v.final_id, array[cardinality(e.ids)]), false)
-            from (select coalesce(array_agg(x.id), '{}') as ids
-                from unnest(v_alike) a(id) cross join lateral uplift.example_of(a.id, p_dataset_id) x
-                where x.id is not null and x.review is null and x.edited_at is null) e;
+            select coalesce(array_agg(x.id), '{}') into v_ids
+            from unnest(v_alike) a(id) cross join lateral uplift.example_of(a.id, p_dataset_id) x
+            where x.id is not null and x.review is null and x.edited_at is null;
+            perform uplift.forget_sketches(v_ids);
+            v_lost := v_lost || v_ids;
+            v_kept_ids := v_kept_ids || array_fill(v.final_id, array[cardinality(v_ids)]);
         end if;
         perform uplift.release_led(p_dataset_id, v.bands, v.precedence, v.source_id);
     end loop;
@@ -442,7 +450,7 @@ begin
     where w.dataset_id = p_dataset_id and w.duplicate_of is null
     order by 1
     on conflict do nothing;
-    return v_displaced;
+    return uplift.displace_examples(v_lost, v_kept_ids, false);
 end
 $$;
 
