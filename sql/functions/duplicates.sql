@@ -81,8 +81,8 @@ create or replace function uplift.sketch(p_words text[]) returns bigint[]
 language plpgsql immutable parallel safe
 as $$
 declare
-    -- Of more than a page some pairs will do.
-    v_mask int := case when cardinality(p_words) > 400 then 3 when cardinality(p_words) > 150 then 1 else 0 end;
+    -- Of more than a few lines some pairs will do.
+    v_mask int := case when cardinality(p_words) > 150 then 3 when cardinality(p_words) > 60 then 1 else 0 end;
 begin
     -- These hashes may be others in a later major version: then old and fresh examples are not found
     -- to be alike any more, and nothing else happens.
@@ -237,10 +237,14 @@ declare
     v_lost uuid[];
     v_kept uuid[];
 begin
-    with wanted as materialized (
+    with repeated as materialized (
+        -- Hardly any are.
+        select w.dataset_id, w.likeness from training_wanted w group by 1, 2
+        having count(*) > 1 or exists (select from public.ai_training_examples l where l.likeness = w.likeness)
+    ), wanted as materialized (
         select w.dataset_id, w.likeness, w.id as wanted_id, coalesce(w.example_id, w.id) as example_id, w.precedence, w.source_id,
             w.rejected_id, w.is_by_person
-        from training_wanted w
+        from repeated k join training_wanted w on w.dataset_id = k.dataset_id and w.likeness = k.likeness
     ), met as (
         select w.* from wanted w
         union all
@@ -248,9 +252,7 @@ begin
             case when x.rejected is not null then (
                 select s.answer_id from uplift.training_example_sources s where s.example_id = x.id and s.position = 2) end,
             x.review is not null or x.edited_at is not null
-        from (select distinct w.dataset_id, w.likeness from wanted w
-            -- Hardly any has one: the plain look-up first.
-            where exists (select from public.ai_training_examples l where l.likeness = w.likeness)) k
+        from repeated k
         cross join lateral (select l.* from public.ai_training_examples l where l.likeness = k.likeness offset 0) x
         where x.dataset_id = k.dataset_id and x.withdrawn_at is null and x.source_type = 'user_conversation'
             and not exists (select from training_wanted o
