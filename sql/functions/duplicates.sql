@@ -340,7 +340,7 @@ language plpgsql volatile
 as $$
 declare
     v_source uuid;
-    v_alike uuid[] := '{}';
+    v_alike uuid[] := array[]::uuid[];
 begin
     for v_source in
         select distinct t.source_id
@@ -398,8 +398,8 @@ declare
     v_kept uuid;
     v_alike uuid[];
     v_ids uuid[];
-    v_lost uuid[] := '{}';
-    v_kept_ids uuid[] := '{}';
+    v_lost uuid[] := array[]::uuid[];
+    v_kept_ids uuid[] := array[]::uuid[];
 begin
     perform uplift.forget_sketches(array(select w.replaces from training_wanted w
         where w.dataset_id = p_dataset_id and w.duplicate_of is not null and w.replaces is not null));

@@ -95,7 +95,7 @@ declare
         and octet_length(p_request_messages::text) <= 65536 * 4
         and not uplift.looks_like_injection(p_request_messages::text);
     v_instructions text;
-    v_history jsonb := '[]';
+    v_history jsonb := jsonb '[]';
     v_spoken text;
 begin
     for v_message in select m from jsonb_array_elements(p_request_messages -> 'messages') m loop

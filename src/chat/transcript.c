@@ -180,7 +180,8 @@ bool transcript_read(const cJSON *request, char **user_message, char **rest)
     cJSON *kept = cJSON_AddArrayToObject(object, "messages");
     int user_at = -1;
     bool good = *user_message != NULL && kept != NULL &&
-                add_messages(kept, messages, user, &user_at) && add_copy(object, request, "tools") && add_copy(object, request, "tool_choice") &&
+                add_messages(kept, messages, user, &user_at) &&
+                add_copy(object, request, "tools") && add_copy(object, request, "tool_choice") &&
                 add_copy(object, request, "response_format");
     if (good && user_at >= 0 && user_at < cJSON_GetArraySize(kept))
         good = cJSON_AddNumberToObject(object, "user_message_at", user_at) != NULL;
