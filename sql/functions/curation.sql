@@ -59,8 +59,8 @@ begin
         select jsonb_build_object(
             'quality_histogram', (select coalesce(jsonb_agg(jsonb_build_object('quality', h.quality, 'examples', h.n)
                     order by h.quality), '[]')
-                from (select floor(c.quality)::int as quality, sum(c.examples) as n from uplift.dataset_cells c
-                    where c.dataset_id = p_id and c.quality is not null group by 1) h),
+                from (select floor(c.quality)::int as quality, sum(c.examples) as n from uplift.cells_of(p_id) c
+                    where c.quality is not null group by 1) h),
             'tags', (select coalesce(jsonb_agg(jsonb_build_object('tag', t.tag, 'examples', t.examples) order by t.examples desc, t.tag), '[]')
                 from (select g.tag, g.examples from uplift.dataset_tags g where g.dataset_id = p_id order by g.examples desc, g.tag limit 100) t),
             'rejected_examples', (select count(*) from public.ai_training_examples s

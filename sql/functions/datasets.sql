@@ -96,6 +96,25 @@ $$;
 comment on function uplift.recount_dataset(uuid) is
     'Counts a dataset anew: for those that were filled before the triggers were there, or with the triggers off.';
 
+create or replace function uplift.cells_of(p_dataset_id uuid) returns table (split text, quality numeric, examples bigint, tokens bigint)
+language plpgsql stable
+as $$
+begin
+    if (select d.revision is not null from public.ai_training_datasets d where d.id = p_dataset_id) then
+        return query select c.split, c.quality, c.examples, c.tokens from uplift.dataset_cells c where c.dataset_id = p_dataset_id;
+    else
+        -- From before the triggers, and not changed since.
+        return query select e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)::bigint
+        from public.ai_training_examples e
+        where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
+        group by 1, 2;
+    end if;
+end
+$$;
+
+comment on function uplift.cells_of(uuid) is
+    'How many examples of a split and quality there are in a set: uplift.dataset_cells, or counted where that is not kept yet.';
+
 create or replace function uplift.change_counts(p_cells jsonb, p_tags jsonb) returns void
 language plpgsql
 as $$

@@ -70,8 +70,8 @@ begin
     -- From what triggers count: the examples themselves may be a million.
     if version_id is null then
         select coalesce(sum(c.examples), 0), coalesce(sum(c.tokens), 0), 0 into examples, tokens, left_out
-        from uplift.dataset_cells c
-        where c.dataset_id = export_head.dataset_id and (p_split is null or c.split = p_split)
+        from uplift.cells_of(export_head.dataset_id) c
+        where (p_split is null or c.split = p_split)
             and (p_min_quality = 0 or c.quality >= p_min_quality);
     else
         select coalesce(sum(c.examples) filter (where p_min_quality = 0 or c.quality >= p_min_quality), 0),

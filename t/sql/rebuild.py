@@ -130,7 +130,7 @@ class History:
                 [{"role": "user", "content": "x"}]))}
             if draw.random() < 0.2:
                 request["user_message_at"] = 0
-        if draw.random() < 0.1:
+        if draw.random() < 0.15:
             when = max(when - draw.choice((90, 500)), 1)  # late, from a spool
         answer = "20000000-0000-4000-8000-%012d" % self.time
         self.db.ask("""insert into public.coach_response_feedback (id, user_id, coach_id, severity, mode, user_message, ai_response,
@@ -155,7 +155,7 @@ class History:
     def other(self):
         draw, ask = self.draw, self.db.ask
         answer, user, conversation = draw.choice(self.answers)
-        kind = draw.choice((0, 1, 2, 3, 4, 5, 6, 8))
+        kind = draw.choice((0, 1, 2, 3, 3, 4, 5, 6, 8))
         if draw.random() < 0.03:
             kind = 7
         if kind == 0:
@@ -167,7 +167,7 @@ class History:
             ask("update uplift.conversations set deleted_at = case when deleted_at is null then now() end where id = %s", conversation)
         elif kind == 3:
             ask("delete from public.user_traits where user_id = %s", user)
-            if draw.random() < 0.6:
+            if draw.random() < 0.5:
                 ask("insert into public.user_traits (user_id, trait_key, trait_value) values (%s, 'first_name', %s)", user,
                     draw.choice(("Robin", "Walk", "Zoe")))
         elif kind == 4:

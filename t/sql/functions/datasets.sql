@@ -1,6 +1,6 @@
 -- Duplicates, curation that survives, counts, frozen versions, and erasing a person.
 \ir common.psql
-select plan(51);
+select plan(52);
 
 create function pg_temp.dataset(p_which text default 'Positive Responses') returns uuid language sql as $$
     select id from public.ai_training_datasets where dataset_name = 'User Feedback - ' || p_which
@@ -181,7 +181,9 @@ create temp table revision as select revision from public.ai_training_datasets w
 delete from public.ai_training_examples where dataset_id = pg_temp.id(900);
 select ok(pg_temp.counts_are_true(), 'as they go');
 select ok((select d.revision from public.ai_training_datasets d where d.id = pg_temp.id(900)) > (select revision from revision), 'each change has a number');
+delete from uplift.dataset_cells where dataset_id = pg_temp.id(901);
 update public.ai_training_datasets set total_examples = 77, revision = null where id = pg_temp.id(901);
+select is((select sum(c.examples) from uplift.cells_of(pg_temp.id(901)) c), 2::numeric, 'one that was never counted is counted when somebody asks');
 update public.ai_training_examples set quality_score = 9 where id = pg_temp.id(917);
 select ok(pg_temp.counts_are_true(), 'a set that was never counted is counted whole');
 delete from public.ai_training_datasets where id = pg_temp.id(901);
