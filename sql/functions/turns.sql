@@ -220,6 +220,7 @@ begin
         end;
         create temporary table training_turns (like uplift.training_turns including all)
             with (toast_tuple_target = 8160) on commit delete rows;
+        create temporary table training_users (like uplift.training_users including all) on commit delete rows;
         create temporary table training_texts (like uplift.training_texts including all)
             with (toast_tuple_target = 8160) on commit delete rows;
         create temporary table training_inputs (like uplift.training_inputs including all)
@@ -233,7 +234,7 @@ begin
         alter table training_texts alter answer_json set storage external, alter said set storage external;
         alter table training_wanted alter messages set storage external, alter completion set storage external;
     elsif exists (select from pg_class c
-            where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_texts'::regclass,
+            where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_users'::regclass, 'pg_temp.training_texts'::regclass,
                 'pg_temp.training_inputs'::regclass, 'pg_temp.training_found'::regclass, 'pg_temp.training_wanted'::regclass,
                 'pg_temp.training_prompts'::regclass]) and c.relowner <> current_user::regrole) then
         -- Whoever calls could otherwise put tables of its own in their place, with triggers that would
@@ -241,13 +242,13 @@ begin
         raise exception 'the scratch tables of this session are somebody else''s' using errcode = 'insufficient_privilege';
     elsif exists (select from training_turns) or exists (select from training_found) then
         -- Of an earlier chunk of this transaction. Its end empties them for less.
-        truncate training_turns, training_texts, training_inputs, training_found, training_wanted, training_prompts;
+        truncate training_turns, training_users, training_texts, training_inputs, training_found, training_wanted, training_prompts;
     end if;
 end
 $$;
 
 comment on function uplift.make_training_scratch() is
-    'Makes the session''s own empty training_turns, training_texts, training_inputs, training_found, training_wanted and training_prompts, as the tables of these names in schema uplift say.';
+    'Makes the session''s own empty training_turns, training_users, training_texts, training_inputs, training_found, training_wanted and training_prompts, as the tables of these names in schema uplift say.';
 
 create or replace function uplift.rows_behind(p_answers uuid[]) returns uuid[]
 language plpgsql stable
@@ -440,9 +441,10 @@ create or replace function uplift.read_training_texts() returns void
 language plpgsql volatile
 as $$
 begin
-    with users as materialized (
-        select t.user_id, uplift.profile_names(t.user_id) as names from (select distinct u.user_id from training_turns u) t
-    ), wanted as materialized (
+    insert into training_users (user_id, names)
+    select t.user_id, uplift.profile_names(t.user_id) from (select distinct u.user_id from training_turns u where u.verdict is not null) t;
+
+    with wanted as materialized (
         select t.answer_id, t.user_id, true as is_learnt from training_turns t where t.verdict is not null
         union all
         select distinct h.id, t.user_id, false
@@ -454,22 +456,22 @@ begin
         octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit,
         n.question || ' ' || n.answer, md5(n.question)::uuid, md5(n.answer)::uuid
     from wanted w
-    join users u on u.user_id = w.user_id
+    join training_users u on u.user_id = w.user_id
     cross join lateral (
         select uplift.redact(a.user_message, u.names) as question, uplift.redact(a.ai_response, u.names) as answer,
             not uplift.looks_like_injection(a.user_message) as is_fit
         from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
-    left join lateral (select uplift.normalised(x.question) as question, uplift.normalised(x.answer) as answer offset 0) n on w.is_learnt;
+    -- Both at once.
+    left join lateral (select btrim(split_part(b.text, e'\x01', 1)) as question, btrim(substr(b.text, strpos(b.text, e'\x01') + 1)) as answer
+        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b) n on w.is_learnt;
 
     insert into training_inputs (answer_id, system_json, history_json, tokens)
-    with users as materialized (
-        select t.user_id, uplift.profile_names(t.user_id) as names from (select distinct u.user_id from training_turns u) t
-    ), prompts as materialized (
+    with prompts as materialized (
         -- Prompts are long, and mostly the same throughout a conversation.
         select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, u.names) as system_prompt
         from (select distinct on (x.user_id, x.prompt_key) x.answer_id, x.user_id, x.prompt_key from training_turns x
             where x.verdict is not null and x.prompt_key is not null order by x.user_id, x.prompt_key) d
-        join users u on u.user_id = d.user_id
+        join training_users u on u.user_id = d.user_id
         cross join lateral (select f.system_prompt from public.coach_response_feedback f where f.id = d.answer_id offset 0) r
     ), histories as materialized (
         select t.answer_id, string_agg(uplift.turn_json(h.question_json, h.answer_json), ',' order by i.place) as json,
@@ -483,7 +485,7 @@ begin
         select t.answer_id, string_agg('{"role": "' || (e.m ->> 'role') || '", "content": ' || to_json(r.text)::text || '}', ',' order by e.o),
             sum(octet_length(r.text) / 4 + 4)::int, true
         from training_turns t
-        join users u on u.user_id = t.user_id
+        join training_users u on u.user_id = t.user_id
         cross join lateral jsonb_array_elements(t.request -> 'history') with ordinality as e(m, o)
         cross join lateral (select uplift.redact(e.m ->> 'content', u.names) as text offset 0) r
         where t.verdict is not null and t.history is null
@@ -495,7 +497,7 @@ begin
     join training_texts s on s.answer_id = t.answer_id
     left join histories h on h.answer_id = t.answer_id
     left join prompts p on p.user_id = t.user_id and p.prompt_key = t.prompt_key
-    left join users u on u.user_id = t.user_id and t.request is not null
+    left join training_users u on u.user_id = t.user_id and t.request is not null
     cross join lateral (
         select case when t.request ->> 'instructions' is null then p.system_prompt
             else concat_ws(e'\n\n', p.system_prompt, uplift.redact(t.request ->> 'instructions', u.names)) end as system_prompt offset 0) k

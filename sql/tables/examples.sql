@@ -169,6 +169,13 @@ comment on column training_turns.goes_on is
     'Whether what went along as history are just the turns before this one, as they count.';
 comment on column training_turns.request is 'uplift.read_request() of what the client sent beside the question; null for nothing.';
 comment on column training_turns.prompt_key is 'The same for the same system prompt.';
+create table training_users (
+    user_id uuid primary key,
+    names text[]
+);
+
+comment on table training_users is 'Scratch: whose answers these are, and what they are called (uplift.profile_names).';
+
 create table training_texts (
     answer_id uuid primary key,
     question_json text,
