@@ -33,6 +33,8 @@ begin
                 'Users, made on first sight of a valid token. This is uplift''s minimal table, not Supabase''s.';
             alter table auth.users enable row level security;
         end if;
+    elsif not exists (select from pg_class where oid = 'auth.users'::regclass and relkind in ('r', 'p')) then
+        perform uplift_install.conflict('auth.users', 'is not a table, and must be one that others can refer to');
     elsif not exists (select 1 from pg_attribute
             where attrelid = 'auth.users'::regclass and attname = 'id' and atttypid = 'uuid'::regtype) then
         perform uplift_install.conflict('table auth.users', 'has no column id of type uuid');
@@ -45,6 +47,11 @@ begin
         perform uplift_install.conflict('table auth.users',
             format('%s may not select from it or refer to it', current_user),
             format('as its owner: grant select, references on auth.users to %I', current_user));
+    elsif row_security_active('auth.users') and not exists (select from pg_policy p
+            where p.polrelid = 'auth.users'::regclass and p.polpermissive and p.polcmd in ('r', '*')
+                and exists (select from unnest(p.polroles) r where r = 0 or pg_has_role(r, 'usage'))) then
+        perform uplift_install.conflict('table auth.users', format('hides all users from %s', current_user),
+            format('as its owner: create policy uplift_functions on auth.users for select to %I using (true)', current_user));
     end if;
 
     for v_function in
@@ -62,9 +69,14 @@ begin
         nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role')$f$,
              'The role claim of the request''s token.')
         ) as f(name, type, body, purpose)
-        where to_regprocedure(format('auth.%s()', f.name)) is null
     loop
-        if has_schema_privilege('auth', 'create') then
+        if to_regprocedure(format('auth.%s()', v_function.name)) is not null then
+            if pg_get_function_result(to_regprocedure(format('auth.%s()', v_function.name))) <> v_function.type then
+                perform uplift_install.conflict(format('function auth.%s()', v_function.name),
+                    format('returns %s, and must return %s',
+                        pg_get_function_result(to_regprocedure(format('auth.%s()', v_function.name))), v_function.type));
+            end if;
+        elsif has_schema_privilege('auth', 'create') then
             execute format('create function auth.%I() returns %s language sql stable as %L',
                 v_function.name, v_function.type, v_function.body);
             execute format('comment on function auth.%I() is %L', v_function.name, v_function.purpose);

@@ -41,6 +41,7 @@ reset search_path;
 
 \ir merge/known.sql
 \ir merge/earlier.sql
+\ir merge/names.sql
 \ir merge/compare.sql
 \ir merge/apply.sql
 \ir merge/in_step.sql
@@ -51,5 +52,6 @@ reset search_path;
 \ir policies.sql
 \ir functions/functions.sql
 \ir rights.sql
+\ir merge/trial.sql
 \ir merge/end.sql
 commit;

@@ -1,13 +1,4 @@
 -- Row level security, in Supabase's form. Policies only add to those that are there.
-create function uplift_install.policy(p_table text, p_name text, p_rule text) returns void
-language plpgsql as $$
-begin
-    if not exists (select 1 from pg_policy where polrelid = p_table::regclass and polname = p_name) then
-        execute format('create policy %I on %s %s', p_name, p_table, p_rule);
-    end if;
-end
-$$;
-
 do $$
 declare
     t record;
@@ -36,9 +27,7 @@ begin
             end if;
         end if;
 
-        -- Our functions run as their owner, who is no superuser and may not own the table.
-        perform uplift_install.policy(t.name, 'uplift_functions',
-            format('for all to %I using (true) with check (true)', current_user));
+        perform uplift_install.let_functions_see(t.name);
         if not v_service_bypasses and t.target_schema = 'public' then
             perform uplift_install.policy(t.name, 'uplift_service', 'for all to service_role using (true) with check (true)');
         end if;

@@ -39,6 +39,30 @@ begin
 end
 $$;
 
+-- Columns of a table that was there (null: it was not) which are not ours: its twin does not have them.
+create function uplift_install.unknown_columns(p_table regclass, p_twin regclass) returns name[]
+language sql as $$
+    select coalesce(array_agg(a.attname order by a.attnum), '{}') from pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped
+        and not exists (select from pg_attribute k where k.attrelid = p_twin and k.attname = a.attname)
+$$;
+
+create function uplift_install.let_read(p_table regclass, p_role name, p_columns name[]) returns void
+language plpgsql as $$
+declare
+    v_column name;
+begin
+    for v_column in
+        select a.attname from pg_attribute a
+        where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attname = any (p_columns)
+            and not has_column_privilege(p_role, p_table, a.attnum, 'SELECT')
+        order by a.attnum
+    loop
+        execute format('grant select (%I) on %s to %I', v_column, p_table, p_role);
+    end loop;
+end
+$$;
+
 create function uplift_install.give_usage(p_schema name, p_role name) returns void
 language plpgsql as $$
 begin
@@ -80,20 +104,29 @@ declare
             -- user_comment is the deployments' name of feedback_text, and kept in step with it.
             and attname in ('helpful', 'rating', 'feedback_text', 'user_comment'));
     v_right text;
+    v_columns text[];
 begin
     for t in
         select to_regclass(format('%I.%I', r.target_schema, r.target_name)) as id, r.target_schema, r.target_name,
             r.existing is not null as was_there,
             exists (select 1 from pg_attribute a where a.attrelid = coalesce(r.existing, r.wanted)
                 and a.attname = 'user_id' and not a.attisdropped) as is_personal,
-            r.target_name in ('brand_assets', 'ai_knowledge_sources') as is_library
+            r.target_name in ('brand_assets', 'ai_knowledge_sources') as is_library,
+            u.columns as own_columns,
+            uplift_install.unknown_columns(r.existing, r.wanted) as unknown_columns,
+            has_table_privilege('authenticated', to_regclass(format('%I.%I', r.target_schema, r.target_name)), 'SELECT') as could_read
         from uplift_install.tables r
+        left join uplift_install.user_columns u on u.table_name = r.target_name and r.target_schema = 'public'
         order by 2, 3
     loop
+        -- To be kept where they were granted one by one.
+        v_columns := array(select 'SELECT ' || c from unnest(t.own_columns || t.unknown_columns) c);
         if t.target_name = 'coach_response_feedback' then
             perform uplift_install.leave(t.id, 0, '{}');
             perform uplift_install.leave(t.id, 'anon'::regrole, '{}');
-            perform uplift_install.leave(t.id, 'authenticated'::regrole, array['SELECT'] || v_feedback);
+            perform uplift_install.leave(t.id, 'authenticated'::regrole, v_feedback || v_columns);
+            -- Answers are kept for good.
+            perform uplift_install.leave(t.id, 'service_role'::regrole, '{SELECT,INSERT,UPDATE}');
         elsif t.is_library then
             -- What could be read stays so; nobody but trusted backends writes.
             perform uplift_install.leave(t.id, 0, '{SELECT}');
@@ -105,16 +138,21 @@ begin
             -- A deployment's own clients go on writing users' rows, where row level security lets them.
             if not (t.is_personal and t.was_there and t.target_schema = 'public') then
                 perform uplift_install.leave(t.id, 'authenticated'::regrole,
-                    case when t.is_personal then '{SELECT}' else '{}' end::text[]);
+                    case when t.own_columns is not null then v_columns when t.is_personal then '{SELECT}' else '{}' end::text[]);
+            elsif t.target_name = 'ai_errors' then
+                perform uplift_install.leave(t.id, 'authenticated'::regrole, v_columns || '{INSERT,UPDATE,DELETE}');
             end if;
         end if;
 
         if t.target_schema = 'public' then
-            if t.is_personal or t.target_name = 'brand_assets' then
+            if t.own_columns is not null then
+                -- What we do not know was for its clients to read, and stays so.
+                perform uplift_install.let_read(t.id, 'authenticated',
+                    t.own_columns || case when t.could_read then t.unknown_columns end);
+            elsif t.is_personal or t.target_name = 'brand_assets' then
                 perform uplift_install.give(t.id, 'authenticated', '{SELECT}');
             end if;
             perform uplift_install.give(t.id, 'service_role', '{SELECT,INSERT,UPDATE}');
-            -- Answers are kept for good.
             if t.target_name <> 'coach_response_feedback' then
                 perform uplift_install.give(t.id, 'service_role', '{DELETE}');
             end if;

@@ -1,12 +1,16 @@
 /**
  * The chat page: holds what is open and what is under way, and ties the parts together.
  *
- *   session.js  whose session it is        panel.js    coach, severity, roast mode
- *   sidebar.js  list of conversations      turn.js     a question and its answer
- *   uplift.js   client of the API          markdown.js answers into nodes
+ *   session.js  whose session it is        panel.js         coach, severity, roast mode, consent
+ *   sidebar.js  list of conversations      turn.js          a question and its answer
+ *   uplift.js   client of the API          markdown.js      answers into nodes
+ *   errors.js   what went wrong, in words  availability.js  what is away, and when it is back
  */
 
+import { Availability } from "./availability.js";
 import { $, h, icon, recall, remember, speak, stopIcon } from "./dom.js";
+import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "./errors.js";
+import { plainText } from "./markdown.js";
 import { CoachPanel } from "./panel.js";
 import { isSimulated, openSession, signedInByHand, signIn, signOut } from "./session.js";
 import { Sidebar } from "./sidebar.js";
@@ -20,8 +24,7 @@ const SUGGESTIONS = [
 ];
 const AUTO_RETRIES = 3; // then the person has to want it
 const MESSAGE_BYTES_MAX = 262144;
-const PROBE_FIRST_MS = 2000;
-const PROBE_MAX_MS = 30000;
+const ASKING = "uplift.asking"; // in the session's storage: the name of the answer that this tab waits for
 const COARSE = matchMedia("(pointer: coarse)");
 
 let client;
@@ -32,10 +35,13 @@ let opening = null; // AbortController of one that is being read
 let turns = [];
 let running = null; // {turn, answer} while an answer comes
 const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title}
+const leftUnnamed = new Map(); // the same before their conversations have an id: answer -> {turns, running, title}
+let isLeaving = false; // the page is being closed or reloaded
 let waiting = null; // {turn, cancel} while a refused message waits for its next try
 let follow = true; // whether the view sticks to the end
 let lastTop = 0; // where it was scrolled to
-let probe = 0;
+let unread = null; // the conversation that could not be read while the database was away
+const availability = new Availability({ notice, restored: refresh });
 
 // --- start --------------------------------------------------------------------------------------
 
@@ -50,7 +56,7 @@ async function start() {
   }
   showConversation(readHash());
   client = await openSession(sessionChanged);
-  showOnline();
+  availability.showOnline();
   await load();
 }
 
@@ -61,8 +67,9 @@ function sessionChanged(signedIn) {
     return;
   }
   stop();
-  for (const { running: other } of elsewhere.values()) other.answer.abort();
+  for (const { running: other } of [...elsewhere.values(), ...leftUnnamed.values()]) other.answer.leave();
   elsewhere.clear();
+  leftUnnamed.clear();
   cancelWaiting();
   sidebar.clear();
   $("message").value = "";
@@ -97,7 +104,20 @@ async function load() {
   else notice("start");
   sidebar.load();
   // After signing in again, what is on the page stays.
-  if (turns.length === 0) await open(fromHash);
+  if (turns.length === 0) await open(fromHash ?? (await askedBefore()));
+}
+
+/** The conversation of the answer that this tab waited for when it was reloaded, before it had an address. */
+async function askedBefore() {
+  const name = recall("sessionStorage", ASKING);
+  if (name === null) return null;
+  remember("sessionStorage", ASKING, null);
+  try {
+    const asked = (await client.openAnswers()).find((answer) => answer.client_request_id === name);
+    return asked?.conversation_id ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function drawIcons() {
@@ -147,11 +167,11 @@ function wire() {
     if (plain && [document.body, $("main")].includes(document.activeElement)) $("message").focus();
   });
   $("simulated").addEventListener("click", tellSimulated);
+  addEventListener("pagehide", () => (isLeaving = true));
+  addEventListener("pageshow", () => (isLeaving = false));
   addEventListener("hashchange", () => {
     if (readHash() !== conversation) open(readHash());
   });
-  addEventListener("online", showOnline);
-  addEventListener("offline", showOnline);
 }
 
 // --- asking and answering -----------------------------------------------------------------------
@@ -180,10 +200,28 @@ function addTurn(message, { coach_id, severity, mode } = panel.choice) {
   const turn = new Turn({
     message,
     coach: { id: coach_id ?? "", name: panel.nameOf(coach_id), severity, mode },
-    actions: { again, feedback: (id, changes) => client.feedback(id, changes) },
+    actions: { again, feedback },
   });
   place(turn);
   return turn;
+}
+
+async function feedback(id, changes) {
+  const stored = await client.feedback(id, changes);
+  askToTrain();
+  return stored;
+}
+
+/** Once, with the first feedback: what is rated may train models only if the person says so. */
+function askToTrain() {
+  if (panel.training !== null || recall("localStorage", "uplift.training-asked") !== null) return;
+  remember("localStorage", "uplift.training-asked", "yes");
+  const decide = (agreed) => async () => {
+    notice("training", (await panel.setTraining(agreed)) ? (agreed ? "Thank you. You can change this with your coach’s settings." : "Your conversations stay out of training. You can change this with your coach’s settings.")
+      : "Your choice could not be stored. You find it with your coach’s settings.", { closable: true });
+  };
+  notice("training", "May answers you rate help your coach improve? They would train better answers, without names and contact details.", {
+    closable: true, buttons: [{ label: "Yes, they may", act: decide(true) }, { label: "No", act: decide(false) }] });
 }
 
 function place(turn) {
@@ -213,15 +251,22 @@ async function run(turn, attempt = 0) {
   turn.begin();
   turn.setCoach({ id: request.coach_id ?? "", name: panel.nameOf(request.coach_id), severity: request.severity, mode: request.mode });
   const answer = client.chat({ ...request, retries: 0 });
+  remember("sessionStorage", ASKING, answer.name);
+  return listen(turn, answer, attempt);
+}
+
+/** Shows an answer as it comes, to its end. */
+async function listen(turn, answer, attempt = 0) {
   running = { turn, answer };
   showBusy(true);
   speak(`${turn.coach.name} is answering`);
   try {
     const begun = await answer.started;
     turn.id = begun.feedbackId;
-    reached();
-    noteDegraded(begun.degraded);
-    if (begun.conversation_id && turns.includes(turn)) enter(begun.conversation_id);
+    availability.reached();
+    if (begun.degraded) availability.databaseAway();
+    else availability.databaseBack();
+    if (begun.conversation_id) found(turn, answer, begun.conversation_id);
     let restarts = 0;
     for await (const delta of answer) {
       if (answer.restarts !== restarts) turn.restart(); // another provider answers, from the beginning
@@ -238,10 +283,56 @@ async function run(turn, attempt = 0) {
   }
 }
 
+/** An answer says which conversation it is of. */
+function found(turn, answer, id) {
+  if (turns.includes(turn)) enter(id);
+  const left = leftUnnamed.get(answer);
+  leftUnnamed.delete(answer);
+  if (left) elsewhere.set(id, left);
+}
+
 function ended(answer) {
+  if (isLeaving) return; // the page goes, not the answer
+  if (answer.name !== null && recall("sessionStorage", ASKING) === answer.name) remember("sessionStorage", ASKING, null);
   if (running?.answer === answer) running = null;
+  leftUnnamed.delete(answer);
   // Recorded by now: whoever goes back there reads it.
   for (const [id, other] of elsewhere) if (other.running.answer === answer) elsewhere.delete(id);
+}
+
+/** Picks up an answer that was asked for before a reload, or on another device. */
+async function pickUp(id) {
+  if (running) return;
+  const answer = client.follow(id);
+  const opened = conversation;
+  let begun;
+  try {
+    begun = await answer.started;
+  } catch {
+    return; // ended, and shown when the conversation is read again
+  }
+  if (conversation !== opened || running) return void answer.leave();
+  const severity = begun.severity === undefined ? panel.choice.severity : Number(begun.severity);
+  const replaced = turns.find((turn) => turn.id !== null && turn.id === begun.regenerate_of);
+  const turn = replaced ?? addTurn(begun.message, { ...begun, severity });
+  turn.request = { message: begun.message, coach_id: begun.coach_id ?? undefined, severity, mode: begun.mode, conversation_id: begun.conversation_id };
+  turn.begin();
+  turn.setCoach({ id: begun.coach_id ?? "", name: panel.nameOf(begun.coach_id), severity, mode: begun.mode });
+  showWelcome(false);
+  toEnd();
+  await listen(turn, answer);
+}
+
+/** An answer whose connection could not be had again for a while: from its beginning, once there is one. */
+function followLater(turn) {
+  const { id } = turn;
+  const go = () => {
+    turn.begin();
+    turn.id = id;
+    listen(turn, client.follow(id));
+  };
+  waitFor(turn, "The connection broke. The answer goes on, and is shown as soon as there is a connection again.",
+    (act) => (navigator.onLine ? availability.whenReached(act) : onceOnline(act)), go);
 }
 
 function succeed(turn, result) {
@@ -253,7 +344,7 @@ function succeed(turn, result) {
   turn.replaces = null;
   if (result.conversation_id) enter(result.conversation_id);
   if (result.severity !== undefined) turn.setCoach({ ...turn.coach, severity: Number(result.severity), mode: result.mode ?? turn.coach.mode });
-  if (document.title === "uplift") document.title = `${turns[0].message.slice(0, 80)} · uplift`;
+  if (document.title === "uplift") titlePage(turns[0].message);
   if (result.finish_reason === "length") turn.note("The answer reached its length limit.");
   if (result.finish_reason === "content_filter") turn.note("The provider's content filter ended this answer.", { buttons: [tryAgain(turn)] });
 }
@@ -270,10 +361,14 @@ function fail(turn, error, attempt) {
   if (error.feedbackId && (text || !replaced)) turn.replaces = error.feedbackId;
   turn.id ??= error.feedbackId;
   if (error.feedbackId && error.conversation_id) enter(error.conversation_id);
+  if (error.type === "connection_error" && turn.id) {
+    turn.setState("incomplete");
+    availability.lost();
+    return followLater(turn);
+  }
   if (text) {
-    const stopped = error.code === "aborted";
+    const stopped = isStopped(error);
     turn.end(stopped ? "stopped" : "incomplete");
-    if (error.status === 0 || error.type === "connection_error") lost();
     const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${clause(error)}`;
     turn.note(stopped ? "Stopped here." : why, {
       kind: stopped ? "info" : "error",
@@ -293,7 +388,7 @@ function explain(turn, error, attempt) {
   const once = [tryAgain(turn)];
   // Recorded as failed: the next try takes its place.
   if (turn.replaces) turn.request = { ...turn.request, regenerate_of: turn.replaces };
-  if (error.code === "aborted") return turn.note("Stopped before the first word.", { buttons: once });
+  if (isStopped(error)) return turn.note("Stopped before the first word.", { buttons: once });
   if (error.status === 401) return askToSignIn(turn, error);
   if (error.code === "roast_consent_required") return askToRoast(turn);
   if (error.code === "conversation_not_found") {
@@ -306,33 +401,26 @@ function explain(turn, error, attempt) {
     turn.replaces = null;
     return run(turn, attempt);
   }
-  if ((error.status === 429 || error.status === 503) && error.retryAfter !== null) return countDown(turn, error, attempt);
-  if (error.type === "connection_error") {
-    lost();
+  if (isAway(error)) {
+    availability.lost();
     if (!navigator.onLine) return waitForNetwork(turn);
+    if (isUnsent(error)) return waitForService(turn);
     return turn.note("The server could not be reached. Your message is kept here.", { kind: "error", buttons: once });
   }
-  const retry = error.status >= 500 || error.status === 429 || error.status === 408;
-  const text = error.status === 403 ? `This is not allowed: ${clause(error)}` : retry ? `Your coach could not answer: ${clause(error)}` : sentence(error);
-  return turn.note(text, {
-    kind: "error", buttons: retry || error.status === 403 ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
+  if (isForAMoment(error)) return countDown(turn, error, attempt);
+  const changes = error.status >= 500 || error.status === 429 || error.status === 408 || error.status === 403;
+  const again = whenAgain(error);
+  return turn.note(reasonFor(error) + (again === "" ? "" : ` Please try again ${again}.`), {
+    kind: "error", buttons: changes ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
+}
+
+/** Here, or on another device. */
+function isStopped(error) {
+  return error.code === "aborted" || error.code === "stopped";
 }
 
 function tryAgain(turn) {
   return { label: "Try again", primary: true, act: () => again(turn) };
-}
-
-function clause(error) {
-  return /[.!?]$/.test(error.message) ? error.message : error.message + ".";
-}
-
-function sentence(error) {
-  const text = clause(error);
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function referenceOf(error) {
-  return error.requestId ? `Reference ${error.requestId}` : "";
 }
 
 async function askToSignIn(turn, error) {
@@ -368,9 +456,9 @@ function takeBack(turn) {
 
 /** Refused with a time to wait: tries again by itself, in view and not for ever. */
 function countDown(turn, error, attempt) {
-  const why = error.status === 429 ? "That was a little too fast for the server." : "The server is very busy.";
-  if (attempt >= AUTO_RETRIES || error.retryAfter > 120) {
-    turn.note(`${why} Please try again${error.retryAfter > 1 ? ` in ${spell(error.retryAfter)}` : ""}.`, { kind: "error", buttons: [tryAgain(turn)] });
+  const why = reasonFor(error);
+  if (attempt >= AUTO_RETRIES) {
+    turn.note(`${why} Please try again ${whenAgain(error) || "later"}.`, { kind: "error", buttons: [tryAgain(turn)], detail: referenceOf(error) });
     return;
   }
   let left = Math.max(1, Math.ceil(error.retryAfter));
@@ -394,28 +482,35 @@ function countDown(turn, error, attempt) {
   turn.note(words(), { kind: "wait", buttons: [{ label: "Try now", primary: true, act: now }, { label: "Cancel", act: () => cancel("Not sent.") }] });
 }
 
-function spell(seconds) {
-  const whole = Math.ceil(seconds);
-  if (whole < 90) return whole === 1 ? "1 second" : `${whole} seconds`;
-  return `${Math.ceil(whole / 60)} minutes`;
-}
-
 /** Surely not sent, so it may be sent without asking once there is a network. */
 function waitForNetwork(turn) {
-  if (!turn.restore() && turn.text === "") turn.setState("failed");
-  const go = () => {
-    cancel();
-    run(turn);
-  };
-  const cancel = (text = "") => {
-    removeEventListener("online", go);
-    waiting = null;
-    turn.note(text, { buttons: text === "" ? [] : [tryAgain(turn)] });
-  };
+  waitFor(turn, "You are offline. This is sent as soon as you are back.", onceOnline);
+}
+
+function onceOnline(act) {
+  addEventListener("online", act, { once: true });
+  return () => removeEventListener("online", act);
+}
+
+function waitForService(turn) {
+  waitFor(turn, "The server does not answer. This is sent as soon as it does.", (go) => availability.whenReached(go));
+}
+
+/** Sends the message, or does something else, once what `subscribe` waits for has come; it returns what ends the waiting. */
+function waitFor(turn, text, subscribe, go = () => run(turn)) {
+  if (turn.text === "" && !turn.restore()) turn.setState("failed");
   cancelWaiting();
+  const unsubscribe = subscribe(() => {
+    cancel();
+    go();
+  });
+  const cancel = (why = "") => {
+    unsubscribe();
+    waiting = null;
+    turn.note(why, { buttons: why === "" ? [] : [tryAgain(turn)] });
+  };
   waiting = { turn, cancel };
-  addEventListener("online", go);
-  turn.note("You are offline. This is sent as soon as you are back.", { kind: "wait", buttons: [{ label: "Cancel", act: () => cancel("Not sent.") }] });
+  turn.note(text, { kind: "wait", buttons: [{ label: "Cancel", act: () => cancel("Not sent.") }] });
 }
 
 function cancelWaiting() {
@@ -427,12 +522,15 @@ function stop() {
 }
 
 function showBusy(busy) {
-  const focused = document.activeElement === $("send") || document.activeElement === $("stop");
+  const focused = [$("send"), $("stop"), $("message")].includes(document.activeElement);
   $("send").hidden = busy;
   $("stop").hidden = !busy;
   document.body.classList.toggle("busy", busy);
   $("composer-hint").textContent = busy ? "Esc stops the answer" : "Enter sends, Shift+Enter begins a new line";
-  if (focused) (busy ? $("stop") : $("message")).focus();
+  if (!focused) return;
+  // The message box brings up the keyboard of a phone, which would cover the answer.
+  if (COARSE.matches) (busy ? $("stop") : turns.at(-1)?.answer)?.focus({ preventScroll: true });
+  else if (document.activeElement !== $("message")) (busy ? $("stop") : $("message")).focus();
 }
 
 // --- conversations ------------------------------------------------------------------------------
@@ -463,17 +561,18 @@ function startNew() {
   if (location.hash !== "") history.pushState(null, "", location.pathname + location.search);
   leave();
   showConversation(null);
-  $("message").focus();
+  $(COARSE.matches ? "main" : "message").focus();
 }
 
-/** An answer that is coming goes on by itself; one whose conversation has no id yet could not be found again. */
+/** An answer that is coming goes on by itself. */
 function leave() {
   opening?.abort();
   opening = null;
   if (waiting) keepUnsent(conversation, waiting.turn.message);
   cancelWaiting();
-  if (running && conversation === null) stop();
-  else if (running) elsewhere.set(conversation, { turns, running, title: document.title });
+  const left = { turns, running, title: document.title };
+  if (running && conversation === null) leftUnnamed.set(running.answer, left);
+  else if (running) elsewhere.set(conversation, left);
   running = null;
   showBusy(false);
 }
@@ -497,15 +596,21 @@ async function open(id) {
   leave();
   sidebar.close();
   if (id === null) return showConversation(null);
+  if (readHash() !== id) history.replaceState(null, "", `#c/${id}`);
   showConversation(id);
   if (goBackTo(id)) return undefined;
   const reading = (opening = new AbortController());
   try {
-    const found = await client.conversation(id, { signal: reading.signal });
+    const coming = answerComing(id, reading.signal);
+    const read = await readConversation(id, coming, reading.signal);
     if (opening !== reading) return undefined;
-    reached();
-    showMessages(found);
+    availability.reached();
+    showMessages(read);
     $(COARSE.matches ? "main" : "message").focus();
+    coming.then((answer) => {
+      // One that is over by now was among the messages.
+      if (answer && conversation === id && !turns.some((turn) => turn.id === answer.id)) pickUp(answer.id);
+    });
   } catch (error) {
     if (opening !== reading || error.code === "aborted") return undefined;
     if (error.status === 401) return void askWho();
@@ -515,6 +620,7 @@ async function open(id) {
       leave();
       return showConversation(null);
     }
+    unread = id;
     showTrouble(error, "conversation", () => open(id));
   } finally {
     if (opening === reading) {
@@ -523,6 +629,25 @@ async function open(id) {
     }
   }
   return undefined;
+}
+
+/** Resolves to the answer of a conversation that is under way, undefined without one. */
+async function answerComing(id, signal) {
+  try {
+    return (await client.openAnswers({ signal, retries: 0 })).find((answer) => answer.conversation_id === id);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A conversation is stored with its first answer: until then it is empty. */
+async function readConversation(id, coming, signal) {
+  try {
+    return await client.conversation(id, { signal });
+  } catch (error) {
+    if (error.status === 404 && (await coming)) return { messages: [] };
+    throw error;
+  }
 }
 
 function showConversation(id) {
@@ -544,7 +669,7 @@ function showConversation(id) {
 function showMessages({ messages, coach_id, title, has_more: more }) {
   const asked = turns;
   turns = [];
-  document.title = title ? `${title} · uplift` : "uplift";
+  titlePage(title);
   if (more) $("thread").append(h("li", { class: "hint earlier" }, "Earlier messages are not shown."));
   let question = null;
   for (const message of messages) {
@@ -564,6 +689,11 @@ function showMessages({ messages, coach_id, title, has_more: more }) {
   toEnd();
 }
 
+function titlePage(text) {
+  const title = plainText((text ?? "").slice(0, 200)).replace(/\s+/g, " ").trim().slice(0, 80);
+  document.title = title ? `${title} · uplift` : "uplift";
+}
+
 function explainOutcome(turn, outcome) {
   if (outcome === "cancelled") turn.note(turn.text === "" ? "Stopped before the first word." : "Stopped here.", { quiet: true });
   if (outcome === "partial") turn.note("The answer broke off here.", { kind: "error", buttons: [tryAgain(turn)], quiet: true });
@@ -572,7 +702,7 @@ function explainOutcome(turn, outcome) {
 
 function forget(id) {
   remember("sessionStorage", draftKey(id), null);
-  elsewhere.get(id)?.running.answer.abort();
+  elsewhere.get(id)?.running.answer.abort(); // nobody wants it any more
   elsewhere.delete(id);
   if (id !== conversation) return;
   stop();
@@ -583,68 +713,31 @@ function forget(id) {
 
 // --- what is said about the state of things -----------------------------------------------------
 
-function notice(key, text = "", { kind = "info", closable = false, button = null } = {}) {
+function notice(key, text = "", { kind = "info", closable = false, button = null, buttons = button ? [button] : [] } = {}) {
   $("notices").querySelector(`[data-key="${key}"]`)?.remove();
   if (text === "") return;
   const node = h("div", { class: `notice notice-${kind}`, "data-key": key }, h("p", {}, text),
-    button && h("button", { class: "text-button", type: "button", onclick: button.act }, button.label),
+    buttons.map(({ label, act }) => h("button", { class: "text-button", type: "button", onclick: act }, label)),
     closable && h("button", { class: "icon-button", type: "button", "aria-label": "Close this notice", onclick: () => node.remove() }, icon("close")));
   $("notices").append(node);
 }
 
-function showOnline() {
-  notice("offline", navigator.onLine ? "" : "You are offline. What you write is kept until you are back.", { kind: "warn" });
-  if (navigator.onLine) reached();
+/** Reads what could not be read before. */
+function refresh() {
+  if (panel.coaches.length === 0) load();
+  else sidebar.load();
+  if (unread !== null && unread === conversation && turns.length === 0) open(unread);
+  unread = null;
 }
 
 /** A call failed that nobody sees the place of. */
 function showTrouble(error, key, again) {
   if (error.code === "aborted") return;
   if (error.status === 401) return void askWho();
-  if (isAway(error)) return void lost();
-  if (key === "start" && error.status === 503) key = "list"; // the list says the same in a moment
-  notice(key, error.status === 503 ? "Your conversations cannot be read at the moment. Chatting may still work." : `Something did not work: ${clause(error)}`, {
+  if (isAway(error)) return void availability.lost();
+  if (error.code === "database_unavailable") return void availability.databaseAway();
+  notice(key, `Something did not work: ${clause(error)}`, {
     kind: "warn", closable: true, button: { label: "Try again", act: () => { notice(key); again(); } } });
-}
-
-/** No word from the chat service itself: no connection, or nginx alone. */
-function isAway(error) {
-  return error.type === "connection_error" || error.code === "bad_gateway" || error.code === "service_unavailable" || error.code === "gateway_timeout";
-}
-
-/** The server did not answer a call. Where it is really gone, says so, and looks for it until it is back. */
-function lost() {
-  if (!navigator.onLine || probe !== 0) return;
-  const look = async (wait) => {
-    try {
-      const response = await fetch("/healthz", { cache: "no-store" });
-      if (response.ok) return back();
-    } catch {
-      // Still away.
-    }
-    if (probe === 0) return undefined; // another call got through
-    if (navigator.onLine) notice("lost", "The server does not answer. Looking for it …", { kind: "warn" });
-    probe = setTimeout(look, wait, Math.min(wait * 2, PROBE_MAX_MS));
-    return undefined;
-  };
-  probe = setTimeout(look, 0, PROBE_FIRST_MS);
-}
-
-function back() {
-  const wasLost = $("notices").querySelector('[data-key="lost"]') !== null;
-  reached();
-  if (wasLost) sidebar.load();
-  if (panel.coaches.length === 0) load();
-}
-
-function reached() {
-  clearTimeout(probe);
-  probe = 0;
-  notice("lost");
-}
-
-function noteDegraded(what) {
-  notice("degraded", what ? "The database is away: your coach answers without remembering you. What is said is stored later." : "", { kind: "warn" });
 }
 
 function tellSimulated() {

@@ -24,11 +24,11 @@ export function bandName(severity) {
 export const bandNames = BANDS.map((band) => band.name);
 
 const LOOKS = {
-  coach_decibel_avatar: { hue: 32, mark: "bars" },
+  coach_decibel_avatar: { hue: 302, mark: "bars" },
   coach_maple_avatar: { hue: 148, mark: "rings" },
   coach_ledger_avatar: { hue: 258, mark: "lines" },
 };
-const HUES = [205, 330, 85, 290, 178, 12, 232, 60];
+const HUES = [205, 330, 85, 275, 178, 120, 232, 100]; // none near the red of errors
 const MARKS = ["waves", "petals", "dots", "steps"];
 
 /** Its own look, or one that its id always leads to. */

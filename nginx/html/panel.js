@@ -13,7 +13,8 @@ export class CoachPanel {
   /** What is chosen: {coach_id, severity, mode}. */
   choice = { coach_id: null, severity: 3.0, mode: "default" };
   coaches = [];
-  consent = false;
+  consent = false; // to roast mode
+  training = null; // consent to training on rated conversations; null: never asked
   #save;
   #changed;
   #timer = 0;
@@ -42,6 +43,7 @@ export class CoachPanel {
     const fallback = coaches.find((coach) => coach.default) ?? coaches[0];
     const wanted = coaches.find((coach) => coach.id === preferences?.active_coach_id) ?? fallback;
     this.consent = preferences?.roast_consent === true;
+    this.training = preferences?.training_consent ?? null;
     this.choice = {
       coach_id: wanted?.id ?? null,
       severity: Number(preferences?.severity ?? 3.0),
@@ -81,6 +83,22 @@ export class CoachPanel {
     return this.consent;
   }
 
+  /** Stores whether conversations that the person rates may train models. Resolves to whether that worked. */
+  async setTraining(agreed) {
+    const before = this.training;
+    this.training = agreed;
+    this.#show();
+    try {
+      this.training = (await this.#save({ training_consent: agreed })).training_consent ?? null;
+      this.say("");
+    } catch (error) {
+      this.training = before;
+      this.say(`Your choice could not be stored: ${error.message}.`);
+    }
+    this.#show();
+    return this.training === agreed;
+  }
+
   say(text) {
     this.error.textContent = text;
   }
@@ -93,6 +111,8 @@ export class CoachPanel {
     this.bandNumber = h("span", { class: "band-number" });
     this.roast = h("input", { type: "checkbox", role: "switch", id: "roast", class: "switch", "aria-describedby": "roast-hint",
       onchange: () => this.#toggleRoast() });
+    this.learn = h("input", { type: "checkbox", role: "switch", id: "training", class: "switch", "aria-describedby": "training-hint",
+      onchange: () => this.setTraining(this.learn.checked) });
     this.error = h("p", { class: "form-error", role: "alert" });
     this.node = h("div", { class: "panel" },
       h("fieldset", { class: "coach-choice" }, h("legend", { class: "visually-hidden" }, "Coach"), this.cards),
@@ -101,9 +121,12 @@ export class CoachPanel {
           h("output", { for: "severity", class: "band", "aria-hidden": "true" }, this.bandName, this.bandNumber)),
         this.range,
         h("div", { class: "severity-ends", "aria-hidden": "true" }, h("span", {}, bandNames[0]), h("span", {}, bandNames.at(-1)))),
-      h("div", { class: "roast-row" },
-        h("label", { for: "roast", class: "roast-label" }, icon("flame"), "Roast mode"),
+      h("div", { class: "option-row" },
+        h("label", { for: "roast", class: "option-label" }, icon("flame"), "Roast mode"),
         h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense, if you agree."), this.roast),
+      h("div", { class: "option-row" },
+        h("label", { for: "training", class: "option-label" }, icon("sprout"), "Help your coach improve"),
+        h("span", { class: "hint", id: "training-hint" }, "Answers you rate may train better ones, without names and contact details."), this.learn),
       this.error);
   }
 
@@ -168,6 +191,7 @@ export class CoachPanel {
     this.bandName.textContent = bandName(severity);
     this.bandNumber.textContent = severity.toFixed(1);
     this.roast.checked = mode === "roast";
+    this.learn.checked = this.training === true;
     if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
     $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));
     $("coach-chip").setAttribute("aria-label", `Coach: ${this.coach?.name ?? "none"}. Change`);

@@ -2,6 +2,7 @@
 
 import { avatar } from "./coach.js";
 import { $, ask, h, icon, speak } from "./dom.js";
+import { plainText } from "./markdown.js";
 
 const PAGE = 30;
 const NARROW = matchMedia("(max-width: 860px)");
@@ -61,6 +62,9 @@ export class Sidebar {
   }
 
   open() {
+    // A dialog while it is open: the rest of the page is out of reach.
+    $("sidebar").setAttribute("role", "dialog");
+    $("sidebar").setAttribute("aria-modal", "true");
     $("app").classList.add("drawer-open");
     $("open-sidebar").setAttribute("aria-expanded", "true");
     $("stage").inert = true;
@@ -70,6 +74,8 @@ export class Sidebar {
   /** Closes the drawer. Returns whether it was open. */
   close() {
     if (!$("app").classList.contains("drawer-open")) return false;
+    $("sidebar").setAttribute("role", "complementary");
+    $("sidebar").removeAttribute("aria-modal");
     $("app").classList.remove("drawer-open");
     $("open-sidebar").setAttribute("aria-expanded", "false");
     $("stage").inert = false;
@@ -125,7 +131,7 @@ export class Sidebar {
   }
 
   #row(item) {
-    const title = item.title?.trim() || "Untitled";
+    const title = plainText(item.title ?? "").replace(/\s+/g, " ").trim() || "Untitled";
     return h("li", { class: "conversation", "data-id": item.id },
       h("a", { class: "conversation-link", href: `#c/${item.id}`, "data-id": item.id, title },
         item.coach_id ? avatar(item.coach_id, "avatar-dot") : h("span", { class: "avatar avatar-dot" }), h("span", { class: "conversation-title" }, title)),

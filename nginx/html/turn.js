@@ -5,7 +5,7 @@
 
 import { avatar, bandName, lookOf } from "./coach.js";
 import { h, icon, speak } from "./dom.js";
-import { plainText, showMarkdown } from "./markdown.js";
+import { answerStart, plainText, showMarkdown } from "./markdown.js";
 
 const SPEAK_EVERY_MS = 1500;
 
@@ -156,8 +156,9 @@ export class Turn {
     this.#buildTools();
     this.answer = h("article", { class: "answer", tabindex: -1 }, this.face,
       h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.wait, this.body, this.notes, this.tools, this.commentBox));
-    const question = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, "You said: "),
-      h("p", { class: "question-text", dir: "auto" }, message));
+    const text = h("div", { class: "question-text prose" });
+    showMarkdown(text, message, { breaks: true, thoughts: false });
+    const question = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, "You said: "), text);
     this.node = h("li", { class: "turn" }, message !== "" && question, this.answer);
   }
 
@@ -199,6 +200,7 @@ export class Turn {
   #speakNew(all) {
     const now = performance.now();
     if (!all && now - this.#spokenAt < SPEAK_EVERY_MS) return;
+    this.#spoken = Math.max(this.#spoken, answerStart(this.text)); // thoughts are not read aloud
     const rest = this.text.slice(this.#spoken);
     const end = all ? rest.length : Math.max(...[". ", "! ", "? ", "\n", "。"].map((mark) => rest.lastIndexOf(mark))) + 1;
     if (end <= 0) return;
@@ -285,7 +287,7 @@ export class Turn {
 
   async #copy() {
     try {
-      await navigator.clipboard.writeText(this.text);
+      await navigator.clipboard.writeText(this.text.slice(answerStart(this.text)).trim() || this.text);
     } catch {
       speak("Copying is not allowed here");
       return;

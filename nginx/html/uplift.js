@@ -9,10 +9,13 @@
  *   await uplift.feedback(feedbackId, { helpful: true });
  *
  * Every call throws UpliftError and nothing else. Calls are tried again only where that is safe: a GET that
- * failed, and any call that was refused with 429 or 503 and a Retry-After before it did anything.
+ * failed, and any call that was refused with 429 or 503 and a Retry-After before it did anything. An answer
+ * whose connection breaks goes on at the server, and is picked up where it was, unseen by the caller.
  */
 
 const RETRY_AFTER_MAX_S = 30; // longer waits are for the caller to decide on
+const PICK_UPS = 6; // tries to pick up an answer whose connection broke, without a word of it between them
+const STOP_TRIES = 4; // an answer that was asked for a moment ago may not be known yet
 const EVENT_MAX = 16 * 1024 * 1024; // characters of one server-sent event
 
 /** What went wrong. `message` is fit to show to people. */
@@ -112,14 +115,17 @@ export class SseParser {
  * `restarts` grows, and iterations go on with an empty piece and the whole of the other answer. Who
  * shows pieces as they come looks at `restarts` with each, and begins anew when it has grown.
  *
- * When the caller aborts it, iterations end quietly and `done` rejects with code "aborted". Leaving
- * a `for await` early aborts the answer.
+ * When the caller aborts it, it is stopped at the server, iterations end quietly and `done` rejects with code
+ * "aborted". Leaving a `for await` early aborts the answer. A page that is closed stops nothing: the answer
+ * comes to its end, and Uplift.follow() picks it up.
  */
 export class Answer {
   /** The text so far. */
   text = "";
   /** How often the text so far became void. */
   restarts = 0;
+  /** Of an answer that chat() asks for: its client_request_id in Uplift.openAnswers(). */
+  name = null;
   /**
    * Resolves when the answer begins: {feedbackId, conversation_id, coach_id, requestId, degraded}.
    * feedbackId can be given feedback from here on.
@@ -136,13 +142,15 @@ export class Answer {
   #error = null;
   #waiting = []; // resolve functions of iterations that have read everything
   #controller = new AbortController();
+  #stop;
 
-  /** Made by Uplift.chat(). */
-  constructor(run, signal) {
+  /** Made by Uplift.chat() and Uplift.follow(); `stop` stops the answer at the server. */
+  constructor(run, { signal, stop }) {
+    this.#stop = stop;
     let begin, refuse;
     this.started = new Promise((resolve, reject) => ([begin, refuse] = [resolve, reject]));
     const abort = () => this.abort();
-    if (signal?.aborted) this.abort();
+    if (signal?.aborted) this.leave();
     signal?.addEventListener("abort", abort);
     const say = (delta) => {
       this.text += delta;
@@ -175,8 +183,14 @@ export class Answer {
     this.done.then(end, end);
   }
 
-  /** Ends the answer; what was said so far is kept by the server as cancelled. */
+  /** Stops the answer; what was said so far is kept by the server as cancelled. */
   abort() {
+    if (!this.#ended && !this.#controller.signal.aborted) this.#stop();
+    this.leave();
+  }
+
+  /** Ends the listening alone, as if the page were closed: the answer goes on at the server. */
+  leave() {
     this.#controller.abort();
   }
 
@@ -285,8 +299,10 @@ export class Uplift {
    * @returns {Answer}
    */
   chat({ signal, retries, ...request }) {
-    return new Answer(async (answer) => {
-      const options = { method: "POST", signal: answer.signal, retries, accept: "text/event-stream" };
+    const name = randomId();
+    const headers = { "X-Client-Request-Id": name };
+    const answer = new Answer(async (sink) => {
+      const options = { method: "POST", signal: sink.signal, retries, accept: "text/event-stream", headers };
       const response = await this.#request("/v1/chat", options, { ...request, stream: true });
       const start = {
         feedbackId: response.headers.get("x-feedback-id"),
@@ -295,9 +311,40 @@ export class Uplift {
         requestId: response.headers.get("x-request-id"),
         degraded: response.headers.get("x-uplift-degraded"),
       };
-      answer.begin(start);
-      return this.#readAnswer(response, start, answer);
-    }, signal);
+      sink.begin(start);
+      return this.#readAnswer(response, start, sink);
+    }, { signal, stop: () => this.#stopSoon(answer.feedbackId ?? name) });
+    answer.name = name;
+    return answer;
+  }
+
+  /**
+   * Picks up an answer that is under way, or reads one that has ended, from its beginning: after a reload, or on another
+   * device. `started` resolves to what chat() gives, and message, what was asked.
+   * @param {string} id its feedbackId
+   * @returns {Answer}
+   */
+  follow(id, { signal } = {}) {
+    return new Answer(async (sink) => {
+      const response = await this.#pickUp(id, "", sink.signal);
+      return this.#readAnswer(response, { feedbackId: id, requestId: response.headers.get("x-request-id") }, sink);
+    }, { signal, stop: () => this.#stopSoon(id) });
+  }
+
+  /** The user's answers that are under way: [{id, conversation_id, client_request_id, created_at}]. */
+  async openAnswers({ signal, retries } = {}) {
+    return (await this.#call("GET", "/v1/chat", undefined, { signal, retries })).data;
+  }
+
+  /** Stops an answer that is under way; resolves to whether there was one. */
+  async stop(id) {
+    try {
+      await this.#call("POST", `/v1/chat/${encodeURIComponent(id)}/stop`, undefined, { retries: 0 });
+      return true;
+    } catch (error) {
+      if (error.status === 404) return false;
+      throw error;
+    }
   }
 
   /** As chat(), but in one piece: resolves to what `done` of chat() does. */
@@ -375,7 +422,7 @@ export class Uplift {
   }
 
   /** The response of a call that went well; throws UpliftError otherwise. */
-  async #request(path, { method, signal, keepalive = false, retries = this.#retries, accept = "application/json" }, content) {
+  async #request(path, { method, signal, keepalive = false, retries = this.#retries, accept = "application/json", headers = {} }, content) {
     let refused; // the token that was answered with 401
     for (let attempt = 0; ; attempt++) {
       let error;
@@ -385,7 +432,7 @@ export class Uplift {
           method,
           signal,
           keepalive,
-          headers: this.#headers(token, accept, content),
+          headers: { ...this.#headers(token, accept, content), ...headers },
           body: content === undefined ? undefined : JSON.stringify(content),
           credentials: "omit",
           cache: "no-store",
@@ -420,47 +467,76 @@ export class Uplift {
     return headers;
   }
 
-  async #readAnswer(response, start, answer) {
+  /** Reads an answer to its end, over as many connections as it takes. */
+  async #readAnswer(response, start, sink) {
+    const reading = { start, text: "", lastId: "", events: 0 };
+    for (let attempt = 0; ; ) {
+      const { events } = reading;
+      try {
+        return await this.#readEvents(response, reading, sink);
+      } catch (error) {
+        attempt = reading.events > events ? 0 : attempt + 1;
+        if (!canPickUp(error) || !reading.start.feedbackId || sink.signal.aborted || attempt > PICK_UPS) throw error;
+        await sleep(attempt === 0 ? 0 : 250 * 2 ** attempt, sink.signal);
+        response = await this.#pickUp(reading.start.feedbackId, reading.lastId, sink.signal, error);
+        if (reading.lastId === "") restart(reading, sink); // it begins at its beginning
+      }
+    }
+  }
+
+  /** The rest of an answer's events, or all; waits while the server only knows that it is under way. */
+  async #pickUp(id, lastId, signal, broken = null) {
+    const headers = lastId === "" ? {} : { "Last-Event-ID": lastId };
+    for (;;) {
+      let response;
+      try {
+        response = await this.#request(`/v1/chat/${encodeURIComponent(id)}/events`, { method: "GET", signal, accept: "text/event-stream", headers });
+      } catch (error) {
+        throw broken !== null && error.code !== "aborted" ? broken : error;
+      }
+      if (response.status !== 202) return response;
+      await sleep((readRetryAfter(response.headers) ?? 1) * 1000, signal);
+    }
+  }
+
+  async #readEvents(response, reading, sink) {
     const broken = (message, code, cause) =>
-      new UpliftError(message, { status: response.status, type: "connection_error", code, ...start, cause });
+      new UpliftError(message, { status: response.status, type: "connection_error", code, ...reading.start, cause });
     if (!/^text\/event-stream/i.test(response.headers.get("content-type") ?? "")) {
       const whole = await this.#json(response);
       if (typeof whole?.message !== "string") throw broken("the server's answer is not a chat answer", "invalid_response");
-      answer.say(whole.message);
-      return { ...start, ...whole };
+      sink.say(whole.message);
+      return { ...reading.start, ...whole };
     }
     const parser = new SseParser();
     const reader = response.body.getReader();
-    let said = "";
     try {
       for (;;) {
         const { done, value } = await this.#read(reader, broken);
         if (done) throw broken("the answer broke off", "incomplete_answer");
-        for (const { data } of parser.push(value)) {
-          const event = parseEvent(data, broken);
-          if (event.error) {
-            const { message, ...fields } = event.error;
-            throw new UpliftError(message ?? "the answer broke off", { ...start, ...fields, status: response.status,
-              feedbackId: event.feedbackId ?? start.feedbackId, retryAfter: null });
-          }
-          if (typeof event.delta === "string" && event.delta !== "") {
-            said += event.delta;
-            answer.say(event.delta);
-          }
-          if (event.restart) {
-            said = "";
-            answer.restart();
-          }
-          if (event.done) {
-            const { done: _, ...rest } = event;
-            return { ...start, ...rest, message: said };
-          }
+        for (const { data, id } of parser.push(value)) {
+          const end = takeEvent(parseEvent(data, broken), reading, sink, response.status);
+          if (id !== "") reading.lastId = id;
+          reading.events++;
+          if (end !== null) return end;
         }
       }
     } catch (cause) {
       throw cause instanceof UpliftError ? cause : broken("the answer broke off", "incomplete_answer", cause);
     } finally {
       reader.cancel().catch(() => {});
+    }
+  }
+
+  /** Stops the answer of this id or name, although the page may be closing and the server may not know it yet. */
+  async #stopSoon(name) {
+    for (let attempt = 0; attempt < STOP_TRIES; attempt++) {
+      try {
+        if (await this.stop(name)) return;
+        await sleep(200 * 2 ** attempt);
+      } catch {
+        return; // away: then nobody listens to it
+      }
     }
   }
 
@@ -475,6 +551,49 @@ export class Uplift {
       clearTimeout(timer);
     }
   }
+}
+
+/** Whether the connection ended, not the answer. */
+function canPickUp(error) {
+  return error.type === "connection_error" && error.code !== "invalid_response";
+}
+
+function restart(reading, sink) {
+  if (reading.text === "") return;
+  reading.text = "";
+  sink.restart();
+}
+
+/** Takes one event of an answer. Returns what `done` resolves to when it was the last; throws the error that ended it. */
+function takeEvent(event, reading, sink, status) {
+  if (event.error) {
+    const { message, ...fields } = event.error;
+    throw new UpliftError(message ?? "the answer broke off", { ...reading.start, ...fields, status,
+      feedbackId: event.feedbackId ?? reading.start.feedbackId, retryAfter: null });
+  }
+  if (event.started) {
+    const { started: _, ...start } = event;
+    reading.start = { ...start, ...reading.start };
+    sink.begin(reading.start);
+  }
+  if (event.restart) restart(reading, sink);
+  if (typeof event.delta === "string" && event.delta !== "") {
+    reading.text += event.delta;
+    sink.say(event.delta);
+  }
+  if (!event.done) return null;
+  const { done: _, ...rest } = event;
+  return { ...reading.start, ...rest, message: reading.text };
+}
+
+/** A UUID that need not be a secret: crypto.randomUUID is missing in Node 18 and on pages without HTTPS. */
+function randomId() {
+  const random = globalThis.crypto?.randomUUID?.();
+  if (random !== undefined) return random;
+  const digits = Array.from({ length: 32 }, () => Math.floor(Math.random() * 16).toString(16));
+  digits[12] = "4";
+  digits[16] = "8";
+  return digits.join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
 function parseEvent(data, broken) {

@@ -1,13 +1,5 @@
 -- Recording answers: a group in one call, all or nothing.
 
--- What a group of answers and a thumb for one of them must agree on: see uplift.give_feedback().
-create or replace function uplift.arrival_lock() returns bigint
-language sql immutable parallel safe
-as $$ select 8316867361072510 $$;
-
-comment on function uplift.arrival_lock() is
-    'Key of the advisory lock that answers being recorded share, and that feedback for an answer not there yet takes alone.';
-
 -- The conversation of a user who named another user's.
 create or replace function uplift.own_conversation(p_conversation_id uuid, p_user_id uuid) returns uuid
 language sql immutable parallel safe
@@ -40,28 +32,32 @@ declare
     v_strangers uuid[];
     v_user uuid;
 begin
-    perform pg_advisory_xact_lock_shared(uplift.arrival_lock());
-
     -- A second time when there were users that nobody saw before: they are made when their chat is
     -- prepared, unless Postgres was away then.
     for v_try in 1 .. 2 loop
         with incoming as materialized (
             -- Look-ups as scalar queries, because a join might read a table whole to hash it.
-            select x.*, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
+            select x.*, pg_advisory_xact_lock_shared(uplift.arrival_lock(x.id))::text as is_locked, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
                 case when x.user_id = coalesce(
                         (select c.user_id from uplift.conversations c where c.id = x.conversation_id),
                         first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
-                    then x.conversation_id else uplift.own_conversation(x.conversation_id, x.user_id) end as place
-            from json_to_recordset(p_answers) as x(
+                    then x.conversation_id else uplift.own_conversation(x.conversation_id, x.user_id) end as place,
+                uplift.clamped(x.prompt_tokens, n.most) as prompt, uplift.clamped(x.completion_tokens, n.most) as completion,
+                uplift.clamped(x.cached_tokens, coalesce(uplift.clamped(x.prompt_tokens, n.most), 0)) as cached,
+                x.usage_estimated or coalesce(greatest(x.prompt_tokens, x.completion_tokens) > n.most, false) as is_estimated
+            from (select 100000000 as most) n cross join json_to_recordset(p_answers) as x(
                 id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
-                severity numeric, mode text, conversation_id uuid, response_time_ms int, tokens_used int,
+                severity numeric, mode text, conversation_id uuid, response_time_ms numeric, tokens_used numeric,
                 created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
-                streamed boolean, finish_reason text, prompt_tokens int, completion_tokens int, cached_tokens int,
-                usage_estimated boolean, time_to_first_token_ms int, attempts jsonb, request_messages jsonb,
+                streamed boolean, finish_reason text, prompt_tokens numeric, completion_tokens numeric, cached_tokens numeric,
+                usage_estimated boolean, time_to_first_token_ms numeric, attempts jsonb, request_messages jsonb,
                 response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
                 cache_source_id uuid, trace jsonb)
         ), strangers as materialized (
             select array_agg(distinct i.user_id) as ids from incoming i where i.is_stranger
+        ), named as materialized (
+            select d.model, uplift.model_names(d.model) as names
+            from (select distinct i.model_used as model from incoming i) d
         ), conversations as (
             -- In the order of ids, so that two recorders cannot wait for each other.
             insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
@@ -79,37 +75,39 @@ begin
                 severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code,
                 model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
                 cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
-                response_message, request_id, regenerate_of, history_turns, degraded, from_cache, cache_source_id, exposures,
+                answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache, cache_source_id, exposures,
                 memory_ids, source_ids, example_ids)
             select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
-                i.severity, i.mode, i.place, i.response_time_ms,
-                coalesce(i.tokens_used, i.prompt_tokens + i.completion_tokens), coalesce(i.created_at, now()),
+                i.severity, i.mode, i.place, uplift.clamped(i.response_time_ms, 2147483647),
+                coalesce(i.prompt + i.completion, uplift.clamped(i.tokens_used, 200000000)), coalesce(i.created_at, now()),
                 coalesce(i.outcome, 'complete'), i.error_code,
-                i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt_tokens, i.completion_tokens,
-                i.cached_tokens, i.usage_estimated,
+                i.model_used, i.provider, i.protocol, i.streamed, i.finish_reason, i.prompt, i.completion,
+                i.cached, i.is_estimated,
                 case when i.from_cache then 0 else round((
-                    greatest(i.prompt_tokens - coalesce(i.cached_tokens, 0), 0) * m.input_per_million
-                    + coalesce(i.cached_tokens, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
-                    + i.completion_tokens * m.output_per_million) / 1000000, 8) end,
+                    (i.prompt - coalesce(i.cached, 0)) * m.input_per_million
+                    + coalesce(i.cached, 0) * coalesce(m.cached_input_per_million, m.input_per_million)
+                    + i.completion * m.output_per_million) / 1000000, 8) end,
                 case when i.from_cache then (
                     select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
-                i.time_to_first_token_ms, i.attempts, i.request_messages,
-                i.response_message, i.request_id, i.regenerate_of, (i.trace ->> 'history_turns')::int, i.degraded, i.from_cache, i.cache_source_id,
+                uplift.clamped(i.time_to_first_token_ms, 2147483647), i.attempts, i.request_messages,
+                i.request_messages #>> '{messages,-1,role}' in ('tool', 'function'),
+                i.response_message, i.request_id, i.regenerate_of, uplift.clamped((i.trace ->> 'history_turns')::numeric, 50),
+                i.degraded, i.from_cache, i.cache_source_id,
                 case when i.trace -> 'exposures' <> '[]' then nullif(i.trace -> 'exposures', 'null') end,
                 uplift.ids_in(nullif(i.trace -> 'memory_ids', '[]')),
                 uplift.ids_in(nullif(i.trace -> 'source_ids', '[]')),
                 uplift.ids_in(nullif(i.trace -> 'example_ids', '[]'))
             from incoming i
             cross join strangers s
+            left join named on named.model = i.model_used
             left join lateral (
-                -- As uplift.price_of() has it, which the planner would not inline here.
-                select mp.* from uplift.model_prices mp
-                where mp.model in (i.model_used,
-                        case when i.model_used like '%-20__-__-__' then left(i.model_used, -11) end)
-                    and mp.provider in ('', i.provider)
+                -- As uplift.price_of() has it, by names that are looked for once for each model.
+                select mp.* from unnest(named.names) with ordinality as n(name, place)
+                join uplift.model_prices mp on mp.model = n.name
+                where mp.provider in ('', i.provider)
                     and mp.valid_from <= coalesce(i.created_at, now()) and coalesce(i.created_at, now()) < mp.valid_until
-                order by length(mp.model) desc, mp.provider desc limit 1) m on true
-            where s.ids is null
+                order by n.place, mp.provider desc limit 1) m on true
+            where s.ids is null and i.is_locked is not null
             on conflict (id) do nothing
             returning id, cache_source_id, saved_usd, created_at
         ), hits as (
@@ -131,7 +129,7 @@ begin
     perform uplift.spend_budgets(v_new);
     perform uplift.note_late(v_new);
     perform uplift.note_errors(p_answers, v_new);
-    perform uplift.apply_pending_feedback(v_new);
+    perform uplift.apply_waiting_feedback(v_new);
 
     return query select a.id, case when a.id = any (v_new) then 'recorded' else 'duplicate' end
     from unnest(v_all) as a(id);
@@ -139,7 +137,7 @@ end
 $$;
 
 comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens, less than nothing), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -152,6 +150,18 @@ $$;
 
 comment on function uplift.reject_answer(text, text) is
     'Keeps an answer that could not be recorded, whole, with the reason; one already kept is not kept twice.';
+
+-- By the last ids, so that it reads no more of a long list.
+create or replace function uplift.rejected_lately() returns bigint
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select count(*) from (
+        select r.rejected_at, r.replayed_at from uplift.rejected_answers r order by r.id desc limit 1000) r
+    where r.replayed_at is null and r.rejected_at > now() - interval '5 minutes'
+$$;
+
+comment on function uplift.rejected_lately() is
+    'How many answers were rejected in the last five minutes and not recorded since, at most 1000: while there are any, fcgi-chat is degraded.';
 
 create or replace function uplift.replay_rejected_answers() returns table (id bigint, replayed boolean, reason text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

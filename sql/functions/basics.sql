@@ -19,7 +19,7 @@ begin
     select string_agg(t.name, ', ' order by t.name) into v_missing
     from unnest(array['auth.users', 'public.coach_response_feedback', 'public.brand_assets',
             'public.user_coach_preferences', 'public.user_traits', 'public.ai_episodic_memory', 'uplift.conversations',
-            'uplift.feedback_events', 'uplift.training_queue', 'uplift.rejected_answers', 'uplift.model_prices',
+            'uplift.feedback_events', 'uplift.feedback_said', 'uplift.training_queue', 'uplift.rejected_answers', 'uplift.model_prices',
             'uplift.settings']) as t(name)
     where to_regclass(t.name) is null;
     if v_missing is not null then
@@ -47,6 +47,55 @@ $$;
 
 comment on function uplift.fail(int, text, text, text) is
     'Raises an error for the client: SQLSTATE UP and the HTTP status, detail the error''s code, hint the parameter at fault.';
+
+-- Numbers that somebody else counted, and times that a clock gave, are believed as far as they can be.
+create or replace function uplift.clamped(p_number numeric, p_most int) returns int
+language sql immutable parallel safe
+as $$ select case when p_number >= p_most then p_most when p_number < 0 then 0 else trunc(p_number)::int end $$;
+
+comment on function uplift.clamped(numeric, int) is 'A number as a whole one from 0 to p_most; null for null.';
+
+-- One bad row must not keep the rest of a job's rows from being done. What concerns the server or other
+-- sessions (no room, no memory, a lock, a shutdown) is not a row's fault.
+create or replace function uplift.is_bad_row(p_sqlstate text) returns boolean
+language sql immutable parallel safe
+as $$ select left(p_sqlstate, 2) <> all ('{08,25,40,53,55,57,58}') $$;
+
+comment on function uplift.is_bad_row(text) is 'Whether an error may be the fault of a row, so that other rows may be done without it.';
+
+create or replace function uplift.do_rows(p_statement text, p_ids uuid[], out done bigint, out failed bigint, out reason text)
+language plpgsql volatile
+as $$
+declare
+    v_half int := cardinality(p_ids) / 2;
+    v_rest record;
+begin
+    failed := 0;
+    begin
+        execute p_statement using p_ids;
+        get diagnostics done = row_count;
+        return;
+    exception when others then
+        if not uplift.is_bad_row(sqlstate) then
+            raise;
+        end if;
+        reason := sqlerrm;
+    end;
+    done := 0;
+    if v_half = 0 then
+        failed := 1;
+        return;
+    end if;
+    select r.* into done, failed, reason from uplift.do_rows(p_statement, p_ids[:v_half]) r;
+    select r.* into v_rest from uplift.do_rows(p_statement, p_ids[v_half + 1:]) r;
+    done := done + v_rest.done;
+    failed := failed + v_rest.failed;
+    reason := coalesce(reason, v_rest.reason);
+end
+$$;
+
+comment on function uplift.do_rows(text, uuid[]) is
+    'Runs a statement of ours whose $1 are the ids of rows; where it fails, for each half of them by itself, down to the bad rows, which are left as they are. How many rows were done, how many ids failed, and why the first did.';
 
 create or replace function uplift.add_user(p_user_id uuid) returns void
 language plpgsql

@@ -97,23 +97,30 @@ $$;
 comment on function uplift.check_budgets(uuid, text) is
     'What budgets that are used up demand of a chat: a refusal (as of uplift.prepare_chat), or a cheaper model in place of the one it would have; null, null for nothing.';
 
-create or replace function uplift.exhausted_budgets() returns jsonb
+create or replace function uplift.used_up_budgets()
+returns table (id uuid, scope text, key text, period text, action text, cheaper_model text, ends_at bigint)
 language sql stable
 as $$
-    -- For workers, while Postgres is away: at most so many users, those that spent most.
-    select coalesce(jsonb_agg(jsonb_build_object('scope', x.scope, 'key', x.key, 'period', x.period, 'action', x.action,
-        'model', x.cheaper_model, 'ends_at', floor(extract(epoch from uplift.period_end(x.period, now()))))), '[]')
-    from (
-        select b.scope, s.key, b.period, b.action, b.cheaper_model
-        from uplift.budgets b
-        join uplift.budget_spend s on s.budget_id = b.id and s.period_start = uplift.period_start(b.period, now())
-        where b.is_enabled
-        group by b.id, s.key
-        having sum(s.cost_usd) >= b.limit_usd
-        order by b.action desc, sum(s.cost_usd) desc limit 1000) x
+    -- At most so many coaches or users, whoever many there are: not from what each has spent.
+    select b.id, b.scope, u.key, b.period, b.action, b.cheaper_model,
+        floor(extract(epoch from uplift.period_end(b.period, now())))::bigint
+    from uplift.budgets b
+    cross join unnest(array[uplift.period_start(b.period, now()), 'infinity']) as p(start)
+    cross join lateral (
+        select x.key from uplift.budgets_used_up x
+        where x.budget_id = b.id and x.period_start = p.start order by x.key limit 1000) u
+    where b.is_enabled
+    order by b.action desc, b.id, u.key limit 1000
 $$;
 
-comment on function uplift.exhausted_budgets() is 'The budgets that are used up now: [{scope, key, period, action, model, ends_at (Unix time)}].';
+comment on function uplift.used_up_budgets() is
+    'The budgets that are used up now, for workers, while Postgres is away: key is a coach or a user, empty for all; ends_at is Unix time.';
+
+create or replace function uplift.used_up_mark() returns text
+language sql stable
+as $$ select md5(concat_ws(' ', count(*), sum(hashtextextended(u::text, 0)))) from uplift.used_up_budgets() u $$;
+
+comment on function uplift.used_up_mark() is 'Another one whenever uplift.used_up_budgets() gives something else.';
 
 create or replace function uplift.budget_state(p_budget uplift.budgets, p_spent numeric) returns text
 language sql immutable parallel safe
@@ -147,20 +154,72 @@ comment on function uplift.budget_json(uplift.budgets) is
 create or replace function uplift.budget_gauges() returns jsonb
 language sql stable
 as $$
-    select coalesce(jsonb_agg(jsonb_build_object('scope', x.scope, 'key', x.key, 'period', x.period, 'spent_usd', round(x.spent, 6),
-        'limit_usd', x.limit_usd, 'state', x.state)), '[]')
+    -- Of users, who may be a million, only those are counted who came to the limit.
+    select coalesce(jsonb_agg(jsonb_build_object('scope', x.scope, 'key', x.key, 'period', x.period, 'limit_usd', x.limit_usd,
+        'spent_usd', round(x.spent, 6), 'state', x.state, 'used_up', x.used_up)), '[]')
     from (
-        select b.scope, coalesce(s.key, b.key) as key, b.period, b.limit_usd, coalesce(sum(s.cost_usd), 0) as spent,
-            uplift.budget_state(b, coalesce(sum(s.cost_usd), 0)) as state
+        select b.scope, b.period, b.limit_usd, coalesce(s.key, b.key) as key, s.spent, uplift.budget_state(b, s.spent) as state,
+            case when b.scope <> 'total' and b.key = '' then (
+                select count(*) from (select from uplift.budgets_used_up u
+                    where u.budget_id = b.id and u.period_start = p.start limit 10000) y) end as used_up
         from uplift.budgets b
-        left join uplift.budget_spend s on s.budget_id = b.id and s.period_start = uplift.period_start(b.period, now())
+        cross join lateral (select uplift.period_start(b.period, now()) as start) p
+        left join lateral (
+            select w.key, coalesce(sum(w.cost_usd), 0) as spent from uplift.budget_spend w
+            where w.budget_id = b.id and w.period_start = p.start and b.scope = 'coach' and b.key = ''
+            group by w.key
+            union all
+            select b.key, (select coalesce(sum(w.cost_usd), 0) from uplift.budget_spend w
+                where w.budget_id = b.id and w.period_start = p.start and w.key = b.key)
+            where b.scope = 'total' or b.key <> '') s on true
         where b.is_enabled
-        group by b.id, s.key
-        order by coalesce(sum(s.cost_usd), 0) / nullif(b.limit_usd, 0) desc nulls first limit 50) x
+        order by s.spent / nullif(b.limit_usd, 0) desc nulls first limit 50) x
 $$;
 
 comment on function uplift.budget_gauges() is
-    'For metrics: the 50 budgets of which most is spent, with their state.';
+    'For metrics: the 50 budgets of which most is spent, with their state; used_up: how many coaches or users have used theirs up, of a budget of each.';
+
+create or replace function uplift.trim_spent(p_most int) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_budget record;
+    v_period date;
+    v_spent bigint := 0;
+    v_used_up bigint := 0;
+    v_now bigint;
+begin
+    for v_budget in select b.id, uplift.period_start(b.period, now()) as period_start from uplift.budgets b loop
+        -- The earliest period is at the beginning of an index: where none is over, nothing more is read.
+        loop
+            select min(s.period_start) into v_period from uplift.budget_spend s where s.budget_id = v_budget.id;
+            exit when v_spent >= p_most or v_period >= v_budget.period_start or v_period is null;
+            delete from uplift.budget_spend s where s.ctid = any (array(
+                select x.ctid from uplift.budget_spend x
+                where x.budget_id = v_budget.id and x.period_start = v_period limit p_most - v_spent));
+            get diagnostics v_now = row_count;
+            v_spent := v_spent + v_now;
+        end loop;
+        loop
+            select min(u.period_start) into v_period from uplift.budgets_used_up u where u.budget_id = v_budget.id;
+            exit when v_used_up >= p_most or v_period >= v_budget.period_start or v_period is null;
+            delete from uplift.budgets_used_up u where u.ctid = any (array(
+                select x.ctid from uplift.budgets_used_up x
+                where x.budget_id = v_budget.id and x.period_start = v_period limit p_most - v_used_up));
+            get diagnostics v_now = row_count;
+            v_used_up := v_used_up + v_now;
+        end loop;
+    end loop;
+    -- Buckets of rate limits that nobody took from for a day are full, and one that is not there is full, too.
+    delete from uplift.rate_buckets r where r.ctid = any (array(
+        select x.ctid from uplift.rate_buckets x where x.filled_at < now() - interval '24 hours' limit p_most for update skip locked));
+    get diagnostics v_now = row_count;
+    return greatest(v_spent, v_used_up, v_now);
+end
+$$;
+
+comment on function uplift.trim_spent(int) is
+    'Forgets what was spent of budgets in periods that are over, and rate limits'' buckets of long ago: up to p_most rows of each table. Returns how many of the one with most.';
 
 create or replace function uplift.begin_budget(p_budget uplift.budgets) returns void
 language plpgsql

@@ -108,11 +108,11 @@ comment on function uplift.cache_answers(json, uuid[]) is
 
 -- Feedback obeyed in its own transaction.
 
-create or replace function uplift.is_dislike(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_dislike(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$ select p_helpful is false or coalesce(p_rating <= 2, false) $$;
 
-comment on function uplift.is_dislike(boolean, int) is 'Whether feedback is a thumb down, or two stars or fewer.';
+comment on function uplift.is_dislike(boolean, bigint) is 'Whether feedback is a thumb down, or two stars or fewer.';
 
 create or replace function uplift.cache_obeys() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -157,73 +157,73 @@ $$;
 
 -- What the job does.
 
-create or replace function uplift.count_cache_hits() returns bigint
+create or replace function uplift.count_cache_hits(out hits bigint, out failed bigint)
 language plpgsql
 as $$
 declare
-    v_hits bigint;
+    v_sources uuid[];
 begin
-    with counted as (
-        delete from uplift.cache_hits h returning h.source_answer_id, h.hits, h.saved_usd, h.last_hit_at
-    ), sources as (
-        select n.source_answer_id, sum(n.hits) as hits, sum(n.saved_usd) as saved_usd, max(n.last_hit_at) as last_hit_at
-        from counted n group by n.source_answer_id
-    ), entries as (
-        -- An entry that has another source by now had none of these hits.
-        select k.id as cache_id, s.hits, s.saved_usd, s.last_hit_at
-        from sources s join public.ai_response_cache k on k.source_answer_id = s.source_answer_id
-    ), updated as (
-        update public.ai_response_cache c set hit_count = coalesce(c.hit_count, 0) + e.hits,
+    -- An entry that has another source by now had none of these hits.
+    select array_agg(distinct h.source_answer_id), coalesce(sum(h.hits) filter (where exists (
+            select from public.ai_response_cache k where k.source_answer_id = h.source_answer_id)), 0)
+    into v_sources, hits from uplift.cache_hits h;
+    select r.failed into failed from uplift.do_rows($s$
+        with counted as (
+            delete from uplift.cache_hits h where h.source_answer_id = any ($1)
+            returning h.source_answer_id, h.hits, h.saved_usd, h.last_hit_at
+        ), sources as (
+            select n.source_answer_id, sum(n.hits) as hits, sum(n.saved_usd) as saved_usd, max(n.last_hit_at) as last_hit_at
+            from counted n group by n.source_answer_id
+        )
+        update public.ai_response_cache c set hit_count = least(coalesce(c.hit_count, 0) + e.hits, 2147483647),
             cost_saved_usd = coalesce(c.cost_saved_usd, 0) + coalesce(e.saved_usd, 0),
             last_hit_at = greatest(c.last_hit_at, e.last_hit_at)
         from (
             -- In the order of keys, as uplift.cache_answers() locks them.
-            select k.id, e.* from entries e join public.ai_response_cache k on k.id = e.cache_id
+            select k.id, s.hits, s.saved_usd, s.last_hit_at
+            from sources s join public.ai_response_cache k on k.source_answer_id = s.source_answer_id
             order by k.cache_key for no key update of k) e
-        where c.id = e.id
-    )
-    select coalesce(sum(e.hits), 0) into v_hits from entries e;
-    return v_hits;
+        where c.id = e.id$s$, v_sources) r;
+    if failed > 0 then
+        hits := hits - (select coalesce(sum(h.hits), 0) from uplift.cache_hits h where h.source_answer_id = any (v_sources));
+    end if;
 end
 $$;
 
 comment on function uplift.count_cache_hits() is
-    'Adds the hits since the last time to the counts of ai_response_cache; returns how many.';
+    'Adds the hits since the last time to the counts of ai_response_cache; how many, and of how many answers they could not be counted and stay.';
 
 create or replace function uplift.trim_cache(p_max_entries int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_hits bigint := uplift.count_cache_hits();
-    v_blocked_for interval := make_interval(days => uplift.setting_number('cache.block_days', 90)::int);
-    v_expired bigint;
-    v_least bigint := 0;
+    v_counted record;
+    v_blocked_for interval := make_interval(hours => 24 * uplift.setting_number('cache.block_days', 90)::int);
+    v_expired record;
+    v_least record;
     v_entries bigint;
 begin
+    select h.* into v_counted from uplift.count_cache_hits() h;
     -- A deployment's own rows have no source, and are left alone.
-    delete from public.ai_response_cache c
-    where c.source_answer_id is not null
-        and (case when c.is_active then c.expires_at <= now() else c.created_at + v_blocked_for <= now() end
-            or not exists (select from public.coach_response_feedback a where a.id = c.source_answer_id));
-    get diagnostics v_expired = row_count;
+    select r.* into v_expired from uplift.do_rows('delete from public.ai_response_cache c where c.id = any ($1)', array(
+        select c.id from public.ai_response_cache c
+        where c.source_answer_id is not null
+            and (case when c.is_active then c.expires_at <= now() else c.created_at + v_blocked_for <= now() end
+                or not exists (select from public.coach_response_feedback a where a.id = c.source_answer_id)))) r;
     select count(*) into v_entries from public.ai_response_cache c where c.source_answer_id is not null;
-    if v_entries > p_max_entries then
-        -- Withdrawn ones go last: without them the answers that nobody liked would come back. Then
-        -- hits a day, with one day more, so that a new one is not judged by its first minutes.
-        delete from public.ai_response_cache c
-        where c.id in (
-            select k.id from public.ai_response_cache k where k.source_answer_id is not null
-            order by k.is_active desc,
-                k.hit_count / (extract(epoch from greatest(now() - k.created_at, interval '0')) / 86400 + 1), k.created_at
-            limit v_entries - p_max_entries);
-        get diagnostics v_least = row_count;
-    end if;
+    -- Withdrawn ones go last: without them the answers that nobody liked would come back. Then hits a
+    -- day, with one day more, so that a new one is not judged by its first minutes.
+    select r.* into v_least from uplift.do_rows('delete from public.ai_response_cache c where c.id = any ($1)', array(
+        select k.id from public.ai_response_cache k where k.source_answer_id is not null
+        order by k.is_active desc,
+            k.hit_count / (extract(epoch from greatest(now() - k.created_at, interval '0')) / 86400 + 1), k.created_at
+        limit greatest(v_entries - p_max_entries, 0))) r;
     delete from uplift.cache_dislikes d
     where not exists (select from public.ai_response_cache c where c.source_answer_id = d.source_answer_id);
-    return jsonb_build_object('hits_counted', v_hits, 'expired', v_expired, 'least_useful', v_least,
-        'entries', v_entries - v_least);
+    return jsonb_build_object('hits_counted', v_counted.hits, 'expired', v_expired.done, 'least_useful', v_least.done,
+        'entries', v_entries - v_least.done, 'failed', v_counted.failed + v_expired.failed + v_least.failed);
 end
 $$;
 
 comment on function uplift.trim_cache(int) is
-    'Counts hits, then takes out of ai_response_cache what has expired, was withdrawn longer than the setting cache.block_days ago or has lost its answer, and, beyond p_max_entries, what is least useful: fewest hits a day first. What came of it, in an object.';
+    'Counts hits, then takes out of ai_response_cache what has expired, was withdrawn longer than the setting cache.block_days ago or has lost its answer, and, beyond p_max_entries, what is least useful: fewest hits a day first. What came of it, in an object; failed: rows that could not be changed, and were left as they are.';

@@ -53,6 +53,8 @@ declare
     v_room int;
     v_rows int := 0;
     v_turns int := 0;
+    v_question text := ''; -- of the turn that the loop saw last
+    v_has_results boolean := false;
     v_is_personal boolean := true;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
@@ -121,7 +123,8 @@ begin
         for v_turn in
             -- What failed before it said anything drops out.
             select a.id, a.user_message, a.ai_response, a.regenerate_of,
-                octet_length(a.user_message) + octet_length(a.ai_response) + 32 as size
+                a.answers_tools as has_results,
+                coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
             from public.coach_response_feedback a
             where a.conversation_id = prepare_chat.conversation_id and a.created_at < v_before and a.user_id = p_user_id
                 and a.ai_response <> ''
@@ -139,11 +142,15 @@ begin
             v_room := v_room - v_turn.size;
             exit when v_room < 0;
             v_turns := v_turns + 1;
-            messages := case when v_turn.user_message <> '' then
-                    ',{"role":"user","content":' || to_json(v_turn.user_message)::text || '}' else '' end
-                || ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
+            -- The results of tools came with the question of the turn before once more.
+            messages := case when v_has_results and v_question = v_turn.user_message or v_question = '' then ''
+                else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages;
+            messages := ',{"role":"assistant","content":' || to_json(v_turn.ai_response)::text || '}' || messages;
+            v_question := v_turn.user_message;
+            v_has_results := coalesce(v_turn.has_results, false);
         end loop;
-        messages := substr(messages, 2);
+        messages := substr(case when v_question = '' then ''
+            else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages, 2);
         -- What the answer was made from is otherwise known from the rows.
         if v_room < 0 or v_rows = 50 then
             trace := coalesce(trace, '{}') || jsonb_build_object('history_turns', v_turns);

@@ -23,6 +23,15 @@ $$;
 comment on function uplift.list_conversations(uuid, int, timestamptz) is
     'A user''s conversations as JSON, latest answer first: {"object":"list","data":[{id, title, coach_id, created_at, updated_at}],"has_more"}; p_limit 1 to 200 (null: 50), p_before an updated_at to go on from.';
 
+create or replace function uplift.words_said(p_text text, p_message jsonb) returns text
+language sql immutable
+as $$
+    select case when p_text = '' and jsonb_typeof(p_message -> 'refusal') = 'string' then p_message ->> 'refusal' else p_text end
+$$;
+
+comment on function uplift.words_said(text, jsonb) is
+    'What a person is shown of an answer with this ai_response and response_message: its text, or the model''s refusal where it said nothing else.';
+
 create or replace function uplift.get_conversation(p_user_id uuid, p_id uuid) returns json
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -42,7 +51,10 @@ begin
         coalesce(bool_or(t.position > 500), false)
     into v_messages, v_has_more
     from (
-        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position
+        select a.*, row_number() over (order by a.created_at desc, a.id desc) as position,
+            -- What a client sends with the results of tools has the question of the turn before once more.
+            a.answers_tools
+                and a.user_message = lag(a.user_message) over (order by a.created_at, a.id) as is_same_question
         from public.coach_response_feedback a
         join (
             -- Of the versions of an answer the last that said something.
@@ -59,9 +71,10 @@ begin
     ) t
     cross join lateral (
         select 1, json_build_object('id', t.id, 'role', 'user', 'content', t.user_message, 'created_at', t.created_at)
-        where t.user_message <> ''
+        where t.user_message <> '' and t.is_same_question is not true
         union all
-        select 2, json_build_object('id', t.id, 'role', 'assistant', 'content', t.ai_response, 'created_at', t.created_at,
+        select 2, json_build_object('id', t.id, 'role', 'assistant',
+            'content', uplift.words_said(t.ai_response, t.response_message), 'created_at', t.created_at,
             'helpful', t.helpful, 'rating', t.rating, 'feedback_text', t.feedback_text, 'coach_id', t.coach_id,
             'severity', t.severity, 'mode', t.mode, 'outcome', coalesce(t.outcome, 'complete'))
     ) as m(position, message);
@@ -72,7 +85,27 @@ end
 $$;
 
 comment on function uplift.get_conversation(uuid, uuid) is
-    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; the last 500 turns. UP404 conversation_not_found.';
+    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns. UP404 conversation_not_found.';
+
+create or replace function uplift.get_answer(p_user_id uuid, p_id uuid) returns json
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select json_build_object('message', uplift.words_said(a.ai_response, a.response_message),
+        'user_message', a.user_message, 'outcome', coalesce(a.outcome, 'complete'), 'error_code', a.error_code,
+        'result', json_strip_nulls(json_build_object('feedbackId', a.id, 'conversation_id', a.conversation_id,
+            'coach_id', a.coach_id, 'severity', a.severity, 'mode', a.mode, 'model', a.model_used,
+            'usage', json_build_object('prompt_tokens', coalesce(a.prompt_tokens, 0),
+                'completion_tokens', coalesce(a.completion_tokens, 0),
+                'total_tokens', coalesce(a.prompt_tokens, 0) + coalesce(a.completion_tokens, 0)),
+            'response_time_ms', a.response_time_ms, 'finish_reason', a.finish_reason,
+            'degraded', nullif(a.degraded, false), 'from_cache', nullif(a.from_cache, false))))
+    from public.coach_response_feedback a
+    where a.id = p_id and a.user_id = p_user_id and not exists (
+        select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null)
+$$;
+
+comment on function uplift.get_answer(uuid, uuid) is
+    'An own answer that has ended: {message, user_message, outcome, error_code, result}, result being what POST /v1/chat ends with, without what is null. Null where there is none, or its conversation was deleted.';
 
 create or replace function uplift.delete_conversation(p_user_id uuid, p_id uuid) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -196,7 +196,7 @@ begin
             group by 1, 2) c))
     where exists (select from removed);
     perform uplift.change_version_counts(array_agg(x.version_id), array_agg(x.split), array_agg(r.quality_score), array_agg(-1),
-        array_agg(-coalesce(r.tokens, 0)))
+        array_agg(-coalesce(r.tokens, 0)::bigint))
     from removed r join uplift.dataset_version_examples x on x.example_id = r.id
     where coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label)) = x.content_hash;
     perform uplift.release_duplicates(array(select r.id from removed r));
@@ -208,7 +208,7 @@ $$;
 comment on function uplift.count_removed() is
     'Trigger of ai_training_examples: counts what went, forgets its sources, and has what was dropped for it looked at again.';
 
-create or replace function uplift.change_version_counts(p_versions uuid[], p_splits text[], p_qualities numeric[], p_numbers int[], p_tokens int[])
+create or replace function uplift.change_version_counts(p_versions uuid[], p_splits text[], p_qualities numeric[], p_numbers int[], p_tokens bigint[])
 returns void
 language sql volatile
 as $$
@@ -221,7 +221,7 @@ as $$
     on conflict (version_id, split, quality) do update set examples = o.examples + excluded.examples, tokens = o.tokens + excluded.tokens
 $$;
 
-comment on function uplift.change_version_counts(uuid[], text[], numeric[], int[], int[]) is
+comment on function uplift.change_version_counts(uuid[], text[], numeric[], int[], bigint[]) is
     'Adds to the counts of dataset versions: how many of their examples, of a split and quality, are there and the same, and their tokens.';
 
 create or replace function uplift.count_changed() returns trigger
@@ -257,7 +257,7 @@ begin
     v_frozen := array(select distinct x.example_id from added a join uplift.dataset_version_examples x on x.example_id = a.id);
     if cardinality(v_frozen) > 0 then
         perform uplift.change_version_counts(array_agg(x.version_id), array_agg(x.split), array_agg(b.quality_score), array_agg(b.n),
-            array_agg(b.n * coalesce(b.tokens, 0)))
+            array_agg(b.n * coalesce(b.tokens, 0)::bigint))
         from (
             select a.id, a.quality_score, a.tokens, 1 as n,
                 coalesce(a.content_hash, uplift.content_hash(a.messages, a.completion, a.rejected, a.label)) as hash

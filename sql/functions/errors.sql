@@ -42,7 +42,8 @@ begin
         -- Each call that failed; and what failed without one.
         select uplift.error_word(t.value ->> 'reason') as type, left(t.value ->> 'model', 256) as model,
             left(t.value ->> 'provider', 256) as provider, t.number::int as attempt,
-            nullif((t.value ->> 'http_status')::int, 0) as status, (t.value ->> 'duration_ms')::int as duration,
+            nullif(uplift.clamped((t.value ->> 'http_status')::numeric, 999), 0) as status,
+            uplift.clamped((t.value ->> 'duration_ms')::numeric, 2147483647) as duration,
             t.number = jsonb_array_length(a.attempts) as is_last
         from jsonb_array_elements(a.attempts) with ordinality as t(value, number)
         where t.value ? 'reason' and t.value ->> 'reason' not in ('client_closed', 'client_stalled')
@@ -71,7 +72,7 @@ as $$
     from public.ai_errors e
     left join uplift.error_groups g on g.fingerprint = e.fingerprint
     where e.fingerprint is not null
-        and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '7 days')
+        and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '168 hours')
         and e.created_at < coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity')
         and (not p_arguments ? 'type' or e.error_type = p_arguments ->> 'type')
         and (not p_arguments ? 'provider' or e.provider = p_arguments ->> 'provider')
@@ -218,26 +219,26 @@ $$;
 
 comment on function uplift.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
 
-create or replace function uplift.trim_errors(p_most int) returns bigint
+create or replace function uplift.trim_errors(p_most int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_before timestamptz := now() - make_interval(days => uplift.setting_number('errors.keep_days', 90)::int);
-    v_deleted bigint;
+    v_before timestamptz := now() - make_interval(hours => 24 * uplift.setting_number('errors.keep_days', 90)::int);
+    v_ids uuid[];
+    v_deleted record;
 begin
     -- Rows without a fingerprint are a deployment's own.
-    delete from public.ai_errors e
-    where e.id in (
-        select o.id from public.ai_errors o
+    v_ids := array(select o.id from public.ai_errors o
         where o.created_at < v_before and o.fingerprint is not null
         order by o.created_at limit p_most for update skip locked);
-    get diagnostics v_deleted = row_count;
+    select r.* into v_deleted from uplift.do_rows('delete from public.ai_errors e where e.id = any ($1)', v_ids) r;
     delete from uplift.error_groups g
     where g.resolved_at < v_before
         and not exists (select from public.ai_errors e where e.fingerprint = g.fingerprint);
-    return v_deleted;
+    return jsonb_build_object('deleted', v_deleted.done, 'failed', v_deleted.failed,
+        'goes_on', cardinality(v_ids) = p_most and v_deleted.done > 0);
 end
 $$;
 
 comment on function uplift.trim_errors(int) is
-    'Deletes failures older than the setting errors.keep_days, the oldest p_most of them, and what admins said of kinds that are no more; returns how many. The attempts stay with their answers.';
+    'Deletes failures older than the setting errors.keep_days, the oldest p_most of them, and what admins said of kinds that are no more. How many, how many could not be deleted and stay (failed), and whether there may be more (goes_on). The attempts stay with their answers.';

@@ -185,7 +185,7 @@ as $$
          where m.message ->> 'content' is not null or m.message ? 'tool_calls'))
         order by e.created_at, e.id), '[]')
     from public.ai_training_examples e
-    where e.dataset_id = p_dataset_id and e.split = 'train' and e.is_validated
+    where e.dataset_id = p_dataset_id and e.split = 'train' and e.is_validated and jsonb_typeof(e.messages) = 'array'
         and jsonb_path_exists(e.messages, '$[*] ? (@.role == "assistant" && (@.content != null || exists(@.tool_calls)))')
 $$;
 

@@ -1,173 +1,208 @@
 -- Feedback: the last word counts, and every word is kept.
 --
--- Whichever way feedback comes (uplift.give_feedback(), a user's own UPDATE through PostgREST or in
--- SQL, or words that waited for their answer's row), it ends as an UPDATE of the answer, and one
--- trigger dates it, decides whether it is the last word, and keeps it in uplift.feedback_events.
--- What the trigger cannot see in the row comes in the setting uplift.feedback of the transaction:
--- {"source", "given_at", "event_id", "pending": id of the event that waited}.
+-- Feedback comes by our route, by ours in PostgREST's form, or as a user's own UPDATE in SQL. Whichever
+-- way it comes it has a time and an id from the moment it was accepted, and may get here late: from a
+-- spool, or by a call that was given up while Postgres stood still. So each field of an answer's
+-- feedback has the time of its last word (uplift.feedback_said), and a word from before that does not
+-- count. What is news is appended to uplift.feedback_events, which nothing reads on the way: the
+-- thousandth word costs what the first one did.
+--
+-- An answer that still streams has no row yet. Its feedback waits in uplift.feedback_said, and the
+-- group that records the answer applies it. So that neither misses the other, both take a lock of
+-- the answer's own.
 
-create or replace function uplift.feedback_said(p_answer_id uuid, p_key text, p_value_given boolean, p_given_at timestamptz)
-returns timestamptz
-language sql stable
+create or replace function uplift.arrival_lock(p_answer_id uuid) returns bigint
+language sql immutable parallel safe
+as $$ select uuid_hash_extended(p_answer_id, 8316867361072510) $$;
+
+comment on function uplift.arrival_lock(uuid) is
+    'Key of the advisory lock that an answer being recorded shares with nobody but feedback for it, which takes it alone while the answer is not there.';
+
+create or replace function uplift.note_words(p_answer_id uuid, p_user_id uuid, p_words jsonb, p_said_at timestamptz,
+    p_waits boolean) returns jsonb
+language sql volatile
 as $$
-    select coalesce(
-        (select max(coalesce((e.repeated ->> p_key)::timestamptz, e.given_at)) from uplift.feedback_events e
-         where e.answer_id = p_answer_id and e.state = 'applied' and e.changes ? p_key),
-        -- Feedback from before uplift has no events.
-        case when p_value_given then p_given_at end,
-        '-infinity')
+    with noted as (
+        insert into uplift.feedback_said as s (answer_id, user_id, field, said_at, waiting)
+        select p_answer_id, p_user_id, w.key, p_said_at, case when p_waits then w.value end
+        from jsonb_each(p_words) w
+        order by w.key
+        on conflict (answer_id, user_id, field) do update set said_at = excluded.said_at, waiting = excluded.waiting
+        where s.said_at <= excluded.said_at
+        returning s.field
+    )
+    select coalesce(jsonb_object_agg(n.field, p_words -> n.field), '{}') from noted n
 $$;
 
-comment on function uplift.feedback_said(uuid, text, boolean, timestamptz) is
-    'When a user last said something of helpful, rating or feedback_text of an answer; -infinity for never.';
+comment on function uplift.note_words(uuid, uuid, jsonb, timestamptz, boolean) is
+    'Notes when fields of feedback were last said, and with p_waits what. Returns the words that are the last ones; what was said before is left out.';
+
+create or replace function uplift.note_event(p_answer_id uuid, p_user_id uuid, p_words jsonb, p_stands jsonb,
+    p_said_at timestamptz, p_event_id uuid, p_source text) returns void
+language sql volatile
+as $$
+    insert into uplift.feedback_events (event_id, answer_id, user_id, changes, source, given_at)
+    select coalesce(p_event_id, uplift.uuid_v7()), p_answer_id, p_user_id, n.words, p_source, p_said_at
+    from (select jsonb_object_agg(w.key, w.value) as words from jsonb_each(p_words) w
+        where p_stands -> w.key is distinct from w.value) n
+    where n.words is not null
+    on conflict (event_id) do nothing
+$$;
+
+comment on function uplift.note_event(uuid, uuid, jsonb, jsonb, timestamptz, uuid, text) is
+    'Appends what of p_words differs from what stands to the history; nothing when all is the same.';
+
+-- --- in SQL ---
 
 create or replace function uplift.feedback_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_context jsonb := coalesce(nullif(current_setting('uplift.feedback', true), ''), '{}')::jsonb;
-    v_given_at timestamptz := least((v_context ->> 'given_at')::timestamptz, clock_timestamp());
-    v_changes jsonb := jsonb '{}';
+    v_before jsonb := jsonb_build_object('helpful', old.helpful, 'rating', old.rating, 'feedback_text', old.feedback_text);
+    v_words jsonb;
+    v_said_at timestamptz;
 begin
     if length(new.feedback_text) > 10000 then
         perform uplift.fail(400, 'invalid_feedback_text', 'feedback_text must have at most 10000 characters', 'feedback_text');
     end if;
-    if new.helpful is distinct from old.helpful then
-        v_changes := v_changes || jsonb_build_object('helpful', new.helpful);
-    end if;
-    if new.rating is distinct from old.rating then
-        v_changes := v_changes || jsonb_build_object('rating', new.rating);
-    end if;
-    if new.feedback_text is distinct from old.feedback_text then
-        v_changes := v_changes || jsonb_build_object('feedback_text', new.feedback_text);
-    end if;
-
-    -- Our functions say when it was said; otherwise it is said now, and is the last word.
-    if v_context ? 'given_at' then
-        if v_changes ? 'helpful' and v_given_at < uplift.feedback_said(
-                new.id, 'helpful', old.helpful is not null, old.feedback_given_at) then
-            new.helpful := old.helpful;
-        end if;
-        if v_changes ? 'rating' and v_given_at < uplift.feedback_said(
-                new.id, 'rating', old.rating is not null, old.feedback_given_at) then
-            new.rating := old.rating;
-        end if;
-        if v_changes ? 'feedback_text' and v_given_at < uplift.feedback_said(
-                new.id, 'feedback_text', old.feedback_text is not null, old.feedback_given_at) then
-            new.feedback_text := old.feedback_text;
-        end if;
-    else
-        v_given_at := greatest(now(), old.feedback_given_at);
-    end if;
-    new.feedback_given_at := greatest(v_given_at, old.feedback_given_at);
+    select jsonb_object_agg(w.key, w.value) into v_words
+    from jsonb_each(jsonb_build_object('helpful', new.helpful, 'rating', new.rating, 'feedback_text', new.feedback_text)) w
+    where w.value <> v_before -> w.key;
+    -- It is said now, and is the last word, whatever a clock says.
+    select greatest(statement_timestamp(), old.feedback_given_at, max(s.said_at)) into v_said_at
+    from uplift.feedback_said s where s.answer_id = new.id and s.user_id = new.user_id and v_words ? s.field;
+    perform uplift.note_words(new.id, new.user_id, v_words, v_said_at, false);
+    perform uplift.note_event(new.id, new.user_id, v_words, v_before, v_said_at, null, 'sql');
     perform uplift.note_rated(new.created_at);
-
-    update uplift.feedback_events e set state = 'applied'
-    where e.id = (v_context ->> 'pending')::bigint and e.answer_id = new.id and e.state = 'pending';
-    if not found then
-        insert into uplift.feedback_events (event_id, answer_id, user_id, changes, source, given_at)
-        values ((v_context ->> 'event_id')::uuid, new.id, new.user_id, v_changes,
-            coalesce(v_context ->> 'source', 'sql'), v_given_at)
-        on conflict (event_id) where event_id is not null do nothing;
-    end if;
+    new.feedback_given_at := v_said_at;
     return new;
 end
 $$;
 
 comment on function uplift.feedback_changed() is
-    'Trigger of coach_response_feedback: dates a change of feedback, keeps what was said later if this comes late, and appends it to uplift.feedback_events.';
+    'Trigger of coach_response_feedback: dates feedback that somebody writes in SQL, and keeps it as uplift.give_feedback() does.';
 
--- Only when it is missing, because making it waits for everyone who writes answers.
+create or replace function uplift.feedback_repeated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform uplift.note_words(new.id, new.user_id, jsonb_build_object(tg_argv[0], null), statement_timestamp(), false);
+    return new;
+end
+$$;
+
+comment on function uplift.feedback_repeated() is
+    'Trigger of coach_response_feedback: the same again is no news, but it is a later word. Without this, up in SQL, down that is still in a spool, and up in SQL again would end as down.';
+
+-- Only those that are missing, because making a trigger waits for everyone who writes answers. Our own
+-- functions have noted the words before they write them, and say so in the setting uplift.feedback, in
+-- which nobody else is believed.
 do $$
-begin
-    if not exists (select from pg_trigger
-            where tgrelid = 'public.coach_response_feedback'::regclass and tgname = 'uplift_feedback') then
-        create trigger uplift_feedback before update on public.coach_response_feedback
-        for each row when (old.helpful is distinct from new.helpful or old.rating is distinct from new.rating
-            or old.feedback_text is distinct from new.feedback_text)
-        execute function uplift.feedback_changed();
-    end if;
-end
-$$;
-
--- The same again is no new word, but it is a later one: without this, "up", then "down" kept in a
--- spool, then "up" again would end as "down" when the spool is loaded.
-create or replace function uplift.note_repeated(p_answer_id uuid, p_state text, p_changes jsonb, p_given_at timestamptz)
-returns void
-language sql volatile
-as $$
-    update uplift.feedback_events e
-    set repeated = coalesce(e.repeated, '{}') || r.again
-    from (
-        select l.id, jsonb_object_agg(l.key, p_given_at) as again
-        from (
-            select distinct on (k.key) k.key, k.value, s.id, s.changes -> k.key as said,
-                coalesce((s.repeated ->> k.key)::timestamptz, s.given_at) as said_at
-            from jsonb_each(p_changes) as k
-            join uplift.feedback_events s on s.answer_id = p_answer_id and s.state = p_state and s.changes ? k.key
-            order by k.key, said_at desc, s.id desc) l
-        where l.said = l.value and l.said_at < p_given_at
-        group by l.id) r
-    where e.id = r.id
-$$;
-
-comment on function uplift.note_repeated(uuid, text, jsonb, timestamptz) is
-    'Notes on the last events of an answer that what they say was said again.';
-
--- Writes feedback to an answer that is there.
-create or replace function uplift.apply_feedback(p_answer_id uuid, p_changes jsonb, p_given_at timestamptz, p_context jsonb)
-returns void
-language plpgsql
-as $$
-begin
-    perform uplift.note_repeated(p_answer_id, 'applied', p_changes, p_given_at);
-
-    perform set_config('uplift.feedback', (p_context || jsonb_build_object('given_at', p_given_at))::text, true);
-    update public.coach_response_feedback a set
-        helpful = case when p_changes ? 'helpful' then (p_changes ->> 'helpful')::boolean else a.helpful end,
-        rating = case when p_changes ? 'rating' then (p_changes ->> 'rating')::int else a.rating end,
-        feedback_text = case when p_changes ? 'feedback_text' then p_changes ->> 'feedback_text' else a.feedback_text end
-    where a.id = p_answer_id and (
-        p_changes ? 'helpful' and a.helpful is distinct from (p_changes ->> 'helpful')::boolean
-        or p_changes ? 'rating' and a.rating is distinct from (p_changes ->> 'rating')::int
-        or p_changes ? 'feedback_text' and a.feedback_text is distinct from p_changes ->> 'feedback_text');
-    perform set_config('uplift.feedback', '', true);
-end
-$$;
-
-comment on function uplift.apply_feedback(uuid, jsonb, timestamptz, jsonb) is
-    'Writes feedback (helpful, rating, feedback_text; only the keys given) to an answer as said at a time; the same value again changes nothing.';
-
-create or replace function uplift.apply_pending_feedback(p_answer_ids uuid[]) returns void
-language plpgsql
-as $$
 declare
-    v_event record;
+    v_noted constant text := $w$case when current_setting('uplift.feedback', true) = 'noted'
+        then has_table_privilege('uplift.feedback_said'::regclass, 'insert') else false end$w$;
+    v_trigger record;
 begin
-    for v_event in
-        select e.id, e.answer_id, w.changes, w.said_at, e.user_id = a.user_id as is_own
-        from uplift.feedback_events e
-        join public.coach_response_feedback a on a.id = e.answer_id
-        cross join lateral (
-            select e.changes, e.given_at
-            union all
-            select jsonb_build_object(r.key, e.changes -> r.key), (r.value #>> '{}')::timestamptz
-            from jsonb_each(e.repeated) as r) as w(changes, said_at)
-        where e.answer_id = any (p_answer_ids) and e.state = 'pending'
-        order by w.said_at, e.id
+    for v_trigger in
+        select 'uplift_feedback' as name, 'update' as event, 'uplift.feedback_changed()' as action,
+            'old.helpful is distinct from new.helpful or old.rating is distinct from new.rating
+                or old.feedback_text is distinct from new.feedback_text' as condition
+        union all
+        select 'uplift_feedback_again_' || a.attname, 'update of ' || a.attname, format('uplift.feedback_repeated(%L)', f.field),
+            format('old.%1$I is not distinct from new.%1$I', f.field)
+        from (values ('helpful', 'helpful'), ('rating', 'rating'), ('feedback_text', 'feedback_text'),
+            -- The name deployments have for it, kept in step.
+            ('user_comment', 'feedback_text')) as f(name, field)
+        join pg_attribute a on a.attrelid = 'public.coach_response_feedback'::regclass and a.attname = f.name and not a.attisdropped
     loop
-        if v_event.is_own then
-            perform uplift.apply_feedback(v_event.answer_id, v_event.changes, v_event.said_at,
-                jsonb_build_object('pending', v_event.id, 'source', 'route'));
+        if not exists (select from pg_trigger
+                where tgrelid = 'public.coach_response_feedback'::regclass and tgname = v_trigger.name) then
+            execute format('create trigger %I before %s on public.coach_response_feedback for each row when ((%s) and not %s) execute function %s',
+                v_trigger.name, v_trigger.event, v_trigger.condition, v_noted, v_trigger.action);
         end if;
-        update uplift.feedback_events e set state = case when v_event.is_own then 'applied' else 'refused' end
-        where e.id = v_event.id and e.state = 'pending';
     end loop;
 end
 $$;
 
-comment on function uplift.apply_pending_feedback(uuid[]) is
-    'Applies the feedback that came before these answers'' rows, in the order it was said; what is not of the answer''s own user is refused.';
+-- --- by our routes ---
+
+create or replace function uplift.write_feedback(p_answer_id uuid, p_words jsonb, p_said_at timestamptz) returns void
+language plpgsql
+as $$
+declare
+    v_created_at timestamptz;
+begin
+    perform set_config('uplift.feedback', 'noted', true);
+    update public.coach_response_feedback a set
+        helpful = case when p_words ? 'helpful' then (p_words ->> 'helpful')::boolean else a.helpful end,
+        rating = case when p_words ? 'rating' then (p_words ->> 'rating')::int else a.rating end,
+        feedback_text = case when p_words ? 'feedback_text' then p_words ->> 'feedback_text' else a.feedback_text end,
+        feedback_given_at = greatest(a.feedback_given_at, p_said_at)
+    where a.id = p_answer_id
+    returning a.created_at into v_created_at;
+    perform set_config('uplift.feedback', '', true);
+    perform uplift.note_rated(v_created_at);
+end
+$$;
+
+comment on function uplift.write_feedback(uuid, jsonb, timestamptz) is
+    'Writes words that are noted already to their answer''s row.';
+
+create or replace function uplift.apply_feedback(p_answer_id uuid, p_user_id uuid, p_words jsonb, p_said_at timestamptz,
+    p_event_id uuid, p_source text, p_stands jsonb, p_stands_since timestamptz) returns void
+language plpgsql
+as $$
+declare
+    v_last jsonb;
+begin
+    if p_stands_since > p_said_at then
+        -- Feedback from before there were such times was said when the answer's row says.
+        insert into uplift.feedback_said (answer_id, user_id, field, said_at)
+        select p_answer_id, p_user_id, s.key, p_stands_since from jsonb_each(p_stands) s where s.value <> 'null'
+        order by s.key
+        on conflict do nothing;
+    end if;
+    v_last := uplift.note_words(p_answer_id, p_user_id, p_words, p_said_at, false);
+    perform uplift.note_event(p_answer_id, p_user_id, p_words, p_stands, p_said_at, p_event_id, p_source);
+    if not p_stands @> v_last then
+        perform uplift.write_feedback(p_answer_id, v_last, p_said_at);
+    end if;
+end
+$$;
+
+comment on function uplift.apply_feedback(uuid, uuid, jsonb, timestamptz, uuid, text, jsonb, timestamptz) is
+    'Gives feedback to an answer whose row is locked and has p_stands since p_stands_since.';
+
+create or replace function uplift.apply_waiting_feedback(p_answer_ids uuid[]) returns void
+language plpgsql
+as $$
+declare
+    v_waiting record;
+begin
+    -- By the key, one by one: a plan that was made while the table was small might read it whole.
+    for v_waiting in
+        select i.id, w.words, w.said_at
+        from unnest(p_answer_ids) i(id)
+        cross join lateral (
+            select jsonb_object_agg(s.field, s.waiting) filter (where s.user_id = a.user_id) as words,
+                max(s.said_at) filter (where s.user_id = a.user_id) as said_at, count(*) as count
+            from uplift.feedback_said s
+            join public.coach_response_feedback a on a.id = s.answer_id
+            where s.answer_id = i.id and s.waiting is not null) w
+        where w.count > 0
+    loop
+        if v_waiting.words is not null then
+            perform uplift.write_feedback(v_waiting.id, v_waiting.words, v_waiting.said_at);
+        end if;
+        delete from uplift.feedback_said s using public.coach_response_feedback a
+        where s.answer_id = v_waiting.id and a.id = s.answer_id and s.user_id <> a.user_id;
+        update uplift.feedback_said s set waiting = null where s.answer_id = v_waiting.id;
+    end loop;
+end
+$$;
+
+comment on function uplift.apply_waiting_feedback(uuid[]) is
+    'Applies the feedback that came before these answers'' rows; what is not of the answer''s own user is forgotten.';
 
 create or replace function uplift.check_feedback(p_changes jsonb) returns void
 language plpgsql immutable
@@ -202,17 +237,15 @@ $$;
 comment on function uplift.check_feedback(jsonb) is
     'Returns when this is feedback. UP400 invalid_feedback, unknown_field, invalid_helpful, invalid_rating, invalid_feedback_text.';
 
-create or replace function uplift.pending_feedback(p_user_id uuid, p_answer_id uuid, out said jsonb, out given_at timestamptz)
+create or replace function uplift.waiting_feedback(p_user_id uuid, p_answer_id uuid, out words jsonb, out said_at timestamptz)
 language sql stable
 as $$
-    select coalesce(jsonb_object_agg(w.key, w.value order by w.given_at, w.id), '{}'), max(w.given_at)
-    from (
-        select k.key, k.value, coalesce((e.repeated ->> k.key)::timestamptz, e.given_at) as given_at, e.id
-        from uplift.feedback_events e cross join lateral jsonb_each(e.changes) as k
-        where e.answer_id = p_answer_id and e.user_id = p_user_id and e.state = 'pending') w
+    select coalesce(jsonb_object_agg(s.field, s.waiting), '{}'), max(s.said_at)
+    from uplift.feedback_said s
+    where s.answer_id = p_answer_id and s.user_id = p_user_id and s.waiting is not null
 $$;
 
-comment on function uplift.pending_feedback(uuid, uuid) is
+comment on function uplift.waiting_feedback(uuid, uuid) is
     'What a user said so far of an answer whose row is not there yet.';
 
 create or replace function uplift.get_feedback(p_user_id uuid, p_answer_id uuid, p_issued boolean)
@@ -230,9 +263,9 @@ begin
         end if;
         id := p_answer_id;
         pending := true;
-        select (s.said ->> 'helpful')::boolean, (s.said ->> 'rating')::int, s.said ->> 'feedback_text', s.given_at
+        select (s.words ->> 'helpful')::boolean, (s.words ->> 'rating')::int, s.words ->> 'feedback_text', s.said_at
         into helpful, rating, feedback_text, feedback_given_at
-        from uplift.pending_feedback(p_user_id, p_answer_id) s;
+        from uplift.waiting_feedback(p_user_id, p_answer_id) s;
     end if;
     return next;
 end
@@ -242,17 +275,16 @@ comment on function uplift.get_feedback(uuid, uuid, boolean) is
     'What a user said of an own answer. p_issued: the id was given to this user, so that a missing row means not yet recorded (pending true). UP404 answer_not_found.';
 
 create or replace function uplift.give_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
-    p_given_at timestamptz default now(), p_event_id uuid default null)
+    p_given_at timestamptz default statement_timestamp(), p_event_id uuid default null, p_source text default 'route')
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
     -- A clock that is ahead must not have the last word for longer than it is ahead.
-    v_given_at timestamptz := least(coalesce(p_given_at, now()), clock_timestamp());
-    v_owner uuid;
-    v_said jsonb;
-    v_news jsonb;
+    v_given_at timestamptz := least(coalesce(p_given_at, statement_timestamp()), clock_timestamp());
+    v_answer record;
+    v_stands jsonb;
 begin
     perform uplift.check_feedback(p_changes);
     if jsonb_typeof(p_changes -> 'rating') = 'number' then -- 4.0 is 4
@@ -260,27 +292,24 @@ begin
     end if;
 
     if p_event_id is null or not exists (select from uplift.feedback_events e where e.event_id = p_event_id) then
-        select a.user_id into v_owner from public.coach_response_feedback a where a.id = p_answer_id for no key update;
-        if not found and p_issued then
-            -- The row may be in a group that is being written: wait for those, and look again.
-            perform pg_advisory_xact_lock(uplift.arrival_lock());
-            select a.user_id into v_owner from public.coach_response_feedback a where a.id = p_answer_id for no key update;
-        end if;
-        if v_owner = p_user_id then
-            perform uplift.apply_feedback(p_answer_id, p_changes, v_given_at,
-                jsonb_build_object('source', 'route', 'event_id', p_event_id));
-        elsif v_owner is not null or p_issued is not true then
+        for v_try in 1 .. 2 loop
+            select a.user_id, a.feedback_given_at as since,
+                jsonb_build_object('helpful', a.helpful, 'rating', a.rating, 'feedback_text', a.feedback_text) as stands
+            into v_answer
+            from public.coach_response_feedback a where a.id = p_answer_id for no key update;
+            exit when found or p_issued is not true or v_try = 2;
+            -- The row may be in a group that is being written: wait for that, and look again.
+            perform pg_advisory_xact_lock(uplift.arrival_lock(p_answer_id));
+        end loop;
+        if v_answer.user_id = p_user_id then
+            perform uplift.apply_feedback(p_answer_id, p_user_id, p_changes, v_given_at, p_event_id, p_source,
+                v_answer.stands, v_answer.since);
+        elsif v_answer.user_id is not null or p_issued is not true then
             perform uplift.fail(404, 'answer_not_found', 'there is no such answer');
         else
-            select s.said into v_said from uplift.pending_feedback(p_user_id, p_answer_id) s;
-            select jsonb_object_agg(c.key, c.value) into v_news from jsonb_each(p_changes) c
-            where v_said -> c.key is distinct from c.value;
-            perform uplift.note_repeated(p_answer_id, 'pending', p_changes, v_given_at);
-            if v_news is not null then
-                insert into uplift.feedback_events (event_id, answer_id, user_id, changes, state, source, given_at)
-                values (p_event_id, p_answer_id, p_user_id, v_news, 'pending', 'route', v_given_at)
-                on conflict (event_id) where event_id is not null do nothing;
-            end if;
+            select w.words into v_stands from uplift.waiting_feedback(p_user_id, p_answer_id) w;
+            perform uplift.note_words(p_answer_id, p_user_id, p_changes, v_given_at, true);
+            perform uplift.note_event(p_answer_id, p_user_id, p_changes, v_stands, v_given_at, p_event_id, p_source);
         end if;
     end if;
 
@@ -288,5 +317,25 @@ begin
 end
 $$;
 
-comment on function uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid) is
-    'A user''s feedback on an own answer: p_changes has helpful, rating, feedback_text, only what is said, null to take back. Returns what now stands. p_issued: the id was given to this user; if its row is missing, the words wait for it (pending true). p_given_at decides which of two words is the last; p_event_id makes it count once. UP400 as uplift.check_feedback; UP404 answer_not_found, the same for none and another user''s.';
+comment on function uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text) is
+    'A user''s feedback on an own answer: p_changes has helpful, rating, feedback_text, only what is said, null to take back. Returns what now stands. p_issued: the id was given to this user; if its row is missing, the words wait for it (pending true). p_given_at, when it was accepted, decides which of two words is the last; p_event_id, made then, lets it count once, however often it comes; p_source: which way it came. UP400 as uplift.check_feedback; UP404 answer_not_found, the same for none and another user''s.';
+
+create or replace function uplift.take_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
+    p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
+returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean, refusal jsonb)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, 1);
+    if refusal is not null then
+        return next;
+        return;
+    end if;
+    return query select f.*, null::jsonb
+        from uplift.give_feedback(p_user_id, p_answer_id, p_changes, p_issued, p_given_at, p_event_id) f;
+end
+$$;
+
+comment on function uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text) is
+    'uplift.give_feedback() as somebody asks for it now, by an address and perhaps an API key: rate limits are charged, and may refuse it (as uplift.charge_feedback).';

@@ -19,9 +19,9 @@ comment on function uplift.without_snapshot(text) is 'A model''s name without th
 create or replace function uplift.training_price(p_model text) returns numeric
 language sql stable
 as $$
-    select p.per_million_tokens from uplift.training_prices p
-    where p.model in (p_model, uplift.without_snapshot(p_model))
-    order by length(p.model) desc limit 1
+    select p.per_million_tokens from unnest(uplift.model_names(p_model)) with ordinality as n(name, place)
+    join uplift.training_prices p on p.model = n.name
+    order by n.place limit 1
 $$;
 
 comment on function uplift.training_price(text) is 'US dollars for a million trained tokens of a base model; null when not known.';
@@ -58,7 +58,7 @@ begin
         v_missing := v_missing || to_jsonb(format('%s new examples of quality %s or better, and there are %s',
             v_needed, trim_scale(p_min_quality), v_new));
     end if;
-    if v_last.created_at > now() - v_days * interval '1 day' then
+    if v_last.created_at > now() - v_days * interval '24 hours' then
         v_missing := v_missing || to_jsonb(format('%s days since the last run, which was on %s', v_days,
             to_char(v_last.created_at at time zone 'UTC', 'YYYY-MM-DD')));
     end if;
@@ -107,17 +107,19 @@ create or replace function uplift.base_model_state(p_model text) returns jsonb
 language sql stable
 as $$
     -- A fine-tuned model dies with what it was made of: ft:BASE:...
-    select jsonb_build_object('shutdown_date', b.shutdown_date, 'is_shut_down', b.shutdown_date <= current_date,
+    select jsonb_build_object('shutdown_date', b.shutdown_date, 'is_shut_down', b.shutdown_date <= n.today,
         'is_trainable', b.is_trainable,
-        'warning', case when b.shutdown_date <= current_date then format('%s was shut down on %s', b.model, b.shutdown_date)
-            when b.shutdown_date <= current_date + 60 then
-                format('%s will be shut down on %s, in %s days, with every model made of it', b.model, b.shutdown_date,
-                    b.shutdown_date - current_date) end)
-    from (select case when p_model like 'ft:%' then split_part(p_model, ':', 2) else p_model end as name) n
+        'warning', case when b.shutdown_date <= n.today then format('%s was shut down on %s', b.model, d.text)
+            when b.shutdown_date <= n.today + 60 then
+                format('%s will be shut down on %s, in %s days, with every model made of it', b.model, d.text,
+                    b.shutdown_date - n.today) end)
+    from (select case when p_model like 'ft:%' then split_part(p_model, ':', 2) else p_model end as name,
+        (now() at time zone 'UTC')::date as today) n
     cross join lateral (
         select b.* from uplift.base_models b
         where b.model = n.name or uplift.without_snapshot(b.model) = n.name
         order by b.model = n.name desc, b.shutdown_date limit 1) b
+    cross join lateral (select to_char(b.shutdown_date::timestamp, 'YYYY-MM-DD') as text) d
 $$;
 
 comment on function uplift.base_model_state(text) is

@@ -20,6 +20,12 @@
 \ir rest.sql
 \ir memory.sql
 \ir redaction.sql
+\ir redaction_ids.sql
+\ir redaction_numbers.sql
+\ir redaction_secrets.sql
+\ir redaction_addresses.sql
+\ir redaction_names.sql
+\ir injection.sql
 \ir duplicates.sql
 \ir datasets.sql
 \ir queue.sql
@@ -33,6 +39,7 @@
 \ir models.sql
 \ir api_keys.sql
 \ir routing.sql
+\ir access.sql
 \ir sync.sql
 
 -- All that the programs may do. What is not named here is for the functions themselves and admins.
@@ -45,15 +52,18 @@ grant execute on function
     uplift.prepare_chats(json),
     uplift.record_answers(json),
     uplift.reject_answer(text, text),
-    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid),
+    uplift.rejected_lately(),
+    uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text),
+    uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.get_feedback(uuid, uuid, boolean),
     uplift.list_conversations(uuid, int, timestamptz),
     uplift.get_conversation(uuid, uuid),
+    uplift.get_answer(uuid, uuid),
     uplift.delete_conversation(uuid, uuid),
     uplift.get_preferences(uuid),
     uplift.put_preferences(uuid, jsonb),
     uplift.rest_select_feedback(uuid, jsonb),
-    uplift.rest_update_feedback(uuid, uuid, jsonb),
+    uplift.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text),
     uplift.worker_sync(jsonb),
     uplift.find_api_key(text)
 to uplift_app;
@@ -134,6 +144,7 @@ grant execute on function
     uplift.admin_edit_budget(uuid, jsonb, text),
     uplift.admin_delete_budget(uuid, jsonb, text),
     uplift.roll_up_usage(int),
+    uplift.trim_spent(int),
     uplift.trim_cache(int),
     uplift.trim_errors(int),
     uplift.admin_stats(uuid, jsonb, text),
@@ -144,5 +155,8 @@ grant execute on function
     uplift.admin_delete_provider(text, jsonb, text),
     uplift.admin_list_models(uuid, jsonb, text),
     uplift.admin_put_model(uuid, jsonb, text),
-    uplift.admin_delete_model(uuid, jsonb, text)
+    uplift.admin_delete_model(uuid, jsonb, text),
+    uplift.admin_list_model_rules(uuid, jsonb, text),
+    uplift.admin_put_model_rule(uuid, jsonb, text),
+    uplift.admin_delete_model_rule(uuid, jsonb, text)
 to uplift_batch;

@@ -35,6 +35,7 @@ as $$
     cross join lateral (values ('user', c.user_id), ('api_key', c.api_key), ('address',
         case when c.address ~ '^[0-9.]+$' then c.address else uplift.limit_address(c.address) end)) as s(scope, key)
     left join uplift.rate_limits o on o.scope = s.scope and o.key = s.key
+        and coalesce(o.requests_per_minute, o.tokens_per_minute) is not null
     left join uplift.rate_limits d on o.scope is null and d.scope = s.scope and d.key = ''
     where s.key is not null
         and coalesce(o.requests_per_minute, o.tokens_per_minute, d.requests_per_minute, d.tokens_per_minute) is not null
@@ -145,7 +146,9 @@ begin
     )
     select t.n, uplift.limits_text(t.rpm, t.tpm, t.burst, t.there - t.place + 1 - t.mine, t.tokens_there - t.taken - t.mine * t.tokens,
             t.mine * t.tokens),
-        case when not t.goes then uplift.limit_refusal(t.scope, not t.has_request, t.rpm, t.tpm, t.there, t.tokens_there) end
+        case when t.goes then null
+            when t.has_request then uplift.limit_refusal(t.scope, 'tokens', t.tpm, t.tokens_there)
+            else uplift.limit_refusal(t.scope, 'requests', t.rpm, t.there) end
     from told t;
 end
 $$;
@@ -153,19 +156,59 @@ $$;
 comment on function uplift.charge_limits(int[], text[], text[], text[], int[]) is
     'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift.prepare_chat) of one that takes nothing.';
 
-create or replace function uplift.limit_refusal(p_scope text, p_is_requests boolean, p_rpm int, p_tpm int,
-    p_requests double precision, p_tokens double precision) returns jsonb
+create or replace function uplift.limit_refusal(p_scope text, p_what text, p_rate int, p_there double precision) returns jsonb
 language sql immutable
 as $$
-    select jsonb_build_object('status', 429, 'code', 'rate_limit_exceeded', 'type', case when p_is_requests then 'requests' else 'tokens' end,
-        'message', format('the limit of %s a minute for this %s is reached; try again in %s s',
-            case when p_is_requests then p_rpm || ' requests' else p_tpm || ' tokens' end, replace(p_scope, '_', ' '), ceil(w.ms / 1000.0)),
+    select jsonb_build_object('status', 429, 'code', 'rate_limit_exceeded', 'type', case p_what when 'tokens' then 'tokens' else 'requests' end,
+        'message', format('the limit of %s %s a minute for this %s is reached; try again in %s s',
+            p_rate, p_what, replace(p_scope, '_', ' '), ceil(w.ms / 1000.0)),
         'retry_after_ms', w.ms)
-    from (select greatest(ceil(case when p_is_requests then (1 - p_requests) * 60000 / p_rpm else (1 - p_tokens) * 60000 / p_tpm end), 1)::bigint as ms) w
+    from (select greatest(ceil((1 - p_there) * 60000 / p_rate), 1)::bigint as ms) w
 $$;
 
-comment on function uplift.limit_refusal(text, boolean, int, int, double precision, double precision) is
-    'Why a call is refused, and until when: its bucket has so many requests and tokens, and is filled at so many a minute.';
+comment on function uplift.limit_refusal(text, text, int, double precision) is
+    'Why a call is refused, and until when: its bucket of p_what (requests, tokens, feedback calls) has so much, and is filled at p_rate a minute.';
+
+-- Feedback has buckets of its own. A call of it takes one of each that applies, and waits for nobody
+-- but calls of the same user, address or API key.
+create or replace function uplift.charge_feedback(p_user_id uuid, p_address text, p_api_key text, p_calls int) returns jsonb
+language plpgsql volatile
+as $$
+declare
+    v_limit record;
+    v_left double precision;
+    v_refusal jsonb;
+begin
+    for v_limit in
+        -- In the order of keys, which is the order of locks.
+        select s.scope, concat_ws(':', 'feedback', s.scope, s.key) as bucket, coalesce(o.feedback_per_minute, d.feedback_per_minute) as rate
+        from (values ('address', uplift.limit_address(p_address)), ('api_key', p_api_key), ('user', p_user_id::text)) as s(scope, key)
+        left join uplift.rate_limits o on o.scope = s.scope and o.key = s.key
+        left join uplift.rate_limits d on d.scope = s.scope and d.key = ''
+        where s.key is not null and coalesce(o.feedback_per_minute, d.feedback_per_minute) is not null
+        order by 1
+    loop
+        insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, took, took_tokens)
+        values (v_limit.bucket, v_limit.rate - p_calls, 0, clock_timestamp(), v_limit.rate, p_calls, 0)
+        on conflict (key) do update set
+            requests = least(excluded.rpm, r.requests
+                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - p_calls,
+            filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took
+        returning r.requests into v_left;
+        if v_left < -0.000001 then
+            v_refusal := uplift.limit_refusal(v_limit.scope, 'feedback calls', v_limit.rate, v_left + p_calls);
+            raise exception 'refused' using errcode = 'UP429';
+        end if;
+    end loop;
+    return null;
+exception when sqlstate 'UP429' then
+    -- Nothing was taken, of the others neither.
+    return v_refusal;
+end
+$$;
+
+comment on function uplift.charge_feedback(uuid, text, text, int) is
+    'Takes so many calls of feedback out of the buckets of a user, an address and an API key (null: none). Null, or the refusal as of uplift.prepare_chat, and then nothing is taken.';
 
 -- What chats took in truth, when they are over; workers gather it and tell it each second, so that no
 -- bucket is held while an answer is made durable.
@@ -231,7 +274,7 @@ language sql stable
 as $$
     select jsonb_build_object('object', 'rate_limit', 'scope', p_limit.scope, 'key', nullif(p_limit.key, ''),
         'requests_per_minute', p_limit.requests_per_minute, 'tokens_per_minute', p_limit.tokens_per_minute,
-        'burst', p_limit.burst, 'updated_at', p_limit.updated_at, 'updated_by', p_limit.updated_by)
+        'burst', p_limit.burst, 'feedback_per_minute', p_limit.feedback_per_minute, 'updated_at', p_limit.updated_at, 'updated_by', p_limit.updated_by)
 $$;
 
 comment on function uplift.rate_limit_json(uplift.rate_limits) is 'A rate limit as admins see it; key null is each that has none of its own.';
@@ -278,22 +321,25 @@ declare
     v_key text := uplift.limit_key(p_arguments);
     v_limit uplift.rate_limits;
 begin
-    perform uplift.check_arguments(p_arguments, '{scope,key,requests_per_minute,tokens_per_minute,burst}');
-    insert into uplift.rate_limits as l (scope, key, requests_per_minute, tokens_per_minute, burst, updated_by)
+    perform uplift.check_arguments(p_arguments, '{scope,key,requests_per_minute,tokens_per_minute,burst,feedback_per_minute}');
+    insert into uplift.rate_limits as l (scope, key, requests_per_minute, tokens_per_minute, burst, feedback_per_minute, updated_by)
     values (p_arguments ->> 'scope', v_key, uplift.whole_argument(p_arguments, 'requests_per_minute', 1, 1000000000),
         uplift.whole_argument(p_arguments, 'tokens_per_minute', 1, 1000000000), uplift.whole_argument(p_arguments, 'burst', 1, 1000000000),
-        p_who)
+        uplift.whole_argument(p_arguments, 'feedback_per_minute', 1, 1000000000), p_who)
     on conflict (scope, key) do update set requests_per_minute = excluded.requests_per_minute,
-        tokens_per_minute = excluded.tokens_per_minute, burst = excluded.burst, updated_at = now(), updated_by = excluded.updated_by
+        tokens_per_minute = excluded.tokens_per_minute, burst = excluded.burst,
+        feedback_per_minute = excluded.feedback_per_minute, updated_at = now(), updated_by = excluded.updated_by
     returning l.* into v_limit;
     -- Full buckets of the new size, where there were smaller ones.
-    delete from uplift.rate_buckets b where b.key like v_limit.scope || ':%' and (v_key = '' or b.key = v_limit.scope || ':' || v_key);
+    delete from uplift.rate_buckets b
+    where b.key like v_limit.scope || ':%' and (v_key = '' or b.key = v_limit.scope || ':' || v_key)
+        or b.key like 'feedback:' || v_limit.scope || ':%' and (v_key = '' or b.key = concat_ws(':', 'feedback', v_limit.scope, v_key));
     return uplift.rate_limit_json(v_limit);
 end
 $$;
 
 comment on function uplift.admin_put_rate_limit(uuid, jsonb, text) is
-    'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst; what is left out is no limit. UP400 invalid_scope, invalid_key, invalid_NAME.';
+    'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst, feedback_per_minute; what is left out is no limit. UP400 invalid_scope, invalid_key, invalid_NAME.';
 
 create or replace function uplift.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

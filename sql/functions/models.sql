@@ -136,6 +136,8 @@ begin
     elsif (uplift.base_model_state(v_version.base_model) ->> 'is_shut_down')::boolean then
         perform uplift.fail(409, 'model_shut_down', uplift.base_model_state(v_version.base_model) ->> 'warning'
             || ', and so was this one; train another base model');
+    elsif v_environment = 'production' and uplift.lacks_price(v_version.model_id) then
+        perform uplift.fail(409, 'model_not_priced', format('%s has no price, and there are budgets: set its price (PUT /admin/prices; 0 for a model that costs nothing), or the setting budgets.unpriced to allow', v_version.model_id));
     elsif exists (select from uplift.model_deployments d where d.model_version_id = p_id and d.environment = v_environment
             and d.coach_id is not distinct from v_coach and d.ended_at is null) then
         return uplift.model_version_json(v_version);
@@ -150,7 +152,7 @@ end
 $$;
 
 comment on function uplift.admin_deploy_model(uuid, jsonb, text) is
-    'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down.';
+    'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down, model_not_priced.';
 
 create or replace function uplift.admin_rollback_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -201,39 +203,52 @@ $$;
 comment on function uplift.admin_rollback_model(uuid, jsonb, text) is
     'Ends where a model version serves (the latest of production first, or the environment and coach_id that are named), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
 
-create or replace function uplift.refresh_model_metrics(p_days int default 7) returns int
+create or replace function uplift.refresh_model_metrics(p_days int default 7) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_count int;
+    v_version record;
+    v_refreshed int := 0;
+    v_failed int := 0;
 begin
-    -- By ids, which are in the order of time: an index of created_at would cost every answer.
-    with figures as (
-        select a.model_used, count(*) as answers, count(*) filter (where a.outcome = 'failed') as errors,
-            count(*) filter (where a.helpful) as thumbs_up, count(*) filter (where a.helpful is not null) as thumbs,
-            round(avg(a.rating), 3) as rating, count(a.rating) as ratings,
-            percentile_disc(0.5) within group (order by a.response_time_ms) as p50,
-            percentile_disc(0.95) within group (order by a.response_time_ms) as p95,
-            sum(a.cost_usd) as cost, min(a.created_at) as since
-        from public.coach_response_feedback a
-        where a.id >= uplift.first_id_of(now() - p_days * interval '1 day') and not coalesce(a.from_cache, false)
-            and a.model_used in (select v.model_id from public.ai_model_versions v)
-        group by a.model_used
-    )
-    update public.ai_model_versions v set production_metrics = jsonb_build_object(
-        'days', p_days, 'refreshed_at', now(), 'since', f.since, 'answers', coalesce(f.answers, 0),
-        'thumbs_up_rate', round(f.thumbs_up::numeric / nullif(f.thumbs, 0), 4), 'thumbs', coalesce(f.thumbs, 0),
-        'average_rating', f.rating, 'ratings', coalesce(f.ratings, 0),
-        'latency_ms_p50', f.p50, 'latency_ms_p95', f.p95,
-        'cost_usd', round(f.cost, 6), 'cost_usd_per_answer', round(f.cost / nullif(f.answers, 0), 8),
-        'errors', coalesce(f.errors, 0), 'error_rate', round(f.errors::numeric / nullif(f.answers, 0), 4))
-    from public.ai_model_versions w left join figures f on f.model_used = w.model_id
-    where v.id = w.id and w.model_id is not null
-        and (w.is_deployed or f.answers is not null or w.production_metrics is null);
-    get diagnostics v_count = row_count;
-    return v_count;
+    for v_version in
+        -- By ids, which are in the order of time: an index of created_at would cost every answer.
+        with figures as (
+            select a.model_used, count(*) as answers, count(*) filter (where a.outcome = 'failed') as errors,
+                count(*) filter (where a.helpful) as thumbs_up, count(*) filter (where a.helpful is not null) as thumbs,
+                round(avg(a.rating), 3) as rating, count(a.rating) as ratings,
+                percentile_disc(0.5) within group (order by a.response_time_ms) as p50,
+                percentile_disc(0.95) within group (order by a.response_time_ms) as p95,
+                sum(a.cost_usd) as cost, min(a.created_at) as since
+            from public.coach_response_feedback a
+            where a.id >= uplift.first_id_of(now() - make_interval(hours => 24 * p_days)) and not coalesce(a.from_cache, false)
+                and a.model_used in (select v.model_id from public.ai_model_versions v)
+            group by a.model_used
+        )
+        select w.id, jsonb_build_object(
+            'days', p_days, 'refreshed_at', now(), 'since', f.since, 'answers', coalesce(f.answers, 0),
+            'thumbs_up_rate', round(f.thumbs_up::numeric / nullif(f.thumbs, 0), 4), 'thumbs', coalesce(f.thumbs, 0),
+            'average_rating', f.rating, 'ratings', coalesce(f.ratings, 0),
+            'latency_ms_p50', f.p50, 'latency_ms_p95', f.p95,
+            'cost_usd', round(f.cost, 6), 'cost_usd_per_answer', round(f.cost / nullif(f.answers, 0), 8),
+            'errors', coalesce(f.errors, 0), 'error_rate', round(f.errors::numeric / nullif(f.answers, 0), 4)) as metrics
+        from public.ai_model_versions w left join figures f on f.model_used = w.model_id
+        where w.model_id is not null and (w.is_deployed or f.answers is not null or w.production_metrics is null)
+        order by w.id
+    loop
+        begin
+            update public.ai_model_versions v set production_metrics = v_version.metrics where v.id = v_version.id;
+            v_refreshed := v_refreshed + 1;
+        exception when others then
+            if not uplift.is_bad_row(sqlstate) then
+                raise;
+            end if;
+            v_failed := v_failed + 1;
+        end;
+    end loop;
+    return jsonb_build_object('refreshed', v_refreshed, 'failed', v_failed);
 end
 $$;
 
 comment on function uplift.refresh_model_metrics(int) is
-    'Works out how each model version does in production over the last days: answers, thumbs-up rate, rating, latency in ms, cost in US dollars, errors. Returns how many were refreshed.';
+    'Works out how each model version does in production over the last days: answers, thumbs-up rate, rating, latency in ms, cost in US dollars, errors. How many were refreshed, and how many could not be and stay as they are (failed).';

@@ -1,5 +1,23 @@
 -- What a user chose.
 
+create or replace function uplift.trains_by_default() returns boolean
+language sql stable
+as $$
+    select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'training.consent_default'), false)
+$$;
+
+comment on function uplift.trains_by_default() is
+    'Whether answers of users who did not say may train models: the setting training.consent_default; anything but true is no.';
+
+create or replace function uplift.may_train(p_user_id uuid) returns boolean
+language sql stable
+as $$
+    select coalesce((select p.training_consent from public.user_coach_preferences p where p.user_id = p_user_id),
+        uplift.trains_by_default())
+$$;
+
+comment on function uplift.may_train(uuid) is 'Whether a user''s answers may train models: what the user said, else uplift.trains_by_default().';
+
 create or replace function uplift.get_preferences(p_user_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -10,6 +28,8 @@ as $$
         'mode', coalesce(p.active_coach_mode, 'default'),
         'roast_consent', coalesce(p.roast_consent, false),
         'training_consent', p.training_consent,
+        'training_consent_asked', p.training_consent is not null or p.training_consent_asked_at is not null,
+        'training_consent_default', uplift.trains_by_default(),
         'auto_select_coach', coalesce(p.auto_select_coach, false),
         'quiet_hours_start', to_char(p.quiet_hours_start, 'HH24:MI'),
         'quiet_hours_end', to_char(p.quiet_hours_end, 'HH24:MI'),
@@ -18,7 +38,7 @@ as $$
 $$;
 
 comment on function uplift.get_preferences(uuid) is
-    'A user''s preferences as JSON, with the defaults where nothing was chosen: {active_coach_id, severity, mode, roast_consent, training_consent (null: never asked), auto_select_coach, quiet_hours_start, quiet_hours_end (HH:MM), timezone}.';
+    'A user''s preferences as JSON, with the defaults where nothing was chosen: {active_coach_id, severity, mode, roast_consent, training_consent (null: no answer), training_consent_asked, training_consent_default (what null means), auto_select_coach, quiet_hours_start, quiet_hours_end (HH:MM), timezone}.';
 
 create or replace function uplift.check_preferences(p_changes jsonb) returns void
 language plpgsql stable
@@ -33,7 +53,8 @@ begin
         select c.key, c.value, jsonb_typeof(c.value) as type, k.type as wanted
         from jsonb_each(p_changes) c
         left join (values ('active_coach_id', 'string'), ('severity', 'number'), ('mode', 'string'),
-            ('roast_consent', 'boolean'), ('training_consent', 'boolean'), ('auto_select_coach', 'boolean'),
+            ('roast_consent', 'boolean'), ('training_consent', 'boolean'), ('training_consent_asked', 'boolean'), ('training_consent_default', 'boolean'),
+            ('auto_select_coach', 'boolean'),
             ('quiet_hours_start', 'string'), ('quiet_hours_end', 'string'), ('timezone', 'string')) as k(key, type)
             on k.key = c.key
         order by c.key
@@ -95,6 +116,11 @@ begin
         active_coach_mode = v_mode,
         roast_consent = v_consent,
         training_consent = case when p_changes ? 'training_consent' then (p_changes ->> 'training_consent')::boolean else p.training_consent end,
+        training_consent_asked_at = case
+            when (p_changes ->> 'training_consent') is not null or (p_changes ->> 'training_consent_asked')::boolean
+                then coalesce(p.training_consent_asked_at, now())
+            when p_changes ? 'training_consent_asked' then null
+            else p.training_consent_asked_at end,
         auto_select_coach = case when p_changes ? 'auto_select_coach' then (p_changes ->> 'auto_select_coach')::boolean else p.auto_select_coach end,
         quiet_hours_start = case when p_changes ? 'quiet_hours_start' then (p_changes ->> 'quiet_hours_start')::time else p.quiet_hours_start end,
         quiet_hours_end = case when p_changes ? 'quiet_hours_end' then (p_changes ->> 'quiet_hours_end')::time else p.quiet_hours_end end,
@@ -106,4 +132,4 @@ end
 $$;
 
 comment on function uplift.put_preferences(uuid, jsonb) is
-    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift.get_preferences. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';
+    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift.get_preferences; training_consent_default is told, and not set. Whoever says yes or no to training was asked. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';

@@ -28,18 +28,98 @@ begin
 end
 $$;
 
+-- Providers answer with the name of a snapshot, and prices are mostly those of models:
+--   OpenAI, Qwen, Mistral:     gpt-4.1-mini-2025-04-14, gpt-4-0613, mistral-large-2411, gpt-4o-latest
+--   Anthropic, Vertex:         claude-opus-4-1-20250805, claude-opus-4-1@20250805, claude-3-5-sonnet-v2@20241022
+--   Google:                    gemini-1.5-pro-002, gemini-2.5-pro-preview-05-06, models/gemini-flash-latest
+--   Bedrock:                   us.anthropic.claude-3-5-sonnet-20241022-v2:0, amazon.nova-pro-v1:0
+--   Cohere, Doubao, GLM:       command-r-08-2024, doubao-1-5-pro-32k-250115
+--   fine-tuned, also Azure's:  ft:gpt-4o-mini-2024-07-18:org:suffix:id, gpt-4o-2024-08-06.ft-0123
+--   OpenRouter, Fireworks:     openai/gpt-4o:nitro, accounts/x/models/y#accounts/x/deployments/z
+-- OpenRouter's :free, :thinking and :extended are models with prices of their own. src/chat/model_name.c
+-- does the same in workers.
+create or replace function uplift.model_names(p_model text) returns text[]
+language plpgsql immutable strict parallel safe
+as $$
+declare
+    -- Written out, because to put it together would take longer than to use it.
+    v_marks constant text :=
+        '(?:-20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])'
+        '|-(?:2[3-9]|3\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|-(?:0[1-9]|1[0-2])-20\d\d'
+        '|-(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|-(?:2[3-9]|3\d)(?:0[1-9]|1[0-2])|-0\d\d'
+        '|@20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|@\d{3}|@default|@latest|-latest|:latest'
+        '|-v\d:\d(?::\d{2,3}k)?|:nitro|:floor|:exacto|:online)$';
+    v_rest text := case when strpos(p_model, '#') > 1 then split_part(p_model, '#', 1) else p_model end;
+    v_starts text[] := array[v_rest];
+    v_names text[] := array[p_model];
+    v_vendor text;
+    v_start text;
+    v_name text;
+    v_shorter text;
+    v_is_vertex boolean;
+begin
+    for v_count in 1 .. 6 loop
+        exit when strpos(v_rest, '/') = 0;
+        v_rest := substr(v_rest, strpos(v_rest, '/') + 1);
+        v_starts := v_starts || v_rest;
+    end loop;
+    for v_count in 1 .. 2 loop
+        v_vendor := substring(v_rest from case v_count when 1 then '^[a-z0-9]+(?:-[a-z]*)?\.' else '^[a-z0-9]+\.' end);
+        exit when v_vendor is null or v_vendor = v_rest;
+        v_rest := substr(v_rest, length(v_vendor) + 1);
+        v_starts := v_starts || v_rest;
+    end loop;
+    foreach v_start in array v_starts loop
+        v_names := v_names || v_start;
+        v_name := case when v_start like 'ft:_%' then split_part(v_start, ':', 2) else v_start end;
+        v_is_vertex := strpos(v_name, '@') > 0;
+        for v_count in 0 .. 4 loop
+            v_names := v_names || case when v_start like 'ft:_%' then array['ft:' || v_name, v_name] else array[v_name] end;
+            v_shorter := case when v_name ~ '[\dktroe]$' then regexp_replace(v_name, v_marks, '') else v_name end;
+            if v_shorter = v_name and v_name like '%-__-__' then
+                v_shorter := regexp_replace(v_name, '(-preview|-exp)-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$', '\1');
+            end if;
+            if v_shorter = v_name and v_is_vertex then
+                v_shorter := regexp_replace(v_name, '-v\d$', '');
+            end if;
+            if v_shorter = v_name and strpos(v_name, '.ft-') > 1 then
+                v_shorter := split_part(v_name, '.ft-', 1);
+            end if;
+            exit when v_shorter in ('', v_name);
+            v_name := v_shorter;
+        end loop;
+    end loop;
+    return array(select n from unnest(v_names) n where n not in ('', 'ft:') group by n order by n like 'ft:%' desc, length(n) desc, n);
+end
+$$;
+
+comment on function uplift.model_names(text) is
+    'The names that a model may have a price under, best first: its own, and those of what it is a snapshot of. Those of a fine-tuned model come before its base model''s, and the longer before the shorter.';
+
 create or replace function uplift.price_of(p_model text, p_provider text, p_at timestamptz) returns uplift.model_prices
 language sql stable
 as $$
-    -- Providers answer with the name of a snapshot: gpt-4.1-mini-2025-04-14.
-    select p from uplift.model_prices p
-    where p.model in (p_model, case when p_model like '%-20__-__-__' then left(p_model, -11) end)
-        and p.provider in ('', p_provider) and p.valid_from <= p_at and p_at < p.valid_until
-    order by length(p.model) desc, p.provider desc limit 1
+    select p from (select uplift.model_names(p_model) as names) n
+    cross join lateral unnest(n.names) with ordinality as m(name, place)
+    join uplift.model_prices p on p.model = m.name
+    where p.provider in ('', p_provider) and p.valid_from <= p_at and p_at < p.valid_until
+    order by m.place, p.provider desc limit 1
 $$;
 
 comment on function uplift.price_of(text, text, timestamptz) is
-    'The price of a model at a provider and a time: of the snapshot before the model''s, and the provider''s own before that of any.';
+    'The price of a model at a provider and a time: of its own name before that of what it is a snapshot of (uplift.model_names), and the provider''s own before that of any.';
+
+create or replace function uplift.unpriced_models() returns bigint
+language sql stable
+as $$
+    select count(*) from (
+        select distinct u.model, u.provider from uplift.usage_hourly u
+        where u.hour >= now() - interval '24 hours' and u.unpriced > 0) x
+    where (uplift.price_of(x.model, x.provider, now())).model is null
+$$;
+
+comment on function uplift.unpriced_models() is
+    'How many models (of a provider) answered in the hours of the last day that are counted, and have no price now: what they cost is in no figure and no budget.';
 
 create or replace function uplift.price_json(p_price uplift.model_prices) returns jsonb
 language sql stable

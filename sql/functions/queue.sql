@@ -69,6 +69,23 @@ $$;
 comment on function uplift.queue_conversation() is
     'Trigger of uplift.conversations: has the examples of this conversation brought in step, when it is deleted or comes back.';
 
+create or replace function uplift.queue_undecided() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'UPDATE' and new.value = old.value then
+        return null;
+    end if;
+    insert into uplift.training_queue (user_id)
+    select u.id from auth.users u
+    where not exists (select from public.user_coach_preferences p where p.user_id = u.id and p.training_consent is not null);
+    return null;
+end
+$$;
+
+comment on function uplift.queue_undecided() is
+    'Trigger of uplift.settings, when training.consent_default changes: has the examples of all brought in step who neither agreed nor refused.';
+
 -- Only those that are missing, because making a trigger waits for everyone who writes there.
 do $$
 declare
@@ -84,7 +101,7 @@ begin
             ('uplift_training_rewritten', 'public.coach_response_feedback',
                 'after update of user_id, coach_id, user_message, ai_response, system_prompt, severity, mode, conversation_id,
                     response_time_ms, created_at, outcome, error_code, model_used, protocol, finish_reason, request_messages,
-                    response_message, regenerate_of, history_turns, degraded, from_cache, exposures
+                    response_message, regenerate_of, history_turns, degraded, from_cache, exposures, answers_tools
                     on %s for each row execute function uplift.queue_turns()'),
             -- An answer that comes with feedback, and one that takes the place of another, which
             -- then is no longer a part of its conversation.
@@ -106,10 +123,16 @@ begin
             ('uplift_training_consent', 'public.user_coach_preferences',
                 'after update on %s for each row when (old.training_consent is distinct from new.training_consent)
                     execute function uplift.queue_user()'),
-            ('uplift_training_refusal', 'public.user_coach_preferences',
-                'after insert on %s for each row when (not new.training_consent) execute function uplift.queue_user()'),
-            ('uplift_training_refusal_gone', 'public.user_coach_preferences',
-                'after delete on %s for each row when (not old.training_consent) execute function uplift.queue_user()'),
+            ('uplift_training_answer', 'public.user_coach_preferences',
+                'after insert on %s for each row when (new.training_consent is not null) execute function uplift.queue_user()'),
+            ('uplift_training_answer_gone', 'public.user_coach_preferences',
+                'after delete on %s for each row when (old.training_consent is not null) execute function uplift.queue_user()'),
+            ('uplift_training_default', 'uplift.settings',
+                'after insert or update on %s for each row when (new.key = ''training.consent_default'')
+                    execute function uplift.queue_undecided()'),
+            ('uplift_training_default_gone', 'uplift.settings',
+                'after delete on %s for each row when (old.key = ''training.consent_default'')
+                    execute function uplift.queue_undecided()'),
             ('uplift_training_name', 'public.user_traits',
                 'after insert on %s for each row when (lower(new.trait_key) like ''%%name'') execute function uplift.queue_user()'),
             ('uplift_training_name_changed', 'public.user_traits',

@@ -1,243 +1,154 @@
--- What must not get into training data: people's addresses, numbers and names, secrets in links; and
--- which questions are attempts to turn the model against its instructions.
+-- What must not get into training data, and how it is taken out.
 --
--- Most texts have none of it, so every search is behind a test that costs a microsecond or two.
--- Where it cannot be told, a number that may be a phone's or a card's goes; dates, years, counts and
--- timestamps stay.
+-- Each kind is looked for in a copy of the text, in which what was found is covered: by one private character that says
+-- what it was, and by filling up to the same length. So what was found before is in nobody's way, places in the copy
+-- are places in the text, and the text is put together once, at the end, as its user wrote it.
+--
+-- Most texts have none of it, so every search is behind a test that costs a microsecond or two. Patterns are few and
+-- small, and words are looked up in arrays: Postgres keeps the last 32 patterns of a session compiled, and one with a
+-- hundred words in it takes longer to compile than a thousand texts take to search.
 
-create or replace function uplift.passes_luhn(p_digits text) returns boolean
+create or replace function uplift.placeholders() returns text[]
 language sql immutable parallel safe
 as $$
-    select sum(case when (length(p_digits) - n) % 2 = 0 then d
-        when d > 4 then d * 2 - 9 else d * 2 end) % 10 = 0 and p_digits ~ '[1-9]'
-    from generate_series(1, length(p_digits)) n cross join lateral (select substr(p_digits, n, 1)::int as d) x
+    select '{email,phone,card,iban,id,ip,mac,address,secret,url,name}'::text[]
 $$;
 
-comment on function uplift.passes_luhn(text) is
-    'Whether digits end in the check digit that card numbers have (ISO/IEC 7812-1, annex B).';
+comment on function uplift.placeholders() is
+    'What may stand in a text in the place of something personal, each in brackets. A training set that was made depends on these words: add to them, do not change them.';
 
-create or replace function uplift.has_card_number(p_candidate text) returns boolean
+create or replace function uplift.covered(p_found text, p_kind text) returns text
+language sql immutable parallel safe
+as $$
+    select chr(57344 + array_position(uplift.placeholders(), p_kind)) || repeat(u&'\E000', length(p_found) - 1)
+$$;
+
+comment on function uplift.covered(text, text) is
+    'What covers a piece of text of this kind: U+E000 and the kind''s number, then U+E000 to the same length.';
+
+create or replace function uplift.cover(p_text text, p_pattern text, p_kind text, p_flags text default 'g') returns text
+language sql immutable parallel safe
+as $$
+    select string_agg(x.piece || coalesce(x.found[1] || uplift.covered(x.found[2], p_kind), ''), '' order by x.n)
+    from rows from (
+        regexp_split_to_table(p_text, p_pattern, replace(p_flags, 'g', '')),
+        regexp_matches(p_text, p_pattern, p_flags)) with ordinality x(piece, found, n)
+$$;
+
+comment on function uplift.cover(text, text, text, text) is
+    'Text with whatever matches a pattern covered. The pattern has two groups: what stands before, which stays, and what goes.';
+
+create or replace function uplift.uncovered(p_covered text, p_text text, p_is_copy boolean) returns text
 language plpgsql immutable parallel safe
 as $$
 declare
-    v_groups text[] := regexp_split_to_array(p_candidate, '[ -]');
-    v_digits text;
+    v_pattern constant text := '[\ue001-\ue00e]\ue000*';
+    v_pieces text[] := regexp_split_to_array(p_covered, v_pattern);
+    v_found text[] := array(select m[1] from regexp_matches(p_covered, v_pattern, 'g') m);
+    v_out text[] := array[]::text[];
+    v_at int := 1;
 begin
-    -- A number before or after a card's may run into it: try whole groups.
-    for v_first in 1 .. least(cardinality(v_groups), 20) loop
-        v_digits := '';
-        for v_last in v_first .. cardinality(v_groups) loop
-            v_digits := v_digits || v_groups[v_last];
-            exit when length(v_digits) > 19;
-            if length(v_digits) >= 13 and uplift.passes_luhn(v_digits) then
-                return true;
-            end if;
-        end loop;
+    for v_n in 1 .. cardinality(v_pieces) loop
+        v_out := v_out || case when p_is_copy then v_pieces[v_n] else substr(p_text, v_at, length(v_pieces[v_n])) end;
+        v_at := v_at + length(v_pieces[v_n]);
+        if v_n <= cardinality(v_found) then
+            v_out := v_out || ('[' || (uplift.placeholders())[ascii(v_found[v_n]) - 57344] || ']');
+            v_at := v_at + length(v_found[v_n]);
+        end if;
     end loop;
-    return false;
+    return array_to_string(v_out, '');
 end
 $$;
 
-comment on function uplift.has_card_number(text) is
-    'Whether digits, in groups parted by blanks or hyphens, have a card number in them: 13 to 19 digits in whole groups, with a right check digit.';
+comment on function uplift.uncovered(text, text, boolean) is
+    'The text that a covered copy was made of, with a placeholder wherever the copy is covered. Faster when the rest of the copy is the text''s, character by character.';
 
-create or replace function uplift.is_phone_number(p_candidate text) returns boolean
-language plpgsql immutable parallel safe
+create or replace function uplift.before(p_text text, p_length int) returns text
+language sql immutable parallel safe
 as $$
-declare
-    v_digits text := regexp_replace(p_candidate, '\D', '', 'g');
-    v_count int := length(v_digits);
-begin
-    if p_candidate ~ '^\+' then
-        return v_count between 7 and 15;
-    end if;
-    if v_count not between 9 and 15
-            or p_candidate ~ '(^|\D)(\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](19|20)\d\d)(\D|$)' then
-        return false; -- too short to be sure, or a date, perhaps with a time or another number after it
-    end if;
-    return case
-        when v_digits ~ '^00[1-9]' then v_count >= 10
-        -- A trunk prefix: 030/1234567, 020 7946 0958, 06 12 34 56 78, 07911123456; not 0.123456789.
-        when v_digits ~ '^0[1-9]' then v_count <= 12 and p_candidate !~ '^0\.\d+$'
-        -- North America: (555) 123-4567, 555.123.4567, 1-555-123-4567, 5551234567.
-        else p_candidate ~ '^(1[ .-]?)?\(?[2-9]\d\d\)?[ .-]?[2-9]\d\d[ .-]?\d{4}$'
-            or p_candidate ~ '^(1[ .-])?\(?[2-9]\d\d\)?[ .-]{1,2}\d{3}[ .-]\d{4}$'
-    end;
-end
+    select case when strpos(right(p_text, p_length), u&'\E000') = 0 then right(p_text, p_length)
+        else u&'\E001' || reverse(split_part(reverse(right(p_text, p_length)), u&'\E000', 1)) end
 $$;
 
-comment on function uplift.is_phone_number(text) is
-    'Whether digits with separators are a phone number by their form: international (+ or 00), with a trunk prefix 0, or North American. Dates, years, thousands and timestamps are not. Numbers in other national forms are known only by the words before them; see uplift.redact().';
+comment on function uplift.before(text, int) is
+    'The last so many characters of what stands before something. What is covered, and all before it, is one character: whether a placeholder has taken its place already makes no difference then.';
 
-create or replace function uplift.redact_numbers(p_text text) returns text
-language plpgsql immutable parallel safe
+create or replace function uplift.after(p_text text, p_length int) returns text
+language sql immutable parallel safe
 as $$
-declare
-    v_text text := p_text;
-    v_found text;
-begin
-    for v_found in
-        select distinct m[1] from regexp_matches(p_text, '(?:^|[^[:alnum:]+])(\d(?:[ -]?\d){12,})(?![[:alnum:]])', 'g') m
-    loop
-        if uplift.has_card_number(v_found) then
-            v_text := replace(v_text, v_found, '[card]');
-        end if;
-    end loop;
-    -- After a word that announces one, any number of six digits or more that is no date.
-    for v_found in
-        select distinct m[1] from regexp_matches(v_text,
-            '\m(?:tel|telephone|phone|mobile|cell|whatsapp|fax|sms|call me|text me|ring me|reach me|handy|telefon|telefono|téléphone)\M'
-            || '[^\d\n+(]{0,16}([+(]?\d[\d ()./-]{4,}\d)', 'gi') m
-    loop
-        if length(regexp_replace(v_found, '\D', '', 'g')) between 6 and 15
-                and v_found !~ '(^|\D)(\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})(\D|$)' then
-            v_text := replace(v_text, v_found, '[phone]');
-        end if;
-    end loop;
-    for v_found in
-        select distinct m[1]
-        from regexp_matches(v_text, '(?<![[:alnum:].,+/-])([+(]?\d[\d ()./-]{5,}\d)(?![[:alnum:]])', 'g') m
-    loop
-        if v_found ~ '^\([^)]*$' then
-            v_found := substr(v_found, 2); -- a parenthesis around more than the area code
-        end if;
-        if uplift.is_phone_number(v_found) then
-            v_text := replace(v_text, v_found, '[phone]');
-        end if;
-    end loop;
-    return v_text;
-end
+    select case when strpos(x.text, u&'\E001') = 0 then x.text else split_part(x.text, u&'\E001', 1) || u&'\E001' end
+    from (select translate(left(p_text, p_length), u&'\E002\E003\E004\E005\E006\E007\E008\E009\E00A\E00B', repeat(u&'\E001', 10)) as text) x
 $$;
 
-comment on function uplift.redact_numbers(text) is 'Text with card numbers as [card] and phone numbers as [phone].';
+comment on function uplift.after(text, int) is 'The first so many characters of what stands after something, as uplift.before() has those before it.';
 
-create or replace function uplift.redact_urls(p_text text) returns text
-language plpgsql immutable parallel safe
+create or replace function uplift.words(p_text text) returns text[]
+language sql immutable parallel safe
 as $$
-declare
-    v_text text := p_text;
-    v_url text;
-begin
-    for v_url in
-        select distinct m[1] from regexp_matches(p_text, '((?:[a-z][a-z0-9+.-]*://|\mwww\.)[^\s<>"''`]+)', 'gi') m
-    loop
-        v_url := rtrim(v_url, '.,;:!?)]}');
-        if v_url ~ '://[^/?#\s]*@' -- user:password@
-                or v_url ~* ('[?&#;/](access_?token|id_?token|refresh_?token|token|auth|authorization|api_?key|apikey|key|'
-                    || 'secret|client_?secret|password|passwd|pwd|pass|pin|otp|sig|signature|x-amz-[a-z-]+|code|session|'
-                    || 'session_?id|sid|jwt|ticket|credential|hash|invite|reset)=[^&#\s]')
-                or v_url ~ '[?&#;][^=&#\s]*=[[:alnum:]_.~%+/-]{24,}' -- too long to be a word
-                or v_url ~ '/(?=[^/?#]*\d)(?=[^/?#]*[a-z])(?=[^/?#]*[A-Z])[[:alnum:]_]{20,}(/|\?|#|$)' then
-            v_text := replace(v_text, v_url, '[url]');
-        end if;
-    end loop;
-    return v_text;
-end
+    select array_remove(regexp_split_to_array(lower(p_text), '[^[:alnum:]]+'), '')
 $$;
 
-comment on function uplift.redact_urls(text) is
-    'Text with links that have a secret in them as [url]: a password, a parameter such as token, key, code or signature, a long random value.';
+comment on function uplift.words(text) is 'The words of a text in lower case, without what parts them.';
 
-create or replace function uplift.redact_name(p_text text, p_name text) returns text
-language plpgsql immutable parallel safe
+create or replace function uplift.plain_characters(p_text text) returns text
+language sql immutable parallel safe
 as $$
-declare
-    v_escaped text := regexp_replace(p_name, '([^[:alnum:][:space:]])', '\\\1', 'g');
-begin
-    -- Where words are not parted by blanks there is no end of a word to look for.
-    if p_name ~ '[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]' then
-        return replace(p_text, p_name, '[name]');
-    end if;
-    return regexp_replace(p_text, '(?<![[:alnum:]_])' || regexp_replace(v_escaped, '\s+', '\\s+', 'g') || '(?![[:alnum:]_])',
-        '[name]', 'gi');
-end
+    select case when octet_length(p_text) = length(p_text) then p_text
+        -- Digits and separators of other scripts and of typographers, where it matters: in numbers.
+        when p_text ~ ('[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\uff10-\uff19\uff20\ue000-\ue00f]'
+            || '|[0-9)][\u00a0\u00ad\u2000-\u2015\u202f\u205f-\u2060\u2212\u3000\ufeff][ ]?[-+(0-9]')
+        then translate(p_text,
+            u&'\00A0\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\2060\3000\FEFF'
+            || u&'\00AD\2010\2011\2012\2013\2014\2015\2212\FF0D\FF20\FF0B\FF08\FF09\FF0E\FF0F'
+            || u&'\FF10\FF11\FF12\FF13\FF14\FF15\FF16\FF17\FF18\FF19'
+            || u&'\0660\0661\0662\0663\0664\0665\0666\0667\0668\0669\06F0\06F1\06F2\06F3\06F4\06F5\06F6\06F7\06F8\06F9'
+            || u&'\0966\0967\0968\0969\096A\096B\096C\096D\096E\096F'
+            || u&'\E000\E001\E002\E003\E004\E005\E006\E007\E008\E009\E00A\E00B\E00C\E00D\E00E\E00F',
+            repeat(' ', 18) || repeat('-', 9) || '@+()./'
+            || repeat('0123456789', 4) || repeat('?', 16))
+        else p_text end
 $$;
 
-comment on function uplift.redact_name(text, text) is
-    'Text with a name as [name] wherever it is a whole word, in any case; Chinese, Japanese, Korean and Thai names anywhere.';
+comment on function uplift.plain_characters(text) is
+    'Text, character by character, with plain blanks, hyphens and digits in the place of others that stand for them.';
 
 create or replace function uplift.redact(p_text text, p_names text[]) returns text
 language plpgsql immutable parallel safe
 as $$
 declare
-    v_text text := p_text;
-    v_lower text;
-    v_name text;
+    v_plain text := uplift.plain_characters(p_text);
+    v_text text := v_plain;
+    v_has_digits boolean := v_plain ~ '\d';
 begin
-    if strpos(v_text, '://') > 0 or strpos(v_text, 'www.') > 0 then
-        v_text := uplift.redact_urls(v_text);
+    if p_text is null then
+        return null;
     end if;
-    if strpos(v_text, '@') > 0 then
-        v_text := regexp_replace(v_text,
-            '[[:alnum:]._%+''-]*[[:alnum:]_%+-]@[[:alnum:]]([[:alnum:]-]*[[:alnum:]])?(\.[[:alnum:]]([[:alnum:]-]*[[:alnum:]])?)*\.[[:alpha:]]{2,}',
-            '[email]', 'g');
+    if strpos(v_text, '[') > 0 and v_text like any ('{%[email]%,%[phone]%,%[card]%,%[iban]%,%[id]%,%[ip]%,%[mac]%,%[address]%,%[secret]%,%[url]%,'
+        '%[name]%}') then
+        v_text := uplift.cover_placeholders(v_text);
     end if;
-    if v_text ~ '\d[\d ()./-]{4,}\d' then
-        v_text := uplift.redact_numbers(v_text);
+    if (strpos(v_text, '/') > 0 or strpos(v_text, 'www.') > 0) and v_text ~ '://|\mwww\.|[a-z]\.[a-z]+/' then
+        v_text := uplift.cover_urls(v_text);
+    end if;
+    v_text := uplift.cover_emails(v_text);
+    if v_has_digits then
+        v_text := uplift.cover_network_addresses(v_text);
+        v_text := uplift.cover_written_ids(v_text);
+    end if;
+    v_text := uplift.cover_secrets(v_text, v_has_digits);
+    if v_has_digits then
+        v_text := uplift.cover_addresses(v_text);
+        v_text := uplift.cover_numbers(v_text);
     end if;
     if p_names is not null then
-        v_lower := lower(v_text);
-        foreach v_name in array p_names loop
-            -- Names of two words may have more blanks between them in the text than in the profile.
-            if strpos(v_lower, split_part(lower(v_name), ' ', 1)) > 0 then
-                v_text := uplift.redact_name(v_text, v_name);
-            end if;
-        end loop;
+        v_text := uplift.cover_names(v_text, p_names);
     end if;
-    return v_text;
+    if v_text = v_plain then
+        return p_text;
+    end if;
+    return uplift.uncovered(v_text, p_text, v_plain = p_text and strpos(v_text, u&'\E00F') = 0); -- not with hidden digits of links
 end
 $$;
 
 comment on function uplift.redact(text, text[]) is
-    'Text as it may train a model: e-mail addresses as [email], phone numbers as [phone], card numbers as [card], links with secrets as [url], these names (of uplift.profile_names(), longest first) as [name].';
-
-create or replace function uplift.profile_names(p_user_id uuid) returns text[]
-language sql stable
-as $$
-    with given as (
-        select btrim(regexp_replace(t.trait_value, '\s+', ' ', 'g')) as name
-        from public.user_traits t
-        where t.user_id = p_user_id and lower(t.trait_key) like '%name'
-    )
-    select array_agg(n.name order by length(n.name) desc, n.name)
-    from (
-        select g.name from given g
-        union
-        -- Each part of a full name, without the small words between.
-        select p from given g cross join lateral regexp_split_to_table(g.name, '[ ,]+') p
-        where strpos(g.name, ' ') > 0 and lower(p) <> all ('{van,von,den,der,del,della,the,and,und,bin,ibn,mrs,miss,prof,dos,das}')
-            and (length(p) > 2 or p ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]')) n
-    where length(n.name) between 2 and 100
-$$;
-
-comment on function uplift.profile_names(uuid) is
-    'What a user may be called by: traits whose key ends in name (name, preferred_name, full_name, ...), and the parts of those of several words, longest first; null for none.';
-
-create or replace function uplift.looks_like_injection(p_text text) returns boolean
-language sql immutable parallel safe
-as $$
-    -- The first test has a part of every form below, and is several times faster than they are.
-    select lower(p_text collate "C") like any ('{%ignor%,%disregard%,%forget%,%overrid%,%bypass%,%prompt%,%instruc%,%jailbreak%,'
-            '%developer%,%anything now%,%restriction%,%without%,%free of%,%<|%,%inst]%,%sys>>%,%system%,%anweisung%}')
-        and (
-            -- Instructions that are to count no longer. "Ignore my previous diet" has no such object.
-            p_text ~* ('\m(ignore|disregard|forget|override|bypass|do not follow|don''t follow|stop following)\M[^.!?\n]{0,40}'
-                || '\m(previous|prior|above|earlier|preceding|initial|original|system|your|all|hidden)\M[^.!?\n]{0,20}'
-                || '\m(instructions?|prompts?|programming|guidelines|directives?|system messages?|constraints|safety rules)\M')
-            or p_text ~* '\m(ignorier|vergiss)\w*\M[^.!?\n]{0,40}\m(anweisung|instruktion|vorgabe)\w*'
-            or p_text ~* '\m(ignora|ignore|olvida|oublie)\w*\M[^.!?\n]{0,30}\m(instruccion|instruction)\w*\M[^.!?\n]{0,20}\m(anterior|précédent|precedent|previa)'
-            -- The instructions themselves, asked for.
-            or p_text ~* ('\m(reveal|show|print|repeat|output|display|leak|expose|dump|give|tell|what is|what''s|what are|recite)\M[^.!?\n]{0,40}'
-                || '\m(system|hidden|initial|secret|original|developer)\s+(prompts?|instructions?|messages?)\M')
-            or p_text ~* '\m(repeat|print|output)\M[^.!?\n]{0,30}\m(everything|all|the text|the words)\M[^.!?\n]{0,20}\mabove\M[^.!?\n]{0,30}(prompt|instruc)'
-            -- Another character, free of rules.
-            or p_text ~* '\m(do anything now|jailbreak(ed|ing)?|developer mode (on|enabled|activated)|(enable|enter|activate) developer mode)\M'
-            or p_text ~* '\m(act|pretend|behave|respond|roleplay|imagine)\M[^.!?\n]{0,60}\m(no|without( any)?|free of)\s+(restrictions|rules|guidelines|filters|limitations|instructions)\M'
-            -- The marks by which models tell who speaks.
-            or p_text ~* '<\|(im_start|im_end|system|user|assistant|endoftext|start_header_id|eot_id)\|?>|\[/?INST\]|<</?SYS>>'
-            or p_text ~* '(^|\n)\s*(#{1,4}\s*)?(system|new instructions?|system prompt|developer)\s*:'
-        )
-$$;
-
-comment on function uplift.looks_like_injection(text) is
-    'Whether a question tries to make the model drop or tell its instructions, play a character without rules, or forge who speaks. By form only: it is meant to keep such questions out of training data, not to refuse them. Talk about ignoring a diet, forgetting rules of a sport or showing instructions for an exercise is none.';
+    'Text as it may train a model: what uplift.placeholders() lists is replaced by its word in brackets, names being those given (of uplift.profile_names()). A text in which nothing is found comes back as it is, and redacting again changes nothing.';

@@ -1,6 +1,14 @@
 -- Routing: which providers there are, and which of them answer for a model. Workers read it whole
 -- (uplift.routing()) and again when its revision grows.
 
+create or replace function uplift.continues_json(p_continues text) returns jsonb
+language sql immutable parallel safe
+as $$
+    select case when p_continues in ('true', 'false') then p_continues::jsonb else to_jsonb(p_continues) end
+$$;
+
+comment on function uplift.continues_json(text) is 'providers.continues as it is in JSON: true, false or a name.';
+
 create or replace function uplift.provider_json(p_provider uplift.providers) returns jsonb
 language sql stable
 as $$
@@ -8,7 +16,8 @@ as $$
         'api_key', p_provider.api_key, 'key_header', p_provider.key_header, 'is_enabled', p_provider.is_enabled,
         'connect_timeout_ms', p_provider.connect_timeout_ms, 'first_byte_timeout_ms', p_provider.first_byte_timeout_ms,
         'first_token_timeout_ms', p_provider.first_token_timeout_ms, 'idle_timeout_ms', p_provider.idle_timeout_ms,
-        'total_timeout_ms', p_provider.total_timeout_ms, 'max_open', p_provider.max_open, 'note', p_provider.note,
+        'total_timeout_ms', p_provider.total_timeout_ms, 'max_open', p_provider.max_open,
+        'continues', uplift.continues_json(p_provider.continues), 'note', p_provider.note,
         'created_at', p_provider.created_at, 'updated_at', p_provider.updated_at, 'updated_by', p_provider.updated_by,
         'models', (select coalesce(jsonb_agg(distinct r.model), '[]') from uplift.model_routes r
             where r.provider = p_provider.name))
@@ -38,7 +47,8 @@ as $$
                 'api_key', p.api_key, 'key_header', p.key_header, 'is_enabled', p.is_enabled,
                 'connect_timeout_ms', p.connect_timeout_ms, 'first_byte_timeout_ms', p.first_byte_timeout_ms,
                 'first_token_timeout_ms', p.first_token_timeout_ms, 'idle_timeout_ms', p.idle_timeout_ms,
-                'total_timeout_ms', p.total_timeout_ms, 'max_open', p.max_open)) order by p.name), '[]')
+                'total_timeout_ms', p.total_timeout_ms, 'max_open', p.max_open,
+                'continues', uplift.continues_json(p.continues))) order by p.name), '[]')
             from uplift.providers p),
         'models', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', m.name,
                 'fallbacks', m.fallbacks, 'is_listed', m.is_listed,
@@ -135,9 +145,9 @@ begin
         end if;
         p_provider.base_url := rtrim(v_url, '/');
     end if;
-    if v_key !~ '^(env:[A-Z][A-Z0-9_]*_API_KEY|file:[A-Za-z0-9][A-Za-z0-9._-]*)$' then
+    if v_key !~ '^(env:(?!UPLIFT_)[A-Z][A-Z0-9_]*_API_KEY|file:[A-Za-z0-9][A-Za-z0-9._-]*)$' then
         perform uplift.fail(400, 'invalid_api_key',
-            'api_key says where the key is, not what it is: env:NAME_API_KEY or file:NAME', 'api_key');
+            'api_key says where the key is, not what it is: env:NAME_API_KEY or file:NAME, and none of uplift''s own', 'api_key');
     end if;
     if v_header !~ '^[A-Za-z0-9-]+$' then
         perform uplift.fail(400, 'invalid_key_header', 'key_header must be the name of a header', 'key_header');
@@ -165,6 +175,14 @@ begin
     if p_arguments ? 'max_open' then
         p_provider.max_open := uplift.whole_argument(p_arguments, 'max_open', 1, 1000000);
     end if;
+    if p_arguments ? 'continues' then
+        p_provider.continues := coalesce(p_arguments ->> 'continues', 'false');
+        if p_arguments -> 'continues' not in ('true', 'false', 'null', '"prefix"', '"partial"', '"continue_final_message"') then
+            perform uplift.fail(400, 'invalid_continues',
+                'continues must be true, false, "prefix", "partial" or "continue_final_message"', 'continues');
+        end if;
+    end if;
+    p_provider.continues := coalesce(p_provider.continues, 'false');
     if p_arguments ? 'note' then
         p_provider.note := uplift.text_argument(p_arguments, 'note', 2000);
     end if;
@@ -181,7 +199,7 @@ as $$
 declare
     v_provider uplift.providers;
 begin
-    perform uplift.check_arguments(p_arguments, '{base_url,api_key,key_header,is_enabled,connect_timeout_ms,first_byte_timeout_ms,first_token_timeout_ms,idle_timeout_ms,total_timeout_ms,max_open,note}');
+    perform uplift.check_arguments(p_arguments, '{base_url,api_key,key_header,is_enabled,connect_timeout_ms,first_byte_timeout_ms,first_token_timeout_ms,idle_timeout_ms,total_timeout_ms,max_open,continues,note}');
     if p_name !~ '^[a-z0-9][a-z0-9._-]{0,62}$' or p_name = 'default' then
         perform uplift.fail(400, 'invalid_name',
             'a provider''s name has 1 to 63 small letters, digits, dots, hyphens and underscores, and is not default, which is the configured one', 'name');
@@ -192,16 +210,17 @@ begin
     end if;
     v_provider := uplift.checked_provider(v_provider, p_arguments);
     insert into uplift.providers as p (name, base_url, api_key, key_header, is_enabled, connect_timeout_ms,
-        first_byte_timeout_ms, first_token_timeout_ms, idle_timeout_ms, total_timeout_ms, max_open, note, updated_by)
+        first_byte_timeout_ms, first_token_timeout_ms, idle_timeout_ms, total_timeout_ms, max_open, continues, note, updated_by)
     values (p_name, v_provider.base_url, v_provider.api_key, v_provider.key_header, v_provider.is_enabled,
         v_provider.connect_timeout_ms, v_provider.first_byte_timeout_ms, v_provider.first_token_timeout_ms,
-        v_provider.idle_timeout_ms, v_provider.total_timeout_ms, v_provider.max_open, v_provider.note, p_who)
+        v_provider.idle_timeout_ms, v_provider.total_timeout_ms, v_provider.max_open, v_provider.continues,
+        v_provider.note, p_who)
     on conflict (name) do update set base_url = excluded.base_url, api_key = excluded.api_key,
         key_header = excluded.key_header, is_enabled = excluded.is_enabled,
         connect_timeout_ms = excluded.connect_timeout_ms, first_byte_timeout_ms = excluded.first_byte_timeout_ms,
         first_token_timeout_ms = excluded.first_token_timeout_ms, idle_timeout_ms = excluded.idle_timeout_ms,
-        total_timeout_ms = excluded.total_timeout_ms, max_open = excluded.max_open, note = excluded.note,
-        updated_at = now(), updated_by = excluded.updated_by
+        total_timeout_ms = excluded.total_timeout_ms, max_open = excluded.max_open, continues = excluded.continues,
+        note = excluded.note, updated_at = now(), updated_by = excluded.updated_by
     returning p.* into v_provider;
     return uplift.provider_json(v_provider);
 end

@@ -150,7 +150,7 @@ end
 $$;
 
 comment on function uplift.sync_schedules() is
-    'Brings pg_cron''s jobs in step with uplift.batch_schedules. Returns ok, or why pg_cron does not run them: then a timer must call POST /admin/schedules/NAME/run.';
+    'Brings pg_cron''s jobs in step with uplift.batch_schedules. Returns ok, or why pg_cron does not run them: then timers must.';
 
 create or replace function uplift.admin_list_schedules(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

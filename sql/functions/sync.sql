@@ -11,8 +11,13 @@ begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
         v_news := v_news || jsonb_build_object('routing', uplift.routing());
     end if;
-    if exists (select from uplift.budgets b where b.is_enabled) then
-        v_news := v_news || jsonb_build_object('budgets', uplift.exhausted_budgets());
+    if (select s.access_revision from uplift.routing_state s) is distinct from (p_known ->> 'access')::bigint then
+        v_news := v_news || jsonb_build_object('access', uplift.model_access());
+    end if;
+    v_mark := uplift.used_up_mark();
+    if v_mark is distinct from p_known ->> 'budgets' then
+        v_news := v_news || jsonb_build_object('budgets_mark', v_mark,
+            'budgets', (select coalesce(jsonb_agg(to_jsonb(u) - 'id'), '[]') from uplift.used_up_budgets() u));
     end if;
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('model', p.model, 'provider', p.provider, 'input', p.input_per_million,
         'cached', p.cached_input_per_million, 'output', p.output_per_million)) order by p.model, p.provider) into v_prices
@@ -22,7 +27,8 @@ begin
         v_news := v_news || jsonb_build_object('prices', v_prices, 'prices_mark', v_mark);
     end if;
     if p_known ? 'gauges' then
-        v_news := v_news || jsonb_build_object('gauges', jsonb_build_object('budgets', uplift.budget_gauges(), 'queues',
+        v_news := v_news || jsonb_build_object('gauges', jsonb_build_object('budgets', uplift.budget_gauges(),
+            'unpriced_models', uplift.unpriced_models(), 'queues',
             jsonb_build_object(
                 'batch_jobs', (select count(*) from uplift.batch_jobs j where j.status = 'queued'),
                 'rejected_answers', (select count(*) from (select from uplift.rejected_answers r where r.replayed_at is null limit 10000) x),
@@ -34,11 +40,11 @@ begin
     end if;
     v_news := v_news || jsonb_build_object('limits', (
         select coalesce(jsonb_agg(jsonb_build_object('scope', l.scope, 'key', l.key, 'rpm', l.requests_per_minute,
-            'tpm', l.tokens_per_minute, 'burst', l.burst)), '[]')
+            'tpm', l.tokens_per_minute, 'burst', l.burst, 'feedback', l.feedback_per_minute)), '[]')
         from (select * from uplift.rate_limits x order by x.key limit 1000) l));
     return v_news;
 end
 $$;
 
 comment on function uplift.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing, the revision it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), where that is another; where there are budgets, budgets, those used up; the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, and queues, what waits, up to 10000 of each.';

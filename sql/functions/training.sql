@@ -1,7 +1,7 @@
 -- From feedback to training examples: turns.sql, examples.sql, duplicates.sql and pairs.sql have the parts.
 
 create or replace function uplift.generate_training_chunk(p_limit int, p_lane int)
-returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 language plpgsql volatile
 as $$
 declare
@@ -18,8 +18,9 @@ declare
 begin
     select t.answers, t.remaining into v_answers, remaining from uplift.take_training_queue(p_limit, p_lane) t;
     taken := cardinality(v_answers);
-    added := 0; changed := 0; withdrawn := 0; duplicates := 0;
+    added := 0; changed := 0; withdrawn := 0; duplicates := 0; failed := 0;
     if taken > 0 then
+        delete from uplift.training_failures f where f.answer_id = any (v_answers);
         -- What takes time, and concerns the users of this lane alone.
         perform uplift.make_training_scratch();
         perform uplift.collect_training_turns(v_answers);
@@ -55,8 +56,45 @@ $$;
 comment on function uplift.generate_training_chunk(int, int) is
     'Brings training examples in step with about p_limit answers of a lane of uplift.training_queue. remaining is about what is left in it, 0 for nothing.';
 
+create or replace function uplift.generate_training_step(p_limit int, p_lane int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    v_limit int := greatest(p_limit, 1);
+    v_reason text;
+    v_answers uuid[];
+begin
+    -- A chunk that cannot be done is done by halves, down to the answer that is at fault: that one is
+    -- set aside, and the rest goes on.
+    loop
+        begin
+            return query select c.* from uplift.generate_training_chunk(v_limit, p_lane) c;
+            return;
+        exception when others then
+            if not uplift.is_bad_row(sqlstate) then
+                raise;
+            end if;
+            v_reason := sqlerrm;
+        end;
+        exit when v_limit = 1;
+        v_limit := v_limit / 2;
+    end loop;
+    select t.answers, t.remaining into v_answers, remaining from uplift.take_training_queue(1, p_lane) t;
+    insert into uplift.training_failures as f (answer_id, reason)
+    select a, left(v_reason, 500) from unnest(v_answers) a
+    on conflict (answer_id) do update set reason = excluded.reason, failed_at = now();
+    taken := 1; added := 0; changed := 0; withdrawn := 0; duplicates := 0; failed := 1;
+    return next;
+end
+$$;
+
+comment on function uplift.generate_training_step(int, int) is
+    'As uplift.generate_training_chunk(), of fewer answers where one of them cannot be done; that one alone goes to uplift.training_failures (failed).';
+
 create or replace function uplift.generate_training_lane(p_limit int, p_lane int)
-returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 -- Estimates for scratch tables are high enough to set off compilation, which would take longer than
 -- the work; and a chunk's texts are to be sorted in memory.
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
@@ -70,7 +108,7 @@ begin
     if p_lane = 0 then
         perform uplift.expand_training_queue();
     end if;
-    return query select c.* from uplift.generate_training_chunk(p_limit, p_lane) c;
+    return query select c.* from uplift.generate_training_step(p_limit, p_lane) c;
 end
 $$;
 
@@ -78,7 +116,7 @@ comment on function uplift.generate_training_lane(int, int) is
     'As uplift.generate_training_examples(), of one of the two lanes of the queue: both may be worked on at the same time, by two connections. Ends with a run of that function, for what was queued meanwhile.';
 
 create or replace function uplift.generate_training_examples(p_limit int)
-returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int)
+returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
 as $$
 #variable_conflict use_column
@@ -87,8 +125,8 @@ begin
     perform pg_advisory_xact_lock(uplift.training_lock());
     perform uplift.expand_training_queue();
     return query
-        select g.taken, g.remaining, g.added, g.changed, g.withdrawn, g.duplicates
-        from uplift.generate_training_chunk(p_limit,
+        select g.taken, g.remaining, g.added, g.changed, g.withdrawn, g.duplicates, g.failed
+        from uplift.generate_training_step(p_limit,
             case when exists (select from uplift.training_queue q where q.lane = 0) then 0 else 1 end) g;
 end
 $$;

@@ -14,24 +14,24 @@ comment on function uplift.training_split(uuid) is
     'train (80 of 100 users), validation (10) or test (10); always the same for a user, so that nobody is on two sides.';
 
 -- A thumb down wins over stars, and stars over a thumb up.
-create or replace function uplift.is_liked(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_liked(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$
     select p_helpful is not false and (p_rating >= 4 or p_rating is null and p_helpful is true)
 $$;
 
-comment on function uplift.is_liked(boolean, int) is
+comment on function uplift.is_liked(boolean, bigint) is
     'Whether feedback speaks for an answer: 4 stars or more, or a thumb up without stars, and no thumb down.';
 
-create or replace function uplift.is_disliked(p_helpful boolean, p_rating int) returns boolean
+create or replace function uplift.is_disliked(p_helpful boolean, p_rating bigint) returns boolean
 language sql immutable parallel safe
 as $$
     select p_helpful is false or coalesce(p_rating <= 2, false)
 $$;
 
-comment on function uplift.is_disliked(boolean, int) is 'Whether feedback speaks against an answer: a thumb down, or 2 stars or fewer.';
+comment on function uplift.is_disliked(boolean, bigint) is 'Whether feedback speaks against an answer: a thumb down, or 2 stars or fewer.';
 
-create or replace function uplift.verdict_score(p_helpful boolean, p_rating int) returns numeric
+create or replace function uplift.verdict_score(p_helpful boolean, p_rating bigint) returns numeric
 language sql immutable parallel safe
 as $$
     select case
@@ -40,7 +40,7 @@ as $$
         else 7.0 end
 $$;
 
-comment on function uplift.verdict_score(boolean, int) is
+comment on function uplift.verdict_score(boolean, bigint) is
     'How much feedback says, up to 10: two for a star of an answer that is liked, two for each star that is missing (of 5, and one more) of one that is not, 7 for a thumb alone.';
 
 create or replace function uplift.is_whole_answer(p_outcome text, p_finish_reason text, p_response_message jsonb) returns boolean
@@ -61,7 +61,7 @@ comment on function uplift.is_whole_answer(text, text, jsonb) is
 
 create or replace function uplift.spoken(p_question text, p_answer text) returns text
 language sql immutable parallel safe
-as $$ select md5(p_question || e'\x01' || p_answer) $$;
+as $$ select md5(coalesce(p_question, '') || e'\x01' || p_answer) $$;
 
 comment on function uplift.spoken(text, text) is 'What was said in a turn, as a hash.';
 
@@ -360,8 +360,7 @@ begin
                 select case when r.request_messages is not null then uplift.read_request(r.request_messages, r.user_message) end as request offset 0) q
             where r.id = f.id offset 0) a
     ), users as materialized (
-        select u.user_id, not exists (select from public.user_coach_preferences p
-                where p.user_id = u.user_id and p.training_consent is false) as consents
+        select u.user_id, uplift.may_train(u.user_id) as consents
         from (select distinct a.user_id from answers a) u
     ), deleted as materialized (
         select c.id from (select distinct a.conversation_id from answers a) i
@@ -435,7 +434,7 @@ end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills training_turns, but for the texts, with these answers, the liked beginnings of their conversations, the turns that were one example before, and all versions of each. An answer has a verdict only when it may train models: its user did not say no, its conversation was not deleted, it is whole, made afresh and of text alone.';
+    'Fills training_turns, but for the texts, with these answers, the liked beginnings of their conversations, the turns that were one example before, and all versions of each. An answer has a verdict only when it may train models: its user agreed (uplift.may_train), its conversation was not deleted, it is whole, made afresh and of text alone.';
 
 create or replace function uplift.read_training_texts() returns void
 language plpgsql volatile
@@ -451,15 +450,15 @@ begin
         from training_turns t cross join lateral unnest(t.history) as h(id)
         where t.verdict is not null and not exists (select from training_turns o where o.answer_id = h.id and o.verdict is not null)
     )
-    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, said, question_hash, answer_hash)
+    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, answers_tools, said, question_hash, answer_hash)
     select w.answer_id, case when x.question <> '' then to_json(x.question)::text end, to_json(x.answer)::text,
-        octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit,
+        octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit, x.answers_tools,
         n.question || ' ' || n.answer, md5(n.question)::uuid, md5(n.answer)::uuid
     from wanted w
     join training_users u on u.user_id = w.user_id
     cross join lateral (
-        select uplift.redact(a.user_message, u.names) as question, uplift.redact(a.ai_response, u.names) as answer,
-            not uplift.looks_like_injection(a.user_message) as is_fit
+        select uplift.redact(coalesce(a.user_message, ''), u.names) as question, uplift.redact(a.ai_response, u.names) as answer,
+            not uplift.looks_like_injection(coalesce(a.user_message, '')) as is_fit, coalesce(a.answers_tools, false) as answers_tools
         from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
     -- Both at once.
     left join lateral (select btrim(split_part(b.text, e'\x01', 1)) as question, btrim(substr(b.text, strpos(b.text, e'\x01') + 1)) as answer
@@ -474,11 +473,15 @@ begin
         join training_users u on u.user_id = d.user_id
         cross join lateral (select f.system_prompt from public.coach_response_feedback f where f.id = d.answer_id offset 0) r
     ), histories as materialized (
-        select t.answer_id, string_agg(uplift.turn_json(h.question_json, h.answer_json), ',' order by i.place) as json,
-            sum(h.question_tokens + h.answer_tokens)::int as tokens, bool_and(h.is_fit) as is_fit
+        select t.answer_id, string_agg(uplift.turn_json(case when b.answer_id is null then h.question_json end, h.answer_json), ',' order by i.place) as json,
+            sum(case when b.answer_id is null then h.question_tokens else 0 end + h.answer_tokens)::int as tokens, bool_and(h.is_fit) as is_fit
         from training_turns t
         cross join lateral unnest(t.history) with ordinality as i(id, place)
         join training_texts h on h.answer_id = i.id
+        -- The results of tools came with the question of the turn before once more.
+        left join lateral (
+            select x.answer_id from training_texts x
+            where h.answers_tools and x.answer_id = t.history[i.place - 1] and x.question_json = h.question_json offset 0) b on true
         where t.verdict is not null
         group by t.answer_id
         union all

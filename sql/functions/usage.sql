@@ -10,11 +10,11 @@ $$;
 
 comment on function uplift.latency_histogram(bigint[]) is 'Buckets of single answers, counted: twelve numbers.';
 
-create or replace function uplift.latency_bucket(p_ms int) returns bigint
+create or replace function uplift.latency_bucket(p_ms bigint) returns bigint
 language sql immutable parallel safe
 as $$ select width_bucket(p_ms, array[50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200])::bigint $$;
 
-comment on function uplift.latency_bucket(int) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
+comment on function uplift.latency_bucket(bigint) is 'The bucket of a time in ms: 0 below 50, 1 below 100, ... 11 from 51200 on.';
 
 create or replace function uplift.add_histograms(p_a bigint[], p_b bigint[]) returns bigint[]
 language sql immutable parallel safe
@@ -79,7 +79,7 @@ $$;
 comment on function uplift.count_usage(timestamptz, timestamptz, boolean) is
     'Counts the answers of a time, hour by hour. p_by_id: all of them have ids of version 7, in the order of time.';
 
-create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz) returns void
+create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz) returns boolean
 language plpgsql
 as $$
 begin
@@ -87,19 +87,31 @@ begin
     insert into uplift.usage_hourly
     select * from uplift.count_usage(p_hour, p_hour + interval '1 hour', p_hour >= p_began_at);
     delete from uplift.usage_dirty d where d.hour = p_hour;
+    return true;
+exception when others then
+    if not uplift.is_bad_row(sqlstate) then
+        raise;
+    end if;
+    insert into uplift.usage_dirty as d (hour, failed_at, reason) values (p_hour, now(), left(sqlerrm, 500))
+    on conflict (hour) do update set failed_at = excluded.failed_at, reason = excluded.reason;
+    return false;
 end
 $$;
 
-comment on function uplift.count_hour(timestamptz, timestamptz) is 'Counts an hour anew.';
+comment on function uplift.count_hour(timestamptz, timestamptz) is
+    'Counts an hour anew. False where that cannot be: the hour stays as it was, and is tried again later.';
 
 create or replace function uplift.roll_up_usage(p_hours int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- An hour that cannot be counted holds up no other, and is left alone for as long.
+    v_retry_before timestamptz := now() - interval '30 minutes';
     v_state uplift.usage_state;
     v_now timestamptz := date_trunc('hour', now(), 'UTC');
     v_hour timestamptz;
     v_done int := 0;
+    v_failed int := 0;
 begin
     perform pg_advisory_xact_lock(hashtextextended('uplift.usage', 0));
     select s.* into v_state from uplift.usage_state s;
@@ -108,31 +120,31 @@ begin
         insert into uplift.usage_state (began_at, rolled_until) values (v_now, v_now) returning * into v_state;
         delete from uplift.usage_hourly;
         insert into uplift.usage_hourly select * from uplift.count_usage('-infinity', v_now, false);
-        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'left', 0);
+        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'failed', 0, 'left', 0);
     end if;
     for v_hour in
-        select d.hour from uplift.usage_dirty d where d.hour < v_state.rolled_until order by d.hour limit p_hours
+        select d.hour from uplift.usage_dirty d
+        where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true)
+        order by d.hour limit p_hours
     loop
-        perform uplift.count_hour(v_hour, v_state.began_at);
+        v_failed := v_failed + (not uplift.count_hour(v_hour, v_state.began_at))::int;
         v_done := v_done + 1;
     end loop;
     while v_state.rolled_until < v_now and v_done < p_hours loop
-        perform uplift.count_hour(v_state.rolled_until, v_state.began_at);
+        v_failed := v_failed + (not uplift.count_hour(v_state.rolled_until, v_state.began_at))::int;
         v_state.rolled_until := v_state.rolled_until + interval '1 hour';
         v_done := v_done + 1;
     end loop;
     update uplift.usage_state s set rolled_until = v_state.rolled_until;
-    -- Of a period that is over.
-    delete from uplift.budgets_used_up u using uplift.budgets b
-    where b.id = u.budget_id and u.period_start < uplift.period_start(b.period, now());
-    return jsonb_build_object('hours', v_done, 'left',
-        (select count(*) from uplift.usage_dirty d where d.hour < v_state.rolled_until)
-        + extract(epoch from v_now - v_state.rolled_until)::int / 3600);
+    return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed, 'left',
+        (select count(*) from uplift.usage_dirty d
+            where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true))
+        + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600);
 end
 $$;
 
 comment on function uplift.roll_up_usage(int) is
-    'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, left}; the first time it counts all there is.';
+    'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, failed, left}; the first time it counts all there is. An hour that cannot be counted stays in uplift.usage_dirty with the reason, and is tried again half an hour later.';
 
 -- --- what has changed since ---
 
@@ -239,21 +251,24 @@ $$;
 comment on function uplift.usage_group(uplift.usage_hourly, text) is 'What a row of the use falls under: its coach, provider or model; null without one.';
 
 -- The time that is asked about, in full hours: the last day unless it says.
-create or replace function uplift.usage_range(p_arguments jsonb, p_step interval, out p_from timestamptz, out p_to timestamptz)
+create or replace function uplift.usage_range(p_arguments jsonb, p_step text, out p_from timestamptz, out p_to timestamptz)
 language plpgsql stable
 as $$
+declare
+    -- In hours, because how long a day is depends on the session's time zone.
+    v_step interval := case p_step when 'day' then interval '24 hours' else interval '1 hour' end;
 begin
     p_to := coalesce(uplift.time_argument(p_arguments, 'to'), date_trunc('hour', now(), 'UTC') + interval '1 hour');
-    p_from := coalesce(uplift.time_argument(p_arguments, 'from'), p_to - 24 * p_step);
+    p_from := coalesce(uplift.time_argument(p_arguments, 'from'), p_to - 24 * v_step);
     p_from := date_trunc('hour', p_from, 'UTC');
     p_to := date_trunc('hour', p_to + interval '1 hour' - interval '1 microsecond', 'UTC');
-    if p_to <= p_from or p_to - p_from > 1000 * p_step then
-        perform uplift.fail(400, 'invalid_from', format('from must be before to, by at most 1000 steps of %s', p_step), 'from');
+    if p_to <= p_from or p_to - p_from > 1000 * v_step then
+        perform uplift.fail(400, 'invalid_from', format('from must be before to, by at most 1000 steps of a %s', p_step), 'from');
     end if;
 end
 $$;
 
-comment on function uplift.usage_range(jsonb, interval) is 'The hours from "from" to "to"; by default 24 steps up to now. UP400 invalid_from, invalid_to.';
+comment on function uplift.usage_range(jsonb, text) is 'The hours from "from" to "to"; by default 24 steps (hour, day) up to now. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.admin_stats(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -270,7 +285,7 @@ begin
     elsif v_by not in ('coach', 'provider', 'model') then
         perform uplift.fail(400, 'invalid_group_by', 'group_by must be coach, provider or model', 'group_by');
     end if;
-    select r.p_from, r.p_to into v_from, v_to from uplift.usage_range(p_arguments, ('1 ' || v_step)::interval) r;
+    select r.p_from, r.p_to into v_from, v_to from uplift.usage_range(p_arguments, v_step) r;
     return (
         with rows as materialized (
             select u, date_trunc(v_step, u.hour, 'UTC') as at, uplift.usage_group(u, v_by) as part
@@ -281,7 +296,9 @@ begin
         ), points as (
             -- Steps in which nothing happened are there, too: a curve with gaps would lie.
             select g.at, x.part, uplift.usage_figures(x.members) as figures
-            from generate_series(date_trunc(v_step, v_from, 'UTC'), v_to - interval '1 microsecond', ('1 ' || v_step)::interval) as g(at)
+            from generate_series(date_trunc(v_step, v_from at time zone 'UTC'), v_to at time zone 'UTC' - interval '1 microsecond',
+                ('1 ' || v_step)::interval) as s(utc)
+            cross join lateral (select s.utc at time zone 'UTC' as at) g
             left join (select r.at, r.part, array_agg(r.u) as members from rows r group by r.at, r.part) x on x.at = g.at
         )
         select jsonb_build_object('object', 'list', 'has_more', false, 'from', v_from, 'to', v_to, 'step', v_step,
@@ -307,7 +324,7 @@ begin
     select r.p_from, r.p_to into v_from, v_to
     from uplift.usage_range(case when p_arguments ? 'from' then p_arguments else p_arguments || jsonb_build_object('from',
         to_char(date_trunc('month', coalesce(uplift.time_argument(p_arguments, 'to'), now()) at time zone 'UTC'), 'YYYY-MM-DD')) end,
-        interval '1 day') r;
+        'day') r;
     return (
         with rows as materialized (select u from uplift.usage(v_from, v_to) u)
         select jsonb_build_object('object', 'costs', 'from', v_from, 'to', v_to,
@@ -317,12 +334,17 @@ begin
             'by_coach', uplift.costs_by('coach', (select array_agg(r.u) from rows r)),
             'by_model', uplift.costs_by('model', (select array_agg(r.u) from rows r)),
             'by_provider', uplift.costs_by('provider', (select array_agg(r.u) from rows r)),
+            'unpriced_models', (select coalesce(jsonb_agg(jsonb_build_object('model', x.model, 'provider', nullif(x.provider, ''),
+                    'answers', x.answers, 'has_price_now', (uplift.price_of(x.model, x.provider, now())).model is not null)
+                    order by x.answers desc, x.model, x.provider), '[]')
+                from (select (r.u).model, (r.u).provider, sum((r.u).unpriced) as answers
+                    from rows r where (r.u).unpriced > 0 group by 1, 2 order by 3 desc, 1, 2 limit 100) x),
             'budgets', (select coalesce(jsonb_agg(uplift.budget_json(b) order by b.scope, b.key, b.period), '[]') from uplift.budgets b)));
 end
 $$;
 
 comment on function uplift.admin_costs(uuid, jsonb, text) is
-    'What was spent and saved, by day, coach, model and provider, and the budgets: from, to; by default this month. UP400 invalid_from, invalid_to.';
+    'What was spent and saved, by day, coach, model and provider, the models whose price was not known, and the budgets: from, to; by default this month. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.costs_by(p_by text, p_rows uplift.usage_hourly[]) returns jsonb
 language sql stable
@@ -335,12 +357,13 @@ $$;
 
 comment on function uplift.costs_by(text, uplift.usage_hourly[]) is 'The figures by coach, model or provider, the dearest first.';
 
--- Deployments have a function of this name that is not ours; theirs stays.
+-- Deployments have a function of this name that is not ours, whatever it takes; theirs stays, and alone, for
+-- a call could mean either.
 do $install$
 begin
-    if to_regprocedure('public.get_daily_cost_report(date)') is not null
-            and obj_description(to_regprocedure('public.get_daily_cost_report(date)'), 'pg_proc') is distinct from
-                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.' then
+    if exists (select from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname = 'get_daily_cost_report'
+            and obj_description(p.oid, 'pg_proc') is distinct from
+                'uplift: what a day (UTC; today unless it says) cost in US dollars, by coach, model and provider, the dearest first. estimated: answers whose tokens are estimated; unpriced: answers whose model has no price, not counted in cost_usd.') then
         return;
     end if;
     create or replace function public.get_daily_cost_report(p_date date default null)
@@ -353,8 +376,8 @@ begin
             sum(u.failed)::bigint, sum(u.cache_hits)::bigint, sum(u.prompt_tokens)::bigint, sum(u.cached_tokens)::bigint,
             sum(u.completion_tokens)::bigint, sum(u.estimated)::bigint, sum(u.unpriced)::bigint,
             round(sum(u.cost_usd), 8), round(sum(u.saved_usd), 8)
-        from (select coalesce(p_date, (now() at time zone 'UTC')::date)::timestamp at time zone 'UTC' as day) d
-        cross join lateral uplift.usage(d.day, d.day + interval '1 day') u
+        from (select coalesce(p_date, (now() at time zone 'UTC')::date)::timestamp as day) d
+        cross join lateral uplift.usage(d.day at time zone 'UTC', (d.day + interval '1 day') at time zone 'UTC') u
         group by u.coach_id, u.model, u.provider
         order by sum(u.cost_usd) desc, u.coach_id, u.model, u.provider
     $$;

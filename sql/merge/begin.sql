@@ -13,6 +13,10 @@ begin
         end if;
         execute format('set local role %I', v_owner);
     end if;
+    if to_regnamespace('public') is null then
+        raise exception 'cannot install without schema public, where uplift''s tables are'
+            using hint = 'create schema public';
+    end if;
     if not has_database_privilege(current_database(), 'create') then
         raise exception 'cannot install as %: it may not create schemas in database %',
             current_user, current_database()
@@ -54,4 +58,52 @@ $$;
 create function uplift_install.step(p_command text) returns void
 language sql as $$
     insert into uplift_install.steps (command) values ($1)
+$$;
+
+create function uplift_install.policy(p_table text, p_name text, p_rule text) returns void
+language plpgsql as $$
+begin
+    if not exists (select 1 from pg_policy where polrelid = p_table::regclass and polname = p_name) then
+        execute format('create policy %I on %s %s', p_name, p_table, p_rule);
+    end if;
+end
+$$;
+
+-- Our functions run as their owner, who is no superuser and may not own the table.
+create function uplift_install.let_functions_see(p_table text) returns void
+language sql as $$
+    select uplift_install.policy(p_table, 'uplift_functions', format('for all to %I using (true) with check (true)', current_user))
+$$;
+
+create function uplift_install.stop_at_conflicts() returns void
+language plpgsql as $$
+declare
+    v_count int;
+    v_list text;
+begin
+    select count(*), string_agg(format('%s: %s%s', object, problem, coalesce(' (' || remedy || ')', '')), E'\n' order by id)
+    into v_count, v_list from uplift_install.conflicts;
+    if v_count > 0 then
+        raise exception 'cannot install uplift here: % conflict(s), nothing was changed', v_count
+            using detail = v_list, errcode = 'UP409';
+    end if;
+end
+$$;
+
+do $$
+begin
+    if getdatabaseencoding() <> 'UTF8' then
+        perform uplift_install.conflict(format('database %s', current_database()),
+            format('is encoded as %s, and must take every character', getdatabaseencoding()),
+            'create one with encoding ''UTF8'', and load what is in this one into it');
+    end if;
+    -- Ours has this function since ever; an empty one may have been made for us.
+    if to_regnamespace('uplift') is not null and to_regproc('uplift.schema_version') is null and exists (
+            select from pg_class where relnamespace = to_regnamespace('uplift')
+            union all select from pg_proc where pronamespace = to_regnamespace('uplift')
+            union all select from pg_type where typnamespace = to_regnamespace('uplift')) then
+        perform uplift_install.conflict('schema uplift', 'is there already, and is not uplift''s',
+            'alter schema uplift rename to ...');
+    end if;
+end
 $$;

@@ -1,21 +1,17 @@
 -- Compares the tables that are there with the tables as they should be. Writes what is to do into
 -- uplift_install.steps and what cannot be done into uplift_install.conflicts; changes nothing
--- itself, and stops the installation when there are conflicts.
-
-insert into uplift_install.tables
-select c.oid, n.target, c.relname, to_regclass(format('%I.%I', n.target, c.relname))
-from (values ('uplift_want_public'::name, 'public'::name), ('uplift_want_uplift', 'uplift')) n(wanted, target)
-join pg_class c on c.relnamespace = to_regnamespace(n.wanted::text) and c.relkind = 'r';
+-- itself, and stops the installation when there are conflicts, these and those of names.sql.
 
 -- Columns of both sides, one row a column of either.
 create view uplift_install.columns as
 select coalesce((w).attname, (e).attname) as name,
     t.target_name as table_name, t.existing, t.wanted,
     (w).attnum is not null as is_wanted, (e).attnum is not null as is_there,
-    (e).attnum, (e).attnotnull, (e).attgenerated, (e).atttypid, (e).atttypmod,
+    (e).attnum, (e).attnotnull, (e).attgenerated, (e).attidentity, (e).atttypid, (e).atttypmod,
     format_type((e).atttypid, (e).atttypmod) as type_there,
     format_type((w).atttypid, (w).atttypmod) as type_wanted,
     (w).atttypid as wanted_typid, (w).atttypmod as wanted_typmod, (w).attnotnull as wanted_notnull,
+    (w).attidentity as wanted_identity,
     (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = t.existing and adnum = (e).attnum) as default_there,
     (select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = t.wanted and adnum = (w).attnum) as default_wanted,
     col_description(t.existing, (e).attnum) as comment_there,
@@ -39,26 +35,72 @@ language sql as $$
     where i.indexrelid = p_index
 $$;
 
--- What keeps a column's type from being changed: views, rules, policies, triggers; null for nothing.
+-- What keeps a column's type from being changed: views, rules, policies, triggers, generated columns,
+-- being a partition key, inheritance; null for nothing.
 create function uplift_install.held_by(p_table regclass, p_attnum int) returns text
 language sql as $$
-    select string_agg(distinct pg_describe_object(
-            coalesce(r.classid, d.classid), coalesce(r.objid, d.objid), 0), ', ')
-    from pg_depend d
-    left join lateral (select 'pg_class'::regclass::oid as classid, w.ev_class as objid
-        from pg_rewrite w where d.classid = 'pg_rewrite'::regclass and w.oid = d.objid) r on true
-    where d.refclassid = 'pg_class'::regclass and d.refobjid = p_table and d.refobjsubid = p_attnum
-        and d.classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass)
+    select string_agg(distinct h.what, ', ')
+    from (
+        select pg_describe_object(coalesce(r.classid, d.classid), coalesce(r.objid, d.objid), coalesce(r.objsubid, 0)) as what
+        from pg_depend d
+        left join lateral (
+            select 'pg_class'::regclass::oid as classid, w.ev_class as objid, 0 as objsubid
+            from pg_rewrite w where d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+            union all
+            select 'pg_class'::regclass, f.adrelid, f.adnum
+            from pg_attrdef f where d.classid = 'pg_attrdef'::regclass and f.oid = d.objid) r on true
+        where d.refclassid = 'pg_class'::regclass and d.refobjid = p_table and d.refobjsubid = p_attnum
+            and d.classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_attrdef'::regclass,
+                'pg_publication_rel'::regclass)
+            -- A column's own default is replaced with its type.
+            and (d.classid, r.objid, r.objsubid) is distinct from ('pg_attrdef'::regclass, p_table::oid, p_attnum)
+        union all
+        select format('the partition key of %s', p_table) from pg_partitioned_table
+        where partrelid = p_table and p_attnum = any (partattrs)
+        union all
+        select format('the table that %s inherits from', p_table) from pg_attribute
+        where attrelid = p_table and attnum = p_attnum and attinhcount > 0) h
 $$;
 
--- Whether value, as text, can be stored in a column of this type.
+-- Whether a value, as text, can be stored in a column of this type; a number as it is, and not rounded.
 create function uplift_install.type_takes(p_type text, p_value text) returns boolean
 language plpgsql as $$
+declare
+    v_takes boolean;
 begin
-    execute format('select cast(%L as %s)', p_value, p_type);
-    return true;
+    execute case
+        when p_type ~ '^(numeric|smallint|integer|bigint)' then format('select cast(%L as %s) = cast(%1$L as numeric)', p_value, p_type)
+        else format('select cast(%L as %s) is not null', p_value, p_type) end into v_takes;
+    return v_takes;
 exception when data_exception or program_limit_exceeded then
     return false;
+end
+$$;
+
+-- Whether values of one numeric type, given by their modifiers, fit into the other.
+create function uplift_install.numeric_covers(p_wide int, p_narrow int) returns boolean
+language sql as $$
+    select p_wide = -1 or p_narrow <> -1 and m.wide_scale >= m.narrow_scale
+        and m.wide_precision - m.wide_scale >= m.narrow_precision - m.narrow_scale
+    from (select (p_wide - 4) >> 16, (p_wide - 4) & 2047, (p_narrow - 4) >> 16, (p_narrow - 4) & 2047)
+        as m(wide_precision, wide_scale, narrow_precision, narrow_scale)
+$$;
+
+-- The type that takes what is in a column of numbers, and what is wanted.
+create function uplift_install.numeric_for(c uplift_install.columns) returns text
+language plpgsql as $$
+declare
+    v_is_too_large boolean := false;
+begin
+    if c.wanted_typmod = -1 then
+        return 'numeric';
+    elsif c.atttypid = 'numeric'::regtype then
+        v_is_too_large := not uplift_install.numeric_covers(c.wanted_typmod, c.atttypmod);
+    else
+        execute format('select exists (select from %s where abs(%I::numeric) >= 10::numeric ^ %s)', c.existing, c.name,
+            ((c.wanted_typmod - 4) >> 16) - ((c.wanted_typmod - 4) & 2047)) into v_is_too_large;
+    end if;
+    return case when v_is_too_large then 'numeric' else c.type_wanted end;
 end
 $$;
 
@@ -72,63 +114,35 @@ begin
         (select pg_get_expr(conbin, conrelid) from pg_constraint where oid = p_check), p_value, p_type, p_column)
         into v_passes;
     return coalesce(v_passes, true);
-exception when data_exception then
-    return false;
+exception
+    when data_exception then
+        return false;
+    when others then
+        return true; -- not by itself, at least: the trial at the end will show
 end
 $$;
 
 create view uplift_install.checks as
 select c.oid, c.conname, c.conrelid, col.table_name, col.name as column_name, col.type_there,
-    pg_get_expr(c.conbin, c.conrelid) as expression
+    pg_get_expr(c.conbin, c.conrelid) as expression, c.convalidated
 from uplift_install.columns col
 join pg_constraint c on c.conrelid = col.existing and c.contype = 'c' and c.conkey = array[col.attnum]
 where col.is_there;
 
--- Kind and owner of what has a name we need.
-do $$
-declare
-    t record;
-begin
-    if not has_schema_privilege('public', 'create') then
-        perform uplift_install.conflict('schema public', format('%s may not create tables in it', current_user),
-            format('grant create on schema public to %I', current_user));
-    end if;
-    for t in
-        select r.*, c.relkind, c.relowner, pg_describe_object('pg_class'::regclass, c.oid, 0) as object
-        from uplift_install.tables r join pg_class c on c.oid = r.existing
-        order by 2, 3
-    loop
-        if t.relkind not in ('r', 'p') then
-            perform uplift_install.conflict(t.object, 'is not a table, and a table of this name is needed', 'rename it');
-            update uplift_install.tables set existing = null
-                where target_schema = t.target_schema and target_name = t.target_name;
-        elsif not pg_has_role(t.relowner, 'usage') then
-            perform uplift_install.conflict(format('table %s', t.existing),
-                format('belongs to %s, and %s may not change it', t.relowner::regrole, current_user),
-                format('install as %s, or: grant %s to %I', t.relowner::regrole, t.relowner::regrole, current_user));
-        end if;
-    end loop;
-    if exists (select 1 from pg_class where oid = to_regclass('uplift.conversation_messages') and relkind <> 'v') then
-        perform uplift_install.conflict('uplift.conversation_messages', 'is not a view', 'rename it');
-    end if;
-end
-$$;
-
 -- Columns: missing ones are added, narrow types widened, others refused.
 do $$
 declare
-    c record;
+    c uplift_install.columns;
+    v_follows boolean; -- another column, which it is kept in step with
     v_how text;
     v_held text;
+    v_type text;
 begin
-    for c in
-        select w.*, exists (
+    for c in select * from uplift_install.columns where is_wanted order by table_name, wanted_attnum loop
+        v_follows := exists (
             select 1 from uplift_install.known_pairs p
             join uplift_install.columns o on o.table_name = p.table_name and o.name = p.theirs and o.is_there
-            where p.table_name = w.table_name and p.ours = w.name and p.how <> 'filled') as follows
-        from uplift_install.columns w
-        where is_wanted order by table_name, wanted_attnum
-    loop
+            where p.table_name = c.table_name and p.ours = c.name and p.how <> 'filled');
         if not c.is_there then
             if c.name = 'id' then
                 perform uplift_install.conflict(format('table %s', c.existing),
@@ -138,20 +152,29 @@ begin
             -- Rows may be there, so nothing is demanded of a new column; where an older column is
             -- kept in step with it, that one's default decides.
             perform uplift_install.step(format('alter table %s add column %I %s%s', c.existing, c.name, c.type_wanted,
-                case when c.default_wanted is null or c.follows then ''
+                case when c.default_wanted is null or v_follows then ''
                     else ' default ' || c.default_wanted
                         || case when c.wanted_notnull then ' not null' else '' end end));
             continue;
         end if;
 
         if c.attgenerated <> '' then
+            perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name), 'is generated, and must be written',
+                format('alter table %s alter column %I drop expression', c.existing, c.name));
+            continue;
+        elsif c.wanted_identity = '' and (c.attidentity = 'a' or c.attidentity = 'd' and not c.wanted_notnull) then
             perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
-                'is generated, and must be written', null);
+                'is an identity column, and must be written',
+                format('alter table %s alter column %I drop identity', c.existing, c.name));
             continue;
         end if;
         v_how := case
-            when c.atttypid = c.wanted_typid and c.atttypid <> 'numeric'::regtype then 'as it is'
-            when c.atttypid = 'numeric'::regtype and c.wanted_typid = 'numeric'::regtype then 'as it is'
+            when c.atttypid = 'numeric'::regtype and c.wanted_typid = 'numeric'::regtype then
+                case when c.wanted_typmod = -1 or uplift_install.numeric_covers(c.atttypmod, c.wanted_typmod) then 'as it is'
+                    else 'widen' end
+            -- Times that are cut to seconds would put answers out of their order.
+            when c.atttypid = c.wanted_typid then
+                case when c.atttypmod <> -1 and c.wanted_typmod = -1 then 'widen' else 'as it is' end
             when c.wanted_typid = 'text'::regtype and c.atttypid in ('varchar'::regtype, 'bpchar'::regtype) then 'widen'
             when c.wanted_typid = 'text[]'::regtype and c.atttypid = 'varchar[]'::regtype then 'widen'
             when c.wanted_typid = 'int'::regtype and c.atttypid = 'smallint'::regtype then 'widen'
@@ -166,6 +189,8 @@ begin
             v_how := 'widen';
         end if;
         v_held := uplift_install.held_by(c.existing, c.attnum);
+        v_type := case when v_how = 'widen' and c.wanted_typid = 'numeric'::regtype
+            then uplift_install.numeric_for(c) else c.type_wanted end;
         if v_how = 'conflict' then
             perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
                 format('is %s, and must be %s', c.type_there, c.type_wanted),
@@ -174,17 +199,22 @@ begin
                         format('if its times are UTC: alter table %s alter column %I type timestamptz using %I at time zone ''UTC''', c.existing, c.name, c.name)
                     when c.type_there = 'json' and c.type_wanted = 'jsonb' then
                         format('alter table %s alter column %I type jsonb', c.existing, c.name)
+                    when c.type_wanted = 'text' then
+                        format('alter table %s alter column %I type text using %I::text', c.existing, c.name, c.name)
+                    when c.type_there in ('text', 'character varying') then
+                        format('where every value is one: alter table %s alter column %I type %s using %I::%s',
+                            c.existing, c.name, c.type_wanted, c.name, c.type_wanted)
                     else format('rename it: alter table %s rename column %I to %I', c.existing, c.name, c.name || '_before_uplift') end);
         elsif v_how = 'widen' and v_held is not null then
             perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
-                format('is %s, must be %s, and cannot be widened because of %s', c.type_there, c.type_wanted, v_held),
+                format('is %s, must be %s, and cannot be widened because of %s', c.type_there, v_type, v_held),
                 'drop that, install, and make it again');
         elsif v_how = 'widen' then
-            perform uplift_install.step(format('alter table %s alter column %I type %s', c.existing, c.name, c.type_wanted));
+            perform uplift_install.step(format('alter table %s alter column %I type %s', c.existing, c.name, v_type));
         end if;
 
-        if c.follows then
-            -- A default of ours would hide what a client said under the other name.
+        if v_follows or c.table_name = 'coach_response_feedback' and c.name in ('helpful', 'rating', 'feedback_text') then
+            -- An answer that nobody rated has none of these; and a default of ours would hide what a client said under the other name.
             if c.default_there is not null then
                 perform uplift_install.step(format('alter table %s alter column %I drop default', c.existing, c.name));
             end if;
@@ -210,11 +240,62 @@ begin
                 where p.table_name = col.table_name and p.theirs = col.name)
         order by table_name, attnum
     loop
-        if exists (select 1 from pg_index where indrelid = c.existing and indisprimary and c.attnum = any(indkey)) then
-            perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
-                'is part of the primary key, and uplift has no value for it', null);
-        else
+        if not exists (select 1 from pg_index where indrelid = c.existing and indisprimary and c.attnum = any(indkey)) then
             perform uplift_install.step(format('alter table %s alter column %I drop not null', c.existing, c.name));
+        elsif c.default_wanted is null then
+            perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
+                'is part of the primary key, and uplift has no value for it',
+                format('alter table %s alter column %I set default ...', c.existing, c.name));
+        end if;
+    end loop;
+end
+$$;
+
+-- The same of domains, which are not ours to change.
+do $$
+declare
+    c record;
+begin
+    for c in
+        with recursive domains(oid, not_null) as (
+            select oid, typnotnull from pg_type where typtype = 'd' and typnotnull
+            union all
+            select t.oid, true from pg_type t join domains d on t.typbasetype = d.oid and t.typtype = 'd'
+        )
+        select col.* from uplift_install.columns col
+        where not is_wanted and attgenerated = '' and default_there is null
+            and exists (select from domains d join pg_type t on t.oid = d.oid
+                where d.oid = col.atttypid and t.typdefault is null)
+        order by table_name, attnum
+    loop
+        perform uplift_install.conflict(format('table %s, column %s', c.existing, c.name),
+            format('is %s, which may not be null, and uplift has no value for it', c.type_there),
+            format('alter table %s alter column %I set default ...', c.existing, c.name));
+    end loop;
+end
+$$;
+
+-- What a table as a whole may be.
+do $$
+declare
+    t record;
+begin
+    for t in
+        select r.existing, r.target_name,
+            c.relpersistence = 'u' and (select relpersistence from pg_class where oid = r.wanted) = 'p' as is_lost_in_crashes,
+            (select string_agg(inhrelid::regclass::text, ', ' order by inhrelid::regclass::text) from pg_inherits
+             where inhparent = c.oid and c.relkind = 'r') as children
+        from uplift_install.tables r join pg_class c on c.oid = r.existing
+        order by r.target_name
+    loop
+        if t.children is not null then
+            perform uplift_install.conflict(format('table %s', t.existing),
+                format('has tables that inherit from it, where its keys and triggers do not reach: %s', t.children),
+                format('alter table ... no inherit %s', t.existing));
+        end if;
+        -- What was acknowledged must outlive a crash; caches may go.
+        if t.is_lost_in_crashes and t.target_name not in ('ai_response_cache', 'ai_context_cache') then
+            perform uplift_install.step(format('alter table %s set logged', t.existing));
         end if;
     end loop;
 end
@@ -236,10 +317,11 @@ begin
     loop
         perform uplift_install.step(format('alter table %s drop constraint %I', k.conrelid::regclass, k.conname));
         if k.is_words then
-            perform uplift_install.step(format('alter table %s add constraint %I check ((%s) or %I in (%s))',
+            perform uplift_install.step(format('alter table %s add constraint %I check ((%s) or %I in (%s))%s',
                 k.conrelid::regclass, k.conname, k.expression, k.column_name,
                 (select string_agg(quote_literal(value), ', ') from unnest(k.needed) as n(value)
-                 where not uplift_install.check_takes(k.oid, k.column_name, k.type_there, value))));
+                 where not uplift_install.check_takes(k.oid, k.column_name, k.type_there, value)),
+                case when k.convalidated then '' else ' not valid' end));
         end if;
     end loop;
 end
@@ -306,7 +388,12 @@ begin
         select t.existing, t.target_name, w.indexrelid::regclass as wanted, w.indisunique,
             uplift_install.index_columns(w.indexrelid) as columns,
             pg_get_expr(w.indpred, w.indrelid) as predicate,
-            substring(pg_get_indexdef(w.indexrelid) from ' USING .*$') as definition
+            substring(pg_get_indexdef(w.indexrelid) from ' USING .*$') as definition,
+            (select array_agg(a.attname order by k.position)
+             from pg_partitioned_table p
+             cross join lateral unnest(p.partattrs) with ordinality k(attnum, position)
+             left join pg_attribute a on a.attrelid = p.partrelid and a.attnum = k.attnum
+             where p.partrelid = t.existing) as partition_key
         from uplift_install.tables t join pg_index w on w.indrelid = t.wanted
         where t.existing is not null
             and not exists (
@@ -317,6 +404,13 @@ begin
                     and uplift_install.index_columns(e.indexrelid) = uplift_install.index_columns(w.indexrelid))
         order by t.target_name, 3
     loop
+        if i.indisunique and i.partition_key is not null and not i.columns @> i.partition_key then
+            perform uplift_install.conflict(format('table %s', i.existing),
+                format('is partitioned by %s, so that (%s) cannot be unique, and it must be',
+                    array_to_string(i.partition_key, ', ', 'an expression'), array_to_string(i.columns, ', ')),
+                'rename it, install, and copy its rows');
+            continue;
+        end if;
         select array_agg(name) into v_there from uplift_install.columns
         where existing = i.existing and is_there and name = any(i.columns);
         if i.indisunique and v_there @> i.columns then
@@ -335,6 +429,28 @@ begin
         end if;
         perform uplift_install.step(format('create %sindex on %s%s',
             case when i.indisunique then 'unique ' else '' end, i.existing, i.definition));
+    end loop;
+end
+$$;
+
+-- Who records an answer that may be there already relies on a key that is checked at once.
+do $$
+declare
+    k record;
+begin
+    for k in
+        select distinct t.existing, c.conname, uplift_install.index_columns(e.indexrelid) as columns, pg_get_constraintdef(c.oid) as definition
+        from uplift_install.tables t
+        join pg_index w on w.indrelid = t.wanted and w.indisunique
+        join pg_index e on e.indrelid = t.existing and e.indisunique and not e.indimmediate
+        join pg_constraint c on c.conindid = e.indexrelid and c.conrelid = e.indrelid
+        where uplift_install.index_columns(e.indexrelid) = uplift_install.index_columns(w.indexrelid)
+        order by 1, 2
+    loop
+        perform uplift_install.conflict(format('table %s, constraint %I', k.existing, k.conname),
+            format('is deferrable, and (%s) must be unique at once', array_to_string(k.columns, ', ')),
+            format('alter table %s drop constraint %I, add constraint %I %s', k.existing, k.conname, k.conname,
+                regexp_replace(k.definition, ' DEFERRABLE.*', '')));
     end loop;
 end
 $$;
@@ -376,32 +492,6 @@ begin
 end
 $$;
 
--- Functions that are there under names of ours and cannot be replaced.
-do $$
-declare
-    f record;
-begin
-    for f in
-        select k.*, p.oid::regprocedure as there, p.proowner, p.prokind, p.pronargdefaults,
-            pg_get_function_result(p.oid) as result_there,
-            pg_get_function_identity_arguments(p.oid) as arguments_there
-        from uplift_install.known_functions k
-        join pg_proc p on p.oid = to_regprocedure(format('public.%I(%s)', k.name, k.types))
-    loop
-        if f.prokind <> 'f' or f.result_there is distinct from f.result or f.arguments_there <> f.arguments
-                or f.pronargdefaults > (case f.name when 'build_coach_system_prompt' then 4 else 0 end) then
-            perform uplift_install.conflict(format('function %s', f.there),
-                format('is (%s) returns %s, and must be (%s) returns %s', f.arguments_there,
-                    coalesce(f.result_there, 'nothing'), f.arguments, f.result),
-                'rename it');
-        elsif not pg_has_role(f.proowner, 'usage') then
-            perform uplift_install.conflict(format('function %s', f.there),
-                format('belongs to %s, and %s may not replace it', f.proowner::regrole, current_user), 'rename it');
-        end if;
-    end loop;
-end
-$$;
-
 -- Pairs of names for one thing whose types do not go together.
 do $$
 declare
@@ -425,16 +515,4 @@ begin
 end
 $$;
 
-do $$
-declare
-    v_count int;
-    v_list text;
-begin
-    select count(*), string_agg(format('%s: %s%s', object, problem, coalesce(' (' || remedy || ')', '')), E'\n' order by id)
-    into v_count, v_list from uplift_install.conflicts;
-    if v_count > 0 then
-        raise exception 'cannot install uplift here: % conflict(s), nothing was changed', v_count
-            using detail = v_list, errcode = 'UP409';
-    end if;
-end
-$$;
+select uplift_install.stop_at_conflicts() \g /dev/null

@@ -108,7 +108,7 @@ begin
         -- Rewrites the table rather than updating its rows: no trigger of theirs must take this
         -- for a change by a user.
         if v_added is not null then
-            execute format('alter table %s %s', t.existing, v_added);
+            perform uplift_install.attempt(format('alter table %s %s', t.existing, v_added));
         end if;
         execute format('create or replace function %s() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as %L', v_name,
             format('
@@ -131,3 +131,5 @@ end
     end loop;
 end
 $$;
+
+select uplift_install.stop_at_conflicts() \g /dev/null

@@ -43,10 +43,14 @@ insert into uplift_install.known_values values
     ('coach_response_feedback', 'feedback_text', false, array['', repeat('x', 10000)]),
     ('coach_response_feedback', 'user_comment', false, array['', repeat('x', 10000)]),
     ('coach_response_feedback', 'coach_id', false, '{coach_decibel_avatar}'),
-    ('coach_response_feedback', 'severity', false, '{1.0,6.0}'),
+    ('coach_response_feedback', 'severity', false, '{1.0,3.5,6.0}'),
     ('coach_response_feedback', 'rating', false, '{1,2,3,4,5}'),
     ('coach_response_feedback', 'response_time_ms', false, '{0,3600000}'),
-    ('coach_response_feedback', 'tokens_used', false, '{0,10000000}'),
+    ('coach_response_feedback', 'tokens_used', false, '{0,200000000}'),
+    ('coach_response_feedback', 'cost_usd', false, '{0,1000000000}'),
+    ('coach_response_feedback', 'saved_usd', false, '{0,1000000000}'),
+    ('ai_response_cache', 'cost_saved_usd', false, '{0,1000000000000}'),
+    ('ai_response_cache', 'hit_count', false, '{0,2147483647}'),
     ('ai_training_datasets', 'status', true, '{collecting,ready,training,completed}'),
     ('ai_training_datasets', 'dataset_type', true, '{conversation,preference,unpaired}'),
     ('ai_training_datasets', 'average_quality_score', false, '{1.0,10.0}'),
@@ -61,23 +65,36 @@ insert into uplift_install.known_values values
     ('ai_episodic_memory', 'source_type', true, '{conversation}'),
     ('ai_experiments', 'status', true, '{draft,running,paused,completed}'),
     ('ai_experiments', 'success_metric', true, '{thumbs_up_rate,avg_rating,engagement_time}'),
-    ('user_coach_preferences', 'severity', false, '{1.0,3.0,6.0}'),
+    ('user_coach_preferences', 'severity', false, '{1.0,3.5,6.0}'),
     ('user_coach_preferences', 'active_coach_mode', true, '{default,roast}');
 
--- The functions of schema public. One that is there already is replaced, which Postgres allows only when it
--- takes and returns the same.
+-- What concerns the user of tables that have more than that in a row: what a user's token may read. Of other
+-- tables with a user_id it may read all, but for those of experiments, where it may read nothing.
+create table uplift_install.user_columns (
+    table_name name primary key,
+    columns name[] not null
+);
+
+insert into uplift_install.user_columns values
+    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache,answers_tools}'),
+    ('ai_errors', '{id,user_id,error_type,error_code,user_visible,auto_recovered,resolved_at,answer_id,created_at}'),
+    ('experiment_assignments', '{}'),
+    ('experiment_outcomes', '{}');
+
+-- The functions of schema public, and how many of their arguments a call must have.
 create table uplift_install.known_functions (
     name name not null,
     types text not null,
     arguments text not null,
-    result text not null
+    result text not null,
+    required int not null
 );
 
 insert into uplift_install.known_functions values
-    ('generate_training_examples_from_feedback', '', '', 'void'),
-    ('export_training_dataset_openai_format', 'uuid', 'p_dataset_id uuid', 'TABLE(training_data jsonb)'),
-    ('extract_user_memories', 'uuid, uuid', 'p_user_id uuid, p_conversation_id uuid', 'void'),
-    ('get_user_memory_context', 'uuid', 'p_user_id uuid', 'text'),
+    ('generate_training_examples_from_feedback', '', '', 'void', 0),
+    ('export_training_dataset_openai_format', 'uuid', 'p_dataset_id uuid', 'TABLE(training_data jsonb)', 1),
+    ('extract_user_memories', 'uuid, uuid', 'p_user_id uuid, p_conversation_id uuid', 'void', 2),
+    ('get_user_memory_context', 'uuid', 'p_user_id uuid', 'text', 1),
     ('build_coach_system_prompt', 'uuid, text, numeric, text, boolean',
         'p_user_id uuid, p_override_coach_id text, p_override_severity numeric, p_override_mode text, p_include_memory boolean',
-        'text');
+        'text', 1);

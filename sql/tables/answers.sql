@@ -27,11 +27,12 @@ create table coach_response_feedback (
     completion_tokens int,
     cached_tokens int,
     usage_estimated boolean,
-    cost_usd numeric(12, 8),
-    saved_usd numeric(12, 8),
+    cost_usd numeric,
+    saved_usd numeric,
     time_to_first_token_ms int,
     attempts jsonb,
     request_messages jsonb,
+    answers_tools boolean,
     response_message jsonb,
     request_id text,
     regenerate_of uuid,
@@ -83,10 +84,11 @@ comment on column coach_response_feedback.response_time_ms is 'From the request'
 comment on column coach_response_feedback.time_to_first_token_ms is 'From the request''s arrival to the first text.';
 comment on column coach_response_feedback.tokens_used is
     'prompt_tokens + completion_tokens. Use: prompt_tokens, completion_tokens, cached_tokens, usage_estimated, cost_usd.';
-comment on column coach_response_feedback.prompt_tokens is 'Tokens sent, as the provider counted them.';
-comment on column coach_response_feedback.completion_tokens is 'Tokens answered, as the provider counted them.';
+comment on column coach_response_feedback.prompt_tokens is 'Tokens sent, as the provider counted them, at most 100 million.';
+comment on column coach_response_feedback.completion_tokens is 'Tokens answered, as the provider counted them, at most 100 million.';
 comment on column coach_response_feedback.cached_tokens is 'Of prompt_tokens, those the provider had cached.';
-comment on column coach_response_feedback.usage_estimated is 'True when the provider sent no counts and they were estimated.';
+comment on column coach_response_feedback.usage_estimated is
+    'True when the provider sent no counts, or none that can be, and they were estimated.';
 comment on column coach_response_feedback.cost_usd is
     'US dollars by uplift.model_prices at the time; null when the model has no price there.';
 comment on column coach_response_feedback.saved_usd is
@@ -105,6 +107,8 @@ comment on column coach_response_feedback.streamed is 'True when the client aske
 comment on column coach_response_feedback.request_id is 'X-Request-Id of the request, as in the logs.';
 comment on column coach_response_feedback.request_messages is
     'The messages of a completions request beside the last user message; images as hash and size. user_message_at is there when others follow it: how many come before it.';
+comment on column coach_response_feedback.answers_tools is
+    'True when the request ended with the results of tools: its user_message is then that of the turn before.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
     'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';

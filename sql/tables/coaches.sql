@@ -32,6 +32,7 @@ create table user_coach_preferences (
     timezone text,
     roast_consent boolean not null default false,
     training_consent boolean,
+    training_consent_asked_at timestamptz,
     created_at timestamptz default now(),
     updated_at timestamptz default now()
 );
@@ -42,7 +43,8 @@ comment on column user_coach_preferences.active_coach_id is
 comment on column user_coach_preferences.quiet_hours_start is 'Quiet hours: quiet_hours_start, quiet_hours_end, timezone.';
 comment on column user_coach_preferences.roast_consent is 'True when the user agreed to be roasted; without it there is no roast mode.';
 comment on column user_coach_preferences.training_consent is
-    'True when the user agreed that answers may train models; null when never asked.';
+    'Whether the user agreed that answers may train models; null without an answer, which means what the setting training.consent_default says.';
+comment on column user_coach_preferences.training_consent_asked_at is 'When the user was asked that, also where no answer came.';
 
 create table user_traits (
     id uuid primary key default uplift.uuid_v7(),

@@ -133,6 +133,15 @@ create table dataset_version_cells (
 comment on table dataset_version_cells is
     'As dataset_cells, of a version: those of its examples that are there and the same as they were.';
 
+create table training_failures (
+    answer_id uuid primary key,
+    reason text not null,
+    failed_at timestamptz not null default now()
+);
+
+comment on table training_failures is
+    'Answers whose training examples could not be brought in step, and why; the next feedback on one tries again.';
+
 -- What the temporary tables of uplift.make_training_scratch() are like; these here stay empty. Most
 -- rows of theirs are to stay in one piece.
 create table training_turns (
@@ -183,6 +192,7 @@ create table training_texts (
     question_tokens int not null,
     answer_tokens int not null,
     is_fit boolean not null,
+    answers_tools boolean not null,
     said text,
     question_hash uuid,
     answer_hash uuid
@@ -191,6 +201,7 @@ create table training_texts (
 comment on table training_texts is 'Scratch: questions and answers, redacted, as JSON strings.';
 comment on column training_texts.question_json is 'Null for none.';
 comment on column training_texts.is_fit is 'Whether the question is no attempt at injection.';
+comment on column training_texts.answers_tools is 'Whether it was asked with the results of tools, after the question of the turn before.';
 comment on column training_texts.said is 'Question and answer, normalised; question_hash and answer_hash of each. Null for those that are history alone.';
 
 create table training_inputs (

@@ -22,30 +22,43 @@ comment on column conversations.deleted_at is 'When the user deleted it: out of 
 
 create table feedback_events (
     id bigint generated always as identity primary key,
-    event_id uuid,
+    event_id uuid not null unique default uplift.uuid_v7(),
     answer_id uuid not null,
     user_id uuid not null,
     changes jsonb not null,
-    state text not null default 'applied' check (state in ('applied', 'pending', 'refused')),
     source text,
     given_at timestamptz not null default now(),
-    repeated jsonb,
     recorded_at timestamptz not null default clock_timestamp()
 );
 
-create unique index on feedback_events (event_id) where event_id is not null;
 create index on feedback_events (answer_id);
 
 comment on table feedback_events is
-    'Every word of feedback in the order it came: history of answers, and what waits for its answer''s row. No foreign key, because it may come first.';
-comment on column feedback_events.event_id is 'Makes feedback from a spool count once.';
-comment on column feedback_events.changes is 'helpful, rating, feedback_text: only what was said, null for taken back.';
-comment on column feedback_events.state is
-    'applied; pending while the answer has no row yet; refused when it proved to be another user''s.';
-comment on column feedback_events.repeated is
-    'By key, when the user last said the same again, which is no new event but a later word.';
-comment on column feedback_events.source is 'Which way it came: route, sql.';
-comment on column feedback_events.given_at is 'When the user said it; recorded_at is when it got here.';
+    'Every word of feedback in the order it got here: history, which nothing else depends on. No foreign key, because feedback may come before its answer.';
+comment on column feedback_events.event_id is 'Made when the feedback was accepted, so that it counts once.';
+comment on column feedback_events.changes is
+    'helpful, rating, feedback_text: only what was news when it got here, null for taken back.';
+comment on column feedback_events.source is 'Which way it came: route, rest, sql.';
+comment on column feedback_events.given_at is 'When the feedback was accepted; recorded_at is when it got here.';
+
+create table feedback_said (
+    answer_id uuid not null,
+    user_id uuid not null,
+    field text not null check (field in ('helpful', 'rating', 'feedback_text')),
+    said_at timestamptz not null,
+    waiting jsonb,
+    primary key (answer_id, user_id, field)
+) with (
+    -- A later word only moves said_at, which no index holds: with room on the page no index is touched.
+    fillfactor = 80
+);
+
+create index on feedback_said (answer_id) where waiting is not null;
+
+comment on table feedback_said is
+    'The last word on each field of an answer''s feedback: when it was said, so that one from before that comes late does not count.';
+comment on column feedback_said.waiting is
+    'What was said of an answer that has no row yet (a JSON null takes back); null when it is in the row.';
 
 create table rejected_answers (
     id bigint generated always as identity primary key,

@@ -44,7 +44,7 @@ create table ai_response_cache (
     ai_response text,
     source_answer_id uuid,
     hit_count int default 0,
-    cost_saved_usd numeric(12, 8) default 0,
+    cost_saved_usd numeric default 0,
     last_hit_at timestamptz,
     expires_at timestamptz,
     is_active boolean default true,

@@ -29,7 +29,7 @@ create table budget_spend (
     period_start date not null,
     shard int not null,
     cost_usd numeric not null,
-    primary key (budget_id, key, period_start, shard)
+    primary key (budget_id, period_start, key, shard)
 ) with (
     -- Grows with every group of answers; with room on the page no index is touched.
     fillfactor = 50
@@ -37,13 +37,15 @@ create table budget_spend (
 
 comment on table budget_spend is
     'What was spent of a budget: by coach or user (empty for the total) and period, in shards, so that two who record do not wait for each other.';
+comment on column budget_spend.period_start is
+    'Its first day (UTC). Job roll-up-usage takes away what is of a period that is over.';
 comment on column budget_spend.shard is 'By the backend that records; the sum of all is what was spent.';
 
 create table budgets_used_up (
     budget_id uuid not null,
     key text not null,
     period_start date not null,
-    primary key (budget_id, key, period_start)
+    primary key (budget_id, period_start, key)
 );
 
 comment on table budgets_used_up is
@@ -85,10 +87,13 @@ comment on column usage_hourly.response_ms is
     'A histogram: answers that took less than 50, 100, 200, ... 51200 ms (each bound twice the one before), and longer. first_token_ms is the same of the first text.';
 
 create table usage_dirty (
-    hour timestamptz primary key
+    hour timestamptz primary key,
+    failed_at timestamptz,
+    reason text
 );
 
 comment on table usage_dirty is 'Hours of usage_hourly whose answers or feedback have changed since they were counted.';
+comment on column usage_dirty.failed_at is 'When it was tried to count it, and why that failed: reason. It is tried again later.';
 
 create table usage_state (
     only_one boolean primary key default true check (only_one),

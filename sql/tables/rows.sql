@@ -2,9 +2,12 @@
 insert into uplift.settings (key, value, description)
 select 'auth.makes_users',
     to_jsonb(pg_has_role(relowner, 'member') and relowner::regrole::text <> 'supabase_auth_admin'
-        and to_regclass('auth.identities') is null),
+        and to_regclass('auth.identities') is null
+        -- An id is all that is known of a user then.
+        and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attname <> 'id')),
     'Whether a user unknown to auth.users is made on first sight: true on plain Postgres, false on Supabase.'
-from pg_class where oid = 'auth.users'::regclass
+from pg_class c where c.oid = 'auth.users'::regclass
 on conflict (key) do nothing;
 
 insert into uplift.model_prices (model, input_per_million, cached_input_per_million, output_per_million)
@@ -16,15 +19,16 @@ select v.* from (values
     ('gpt-4o-mini', 0.15, 0.075, 0.60)) as v(model, input, cached, output)
 where not exists (select from uplift.model_prices p where p.model = v.model);
 
--- Conversations that were held before uplift came.
+-- Conversations that were held before uplift came, of users who are still there.
 insert into uplift.conversations (id, user_id, coach_id, title, created_at, updated_at)
-select distinct on (conversation_id) conversation_id, user_id, coach_id, left(user_message, 80), created_at,
-    max(created_at) over (partition by conversation_id)
-from public.coach_response_feedback
-where conversation_id is not null
+select distinct on (a.conversation_id) a.conversation_id, a.user_id, a.coach_id, left(a.user_message, 80),
+    coalesce(a.created_at, now()), coalesce(max(a.created_at) over (partition by a.conversation_id), now())
+from public.coach_response_feedback a
+join auth.users u on u.id = a.user_id
+where a.conversation_id is not null
     and exists (select 1 from uplift_install.tables
         where target_schema = 'uplift' and target_name = 'conversations' and existing is null)
-order by conversation_id, created_at
+order by a.conversation_id, a.created_at
 on conflict (id) do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
@@ -64,9 +68,11 @@ insert into uplift.base_models (model, shutdown_date, is_trainable, note) values
 on conflict (model) do nothing;
 
 insert into uplift.settings (key, value, description) values
+    ('training.consent_default', 'false', 'Whether answers of users who did not say (training_consent null) may train models: true or false.'),
     ('training.min_new_examples', '100', 'New examples, since the last run, that a fine-tuning run needs.'),
     ('training.min_days', '30', 'Days since the last fine-tuning run of a dataset.'),
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),
+    ('budgets.unpriced', '"refuse"', 'What becomes of a chat that falls under a budget and would be answered by a model without a price: refuse, or allow.'),
     ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
@@ -86,8 +92,8 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
 on conflict (name) do nothing;
 
 -- Once: who took a limit away wants none.
-insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute)
-select v.* from (values ('user', 120, 200000), ('address', 600, null)) as v(scope, rpm, tpm)
+insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute, feedback_per_minute)
+select v.* from (values ('user', 120, 200000, 60), ('address', 600, null, 600)) as v(scope, rpm, tpm, feedback)
 where not exists (select from uplift.settings s where s.key = 'limits.made');
 insert into uplift.settings (key, value, description) values
     ('limits.made', 'true', 'The rate limits that uplift comes with were made, and are not made again.')

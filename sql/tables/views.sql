@@ -15,6 +15,11 @@ cross join lateral (values ('user', a.user_message), ('assistant', a.ai_response
 where a.conversation_id is not null
     and c.deleted_at is null
     and m.content <> ''
+    -- What a client sends with the results of tools has the question of the turn before once more.
+    and not (m.message_type = 'user' and coalesce(a.answers_tools, false) and exists (
+        select from public.coach_response_feedback p
+        where p.conversation_id = a.conversation_id and p.user_id = a.user_id and p.user_message = a.user_message
+            and (p.created_at, p.id) < (a.created_at, a.id)))
     -- An answer that was given anew drops out, unless nothing came of that; of several that took
     -- the place of the same one, the last counts.
     and not exists (
@@ -26,7 +31,7 @@ where a.conversation_id is not null
             and (r.created_at, r.id) > (a.created_at, a.id));
 
 comment on view uplift.conversation_messages is
-    'Both sides of each answer as messages, without regenerated answers and deleted conversations; order by created_at, answer_id, message_type desc.';
+    'Both sides of each answer as messages, without regenerated answers and deleted conversations, and a question that was asked with tools once; order by created_at, answer_id, message_type desc.';
 
 do $$
 begin

@@ -9,11 +9,15 @@
 #include <string.h>
 #include <time.h>
 
-/* Whether text is a date as OpenAI writes it. */
+/* Whether text is a date as OpenAI writes it, one that there is. */
 static bool is_date(const char *text)
 {
-    return strlen(text) == 10 && strspn(text, "0123456789-") == 10 && text[4] == '-' &&
-           text[7] == '-';
+    struct tm date = {0};
+    const char *end = strptime(text, "%Y-%m-%d", &date);
+    if (strlen(text) != 10 || end == NULL || *end != '\0' || date.tm_year < 0)
+        return false;
+    int day = date.tm_mday;
+    return timegm(&date) != -1 && date.tm_mday == day; /* not the 31st of February */
 }
 
 /* A name as part of a URL's path. */

@@ -1,6 +1,7 @@
 /* Calls of an HTTP API by libcurl. */
 #include "http.h"
 
+#include "../common/address.h"
 #include "../common/json.h"
 
 #include <curl/curl.h>
@@ -45,6 +46,9 @@ static void set_limits(CURL *curl, const struct http_server *server, bool is_upl
     const struct config *config = server->config;
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L); /* the key would go along */
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, address_open_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, config);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "uplift/" UPLIFT_VERSION);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
     if (is_upload) {

@@ -21,7 +21,6 @@ enum job_outcome job_refresh_model_metrics(struct job *j)
                                                   .sql = "select uplift.refresh_model_metrics($1)",
                                                   .params = 1};
     char days[24];
-    PGresult *row;
     enum job_outcome outcome;
     double asked = json_number(j->arguments, "days", METRIC_DAYS);
     if (asked < 1 || asked > 90)
@@ -29,11 +28,11 @@ enum job_outcome job_refresh_model_metrics(struct job *j)
     snprintf(days, sizeof days, "%.0f", asked);
     if (!job_progress(j, 0, 1, "working out %s days", days))
         return JOB_STOPPED;
-    if (!job_query(j, &statement, (const char *[]){days}, &row, &outcome))
+    cJSON *came = job_ask(j, &statement, (const char *[]){days}, &outcome);
+    if (came == NULL)
         return outcome;
-    cJSON_AddNumberToObject(j->result, "refreshed",
-                            (double)strtol(PQgetvalue(row, 0, 0), NULL, 10));
-    PQclear(row);
+    cJSON_Delete(j->result);
+    j->result = came;
     job_progress(j, 1, 1, "done");
     return JOB_DONE;
 }

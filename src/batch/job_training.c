@@ -24,9 +24,9 @@ const struct job_argument generate_training_data_arguments[] = {
 };
 
 /* Columns of a chunk's answer, in order. */
-static const char *const counts[] = {"taken",   "remaining", "added",
-                                     "changed", "withdrawn", "duplicates"};
-enum { TAKEN, REMAINING, ADDED, COUNTS = 6 };
+static const char *const counts[] = {"taken",     "remaining",  "added", "changed",
+                                     "withdrawn", "duplicates", "failed"};
+enum { TAKEN, REMAINING, ADDED, COUNTS = 7 };
 
 static const struct pg_statement of_lane[] = {
     {.name = "generate_training_lane_0",

@@ -31,20 +31,23 @@ enum job_outcome job_trim_errors(struct job *j)
     static const struct pg_statement statement = {
         .name = "trim_errors", .sql = "select uplift.trim_errors($1)", .params = 1};
     char most[24];
-    int64_t deleted = 0, now;
+    int64_t deleted = 0, failed;
+    bool goes_on;
     snprintf(most, sizeof most, "%d", ERRORS_A_STEP);
     do {
-        PGresult *row;
         enum job_outcome outcome;
         /* Each step is a transaction, so that nobody waits for long. */
-        if (!job_query(j, &statement, (const char *[]){most}, &row, &outcome))
+        cJSON *step = job_ask(j, &statement, (const char *[]){most}, &outcome);
+        if (step == NULL)
             return outcome;
-        now = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
-        PQclear(row);
-        deleted += now;
+        deleted += (int64_t)json_number(step, "deleted", 0);
+        failed = (int64_t)json_number(step, "failed", 0); /* the oldest, in each step the same */
+        goes_on = json_bool(step, "goes_on", false);
+        cJSON_Delete(step);
         if (!job_progress(j, deleted, 0, "%lld failures forgotten", (long long)deleted))
             return JOB_STOPPED;
-    } while (now == ERRORS_A_STEP);
+    } while (goes_on);
     cJSON_AddNumberToObject(j->result, "deleted", (double)deleted);
+    cJSON_AddNumberToObject(j->result, "failed", (double)failed);
     return JOB_DONE;
 }

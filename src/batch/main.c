@@ -3,13 +3,17 @@
  */
 #include "../common/program.h"
 #include "command.h"
+#include "routes.h"
 #include "service.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static void print_help(void)
 {
-    puts("Usage: fcgi-batch [--config FILE] [--check | --help | --version]\n"
+    puts("Usage: fcgi-batch [--config FILE] [--check | --help | --routes | --version]\n"
          "       fcgi-batch [--config FILE] COMMAND [ARGUMENTS]\n"
          "\n"
          "Without a command: serves the admin URLs as a FastCGI program behind nginx, and runs "
@@ -19,6 +23,7 @@ static void print_help(void)
          "  -c, --config FILE  read the configuration from FILE, too\n"
          "      --check        check the configuration, print it without its secrets, and exit\n"
          "  -h, --help         print this help and exit\n"
+         "      --routes       print the routes, with who may call each, and exit\n"
          "  -V, --version      print the version and exit\n");
     command_print_help();
     puts(
@@ -32,9 +37,24 @@ static void print_help(void)
         "from.\n");
 }
 
+static bool check(const struct config *config, char *wrong, size_t size)
+{
+    if (config->trainer != TRAINER_COMMAND || access(config->trainer_command, X_OK) == 0)
+        return true;
+    snprintf(wrong, size, "UPLIFT_TRAINER_COMMAND: could not run %.300s: %s",
+             config->trainer_command, strerror(errno));
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    struct program program = {.name = "fcgi-batch", .print_help = print_help, .takes_words = true};
+    struct program program = {
+        .name = "fcgi-batch",
+        .print_help = print_help,
+        .print_routes = routes_print,
+        .takes_words = true,
+        .check = check,
+    };
     struct config config;
     int status, first;
     if (!program_start(&program, argc, argv, &config, &status))

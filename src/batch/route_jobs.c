@@ -58,6 +58,12 @@ void route_submit_job(struct admin_call *c)
     cJSON_free(arguments);
 }
 
+void route_batch_alive(struct admin_call *c)
+{
+    static const char alive[] = "{\"status\":\"ok\"}\n";
+    request_reply(c->request, 200, "application/json", NULL, alive, sizeof alive - 1);
+}
+
 void route_batch_health(struct admin_call *c)
 {
     static const struct pg_statement version = {

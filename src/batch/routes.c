@@ -67,11 +67,14 @@ static const struct admin_route routes[] = {
 
     {"GET", "/admin/providers", route_sql, SQL(admin_list_providers), 200},
     {"GET", "/admin/providers/{name}", route_sql, SQL(admin_get_provider), 200},
-    {"PUT", "/admin/providers/{name}", route_sql, SQL(admin_put_provider), 200},
+    {"PUT", "/admin/providers/{name}", route_put_provider, NULL, 200},
     {"DELETE", "/admin/providers/{name}", route_sql, SQL(admin_delete_provider), 200},
     {"GET", "/admin/models", route_sql, SQL(admin_list_models), 200},
     {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
     {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
+    {"GET", "/admin/model-rules", route_sql, SQL(admin_list_model_rules), 200},
+    {"PUT", "/admin/model-rules", route_sql, SQL(admin_put_model_rule), 200},
+    {"DELETE", "/admin/model-rules", route_sql, SQL(admin_delete_model_rule), 200},
 
     {"GET", "/admin/rate-limits", route_sql, SQL(admin_list_rate_limits), 200},
     {"PUT", "/admin/rate-limits", route_sql, SQL(admin_put_rate_limit), 200},
@@ -100,8 +103,17 @@ static const struct admin_route routes[] = {
     {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
     {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
     {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},
+
+    {"GET", "/healthz", route_batch_alive, NULL, 200},
+    {"GET", "/readyz", route_batch_health, NULL, 200},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
+
+/* What is not below /admin/ is for those who watch over the server, and tells nothing. */
+static bool is_open(const struct admin_route *route)
+{
+    return strncmp(route->path, "/admin/", strlen("/admin/")) != 0;
+}
 
 /*
  * Whether the path is the route's. What stands at its {id} or {name} goes to key; a path whose {id}
@@ -224,7 +236,7 @@ static bool authorize(struct admin_call *c, struct api_error *error)
 static void run(struct admin_call *c, bool bad_id)
 {
     struct api_error error;
-    if (!authorize(c, &error)) {
+    if (!is_open(c->route) && !authorize(c, &error)) {
         request_fail(c->request, &error,
                      error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
     } else if (bad_id) {
@@ -241,20 +253,6 @@ static bool method_matches(const struct admin_route *route, const char *method)
            (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-/* /healthz and /readyz are for those who watch over the server, and tell nothing. */
-static bool answer_health(struct admin *admin, struct request *r)
-{
-    static const char alive[] = "{\"status\":\"ok\"}\n";
-    struct admin_call c = {.admin = admin, .request = r};
-    if (strcmp(r->path, "/healthz") == 0)
-        request_reply(r, 200, "application/json", NULL, alive, sizeof alive - 1);
-    else if (strcmp(r->path, "/readyz") == 0)
-        route_batch_health(&c);
-    else
-        return false;
-    return true;
-}
-
 void admin_dispatch(struct admin *admin, struct request *r)
 {
     struct admin_call call = {.admin = admin, .request = r};
@@ -264,8 +262,6 @@ void admin_dispatch(struct admin *admin, struct request *r)
         request_reply(r, 204, NULL, NULL, NULL, 0);
         return;
     }
-    if (answer_health(admin, r))
-        return;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         bool bad_id;
         if (!path_matches(routes[i].path, r->path, call.key, &bad_id))
@@ -291,4 +287,14 @@ void admin_dispatch(struct admin *admin, struct request *r)
     api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
               r->method);
     request_fail(r, &error, header);
+}
+
+void routes_print(FILE *out)
+{
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        fprintf(out, "%s %s %s ", routes[i].method, routes[i].path,
+                is_open(&routes[i]) ? "open" : "admin");
+        api_key_print_scopes(out, is_open(&routes[i]) ? 0 : SCOPE_ADMIN);
+        fputc('\n', out);
+    }
 }

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define ROUTE_KEY_MAX 128
 
@@ -39,6 +40,10 @@ struct admin_call {
 /* Finds the route of a request, checks that an admin sends it, and answers it. Ends the request. */
 void admin_dispatch(struct admin *admin, struct request *r);
 
+/* Prints the table, a route a line: method, path, who may call it (admin; open: anybody), and the
+ * scope that an API key needs. */
+void routes_print(FILE *out);
+
 /* Asks Postgres; false with *error filled in. */
 bool admin_query(struct admin_call *c, const struct pg_statement *statement,
                  const char *const *values, PGresult **result, struct api_error *error);
@@ -52,9 +57,11 @@ char *admin_arguments(struct admin_call *c, struct api_error *error);
 
 /* --- the routes that are more than a statement, each in the file named --- */
 
-void route_submit_job(struct admin_call *c); /* route_jobs.c */
-void route_watch_job(struct admin_call *c);  /* route_watch.c */
-void route_export(struct admin_call *c);     /* route_export.c */
+void route_submit_job(struct admin_call *c);   /* route_jobs.c */
+void route_watch_job(struct admin_call *c);    /* route_watch.c */
+void route_export(struct admin_call *c);       /* route_export.c */
+void route_put_provider(struct admin_call *c); /* route_providers.c */
+void route_batch_alive(struct admin_call *c);  /* route_jobs.c */
 void route_batch_health(struct admin_call *c);
 
 #endif

@@ -1,96 +1,299 @@
-/* Circuit breakers of providers; see breaker.h. */
+/* Circuit breakers of providers and their models; see breaker.h. */
 #include "breaker.h"
 
 #include <sched.h>
 #include <string.h>
 
-enum claim { FREE, BEING_NAMED, NAMED };
+#define BEING_NAMED 1
+#define WAYS 8 /* places that a route may take */
+
+/* --- places --- */
+
+static uint64_t hash(uint64_t from, const char *text)
+{
+    for (; *text != '\0'; text++)
+        from = (from ^ (unsigned char)*text) * UINT64_C(1099511628211); /* FNV-1a */
+    return from;
+}
+
+static uint64_t key_of(const char *provider, const char *model)
+{
+    uint64_t key = hash(hash(UINT64_C(14695981039346656037), provider) ^ 0xff, model);
+    return key > BEING_NAMED ? key : BEING_NAMED + 1;
+}
+
+uint64_t breaker_who(const char *user)
+{
+    return key_of(user, "");
+}
+
+static void forget_failures(struct breaker *b)
+{
+    for (int i = 0; i < BREAKER_USERS; i++) {
+        atomic_store(&b->users[i].failures, 0);
+        atomic_store(&b->users[i].open_until_ms, 0);
+        atomic_store(&b->users[i].who, 0);
+    }
+    atomic_store(&b->certain, 0);
+    atomic_store(&b->others, 0);
+    atomic_store(&b->openings, 0);
+    atomic_store(&b->probe_until_ms, 0);
+    atomic_store(&b->prober, 0);
+    atomic_store(&b->failures, 0);
+}
+
+/* Cut between characters. */
+static void copy_name(char *to, size_t size, const char *name)
+{
+    size_t len = strlen(name);
+    if (len >= size)
+        for (len = size - 1; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
+            len--;
+    memcpy(to, name, len);
+    to[len] = '\0';
+}
+
+/* Takes a place whose key is what it was a moment ago. False when another worker did. */
+static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const char *provider,
+                       const char *model)
+{
+    if (!atomic_compare_exchange_strong(&b->key, &was, BEING_NAMED))
+        return false;
+    forget_failures(b);
+    atomic_store(&b->open_until_ms, 0);
+    atomic_store(&b->cool_until_ms, 0);
+    atomic_store(&b->failed_ms, 0);
+    copy_name(b->provider, sizeof b->provider, provider);
+    copy_name(b->model, sizeof b->model, model);
+    atomic_store_explicit(&b->key, key, memory_order_release);
+    return true;
+}
 
 /* Another worker is naming the place. It writes a few bytes, unless it died over them: then the
  * place is lost, and nothing else. */
-static bool await_name(struct breaker *b)
+static uint64_t named_key(const struct breaker *b)
 {
+    uint64_t key = BEING_NAMED;
     for (int i = 0; i < 1000; i++) {
-        if (atomic_load_explicit(&b->claim, memory_order_acquire) == NAMED)
-            return true;
+        key = atomic_load_explicit(&b->key, memory_order_acquire);
+        if (key != BEING_NAMED)
+            return key;
         sched_yield();
     }
-    return false;
+    return key;
 }
 
-struct breaker *breaker_find(struct breakers *all, const char *name)
+struct breaker *breaker_of_provider(struct breakers *all, const char *provider)
 {
-    size_t len = strnlen(name, BREAKER_NAME_MAX);
-    for (int i = 0; i < BREAKERS_MAX; i++) {
-        struct breaker *b = &all->places[i];
-        int claim = FREE;
-        if (atomic_compare_exchange_strong(&b->claim, &claim, BEING_NAMED)) {
-            memcpy(b->name, name, len);
-            b->name[len] = '\0';
-            atomic_store_explicit(&b->claim, NAMED, memory_order_release);
+    uint64_t wanted = key_of(provider, "");
+    for (int i = 0; i < BREAKER_PROVIDERS; i++) {
+        struct breaker *b = &all->providers[i];
+        uint64_t key = named_key(b);
+        if (key == 0 && name_place(b, 0, wanted, provider, ""))
             return b;
-        }
-        if (claim == BEING_NAMED && !await_name(b))
-            continue;
-        if (strncmp(b->name, name, len) == 0 && b->name[len] == '\0')
+        if (named_key(b) == wanted)
             return b;
     }
     return NULL;
 }
 
-enum breaker_state breaker_ask(struct breaker *b, int64_t now_ms, int64_t *wait_ms)
+/* Whether it is of no use to anybody: it was never of a route, or it is closed. */
+static bool may_give_way(const struct breaker *b, int64_t now_ms)
+{
+    return atomic_load(&b->open_until_ms) == 0 && breaker_cooling(b, now_ms) == 0;
+}
+
+struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
+                                 bool make, int64_t now_ms)
+{
+    if (all == NULL)
+        return NULL;
+    uint64_t wanted = key_of(provider, model);
+    struct breaker *set = &all->routes[wanted % (BREAKER_ROUTES / WAYS) * WAYS], *oldest = NULL;
+    uint64_t oldest_key = 0;
+    for (int i = 0; i < WAYS; i++) {
+        uint64_t key = atomic_load_explicit(&set[i].key, memory_order_acquire);
+        if (key == wanted)
+            return &set[i];
+        if (!make || key == BEING_NAMED || !may_give_way(&set[i], now_ms))
+            continue;
+        if (oldest == NULL || atomic_load(&set[i].failed_ms) < atomic_load(&oldest->failed_ms)) {
+            oldest = &set[i];
+            oldest_key = key;
+        }
+    }
+    bool is_made = oldest != NULL && name_place(oldest, oldest_key, wanted, provider, model);
+    return is_made ? oldest : NULL;
+}
+
+/* --- users --- */
+
+/* The place of a user, -1 where there is none. */
+static int find_user(const struct breaker *b, uint64_t who)
+{
+    for (int i = 0; who != 0 && i < BREAKER_USERS; i++)
+        if (atomic_load(&b->users[i].who) == who)
+            return i;
+    return -1;
+}
+
+/* The place of a user, taken when there is none; NULL when all are taken. */
+static struct breaker_user *take_user(struct breaker *b, uint64_t who)
+{
+    for (int i = 0; i < BREAKER_USERS; i++) {
+        uint_fast64_t found = 0;
+        if (atomic_compare_exchange_strong(&b->users[i].who, &found, who) || found == who)
+            return &b->users[i];
+    }
+    return NULL;
+}
+
+/* How the failures in a row weigh; *users: how many failed. */
+static int64_t weigh(const struct breaker *b, int64_t failures_max, int *users)
+{
+    int64_t most = (failures_max + 1) / 2, weight = atomic_load(&b->certain);
+    int others = atomic_load(&b->others);
+    *users = others > 0 ? 1 : 0;
+    weight += others;
+    for (int i = 0; i < BREAKER_USERS; i++) {
+        int64_t own = atomic_load(&b->users[i].failures);
+        *users += own > 0;
+        weight += own < most ? own : most;
+    }
+    return weight;
+}
+
+/* --- asking --- */
+
+/* Until when it is open for a user alone; 0: it is not. */
+static int64_t open_for_user(const struct breaker *b, uint64_t who)
+{
+    int i = find_user(b, who);
+    return i >= 0 ? (int64_t)atomic_load(&b->users[i].open_until_ms) : 0;
+}
+
+/* Of a breaker that is closed for all others. */
+static enum breaker_state ask_for_user(struct breaker *b, uint64_t who, int64_t now_ms,
+                                       int64_t *wait_ms)
+{
+    int i = find_user(b, who);
+    int_fast64_t until = i >= 0 ? atomic_load(&b->users[i].open_until_ms) : 0;
+    if (until == 0)
+        return BREAKER_CLOSED;
+    if (until <= now_ms && atomic_compare_exchange_strong(&b->users[i].open_until_ms, &until,
+                                                          now_ms + BREAKER_PROBE_MS))
+        return BREAKER_PROBING;
+    *wait_ms = until > now_ms ? until - now_ms : 1;
+    return BREAKER_OPEN;
+}
+
+static bool must_yield(const struct breaker *b, uint64_t who, int64_t now_ms)
+{
+    return who != 0 && atomic_load(&b->prober) == who &&
+           now_ms < (int64_t)atomic_load(&b->open_until_ms) + BREAKER_YIELD_MS;
+}
+
+enum breaker_state breaker_ask(struct breaker *b, uint64_t who, int64_t now_ms, int64_t *wait_ms)
 {
     *wait_ms = 0;
-    if (b == NULL)
+    if (b == NULL || atomic_load_explicit(&b->failures, memory_order_relaxed) == 0)
         return BREAKER_CLOSED;
     int64_t open_until = atomic_load(&b->open_until_ms);
     if (open_until == 0)
-        return BREAKER_CLOSED;
+        return ask_for_user(b, who, now_ms, wait_ms);
     if (now_ms < open_until) {
         *wait_ms = open_until - now_ms;
         return BREAKER_OPEN;
     }
     int_fast64_t probe_until = atomic_load(&b->probe_until_ms);
-    if (now_ms >= probe_until &&
+    if (!must_yield(b, who, now_ms) && now_ms >= probe_until &&
         atomic_compare_exchange_strong(&b->probe_until_ms, &probe_until, now_ms + BREAKER_PROBE_MS))
         return BREAKER_PROBING;
     *wait_ms = 1000; /* the probe's end is not known; most are over by then */
     return BREAKER_OPEN;
 }
 
+enum breaker_state breaker_peek(const struct breaker *b, uint64_t who, int64_t now_ms)
+{
+    if (b == NULL || atomic_load_explicit(&b->failures, memory_order_relaxed) == 0)
+        return BREAKER_CLOSED;
+    int64_t open_until = atomic_load(&b->open_until_ms);
+    if (open_until == 0)
+        return open_for_user(b, who) > now_ms ? BREAKER_OPEN : BREAKER_CLOSED;
+    return now_ms < open_until || now_ms < (int64_t)atomic_load(&b->probe_until_ms) ||
+                   must_yield(b, who, now_ms)
+               ? BREAKER_OPEN
+               : BREAKER_PROBING;
+}
+
+/* --- learning --- */
+
 bool breaker_succeeded(struct breaker *b)
 {
     /* Mostly there is nothing to write, and the cache line stays shared between the cores. */
-    if (b == NULL || (atomic_load_explicit(&b->failures, memory_order_relaxed) == 0 &&
-                      atomic_load_explicit(&b->open_until_ms, memory_order_relaxed) == 0))
+    if (b == NULL || atomic_load_explicit(&b->failures, memory_order_relaxed) == 0)
         return false;
-    atomic_store(&b->failures, 0);
-    atomic_store(&b->openings, 0);
-    atomic_store(&b->probe_until_ms, 0);
+    forget_failures(b);
     return atomic_exchange(&b->open_until_ms, 0) != 0;
 }
 
-bool breaker_failed(struct breaker *b, int64_t now_ms, int64_t failures_max, int64_t open_ms)
+static int64_t doubled(int64_t open_ms, int times)
 {
+    return open_ms << (times < BREAKER_DOUBLINGS ? times : BREAKER_DOUBLINGS);
+}
+
+static bool open_for_all(struct breaker *b, int64_t now_ms, int64_t open_ms)
+{
+    int openings = atomic_fetch_add(&b->openings, 1);
+    atomic_store(&b->open_until_ms, now_ms + doubled(open_ms, openings));
+    atomic_store(&b->probe_until_ms, 0);
+    return openings == 0;
+}
+
+bool breaker_failed(struct breaker *b, uint64_t who, int64_t now_ms, int64_t failures_max,
+                    int64_t open_ms)
+{
+    int users, own = 0;
     if (b == NULL || failures_max == 0)
         return false;
-    int failures = atomic_fetch_add(&b->failures, 1) + 1;
+    struct breaker_user *user = who != 0 ? take_user(b, who) : NULL;
+    atomic_store(&b->failed_ms, now_ms);
+    atomic_fetch_add(&b->failures, 1);
+    if (user != NULL)
+        own = atomic_fetch_add(&user->failures, 1) + 1;
+    else
+        atomic_fetch_add(who != 0 ? &b->others : &b->certain, 1);
     int64_t open_until = atomic_load(&b->open_until_ms);
-    bool was_open = open_until != 0;
-    /* Calls that began before it opened end while it is open, and tell nothing new. */
-    if (was_open ? now_ms < open_until : failures < failures_max)
-        return false;
-    int openings = atomic_fetch_add(&b->openings, 1);
-    if (openings > BREAKER_DOUBLINGS)
-        openings = BREAKER_DOUBLINGS;
-    atomic_store(&b->open_until_ms, now_ms + (open_ms << openings));
+    if (open_until != 0) {
+        /* Calls that began before it opened end while it is open, and tell nothing new. */
+        if (now_ms < open_until)
+            return false;
+        atomic_store(&b->prober, who);
+        return open_for_all(b, now_ms, open_ms);
+    }
+    int64_t weight = weigh(b, failures_max, &users);
+    if (weight >= failures_max && (users >= 2 || atomic_load(&b->certain) >= failures_max))
+        return open_for_all(b, now_ms, open_ms);
+    if (own >= failures_max)
+        atomic_store(&user->open_until_ms, now_ms + doubled(open_ms, own - (int)failures_max));
+    return false;
+}
+
+void breaker_undecided(struct breaker *b, uint64_t who, int64_t now_ms)
+{
+    if (b == NULL || atomic_load(&b->failures) == 0)
+        return;
     atomic_store(&b->probe_until_ms, 0);
-    return !was_open;
+    if (open_for_user(b, who) > now_ms)
+        atomic_store(&b->users[find_user(b, who)].open_until_ms, now_ms);
 }
 
 void breaker_cool(struct breaker *b, int64_t now_ms, int64_t for_ms)
 {
-    if (b != NULL && now_ms + for_ms > atomic_load(&b->cool_until_ms))
+    if (b == NULL)
+        return;
+    atomic_store(&b->failed_ms, now_ms);
+    if (now_ms + for_ms > atomic_load(&b->cool_until_ms))
         atomic_store(&b->cool_until_ms, now_ms + for_ms);
 }
 
@@ -100,6 +303,20 @@ int64_t breaker_cooling(const struct breaker *b, int64_t now_ms)
         b != NULL ? (int64_t)atomic_load_explicit(&b->cool_until_ms, memory_order_relaxed) : 0;
     return until > now_ms ? until - now_ms : 0;
 }
+
+void breaker_set_lack(struct breaker *b, int which, int64_t now_ms, int64_t for_ms)
+{
+    if (b != NULL)
+        atomic_store(&b->lacks_until_ms[which], now_ms + for_ms);
+}
+
+bool breaker_lacks(const struct breaker *b, int which, int64_t now_ms)
+{
+    return b != NULL &&
+           atomic_load_explicit(&b->lacks_until_ms[which], memory_order_relaxed) > now_ms;
+}
+
+/* --- watching --- */
 
 enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms)
 {
@@ -111,11 +328,11 @@ enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms)
 
 const struct breaker *breakers_next(const struct breakers *all, int *at)
 {
-    while (*at < BREAKERS_MAX) {
-        const struct breaker *b = &all->places[(*at)++];
-        /* Names with a space are of a provider's models, which only cool. */
-        if (atomic_load_explicit(&b->claim, memory_order_acquire) == NAMED &&
-            strchr(b->name, ' ') == NULL)
+    while (*at < BREAKER_PROVIDERS + BREAKER_ROUTES) {
+        int i = (*at)++;
+        const struct breaker *b =
+            i < BREAKER_PROVIDERS ? &all->providers[i] : &all->routes[i - BREAKER_PROVIDERS];
+        if (atomic_load_explicit(&b->key, memory_order_acquire) > BEING_NAMED)
             return b;
     }
     return NULL;

@@ -50,7 +50,7 @@ static bool applies(const cJSON *budget, const char *user, const char *coach_id)
     if (strcmp(scope, "total") == 0)
         return true;
     const char *own = strcmp(scope, "user") == 0 ? user : coach_id;
-    return own != NULL && strcmp(key, own) == 0;
+    return own != NULL && (*key == '\0' || strcmp(key, own) == 0);
 }
 
 static bool tell_used_up(const cJSON *budget, struct api_error *error)
@@ -75,7 +75,8 @@ bool budgets_allow(struct budgets *b, const char *user, const char *coach_id, ch
     cJSON_ArrayForEach (budget, b->list) {
         if (!allowed || !applies(budget, user, coach_id))
             continue;
-        const char *cheaper = json_string(budget, "model"), *action = json_string(budget, "action");
+        const char *cheaper = json_string(budget, "cheaper_model"),
+                   *action = json_string(budget, "action");
         if (action != NULL && strcmp(action, "refuse") == 0)
             allowed = tell_used_up(budget, error);
         else if (cheaper != NULL && *model == '\0')

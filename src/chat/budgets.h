@@ -1,5 +1,5 @@
 /*
- * The budgets that are used up, as Postgres last told (uplift.exhausted_budgets): for the time it
+ * The budgets that are used up, as Postgres last told (uplift.used_up_budgets): for the time it
  * is away, when uplift.prepare_chat cannot say.
  */
 #ifndef UPLIFT_BUDGETS_H

@@ -2,6 +2,7 @@
 #include "cached.h"
 
 #include "../common/json.h"
+#include "openai.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,32 +114,14 @@ static void put_head(struct buf *b, const struct chat *chat, const char *object)
 
 static void put_usage(struct buf *b, const struct cached_answer *c)
 {
-    buf_printf(b,
-               ",\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
-               "\"total_tokens\":%lld,\"prompt_tokens_details\":{\"cached_tokens\":%lld}}}",
-               (long long)c->prompt_tokens, (long long)c->completion_tokens,
-               (long long)(c->prompt_tokens + c->completion_tokens), (long long)c->cached_tokens);
+    openai_put_usage(b, c->prompt_tokens, c->completion_tokens, c->cached_tokens);
+    buf_putc(b, '}');
 }
 
-/* The members of a message beside those that every one has, each with a comma before it. */
-static void put_more(struct buf *b, const char *message)
-{
-    struct span whole, key, value;
-    if (message == NULL || !scan_check(message, strlen(message), &whole))
-        return;
-    for (struct scan s = scan_open(whole); s.in_object && scan_next(&s, &key, &value);) {
-        if (scan_is(key, "\"role\"") || scan_is(key, "\"content\"") || scan_is(key, "\"refusal\""))
-            continue;
-        buf_putc(b, ',');
-        buf_append(b, key.at, key.len);
-        buf_putc(b, ':');
-        buf_append(b, value.at, value.len);
-    }
-}
-
-static bool give_body(struct answer *a)
+static bool give_body(struct answer *a, struct buf *out)
 {
     const struct cached_answer *c = a->chat->cache.answer;
+    struct failure failure;
     struct buf b;
     size_t len = strlen(c->text);
     buf_init(&b, len * ESCAPED_BYTES + (c->message != NULL ? strlen(c->message) : 0) + FRAME_BYTES);
@@ -146,12 +129,12 @@ static bool give_body(struct answer *a)
     buf_puts(&b, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
     buf_json_string(&b, c->text, len);
     buf_puts(&b, ",\"refusal\":null");
-    put_more(&b, c->message);
+    openai_put_more(&b, c->message);
     buf_puts(&b, "},\"logprobs\":null,\"finish_reason\":");
     buf_json_string(&b, c->finish_reason, strlen(c->finish_reason));
     buf_puts(&b, "}]");
     put_usage(&b, c);
-    bool good = !b.failed && answer_body(a, &b) == ANSWER_IS_WHOLE;
+    bool good = !b.failed && answer_body(a, &b, out, &failure) == ANSWER_IS_WHOLE;
     buf_release(&b);
     return good;
 }
@@ -186,8 +169,9 @@ static void begin_chunk(struct chunks *s)
 
 static bool send_chunk(struct chunks *s)
 {
-    return !s->text.failed &&
-           answer_event(s->answer, s->text.data, s->text.len, s->out) == ANSWER_GOES_ON;
+    struct failure failure;
+    return !s->text.failed && answer_event(s->answer, "message", s->text.data, s->text.len, s->out,
+                                           &failure) == ANSWER_GOES_ON;
 }
 
 static bool end_chunk(struct chunks *s)
@@ -235,7 +219,7 @@ static bool give_stream(struct answer *a, struct buf *out)
                           (c->message != NULL ? strlen(c->message) : 0) + FRAME_BYTES);
     begin_chunk(&s);
     buf_puts(&s.text, "\"role\":\"assistant\",\"content\":\"\"");
-    put_more(&s.text, c->message);
+    openai_put_more(&s.text, c->message);
     bool good = end_chunk(&s) && give_text(&s, c->text) && give_finish(&s, c);
     buf_release(&s.text);
     return good;
@@ -247,5 +231,5 @@ bool cached_give(struct answer *a, struct buf *out)
     const struct cached_answer *c = chat->cache.answer;
     memcpy(chat->provider, c->provider, sizeof chat->provider);
     memcpy(chat->cache.source_id, c->source_id, sizeof chat->cache.source_id);
-    return chat->stream ? give_stream(a, out) : give_body(a);
+    return chat->stream ? give_stream(a, out) : give_body(a, out);
 }

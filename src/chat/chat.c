@@ -1,11 +1,11 @@
 /* One chat: making and freeing it, and the JSON in which it is recorded. */
 #include "chat.h"
 
+#include "../common/clock.h"
 #include "cached.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *chat_outcome_name(enum chat_outcome outcome)
 {
@@ -126,13 +126,9 @@ static void put_decimal(struct buf *b, const char *key, const char *text)
 
 static void put_time(struct buf *b, const char *key, int64_t wall_us)
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm t;
-    char text[32];
-    if (gmtime_r(&seconds, &t) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t) == 0)
-        return;
-    put_key(b, key);
-    buf_printf(b, "\"%s.%06lldZ\"", text, (long long)(wall_us % 1000000));
+    char text[CLOCK_TEXT];
+    if (clock_text(wall_us, text))
+        put_name(b, key, text);
 }
 
 static void put_attempts(struct buf *b, const struct chat *c)
@@ -146,36 +142,11 @@ static void put_attempts(struct buf *b, const struct chat *c)
         put_name(b, "provider", a->provider);
         put_name(b, "model", a->model != NULL ? a->model : c->model);
         put_name(b, "reason", a->reason);
+        if (a->went_on_from >= 0)
+            put_int(b, "went_on_from", a->went_on_from);
         buf_putc(b, '}');
     }
     buf_putc(b, ']');
-}
-
-bool chat_ask_for(struct chat *c, const char *model)
-{
-    struct buf b;
-    if (model == NULL)
-        model = c->model;
-    if (c->upstream_model_len == 0 || model == NULL)
-        return true;
-    buf_init(&b, c->upstream_body_len + 8192);
-    buf_puts(&b, "{\"model\":");
-    buf_json_string(&b, model, strlen(model));
-    size_t len = b.len;
-    bool is_asked = len == c->upstream_model_len && memcmp(b.data, c->upstream_body, len) == 0;
-    if (!is_asked) {
-        buf_append(&b, c->upstream_body + c->upstream_model_len,
-                   c->upstream_body_len - c->upstream_model_len);
-        if (!b.failed) {
-            c->upstream_body_len = b.len;
-            c->upstream_model_len = len;
-            free(c->upstream_body);
-            c->upstream_body = buf_steal(&b);
-        }
-    }
-    bool good = !b.failed;
-    buf_release(&b);
-    return good;
 }
 
 /* An answer from the cache took none. */

@@ -47,6 +47,7 @@ struct chat_attempt {
     char reason[48];      /* "" for the one that answered, else "timeout_first_byte", "connect",
                              "status_500", ... */
     int64_t duration_ms;
+    int64_t went_on_from; /* characters of the answer that were there before; -1: it began it */
 };
 #define CHAT_MAX_ATTEMPTS 8
 
@@ -61,6 +62,7 @@ struct chat {
     char id_text[UUID_TEXT + 1];
     char user_text[UUID_TEXT + 1];
     char conversation_text[UUID_TEXT + 1];
+    struct uuid client_request;        /* X-Client-Request-Id, zero when none */
     char regenerate_of[UUID_TEXT + 1]; /* "" when none */
     char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
     char *severity;                    /* decimal text as Postgres gave it, NULL when none */
@@ -118,8 +120,6 @@ static inline const char *chat_trace(const struct chat *c)
 {
     return c->request != NULL ? c->request->trace_id : "";
 }
-/* Makes upstream_body ask for a model (NULL: the chat's own). False when memory ran out. */
-bool chat_ask_for(struct chat *c, const char *model);
 
 /* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
  * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it

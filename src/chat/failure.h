@@ -1,4 +1,5 @@
-/* What a provider's failure means: what the client is told, and whether it is worth another try. */
+/* What a provider's failure means: what the client is told, whether it is worth another try, and
+ * whether it is held against the provider. */
 #ifndef UPLIFT_FAILURE_H
 #define UPLIFT_FAILURE_H
 
@@ -6,6 +7,7 @@
 #include "scan.h"
 #include "upstream.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,20 +24,37 @@ enum failure_kind {
     FAILURE_REFUSED,   /* for what the client sent: bad, filtered, too large */
 };
 
+/* Whose breaker counts it. */
+enum failure_blame {
+    BLAME_NOBODY,   /* it is the request's own fault, or may be; or the provider is busy */
+    BLAME_ROUTE,    /* the provider and model; a request of one user may have caused it, too */
+    BLAME_PROVIDER, /* the provider as a whole: no request can have caused it */
+};
+
+struct failure {
+    enum failure_kind kind;
+    enum failure_blame blame;
+    bool was_answered;      /* the provider was reached, took our key, and said something */
+    bool is_of_size;        /* FAILURE_BUSY for this request's size: others may go there */
+    int64_t retry_after_ms; /* -1: the provider did not say */
+    struct api_error error; /* for the client */
+    char reason[48];        /* a word for the attempts column: "connect", "status_503", ... */
+};
+
 /*
- * The error for a call that ended otherwise than UPSTREAM_ANSWERED. What the client did wrong is
- * passed on with the provider's words; what is between uplift and the provider (our key, a name
+ * Of a call that ended otherwise than UPSTREAM_ANSWERED. What the client did wrong is passed on
+ * with the provider's words; what is between uplift and the provider (our key, our account, a name
  * that does not resolve) is not blamed on the client and not told in detail.
  */
-void failure_explain(const struct upstream_result *result, struct api_error *error);
-/* The error for an error object or text that came in place of an answer, with a 2xx status. */
-void failure_explain_object(struct span object, struct api_error *error);
-/* A word for the attempts column: "connect", "status_503", ... */
-void failure_reason(const struct upstream_result *result, char *out, size_t size);
-/* What kind a failed call is of, whose error failure_explain told. */
-enum failure_kind failure_kind_of(const struct upstream_result *result,
-                                  const struct api_error *error);
-/* The same for an error that came in place of an answer. */
-enum failure_kind failure_kind_of_error(const struct api_error *error);
+void failure_of_call(const struct upstream_result *result, struct failure *failure);
+/* Of an error that came in place of an answer, or within it; at NULL: one without words. */
+void failure_of_object(struct span object, struct failure *failure);
+/* Of an answer that is no chat completion. */
+void failure_of_nonsense(struct failure *failure);
+/* Of a stream that ended before it said anything. */
+void failure_of_nothing(struct failure *failure);
+/* Of a provider that was given up: FAILURE_SILENT or FAILURE_SLOW. */
+void failure_of_patience(enum failure_kind kind, const char *reason, const char *message,
+                         struct failure *failure);
 
 #endif

@@ -86,6 +86,14 @@ bool group_add_text(struct group *g, const char *json, size_t len)
     return add(g, NULL, json, len);
 }
 
+size_t group_rejected(const struct group *g)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < g->count; i++)
+        count += g->items[i].state == GROUP_REJECTED;
+    return count;
+}
+
 enum group_error group_classify(const char *sqlstate)
 {
     static const char *const data[] = {"21", "22", "23", "44", "54", "P0", "UP", "XX"};

@@ -61,6 +61,9 @@ typedef void (*group_progress_fn)(void *arg);
 enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
                             group_progress_fn progress, void *arg);
 
+/* How many of a group that was written were rejected. */
+size_t group_rejected(const struct group *g);
+
 /* What an SQLSTATE says about a row. */
 enum group_error {
     GROUP_ERROR_DATA, /* this row will never be taken as it is */

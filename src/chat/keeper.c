@@ -20,7 +20,7 @@ struct keeper {
     struct worker *worker;
     struct pg *pg;
     pthread_t thread;
-    char prices[64]; /* the mark of those that are known */
+    char prices[64], budgets[64]; /* the marks of those that are known */
     int64_t gauges_due_ms;
     bool was_refused; /* and logged */
 
@@ -37,7 +37,8 @@ static const struct pg_statement worker_sync = {
 static bool tell_known(struct keeper *k, struct buf *out)
 {
     buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(k->worker->routings));
-    buf_printf(out, ",\"prices\":\"%s\"", k->prices);
+    buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(k->worker->access));
+    buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", k->prices, k->budgets);
     if (clock_ms() >= k->gauges_due_ms)
         buf_puts(out, ",\"gauges\":true");
     limits_put_spent(k->worker->limits, out);
@@ -52,6 +53,15 @@ static void take_prices(struct keeper *k, const cJSON *news)
         return;
     prices_take(k->worker->prices, cJSON_GetObjectItemCaseSensitive(news, "prices"));
     snprintf(k->prices, sizeof k->prices, "%s", mark);
+}
+
+static void take_budgets(struct keeper *k, const cJSON *news)
+{
+    const char *mark = json_string(news, "budgets_mark");
+    if (mark == NULL)
+        return;
+    budgets_take(k->worker->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
+    snprintf(k->budgets, sizeof k->budgets, "%s", mark);
 }
 
 static void take_gauges(struct keeper *k, cJSON *news)
@@ -86,8 +96,11 @@ static void take_news(struct keeper *k, const char *text, size_t len)
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
     if (routing != NULL)
         routings_take(k->worker->routings, routing);
+    const cJSON *access = cJSON_GetObjectItemCaseSensitive(news, "access");
+    if (access != NULL)
+        model_access_take(k->worker->access, access);
     limits_take(k->worker->limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
-    budgets_take(k->worker->budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
+    take_budgets(k, news);
     take_prices(k, news);
     take_gauges(k, news);
     cJSON_Delete(news);
@@ -109,6 +122,7 @@ static void sync_once(struct keeper *k)
         return;
     buf_init(&known, KNOWN_MAX);
     if (!tell_known(k, &known)) {
+        limits_told(k->worker->limits, false);
         buf_release(&known);
         return;
     }
@@ -177,6 +191,9 @@ struct keeper *keeper_start(struct worker *w)
     pthread_mutex_init(&k->lock, NULL);
     k->pg = pg_new(config->database_url, "uplift keeper", config->db_timeout_ms,
                    config->db_lock_timeout_ms);
+    /* Before anybody is served: what was kept on disk may be long out of date, or nothing. */
+    if (k->pg != NULL)
+        sync_once(k);
     if (k->pg == NULL || pthread_create(&k->thread, NULL, run, k) != 0) {
         log_error("keeper", "cannot start");
         release(k);

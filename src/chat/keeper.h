@@ -11,7 +11,8 @@
 struct keeper;
 struct worker;
 
-/* Borrows the worker, whose stages have been started. NULL with a logged reason. */
+/* Borrows the worker, whose stages have been started. Asks for the first time before it returns,
+ * for as long as a call of Postgres may take. NULL with a logged reason. */
 struct keeper *keeper_start(struct worker *w);
 /* What Postgres last told for the metrics, {"budgets": [...], "queues": {...}}; the caller's. NULL
  * when nothing is known. Thread-safe. */

@@ -3,43 +3,62 @@
 
 #include "../common/clock.h"
 #include "../common/json.h"
+#include "../common/log.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SETS 512
 #define WAYS 8
-#define BUCKET_NAME 64 /* "api_key:" and a UUID, or an address */
+#define BUCKET_NAME 80 /* "feedback:address:" and an address, or a UUID */
 #define MINUTE_MS 60000.0
+
+/* At what rate a bucket is filled, and what a full one holds. */
+struct rate {
+    int64_t rpm, tpm, burst; /* rpm, tpm 0: no limit of that */
+};
 
 struct bucket {
     char name[BUCKET_NAME]; /* "": free */
     double requests, tokens;
+    struct rate rate; /* with which it was filled; all 0: never */
     int64_t used_ms;
-    bool is_filled;                 /* requests and tokens are known */
-    int64_t spent, spent_in_flight; /* tokens beyond what was charged */
+};
+
+/* Tokens that a bucket in Postgres is to be told of. Not kept in the buckets here, of which one
+ * that is not used for long makes room for another. */
+struct spent {
+    char name[BUCKET_NAME];
+    int64_t tokens, in_flight; /* beyond what was charged; those that were put and not yet heard */
+    struct spent *next;
 };
 
 struct rule {
     char scope[8], key[48];
-    int64_t rpm, tpm, burst; /* 0: none */
+    struct rate chats;
+    int64_t feedback; /* calls a minute; 0: none */
 };
 
 struct limits {
     pthread_mutex_t lock;
-    struct rule *rules; /* those of each, with the key "", come first */
+    struct rule *rules;
     size_t rule_count;
     struct bucket buckets[SETS][WAYS];
+    void *spent_by_name;               /* of tsearch() */
+    struct spent *spent, **last_spent; /* all of them, the first to be told first */
 };
 
 struct limits *limits_new(void)
 {
     struct limits *l = calloc(1, sizeof *l);
-    if (l != NULL)
+    if (l != NULL) {
         pthread_mutex_init(&l->lock, NULL);
+        l->last_spent = &l->spent;
+    }
     return l;
 }
 
@@ -47,6 +66,7 @@ void limits_free(struct limits *l)
 {
     if (l == NULL)
         return;
+    tdestroy(l->spent_by_name, free);
     free(l->rules);
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -66,9 +86,10 @@ void limits_take(struct limits *l, const cJSON *list)
         struct rule *r = &rules[n++];
         snprintf(r->scope, sizeof r->scope, "%s", scope);
         snprintf(r->key, sizeof r->key, "%s", key);
-        r->rpm = (int64_t)json_number(item, "rpm", 0);
-        r->tpm = (int64_t)json_number(item, "tpm", 0);
-        r->burst = (int64_t)json_number(item, "burst", (double)r->rpm);
+        r->chats.rpm = (int64_t)json_number(item, "rpm", 0);
+        r->chats.tpm = (int64_t)json_number(item, "tpm", 0);
+        r->chats.burst = (int64_t)json_number(item, "burst", (double)r->chats.rpm);
+        r->feedback = (int64_t)json_number(item, "feedback", 0);
     }
     pthread_mutex_lock(&l->lock);
     struct rule *before = l->rules;
@@ -78,23 +99,31 @@ void limits_take(struct limits *l, const cJSON *list)
     free(before);
 }
 
-/* The limit of a key: its own, else that of each. */
-static const struct rule *find_rule(const struct limits *l, const char *scope, const char *key)
+/* What is limited: chats, or calls of feedback, which have buckets of their own. */
+enum limited { CHATS, FEEDBACK };
+
+/* The limit of a key: its own, else that of each. False when there is none. */
+static bool find_rate(const struct limits *l, enum limited what, const char *scope, const char *key,
+                      struct rate *rate)
 {
-    const struct rule *found = NULL;
+    bool found = false;
     for (size_t i = 0; i < l->rule_count; i++) {
         const struct rule *r = &l->rules[i];
-        if (strcmp(r->scope, scope) != 0 || (*r->key != '\0' && strcmp(r->key, key) != 0))
+        bool is_own = *r->key != '\0';
+        struct rate of =
+            what == CHATS ? r->chats : (struct rate){.rpm = r->feedback, .burst = r->feedback};
+        if (strcmp(r->scope, scope) != 0 || (is_own && strcmp(r->key, key) != 0) ||
+            (of.rpm == 0 && of.tpm == 0) || (found && !is_own))
             continue;
-        if (found == NULL || *r->key != '\0')
-            found = r;
+        *rate = of;
+        found = true;
     }
     return found;
 }
 
-/* The bucket of that name, which may be new: then it takes the place of the one of its set that was
- * used longest ago. */
-static struct bucket *find_bucket(struct limits *l, const char *name)
+/* The bucket of that name. Where there is none: NULL, or, to make one, a new one in the place of
+ * the one of its set that was used longest ago. */
+static struct bucket *find_bucket(struct limits *l, const char *name, bool make)
 {
     uint64_t hash = 14695981039346656037u; /* FNV-1a */
     for (const char *p = name; *p != '\0'; p++)
@@ -106,28 +135,33 @@ static struct bucket *find_bucket(struct limits *l, const char *name)
         if (set[i].used_ms < oldest->used_ms)
             oldest = &set[i];
     }
+    if (!make)
+        return NULL;
     *oldest = (struct bucket){.used_ms = clock_ms()};
     snprintf(oldest->name, sizeof oldest->name, "%s", name);
     return oldest;
 }
 
-static bool name_bucket(char out[BUCKET_NAME], const char *scope, const char *key)
+static bool name_bucket(char out[BUCKET_NAME], enum limited what, const char *scope,
+                        const char *key)
 {
     if (key == NULL || *key == '\0')
         return false;
-    return snprintf(out, BUCKET_NAME, "%s:%s", scope, key) < BUCKET_NAME;
+    return snprintf(out, BUCKET_NAME, "%s%s:%s", what == FEEDBACK ? "feedback:" : "", scope, key) <
+           BUCKET_NAME;
 }
 
 /* --- without Postgres --- */
 
-static void fill(struct bucket *b, const struct rule *r)
+/* A bucket whose limit has changed is a new one, as in Postgres. */
+static void fill(struct bucket *b, const struct rate *r)
 {
     int64_t now = clock_ms();
     double minutes = (double)(now - b->used_ms) / MINUTE_MS;
-    if (!b->is_filled) {
+    if (b->rate.rpm != r->rpm || b->rate.tpm != r->tpm || b->rate.burst != r->burst) {
         b->requests = (double)r->burst;
         b->tokens = (double)r->tpm;
-        b->is_filled = true;
+        b->rate = *r;
     } else {
         b->requests = fmin((double)r->burst, b->requests + minutes * (double)r->rpm);
         b->tokens = fmin((double)r->tpm, b->tokens + minutes * (double)r->tpm);
@@ -148,8 +182,9 @@ static bool tell_reached(const char *scope, int64_t rate, const char *what, doub
     return false;
 }
 
-static void tell_left(const struct bucket *b, const struct rule *r, struct limit_left *left)
+static void tell_left(const struct bucket *b, struct limit_left *left)
 {
+    const struct rate *r = &b->rate;
     left->limit_requests = r->rpm;
     left->limit_tokens = r->tpm;
     left->remaining_requests = (int64_t)fmax(floor(b->requests), 0);
@@ -162,60 +197,95 @@ static void tell_left(const struct bucket *b, const struct rule *r, struct limit
             (int64_t)ceil(((double)r->tpm - b->tokens) * MINUTE_MS / (double)r->tpm);
 }
 
-struct held {
-    const char *scope, *key;
-    const struct rule *rule;
-    struct bucket *bucket;
-};
-
-bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
+/* Takes one of what is limited, and so many tokens, out of each bucket that there is, or nothing.
+ */
+static bool allow(struct limits *l, enum limited what, const struct limit_who *who, int64_t tokens,
                   struct limit_left *left, struct api_error *error)
 {
-    struct held held[] = {{"api_key", who->api_key, NULL, NULL},
-                          {"user", who->user, NULL, NULL},
-                          {"address", who->address, NULL, NULL}};
-    const size_t count = sizeof held / sizeof held[0];
+    const struct {
+        const char *scope, *key;
+    } scopes[] = {{"api_key", who->api_key}, {"user", who->user}, {"address", who->address}};
+    const char *named = what == CHATS ? "requests" : "feedback calls";
+    struct bucket *held[3];
+    size_t count = 0;
     bool allowed = true;
     *left = (struct limit_left){0};
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < count && allowed; i++) {
-        struct held *h = &held[i];
+    for (size_t i = 0; i < sizeof scopes / sizeof scopes[0] && allowed; i++) {
         char name[BUCKET_NAME];
-        if (!name_bucket(name, h->scope, h->key) ||
-            (h->rule = find_rule(l, h->scope, h->key)) == NULL)
+        struct rate rate;
+        if (!name_bucket(name, what, scopes[i].scope, scopes[i].key) ||
+            !find_rate(l, what, scopes[i].scope, scopes[i].key, &rate))
             continue;
-        h->bucket = find_bucket(l, name);
-        fill(h->bucket, h->rule);
-        if (h->rule->rpm > 0 && h->bucket->requests < 1)
-            allowed = tell_reached(h->scope, h->rule->rpm, "requests", h->bucket->requests, error);
-        else if (h->rule->tpm > 0 && h->bucket->tokens <= 0)
-            allowed = tell_reached(h->scope, h->rule->tpm, "tokens", h->bucket->tokens, error);
+        struct bucket *b = held[count++] = find_bucket(l, name, true);
+        fill(b, &rate);
+        if (rate.rpm > 0 && b->requests < 1)
+            allowed = tell_reached(scopes[i].scope, rate.rpm, named, b->requests, error);
+        else if (rate.tpm > 0 && b->tokens <= 0)
+            allowed = tell_reached(scopes[i].scope, rate.tpm, "tokens", b->tokens, error);
         if (!allowed)
-            tell_left(h->bucket, h->rule, left);
+            tell_left(b, left);
     }
     for (size_t i = 0; i < count && allowed; i++) {
-        struct held *h = &held[i];
-        if (h->bucket == NULL)
-            continue;
-        h->bucket->requests -= 1;
-        h->bucket->tokens -= (double)tokens;
-        if (left->limit_requests == 0 && left->limit_tokens == 0) /* the first one's */
-            tell_left(h->bucket, h->rule, left);
+        held[i]->requests -= 1;
+        held[i]->tokens -= (double)tokens;
+        if (i == 0)
+            tell_left(held[i], left);
     }
     pthread_mutex_unlock(&l->lock);
     return allowed;
 }
 
+bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
+                  struct limit_left *left, struct api_error *error)
+{
+    return allow(l, CHATS, who, tokens, left, error);
+}
+
+bool limits_allow_feedback(struct limits *l, const struct limit_who *who, struct api_error *error)
+{
+    struct limit_left left;
+    return allow(l, FEEDBACK, who, 0, &left, error);
+}
+
 /* --- what was spent --- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b); /* the name comes first in struct spent */
+}
+
+/* What is to be told of a bucket; NULL when memory ran out. */
+static struct spent *find_spent(struct limits *l, const char *name)
+{
+    void *found = tfind(name, &l->spent_by_name, by_name);
+    if (found != NULL)
+        return *(struct spent **)found;
+    struct spent *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    snprintf(s->name, sizeof s->name, "%s", name);
+    if (tsearch(s, &l->spent_by_name, by_name) == NULL) {
+        free(s);
+        return NULL;
+    }
+    *l->last_spent = s;
+    l->last_spent = &s->next;
+    return s;
+}
 
 static void spend(struct limits *l, const char *scope, const char *key, int64_t tokens)
 {
     char name[BUCKET_NAME];
-    if (!name_bucket(name, scope, key))
+    if (!name_bucket(name, CHATS, scope, key))
         return;
-    struct bucket *b = find_bucket(l, name);
-    b->spent += tokens;
-    if (b->is_filled)
+    struct spent *s = find_spent(l, name);
+    struct bucket *b = find_bucket(l, name, false);
+    if (s != NULL)
+        s->tokens += tokens;
+    else
+        log_error("limits", "out of memory: %lld tokens are not counted", (long long)tokens);
+    if (b != NULL)
         b->tokens -= (double)tokens;
 }
 
@@ -231,32 +301,49 @@ void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens)
 
 void limits_put_spent(struct limits *l, struct buf *out)
 {
-    bool is_first = true;
+    int count = 0;
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < (size_t)SETS * WAYS; i++) {
-        struct bucket *b = &l->buckets[i / WAYS][i % WAYS];
-        if (b->spent == 0)
+    for (struct spent *s = l->spent; s != NULL && count < LIMITS_TOLD_AT_ONCE; s = s->next) {
+        if (s->tokens == 0)
             continue;
-        buf_puts(out, is_first ? ",\"tokens\":{" : ",");
-        is_first = false;
-        buf_json_string(out, b->name, strlen(b->name));
-        buf_printf(out, ":%lld", (long long)b->spent);
-        b->spent_in_flight = b->spent;
-        b->spent = 0;
+        buf_puts(out, count++ == 0 ? ",\"tokens\":{" : ",");
+        buf_json_string(out, s->name, strlen(s->name));
+        buf_printf(out, ":%lld", (long long)s->tokens);
+        s->in_flight = s->tokens;
+        s->tokens = 0;
     }
     pthread_mutex_unlock(&l->lock);
-    if (!is_first)
+    if (count > 0)
         buf_putc(out, '}');
 }
 
 void limits_told(struct limits *l, bool heard)
 {
+    struct spent *all, *next, *again = NULL, **last_again = &again;
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < (size_t)SETS * WAYS; i++) {
-        struct bucket *b = &l->buckets[i / WAYS][i % WAYS];
-        if (!heard)
-            b->spent += b->spent_in_flight;
-        b->spent_in_flight = 0;
+    all = l->spent;
+    l->spent = NULL;
+    l->last_spent = &l->spent;
+    for (struct spent *s = all; s != NULL; s = next) {
+        bool was_told = heard && s->in_flight != 0;
+        next = s->next;
+        s->next = NULL;
+        s->tokens += heard ? 0 : s->in_flight;
+        s->in_flight = 0;
+        if (s->tokens == 0) {
+            tdelete(s->name, &l->spent_by_name, by_name);
+            free(s);
+        } else if (was_told) { /* behind those whose turn is still to come */
+            *last_again = s;
+            last_again = &s->next;
+        } else {
+            *l->last_spent = s;
+            l->last_spent = &s->next;
+        }
+    }
+    if (again != NULL) {
+        *l->last_spent = again;
+        l->last_spent = last_again;
     }
     pthread_mutex_unlock(&l->lock);
 }

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define LIMITS_TOLD_AT_ONCE 4096 /* buckets */
+
 /* What is left of the limit that matters to a client; a limit of 0 is none. */
 struct limit_left {
     int64_t limit_requests, remaining_requests, reset_requests_ms;
@@ -38,12 +40,15 @@ void limits_take(struct limits *l, const cJSON *list);
 /* Without Postgres: takes one request and so many tokens. False with *error, 429. */
 bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
                   struct limit_left *left, struct api_error *error);
+/* Without Postgres: takes one call of feedback. False with *error, 429. */
+bool limits_allow_feedback(struct limits *l, const struct limit_who *who, struct api_error *error);
 /* An answer took so many tokens more than were charged (less: below 0) of a user and API key. */
 void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens);
-/* Appends ,"tokens":{bucket: tokens} where anything was spent since the last time that was heard.
- */
+/* Appends ,"tokens":{bucket: tokens} where anything was spent that was not heard yet: of at most
+ * LIMITS_TOLD_AT_ONCE buckets, the rest the next time. What is not heard is kept, of however many
+ * users. */
 void limits_put_spent(struct limits *l, struct buf *out);
-/* Whether what was put was heard; else it is put again. */
+/* Whether what was put was heard; else it is put again. Follows each limits_put_spent. */
 void limits_told(struct limits *l, bool heard);
 
 /* Reads the limits of a row of uplift.prepare_chats. */

@@ -25,6 +25,7 @@ struct loader {
     const struct config *config;
     struct pg_breaker *breaker;
     struct personas *personas;
+    struct metrics *metrics;
     struct spool *spool;
     struct pg *pg;      /* for probes and personas */
     struct pg *load_pg; /* for loading, with the time limit of the level; NULL while there is
@@ -134,6 +135,7 @@ static enum load flush(struct loader *l, struct spool_file *f)
             if (g->items[i].state == GROUP_BUSY)
                 load = LOAD_LATER;
     }
+    metrics_count(l->metrics, M_REJECTED, group_rejected(g));
     group_clear(g);
     return load;
 }
@@ -369,7 +371,7 @@ static void loader_free(struct loader *l)
 }
 
 struct loader *loader_start(const struct config *config, struct pg_breaker *breaker,
-                            struct personas *personas, struct spool *spool)
+                            struct personas *personas, struct metrics *metrics, struct spool *spool)
 {
     struct loader *l = calloc(1, sizeof *l);
     if (l == NULL)
@@ -377,6 +379,7 @@ struct loader *loader_start(const struct config *config, struct pg_breaker *brea
     l->config = config;
     l->breaker = breaker;
     l->personas = personas;
+    l->metrics = metrics;
     l->spool = spool;
     l->scan_wait_ms = SCAN_MS;
     pthread_mutex_init(&l->lock, NULL);

@@ -8,14 +8,16 @@
 
 #include "../common/config.h"
 #include "../common/pg.h"
+#include "metrics.h"
 #include "persona.h"
 #include "spool.h"
 
 struct loader;
 
-/* Borrows all; personas may be NULL. NULL with a logged reason. */
+/* Borrows all; personas and metrics may be NULL. NULL with a logged reason. */
 struct loader *loader_start(const struct config *config, struct pg_breaker *breaker,
-                            struct personas *personas, struct spool *spool);
+                            struct personas *personas, struct metrics *metrics,
+                            struct spool *spool);
 /* Stops after the call under way and frees. What is not loaded stays for the next process. */
 void loader_stop(struct loader *l);
 

@@ -3,6 +3,7 @@
  */
 #include "../common/program.h"
 #include "master.h"
+#include "routes.h"
 #include "routing.h"
 
 #include <stdio.h>
@@ -10,13 +11,14 @@
 static void print_help(void)
 {
     puts(
-        "Usage: fcgi-chat [--config FILE] [--check | --help | --version]\n"
+        "Usage: fcgi-chat [--config FILE] [--check | --help | --routes | --version]\n"
         "\n"
         "Answers chats as a FastCGI program behind nginx, and records every answer in Postgres.\n"
         "\n"
         "  -c, --config FILE  read the configuration from FILE, too\n"
         "      --check        check the configuration, print it without its secrets, and exit\n"
         "  -h, --help         print this help and exit\n"
+        "      --routes       print the routes, with who may call each, and exit\n"
         "  -V, --version      print the version and exit\n"
         "\n"
         "Signals: TERM drains and stops, a second TERM stops at once, HUP reads the configuration\n"
@@ -32,7 +34,11 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     struct program program = {
-        .name = "fcgi-chat", .print_help = print_help, .check = routing_check};
+        .name = "fcgi-chat",
+        .print_help = print_help,
+        .print_routes = routes_print,
+        .check = routing_check,
+    };
     struct config config;
     int status;
     if (!program_start(&program, argc, argv, &config, &status))

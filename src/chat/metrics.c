@@ -5,6 +5,7 @@
 #include "../common/json.h"
 #include "chat.h"
 #include "metrics_bounds.h"
+#include "model_name.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -41,13 +42,13 @@ void metrics_request(struct metrics *m, int endpoint, int status)
 /* --- prices --- */
 
 struct price {
-    char model[128], provider[64]; /* provider "": any */
+    char model[257], provider[64]; /* provider "": any */
     double input, cached, output; /* US dollars for a million tokens, which is millionths for one */
 };
 
 struct prices {
     pthread_mutex_t lock;
-    struct price *list;
+    struct price *list; /* NULL: nothing was told */
     size_t count;
 };
 
@@ -77,6 +78,13 @@ static void copy_text(char *out, size_t size, const cJSON *item, const char *key
     out[len] = '\0';
 }
 
+static int by_model(const void *a, const void *b)
+{
+    const struct price *x = a, *y = b;
+    int order = strcmp(x->model, y->model);
+    return order != 0 ? order : strcmp(x->provider, y->provider);
+}
+
 void prices_take(struct prices *p, const cJSON *list)
 {
     size_t count = 0;
@@ -92,6 +100,7 @@ void prices_take(struct prices *p, const cJSON *list)
         one->cached = json_number(item, "cached", one->input);
         one->output = json_number(item, "output", 0);
     }
+    qsort(made, count, sizeof *made, by_model);
     pthread_mutex_lock(&p->lock);
     struct price *before = p->list;
     p->list = made;
@@ -100,38 +109,49 @@ void prices_take(struct prices *p, const cJSON *list)
     free(before);
 }
 
-/* Whether a price is of the model, or of what it is a snapshot of: gpt-4.1-mini-2025-04-14. */
-static bool is_price_of(const struct price *p, const char *model)
+static int name_and_price(const void *name, const void *price)
 {
-    static const char pattern[] = "-20..-..-..";
-    size_t len = strlen(p->model);
-    if (strncmp(p->model, model, len) != 0)
-        return false;
-    const char *rest = model + len;
-    if (*rest == '\0')
-        return true;
-    for (size_t i = 0; pattern[i] != '\0'; i++)
-        if (rest[i] == '\0' || (pattern[i] != '.' && pattern[i] != rest[i]))
-            return false;
-    return rest[sizeof pattern - 1] == '\0';
+    return model_name_compare(name, ((const struct price *)price)->model);
 }
 
-/* As uplift.price_of(): the longer model first, then the provider's own. The lock is held. */
+/* The price under one name: the provider's own, else that of any. The lock is held. */
+static const struct price *price_under(const struct prices *p, const struct model_name *name,
+                                       const char *provider)
+{
+    const struct price *found = bsearch(name, p->list, p->count, sizeof *p->list, name_and_price);
+    const struct price *any = NULL;
+    if (found == NULL)
+        return NULL;
+    while (found > p->list && strcmp(found[-1].model, found->model) == 0)
+        found--;
+    for (const struct price *one = found;
+         one < p->list + p->count && strcmp(one->model, found->model) == 0; one++) {
+        if (strcmp(one->provider, provider) == 0)
+            return one;
+        if (*one->provider == '\0')
+            any = one;
+    }
+    return any;
+}
+
+/* As uplift.price_of(). The lock is held. */
 static const struct price *find_price(const struct prices *p, const char *model,
                                       const char *provider)
 {
-    const struct price *best = NULL;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct price *one = &p->list[i];
-        if (!is_price_of(one, model) ||
-            (*one->provider != '\0' && strcmp(one->provider, provider) != 0))
-            continue;
-        size_t len = strlen(one->model), best_len = best != NULL ? strlen(best->model) : 0;
-        if (best == NULL || len > best_len ||
-            (len == best_len && *best->provider == '\0' && *one->provider != '\0'))
-            best = one;
-    }
-    return best;
+    struct model_name names[MODEL_NAMES];
+    const struct price *found = NULL;
+    size_t count = p->count > 0 ? model_names(model, names) : 0;
+    for (size_t i = 0; i < count && found == NULL; i++)
+        found = price_under(p, &names[i], provider);
+    return found;
+}
+
+bool prices_have(struct prices *p, const char *model, const char *provider)
+{
+    pthread_mutex_lock(&p->lock);
+    bool have = p->list == NULL || find_price(p, model, provider) != NULL;
+    pthread_mutex_unlock(&p->lock);
+    return have;
 }
 
 static void count_cost(struct metrics_place *place, struct prices *prices, const struct chat *chat,

@@ -39,7 +39,9 @@ enum metric {
     M_DEGRADED,
     M_SPOOLED,
     M_NOT_RECORDED,
+    M_REJECTED,
     M_RESTARTS,
+    M_CONTINUATIONS,
     METRIC_COUNT
 };
 
@@ -115,6 +117,8 @@ struct prices *prices_new(void);
 void prices_free(struct prices *p);
 /* Thread-safe, as metrics_answer is. */
 void prices_take(struct prices *p, const cJSON *list);
+/* Whether a model has a price at a provider; true while nothing was told of any. */
+bool prices_have(struct prices *p, const char *model, const char *provider);
 
 /* An answer has ended: its attempts, tokens, cost and times. waited_ms of it were for providers. */
 void metrics_answer(struct metrics *m, struct prices *prices, const struct chat *chat);
@@ -125,8 +129,9 @@ struct metrics_more {
     int endpoint_count;
     const struct breakers *breakers;
     int64_t now_ms;
-    const cJSON *budgets; /* uplift.budget_gauges(), or NULL */
-    const cJSON *queues;  /* {name: number}, or NULL */
+    const cJSON *budgets;  /* uplift.budget_gauges(), or NULL */
+    const cJSON *queues;   /* {name: number}, or NULL */
+    const cJSON *unpriced; /* uplift.unpriced_models(), or NULL */
 };
 
 /* Appends the figures of all blocks, in Prometheus' text format 0.0.4. */

@@ -29,8 +29,13 @@ static const struct {
                    "Answers that went to the spool because Postgres was away."},
     [M_NOT_RECORDED] = {"uplift_unrecorded_answers_total", "",
                         "Answers that could be stored nowhere, and were not given."},
+    [M_REJECTED] = {"uplift_rejected_answers_total", "",
+                    "Answers that Postgres refused; they were given, and are kept in "
+                    "uplift.rejected_answers."},
     [M_RESTARTS] = {"uplift_restarts_total", "",
                     "Streams that were told to forget their text, and got another answer."},
+    [M_CONTINUATIONS] = {"uplift_continuations_total", "",
+                         "Streams that broke off, and that another provider went on with."},
 };
 
 static const char *const histogram_names[HISTOGRAM_COUNT][2] = {
@@ -299,41 +304,73 @@ static void put_levels(const struct metrics *all, struct buf *out)
 
 static void put_breakers(const struct metrics_more *more, struct buf *out)
 {
-    put_head(out, "uplift_breaker_state", "gauge",
-             "Breaker of a provider: 0 closed, 1 about to be tried, 2 open.");
+    put_head(
+        out, "uplift_breaker_state", "gauge",
+        "Breaker of a provider, or of one of its models: 0 closed, 1 about to be tried, 2 open.");
     const struct breaker *b;
     for (int at = 0; (b = breakers_next(more->breakers, &at)) != NULL;) {
         buf_puts(out, "uplift_breaker_state{");
-        put_label(out, "provider", b->name);
+        put_label(out, "provider", b->provider);
+        if (b->model[0] != '\0') {
+            buf_putc(out, ',');
+            put_label(out, "model", b->model);
+        }
         buf_printf(out, "} %d\n", (int)breaker_state(b, more->now_ms));
     }
 }
 
+static void put_budget_labels(struct buf *out, const cJSON *budget, const char *state)
+{
+    static const char *const labels[] = {"scope", "key", "period"};
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        const char *value = json_string(budget, labels[i]);
+        buf_putc(out, i == 0 ? '{' : ',');
+        put_label(out, labels[i], value != NULL ? value : "");
+    }
+    if (state != NULL) {
+        buf_putc(out, ',');
+        put_label(out, "state", state);
+    }
+    buf_putc(out, '}');
+}
+
 static void put_budgets(const struct metrics_more *more, struct buf *out)
 {
-    static const char *const names[][3] = {
-        {"uplift_budget_spent_usd", "spent_usd", "Spent of a budget in its period, US dollars."},
-        {"uplift_budget_limit_usd", "limit_usd", "A budget's limit, US dollars."}};
+    static const struct {
+        const char *name, *member, *help;
+        int digits;
+        bool has_state;
+    } gauges[] = {
+        {"uplift_budget_spent_usd", "spent_usd", "Spent of a budget in its period, US dollars.", 6,
+         true},
+        {"uplift_budget_limit_usd", "limit_usd", "A budget's limit, US dollars.", 6, false},
+        {"uplift_budget_used_up", "used_up",
+         "Coaches or users who have used up a budget of each, counted up to 10000.", 0, false}};
     const cJSON *budget;
-    for (int i = 0; i < 2; i++) {
-        put_head(out, names[i][0], "gauge", names[i][2]);
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {
+        put_head(out, gauges[i].name, "gauge", gauges[i].help);
         cJSON_ArrayForEach (budget, more->budgets) {
-            const char *scope = json_string(budget, "scope"), *key = json_string(budget, "key");
-            const char *period = json_string(budget, "period");
+            const cJSON *value = cJSON_GetObjectItemCaseSensitive(budget, gauges[i].member);
             const char *state = json_string(budget, "state");
-            buf_printf(out, "%s{", names[i][0]);
-            put_label(out, "scope", scope != NULL ? scope : "");
-            buf_putc(out, ',');
-            put_label(out, "key", key != NULL ? key : "");
-            buf_putc(out, ',');
-            put_label(out, "period", period != NULL ? period : "");
-            if (i == 0) {
-                buf_putc(out, ',');
-                put_label(out, "state", state != NULL ? state : "");
-            }
-            buf_printf(out, "} %.6f\n", json_number(budget, names[i][1], 0));
+            if (!cJSON_IsNumber(value))
+                continue;
+            buf_puts(out, gauges[i].name);
+            put_budget_labels(out, budget,
+                              !gauges[i].has_state ? NULL
+                              : state != NULL      ? state
+                                                   : "");
+            buf_printf(out, " %.*f\n", gauges[i].digits, value->valuedouble);
         }
     }
+}
+
+static void put_unpriced(const struct metrics_more *more, struct buf *out)
+{
+    if (cJSON_IsNumber(more->unpriced))
+        put_level(out, "uplift_unpriced_models",
+                  "Models that answered in the last day and have no price: set one, or what they "
+                  "cost is in no figure and no budget.",
+                  (uint64_t)more->unpriced->valuedouble);
 }
 
 static void put_queues(const struct metrics_more *more, struct buf *out)
@@ -359,5 +396,6 @@ void metrics_write(const struct metrics *all, const struct metrics_more *more, s
     put_levels(all, out);
     put_breakers(more, out);
     put_budgets(more, out);
+    put_unpriced(more, out);
     put_queues(more, out);
 }

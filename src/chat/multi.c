@@ -8,6 +8,7 @@
  */
 #include "multi.h"
 
+#include "../common/address.h"
 #include "../common/log.h"
 
 #include <stdlib.h>
@@ -151,8 +152,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 {
     struct multi *m = arg;
     (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0)
+    int fd = address_socket(m->config, address);
+    if (fd == CURL_SOCKET_BAD)
         return CURL_SOCKET_BAD;
     struct multi_socket *s = new_socket(m, fd);
     if (s == NULL) {
@@ -172,10 +173,11 @@ static int close_socket(void *arg, curl_socket_t fd)
     return close(fd);
 }
 
-bool multi_open(struct multi *m, uv_loop_t *loop, long max_idle_connections,
-                void (*done)(void *arg, CURL *easy, CURLcode code), void *arg)
+bool multi_open(struct multi *m, const struct config *config, uv_loop_t *loop,
+                long max_idle_connections, void (*done)(void *arg, CURL *easy, CURLcode code),
+                void *arg)
 {
-    *m = (struct multi){.loop = loop, .done = done, .arg = arg};
+    *m = (struct multi){.config = config, .loop = loop, .done = done, .arg = arg};
     m->curl = curl_multi_init();
     if (m->curl == NULL) {
         log_error("relay", "cannot start libcurl");

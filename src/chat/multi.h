@@ -3,6 +3,8 @@
 #ifndef UPLIFT_MULTI_H
 #define UPLIFT_MULTI_H
 
+#include "../common/config.h"
+
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +13,7 @@
 struct multi_socket;
 
 struct multi {
+    const struct config *config;
     uv_loop_t *loop;
     CURLM *curl;
     uv_timer_t timer;
@@ -21,9 +24,11 @@ struct multi {
 };
 
 /* done is called outside of all libcurl callbacks, so that it may add and remove transfers; the
- * transfer has already been taken out. False with a logged reason. */
-bool multi_open(struct multi *m, uv_loop_t *loop, long max_idle_connections,
-                void (*done)(void *arg, CURL *easy, CURLcode code), void *arg);
+ * transfer has already been taken out. Borrows config, which says what addresses are refused. False
+ * with a logged reason. */
+bool multi_open(struct multi *m, const struct config *config, uv_loop_t *loop,
+                long max_idle_connections, void (*done)(void *arg, CURL *easy, CURLcode code),
+                void *arg);
 /* Sets what every easy handle of this multi needs. */
 bool multi_prepare(struct multi *m, CURL *easy);
 /* Starts a transfer in the loop's next turn. */

@@ -1,6 +1,8 @@
 /* What a client of /v1/chat gets; see native.h. */
 #include "native.h"
 
+#include "message.h"
+
 #include <string.h>
 
 static void put_text(struct buf *out, const char *key, const char *text)
@@ -12,8 +14,8 @@ static void put_text(struct buf *out, const char *key, const char *text)
         buf_json_string(out, text, strlen(text));
 }
 
-/* What both kinds of answer end with. */
-static void put_rest(struct buf *out, const struct chat *chat)
+/* Which answer it is, and what it is made from. */
+static void put_which(struct buf *out, const struct chat *chat)
 {
     struct span severity;
     const char *text = chat->severity;
@@ -24,6 +26,12 @@ static void put_rest(struct buf *out, const struct chat *chat)
     buf_puts(out, ",\"severity\":");
     buf_puts(out, text != NULL && scan_check(text, strlen(text), &severity) ? text : "null");
     put_text(out, ",\"mode\":", chat->mode);
+}
+
+/* What both kinds of answer end with. */
+static void put_rest(struct buf *out, const struct chat *chat)
+{
+    put_which(out, chat);
     put_text(out, ",\"model\":", chat->model_used != NULL ? chat->model_used : chat->model);
     buf_printf(out,
                ",\"usage\":{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
@@ -39,11 +47,54 @@ static void put_rest(struct buf *out, const struct chat *chat)
     buf_putc(out, '}');
 }
 
-bool native_delta(struct buf *out, struct span text)
+bool native_started(struct buf *out, const struct chat *chat)
 {
-    buf_puts(out, "data: {\"delta\":");
-    buf_append(out, text.at, text.len);
+    buf_puts(out, "data: {\"started\":true,");
+    put_which(out, chat);
+    put_text(out, ",\"regenerate_of\":", chat->regenerate_of);
+    buf_puts(out, ",\"message\":");
+    buf_json_string(out, chat->user_message, strlen(chat->user_message));
     return buf_puts(out, "}\n\n");
+}
+
+bool native_open(struct buf *out, const struct position *at)
+{
+    if (at != NULL) {
+        char id[POSITION_TEXT];
+        position_format(at, id);
+        buf_puts(out, "id: ");
+        buf_puts(out, id);
+        buf_putc(out, '\n');
+    }
+    return buf_puts(out, "data: {\"delta\":\"");
+}
+
+bool native_piece(struct buf *out, struct span text)
+{
+    return buf_append(out, text.at + 1, text.len - 2);
+}
+
+bool native_close(struct buf *out)
+{
+    return buf_puts(out, "\"}\n\n");
+}
+
+bool native_text(struct buf *out, const struct position *at, const char *text, size_t len)
+{
+    native_open(out, at);
+    out->len -= out->len > 0; /* the text comes with its own quotes */
+    buf_json_string(out, text, len);
+    return buf_puts(out, "}\n\n");
+}
+
+bool native_refusal(struct buf *out, const struct chat *chat)
+{
+    struct span refusal = message_refusal(chat->response_message);
+    if (!scan_is_string(refusal))
+        return !out->failed;
+    native_open(out, NULL);
+    native_piece(out, refusal);
+    return native_close(out);
 }
 
 bool native_restart(struct buf *out)
@@ -58,8 +109,9 @@ bool native_done(struct buf *out, const struct chat *chat)
     return buf_puts(out, "\n\n");
 }
 
-bool native_answer(struct buf *out, const struct chat *chat, struct span refusal)
+bool native_answer(struct buf *out, const struct chat *chat)
 {
+    struct span refusal = message_refusal(chat->response_message);
     buf_puts(out, "{\"message\":");
     if (chat->text.len == 0 && scan_is_string(refusal))
         scan_clean(refusal, out);

@@ -154,22 +154,6 @@ static bool out_of_memory(struct api_error *error)
     return false;
 }
 
-/* Why Postgres will have no answer given, said as data: see uplift.prepare_chat(). */
-static bool take_refusal(const char *json, struct api_error *error)
-{
-    cJSON *refusal = cJSON_Parse(json);
-    const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
-    int status = (int)json_number(refusal, "status", 429);
-    api_error(error, status, code != NULL ? code : "", "", "%s",
-              message != NULL ? message : "this chat is refused");
-    const char *type = json_string(refusal, "type");
-    if (type != NULL)
-        error->type = strcmp(type, "tokens") == 0 ? "tokens" : "requests";
-    error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
-    cJSON_Delete(refusal);
-    return false;
-}
-
 /* What the cache has for this chat. An answer that cannot be taken from it is none. */
 static void take_cached(struct chat *chat, const PGresult *result)
 {
@@ -193,7 +177,7 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     if (!PQgetisnull(result, 0, P_LIMITS))
         limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
     if (!PQgetisnull(result, 0, P_REFUSAL))
-        return take_refusal(PQgetvalue(result, 0, P_REFUSAL), error);
+        return route_refused(PQgetvalue(result, 0, P_REFUSAL), error);
     snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
              PQgetvalue(result, 0, P_CONVERSATION));
     chat->coach_id = copy_column(result, P_COACH, &failed);
@@ -258,6 +242,30 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     return !failed || out_of_memory(error);
 }
 
+/* The model that the server chose, unless it is closed to who asks: then the configured one, if
+ * that is not. */
+static bool choose_model(struct route_context *c, struct chat *chat, struct api_error *error)
+{
+    struct worker *w = c->worker;
+    const struct model_asker who = {
+        .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
+    if (model_access_allows(w->access, &who, chat->model, false, error))
+        return true;
+    /* An answer of the cache comes without the prompt that another model would need. */
+    if (chat->cache.answer != NULL || strcmp(chat->model, w->config->model) == 0 ||
+        !model_access_allows(w->access, &who, w->config->model, false, error))
+        return false;
+    char *model = strdup(w->config->model);
+    if (model == NULL)
+        return out_of_memory(error);
+    free(chat->model);
+    chat->model = model;
+    chat->cache.key[0] = '\0'; /* it is of the other model */
+    chat->cache.may_share = false;
+    chat->cache.result = CACHE_UNUSED;
+    return true;
+}
+
 static void put_more(struct buf *more, const char *key, const char *value)
 {
     if (value == NULL || *value == '\0')
@@ -310,6 +318,9 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         return NULL;
     }
     chat->protocol = protocol;
+    const char *client_request = request_param(r, "HTTP_X_CLIENT_REQUEST_ID");
+    if (client_request != NULL && !uuid_parse(client_request, &chat->client_request))
+        chat->client_request = (struct uuid){{0}}; /* a name of another form is for logs only */
     chat->created_us = clock_wall_us();
     answer_id_make(w->signer, &r->who.user, &chat->id);
     uuid_format(&chat->id, chat->id_text);
@@ -345,6 +356,8 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         good = away && take_degraded(c, chat, wish, out, error);
     }
     buf_release(&more);
+    if (good && wish->model == NULL && !out->is_model_fixed)
+        good = choose_model(c, chat, error);
     if (!good) {
         chat_free(chat);
         preparation_release(out);

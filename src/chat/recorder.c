@@ -33,6 +33,7 @@ struct thumb {
 struct recorder {
     const struct config *config;
     struct pg_breaker *breaker;
+    struct metrics *metrics;
     struct relay *relay;
     struct spool *spool;
     struct loader *loader;
@@ -222,6 +223,7 @@ static void record_group(struct recorder *r, struct thumb *thumbs)
         enum pg_outcome outcome =
             group_store(g, r->pg, 2 * r->config->db_lock_timeout_ms, hand_back_progress, r);
         pg_breaker_report(r->breaker, outcome);
+        metrics_count(r->metrics, M_REJECTED, group_rejected(g));
         bool any = outcome == PG_AWAY;
         for (size_t i = 0; i < g->count; i++)
             any =
@@ -348,13 +350,14 @@ static void recorder_free(struct recorder *r)
 }
 
 struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
-                                struct personas *personas)
+                                struct personas *personas, struct metrics *metrics)
 {
     struct recorder *r = calloc(1, sizeof *r);
     if (r == NULL)
         return NULL;
     r->config = config;
     r->breaker = breaker;
+    r->metrics = metrics;
     r->tail = &r->head;
     r->thumbs_tail = &r->thumbs;
     pthread_mutex_init(&r->lock, NULL);
@@ -370,7 +373,7 @@ struct recorder *recorder_start(const struct config *config, struct pg_breaker *
         log_error("recorder", "cannot start: no memory");
         goto fail;
     }
-    r->loader = loader_start(config, breaker, personas, r->spool);
+    r->loader = loader_start(config, breaker, personas, metrics, r->spool);
     if (r->loader == NULL)
         goto fail;
 

@@ -12,6 +12,7 @@
 #include "../common/config.h"
 #include "../common/pg.h"
 #include "chat.h"
+#include "metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,9 +21,10 @@ struct recorder;
 struct relay;
 struct personas;
 
-/* Borrows all. personas are refreshed by it while Postgres answers. NULL with a logged reason. */
+/* Borrows all. personas are refreshed by it while Postgres answers; metrics may be NULL. NULL with
+ * a logged reason. */
 struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
-                                struct personas *personas);
+                                struct personas *personas, struct metrics *metrics);
 /* To whom finished groups go back; once, before the first submit. */
 void recorder_attach(struct recorder *r, struct relay *relay);
 /* Takes the chat; it comes back by relay_recorded in every case. Thread-safe. False (still the

@@ -18,6 +18,8 @@ struct relay {
     pthread_t thread;
     uv_async_t wake;
     uv_timer_t sweep;
+    uv_poll_t mail; /* from other workers; only with a slot */
+    bool has_mail;
     bool is_sweeping;
     atomic_int_fast64_t open;
     pthread_mutex_t lock; /* guards from here ... */
@@ -86,6 +88,8 @@ static void close_all(struct relay *r)
     upstreams_close(&r->core.upstreams);
     uv_close((uv_handle_t *)&r->sweep, NULL);
     uv_close((uv_handle_t *)&r->wake, NULL);
+    if (r->has_mail)
+        uv_close((uv_handle_t *)&r->mail, NULL);
 }
 
 /* A large answer's memory is not kept for ever. */
@@ -103,10 +107,11 @@ static void on_sweep(uv_timer_t *timer)
         next = rc->next;
         relay_chat_sweep(rc, now);
     }
+    followers_sweep(&r->core, now);
     upstreams_sweep(&r->core.upstreams, now);
     trim(&r->core.out);
     trim(&r->core.head);
-    if (r->core.chats == NULL && r->core.upstreams.lingering == NULL) {
+    if (r->core.chats == NULL && r->core.followers == NULL && r->core.upstreams.lingering == NULL) {
         uv_timer_stop(timer);
         r->is_sweeping = false;
     }
@@ -123,6 +128,14 @@ static void shut_down(struct relay *r)
             relay_chat_shut_down(rc);
         }
     }
+}
+
+static void keep_sweeping(struct relay *r)
+{
+    if (r->is_sweeping)
+        return;
+    uv_timer_start(&r->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    r->is_sweeping = true;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -146,17 +159,53 @@ static void on_wake(uv_async_t *wake)
     }
     if (is_stopping)
         shut_down(r);
-    if (!r->is_sweeping && (r->core.chats != NULL || is_stopping)) {
-        uv_timer_start(&r->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-        r->is_sweeping = true;
+    if (r->core.chats != NULL || is_stopping)
+        keep_sweeping(r);
+}
+
+static void take_mail(struct relay *r, const struct mail *mail, int fd)
+{
+    struct relay_chat *rc;
+    if (mail->kind == MAIL_STOP) {
+        rc = relay_chat_find(&r->core, &mail->answer, &mail->user);
+        if (rc != NULL)
+            relay_chat_stop(rc);
+    } else if (fd >= 0) {
+        followers_add(&r->core, mail, fd);
     }
+}
+
+static void on_mail(uv_poll_t *poll, int status, int events)
+{
+    struct relay *r = poll->data;
+    struct mail mail;
+    int fd;
+    (void)status;
+    (void)events;
+    while (worker_slots_receive(r->core.options.slots, r->core.options.slot, &mail, &fd))
+        take_mail(r, &mail, fd);
+    if (r->core.followers != NULL)
+        keep_sweeping(r);
+}
+
+/* False only when memory or descriptors ran out. */
+static bool open_mailbox(struct relay *r)
+{
+    const struct relay_options *o = &r->core.options;
+    if (o->slots == NULL || o->slot < 0)
+        return true;
+    if (uv_poll_init(&r->core.loop, &r->mail, o->slots->receive_fds[o->slot]) != 0)
+        return false;
+    r->has_mail = true;
+    r->mail.data = r;
+    return uv_poll_start(&r->mail, UV_READABLE, on_mail) == 0;
 }
 
 /* Whether the thread has nothing left to do. */
 static void on_turn(uv_prepare_t *prepare)
 {
     struct relay *r = prepare->data;
-    if (r->stop_deadline_ms != 0 && r->core.chats == NULL) {
+    if (r->stop_deadline_ms != 0 && r->core.chats == NULL && r->core.followers == NULL) {
         close_all(r);
         uv_close((uv_handle_t *)prepare, NULL);
     }
@@ -210,7 +259,7 @@ struct relay *relay_start(const struct relay_options *options)
     uv_timer_init(&r->core.loop, &r->sweep);
     r->sweep.data = r;
     bool good = upstreams_open(&r->core.upstreams, options->config, &r->core.loop);
-    if (good && pthread_create(&r->thread, NULL, run, r) == 0) {
+    if (good && open_mailbox(r) && pthread_create(&r->thread, NULL, run, r) == 0) {
         pthread_setname_np(r->thread, "relay");
         return r;
     }
@@ -218,6 +267,8 @@ struct relay *relay_start(const struct relay_options *options)
         log_error("relay", "cannot start its thread");
         upstreams_close(&r->core.upstreams);
     }
+    if (r->has_mail)
+        uv_close((uv_handle_t *)&r->mail, NULL);
     uv_close((uv_handle_t *)&r->sweep, NULL);
     uv_close((uv_handle_t *)&r->wake, NULL);
     uv_run(&r->core.loop, UV_RUN_DEFAULT);

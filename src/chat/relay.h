@@ -20,6 +20,9 @@ struct relay_options {
     struct limits *limits;   /* NULL, as metrics and prices: nothing is counted */
     struct metrics *metrics; /* the worker's */
     struct prices *prices;
+    struct open_answers *open_answers; /* NULL, as slots: nobody can follow an answer */
+    struct worker_slots *slots;
+    int slot; /* this worker's, -1: none, with the same effect */
 };
 
 /* NULL with a logged reason. Needs curl_global_init in this process. */

@@ -24,6 +24,9 @@ struct route_context {
  */
 bool route_query(struct route_context *c, const struct pg_statement *statement,
                  const char *const *values, PGresult **result, struct api_error *error, bool *away);
+/* Why Postgres refuses what it was asked for, said as data and not as an error: see
+ * uplift.prepare_chat(). Fills in *error and returns false. */
+bool route_refused(const char *refusal_json, struct api_error *error);
 /* Runs a statement whose single value is a JSON text and answers with it, or with the error. Ends
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
@@ -38,6 +41,9 @@ char *route_list_coaches(struct route_context *c, bool *degraded, struct api_err
 void route_native_chat(struct route_context *c); /* route_chat.c: POST /v1/chat */
 void route_completions(
     struct route_context *c); /* route_completions.c: POST /v1/chat/completions */
+void route_open_answers(struct route_context *c); /* route_follow.c: answers under way */
+void route_follow(struct route_context *c);
+void route_stop(struct route_context *c);
 void route_feedback_get(struct route_context *c); /* route_feedback.c */
 void route_feedback_put(struct route_context *c);
 void route_rest_feedback(

@@ -36,9 +36,12 @@ static bool check_messages(const cJSON *body, struct api_error *error)
     return true;
 }
 
-/* A model that names a coach: "coach_..." as the coaches' ids go, or "uplift/<any coach id>". */
+/* A model (NULL: none) that names a coach: "coach_..." as the coaches' ids go, or
+ * "uplift/<any coach id>". */
 static const char *coach_of_model(const char *model)
 {
+    if (model == NULL)
+        return NULL;
     if (strncmp(model, "uplift/", 7) == 0 && model[7] != '\0')
         return model + 7;
     return strncmp(model, "coach_", 6) == 0 ? model : NULL;
@@ -51,8 +54,9 @@ static bool check_options(const cJSON *body, bool *stream, bool *usage, struct a
     const cJSON *streaming = cJSON_GetObjectItemCaseSensitive(body, "stream");
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(body, "stream_options");
     const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(body, "metadata");
-    if (!cJSON_IsString(model) || model->valuestring[0] == '\0' ||
-        strlen(model->valuestring) > MODEL_MAX)
+    if (model != NULL && !cJSON_IsNull(model) &&
+        (!cJSON_IsString(model) || model->valuestring[0] == '\0' ||
+         strlen(model->valuestring) > MODEL_MAX))
         return api_error(error, 400, "invalid_model", "model",
                          "model must be a text of 1 to %d bytes", MODEL_MAX);
     if (n != NULL && !cJSON_IsNull(n) && !(cJSON_IsNumber(n) && n->valuedouble == 1.0))
@@ -148,12 +152,17 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct limit
         !wish_read(&wish, cJSON_GetObjectItemCaseSensitive(body, "metadata"), true, error) ||
         !cache_read_wish(&wish.cache, body, c->worker->config, error))
         return NULL;
-    const char *model = json_string(body, "model");
-    const char *coach = coach_of_model(model);
-    bool coach_names_model = coach != NULL;
+    /* Without one, or by the name of a coach, it is for the server to choose. */
+    const char *model = json_string(body, "model"), *coach = coach_of_model(model);
     if (wish.coach_id == NULL)
         wish.coach_id = coach;
-    wish.model = coach_names_model ? NULL : model;
+    wish.model = coach == NULL ? model : NULL;
+    const struct model_asker who = {.user = c->request->who.user_text,
+                                    .coach_id = wish.coach_id,
+                                    .api_key = c->request->who.key_id};
+    if (wish.model != NULL &&
+        !model_access_allows(c->worker->access, &who, wish.model, true, error))
+        return NULL;
 
     char *user_message, *rest;
     if (!transcript_read(body, &user_message, &rest)) {
@@ -175,9 +184,9 @@ static struct chat *make_chat(struct route_context *c, cJSON *body, struct limit
     chat->stream = stream;
     chat->client_wants_usage = usage;
     bool good = true;
-    if (!coach_names_model && !prepared.is_model_fixed) {
+    if (wish.model != NULL && !prepared.is_model_fixed) {
         free(chat->model);
-        chat->model = strdup(model);
+        chat->model = strdup(wish.model);
         good = chat->model != NULL;
     }
     good = good && (chat->cache.answer != NULL || build_upstream(chat, body));

@@ -1,7 +1,6 @@
 /* /v1/feedback/{id}: a thumb, stars and a comment on an answer. */
 #include "route_feedback.h"
 
-#include "../common/clock.h"
 #include "spool.h"
 
 #include <math.h>
@@ -10,20 +9,17 @@
 
 #define COMMENT_MAX 10000 /* characters */
 
-enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING };
+enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING, F_REFUSAL };
 
-static const struct pg_statement give_statement = {
-    .name = "give_feedback",
-    .sql =
-        "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
-        "from uplift.give_feedback($1,$2,$3,$4,p_event_id=>$5)",
-    .params = 5};
+#define COLUMNS                                                                                    \
+    "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending"
+
+static const struct pg_statement take_statement = {
+    .name = "take_feedback",
+    .sql = COLUMNS ", refusal from uplift.take_feedback($1,$2,$3,$4,$5,$6,$7,$8)",
+    .params = FEEDBACK_PARAMS};
 static const struct pg_statement get_statement = {
-    .name = "get_feedback",
-    .sql =
-        "select id, helpful, rating, feedback_text, to_json(feedback_given_at) #>> '{}', pending "
-        "from uplift.get_feedback($1,$2,$3)",
-    .params = 3};
+    .name = "get_feedback", .sql = COLUMNS " from uplift.get_feedback($1,$2,$3)", .params = 3};
 
 static size_t characters(const char *text)
 {
@@ -72,7 +68,7 @@ bool feedback_check(const cJSON *changes, struct api_error *error)
     return true;
 }
 
-bool feedback_issued(const struct route_context *c, const struct uuid *answer)
+static bool is_issued(const struct route_context *c, const struct uuid *answer)
 {
     return answer_id_issued(c->worker->signer, &c->request->who.user, answer);
 }
@@ -102,10 +98,21 @@ cJSON *feedback_row(const PGresult *result)
     return row;
 }
 
-static void reply_with_row(struct route_context *c, const PGresult *result)
+/* Who may give feedback and not read is told of its own words alone. */
+static void forget_unsaid(cJSON *row, const cJSON *said)
+{
+    static const char *const words[] = {"helpful", "rating", "feedback_text"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!cJSON_HasObjectItem(said, words[i]))
+            cJSON_DeleteItemFromObjectCaseSensitive(row, words[i]);
+}
+
+static void reply_with_row(struct route_context *c, const PGresult *result, const cJSON *said)
 {
     struct api_error error;
     cJSON *row = feedback_row(result);
+    if ((c->request->who.scopes & SCOPE_READ) == 0)
+        forget_unsaid(row, said);
     cJSON_AddBoolToObject(row, "pending", *PQgetvalue(result, 0, F_PENDING) == 't');
     char *text = cJSON_PrintUnformatted(row);
     cJSON_Delete(row);
@@ -118,10 +125,23 @@ static void reply_with_row(struct route_context *c, const PGresult *result)
     free(text);
 }
 
-/* What was taken back is no word. */
-static void count_feedback(const struct route_context *c, const char *changes)
+void feedback_accept(const struct route_context *c, const struct uuid *answer, const char *changes,
+                     struct feedback *f)
 {
-    cJSON *said = cJSON_Parse(changes);
+    struct uuid event;
+    f->given_us = clock_wall_us();
+    clock_text(f->given_us, f->given_at);
+    uuid_v7(&event);
+    uuid_format(&event, f->event_id);
+    uuid_format(answer, f->answer_id);
+    f->issued = is_issued(c, answer);
+    f->changes = changes;
+}
+
+/* What was taken back is no word. */
+void feedback_count(const struct route_context *c, const struct feedback *f)
+{
+    cJSON *said = cJSON_Parse(f->changes);
     const cJSON *thumb = cJSON_GetObjectItemCaseSensitive(said, "helpful");
     struct metrics *m = c->worker->metrics;
     metrics_count(m, M_THUMBS_UP, cJSON_IsTrue(thumb));
@@ -131,47 +151,84 @@ static void count_feedback(const struct route_context *c, const char *changes)
     cJSON_Delete(said);
 }
 
-enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
-                                    const char *changes, PGresult **result, struct api_error *error)
+bool feedback_refused(const struct route_context *c, const char *refusal_json,
+                      struct api_error *error)
 {
-    struct uuid answer, event;
-    char event_id[UUID_TEXT + 1];
-    bool away;
-    *result = NULL;
-    if (!uuid_parse(answer_id, &answer)) {
-        api_error(error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", answer_id);
-        return FEEDBACK_REFUSED;
-    }
-    bool issued = feedback_issued(c, &answer);
-    /* Made before the call: one that was committed, and whose end nobody heard, must not count
-     * again from the spool. */
-    uuid_v7(&event);
-    uuid_format(&event, event_id);
-    const char *values[5] = {c->request->who.user_text, answer_id, changes, issued ? "t" : "f",
-                             event_id};
-    if (route_query(c, &give_statement, values, result, error, &away)) {
-        count_feedback(c, changes);
-        return FEEDBACK_GIVEN;
-    }
-    if (!away)
-        return FEEDBACK_REFUSED;
+    metrics_count(c->worker->metrics, M_REFUSED_RATE, 1);
+    return route_refused(refusal_json, error);
+}
 
-    /* Said when it was asked for: while Postgres was waited for, a later word may have got in. */
-    int64_t given_us = clock_wall_us() - (clock_ms() - c->request->accepted_ms) * 1000;
+bool feedback_spool(struct route_context *c, const struct feedback *f, struct api_error *error)
+{
+    const struct limit_who who = {.user = c->request->who.user_text,
+                                  .api_key = c->request->who.key_id,
+                                  .address = request_param(c->request, "REMOTE_ADDR")};
+    struct api_error refusal;
     struct buf line;
+    if (error->status != 503)
+        return false;
+    if (!limits_allow_feedback(c->worker->limits, &who, &refusal)) {
+        metrics_count(c->worker->metrics, M_REFUSED_RATE, 1);
+        *error = refusal;
+        return false;
+    }
     buf_init(&line, 1024 * 1024);
-    bool spooled = spool_feedback_line(&line, event_id, c->request->who.user_text, answer_id,
-                                       changes, issued, given_us) &&
-                   recorder_spool_feedback(c->worker->recorder, line.data);
+    bool good = spool_feedback_line(&line, f->event_id, who.user, f->answer_id, f->changes,
+                                    f->issued, f->given_us) &&
+                recorder_spool_feedback(c->worker->recorder, line.data);
     buf_release(&line);
-    if (spooled)
-        count_feedback(c, changes);
-    return spooled ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;
+    if (good)
+        feedback_count(c, f);
+    return good;
+}
+
+void feedback_values(const struct route_context *c, const struct feedback *f,
+                     const char *values[FEEDBACK_PARAMS])
+{
+    const struct request *r = c->request;
+    values[0] = r->who.user_text;
+    values[1] = f->answer_id;
+    values[2] = f->changes;
+    values[3] = f->issued ? "t" : "f";
+    values[4] = f->given_at;
+    values[5] = f->event_id;
+    values[6] = request_param(r, "REMOTE_ADDR");
+    values[7] = r->who.key_id[0] != '\0' ? r->who.key_id : NULL;
+}
+
+enum feedback_outcome feedback_give(struct route_context *c, const struct feedback *f,
+                                    PGresult **result, struct api_error *error)
+{
+    const char *values[FEEDBACK_PARAMS];
+    *result = NULL;
+    feedback_values(c, f, values);
+    if (!route_query(c, &take_statement, values, result, error, NULL))
+        return feedback_spool(c, f, error) ? FEEDBACK_SPOOLED : FEEDBACK_REFUSED;
+    if (!PQgetisnull(*result, 0, F_REFUSAL)) {
+        feedback_refused(c, PQgetvalue(*result, 0, F_REFUSAL), error);
+        PQclear(*result);
+        *result = NULL;
+        return FEEDBACK_REFUSED;
+    }
+    feedback_count(c, f);
+    return FEEDBACK_GIVEN;
+}
+
+static void reply_spooled(struct route_context *c)
+{
+    struct buf body;
+    buf_init(&body, 1024);
+    buf_printf(&body, "{\"id\":\"%s\",\"pending\":true}", c->id);
+    request_reply(c->request, 202, "application/json", "X-Uplift-Degraded: database\r\n", body.data,
+                  body.len);
+    buf_release(&body);
 }
 
 void route_feedback_put(struct route_context *c)
 {
     struct api_error error;
+    struct feedback feedback;
+    struct uuid answer;
     PGresult *result = NULL;
     cJSON *body = request_json_body(c->request, &error);
     if (body == NULL || !feedback_check(body, &error)) {
@@ -180,31 +237,28 @@ void route_feedback_put(struct route_context *c)
         return;
     }
     char *changes = cJSON_PrintUnformatted(body);
-    cJSON_Delete(body);
     if (changes == NULL) {
+        cJSON_Delete(body);
         api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
         request_fail(c->request, &error, NULL);
         return;
     }
-    switch (feedback_give(c, c->id, changes, &result, &error)) {
+    uuid_parse(c->id, &answer); /* the route's table has checked it */
+    feedback_accept(c, &answer, changes, &feedback);
+    switch (feedback_give(c, &feedback, &result, &error)) {
     case FEEDBACK_GIVEN:
-        reply_with_row(c, result);
+        reply_with_row(c, result, body);
         break;
-    case FEEDBACK_SPOOLED: {
-        struct buf answer;
-        buf_init(&answer, 1024);
-        buf_printf(&answer, "{\"id\":\"%s\",\"pending\":true}", c->id);
-        request_reply(c->request, 202, "application/json", "X-Uplift-Degraded: database\r\n",
-                      answer.data, answer.len);
-        buf_release(&answer);
+    case FEEDBACK_SPOOLED:
+        reply_spooled(c);
         break;
-    }
     case FEEDBACK_REFUSED:
         request_fail(c->request, &error, NULL);
         break;
     }
     PQclear(result);
     free(changes);
+    cJSON_Delete(body);
 }
 
 void route_feedback_get(struct route_context *c)
@@ -212,12 +266,12 @@ void route_feedback_get(struct route_context *c)
     struct api_error error;
     struct uuid answer;
     PGresult *result;
-    bool issued = uuid_parse(c->id, &answer) && feedback_issued(c, &answer);
+    bool issued = uuid_parse(c->id, &answer) && is_issued(c, &answer);
     const char *values[3] = {c->request->who.user_text, c->id, issued ? "t" : "f"};
     if (!route_query(c, &get_statement, values, &result, &error, NULL)) {
         request_fail(c->request, &error, NULL);
         return;
     }
-    reply_with_row(c, result);
+    reply_with_row(c, result, NULL);
     PQclear(result);
 }

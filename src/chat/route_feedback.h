@@ -2,11 +2,26 @@
 #ifndef UPLIFT_ROUTE_FEEDBACK_H
 #define UPLIFT_ROUTE_FEEDBACK_H
 
+#include "../common/clock.h"
 #include "route.h"
+
+/*
+ * Feedback from the moment it is accepted, which is before anything is waited for. Whichever way it
+ * then takes, and however late it gets there, this time decides which of two words is the last, and
+ * this event id lets it count once.
+ */
+struct feedback {
+    char answer_id[UUID_TEXT + 1];
+    char event_id[UUID_TEXT + 1];
+    int64_t given_us; /* wall-clock microseconds, and as Postgres reads them: */
+    char given_at[CLOCK_TEXT];
+    bool issued;         /* the answer's id was made for the user who asks */
+    const char *changes; /* borrowed: a JSON object */
+};
 
 enum feedback_outcome {
     FEEDBACK_GIVEN,   /* *result has the row and is the caller's to PQclear */
-    FEEDBACK_SPOOLED, /* Postgres is away; it is safe on disk */
+    FEEDBACK_SPOOLED, /* Postgres is away or busy; it is safe on disk */
     FEEDBACK_REFUSED, /* *error says why */
 };
 
@@ -16,12 +31,29 @@ cJSON *feedback_row(const PGresult *result);
 
 /* Whether changes has only the members that feedback may have, each of its type and range. */
 bool feedback_check(const cJSON *changes, struct api_error *error);
-/* Whether the answer's id was made for the user who asks. */
-bool feedback_issued(const struct route_context *c, const struct uuid *answer);
-/* Gives feedback, given as a JSON object that feedback_check passed. *result is NULL unless GIVEN.
+/* Accepts feedback, now. Borrows changes. */
+void feedback_accept(const struct route_context *c, const struct uuid *answer, const char *changes,
+                     struct feedback *f);
+/* The parameters that uplift.take_feedback and uplift.rest_update_feedback have in common: the
+ * user, the answer, the changes, whether it was issued, when and as which event it was given, and
+ * who asks: address and API key. Borrowed from f and the request. */
+#define FEEDBACK_PARAMS 8
+void feedback_values(const struct route_context *c, const struct feedback *f,
+                     const char *values[FEEDBACK_PARAMS]);
+/* Gives feedback whose changes feedback_check passed. *result is NULL unless GIVEN. */
+enum feedback_outcome feedback_give(struct route_context *c, const struct feedback *f,
+                                    PGresult **result, struct api_error *error);
+/*
+ * What remains to be done when Postgres gave *error instead of taking the feedback: where it is
+ * away or busy the feedback goes to the spool, within the rate limits as they were last known.
+ * False with *error when it was refused, there or here.
  */
-enum feedback_outcome feedback_give(struct route_context *c, const char *answer_id,
-                                    const char *changes, PGresult **result,
-                                    struct api_error *error);
+bool feedback_spool(struct route_context *c, const struct feedback *f, struct api_error *error);
+/* What rate limits refused in Postgres, told as uplift.charge_feedback() does: fills in *error and
+ * returns false. */
+bool feedback_refused(const struct route_context *c, const char *refusal_json,
+                      struct api_error *error);
+/* Counts feedback that was taken. */
+void feedback_count(const struct route_context *c, const struct feedback *f);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define BODY_MAX 262144 /* every breaker's name, escaped */
+#define BODY_MAX (1024 * 1024) /* every breaker's name, escaped */
 
 void route_health(struct route_context *c)
 {
@@ -13,21 +13,45 @@ void route_health(struct route_context *c)
     request_reply(c->request, 200, "application/json", NULL, body, sizeof body - 1);
 }
 
-/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded with the
- * providers that are left alone for a while. */
-static void put_ready(const struct shared *shared, struct buf *body)
+/* Appends ,"providers":["..."] or ,"models":[{"provider","model"}] of the breakers that are open.
+ * How many those are. */
+static int put_open(const struct shared *shared, bool of_models, struct buf *body)
 {
     const struct breaker *b;
     int open = 0;
     for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
-        if (breaker_state(b, clock_ms()) != BREAKER_OPEN)
+        if ((b->model[0] != '\0') != of_models || breaker_state(b, clock_ms()) != BREAKER_OPEN)
             continue;
-        buf_puts(body, open++ == 0
-                           ? "{\"status\":\"degraded\",\"reason\":\"provider\",\"providers\":["
-                           : ",");
-        buf_json_string(body, b->name, strlen(b->name));
+        buf_puts(body, open++ > 0 ? "," : of_models ? ",\"models\":[" : ",\"providers\":[");
+        buf_puts(body, of_models ? "{\"provider\":" : "");
+        buf_json_string(body, b->provider, strlen(b->provider));
+        if (of_models) {
+            buf_puts(body, ",\"model\":");
+            buf_json_string(body, b->model, strlen(b->model));
+            buf_putc(body, '}');
+        }
     }
-    buf_puts(body, open > 0 ? "]" : "{\"status\":\"ready\"");
+    buf_puts(body, open > 0 ? "]" : "");
+    return open;
+}
+
+/* Appends {"status", "reason"} of a worker that Postgres is there for: ready, or degraded because
+ * it refuses answers, or because breakers of providers or their models are open. */
+static void put_ready(const struct shared *shared, const char *rejected, struct buf *body)
+{
+    struct buf open;
+    bool refuses = strcmp(rejected, "0") != 0;
+    buf_init(&open, BODY_MAX);
+    int count = put_open(shared, false, &open) + put_open(shared, true, &open);
+    if (!refuses && count == 0)
+        buf_puts(body, "{\"status\":\"ready\"");
+    else
+        buf_printf(body, "{\"status\":\"degraded\",\"reason\":\"%s\"",
+                   refuses ? "rejected_answers" : "provider");
+    if (refuses)
+        buf_printf(body, ",\"rejected_answers\":%s", rejected);
+    buf_append(body, open.data, open.len);
+    buf_release(&open);
 }
 
 static void put_state(struct worker *w, struct buf *body)
@@ -36,12 +60,12 @@ static void put_state(struct worker *w, struct buf *body)
                (long long)relay_open(w->relay), (long long)recorder_spool_bytes(w->recorder));
 }
 
-/* Ready means that all is well; "degraded" that chats are answered, but without Postgres, or by
- * other providers than they would be. */
+/* Ready means that all is well; "degraded" that chats are answered, but without Postgres, or that
+ * it refuses what is to be recorded, or by other providers than they would be. */
 void route_ready(struct route_context *c)
 {
     static const struct pg_statement ready = {
-        .name = "ready", .sql = "select uplift.ready()", .params = 0};
+        .name = "ready", .sql = "select uplift.ready(), uplift.rejected_lately()", .params = 0};
     struct worker *w = c->worker;
     struct api_error error;
     PGresult *result = NULL;
@@ -55,7 +79,7 @@ void route_ready(struct route_context *c)
     } else if (route_query(c, &ready, NULL, &result, &error, &away)) {
         const char *state = PQgetvalue(result, 0, 0);
         if (strcmp(state, "ok") == 0) {
-            put_ready(w->shared, &body);
+            put_ready(w->shared, PQgetvalue(result, 0, 1), &body);
         } else {
             status = 503;
             buf_puts(&body, "{\"status\":\"not_ready\",\"reason\":");

@@ -18,6 +18,7 @@ void route_metrics(struct route_context *c)
         .breakers = &w->shared->breakers,
         .now_ms = clock_ms(),
         .budgets = cJSON_GetObjectItemCaseSensitive(gauges, "budgets"),
+        .unpriced = cJSON_GetObjectItemCaseSensitive(gauges, "unpriced_models"),
         .queues = cJSON_GetObjectItemCaseSensitive(gauges, "queues"),
     };
     more.endpoints = routes_names(&more.endpoint_count);

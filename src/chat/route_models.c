@@ -1,5 +1,5 @@
-/* GET /v1/models and /v1/models/{id}: the configured models, those with routes of their own, and
- * each coach as a model. */
+/* GET /v1/models and /v1/models/{id}: the models that the caller may name, and each coach as one.
+ */
 #include "route.h"
 
 #include <stdio.h>
@@ -46,32 +46,17 @@ static void add_coaches(struct route_context *c, cJSON *list)
     free(json);
 }
 
-static void add_routed(void *list, const char *name)
+static void add_provided(void *list, const char *name)
 {
-    const cJSON *model;
-    cJSON_ArrayForEach (model, (cJSON *)list) {
-        const char *id = json_string(model, "id");
-        if (id != NULL && strcmp(id, name) == 0)
-            return;
-    }
     add_model(list, name, strlen(name), "provider");
 }
 
 static cJSON *list_models(struct route_context *c)
 {
-    const struct config *config = c->worker->config;
     cJSON *list = cJSON_CreateArray();
-    add_model(list, config->model, strlen(config->model), "provider");
-    for (const char *p = config->models; p != NULL && *p != '\0';) {
-        p += strspn(p, ", ");
-        size_t n = strcspn(p, ", ");
-        if (n != strlen(config->model) || strncmp(p, config->model, n) != 0)
-            add_model(list, p, n, "provider");
-        p += n;
-    }
-    struct routing *routing = routings_current(c->worker->routings);
-    routing_each_model(routing, add_routed, list);
-    routing_release(routing);
+    const struct model_asker who = {.user = c->request->who.user_text,
+                                    .api_key = c->request->who.key_id};
+    model_access_each(c->worker->access, &who, add_provided, list);
     add_coaches(c, list);
     return list;
 }
@@ -112,7 +97,8 @@ void route_model(struct route_context *c)
     }
     cJSON_Delete(list);
     struct api_error error;
-    api_error(&error, 404, "model_not_found", "model", "The model '%.200s' does not exist",
-              c->name);
+    api_error(&error, 404, "model_not_found", "model",
+              "The model '%.200s' does not exist or you do not have access to it.", c->name);
+    error.type = "invalid_request_error";
     request_fail(c->request, &error, NULL);
 }

@@ -17,10 +17,15 @@ void route_conversations_list(struct route_context *c)
                                                   .sql =
                                                       "select uplift.list_conversations($1,$2,$3)",
                                                   .params = 3};
+    static const char nothing[] = "{\"object\":\"list\",\"data\":[],\"has_more\":false}";
     struct api_error error;
     struct query q;
     char limit[16];
     long n = LIST_LIMIT_DEFAULT;
+    if (c->request->who.is_guest) { /* it would be those of all guests */
+        request_reply(c->request, 200, "application/json", NULL, nothing, sizeof nothing - 1);
+        return;
+    }
     if (!query_parse(&q, c->request->query)) {
         api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
         request_fail(c->request, &error, NULL);
@@ -107,6 +112,35 @@ void route_preferences_get(struct route_context *c)
     route_reply_json_query(c, &statement, values);
 }
 
+/* Answers with those members of a statement's JSON object that are named: for who may set and not
+ * read. Ends the request. */
+static void reply_with_named(struct route_context *c, const struct pg_statement *statement,
+                             const char *const *values, const cJSON *named)
+{
+    struct api_error error;
+    PGresult *result;
+    if (!route_query(c, statement, values, &result, &error, NULL)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    cJSON *all = cJSON_Parse(PQgetvalue(result, 0, 0)), *told = cJSON_CreateObject();
+    const cJSON *member;
+    PQclear(result);
+    cJSON_ArrayForEach (member, named)
+        cJSON_AddItemToObject(told, member->string,
+                              cJSON_DetachItemFromObjectCaseSensitive(all, member->string));
+    char *text = cJSON_PrintUnformatted(told);
+    cJSON_Delete(all);
+    cJSON_Delete(told);
+    if (text != NULL) {
+        request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
+    } else {
+        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        request_fail(c->request, &error, NULL);
+    }
+    free(text);
+}
+
 void route_preferences_put(struct route_context *c)
 {
     static const struct pg_statement statement = {
@@ -116,12 +150,16 @@ void route_preferences_put(struct route_context *c)
     char *changes = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
     if (body != NULL && changes == NULL)
         api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
-    cJSON_Delete(body);
     if (changes == NULL) {
+        cJSON_Delete(body);
         request_fail(c->request, &error, NULL);
         return;
     }
     const char *values[2] = {c->request->who.user_text, changes};
-    route_reply_json_query(c, &statement, values);
+    if ((c->request->who.scopes & SCOPE_READ) != 0)
+        route_reply_json_query(c, &statement, values);
+    else
+        reply_with_named(c, &statement, values, body);
+    cJSON_Delete(body);
     free(changes);
 }

@@ -1,6 +1,7 @@
 /* The table of routes, and its dispatch. */
 #include "routes.h"
 
+#include "elsewhere.h"
 #include "route_rest.h"
 
 #include <pthread.h>
@@ -10,48 +11,42 @@
 typedef void (*route_fn)(struct route_context *);
 
 enum access {
-    OPEN,    /* no token */
-    AS_USER, /* a token that names a user */
-};
-
-enum tail {
-    EXACT, /* the path as it stands */
-    ID,    /* then one segment, a UUID */
-    NAME,  /* then one or more segments of any text */
+    OPEN,      /* no token */
+    AS_USER,   /* a token that names a user, or the guest */
+    SIGNED_IN, /* not the guest, who is many people */
 };
 
 static const struct endpoint {
     const char *method;
-    const char *path;
-    enum tail tail;
+    const char
+        *path; /* with {id}, a UUID, or at its end {name}, one or more segments of any text */
     enum access access;
-    unsigned scopes; /* any of these will do; of OPEN ones none */
+    unsigned scopes; /* any of these will do; of OPEN ones none. What was said is for SCOPE_READ. */
     route_fn run;
 } routes[] = {
-    {"POST", "/v1/chat", EXACT, AS_USER, SCOPE_CHAT, route_native_chat},
-    {"POST", "/v1/chat/completions", EXACT, AS_USER, SCOPE_CHAT, route_completions},
-    {"POST", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"PATCH", "/v1/feedback/", ID, AS_USER, SCOPE_FEEDBACK, route_feedback_put},
-    {"GET", "/v1/feedback/", ID, AS_USER, SCOPE_READ | SCOPE_FEEDBACK, route_feedback_get},
-    {"GET", "/v1/conversations", EXACT, AS_USER, SCOPE_READ, route_conversations_list},
-    {"GET", "/v1/conversations/", ID, AS_USER, SCOPE_READ, route_conversation_get},
-    {"DELETE", "/v1/conversations/", ID, AS_USER, SCOPE_CHAT, route_conversation_delete},
-    {"GET", "/v1/coaches", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
-    {"GET", "/v1/preferences", EXACT, AS_USER, SCOPE_READ, route_preferences_get},
-    {"PUT", "/v1/preferences", EXACT, AS_USER, SCOPE_CHAT, route_preferences_put},
-    {"GET", "/v1/models", EXACT, AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
-    {"GET", "/v1/models/", NAME, AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_READ | SCOPE_FEEDBACK,
-     route_rest_feedback},
-    {"PATCH", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
-    {"POST", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
-    {"DELETE", "/rest/v1/coach_response_feedback", EXACT, AS_USER, SCOPE_FEEDBACK,
-     route_rest_feedback},
-    {"GET", "/healthz", EXACT, OPEN, 0, route_health},
-    {"GET", "/readyz", EXACT, OPEN, 0, route_ready},
-    {"GET", "/metrics", EXACT, OPEN, 0, route_metrics},
+    {"POST", "/v1/chat", AS_USER, SCOPE_CHAT, route_native_chat},
+    {"GET", "/v1/chat", SIGNED_IN, SCOPE_READ | SCOPE_CHAT, route_open_answers},
+    {"GET", "/v1/chat/{id}/events", AS_USER, SCOPE_READ, route_follow},
+    {"POST", "/v1/chat/{id}/stop", AS_USER, SCOPE_CHAT, route_stop},
+    {"POST", "/v1/chat/completions", AS_USER, SCOPE_CHAT, route_completions},
+    {"POST", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, route_feedback_put},
+    {"PATCH", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, route_feedback_put},
+    {"GET", "/v1/feedback/{id}", AS_USER, SCOPE_READ, route_feedback_get},
+    {"GET", "/v1/conversations", AS_USER, SCOPE_READ, route_conversations_list},
+    {"GET", "/v1/conversations/{id}", AS_USER, SCOPE_READ, route_conversation_get},
+    {"DELETE", "/v1/conversations/{id}", AS_USER, SCOPE_CHAT, route_conversation_delete},
+    {"GET", "/v1/coaches", AS_USER, SCOPE_READ | SCOPE_CHAT, route_coaches},
+    {"GET", "/v1/preferences", AS_USER, SCOPE_READ, route_preferences_get},
+    {"PUT", "/v1/preferences", SIGNED_IN, SCOPE_CHAT, route_preferences_put},
+    {"GET", "/v1/models", AS_USER, SCOPE_READ | SCOPE_CHAT, route_models},
+    {"GET", "/v1/models/{name}", AS_USER, SCOPE_READ | SCOPE_CHAT, route_model},
+    {"GET", "/rest/v1/coach_response_feedback", SIGNED_IN, SCOPE_READ, route_rest_feedback},
+    {"PATCH", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
+    {"POST", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
+    {"DELETE", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, route_rest_feedback},
+    {"GET", "/healthz", OPEN, 0, route_health},
+    {"GET", "/readyz", OPEN, 0, route_ready},
+    {"GET", "/metrics", OPEN, 0, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
@@ -62,16 +57,26 @@ static bool method_matches(const struct endpoint *route, const char *method)
     return strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
 }
 
-/* Whether the path is the route's. A trailing segment goes to *tail. */
-static bool path_matches(const struct endpoint *route, const char *path, const char **tail)
+/* What stands for {id} or {name} in a path. */
+struct variable {
+    const char *at;
+    size_t len; /* 0: the path has none */
+};
+
+/* Whether the path is the route's. */
+static bool path_matches(const struct endpoint *route, const char *path, struct variable *found)
 {
-    size_t len = strlen(route->path);
-    if (strncmp(path, route->path, len) != 0)
+    const char *brace = strchr(route->path, '{');
+    *found = (struct variable){path, 0};
+    if (brace == NULL)
+        return strcmp(route->path, path) == 0;
+    const char *behind = strchr(brace, '}') + 1;
+    size_t before = (size_t)(brace - route->path), after = strlen(behind), len = strlen(path);
+    if (len <= before + after || strncmp(path, route->path, before) != 0 ||
+        strcmp(path + len - after, behind) != 0)
         return false;
-    *tail = path + len;
-    if (route->tail == EXACT)
-        return **tail == '\0';
-    return **tail != '\0' && (route->tail == NAME || strchr(*tail, '/') == NULL);
+    *found = (struct variable){path + before, len - before - after};
+    return brace[1] == 'n' || memchr(found->at, '/', found->len) == NULL;
 }
 
 static void answer_preflight(struct request *r)
@@ -92,9 +97,9 @@ static void fail_unrouted(struct request *r, const char *allowed)
 {
     struct api_error error;
     if (*allowed == '\0') {
-        api_error(&error, 404, "unknown_url", "",
-                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
-                  r->path);
+        const char *advice = elsewhere_advice(r->path);
+        api_error(&error, 404, "unknown_url", "", "there is no %.16s %.200s here; %s", r->method,
+                  r->path, advice != NULL ? advice : "the API reference lists what there is");
         fail(r, &error, NULL);
         return;
     }
@@ -105,7 +110,8 @@ static void fail_unrouted(struct request *r, const char *allowed)
     fail(r, &error, header);
 }
 
-static bool authenticate(struct route_context *c, unsigned scopes, struct api_error *error)
+static bool authenticate(struct route_context *c, const struct endpoint *route,
+                         struct api_error *error)
 {
     struct request *r = c->request;
     if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"),
@@ -114,30 +120,42 @@ static bool authenticate(struct route_context *c, unsigned scopes, struct api_er
     if (!r->who.has_user)
         return api_error(error, 403, "user_required", "",
                          "this token names no user (no \"sub\"); send a user's token");
-    if ((r->who.scopes & scopes) == 0)
+    if (r->who.is_guest && route->access == SIGNED_IN)
+        return api_error(error, 401, "sign_in_required", "",
+                         "guests share one user, who has nothing of its own: sign in");
+    if ((r->who.scopes & route->scopes) == 0)
         return api_error(error, 403, "scope_missing", "",
                          "this API key has no scope that allows this");
     return auth_act_for(&r->who, request_param(r, "HTTP_X_UPLIFT_USER"), error);
 }
 
-static void run(struct route_context *c, const struct endpoint *route, const char *tail)
+/* Reads the id of the path. */
+static bool take_id(struct route_context *c, const struct variable *v, struct api_error *error)
+{
+    struct uuid id;
+    char text[UUID_TEXT + 1];
+    snprintf(text, sizeof text, "%.*s", (int)(v->len < sizeof text ? v->len : 0), v->at);
+    if (!uuid_parse(text, &id))
+        return api_error(error, 400, "invalid_id", "id", "\"%.*s\" is not a UUID",
+                         (int)(v->len < 60 ? v->len : 60), v->at);
+    uuid_format(&id, c->id);
+    return true;
+}
+
+static void run(struct route_context *c, const struct endpoint *route, const struct variable *v)
 {
     struct api_error error;
-    struct uuid id;
-    if (route->access == AS_USER && !authenticate(c, route->scopes, &error)) {
+    if (route->access != OPEN && !authenticate(c, route, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
-    if (route->tail == ID) {
-        if (!uuid_parse(tail, &id)) {
-            api_error(&error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", tail);
-            request_fail(c->request, &error, NULL);
-            return;
-        }
-        uuid_format(&id, c->id);
-    } else if (route->tail == NAME) {
-        c->name = tail;
+    bool has_name = strstr(route->path, "{name}") != NULL;
+    if (v->len > 0 && !has_name && !take_id(c, v, &error)) {
+        request_fail(c->request, &error, NULL);
+        return;
     }
+    if (has_name)
+        c->name = v->at;
     route->run(c);
 }
 
@@ -151,12 +169,12 @@ void routes_dispatch(struct route_context *c)
         return;
     }
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        const char *tail;
-        if (!path_matches(&routes[i], r->path, &tail))
+        struct variable v;
+        if (!path_matches(&routes[i], r->path, &v))
             continue;
         if (method_matches(&routes[i], r->method)) {
             r->endpoint = (int)i;
-            run(c, &routes[i], tail);
+            run(c, &routes[i], &v);
             return;
         }
         size_t used = strlen(allowed);
@@ -171,10 +189,8 @@ static const char *name_list[ROUTE_COUNT + 1];
 
 static void make_names(void)
 {
-    static const char *const tails[] = {[EXACT] = "", [ID] = "{id}", [NAME] = "{name}"};
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        snprintf(names[i], sizeof names[i], "%s %s%s", routes[i].method, routes[i].path,
-                 tails[routes[i].tail]);
+        snprintf(names[i], sizeof names[i], "%s %s", routes[i].method, routes[i].path);
         name_list[i] = names[i];
     }
     name_list[ROUTE_COUNT] = "other";
@@ -186,4 +202,17 @@ const char *const *routes_names(int *count)
     pthread_once(&once, make_names);
     *count = (int)ROUTE_COUNT + 1;
     return name_list;
+}
+
+void routes_print(FILE *out)
+{
+    static const char *const who[] = {
+        [OPEN] = "open", [AS_USER] = "user", [SIGNED_IN] = "signed-in"};
+    int count;
+    const char *const *list = routes_names(&count);
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        fprintf(out, "%s %s ", list[i], who[routes[i].access]);
+        api_key_print_scopes(out, routes[i].scopes);
+        fputc('\n', out);
+    }
 }

@@ -142,6 +142,11 @@ static void shuffle(const struct route **routes, size_t count, unsigned *random)
     }
 }
 
+struct breakers *routing_breakers(const struct routing *r)
+{
+    return r->breakers;
+}
+
 size_t routing_plan(const struct routing *r, const char *model, unsigned *random,
                     const struct route **out)
 {
@@ -159,6 +164,18 @@ size_t routing_plan(const struct routing *r, const char *model, unsigned *random
     return n;
 }
 
+bool routing_all_routes(const struct routing *r, const char *model,
+                        bool (*fits)(void *arg, const char *model, const char *provider), void *arg)
+{
+    const struct routed_model *found = routing_find(r, model);
+    const struct route *list = found != NULL ? found->plan : &r->default_route;
+    size_t count = found != NULL ? found->plan_count : 1;
+    for (size_t i = 0; i < count; i++)
+        if (!fits(arg, list[i].model != NULL ? list[i].model : model, list[i].provider->label))
+            return false;
+    return true;
+}
+
 void routing_each_model(const struct routing *r, void (*each)(void *arg, const char *name),
                         void *arg)
 {
@@ -167,23 +184,41 @@ void routing_each_model(const struct routing *r, void (*each)(void *arg, const c
             each(arg, r->models[i].name);
 }
 
+/* Whether a provider of the configuration has the key that it names. One that only the service's
+ * environment has is not missed when a person checks the configuration. */
+static bool has_key(const struct routing *r, const cJSON *configured)
+{
+    const char *name = json_string(configured, "name"), *key = json_string(configured, "api_key");
+    if (key == NULL || name == NULL || !json_bool(configured, "is_enabled", true) ||
+        (strncmp(key, "env:", 4) == 0 && getenv(key + 4) == NULL))
+        return true;
+    for (size_t i = 0; i < r->provider_count; i++)
+        if (strcmp(r->providers[i].name, name) == 0)
+            return r->providers[i].is_usable;
+    return true;
+}
+
 bool routing_check(const struct config *config, char *wrong, size_t size)
 {
     char reason[ROUTING_WRONG_MAX];
     struct json_error unread;
+    const cJSON *provider;
     cJSON *configured = NULL;
-    *wrong = '\0';
-    if (config->routing != NULL) {
-        configured = json_parse(config->routing, strlen(config->routing), &unread);
-        if (configured == NULL) {
-            snprintf(wrong, size, "UPLIFT_ROUTING: %s", unread.message);
-            return false;
-        }
+    if (config->routing != NULL &&
+        (configured = json_parse(config->routing, strlen(config->routing), &unread)) == NULL) {
+        snprintf(wrong, size, "UPLIFT_ROUTING: %s", unread.message);
+        return false;
     }
     struct routing *r = routing_read(config, NULL, configured, NULL, reason);
+    bool good = r != NULL;
+    snprintf(wrong, size, "%s", reason);
+    cJSON_ArrayForEach (provider, cJSON_GetObjectItemCaseSensitive(configured, "providers"))
+        if (good && !has_key(r, provider)) {
+            snprintf(wrong, size, "routing: provider %.80s: its api_key %.80s cannot be used",
+                     json_string(provider, "name"), json_string(provider, "api_key"));
+            good = false;
+        }
     cJSON_Delete(configured);
-    if (r == NULL)
-        snprintf(wrong, size, "%s", reason);
     routing_free(r);
-    return r != NULL;
+    return good;
 }

@@ -8,7 +8,8 @@
  *
  *   {"providers": [{"name", "base_url", "api_key": "env:NAME_API_KEY" or "file:NAME", "key_header",
  *                   "is_enabled", "connect_timeout_ms", "first_byte_timeout_ms",
- *                   "first_token_timeout_ms", "idle_timeout_ms", "total_timeout_ms", "max_open"}],
+ *                   "first_token_timeout_ms", "idle_timeout_ms", "total_timeout_ms", "max_open",
+ *                   "continues"}],
  *    "models": [{"name", "routes": [{"position", "provider", "model", "weight", "context_tokens"}],
  *                "fallbacks": ["other model"], "is_listed"}]}
  */
@@ -27,6 +28,16 @@
 #define ROUTES_MAX 8 /* that one chat may be tried on */
 #define ROUTING_DEFAULT "default"
 
+/* How a provider is asked to go on with an answer that broke off: by its text as the last message,
+ * of the assistant. */
+enum continues {
+    CONTINUES_NOT,
+    CONTINUES,         /* by that alone: Anthropic, OpenRouter, llama.cpp */
+    CONTINUES_PREFIX,  /* with "prefix": true in it: Mistral, DeepSeek */
+    CONTINUES_PARTIAL, /* with "partial": true in it: Moonshot, DashScope */
+    CONTINUES_FINAL,   /* with continue_final_message in the request: vLLM, SGLang */
+};
+
 struct provider {
     char *name;  /* in routes */
     char *label; /* in rows, logs and metrics: the name; of the configured one its host */
@@ -37,16 +48,17 @@ struct provider {
     int64_t serial;             /* no two providers of a process have the same one */
     int64_t connect_timeout_ms, first_byte_timeout_ms, first_token_timeout_ms, idle_timeout_ms,
         total_timeout_ms;
-    int64_t max_open;        /* 0: no limit */
-    struct breaker *breaker; /* NULL: none */
+    int64_t max_open; /* 0: no limit */
+    enum continues continues;
+    struct breaker *breaker; /* of the provider as a whole; NULL: none */
     int open;                /* calls under way; the relay's thread alone counts */
 };
 
 struct route {
     struct provider *provider;
-    const char *model;       /* what the provider calls it; NULL: as asked */
-    struct breaker *cooling; /* of this provider and model; NULL: none */
-    int position;            /* equal ones share the chats by weight */
+    const char *model; /* what the provider calls it; NULL: as asked */
+    const char *of;    /* the model of the routing whose own route it is; NULL: of none */
+    int position;      /* equal ones share the chats by weight */
     int weight;
     int64_t context_tokens; /* 0: not known */
 };
@@ -75,9 +87,17 @@ void routing_release(struct routing *r);
  */
 size_t routing_plan(const struct routing *r, const char *model, unsigned *random,
                     const struct route **out);
+/* Where the breakers are; NULL: there are none. */
+struct breakers *routing_breakers(const struct routing *r);
 /* The next number of such a generator. */
 unsigned routing_random(unsigned *state);
-/* Calls each with every model that has routes and is listed. */
+/* Whether all routes of a model fit, each with the name that its provider has for the model. */
+bool routing_all_routes(const struct routing *r, const char *model,
+                        bool (*fits)(void *arg, const char *model, const char *provider),
+                        void *arg);
+/* Whether a model of that very name has routes and is listed. */
+bool routing_lists(const struct routing *r, const char *model);
+/* Calls each with every such model. */
 void routing_each_model(const struct routing *r, void (*each)(void *arg, const char *name),
                         void *arg);
 

@@ -2,9 +2,12 @@
 #include "routing_read.h"
 
 #include "../common/buf.h"
+#include "../common/config_value.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "../common/provider_key.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -23,6 +26,7 @@
 /* One reading: what it is made of, and the first thing that is wrong. */
 struct reading {
     const struct config *config;
+    const cJSON *configured; /* UPLIFT_ROUTING; NULL: none */
     struct breakers *breakers;
     struct routing *out;
     char *wrong;
@@ -83,14 +87,20 @@ static bool add_key(struct provider *p, const char *header, const char *key)
     return add_header(&p->headers, name, key);
 }
 
-/* The key that a reference names. False when it cannot be had, which is logged. */
-static bool read_key(const struct config *config, const char *provider, const char *reference,
-                     char out[KEY_MAX])
+/* What would end the header. */
+static bool has_control(const char *key)
+{
+    for (; *key != '\0'; key++)
+        if (iscntrl((unsigned char)*key))
+            return true;
+    return false;
+}
+
+/* A key of the environment, or of a file. False when it cannot be had, which is logged. */
+static bool fetch_key(const struct config *config, const char *provider, const char *reference,
+                      char out[KEY_MAX])
 {
     char path[PATH_MAX];
-    *out = '\0';
-    if (reference == NULL)
-        return true;
     if (strncmp(reference, "env:", 4) == 0) {
         const char *value = getenv(reference + 4);
         if (value != NULL && strlen(value) < KEY_MAX) {
@@ -100,10 +110,9 @@ static bool read_key(const struct config *config, const char *provider, const ch
         log_error("routing", "provider %s cannot be used: %s is not set", provider, reference + 4);
         return false;
     }
-    if (config->key_dir == NULL || strncmp(reference, "file:", 5) != 0 ||
-        strchr(reference, '/') != NULL || reference[5] == '.' ||
+    if (config->key_dir == NULL ||
         snprintf(path, sizeof path, "%s/%s", config->key_dir, reference + 5) >= (int)sizeof path) {
-        log_error("routing", "provider %s cannot be used: no such key can be", provider);
+        log_error("routing", "provider %s cannot be used: there is no UPLIFT_KEY_DIR", provider);
         return false;
     }
     FILE *f = fopen(path, "re");
@@ -119,15 +128,47 @@ static bool read_key(const struct config *config, const char *provider, const ch
     return true;
 }
 
+/* The key that a provider names, for its server alone. False when it cannot be had, which is
+ * logged. */
+static bool read_key(const struct reading *r, const cJSON *object, const char *provider,
+                     const char *url, char out[KEY_MAX])
+{
+    const char *reference = json_string(object, "api_key"),
+               *header = json_string(object, "key_header");
+    *out = '\0';
+    if (header != NULL && !provider_key_header_fits(header)) {
+        log_error("routing", "provider %s cannot be used: no key goes in the header %s", provider,
+                  header);
+        return false;
+    }
+    if (reference == NULL)
+        return true;
+    if (!provider_key_is_name(reference) ||
+        !provider_key_is_bound(r->config, r->configured, reference, url)) {
+        log_error(
+            "routing",
+            "provider %s cannot be used: UPLIFT_PROVIDER_KEYS does not have %s for its server",
+            provider, reference);
+        return false;
+    }
+    if (!fetch_key(r->config, provider, reference, out))
+        return false;
+    if (has_control(out)) {
+        log_error("routing", "provider %s cannot be used: %s holds a control character", provider,
+                  reference);
+        return false;
+    }
+    if (config_value_is_placeholder(out)) {
+        log_error("routing", "provider %s cannot be used: its key is a placeholder", provider);
+        return false;
+    }
+    return true;
+}
+
 static int64_t next_serial(void)
 {
     static atomic_int_fast64_t last;
     return atomic_fetch_add(&last, 1) + 1;
-}
-
-static struct breaker *find_breaker(struct reading *r, const char *name)
-{
-    return r->breakers != NULL ? breaker_find(r->breakers, name) : NULL;
 }
 
 /* Everything of a provider but its limits. */
@@ -149,7 +190,7 @@ static bool open_provider(struct reading *r, struct provider *p, const char *nam
     p->is_plain = strncasecmp(base_url, "http:", 5) == 0;
     p->url = buf_steal(&url);
     p->serial = next_serial();
-    p->breaker = find_breaker(r, name);
+    p->breaker = r->breakers != NULL ? breaker_of_provider(r->breakers, name) : NULL;
     curl_free(host);
     curl_url_cleanup(parts);
     if (!good)
@@ -157,6 +198,7 @@ static bool open_provider(struct reading *r, struct provider *p, const char *nam
     good = p->name != NULL && p->label != NULL && p->url != NULL &&
            add_header(&p->headers, "Content-Type: ", "application/json") &&
            add_header(&p->headers, "Accept: ", "text/event-stream, application/json") &&
+           add_header(&p->headers, "Accept-Encoding: ", "identity") &&
            add_header(&p->headers, "User-Agent: ", "uplift/" UPLIFT_VERSION) &&
            add_header(&p->headers, "Expect:", "");
     return good || complain(r, "routing: out of memory");
@@ -180,6 +222,31 @@ static bool read_limits(struct reading *r, struct provider *p, const cJSON *obje
                          limits[i].out))
             return false;
     return read_number(r, object, p->name, "max_open", 1, 1000000, 0, &p->max_open);
+}
+
+/* true, or by what else it is asked for: see enum continues. */
+static bool read_continues(struct reading *r, struct provider *p, const cJSON *object)
+{
+    static const struct {
+        const char *name;
+        enum continues how;
+    } ways[] = {{"prefix", CONTINUES_PREFIX},
+                {"partial", CONTINUES_PARTIAL},
+                {"continue_final_message", CONTINUES_FINAL}};
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "continues");
+    if (item == NULL || cJSON_IsNull(item) || cJSON_IsBool(item)) {
+        p->continues = cJSON_IsTrue(item) ? CONTINUES : CONTINUES_NOT;
+        return true;
+    }
+    for (size_t i = 0; cJSON_IsString(item) && i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(item->valuestring, ways[i].name) == 0) {
+            p->continues = ways[i].how;
+            return true;
+        }
+    return complain(r,
+                    "routing: provider %.80s: continues must be true, false, \"prefix\", "
+                    "\"partial\" or \"continue_final_message\"",
+                    p->name);
 }
 
 static struct provider *find_provider(const struct routing *r, const char *name)
@@ -214,10 +281,10 @@ static bool read_provider(struct reading *r, const cJSON *object)
     if (r->out->provider_count > PROVIDERS_MAX)
         return complain(r, "routing: more than %d providers", PROVIDERS_MAX);
     struct provider *p = &r->out->providers[r->out->provider_count++];
-    if (!open_provider(r, p, name, url) || !read_limits(r, p, object))
+    if (!open_provider(r, p, name, url) || !read_limits(r, p, object) ||
+        !read_continues(r, p, object))
         return false;
-    p->is_usable = json_bool(object, "is_enabled", true) &&
-                   read_key(r->config, name, json_string(object, "api_key"), key);
+    p->is_usable = json_bool(object, "is_enabled", true) && read_key(r, object, name, url, key);
     bool good = !p->is_usable || add_key(p, header, key);
     explicit_bzero(key, sizeof key);
     return good || complain(r, "routing: out of memory");
@@ -250,6 +317,7 @@ static bool read_route(struct reading *r, struct routed_model *m, const cJSON *o
         !read_number(r, object, m->name, "context_tokens", 1, 1000000000, 0,
                      &route->context_tokens))
         return false;
+    route->of = m->name;
     route->position = (int)position;
     route->weight = (int)weight;
     m->own_count++;
@@ -344,6 +412,12 @@ const struct routed_model *routing_find(const struct routing *r, const char *nam
     return found != NULL ? found : find_exactly(r, "*");
 }
 
+bool routing_lists(const struct routing *r, const char *model)
+{
+    const struct routed_model *found = find_exactly(r, model);
+    return found != NULL && found->is_listed && strcmp(model, "*") != 0;
+}
+
 /* Whether the same provider and model come earlier in the plan. */
 static bool is_planned(const struct routed_model *m, const struct route *route)
 {
@@ -397,18 +471,6 @@ static bool plan_model(struct reading *r, struct routed_model *m)
     m->depth = 2;
     return m->plan_count > 0 ||
            complain(r, "routing: model %.80s has neither routes nor fallbacks", m->name);
-}
-
-/* The places where a provider said to come back later are of a provider and a model. */
-static void find_cooling(struct reading *r, struct routed_model *m)
-{
-    char name[BREAKER_NAME_MAX + 1];
-    for (size_t i = 0; i < m->plan_count; i++) {
-        struct route *route = &m->plan[i];
-        snprintf(name, sizeof name, "%s %s", route->provider->name,
-                 route->model != NULL ? route->model : m->name);
-        route->cooling = find_breaker(r, name);
-    }
 }
 
 /* --- all of it --- */
@@ -468,8 +530,6 @@ static bool read_all(struct reading *r, const cJSON *configured, const cJSON *fr
     for (size_t i = 0; i < r->out->model_count; i++)
         if (!plan_model(r, &r->out->models[i]))
             return false;
-    for (size_t i = 0; i < r->out->model_count; i++)
-        find_cooling(r, &r->out->models[i]);
     return true;
 }
 
@@ -477,7 +537,8 @@ struct routing *routing_read(const struct config *config, struct breakers *break
                              const cJSON *configured, const cJSON *from_database,
                              char wrong[ROUTING_WRONG_MAX])
 {
-    struct reading r = {.config = config, .breakers = breakers, .wrong = wrong};
+    struct reading r = {
+        .config = config, .configured = configured, .breakers = breakers, .wrong = wrong};
     *wrong = '\0';
     if (configured != NULL && !cJSON_IsObject(configured)) {
         complain(&r, "routing: not an object with providers and models");
@@ -489,6 +550,7 @@ struct routing *routing_read(const struct config *config, struct breakers *break
         return NULL;
     }
     atomic_init(&r.out->users, 1);
+    r.out->breakers = breakers;
     if (read_all(&r, configured, from_database))
         return r.out;
     routing_free(r.out);

@@ -22,6 +22,7 @@ struct routed_model {
 
 struct routing {
     atomic_int users;
+    struct breakers *breakers;
     struct provider *providers; /* [0] is the configured one */
     size_t provider_count;
     struct routed_model *models; /* sorted by name */

@@ -279,11 +279,10 @@ struct span scan_member(struct span object, const char *key)
 {
     struct scan s = scan_open(object);
     struct span name, value;
-    size_t len = strlen(key);
     if (!s.in_object)
         return (struct span){0};
     while (scan_next(&s, &name, &value))
-        if (name.len == len + 2 && memcmp(name.at + 1, key, len) == 0)
+        if (scan_key_is(name, key))
             return value;
     return (struct span){0};
 }

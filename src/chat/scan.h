@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SCAN_MAX_DEPTH 64
 
@@ -47,6 +48,12 @@ bool scan_is_string(struct span value);
 bool scan_says_something(struct span value);
 /* Whether the value is, byte by byte, this JSON, e.g. "null" or "\"stop\"". */
 bool scan_is(struct span value, const char *json);
+/* Whether a key, with its quotes, is this name, which needs no escapes. */
+static inline bool scan_key_is(struct span key, const char *name)
+{
+    size_t len = strlen(name);
+    return key.len == len + 2 && memcmp(key.at + 1, name, len) == 0;
+}
 /* A whole number that is not negative and below 2^53, else the fallback. */
 int64_t scan_count(struct span value, int64_t fallback);
 

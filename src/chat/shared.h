@@ -10,10 +10,14 @@
 
 #include "breaker.h"
 #include "metrics.h"
+#include "open_answers.h"
+#include "worker_slots.h"
 
 struct shared {
     struct breakers breakers; /* of providers */
     struct metrics metrics[METRICS_WORKERS];
+    struct worker_slots slots;
+    struct open_answers open_answers;
 };
 
 /* NULL with a logged reason. Never freed: it goes with the processes. */

@@ -101,12 +101,8 @@ bool spool_feedback_line(struct buf *out, const char *event_id, const char *user
                          const char *answer_id, const char *changes, bool issued, int64_t given_us)
 {
     size_t start = out->len;
-    char given[32];
-    time_t seconds = (time_t)(given_us / 1000000);
-    struct tm t;
-
-    if (gmtime_r(&seconds, &t) == NULL ||
-        strftime(given, sizeof given, "%Y-%m-%dT%H:%M:%S", &t) == 0)
+    char given_at[CLOCK_TEXT];
+    if (!clock_text(given_us, given_at))
         return false;
     buf_printf(out, "00000000 " FEEDBACK_HEAD "\"event_id\":\"%s\",\"user_id\":", event_id);
     buf_json_string(out, user_id, strlen(user_id));
@@ -115,8 +111,7 @@ bool spool_feedback_line(struct buf *out, const char *event_id, const char *user
     buf_puts(out, ",\"changes\":");
     for (const char *p = changes; *p != '\0'; p++)
         buf_putc(out, *p == '\n' || *p == '\r' ? ' ' : *p);
-    buf_printf(out, ",\"issued\":%s,\"given_at\":\"%s.%06lldZ\"}", issued ? "true" : "false", given,
-               (long long)(given_us % 1000000));
+    buf_printf(out, ",\"issued\":%s,\"given_at\":\"%s\"}", issued ? "true" : "false", given_at);
     return seal_line(out, start);
 }
 

@@ -4,6 +4,7 @@
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "../common/uuid.h"
+#include "scan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #define IDLE_MAX 1024                /* calls kept to be used again */
 #define LINGER_MS 1000
 #define ERROR_BODY_MAX (64 * 1024)
+#define PENDING_MAX (64 * 1024) /* of an event that is looked at before its end */
 #define ID_HEADER "X-Client-Request-Id: "
 #define TRACE_HEADER "traceparent: "
 #define TRACEPARENT_TEXT 55
@@ -31,7 +33,6 @@ struct upstream {
     struct curl_slist trace_header; /* between the two, where there is a trace */
     char trace_text[sizeof TRACE_HEADER + TRACEPARENT_TEXT];
     size_t request_len;
-    bool stream;
     bool in_callback; /* curl is on the stack: the transfer cannot be taken out now */
     bool is_cancelled;
     enum body_kind kind;
@@ -93,23 +94,29 @@ static void recycle(struct upstream *call)
 static bool on_event(void *arg, const char *event, const char *data, size_t len)
 {
     struct upstream *call = arg;
-    (void)event;
     if (call->owner.on_event != NULL)
-        call->owner.on_event(call->owner.arg, data, len);
+        call->owner.on_event(call->owner.arg, event, data, len);
     return !call->is_cancelled;
 }
 
-static enum body_kind what_comes(struct upstream *call)
+/*
+ * What comes is told by how it begins: there are servers that answer a request for a stream with
+ * one JSON object, or any request with events, and not all of them name the type that it then is.
+ * Blank lines before it say nothing yet, for DeepSeek sends them while it is busy.
+ */
+static enum body_kind what_comes(const struct upstream *call, const char *bytes, size_t len)
 {
-    char *type = NULL;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
-    if (!call->stream || call->status < 200 || call->status > 299)
+    size_t at = 0;
+    if (call->status < 200 || call->status > 299)
         return BODY_WHOLE;
-    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
-    if (type != NULL &&
-        (strncasecmp(type, "application/json", 16) == 0 || strncasecmp(type, "text/html", 9) == 0))
-        return BODY_WHOLE;
-    return BODY_EVENTS;
+    if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+        at = 3;
+    while (at < len && strchr(" \t\r\n", bytes[at]) != NULL && bytes[at] != '\0')
+        at++;
+    if (at == len)
+        return BODY_UNKNOWN;
+    /* data:, event:, error:, id:, retry:, or a comment */
+    return strchr("deir:", bytes[at]) != NULL && bytes[at] != '\0' ? BODY_EVENTS : BODY_WHOLE;
 }
 
 static bool take_body(struct upstream *call, const char *bytes, size_t len)
@@ -120,17 +127,48 @@ static bool take_body(struct upstream *call, const char *bytes, size_t len)
     return buf_append(&call->body, bytes, len);
 }
 
+static bool is_whole_line(const char *line, size_t len)
+{
+    struct span value;
+    return (scan_check(line, len, &value) && scan_is_object(value)) ||
+           (len == 6 && memcmp(line, "[DONE]", 6) == 0);
+}
+
+/* What has come of an event goes on whenever each line of it is whole: the blank line behind may be
+ * late, or never come. */
+static bool is_whole_event(const char *data, size_t len)
+{
+    const char *end = data + len;
+    if (len > PENDING_MAX)
+        return false;
+    while (data < end) {
+        const char *stop = memchr(data, '\n', (size_t)(end - data));
+        if (stop == NULL)
+            stop = end;
+        if (!is_whole_line(data, (size_t)(stop - data)))
+            return false;
+        data = stop + 1;
+    }
+    return len > 0;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct upstream *call = arg;
     size_t len = size * count;
     if (call->is_cancelled)
         return 0;
-    if (call->kind == BODY_UNKNOWN)
-        call->kind = what_comes(call);
+    if (call->kind == BODY_UNKNOWN) {
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
+        call->kind = what_comes(call, bytes, len);
+    }
     call->in_callback = true;
-    bool good = call->kind == BODY_EVENTS ? sse_feed(&call->events, bytes, len, on_event, call)
-                                          : take_body(call, bytes, len);
+    bool good = true;
+    if (call->kind == BODY_EVENTS)
+        good = sse_feed(&call->events, bytes, len, on_event, call) &&
+               sse_take_pending(&call->events, is_whole_event, on_event, call);
+    else if (call->kind == BODY_WHOLE)
+        good = take_body(call, bytes, len);
     if (!good)
         call->failure = UPSTREAM_TOO_LARGE;
     else if (call->owner.on_bytes != NULL)
@@ -177,9 +215,7 @@ static enum upstream_end end_of(const struct upstream *call, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
-        if (call->status < 200 || call->status > 299)
-            return UPSTREAM_REFUSED;
-        return call->stream && call->kind == BODY_WHOLE ? UPSTREAM_NOT_EVENTS : UPSTREAM_ANSWERED;
+        return call->status < 200 || call->status > 299 ? UPSTREAM_REFUSED : UPSTREAM_ANSWERED;
     case CURLE_WRITE_ERROR:
         return call->failure;
     case CURLE_OPERATION_TIMEDOUT: /* the only limit curl knows of is the one for connecting */
@@ -218,6 +254,7 @@ static void on_done(void *arg, CURL *easy, CURLcode code)
             .end = end_of(call, code),
             .http_status = (int)call->status,
             .retry_after_ms = -1,
+            .is_stream = call->kind == BODY_EVENTS,
             .body = &call->body,
             .reason = curl_easy_strerror(code),
         };
@@ -278,9 +315,13 @@ static bool prepare_handle(struct upstreams *u, struct upstream *call)
         return false;
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L); /* the key would go along */
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    /* The provider's headers ask for no compression, which would gather what is to go on at once;
+     * what comes compressed all the same is read. */
+    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
@@ -342,7 +383,6 @@ struct upstream *upstream_start(struct upstreams *u, const struct provider *prov
         return NULL;
     }
     call->owner = *owner;
-    call->stream = request->stream;
     call->kind = BODY_UNKNOWN;
     call->failure = UPSTREAM_CUT;
     call->status = 0;
@@ -370,7 +410,7 @@ bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t 
     *u = (struct upstreams){.config = config};
     /* Six bytes at most become one when an answer's JSON string is decoded. */
     u->response_max = (size_t)config->max_answer_bytes * 6 + 65536;
-    if (!multi_open(&u->multi, loop, (long)config->max_chats, on_done, u)) {
+    if (!multi_open(&u->multi, config, loop, (long)config->max_chats, on_done, u)) {
         upstreams_free(u);
         return false;
     }

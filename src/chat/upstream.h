@@ -25,20 +25,20 @@ enum upstream_end {
     UPSTREAM_RESET,        /* connected, and closed without a byte of response */
     UPSTREAM_CUT,          /* closed within the response */
     UPSTREAM_TOO_LARGE,    /* the response, or one event of it, passed the limit */
-    UPSTREAM_NOT_EVENTS,   /* a stream was asked for and something else came, with a 2xx status */
 };
 
 struct upstream_result {
     enum upstream_end end;
     int http_status;        /* 0 when no response came */
     int64_t retry_after_ms; /* -1 when the provider did not say */
+    bool is_stream;         /* events came, whatever was asked for */
     struct buf *body;       /* unless it was a stream; may be taken */
     const char *reason;     /* for logs */
 };
 
 struct upstream_owner {
-    /* One event's data, NUL-terminated, borrowed. */
-    void (*on_event)(void *arg, const char *data, size_t len);
+    /* One event: its type ("message" mostly), and its data, NUL-terminated; both borrowed. */
+    void (*on_event)(void *arg, const char *event, const char *data, size_t len);
     /* Bytes came, and their events have all been told. */
     void (*on_bytes)(void *arg);
     void (*on_end)(void *arg, const struct upstream_result *result);
@@ -69,7 +69,6 @@ void upstreams_free(struct upstreams *u);
 struct upstream_request {
     const char *body; /* stays as it is until the call is over or upstream_has_sent says so */
     size_t len;
-    bool stream;
     const char *id;          /* goes along as X-Client-Request-Id */
     const char *traceparent; /* goes along, too; "" for none */
 };

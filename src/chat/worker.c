@@ -56,7 +56,10 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     w->prices = prices_new();
     if (w->routings == NULL || w->budgets == NULL || w->limits == NULL || w->prices == NULL)
         return false;
-    w->recorder = recorder_start(w->config, w->breaker, w->personas);
+    w->access = model_access_new(w->config, w->routings, w->prices);
+    if (w->access == NULL)
+        return false;
+    w->recorder = recorder_start(w->config, w->breaker, w->personas, w->metrics);
     if (w->recorder == NULL)
         return false;
     w->relay = relay_start(&(struct relay_options){
@@ -66,6 +69,9 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
         .limits = w->limits,
         .metrics = w->metrics,
         .prices = w->prices,
+        .open_answers = &w->shared->open_answers,
+        .slots = &w->shared->slots,
+        .slot = w->slot,
     });
     if (w->relay == NULL)
         return false;
@@ -139,6 +145,8 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
      * stays as it is. */
     struct sched_param none = {0};
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    w.slot = worker_slots_claim(&shared->slots);
+    open_answers_forget(&shared->open_answers, w.slot);
     if (!start_stages(&w, answer_key, &intake)) {
         log_error("worker", "cannot start");
         goto out;
@@ -163,6 +171,8 @@ out:
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
+    worker_slots_leave(&shared->slots, w.slot);
+    model_access_free(w.access);
     prices_free(w.prices);
     limits_free(w.limits);
     budgets_free(w.budgets);

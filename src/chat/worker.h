@@ -10,6 +10,7 @@
 #include "keeper.h"
 #include "limits.h"
 #include "metrics.h"
+#include "model_access.h"
 #include "persona.h"
 #include "recorder.h"
 #include "relay.h"
@@ -33,9 +34,11 @@ struct worker {
     struct recorder *recorder;
     struct relay *relay;
     struct shared *shared;
+    int slot;                /* in shared->slots, -1: none */
     struct metrics *metrics; /* its own block */
     struct prices *prices;
     struct routings *routings;
+    struct model_access *access;
     struct budgets *budgets;
     struct limits *limits;
     struct keeper *keeper;

@@ -103,20 +103,35 @@ static void remember(struct api_keys *k, const struct known *one)
     pthread_mutex_unlock(&k->lock);
 }
 
+static const struct {
+    const char *name;
+    unsigned bit;
+} scopes[] = {{"chat", SCOPE_CHAT},
+              {"feedback", SCOPE_FEEDBACK},
+              {"read", SCOPE_READ},
+              {"act", SCOPE_ACT},
+              {"admin", SCOPE_ADMIN}};
+#define SCOPE_COUNT (sizeof scopes / sizeof scopes[0])
+
+void api_key_print_scopes(FILE *out, unsigned bits)
+{
+    const char *before = "";
+    for (size_t i = 0; i < SCOPE_COUNT; i++) {
+        if ((bits & scopes[i].bit) == 0)
+            continue;
+        fprintf(out, "%s%s", before, scopes[i].name);
+        before = ",";
+    }
+    if (bits == 0)
+        fputc('-', out);
+}
+
 static unsigned read_scopes(const char *text)
 {
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } scopes[] = {{"chat", SCOPE_CHAT},
-                  {"feedback", SCOPE_FEEDBACK},
-                  {"read", SCOPE_READ},
-                  {"act", SCOPE_ACT},
-                  {"admin", SCOPE_ADMIN}};
     unsigned found = 0;
     while (*text != '\0') {
         size_t len = strcspn(text, ",");
-        for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++)
+        for (size_t i = 0; i < SCOPE_COUNT; i++)
             if (strlen(scopes[i].name) == len && strncmp(text, scopes[i].name, len) == 0)
                 found |= scopes[i].bit;
         text += len + (text[len] == ',');

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* What a request may do, as bits; a user's token may do all but admin and act. */
 #define SCOPE_CHAT 1u
@@ -33,6 +34,8 @@ struct api_keys;
 /* Borrows both, to ask Postgres. NULL when memory ran out. */
 struct api_keys *api_keys_new(struct pg_pool *pool, struct pg_breaker *breaker);
 void api_keys_free(struct api_keys *k);
+/* Prints the names of scopes, joined by commas; - for none. */
+void api_key_print_scopes(FILE *out, unsigned bits);
 /* Whether a token looks like a key of ours. */
 bool api_key_looks_like(const char *token);
 /*

@@ -58,7 +58,7 @@ struct auth *auth_new_with(const struct config *config, const struct jwks_option
         a->guest.has_user = true;
         a->guest.scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
     }
-    a->guest.is_anonymous = true;
+    a->guest.is_anonymous = a->guest.is_guest = true;
     if (config->jwt_secret != NULL) {
         a->secret = cjose_jwk_create_oct_spec((const uint8_t *)config->jwt_secret,
                                               strlen(config->jwt_secret), NULL);

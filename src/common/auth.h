@@ -18,6 +18,7 @@ struct identity {
     unsigned scopes;            /* SCOPE_ bits */
     char key_id[UUID_TEXT + 1]; /* of the API key, "" for a token */
     bool is_anonymous;          /* Supabase's anonymous sign-in, or the guest user */
+    bool is_guest;              /* the guest user, whom all without a token share */
 };
 
 /* Verifies tokens; shared by all intake threads of a process. Holds the key set and a cache of

@@ -1,10 +1,11 @@
 #include "config.h"
 
 #include "config_value.h"
+#include "provider_key.h"
+#include "spelling.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <libpq-fe.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,13 +14,13 @@
 extern char **environ;
 
 #define VALUE_MAX_BYTES (64 * 1024) /* of one value, also of a NAME_FILE */
-#define NAME_MAX_BYTES 64
+#define NAME_MAX_BYTES SPELLING_MAX
 
 #define AT(member) offsetof(struct config, member)
 
 /* The one table. --help, --check, the man page (by a test) and every check below follow it. */
 static const struct config_option options[] = {
-    {"DATABASE_URL", SECRET, AT(database_url), NULL, 0, 0, NULL,
+    {"DATABASE_URL", CONNINFO, AT(database_url), NULL, 0, 0, NULL,
      "Postgres: a libpq connection string or URL; several hosts are tried in turn. Required."},
     {"UPLIFT_LISTEN", ADDRESS, AT(listen), "unix:/run/uplift/chat.sock", 0, 0, NULL,
      "Where nginx finds the workers: unix:PATH, or HOST:PORT for nginx on another host (keep it on "
@@ -45,13 +46,21 @@ static const struct config_option options[] = {
     {"UPLIFT_MODEL", TEXT, AT(model), "gpt-4.1-mini", 0, 0, NULL,
      "Model that answers when a chat names none."},
     {"UPLIFT_MODELS", LIST, AT(models), NULL, 0, 0, NULL,
-     "More models to list at /v1/models, separated by commas."},
-    {"UPLIFT_ROUTING", JSON, AT(routing), NULL, 0, 0, NULL,
+     "More models that clients may name, separated by commas; beside them those with routes of "
+     "their own, those deployed in production, and what rules allow."},
+    {"UPLIFT_ROUTING", ROUTING, AT(routing), NULL, 0, 0, NULL,
      "More providers, and which of them answer for a model, as JSON (API.md, \"Routing\"); "
      "mostly given as UPLIFT_ROUTING_FILE. What admins set by URL takes the place of the same name "
      "here."},
     {"UPLIFT_KEY_DIR", PATH, AT(key_dir), "/etc/uplift/keys", 0, 0, NULL,
      "Directory of the providers' keys that are named file:NAME, a file each."},
+    {"UPLIFT_PROVIDER_KEYS", KEYS, AT(provider_keys), NULL, 0, 0, NULL,
+     "Which key may go to which server, for providers that admins set by URL: KEY@ORIGIN, such as "
+     "env:BACKUP_API_KEY@https://api.example.com or file:backup@https://api.example.com, separated "
+     "by commas. The same for both programs."},
+    {"UPLIFT_ALLOW_ADDRESSES", NETWORKS, AT(allow_addresses), NULL, 0, 0, NULL,
+     "Addresses and networks, separated by commas, that a provider may have although they are "
+     "link-local or where clouds tell a machine its secrets; all others are connected to anyway."},
     {"UPLIFT_JWT_SECRET", SECRET, AT(jwt_secret), NULL, 0, 0, NULL,
      "Shared secret of HS256 tokens, at least 32 bytes. This or UPLIFT_JWKS_URL is required."},
     {"UPLIFT_JWKS_URL", URL, AT(jwks_url), NULL, 0, 0, NULL,
@@ -77,8 +86,8 @@ static const struct config_option options[] = {
     {"UPLIFT_CONNECT_TIMEOUT_MS", DURATION, AT(connect_timeout_ms), "5s", 10, HOUR, NULL,
      "How long connecting to the provider may take."},
     {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,
-     "How long the provider may take to begin its answer."},
-    {"UPLIFT_FIRST_TOKEN_TIMEOUT_MS", DURATION, AT(first_token_timeout_ms), "30s", 10, HOUR, NULL,
+     "How long the provider may be silent before its answer begins; a comment is a sign of life."},
+    {"UPLIFT_FIRST_TOKEN_TIMEOUT_MS", DURATION, AT(first_token_timeout_ms), "12s", 10, HOUR, NULL,
      "How long a stream may go without a first token before the next route is tried, where there "
      "is one."},
     {"UPLIFT_IDLE_TIMEOUT_MS", DURATION, AT(idle_timeout_ms), "60s", 10, HOUR, NULL,
@@ -94,11 +103,14 @@ static const struct config_option options[] = {
     {"UPLIFT_RETRIES", INTEGER, AT(retries), "1", 0, 1, NULL,
      "How often a call that failed before its first byte is tried again on the same route."},
     {"UPLIFT_BREAKER_FAILURES", INTEGER, AT(breaker_failures), "5", 0, 1000, NULL,
-     "After so many failures in a row a provider is left alone for a while; 0: never."},
+     "After so many failures in a row, of more than one user, a provider's model is left alone for "
+     "a while; of the provider as a whole (no connection, 401, no credit), all of it; 0: never."},
     {"UPLIFT_BREAKER_OPEN_MS", DURATION, AT(breaker_open_ms), "2s", 10, HOUR, NULL,
      "For how long; doubled, up to 16 times that, each time that one chat sent to try it fails."},
     {"UPLIFT_ON_HANGUP", FLAG, AT(finish_on_hangup), "cancel", 0, 0, "cancel|finish",
-     "What becomes of an answer whose client has gone: cancel, or finish it unheard."},
+     "What becomes of an answer on /v1/chat/completions whose client has gone: cancel, or finish "
+     "it "
+     "unheard. On /v1/chat it is always finished."},
     {"UPLIFT_HISTORY_TOKENS", INTEGER, AT(history_tokens), "4000", 0, 1000000, NULL,
      "How much of the conversation goes along with a message, in tokens."},
     {"UPLIFT_CACHE", CHOICE, AT(cache), "off", 0, 0, "off|on|read-only|write-only",
@@ -115,7 +127,8 @@ static const struct config_option options[] = {
     {"UPLIFT_DB_LOCK_TIMEOUT_MS", DURATION, AT(db_lock_timeout_ms), "500ms", 1, HOUR, NULL,
      "How long a call may wait for a lock; less than UPLIFT_DB_TIMEOUT_MS."},
     {"UPLIFT_GROUP_MAX", INTEGER, AT(group_max), "256", 1, 10000, NULL,
-     "Most answers written in one transaction."},
+     "Most answers written in one transaction. Each takes one of Postgres's locks until it is "
+     "committed."},
     {"UPLIFT_RECORD_QUEUE_MAX", INTEGER, AT(record_queue_max), "8192", 1, 1000000, NULL,
      "Most finished answers of one worker that wait to be written; at least UPLIFT_GROUP_MAX."},
     {"UPLIFT_ID_KEY", SECRET, AT(id_key), NULL, 0, 0, NULL,
@@ -125,7 +138,7 @@ static const struct config_option options[] = {
      "Least level that is logged; debug shows text of chats."},
     {"UPLIFT_DRAIN_MS", DURATION, AT(drain_ms), "30s", 0, 24 * HOUR, NULL,
      "How long open chats may go on after a stop or a reload."},
-    {"UPLIFT_BATCH_DATABASE_URL", SECRET, AT(batch_database_url), NULL, 0, 0, NULL,
+    {"UPLIFT_BATCH_DATABASE_URL", CONNINFO, AT(batch_database_url), NULL, 0, 0, NULL,
      "Postgres for fcgi-batch, as role uplift_batch, which alone may see what everybody said; "
      "unset: as DATABASE_URL."},
     {"UPLIFT_BATCH_LISTEN", ADDRESS, AT(batch_listen), "unix:/run/uplift/batch.sock", 0, 0, NULL,
@@ -198,17 +211,26 @@ static bool is_text_kind(enum config_kind kind)
     switch (kind) {
     case TEXT:
     case SECRET:
+    case CONNINFO:
     case UUID:
     case LIST:
     case ORIGINS:
     case URL:
     case ADDRESS:
     case PATH:
-    case JSON:
+    case ROUTING:
+    case NETWORKS:
+    case KEYS:
         return true;
     default:
         return false;
     }
+}
+
+/* Whether a value must never be printed. */
+static bool is_secret_kind(enum config_kind kind)
+{
+    return kind == SECRET || kind == CONNINFO;
 }
 
 static char **text_at(const struct config *c, const struct config_option *o)
@@ -228,44 +250,13 @@ static bool *flag_at(const struct config *c, const struct config_option *o)
 
 /* --- names --- */
 
-/* Edit distance of two short names, for did-you-mean; swapped neighbours count one. */
-static int distance(const char *a, const char *b)
-{
-    int rows[3][NAME_MAX_BYTES + 1];
-    size_t la = strlen(a), lb = strlen(b);
-    if (la > NAME_MAX_BYTES || lb > NAME_MAX_BYTES)
-        return INT_MAX;
-    int *before = rows[0], *last = rows[1], *now = rows[2];
-    for (size_t j = 0; j <= lb; j++)
-        last[j] = (int)j;
-    for (size_t i = 1; i <= la; i++) {
-        now[0] = (int)i;
-        for (size_t j = 1; j <= lb; j++) {
-            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (now[j - 1] + 1 < best)
-                best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            now[j] = best;
-        }
-        int *spare = before;
-        before = last;
-        last = now;
-        now = spare;
-    }
-    return last[lb];
-}
-
 /* The declared name closest to name, and how far it is. */
 static const char *nearest_name(const char *name, int *how_far)
 {
     const char *nearest = options[0].name;
     *how_far = INT_MAX;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        int d = distance(name, options[i].name);
+        int d = spelling_distance(name, options[i].name);
         if (d < *how_far) {
             *how_far = d;
             nearest = options[i].name;
@@ -470,9 +461,9 @@ static void set_value(struct reading *r, struct config *c, const struct config_o
                       char *text)
 {
     const char *wrong = NULL;
-    char reason[160];
+    char reason[400];
     if (is_text_kind(o->kind)) {
-        wrong = config_value_text(o, text);
+        wrong = config_value_text(o, text, reason, sizeof reason);
         if (wrong == NULL && *text != '\0' && (*text_at(c, o) = strdup(text)) == NULL)
             wrong = "out of memory";
     } else if (o->kind == CHOICE || o->kind == FLAG) {
@@ -490,7 +481,8 @@ static void set_value(struct reading *r, struct config *c, const struct config_o
     }
     if (wrong == NULL)
         return;
-    if (o->kind == SECRET) /* it may be a secret pasted under the wrong name: never repeated */
+    /* It may be a secret pasted under the wrong name: never repeated. */
+    if (is_secret_kind(o->kind) || o->kind == ROUTING)
         complain(r, "%s: %s", o->name, wrong);
     else
         complain(r, "%s=%.200s: %s", o->name, text, wrong);
@@ -505,11 +497,35 @@ static void set_default(struct reading *r, struct config *c, const struct config
     set_value(r, c, o, text);
 }
 
-static bool is_conninfo(const char *text)
+/* A key that signs or seals must not be one that can be guessed. */
+static void check_strength(struct reading *r, const char *name, const char *key, size_t least)
 {
-    PQconninfoOption *info = PQconninfoParse(text, NULL); /* its reason may hold the password */
-    PQconninfoFree(info);
-    return info != NULL;
+    if (key == NULL)
+        return;
+    if (strlen(key) < least)
+        complain(r, "%s: shorter than %zu bytes, so that it could be guessed", name, least);
+    else if (config_value_is_guessable(key))
+        complain(r, "%s: too much of the same, or known to everybody, so that it could be guessed",
+                 name);
+}
+
+static void check_ca_bundle(struct reading *r, const char *path)
+{
+    char line[256];
+    bool has_certificate = false;
+    FILE *f = path != NULL ? fopen(path, "re") : NULL;
+    if (path == NULL)
+        return;
+    if (f == NULL) {
+        complain(r, "UPLIFT_CA_BUNDLE: could not open %s: %s", path, strerror(errno));
+        return;
+    }
+    while (!has_certificate && fgets(line, sizeof line, f) != NULL)
+        has_certificate =
+            strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE") != NULL;
+    fclose(f);
+    if (!has_certificate)
+        complain(r, "UPLIFT_CA_BUNDLE: %s holds no certificate (PEM)", path);
 }
 
 /* What only two values together can get wrong. */
@@ -517,22 +533,20 @@ static void check_together(struct reading *r, const struct config *c)
 {
     if (c->database_url == NULL)
         complain(r, "DATABASE_URL: not set");
-    else if (!is_conninfo(c->database_url))
-        complain(r, "DATABASE_URL: not a connection string or URL that libpq understands");
     if (c->jwt_secret == NULL && c->jwks_url == NULL)
         complain(r, "UPLIFT_JWT_SECRET, UPLIFT_JWKS_URL: neither is set, so no token could ever be "
                     "checked");
-    if (c->jwt_secret != NULL && strlen(c->jwt_secret) < 32)
-        complain(r, "UPLIFT_JWT_SECRET: shorter than 32 bytes, so that it could be guessed");
+    check_strength(r, "UPLIFT_JWT_SECRET", c->jwt_secret, 32);
+    check_strength(r, "UPLIFT_ID_KEY", c->id_key, 16);
+    check_ca_bundle(r, c->ca_bundle);
     if (c->jwt_secret != NULL && c->anon_key != NULL && strcmp(c->jwt_secret, c->anon_key) == 0)
         complain(r, "UPLIFT_ANON_KEY: the same as UPLIFT_JWT_SECRET, which must stay secret");
-    if (c->id_key != NULL && strlen(c->id_key) < 16)
-        complain(r, "UPLIFT_ID_KEY: shorter than 16 bytes, so that it could be guessed");
-    if (c->batch_database_url != NULL && !is_conninfo(c->batch_database_url))
-        complain(r, "UPLIFT_BATCH_DATABASE_URL: not a connection string or URL that libpq "
-                    "understands");
     if (c->trainer == TRAINER_COMMAND && c->trainer_command == NULL)
         complain(r, "UPLIFT_TRAINER=command: UPLIFT_TRAINER_COMMAND is not set");
+    if (!provider_key_header_fits(c->trainer_key_header))
+        complain(r,
+                 "UPLIFT_TRAINER_KEY_HEADER: not a header that keys go in: Authorization, api-key, "
+                 "or X-...-Key");
     if (c->max_message_bytes > c->max_body_bytes)
         complain(r, "UPLIFT_MAX_MESSAGE_BYTES: more than UPLIFT_MAX_BODY_BYTES allows");
     if (c->db_lock_timeout_ms >= c->db_timeout_ms)
@@ -587,7 +601,7 @@ void config_release(struct config *c)
         if (!is_text_kind(options[i].kind))
             continue;
         char **text = text_at(c, &options[i]);
-        if (*text != NULL && options[i].kind == SECRET)
+        if (*text != NULL && is_secret_kind(options[i].kind))
             explicit_bzero(*text, strlen(*text));
         free(*text);
     }
@@ -620,7 +634,7 @@ void config_print_help(FILE *out)
         fprintf(out, "  %s", o->name);
         if (o->initial != NULL)
             fprintf(out, "=%s", o->initial);
-        if (o->kind == SECRET)
+        if (is_secret_kind(o->kind))
             fputs(" (secret)", out);
         fputc('\n', out);
         print_wrapped(out, 8, o->meaning);
@@ -633,7 +647,7 @@ void config_print(const struct config *c, FILE *out)
         const struct config_option *o = &options[i];
         char choice[32];
         fprintf(out, "%s=", o->name);
-        if (o->kind == SECRET) {
+        if (is_secret_kind(o->kind)) {
             fputs(*text_at(c, o) != NULL ? "(set)" : "(not set)", out);
         } else if (is_text_kind(o->kind)) {
             fputs(*text_at(c, o) != NULL ? *text_at(c, o) : "", out);

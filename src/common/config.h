@@ -31,6 +31,8 @@ struct config {
     char *models;  /* comma list */
     char *routing; /* JSON, or NULL */
     char *key_dir;
+    char *provider_keys;   /* comma list of KEY@ORIGIN, or NULL */
+    char *allow_addresses; /* comma list of networks, or NULL */
     char *jwt_secret;
     char *jwks_url;
     char *jwt_audience;

@@ -1,10 +1,14 @@
 #include "config_value.h"
 
+#include "address.h"
+#include "conninfo.h"
 #include "json.h"
-
+#include "provider_key.h"
+#include "routing_form.h"
 #include "uuid.h"
 
 #include <ctype.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,7 +154,18 @@ static const char *check_url(const char *url, bool rest)
     }
     if (!rest && host[len] != '\0')
         return "is an origin: nothing may follow host and port, not even a slash";
-    return NULL;
+    CURLU *parts = curl_url();
+    CURLUcode code =
+        parts != NULL ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    curl_url_cleanup(parts);
+    return code == CURLUE_OK                ? NULL
+           : code == CURLUE_BAD_PORT_NUMBER ? "its port must be a number from 1 to 65535"
+                                            : "is not a URL that can be used";
+}
+
+const char *config_value_url(const char *url)
+{
+    return check_url(url, true);
 }
 
 static const char *check_address(const char *text)
@@ -211,28 +226,76 @@ static const char *check_origins(char *list)
     return NULL;
 }
 
-/* Checks a text value and brings it to its one form, in place. */
-/* Line ends and tabs can only stand between the tokens of JSON. */
-static const char *check_json(char *text)
+/* --- secrets --- */
+
+/* Letters and digits of text alone, in lower case. */
+static void simplify(const char *text, char *out, size_t room)
 {
-    struct json_error wrong;
-    cJSON *value = json_parse(text, strlen(text), &wrong);
-    bool good = cJSON_IsObject(value);
-    cJSON_Delete(value);
+    size_t len = 0;
+    for (; *text != '\0' && len + 1 < room; text++)
+        if (isalnum((unsigned char)*text))
+            out[len++] = (char)tolower((unsigned char)*text);
+    out[len] = '\0';
+}
+
+bool config_value_is_placeholder(const char *secret)
+{
+    static const char *const words[] = {"changeme",    "changethis",  "changeit",   "replaceme",
+                                        "replacethis", "placeholder", "insertyour", "enteryour"};
+    static const char *const yours[] = {"secret", "password", "key", "token", "jwt", "256bit"};
+    char simple[256];
+    size_t len = strlen(secret);
+    simplify(secret, simple, sizeof simple);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strstr(simple, words[i]) != NULL)
+            return true;
+    const char *your = strstr(simple, "your");
+    for (size_t i = 0; your != NULL && i < sizeof yours / sizeof yours[0]; i++)
+        if (strstr(your, yours[i]) != NULL)
+            return true;
+    return len > 1 && secret[0] == '<' && secret[len - 1] == '>';
+}
+
+bool config_value_is_guessable(const char *secret)
+{
+    /* Of supabase start. */
+    static const char known[] = "supersecretjwttokenwithatleast32characterslong";
+    char simple[256];
+    bool seen[256] = {false};
+    int different = 0;
+    for (const char *p = secret; *p != '\0'; p++) {
+        different += !seen[(unsigned char)*p];
+        seen[(unsigned char)*p] = true;
+    }
+    simplify(secret, simple, sizeof simple);
+    return different < 8 || strcmp(simple, known) == 0;
+}
+
+/* --- texts --- */
+
+/* Line ends and tabs can only stand between the tokens of JSON. */
+static const char *check_routing(char *text, char *room, size_t size)
+{
+    bool good = routing_form_check(text, room, size);
     for (char *p = text; *p != '\0'; p++)
         if (*p == '\n' || *p == '\r' || *p == '\t')
             *p = ' ';
-    return good ? NULL : "not a JSON object";
+    return good ? NULL : room;
 }
 
-const char *config_value_text(const struct config_option *o, char *text)
+const char *config_value_text(const struct config_option *o, char *text, char *room, size_t size)
 {
     struct uuid id;
-    if (o->kind == JSON)
-        return check_json(text);
+    if (o->kind == ROUTING)
+        return check_routing(text, room, size);
     if (has_control(text))
         return "must not hold control characters";
     switch (o->kind) {
+    case CONNINFO:
+        return conninfo_wrong(text);
+    case SECRET:
+        return config_value_is_placeholder(text) ? "a placeholder: put your own in its place"
+                                                 : NULL;
     case UUID:
         if (!uuid_parse(text, &id))
             return "not a UUID";
@@ -254,6 +317,12 @@ const char *config_value_text(const struct config_option *o, char *text)
     case ORIGINS:
         tidy_list(text);
         return check_origins(text);
+    case NETWORKS:
+        tidy_list(text);
+        return address_check_list(text);
+    case KEYS:
+        tidy_list(text);
+        return provider_key_check_list(text);
     default:
         return NULL;
     }

@@ -15,6 +15,7 @@
 enum config_kind {
     TEXT,
     SECRET,   /* text that is never printed */
+    CONNINFO, /* a connection string or URL of Postgres; secret, too */
     INTEGER,  /* min..max */
     OCTAL,    /* file mode */
     SIZE,     /* bytes; k, M, G are powers of 1024 */
@@ -23,12 +24,14 @@ enum config_kind {
     CHOICE,   /* one of choices, kept as its index */
     FLAG,     /* one of two choices, kept as bool: the second is true */
     UUID,
-    LIST,    /* comma list, kept as it is but for spaces */
-    ORIGINS, /* comma list of origins, or * */
-    URL,     /* http or https, kept without a trailing slash */
-    ADDRESS, /* unix:PATH or HOST:PORT */
-    PATH,    /* absolute */
-    JSON,    /* an object, brought to one line */
+    LIST,     /* comma list, kept as it is but for spaces */
+    ORIGINS,  /* comma list of origins, or * */
+    URL,      /* http or https, kept without a trailing slash */
+    ADDRESS,  /* unix:PATH or HOST:PORT */
+    PATH,     /* absolute */
+    ROUTING,  /* a JSON object, brought to one line; see routing_form.h */
+    NETWORKS, /* comma list of IP addresses and networks */
+    KEYS,     /* comma list of providers' keys and where each may go; no secrets */
 };
 
 struct config_option {
@@ -48,8 +51,15 @@ bool config_value_number(const struct config_option *o, const char *text, int64_
 int config_value_choice(const char *choices, const char *text);
 /* Writes the name of a choice. */
 void config_value_choice_name(const char *choices, int index, char *out, size_t room);
-/* Checks a text value and brings it to its one form, in place. NULL, or what is wrong (static). */
-const char *config_value_text(const struct config_option *o, char *text);
+/* Checks a text value and brings it to its one form, in place. NULL, or what is wrong: a static
+ * text, or one in room. */
+const char *config_value_text(const struct config_option *o, char *text, char *room, size_t size);
+/* What is wrong with an http or https URL, NULL when nothing is; static. */
+const char *config_value_url(const char *url);
+/* Whether a secret is one that stands in examples for that which is to be put there. */
+bool config_value_is_placeholder(const char *secret);
+/* Whether a secret holds hardly any different bytes, or is one that software is delivered with. */
+bool config_value_is_guessable(const char *secret);
 /* text without the spaces around it; cuts it in place. */
 char *config_value_trimmed(char *text);
 

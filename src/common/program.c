@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_CHECK = 256 };
+enum { OPTION_CHECK = 256, OPTION_ROUTES };
 
 static bool end(int *status, int how)
 {
@@ -23,11 +23,9 @@ static bool refuse(const struct program *p, int *status)
 static bool read_options(struct program *p, int argc, char **argv, bool *check, int *status)
 {
     static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, OPTION_CHECK},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, OPTION_CHECK},
+        {"help", no_argument, NULL, 'h'},         {"routes", no_argument, NULL, OPTION_ROUTES},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
     };
     int option;
     /* The plus leaves what follows the first word to it. */
@@ -42,6 +40,9 @@ static bool read_options(struct program *p, int argc, char **argv, bool *check, 
         case 'h':
             p->print_help();
             config_print_help(stdout);
+            return end(status, EXIT_SUCCESS);
+        case OPTION_ROUTES:
+            p->print_routes(stdout);
             return end(status, EXIT_SUCCESS);
         case 'V':
             printf("%s %s\n", p->name, UPLIFT_VERSION);

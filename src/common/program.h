@@ -11,7 +11,8 @@
 struct program {
     const char *name;
     void (*print_help)(void); /* up to the configuration, which is printed after it */
-    bool takes_words;         /* what follows the options; else it is refused */
+    void (*print_routes)(FILE *out);
+    bool takes_words; /* what follows the options; else it is refused */
     /* What else of a configuration can be wrong: false with a text. NULL: nothing. */
     bool (*check)(const struct config *config, char *wrong, size_t size);
 
@@ -21,8 +22,8 @@ struct program {
 };
 
 /*
- * Reads --config, --check, --help and --version, and the configuration. True: go on, with *config,
- * to be released. False: end with *status; all was said.
+ * Reads --config, --check, --help, --routes and --version, and the configuration. True: go on, with
+ * *config, to be released. False: end with *status; all was said.
  */
 bool program_start(struct program *p, int argc, char **argv, struct config *config, int *status);
 

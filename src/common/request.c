@@ -9,18 +9,8 @@
 #include <strings.h>
 
 #define HEAD_MAX (16 * 1024)
+#define ASKED_HEADERS_MAX 4096 /* bytes of the names that a preflight asks for */
 
-/* Every header that supabase-js and the OpenAI SDKs send from a browser. */
-static const char cors_request_headers[] =
-    "authorization, apikey, content-type, x-client-info, prefer, accept-profile, content-profile, "
-    "x-retry-count, "
-    "x-supabase-api-version, x-stainless-lang, x-stainless-package-version, x-stainless-os, "
-    "x-stainless-arch, "
-    "x-stainless-runtime, x-stainless-runtime-version, x-stainless-retry-count, "
-    "x-stainless-timeout, "
-    "x-stainless-helper-method, openai-organization, openai-project, idempotency-key, "
-    "x-client-request-id, x-uplift-user, "
-    "traceparent";
 static const char cors_response_headers[] =
     "x-request-id, x-feedback-id, x-conversation-id, x-coach-id, x-uplift-degraded, "
     "x-uplift-cache, retry-after, "
@@ -73,19 +63,37 @@ static bool origin_allowed(const char *list, const char *origin)
     return false;
 }
 
+/* What a preflight asks to be allowed to send, "" where that is no list of header names. Pages of a
+ * configured origin may send any: what a header means is for the routes to say. */
+static const char *asked_headers(const struct request *r)
+{
+    static const char list[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "!#$%&'*+-.^_`|~, \t";
+    const char *asked = request_param(r, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+    return asked != NULL && strlen(asked) <= ASKED_HEADERS_MAX &&
+                   strspn(asked, list) == strlen(asked)
+               ? asked
+               : "";
+}
+
 static bool cors_head(const struct request *r, struct buf *out)
 {
+    bool is_preflight = strcmp(r->method, "OPTIONS") == 0;
     if (r->config->cors_origins == NULL)
         return true;
-    buf_puts(out, "Vary: Origin\r\n");
+    buf_puts(out, is_preflight ? "Vary: Origin, Access-Control-Request-Method, "
+                                 "Access-Control-Request-Headers\r\n"
+                               : "Vary: Origin\r\n");
     if (!origin_allowed(r->config->cors_origins, r->origin))
         return !out->failed;
     buf_printf(out, "Access-Control-Allow-Origin: %s\r\n", r->origin);
-    if (strcmp(r->method, "OPTIONS") == 0)
-        buf_printf(out,
-                   "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS\r\n"
-                   "Access-Control-Allow-Headers: %s\r\nAccess-Control-Max-Age: 86400\r\n",
-                   cors_request_headers);
+    if (is_preflight) {
+        buf_puts(out,
+                 "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS\r\n"
+                 "Access-Control-Max-Age: 86400\r\n");
+        if (*asked_headers(r) != '\0')
+            buf_printf(out, "Access-Control-Allow-Headers: %s\r\n", asked_headers(r));
+    }
     return buf_printf(out, "Access-Control-Expose-Headers: %s\r\n", cors_response_headers);
 }
 
@@ -116,6 +124,30 @@ void request_reply(struct request *r, int status, const char *content_type, cons
     }
     buf_release(&head);
     request_finish(r);
+}
+
+bool request_begin_stream(struct request *r, const char *extra)
+{
+    struct buf head;
+    buf_init(&head, HEAD_MAX);
+    bool good = request_head(r, &head, 200, "text/event-stream", extra) && head.len <= INT32_MAX &&
+                FCGX_PutStr(head.data, (int)head.len, r->fcgi.out) == (int)head.len &&
+                FCGX_FFlush(r->fcgi.out) == 0;
+    buf_release(&head);
+    return good;
+}
+
+void request_forget(struct request *r)
+{
+    if (r->on_finish != NULL)
+        r->on_finish(r->on_finish_arg, r);
+    FCGX_FreeStream(&r->fcgi.in);
+    FCGX_FreeStream(&r->fcgi.out);
+    FCGX_FreeStream(&r->fcgi.err);
+    r->fcgi.ipcFd = -1;
+    FCGX_Free(&r->fcgi, 0);
+    free(r->body);
+    free(r);
 }
 
 void request_fail(struct request *r, const struct api_error *error, const char *extra)

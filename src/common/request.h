@@ -59,6 +59,11 @@ bool request_head(struct request *r, struct buf *out, int status, const char *co
  * for intake only. */
 void request_reply(struct request *r, int status, const char *content_type, const char *extra,
                    const char *body, size_t len);
+/* Sends the head of an event stream, whose events come by whoever the connection is handed to.
+ * False when the client is gone; nothing more can be sent then. For intake only. */
+bool request_begin_stream(struct request *r, const char *extra);
+/* Frees a request whose connection somebody else has now. */
+void request_forget(struct request *r);
 /* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be
  * NULL. */
 void request_fail(struct request *r, const struct api_error *error, const char *extra);

@@ -55,7 +55,10 @@ static bool take_line(struct sse_parser *p, const char *line, size_t len, sse_ev
     if (value < line + len && *value == ' ')
         value++;
     size_t value_len = (size_t)(line + len - value);
-    if (name == 4 && memcmp(line, "data", 4) == 0) {
+    bool is_error = name == 5 && memcmp(line, "error", 5) == 0;
+    if (is_error)
+        memcpy(p->event, "error", sizeof "error");
+    if (is_error || (name == 4 && memcmp(line, "data", 4) == 0)) {
         buf_append(&p->data, value, value_len);
         return buf_putc(&p->data, '\n');
     }
@@ -107,6 +110,14 @@ bool sse_feed(struct sse_parser *p, const char *bytes, size_t len, sse_event_fn 
             at++;
     }
     return true;
+}
+
+bool sse_take_pending(struct sse_parser *p, bool (*is_whole)(const char *data, size_t len),
+                      sse_event_fn fn, void *arg)
+{
+    if (p->line.len > 0 || p->data.len < 2 || !is_whole(p->data.data, p->data.len - 1))
+        return true;
+    return dispatch(p, fn, arg);
 }
 
 bool sse_end(struct sse_parser *p, sse_event_fn fn, void *arg)

@@ -1,5 +1,6 @@
 /* A parser for server-sent events (WHATWG HTML, 9.2) as providers send them: bytes in, whole events
- * out. */
+ * out. Beyond the standard a line "error: ..." is data of an event of the type error, as
+ * llama.cpp's server wrote it until 2025. */
 #ifndef UPLIFT_SSE_H
 #define UPLIFT_SSE_H
 
@@ -26,6 +27,13 @@ struct sse_parser {
 void sse_init(struct sse_parser *p, size_t max);
 /* False when an event passed the limit, memory ran out, or the callback stopped the parse. */
 bool sse_feed(struct sse_parser *p, const char *bytes, size_t len, sse_event_fn fn, void *arg);
+/*
+ * Reports the event at hand already, without its blank line, when all of its lines that came are
+ * whole and is_whole says so of its data; a blank line that comes then ends nothing. To be called
+ * when no more bytes are there at present, by those who must not wait for more.
+ */
+bool sse_take_pending(struct sse_parser *p, bool (*is_whole)(const char *data, size_t len),
+                      sse_event_fn fn, void *arg);
 /*
  * The stream has ended: reports an event that lacks its last blank line (some providers forget it).
  */

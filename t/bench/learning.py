@@ -173,6 +173,7 @@ def measured(cluster, rows, seed, say):
     result = cluster.psql("learning", file=TOP + "/sql/install.sql")
     if result.returncode != 0:
         raise RuntimeError(result.stderr)
+    cluster.psql("learning", sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
     connection = psycopg2.connect(cluster.conninfo("learning"))
     say("%d answers with feedback" % rows)
     began = time.monotonic()

@@ -312,7 +312,8 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     read_options(argc, argv);
     uv_loop_init(&loop);
-    if (!multi_open(&multi, &loop, 20000, on_done, NULL))
+    if (!multi_open(&multi, &(const struct config){.allow_addresses = NULL}, &loop, 20000, on_done,
+                    NULL))
         return 1;
     uv_timer_init(&loop, &ticker);
     uv_timer_init(&loop, &reporter);

@@ -102,19 +102,26 @@ http {
 class Portkey:
     """The gateway of that name, from npm; it stores nothing."""
 
+    here = os.path.dirname(os.path.abspath(__file__))
+    server = "node_modules/@portkey-ai/gateway/build/start-server.js"
+
     def __init__(self):
         self.port = free_ports(1)[0]
         self.process = None
 
-    def __enter__(self):
-        here = os.path.dirname(os.path.abspath(__file__))
-        server = "node_modules/@portkey-ai/gateway/build/start-server.js"
-        if not os.path.exists(here + "/" + server):
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=here, stdout=subprocess.PIPE,
+    @classmethod
+    def install(cls):
+        """From npm, where that was not done before."""
+        if not os.path.exists(cls.here + "/" + cls.server):
+            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=cls.here, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True)
             if done.returncode != 0:
                 raise SystemExit("bench: npm ci failed in t/bench:\n" + done.stdout)
-        self.process = subprocess.Popen(["node", server, "--headless", "--port=%d" % self.port], cwd=here,
+
+    def __enter__(self):
+        if not os.path.exists(self.here + "/" + self.server):
+            raise SystemExit("it is not installed")
+        self.process = subprocess.Popen(["node", self.server, "--headless", "--port=%d" % self.port], cwd=self.here,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "NODE_ENV": "production"})
         url = "http://127.0.0.1:%d/" % self.port
         if not wait_for(lambda: subprocess.run(["curl", "-s", "-o", "/dev/null", url]).returncode == 0, 30):

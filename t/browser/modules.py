@@ -2,6 +2,21 @@
 """uplift.js and markdown.js without a browser, by node:test."""
 
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 
-os.chdir(os.path.dirname(os.path.abspath(__file__)))
-os.execvp("node", ["node", "--test-reporter=tap", "modules.mjs"])
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE) + "/lib")
+from build import copy_page  # noqa: E402
+from node import strict_modules  # noqa: E402
+
+directory = tempfile.mkdtemp(prefix="uplift-page.", dir="/tmp")
+try:
+    copy_page(directory + "/html")
+    status = subprocess.run(["node", *strict_modules(), "--test-reporter=tap", "modules.mjs"], cwd=HERE,
+                            env={**os.environ, "PAGE_DIR": directory + "/html"}).returncode
+finally:
+    shutil.rmtree(directory)
+sys.exit(status)

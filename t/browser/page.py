@@ -21,6 +21,32 @@ import tap
 from cluster import Cluster
 from harness import USER, Uplift, wait_for
 
+PROSE = """<think>
+The user wants a plan.
+</think>
+### Plan
+
+- \u05e8\u05d5\u05e5 \u05dc\u05d0\u05d8
+- \u05e8\u05d5\u05e5 \u05d4\u05e8\u05d1\u05d4
+
+1. \u0627\u0631\u0643\u0636 \u0628\u0628\u0637\u0621
+2. \u0627\u0631\u0643\u0636 \u0643\u062b\u064a\u0631\u0627
+
+> \u05e7\u05e6\u05ea \u05db\u05dc \u05d9\u05d5\u05dd
+
+###### Numbers
+
+Speed is \\(v = s/t\\), and nobody knows \\(\\frobnicate{x}\\).
+
+\\[
+v = \\frac{s}{t}
+\\]
+
+# End
+
+- slowly
+- often
+"""
 HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 [a](javascript:hit=1) [b](data:text/html,<script>hit=1</script>) ![c](javascript:hit=1) [ok](https://example.org)
 
@@ -95,22 +121,34 @@ def value(uplift, sql, *values):
     return list(found[0].values()) if len(found) == 1 else found
 
 
-def check_people(uplift, quick):
+def check_people(uplift, quick, slow):
     """Some need answers that take their time; the others are content with quick ones."""
-    user, reader, unlucky, other, stranger, hostile = (str(uuid.uuid4()) for _ in range(6))
+    user, reader, unlucky, other, stranger, hostile, asked, prose, away = (str(uuid.uuid4()) for _ in range(9))
     uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
-        "id": str(uuid.uuid4()), "user_id": user, "conversation_id": hostile, "coach_id": "coach_maple_avatar",
-        "severity": 3, "mode": "default", "user_message": "<b>bold</b> <img src=x onerror=hit=1>",
-        "ai_response": HOSTILE, "outcome": "complete", "model_used": "sim-1"}]))
+        "id": str(uuid.uuid4()), "user_id": who, "conversation_id": conversation, "coach_id": "coach_maple_avatar",
+        "severity": 3, "mode": "default", "user_message": message, "ai_response": answer, "outcome": "complete",
+        "model_used": "sim-1"} for who, conversation, message, answer in (
+            (user, hostile, "<b>bold</b> <img src=x onerror=hit=1>", HOSTILE),
+            (asked, prose, "I want to **run**:\n\n- slowly\n- often", PROSE))]))
     with ThreadPoolExecutor() as pool:
         page = pool.submit(run, uplift, "page.mjs", user, PAGE_OTHER_TOKEN=uplift.token(stranger), PAGE_HOSTILE=hostile)
         reading = pool.submit(run, uplift, "reading.mjs", reader)
+        resumed = pool.submit(run, slow, "resume.mjs", away)
         trouble = pool.submit(run, quick, "trouble.mjs", unlucky)
         access = pool.submit(run, quick, "access.mjs", other)
+        drawn = pool.submit(run, uplift, "prose.mjs", asked, PAGE_PROSE=prose)
     check_page(uplift, user, take(page.result(), "page"))
     take(reading.result(), "reading")
     take(trouble.result(), "trouble")
-    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time"):
+    take(drawn.result(), "prose")
+    facts = take(resumed.result(), "resume")
+    for name in ("reloaded", "interrupted"):
+        tap.equal(row(slow, facts.get(name), "outcome"), ["complete"], "database: the %s answer is complete" % name)
+        tap.equal(words(row(slow, facts.get(name), "ai_response")[0]), words(facts.get(name + "Text")), "database: and what was shown of it")
+    tap.equal(row(slow, facts.get("elsewhere"), "outcome", "error_code"), ["cancelled", "stopped"], "database: the one that was stopped elsewhere")
+    tap.equal(value(uplift, "select training_consent from public.user_coach_preferences where user_id = %s", asked), [False],
+              "database: the last word on training is kept")
+    for message in ("Sent when back", "Into the void", "Too fast", "Very busy", "After my time", "Sent once it runs"):
         tap.equal(value(quick, "select outcome from public.coach_response_feedback where user_id = %s and user_message = %s", unlucky, message),
                   ["complete"], "database: \"%s\" was answered once" % message)
     facts = take(access.result(), "access")
@@ -176,6 +214,8 @@ def check_fault(fault, seen, found):
                "flap: failures and the answer are rows of one conversation", found)
     elif fault == "silence":
         tap.equal(outcomes, ["cancelled"], "silence: recorded as cancelled")
+    elif fault == "slow-first-token":
+        tap.equal([outcomes, words(found[0]["ai_response"])], [["complete"], words(facts.get("shown"))], "slow first token: one answer, as it is shown")
     else:
         tap.equal(outcomes, ["complete"], "%s: recorded as complete" % fault)
     if fault == "restart":
@@ -205,11 +245,12 @@ def check_database_away(away, found, back):
 install()
 own = Cluster()
 own.start()
-with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick:
-    check_people(uplift, quick)
+with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick, \
+        Uplift(UPLIFT_MODEL="sim-pace-60") as slow:
+    check_people(uplift, quick, slow)
     with ThreadPoolExecutor() as pool:
         away = pool.submit(lose_database, quick)
-        for model in ("cut;after=12;pace=10", "restart", "flap;times=3;status=500", "silence", "content-filter", "long;bytes=300000;pace=0"):
+        for model in ("cut;after=12;pace=10", "restart", "flap;times=3;status=500", "silence", "slow-first-token;ms=3000", "content-filter", "long;bytes=300000;pace=0"):
             check_fault(model.split(";")[0], *meet_fault(uplift, model))
         check_database_away(*away.result())
 tap.done()

@@ -104,10 +104,13 @@ await group("refusals", async () => {
     const response = await route.fetch();
     await route.fulfill({ response, headers: { ...response.headers(), "x-uplift-degraded": "database" } });
   });
+  await page.route("**/readyz", (route) => route.fulfill({ json: { status: "degraded", reason: "database" } }));
   await say(page, "Without memory");
   ok(await until(() => page.getByText("answers without remembering you").isVisible()), "a degraded answer is said to be one");
   await answerEnded(page);
   await page.unroute("**/v1/chat");
+  await page.unroute("**/readyz");
+  ok(await until(async () => (await page.locator("#notices [data-key=database]").count()) === 0), "until the database is back");
 
   let release;
   const held = new Promise((resolve) => (release = resolve));
@@ -141,6 +144,63 @@ await group("refusals", async () => {
   ok(await until(() => stranger.locator("#sign-in").isVisible()), "signing out forgets it");
   equal(await stranger.evaluate(() => sessionStorage.length), 0, "all of it");
   await closePage(stranger, "signing in");
+});
+
+await group("words of refusals", async () => {
+  const page = await openPage();
+  page.expected.push(/Failed to load resource/);
+  await page.waitForSelector(".coach-card");
+  const refuse = (status, code, message, retryAfter) => page.route("**/v1/chat", (route) => route.fulfill({
+    status, headers: retryAfter ? { "Retry-After": String(retryAfter) } : {}, json: { error: { message, type: "error", param: null, code } } }));
+  const words = async (...refusal) => {
+    await refuse(...refusal);
+    await say(page, refusal[1]);
+    await answerEnded(page);
+    const text = await until(() => noteText(page));
+    await page.unroute("**/v1/chat");
+    return text;
+  };
+  const budget = await words(429, "budget_exceeded", "the budget of this month for all chats is used up", 10 * 86400);
+  matches(budget, /What can be spent on answers is used up for now\. Please try again on .*\d+.* at \d\d:\d\d/, "a budget that is used up is called that, with the day it begins anew");
+  ok(!/too (fast|many)/i.test(budget) && !/minutes/.test(budget), "and not taken for haste", budget);
+  const credit = await words(429, "insufficient_quota", "You exceeded your current quota, please check your plan and billing details.", 60);
+  matches(credit, /service has run out of credit.*operator/, "the operator's empty account is not the person's");
+  ok(!/your current quota|Trying again/.test(credit), "nor told to try again", credit);
+  matches(await words(429, "rate_limit_exceeded", "slow down", 600), /Too many requests at the moment\. Please try again in 10 minutes/, "a long wait is told, not counted down");
+  matches(await words(400, "context_length_exceeded", "the conversation is too long"), /The conversation is too long\./, "what the server says is a sentence");
+  await closePage(page, "words of refusals");
+});
+
+await group("a service that comes back", async () => {
+  const page = await openPage();
+  page.expected.push(/Failed to load resource/);
+  await page.waitForSelector(".coach-card");
+  const away = (route) => route.fulfill({ status: 503, headers: { "Retry-After": "1" }, json: { error: { message: "not running", type: "server_error", param: null, code: "service_unavailable" } } });
+  for (const path of ["**/v1/**", "**/healthz"]) await page.route(path, away);
+  await say(page, "Sent once it runs");
+  ok(await until(async () => /does not answer\. This is sent as soon as it does/.test(await noteText(page))), "a message that did not reach the service waits for it");
+  ok(await until(() => page.getByText("Looking for it").isVisible()), "which is looked for");
+  ok(!/busy/.test(await page.locator("body").innerText()), "and not called busy");
+  for (const path of ["**/v1/**", "**/healthz"]) await page.unroute(path);
+  ok(await until(async () => (await lastAnswer(page).getAttribute("data-state")) === "complete"), "and goes out by itself");
+  equal(await page.locator("#notices .notice").count(), 0, "with nothing left to say");
+  const here = page.url();
+  await closePage(page, "a service that comes back");
+
+  const missing = (route) => route.fulfill({ status: 503, headers: { "Retry-After": "1" }, json: { error: { message: "the database does not answer at the moment", type: "server_error", param: null, code: "database_unavailable" } } });
+  const empty = await openPage({ hash: `#${here.split("#")[1]}`, before: async (fresh) => {
+    await fresh.route("**/v1/conversations**", missing);
+    await fresh.route("**/readyz", (route) => route.fulfill({ json: { status: "degraded", reason: "database" } }));
+  } });
+  empty.expected.push(/Failed to load resource/);
+  ok(await until(() => empty.getByText("cannot be read at the moment").isVisible()), "a database that is away is said");
+  equal(await empty.locator("#notices .notice").count(), 1, "once");
+  await empty.unroute("**/v1/conversations**");
+  await empty.unroute("**/readyz");
+  ok(await until(async () => (await empty.locator(".turn").count()) === 1), "and the conversation comes by itself once it is back");
+  ok(await until(() => empty.locator(".conversation-link[aria-current]").count()), "with the list");
+  equal(await empty.locator("#notices .notice").count(), 0, "and nothing is said to be wrong any more");
+  await closePage(empty, "a database that comes back");
 });
 
 await group("a service that is not running", async () => {

@@ -5,6 +5,8 @@ import { z } from "zod";
 import { apiKey, baseURL, isUplift, question, uuid, weatherTool } from "./setting.mjs";
 import { done, equal, group, matches, ok, thrown } from "./tap.mjs";
 
+// Node 18 has File, but not as a global, where the SDK looks for it; so its users are told, too.
+globalThis.File ??= (await import("node:buffer")).File;
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
 const model = "sim-pace-0";
 const ask = (extra) => client.chat.completions.create({ model, messages: question, ...extra });

@@ -20,15 +20,15 @@ import tap
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def install():
-    """Installs the SDKs of package-lock.json, where that was not done before."""
-    stamp = HERE + "/node_modules/.package-lock.json"
-    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(HERE + "/package-lock.json"):
+def install(directory=HERE):
+    """Installs what package-lock.json names, where that was not done before."""
+    stamp = directory + "/node_modules/.package-lock.json"
+    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(directory + "/package-lock.json"):
         return
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE,
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        raise SystemExit("Bail out! npm ci failed in t/clients:\n" + done.stdout)
+        raise SystemExit("Bail out! npm ci failed in %s:\n%s" % (directory, done.stdout))
 
 
 def run(script, environment):

@@ -79,11 +79,87 @@ await group("select", async () => {
   equal(page.data?.map((r) => r.id), [second.feedbackId], "range()");
 });
 
+await group("filters", async () => {
+  const thread = "0193a000-0000-7abc-8def-" + Math.random().toString(16).slice(2, 14).padEnd(12, "0");
+  const asked = ["Run, now!", 'Say "yes" (loudly)', "100% sure", "a.b,c"];
+  const ids = [];
+  for (const message of asked) ids.push((await chat({ conversation_id: thread, message })).feedbackId);
+  await rows().update({ helpful: true, rating: 5 }).eq("id", ids[0]);
+  await rows().update({ rating: 2 }).eq("id", ids[1]);
+  await rows().update({ helpful: false }).eq("id", ids[2]);
+  // Which of the answers a query finds, in the order it gives them.
+  const found = async (change, order = ["created_at"]) => {
+    const { data, error } = await change(rows().select("id").eq("conversation_id", thread)).order(...order);
+    return error ?? data.map((row) => ids.indexOf(row.id));
+  };
+  const check = async (wanted, name, change, order) => equal(await found(change, order), wanted, name);
+  await check([0, 1, 2, 3], "all of them", (q) => q);
+  await check([1, 3], "in()", (q) => q.in("id", [ids[1], ids[3]]));
+  await check([0, 1, 3], "in() with commas, quotes and brackets", (q) => q.in("user_message", [asked[0], asked[1].replaceAll('"', '\\"'), asked[3]]));
+  await check([], "in() of nothing", (q) => q.in("id", []));
+  await check([2, 3], "is(null)", (q) => q.is("rating", null));
+  await check([0], "is(true)", (q) => q.is("helpful", true));
+  await check([0, 1], "not(is null)", (q) => q.not("rating", "is", null));
+  await check([0, 2, 3], "not(in)", (q) => q.not("id", "in", `(${ids[1]})`));
+  await check([1], "neq()", (q) => q.neq("rating", 5));
+  await check([0], "gt()", (q) => q.gt("rating", 2));
+  await check([0, 1], "gte()", (q) => q.gte("rating", 2));
+  await check([1], "lt()", (q) => q.lt("rating", 5));
+  await check([0, 1], "lte()", (q) => q.lte("rating", 5));
+  await check([2], "like()", (q) => q.like("user_message", "%sure"));
+  await check([0], "ilike()", (q) => q.ilike("user_message", "RUN%"));
+  await check([0, 2], "likeAnyOf()", (q) => q.likeAnyOf("user_message", ["Run%", "%sure"]));
+  await check([1], "likeAllOf()", (q) => q.likeAllOf("user_message", ["Say%", "%(loudly)"]));
+  await check([0, 2, 3], "or()", (q) => q.or("rating.eq.5,rating.is.null"));
+  await check([0, 1], "or() with and()", (q) => q.or("helpful.is.true,and(rating.gt.1,rating.lt.3)"));
+  await check([0], "match()", (q) => q.match({ helpful: true, rating: 5 }));
+  await check([1], "filter()", (q) => q.filter("rating", "eq", 2));
+  await check([0, 1], "eq() of what has all these characters", (q) => q.or('user_message.eq."Run, now!",user_message.eq."Say \\"yes\\" (loudly)"'));
+  await check([0, 1, 2, 3], "order() with nulls last", (q) => q.order("rating", { ascending: false, nullsFirst: false }));
+  await check([2, 3, 1, 0], "order() with nulls first", (q) => q.order("rating", { ascending: true, nullsFirst: true }));
+
+  const mine = () => rows().select("id", { count: "exact" }).eq("conversation_id", thread).order("created_at");
+  const page = await mine().range(1, 2);
+  equal([page.status, page.count, page.data?.map((r) => ids.indexOf(r.id))], [206, 4, [1, 2]], "range() with the exact count");
+  equal((await mine().gt("rating", 2)).count, 1, "a count of what is filtered");
+  const beyond = await mine().range(9, 12);
+  equal([beyond.status, beyond.error?.code], [416, "PGRST103"], "a range behind the end is PGRST103");
+  const head = await rows().select("*", { count: "exact", head: true }).eq("conversation_id", thread);
+  equal([head.error, head.status, head.count, head.data], [null, 200, 4, null], "head: a count and no rows");
+  equal((await rows().select("id", { count: "estimated" }).eq("conversation_id", thread)).count, 4, "an estimated count");
+  ok((await rows().select("id", { count: "planned" }).eq("conversation_id", thread)).count >= 0, "a planned count");
+  equal((await rows().select("id").eq("conversation_id", thread)).count, null, "no count unless asked for");
+  const many = await rows().select("id").eq("conversation_id", thread).single();
+  equal([many.status, many.error?.code, many.error?.details], [406, "PGRST116", "The result contains 4 rows"], "single() of many is PGRST116");
+  const perhaps = await rows().select("id").eq("conversation_id", thread).maybeSingle();
+  equal(perhaps.error?.code, "PGRST116", "and so is maybeSingle()");
+  const named = await rows().select("stars:rating, text:user_message").eq("id", ids[0]).single();
+  equal(named.data, { stars: 5, text: asked[0] }, "columns under other names");
+
+  const both = await rows().update({ rating: 4 }).in("id", [ids[2], ids[3]]).select("id,rating").order("created_at");
+  equal(both.data, [ids[2], ids[3]].map((id) => ({ id, rating: 4 })), "update() of a list");
+  const counted = await rows().update({ rating: 3 }, { count: "exact" }).eq("conversation_id", thread).eq("rating", 4);
+  equal([counted.status, counted.count], [204, 2], "update() of what is filtered, counted");
+  const two = await rows().update({ rating: 1 }).eq("conversation_id", thread).select().single();
+  equal([two.status, two.error?.code], [406, "PGRST116"], "update().single() of many is PGRST116");
+  await check([2, 3], "and changes none", (q) => q.eq("rating", 3));
+});
+
 await group("errors", async () => {
   const shape = (error) => Object.keys(error ?? {}).filter((k) => ["code", "details", "hint", "message"].includes(k)).sort();
   const forbidden = await rows().update({ ai_response: "forged" }).eq("id", feedbackId);
   equal([forbidden.status, forbidden.error?.code], [403, "42501"], "a column that is not theirs is 42501");
   equal(shape(forbidden.error), ["code", "details", "hint", "message"], "with PostgREST's four fields");
+  const column = await rows().select("id").eq("no_such_column", 1);
+  equal([column.status, column.error?.code], [400, "42703"], "an unknown column in a filter is 42703");
+  const pattern = await rows().select("id").like("rating", "5%");
+  equal([pattern.status, pattern.error?.code], [404, "42883"], "a pattern of a number is 42883");
+  const parsed = await rows().select("id").or("rating.eq");
+  equal([parsed.status, parsed.error?.code], [400, "PGRST100"], "what cannot be parsed is PGRST100");
+  const embedded = await rows().select("id,other(*)");
+  equal([embedded.status, embedded.error?.code], [400, "PGRST200"], "another table is PGRST200");
+  const all = await rows().update({ helpful: true });
+  equal([all.status, all.error?.code], [400, "21000"], "an update of all rows is 21000");
   const strange = await rows().update({ no_such_column: 1 }).eq("id", feedbackId);
   equal([strange.status, strange.error?.code], [400, "PGRST204"], "an unknown column is PGRST204");
   const high = await rows().update({ rating: 9 }).eq("id", feedbackId);

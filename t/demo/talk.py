@@ -77,6 +77,7 @@ def main():
     chats = thumbs = 0
     for number in range(options.users):
         user, coach = str(uuid.UUID(int=draw.getrandbits(128), version=4)), draw.choice(COACHES)
+        client.call(user, "PUT", "/v1/preferences", {"training_consent": True})
         conversation = None
         for turn in range(draw.choice([1, 2, 3, 4, 5])):
             goal, hurdle = draw.choice(GOALS), draw.choice(HURDLES)

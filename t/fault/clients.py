@@ -163,7 +163,7 @@ class Clients:
         rows = [tuple(row.values()) for row in self.uplift.sql(
             "select id::text, user_id::text, ai_response, outcome, helpful, rating from public.coach_response_feedback")]
         rejected = self.uplift.value("select count(*) from uplift.rejected_answers")
-        not_applied = self.uplift.value("select count(*) from uplift.feedback_events where state <> 'applied'")
+        not_applied = self.uplift.value("select count(*) from uplift.feedback_said where waiting is not null")
         table = {row[0]: row for row in rows}
         complaints = []
         if len(table) != len(rows):

@@ -175,9 +175,9 @@ def check(answers, acknowledged):
         cursor.execute("select id::text, ai_response, outcome, helpful, rating from public.coach_response_feedback "
                        "where id = any(%s::uuid[])", (answers,))
         rows = {row[0]: row for row in cursor.fetchall()}
-        cursor.execute("select answer_id::text, count(*), min(state) from uplift.feedback_events "
+        cursor.execute("select answer_id::text, count(*) from uplift.feedback_events "
                        "where answer_id = any(%s::uuid[]) group by 1", (answers,))
-        events = {row[0]: row[1:] for row in cursor.fetchall()}
+        events = {row[0]: row[1] for row in cursor.fetchall()}
     connection.close()
     for i, answer in enumerate(answers):
         row = rows.get(answer)
@@ -195,7 +195,7 @@ def check(answers, acknowledged):
             wanted = (True, 4) if i == 0 else (False, None)
             if row is None or row[3:] != wanted:
                 complaints.append("thumb %d is missing: %r" % (i, row))
-            if events.get(answer) != (1, "applied"):
+            if events.get(answer) != 1:
                 complaints.append("thumb %d has the events %r" % (i, events.get(answer)))
         elif row and i > 1 and row[3] is not None:
             complaints.append("answer %d has a thumb that nobody gave" % i)

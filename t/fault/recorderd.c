@@ -108,7 +108,7 @@ int main(int argc, char **argv)
                             .record_queue_max = 4096};
     struct pg_breaker *breaker = pg_breaker_new(200);
     struct personas *personas = personas_new(argv[2]);
-    recorder = recorder_start(&config, breaker, personas);
+    recorder = recorder_start(&config, breaker, personas, NULL);
     if (recorder == NULL)
         return 1;
     recorder_attach(recorder, NULL);

@@ -1,9 +1,11 @@
 /* Fuzzes what the relay does with a provider's JSON: whatever comes, what goes on is valid JSON,
  * and what json_parse takes the scanner takes too. */
 #include "chat/completion.h"
+#include "chat/failure.h"
 #include "chat/message.h"
 #include "chat/native.h"
 #include "chat/openai.h"
+#include "chat/usage.h"
 #include "common/json.h"
 
 #include <stdint.h>
@@ -49,22 +51,26 @@ static void pass_on(const struct completion *c, struct buf *out)
     static struct chat *chat;
     if (chat == NULL)
         chat = make_chat();
-    for (int kind = 0; kind < 4; kind++) {
+    struct message message;
+    message_init(&message, 100000);
+    message_add(&message, c->message);
+    for (unsigned kind = 0; kind < 64; kind++) {
+        const struct openai_form form = {.is_chunk = kind & 1,
+                                         .parts = kind >> 1,
+                                         .calls = kind % 3 == 0 ? &message : NULL,
+                                         .model = kind % 5 == 0 ? "another" : NULL};
         buf_clear(out);
-        if (!openai_completion(out, chat, c, kind & 1, kind & 2) ||
-            memchr(out->data, '\n', out->len))
+        if (!openai_completion(out, chat, c, &form) || memchr(out->data, '\n', out->len))
             abort();
         must_be_json(out->data, out->len);
     }
+    message_release(&message);
 }
 
 static void gather(const struct completion *c, struct buf *out)
 {
     struct message message;
-    uint16_t half = 0;
     message_init(&message, 100000);
-    buf_clear(out);
-    scan_text(c->content, out, &half);
     message_add(&message, c->message);
     message_add(&message, c->message);
     buf_clear(out);
@@ -72,6 +78,20 @@ static void gather(const struct completion *c, struct buf *out)
         must_be_storable(out->data, out->len);
     }
     message_release(&message);
+}
+
+/* Figures and words. */
+static void learn(const struct completion *c)
+{
+    struct usage usage = {0};
+    struct failure failure;
+    if (usage_read(c->usage, &usage) &&
+        (usage.prompt < 0 || usage.completion < 0 || usage.prompt > USAGE_MAX ||
+         usage.completion > USAGE_MAX || usage.cached > usage.prompt))
+        abort();
+    failure_of_object(c->error, &failure);
+    if (failure.error.status < 400 || failure.error.status > 599)
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -83,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (text == NULL)
         return 0;
     memcpy(text, data, size);
-    bool taken = completion_read(&c, text, size);
+    bool taken = completion_read(&c, text, size, size % 2 ? COMPLETION_CHUNK : COMPLETION_WHOLE);
     cJSON *tree = json_parse(text, size, &error);
     if (cJSON_IsObject(tree) && !taken)
         abort();
@@ -92,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (taken) {
         pass_on(&c, &out);
         gather(&c, &out);
+        learn(&c);
     }
     buf_release(&out);
     free(text);

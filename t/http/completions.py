@@ -173,10 +173,25 @@ def streams(uplift, provider):
     equal(sent(uplift, provider, stream=False).get("stream_options"), None, "without a stream nothing is asked for")
 
 
+def tool_loop(uplift, provider):
+    """A client that answers calls of tools sends the question again with the results."""
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    asked = [{"role": "user", "content": "How many?"}]
+    provider.message = {"content": None, "tool_calls": [call]}
+    first = uplift.post("/v1/chat/completions", {"model": "scripted-1", "messages": asked})
+    conversation = first.headers["X-Conversation-Id"]
+    provider.message = {}
+    asked += [{"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": "42"}]
+    uplift.post("/v1/chat/completions", {"model": "scripted-1", "conversation_id": conversation, "messages": asked})
+    messages = uplift.get("/v1/conversations/" + conversation).json()["messages"]
+    equal([(m["role"], m["content"]) for m in messages],
+          [("user", "How many?"), ("assistant", ""), ("assistant", provider.says)], "a tool loop shows its question once")
+
+
 def refused(uplift, provider):
     count = len(provider.requests)
     for body, param, code in (
-            ({"n": 2}, "n", "unsupported_n"), ({"n": 0}, "n", "unsupported_n"), ({"model": None}, "model", "invalid_model"),
+            ({"n": 2}, "n", "unsupported_n"), ({"n": 0}, "n", "unsupported_n"), ({"model": 7}, "model", "invalid_model"),
             ({"model": ""}, "model", "invalid_model"), ({"model": "m" * 257}, "model", "invalid_model"),
             ({"messages": None}, "messages", "invalid_messages"), ({"messages": []}, "messages", "invalid_messages"),
             ({"messages": ["hi"]}, "messages", "invalid_messages"), ({"messages": [{"content": "hi"}]}, "messages", "invalid_messages"),
@@ -197,5 +212,6 @@ with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider
     tone(uplift, provider)
     answers(uplift, provider)
     streams(uplift, provider)
+    tool_loop(uplift, provider)
     refused(uplift, provider)
 done()

@@ -5,6 +5,8 @@ import json
 import os
 import sys
 
+import psycopg2
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 from harness import Uplift, wait_for
@@ -196,16 +198,31 @@ def three_ways(uplift):
         for change in words:
             ok(way(uplift, answer, change), "%s takes %s" % (way.__name__, json.dumps(change)))
             dated.append(uplift.row(answer)["feedback_given_at"])
-        kept = uplift.sql("select changes, state, user_id, given_at from uplift.feedback_events where answer_id = %s order by id",
+        kept = uplift.sql("select changes, user_id, given_at from uplift.feedback_events where answer_id = %s order by id",
                           answer)
         ok(dated == sorted(dated) and dated[0] == dated[1], way.__name__ + ": each new word is dated, the same again is not")
         equal(dated[-1], kept[-1]["given_at"], way.__name__ + ": with its date in the history")
-        left[way.__name__] = (said(uplift.row(answer)), [(k["changes"], k["state"], k["user_id"]) for k in kept],
+        left[way.__name__] = (said(uplift.row(answer)), [(k["changes"], k["user_id"]) for k in kept],
                               [dated[i] > dated[i - 1] for i in range(1, len(dated))])
     equal(left["by_rest"], left["by_route"], "PostgREST's way leaves what our route leaves")
     equal(left["by_sql"], left["by_route"], "and so does SQL")
     equal(left["by_route"][0], {"helpful": False, "rating": 1, "feedback_text": ""}, "which is the last word of each")
     equal(len(left["by_route"][1]), len(words) - 1, "and one event for each that was new")
+
+
+def locked(uplift):
+    """While somebody holds the answer's row, feedback is taken all the same, and counts in the order it was accepted."""
+    answer = chat(uplift)
+    connection = psycopg2.connect(uplift.conninfo())
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select from public.coach_response_feedback where id = %s for update", (answer,))
+        taken = [give(uplift, answer, {"helpful": True}).status,
+                 uplift.request("PATCH", "/rest/v1/coach_response_feedback?id=eq." + answer, {"rating": 4}, user=ANN).status,
+                 give(uplift, answer, {"helpful": False}).status]
+        equal(taken, [202, 204, 202], "feedback on a row that somebody holds is taken")
+    connection.close()
+    ok(wait_for(lambda: said(uplift.row(answer)) == {"helpful": False, "rating": 4, "feedback_text": None}, 20),
+       "and is there when it is let go", said(uplift.row(answer)))
 
 
 def refused(uplift, text, *values, user=ANN):
@@ -265,8 +282,8 @@ def the_programs_role(uplift):
         " where n.nspname in ('public', 'uplift') and has_function_privilege('uplift_app', p.oid, 'execute')"
         " and has_schema_privilege('uplift_app', n.oid, 'usage')")}
     wanted = {"uplift." + name for name in (
-        "prepare_chat", "prepare_chats", "record_answers", "worker_sync", "find_api_key", "reject_answer", "give_feedback", "get_feedback", "list_conversations",
-        "get_conversation", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
+        "prepare_chat", "prepare_chats", "record_answers", "worker_sync", "find_api_key", "reject_answer", "give_feedback", "take_feedback", "get_feedback", "list_conversations",
+        "get_conversation", "get_answer", "rejected_lately", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
         "rest_select_feedback", "rest_update_feedback", "list_personas", "ready", "schema_version")}
     equal(may, wanted, "it may execute just the functions that the programs call")
     role = uplift.sql("select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
@@ -282,6 +299,7 @@ with Uplift() as uplift:
     strangers(uplift)
     failures(uplift)
     three_ways(uplift)
+    locked(uplift)
     row_level_security(uplift)
     the_programs_role(uplift)
 with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.url) as uplift:

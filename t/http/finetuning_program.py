@@ -87,10 +87,9 @@ def command(up):
     job = ended(up, job)
     equal((job["status"], len(job["loss_curve"])), ("succeeded", 10), "while its runner is killed, is found again")
     equal(open(directory + "/times").read(), "once\n", "and was started once")
-    up.stop_batch()
-    up.start_batch(UPLIFT_TRAINER_COMMAND="/nowhere/train")
+    os.unlink(up.settings["UPLIFT_TRAINER_COMMAND"])
     job = ended(up, ask(up, dataset_id=data, base_model="llama", force=True).json())
-    equal(job["error"]["code"], "trainer_not_found", "a program that is not there")
+    equal(job["error"]["code"], "trainer_not_found", "a program that is there no more")
 
 
 with Uplift(batch=True) as up:

@@ -112,6 +112,21 @@ def bad_trainers(up, trainer):
     contains(uploaded.decode(), '"non_preferred_output"', "in the format of OpenAI")
 
 
+def bad_dates(up, trainer):
+    """What a trainer says of one base model keeps none from being asked about."""
+    dates = {"tiny-1": "2026-99-99", "tiny-2": "2027-02-30", "tiny-3": "soon", "tiny-4": "2026-06-30", "tiny-5": 7}
+    up.sql("update ai_model_versions set base_model = null")
+    for model in dates:
+        up.sql("insert into ai_model_versions (model_name, version, base_model) values ('checked', %s, %s)", model, model)
+    trainer.reset(**{"GET /models/" + model: (200, {"id": model, "shutdown_date": date}) for model, date in dates.items()})
+    job = up.job("check-models")
+    equal((job["status"], job["result"]["checked"]), ("succeeded", len(dates)), "check-models asks about all of them")
+    rows = up.sql("select model, shutdown_date::text from uplift.base_models where model like 'tiny-_' and checked_at is not null order by 1")
+    equal({row["model"]: row["shutdown_date"] for row in rows},
+          {"tiny-1": None, "tiny-2": None, "tiny-3": None, "tiny-4": "2026-06-30", "tiny-5": None}, "and keeps the dates that there are")
+
+
 with Trainer() as trainer, Uplift(batch=True, UPLIFT_TRAINER_URL=trainer.url, UPLIFT_CONNECT_TIMEOUT_MS="2s") as up:
     bad_trainers(up, trainer)
+    bad_dates(up, trainer)
 done()

@@ -16,6 +16,7 @@ ANN = "00000000-0000-4000-8000-00000000000a"
 BOB = "00000000-0000-4000-8000-00000000000b"
 CAT = "00000000-0000-4000-8000-00000000000c"
 DAN = "00000000-0000-4000-8000-00000000000d"
+EVE = "00000000-0000-4000-8000-00000000000e"
 MESSAGES = [{"role": "user", "content": "x"}]
 
 
@@ -92,8 +93,39 @@ def addresses(uplift):
     tap.equal(uplift.request("PUT", "/admin/rate-limits", {"scope": "user"}).status, 403, "users may not")
 
 
+def thumb(uplift, answer, user=EVE, by_rest=False):
+    path = "/rest/v1/coach_response_feedback?id=eq." + answer if by_rest else "/v1/feedback/" + answer
+    return uplift.request("PATCH", path, {"helpful": True}, user=user)
+
+
+def feedback(uplift):
+    """Feedback has a limit of its own, for both of its routes together, over both workers."""
+    answer = chat(uplift, EVE).json()["feedbackId"]
+    put(uplift, scope="user", feedback_per_minute=4)
+    taken = [thumb(uplift, answer, by_rest=by_rest).status for by_rest in (False, True, False, True)]
+    tap.equal(taken, [200, 204, 200, 204], "up to its limit feedback is taken")
+    refused = thumb(uplift, answer)
+    tap.equal((refused.status, refused.error()["code"], refused.error()["type"], refused.error()["param"]),
+              (429, "rate_limit_exceeded", "requests", None), "beyond it it is refused")
+    tap.contains(refused.error()["message"], "4 feedback calls a minute for this user", "with the limit")
+    tap.ok(1 <= int(refused.headers["Retry-After"]) <= 15 and 0 < int(refused.headers["retry-after-ms"]) <= 15000,
+           "and for how long", dict(refused.headers))
+    rest = thumb(uplift, answer, by_rest=True)
+    tap.equal((rest.status, sorted(rest.json()), rest.json()["code"], bool(rest.headers["Retry-After"])),
+              (429, ["code", "details", "hint", "message"], "PT429", True), "by PostgREST's route in its shape")
+    tap.equal(uplift.get("/v1/feedback/" + answer, user=EVE).status, 200, "reading it is not limited")
+    tap.equal(chat(uplift, EVE).status, 200, "nor are chats")
+    other = chat(uplift, DAN).json()["feedbackId"]
+    tap.equal(thumb(uplift, other, DAN).status, 200, "nor is another user")
+    counted = uplift.value("select count(*) from uplift.feedback_events where answer_id = %s", answer)
+    tap.equal(counted, 1, "what is refused is not in the history")
+    listed = uplift.admin("GET", "/admin/rate-limits").json()["data"]
+    tap.equal([(row["scope"], row["feedback_per_minute"]) for row in listed], [("user", 4)], "GET lists it")
+
+
 def away(uplift):
-    put(uplift, scope="user", requests_per_minute=4)
+    put(uplift, scope="user", requests_per_minute=4, feedback_per_minute=3)
+    answer = uplift.value("select id::text from coach_response_feedback where user_id = %s limit 1", ANN)
     time.sleep(2.5)  # workers ask each second
     uplift.sql("alter role uplift_app nologin")
     uplift.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'uplift_app'"
@@ -106,6 +138,12 @@ def away(uplift):
         refused = next(a for a in (chat(uplift, BOB) for _ in range(20)) if a.status == 429)
         tap.equal((refused.error()["code"], refused.headers["x-ratelimit-limit-requests"]), ("rate_limit_exceeded", "4"),
                   "and tells the same")
+        thumbs = [thumb(uplift, answer, ANN) for _ in range(12)]
+        taken = [t.status for t in thumbs].count(202)
+        tap.ok(3 <= taken <= 7, "and that of feedback", [t.status for t in thumbs])
+        refused = thumbs[-1]
+        tap.equal((refused.status, refused.error().get("code"), bool(refused.headers["Retry-After"])),
+                  (429, "rate_limit_exceeded", True), "so that no user fills the disk")
     finally:
         uplift.sql("alter role uplift_app login")
     tap.ok(uplift.ready("ready"), "Postgres is back")
@@ -116,5 +154,6 @@ with Uplift(batch=True, expected="Postgres|database") as uplift:
     many(uplift)
     tokens(uplift)
     addresses(uplift)
+    feedback(uplift)
     away(uplift)
 tap.done()

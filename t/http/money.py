@@ -60,6 +60,13 @@ def budgets(uplift):
 
     seen = wait_for(lambda: uplift.admin("GET", "/admin/budgets").json()["data"][0]["spent"][0]["state"] == "exhausted", 10)
     tap.ok(seen, "GET /admin/budgets says so")
+    everybody = made(uplift.admin("POST", "/admin/budgets", {"scope": "user", "period": "day", "limit_usd": 0.000001}))
+    figures = ["uplift_budget_used_up{scope=\"user\",key=\"\",period=\"day\"} 2",
+               "uplift_budget_limit_usd{scope=\"user\",key=\"\",period=\"day\"} 0.000001",
+               "uplift_budget_spent_usd{scope=\"user\",key=\"%s\",period=\"month\",state=\"exhausted\"}" % ANN]
+    told = wait_for(lambda: all(f in uplift.get("/metrics", user=None).text for f in figures), 30)
+    tap.ok(told, "GET /metrics says how many have used theirs up", uplift.get("/metrics", user=None).text)
+    tap.equal(uplift.admin("DELETE", "/admin/budgets/" + everybody["id"]).status, 200, "a budget of each user goes again")
     made(uplift.admin("PATCH", "/admin/budgets/" + budget["id"], {"action": "cheaper", "cheaper_model": "sim-1-mini"}), 200)
     tap.equal(chat(uplift).json()["model"], "sim-1-mini", "or a cheaper model answers")
     answer = uplift.post("/v1/chat/completions", {"model": "sim-1", "messages": [{"role": "user", "content": "x"}]}, user=ANN)

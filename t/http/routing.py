@@ -11,10 +11,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import Uplift, program, wait_for
+from harness import USER, Uplift, program, wait_for
 from witness import Witness
 
 FAILURES = 3
+BOB = "00000000-0000-7000-8000-0000000000b0"
 
 
 def put(uplift, path, body):
@@ -31,9 +32,9 @@ def follow(uplift):
            "all workers follow the change")
 
 
-def ask(uplift, model):
+def ask(uplift, model, user=USER):
     return uplift.post("/v1/chat/completions", {
-        "model": model, "messages": [{"role": "user", "content": "Hello."}]})
+        "model": model, "messages": [{"role": "user", "content": "Hello."}]}, user=user)
 
 
 def ask_many(uplift, model, count):
@@ -67,7 +68,7 @@ def breaker(uplift, first, second):
     follow(uplift)
     first.is_down = True
     first.seen.clear(), second.seen.clear()
-    answers = [ask(uplift, "guarded") for _ in range(12)]
+    answers = [ask(uplift, "guarded", user) for user in (USER, BOB) * 6]
     tap.equal({a.status for a in answers}, {200}, "the clients notice nothing")
     tap.equal(len(first.seen), FAILURES, "after %d failures in a row neither worker asks it" % FAILURES)
     tap.equal(len(second.seen), 12, "the other one answers all")
@@ -82,8 +83,8 @@ def breaker(uplift, first, second):
     def told():
         ask(uplift, "guarded")  # a probe, which fails, where the breaker was about to be tried
         ready = uplift.get("/readyz", user=None)
-        return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["providers"]
-    tap.equal(wait_for(told, 20), ["first"], "/readyz is degraded, and names it")
+        return ready.status == 200 and ready.json()["status"] == "degraded" and ready.json()["models"]
+    tap.equal(wait_for(told, 20), [{"provider": "first", "model": "sim-1"}], "/readyz is degraded, and names it")
 
     first.is_down = False
     tap.ok(wait_for(lambda: ask(uplift, "guarded").json()["model"] == "sim-1", 20), "once it is back, it is asked again")
@@ -153,7 +154,7 @@ def bad_files(uplift):
             ("a list", "[]", "not a JSON object"),
             ("a provider without URL", {"providers": [{"name": "p"}]}, "needs a name"),
             ("a provider called default", {"providers": [{"name": "default", "base_url": "http://x/v1"}]}, "choose another"),
-            ("a URL that is none", {"providers": [{"name": "p", "base_url": "ftp://x"}]}, "URL cannot be used"),
+            ("a URL that is none", {"providers": [{"name": "p", "base_url": "ftp://x"}]}, "base_url must begin with http"),
             ("a limit that is none", {"providers": [{"name": "p", "base_url": "http://x", "idle_timeout_ms": 0}]},
              "idle_timeout_ms must be a whole number"),
             ("a route to nobody", {"models": [{"name": "m", "routes": [{"provider": "q"}]}]}, "there is no provider q"),
@@ -169,7 +170,7 @@ def bad_files(uplift):
         with open(path, "w") as file:
             file.write(text)
         result = subprocess.run([program("fcgi-chat"), "--check"], capture_output=True, text=True, env={
-            "DATABASE_URL": "dbname=x", "UPLIFT_JWT_SECRET": "x" * 32, "UPLIFT_ROUTING_FILE": path})
+            "DATABASE_URL": "dbname=x", "UPLIFT_JWT_SECRET": "a secret for tests only, of more than 32 bytes", "UPLIFT_ROUTING_FILE": path})
         tap.ok(result.returncode == 1 and complaint in result.stderr, "refused at the start: " + name, result.stderr)
 
 
@@ -182,7 +183,7 @@ def bad_input(uplift):
             ("a key in place of where it is", "/admin/providers/p", {**url, "api_key": "sk-123"}, "invalid_api_key"),
             ("any other variable", "/admin/providers/p", {**url, "api_key": "env:DATABASE_URL"}, "invalid_api_key"),
             ("any other file", "/admin/providers/p", {**url, "api_key": "file:../secret"}, "invalid_api_key"),
-            ("a header with a line end", "/admin/providers/p", {**url, "key_header": "a\r\nb"}, "invalid_key_header"),
+            ("a header with a line end", "/admin/providers/p", {**url, "key_header": "X-\r\n-Key"}, "invalid_key_header"),
             ("a limit of no time", "/admin/providers/p", {**url, "idle_timeout_ms": 0}, "invalid_idle_timeout_ms"),
             ("a limit as text", "/admin/providers/p", {**url, "max_open": "3"}, "invalid_max_open"),
             ("a flag as text", "/admin/providers/p", {**url, "is_enabled": "no"}, "invalid_is_enabled"),
@@ -222,6 +223,7 @@ def main():
     with Uplift(batch=True, environment={"FIRST_API_KEY": "sk-first"}, expected="provider|database|Postgres",
                 UPLIFT_BREAKER_FAILURES=FAILURES, UPLIFT_BREAKER_OPEN_MS="1s", UPLIFT_RETRIES=0) as uplift:
         with Witness(uplift.sim_port) as first, Witness(uplift.sim_port) as second:
+            uplift.give_keys("env:FIRST_API_KEY@" + first.url)
             put(uplift, "/admin/providers/first", {"base_url": first.url, "api_key": "env:FIRST_API_KEY"})
             put(uplift, "/admin/providers/second", {"base_url": second.url})
             weights(uplift, first, second)

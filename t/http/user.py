@@ -16,8 +16,8 @@ BOB = "00000000-0000-7000-8000-0000000000b2"
 CAT = "00000000-0000-7000-8000-0000000000c3"
 NOBODYS = "01890000-0000-7000-8000-000000000000"
 DEFAULTS = {"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": False,
-            "training_consent": None, "auto_select_coach": False, "quiet_hours_start": None, "quiet_hours_end": None,
-            "timezone": None}
+            "training_consent": None, "training_consent_asked": False, "training_consent_default": True,
+            "auto_select_coach": False, "quiet_hours_start": None, "quiet_hours_end": None, "timezone": None}
 
 
 def chat(uplift, message, conversation=None, user=ANN, **more):
@@ -161,7 +161,8 @@ def preferences(uplift, provider):
           (403, "roast_consent_required", "mode"), "but not of another user")
 
     chosen = {"active_coach_id": "coach_ledger_avatar", "severity": 4.6, "mode": "roast", "roast_consent": True,
-              "training_consent": True, "auto_select_coach": True, "quiet_hours_start": "22:30",
+              "training_consent": True, "training_consent_asked": True, "training_consent_default": True,
+              "auto_select_coach": True, "quiet_hours_start": "22:30",
               "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}
     equal(put(chosen).json(), chosen, "all of them are chosen")
     equal(uplift.get("/v1/preferences", user=ANN).json(), chosen, "and stay")
@@ -181,6 +182,7 @@ def preferences(uplift, provider):
             ({"active_coach_id": 7}, 400, "invalid_active_coach_id", "active_coach_id"),
             ({"roast_consent": "yes"}, 400, "invalid_roast_consent", "roast_consent"),
             ({"training_consent": 1}, 400, "invalid_training_consent", "training_consent"),
+            ({"training_consent_asked": "yes"}, 400, "invalid_training_consent_asked", "training_consent_asked"),
             ({"auto_select_coach": "no"}, 400, "invalid_auto_select_coach", "auto_select_coach"),
             ({"quiet_hours_start": "24:00"}, 400, "invalid_quiet_hours_start", "quiet_hours_start"),
             ({"quiet_hours_end": "7"}, 400, "invalid_quiet_hours_end", "quiet_hours_end"),

@@ -46,6 +46,7 @@ def put(uplift, path, body):
 
 def put_providers(uplift, first, second):
     """first and second are base URLs."""
+    uplift.give_keys("env:FIRST_API_KEY@" + first, "file:second.key@" + second)
     put(uplift, "/admin/providers/first", {"base_url": first, "api_key": "env:FIRST_API_KEY", **LIMITS})
     put(uplift, "/admin/providers/second", {"base_url": second, "api_key": "file:second.key"})
 

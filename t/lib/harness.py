@@ -38,7 +38,7 @@ import psycopg2
 import psycopg2.extras
 
 import tap
-from build import TOP, program
+from build import TOP, copy_page, program
 from cluster import Cluster, bindir
 from process import accepts, children, sanitizers, send, wait_for, wait_until_gone
 
@@ -104,10 +104,14 @@ def shared_cluster():
     return _own[0]
 
 
-def install(cluster, name, template=None):
-    """A database with schema and demo data, installed by an owner who is no superuser."""
+def install(cluster, name, template=None, sql=None):
+    """A database with schema and demo data, installed by an owner who is no superuser; sql is run before."""
     cluster.psql("template1", sql="create role uplift_owner login createrole")  # may be there
     cluster.createdb(name, owner="uplift_owner", template=template)
+    if sql:
+        result = cluster.psql(name, sql=sql, user="uplift_owner")
+        if result.returncode != 0:
+            raise SystemExit("Bail out! " + result.stderr)
     for file in () if template else ("install", "demo"):
         result = cluster.psql(name, file="%s/sql/%s.sql" % (TOP, file), user="uplift_owner")
         if result.returncode != 0:
@@ -122,7 +126,11 @@ def copy_database(cluster):
         found = cluster.psql("template1", sql="select 1 from pg_database where datname = '%s'" % TEMPLATE)
         if not found.stdout.strip():
             install(cluster, TEMPLATE)
-            cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")  # tests are faster than users
+            # Tests are faster than users, name models that nobody configured, and have users who need not be asked.
+            cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")
+            cluster.psql(TEMPLATE, sql="insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
+            cluster.psql(TEMPLATE, sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
+            cluster.psql(TEMPLATE, sql="delete from uplift.training_queue")
         name = "t" + uuid.uuid4().hex[:12]
         install(cluster, name, TEMPLATE)
     return name
@@ -352,13 +360,8 @@ class Uplift:
 
     def _html(self):
         """The page, where nginx may read it: a checkout may lie where only root may go."""
-        html = TOP + "/nginx/html"
-        if not self.as_root:
-            return html
-        if subprocess.run(["runuser", "-u", self.user, "--", "test", "-r", html + "/index.html"]).returncode == 0:
-            return html
         if not os.path.exists(self.dir + "/html"):
-            shutil.copytree(html, self.dir + "/html")
+            copy_page(self.dir + "/html")
         return self.dir + "/html"
 
     def _listens(self):
@@ -422,6 +425,13 @@ class Uplift:
             [program("fcgi-batch"), "--config", self.dir + "/uplift.conf", *words], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=seconds,
             env={"PATH": os.environ["PATH"], **sanitizers(), **self.environment})
+
+    def give_keys(self, *bindings):
+        """Lets providers' keys go where these say, KEY@URL each: once the ports of providers are known."""
+        origins = ",".join("/".join(binding.split("/")[:3]) for binding in bindings)
+        self.restart_chat(UPLIFT_PROVIDER_KEYS=origins)
+        self.stop_batch()
+        self.start_batch()
 
     def admin_token(self):
         return self.token(app_metadata={"role": "admin"})

@@ -21,6 +21,15 @@ DENIED = "42501"
 PERSONAL = ["ai_context_cache", "ai_episodic_memory", "ai_errors", "ai_predictions", "coach_response_feedback",
             "experiment_assignments", "experiment_outcomes", "food_photo_training_data",
             "user_coach_preferences", "user_traits"]
+# What of an answer is its user's to read, and of a failure; of experiments nothing, unless it was so before.
+OWN = {"coach_response_feedback": {
+           "id", "user_id", "coach_id", "user_message", "ai_response", "severity", "mode", "helpful", "rating", "feedback_text",
+           "feedback_given_at", "conversation_id", "response_time_ms", "tokens_used", "created_at", "outcome", "error_code",
+           "model_used", "finish_reason", "regenerate_of", "from_cache", "answers_tools"},
+       "ai_errors": {"id", "user_id", "error_type", "error_code", "user_visible", "auto_recovered", "resolved_at", "answer_id", "created_at"},
+       "experiment_assignments": set(), "experiment_outcomes": set()}
+# Of the deployment's own clients, who go on reading what uplift does not know.
+DEPLOYED = {"user_message_tokens", "ai_response_tokens", "message_sequence", "updated_at", "coach_mode", "user_comment"}
 SHARED = ["ai_experiments", "ai_finetuning_jobs", "ai_model_versions", "ai_response_cache",
           "ai_training_datasets", "ai_training_examples"]
 INTERNAL = ["conversations", "feedback_events", "model_prices", "rejected_answers", "settings"]
@@ -101,6 +110,8 @@ def test_answers(asker, where):
           where + "trusted backends see all")
     equal(asker.ask("service_role", None, "insert into coach_response_feedback (user_id, user_message, ai_response) "
                     "values (%s, 'q', 'a')", ANN), 1, where + "and may record answers")
+    equal([asker.ask("service_role", None, sql) for sql in ("delete from coach_response_feedback", "truncate coach_response_feedback")],
+          [DENIED] * 2, where + "but delete none: answers are kept")
     equal(as_ann("select message_type, content from conversations where id = '20000000-0000-4000-9000-00000000000a' "
                  "order by message_type desc"), [("user", "ann"), ("assistant", "a")], where + "a user reads own conversations")
     equal(as_ann("select count(*) from conversations where id = '20000000-0000-4000-9000-00000000000b'"), [(0,)],
@@ -111,7 +122,8 @@ def test_answers(asker, where):
 def test_everything_else(asker, where, old_tables):
     for table in PERSONAL:
         users = asker.ask("authenticated", ANN, "select distinct user_id::text from %s" % table)
-        ok(users in ([(ANN,)], []), where + "of %s a user sees own rows only" % table, users)
+        closed = table not in old_tables and OWN.get(table) == set()
+        ok(users == DENIED if closed else users in ([(ANN,)], []), where + "of %s a user sees own rows only" % table, users)
         if table not in old_tables and table != "coach_response_feedback":
             equal([asker.ask("authenticated", ANN, sql) for sql in (
                 "insert into %s default values" % table, "update %s set user_id = user_id" % table, "delete from %s" % table)],
@@ -146,6 +158,31 @@ def test_everything_else(asker, where, old_tables):
             and has_table_privilege('uplift_app', c.oid, p)"""), [], where + "uplift_app may do nothing with any table")
 
 
+def columns(asker, table, role="authenticated"):
+    """Those that the role may read, as it finds out itself."""
+    names = asker.admin("select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped", table)
+    return {name for name, in names if asker.ask(role, ANN, 'select "%s" from %s limit 1' % (name, table)) != DENIED}
+
+
+def test_columns(asker, where, more=()):
+    """A user is shown what concerns the user, not how answers are made."""
+    for table, own in OWN.items():
+        if table.startswith("experiment") and more:
+            continue  # as the deployment has it
+        theirs = set(more) if table == "coach_response_feedback" else set()
+        equal(sorted(columns(asker, table)), sorted(own | theirs), where + "of %s a user reads what concerns the user, and what clients read before" % table)
+        if own:
+            equal(asker.ask("authenticated", ANN, "select * from " + table), DENIED, where + "not all of " + table)
+    for hidden in ("system_prompt", "attempts", "provider", "cost_usd", "saved_usd", "exposures", "cache_source_id", "example_ids",
+                   "request_messages", "request_id", "memory_ids"):
+        equal(asker.ask("authenticated", ANN, "select %s from coach_response_feedback" % hidden), DENIED, where + hidden + " is not shown")
+        equal(asker.ask("authenticated", ANN, "update coach_response_feedback set helpful = true returning " + hidden), DENIED, where + "nor returned")
+        equal(asker.ask("authenticated", ANN, "select count(*) from coach_response_feedback where %s is null" % hidden), DENIED, where + "nor guessed by a filter")
+    changed = asker.ask("authenticated", ANN, "update coach_response_feedback set helpful = true where user_id = %s returning ai_response is null", ANN)
+    ok(changed and set(changed) == {(False,)}, where + "what was said is returned with a change", changed)
+    ok(len(columns(asker, "coach_response_feedback", "service_role")) > 40, where + "trusted backends read all")
+
+
 def test_write_policies_of_old(cluster):
     """Where clients wrote their rows before, they still can, and only theirs."""
     asker = Asker(cluster, "deployed")
@@ -172,6 +209,7 @@ def main():
     fill(asker)
     test_answers(asker, "plain: ")
     test_everything_else(asker, "plain: ", [])
+    test_columns(asker, "plain: ")
     plain.stop("immediate")
 
     supabase = Cluster(superuser="supabase_admin")
@@ -192,6 +230,10 @@ def main():
     fill(asker)
     test_answers(asker, "supabase: ")
     test_everything_else(asker, "supabase: ", [])
+    test_columns(asker, "supabase: ")
+    again = supabase.psql("elevated", file=INSTALL)
+    equal((again.returncode, again.stderr), (0, ""), "supabase: a second run")
+    test_columns(asker, "supabase, again: ")
     supabase.stop("immediate")
 
     deployed = Cluster(superuser="supabase_admin")
@@ -205,6 +247,10 @@ def main():
     fill(asker)
     test_answers(asker, "deployed: ")
     test_everything_else(asker, "deployed: ", PERSONAL)
+    test_columns(asker, "deployed: ", DEPLOYED)
+    again = deployed.psql("deployed", file=INSTALL, user="postgres")
+    equal((again.returncode, again.stderr), (0, ""), "deployed: a second run")
+    test_columns(asker, "deployed, again: ", DEPLOYED)
     test_write_policies_of_old(deployed)
     done()
 

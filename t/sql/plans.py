@@ -5,21 +5,19 @@ index, however large the tables, or is a step of bounded size: the plans that au
 ROWS answers are made, 200,000 unless the environment says otherwise; ten million is the real trial.
 """
 
-import json
 import os
 import sys
 import time
 
-import psycopg2
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT + "/t/lib")
 from cluster import Cluster  # noqa: E402
+from explain import Explained, nodes, pages_of  # noqa: E402
 from tap import done, equal, note, ok  # noqa: E402
 
 ROWS = int(os.environ.get("ROWS", "200000"))
 # Tables that grow with use; settings, prices and coaches do not.
-LARGE = {"coach_response_feedback", "conversations", "feedback_events", "users", "user_coach_preferences",
+LARGE = {"coach_response_feedback", "conversations", "feedback_events", "feedback_said", "users", "user_coach_preferences",
          "user_traits", "ai_episodic_memory", "ai_training_examples", "training_example_sources", "dataset_version_examples",
          "ai_errors"}
 # 8 kB pages one call may touch. A row of an index lookup costs about four, whatever the size.
@@ -53,8 +51,10 @@ insert into public.coach_response_feedback (id, user_id, coach_id, user_message,
     from generate_series(0, {answers} - 1) n;
 create index coach_response_feedback_conversation_id_created_at_idx on public.coach_response_feedback (conversation_id, created_at);
 create index coach_response_feedback_user_id_created_at_idx on public.coach_response_feedback (user_id, created_at);
-insert into uplift.feedback_events (answer_id, user_id, changes, state)
-    select id, user_id, '{{"helpful": true}}', 'applied' from public.coach_response_feedback where helpful is not null;
+insert into uplift.feedback_events (answer_id, user_id, changes)
+    select id, user_id, '{{"helpful": true}}' from public.coach_response_feedback where helpful is not null;
+insert into uplift.feedback_said (answer_id, user_id, field, said_at)
+    select id, user_id, 'helpful', created_at from public.coach_response_feedback where helpful is not null;
 insert into public.brand_assets (asset_name, asset_type, alt_text, usage_notes)
     select 'coach_decibel_avatar', 'coach', 'Decibel', 'Loud.'
     where not exists (select from public.brand_assets where asset_name = 'coach_decibel_avatar');
@@ -91,16 +91,25 @@ CALLS = {
         "'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'prompt_tokens', 10, "
         "'completion_tokens', 5, 'created_at', now())) from generate_series(1, 5)))",
     "an answer gets a thumb":
-        "select * from uplift.give_feedback({user}, {answer}, '{{\"helpful\": true}}', true)",
+        "select * from uplift.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
     "a thumb comes before its answer":
         "select * from uplift.give_feedback({user}, uplift.uuid_v7(), '{{\"helpful\": true}}', true)",
     "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",
     "conversations are listed": "select uplift.list_conversations({user}, 20, null)",
     "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
     "answers are read as supabase-js does":
-        "select uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": \"created_at.desc\"}}')",
+        "select * from uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": [{{\"column\": \"created_at\", \"desc\": true}}]}}')",
+    "an answer is read as supabase-js does":
+        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('one', true, 'where', jsonb_build_array("
+        "jsonb_build_object('column', 'id', 'op', 'eq', 'value', {answer}))))",
+    "a conversation is read and counted as supabase-js does":
+        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('count', 'exact', 'limit', 2, 'where', jsonb_build_array("
+        "jsonb_build_object('column', 'conversation_id', 'op', 'eq', 'value', {conversation}))))",
     "an answer is changed as supabase-js does":
-        "select uplift.rest_update_feedback({user}, {answer}, '{{\"helpful\": false}}')",
+        "select * from uplift.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+    "answers are changed as supabase-js does":
+        "select * from uplift.rest_update_feedback({user}, null, jsonb_build_object('where', jsonb_build_array(jsonb_build_object("
+        "'column', 'conversation_id', 'op', 'eq', 'value', {conversation}))), '{{\"helpful\": false}}', false, now(), uplift.uuid_v7(), '192.0.2.1', null)",
     "a conversation is deleted": "select uplift.delete_conversation({user}, {conversation})",
     "memories are extracted": "select public.extract_user_memories({user}, {conversation})",
     "memories are read": "select public.get_user_memory_context({user})",
@@ -132,61 +141,10 @@ STEPS = {
 AS_USER = {
     "a user's token changes a thumb": "update public.coach_response_feedback set helpful = false where id = {answer}",
     "a user's token reads answers":
-        "select * from public.coach_response_feedback order by created_at desc limit 20",
+        "select id, user_message, ai_response, helpful from public.coach_response_feedback order by created_at desc limit 20",
     "a user's token reads a conversation":
         "select * from public.conversations where id = {conversation} order by created_at, message_type desc",
 }
-
-
-class Explained:
-    """A connection that sees the plan of every statement it causes."""
-
-    def __init__(self, cluster, database):
-        self.connection = psycopg2.connect(cluster.conninfo(database))
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-        for setting in ("load 'auto_explain'", "set auto_explain.log_nested_statements = on",
-                        "set auto_explain.log_analyze = on", "set auto_explain.log_buffers = on",
-                        "set auto_explain.log_timing = off", "set auto_explain.log_format = json",
-                        "set auto_explain.log_level = notice", "set plan_cache_mode = force_generic_plan", "set jit = off"):
-            self.cursor.execute(setting)
-
-    def value(self, sql):
-        self.cursor.execute(sql)
-        return self.cursor.fetchone()[0]
-
-    def plans(self, sql, user=None):
-        # Once unseen, so that the catalog's pages are not counted.
-        self.plans_of(sql, user)
-        return self.plans_of(sql, user)
-
-    def plans_of(self, sql, user):
-        self.cursor.execute("begin")
-        if user:
-            self.cursor.execute("select set_config('request.jwt.claims', json_build_object('sub', %s)::text, true)" % user)
-        self.cursor.execute("set local client_min_messages = notice")
-        if user:
-            self.cursor.execute("set local role authenticated")
-        self.connection.notices = Notices()
-        try:
-            self.cursor.execute(sql)
-            notices = list(self.connection.notices)
-        finally:
-            self.cursor.execute("rollback")
-        return [json.loads(n[n.index("{"):]) for n in notices if "plan:" in n]
-
-
-class Notices(list):
-    """psycopg2 keeps the last 50 only in its own list."""
-
-    def append(self, item):
-        list.append(self, item)
-
-
-def nodes(plan):
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
 
 
 def check(name, plans, most_removed=1000, most_pages=MOST_PAGES):
@@ -204,8 +162,7 @@ def check(name, plans, most_removed=1000, most_pages=MOST_PAGES):
             if not (never or by_index or by_bitmap or in_order) or removed > most_removed or node.get("Actual Rows", 0) > MOST_ROWS:
                 bad.append("%s on %s, %s rows removed, in: %s" % (
                     node["Node Type"], node["Relation Name"], removed, " ".join(plan["Query Text"].split())[:300]))
-    # Outermost statements count their functions' pages too.
-    pages = max([p["Plan"].get("Shared Hit Blocks", 0) + p["Plan"].get("Shared Read Blocks", 0) for p in plans] or [0])
+    pages = pages_of(plans)
     ok(plans and not bad, "%s: by index only" % name, "\n".join(bad) or "no plan was seen")
     ok(pages <= most_pages, "%s: %d pages" % (name, pages), "more than %d" % most_pages)
 
@@ -232,7 +189,7 @@ def main():
                              "order by created_at desc limit 1" % conversation)
     error = explained.value("select quote_literal(id) || '::uuid' from ai_errors where fingerprint = 'f' limit 1")
     names = {"user": user, "conversation": conversation, "answer": answer, "error": error}
-    explained.cursor.execute("set auto_explain.log_min_duration = 0")
+    explained.begin()
     for name, call in CALLS.items():
         check(name, explained.plans(call.format(**names)))
     for name, call in ADMIN.items():

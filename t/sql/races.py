@@ -94,20 +94,71 @@ for script in ("install.sql", "demo.sql"):
     cluster.psql("races", file=ROOT + "/sql/" + script, user="uplift_owner")
 first = connect()
 
+def waiting():
+    return admin("select count(*) from uplift.feedback_said where waiting is not null")
+
+
+def row(n):
+    return admin("select concat_ws('|', helpful, rating) from public.coach_response_feedback where id = '%s'" % id_of(n))
+
+
+# Before, while and after the row of its answer is written.
 record(first, answer(1))
 thumb = Call(give, 1, {"helpful": True})
 ok(thumb.waits(), "a thumb for an answer that is being written waits for it")
 first.commit()
 equal(thumb.end(), (True, False), "and is then written to it")
-equal(admin("select helpful from public.coach_response_feedback where id = '%s'" % id_of(1)), "t", "its row")
+equal(row(1), "t", "its row")
+equal(give(first, 1, {"rating": 4}), (True, False), "after that it is written at once")
+first.commit()
 
 equal(give(first, 2, {"helpful": True}), (True, True), "a thumb for an answer that is not there yet")
 group = Call(record, answer(2), answer(3))
 ok(group.waits(), "an answer that comes meanwhile waits for it")
+more = Call(give, 2, {"rating": 2})
+ok(more.waits(), "and so does another word on it")
 first.commit()
-equal(group.end(), [("recorded",), ("recorded",)], "and is recorded")
-equal(admin("select helpful from public.coach_response_feedback where id = '%s'" % id_of(2)), "t", "with its thumb")
-equal(admin("select count(*) from uplift.feedback_events where state = 'pending'"), "0", "nothing is left waiting")
+equal(group.end(), [("recorded",), ("recorded",)], "the answer is recorded")
+equal(more.end()[1], False, "the word is given to its row")
+equal(row(2), "t|2", "which has both")
+equal(waiting(), "0", "nothing is left waiting")
+
+equal(give(first, 8, {"helpful": True}), (True, True), "a thumb for an answer that is not there yet, once more")
+first.rollback()
+equal(Call(record, answer(8)).end(), [("recorded",)], "one that was not committed holds up nothing")
+equal(row(8), "", "and is not there")
+
+# A lock of the answer's own: feedback for one that is not there holds up no other.
+equal(give(first, 9, {"helpful": True}), (True, True), "somebody gives feedback on an answer that streams")
+equal(Call(record, answer(6, 6)).end(), [("recorded",)], "meanwhile others are recorded")
+equal(Call(give, 7, {"helpful": False}).end(), (False, True), "and get feedback")
+record(first, answer(9))
+first.commit()
+equal(Call(record, answer(7)).end(), [("recorded",)], "each answer that comes")
+equal((row(9), row(7), waiting()), ("t", "f", "0"), "finds its feedback")
+
+
+def give_all(connection, numbers):
+    for n in numbers:
+        give(connection, n, {"helpful": True})
+        connection.commit()
+    return "done"
+
+
+def record_all(connection, numbers):
+    for n in numbers:
+        record(connection, answer(n, n), answer(n + 1000, n))
+        connection.commit()
+    return "done"
+
+
+numbers = list(range(200, 400))
+both = [Call(give_all, numbers), Call(record_all, numbers), Call(give_all, [n + 1000 for n in numbers])]
+equal([call.end() for call in both], ["done"] * 3, "feedback and answers, each as fast as it can")
+equal(admin("select count(*) from public.coach_response_feedback where helpful and conversation_id = any (array(select "
+            "('10000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid from generate_series(200, 399) n))"), "400",
+      "no answer misses its thumb, whichever came first")
+equal(waiting(), "0", "and none is left waiting")
 
 record(first, answer(4))
 group = Call(record, answer(5, 2))

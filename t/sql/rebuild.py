@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Examples brought in step piece by piece are those that a rebuild in an empty database makes.
 
-Random histories of answers, feedback, answers given anew, consents, names, deletions, rewritten rows, late arrivals and
-frozen versions, worked on in random chunks of either lane or both; then all rows are copied into another database, where
-everything is generated at once, and both have the same examples, the same that were dropped, and true counts. In every
-third history people review and edit examples, too; then what they touched is left, everything else is made anew around
-it, and is as before.
+Random histories of answers, feedback, answers given anew, consents and what no answer about it means, names,
+deletions, rewritten rows, late arrivals and frozen versions, worked on in random chunks of either lane or both; then
+all rows are copied into another database, where everything is generated at once, and both have the same examples, the
+same that were dropped, and true counts. In every third history people review and edit examples, too; then what they
+touched is left, everything else is made anew around it, and is as before.
 
 A band has one leader here (uplift.band_leaders), so that those come and go.
 
@@ -46,6 +46,7 @@ COUNTS = """
 select d.dataset_name from public.ai_training_datasets d where d.revision is not null and d.total_examples is distinct from (
     select count(*) from public.ai_training_examples e
     where e.dataset_id = d.id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review))"""
+DEFAULT_CONSENT = "select value::text, key from uplift.settings where key = 'training.consent_default'"
 # Few, so that they meet: pairs of letters tell lane and side of the split.
 USERS = ["00000000-0000-4000-8000-0000000000%02x" % n for n in (10, 11, 14, 15, 17, 28)]
 WORDS = ("walk run rest eat sleep begin early slowly today every morning with water after work before dinner and then count "
@@ -156,8 +157,8 @@ class History:
         draw, ask = self.draw, self.db.ask
         answer, user, conversation = draw.choice(self.answers)
         kind = draw.choice((0, 1, 2, 3, 3, 4, 5, 6, 8))
-        if draw.random() < 0.03:
-            kind = 7
+        if draw.random() < 0.05:
+            kind = draw.choice((7, 9))
         if kind == 0:
             ask("insert into public.user_coach_preferences (user_id, training_consent) values (%s, %s)"
                 " on conflict (user_id) do update set training_consent = excluded.training_consent", user, draw.choice((True, True, False)))
@@ -182,6 +183,8 @@ class History:
         elif kind == 8:
             for (dataset,) in ask("select id from public.ai_training_datasets where total_examples > 0"):
                 ask("select uplift.freeze_dataset(%s, 0, 'test')", dataset)
+        elif kind == 9:
+            ask("update uplift.settings set value = %s where key = 'training.consent_default'", draw.choice(("true", "true", "false")))
 
     def person(self):
         draw, ask = self.draw, self.db.ask
@@ -226,6 +229,7 @@ def copy(one, other):
     """All that examples are made from, and nothing else."""
     other.ask(EMPTY)
     other.ask("set session_replication_role = replica")
+    other.ask("update uplift.settings set value = %s where key = %s", *one.ask(DEFAULT_CONSENT)[0])
     for table in COPIED:
         rows = one.ask("select coalesce(json_agg(t), '[]')::text from %s t" % table)[0][0]
         other.ask("insert into %s select * from json_populate_recordset(null::%s, %%s) on conflict do nothing" % (table, table), rows)
@@ -244,6 +248,7 @@ def differences(one, other):
 def compare(seed, steps, rebuilt):
     """What a history ends with, and what it should."""
     steps.ask(EMPTY)
+    steps.ask("update uplift.settings set value = 'true' where key = 'training.consent_default'")
     with_people = seed % 3 == 0
     History(seed, steps, with_people).run()
     found = steps.state()
@@ -251,7 +256,10 @@ def compare(seed, steps, rebuilt):
         copy(steps, rebuilt)
         rebuilt.finish(random.Random(seed))
         return found, rebuilt.state()
-    steps.ask("delete from public.ai_training_examples where review is null and edited_at is null and withdrawn_at is null")
+    # But for the sides of their pairs, without which those would go.
+    steps.ask("delete from public.ai_training_examples e where e.review is null and e.edited_at is null and e.withdrawn_at is null"
+              " and not exists (select from uplift.training_example_sources s join public.ai_training_examples p on p.id = s.example_id"
+              " where s.answer_id = e.source_id and 'pair:prompt' = any (p.tags) and (p.review is not null or p.edited_at is not null))")
     steps.ask("insert into uplift.training_queue (answer_id) select id from public.coach_response_feedback")
     steps.finish(random.Random(seed))
     return found, steps.state()

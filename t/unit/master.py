@@ -47,7 +47,7 @@ class Master:
         self.log_path = self.dir + "/log"
         self.process = None
         self.wrapper = ()  # words before the program
-        self.config = {"DATABASE_URL": "host=/nonexistent", "UPLIFT_JWT_SECRET": "x" * 32,
+        self.config = {"DATABASE_URL": "host=/nonexistent", "UPLIFT_JWT_SECRET": "a secret for tests only, of more than 32 bytes",
                        "UPLIFT_LISTEN": "unix:" + self.socket, "UPLIFT_WORKERS": "2",
                        "UPLIFT_MODEL": "one", "UPLIFT_DRAIN_MS": "10s"}
         if ROOT:

@@ -4,6 +4,7 @@
 #include "chat/native.h"
 #include "chat/openai.h"
 #include "chat/scan.h"
+#include "chat/usage.h"
 #include "common/json.h"
 #include "unit.h"
 
@@ -160,6 +161,8 @@ static void cleaning(void **state)
 
 /* --- completions --- */
 
+static const struct openai_form chunk_form = {.is_chunk = true, .parts = OPENAI_ALL};
+
 static const char usual[] =
     "{\"id\":\"chatcmpl-x\",\"object\":\"chat.completion.chunk\",\"created\":1694268190,"
     "\"model\":\"gpt\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp\",\"choices\":"
@@ -171,14 +174,14 @@ static void usual_chunk(void **state)
 {
     struct completion c;
     (void)state;
-    assert_true(completion_read(&c, usual, strlen(usual)));
+    assert_true(completion_read(&c, usual, strlen(usual), COMPLETION_CHUNK));
     assert_true(c.is_sound);
     assert_false(c.says_more);
     assert_int_equal(c.choices, 1);
     assert_true(scan_is(c.content, "\"He\\\"llo\""));
     assert_true(scan_is(c.model, "\"gpt\""));
     assert_null(c.usage.at);
-    assert_null(c.finish_reason.at);
+    assert_string_equal(c.finish, "");
 }
 
 static void usual_chunk_passed_on(void **state)
@@ -187,8 +190,8 @@ static void usual_chunk_passed_on(void **state)
     struct buf out;
     (void)state;
     buf_init(&out, 10000);
-    assert_true(completion_read(&c, usual, strlen(usual)));
-    assert_true(openai_chunk(&out, chat, &c, false));
+    assert_true(completion_read(&c, usual, strlen(usual), COMPLETION_CHUNK));
+    assert_true(openai_chunk(&out, chat, &c, &chunk_form));
     assert_string_equal(
         out.data,
         "data: {\"id\":\"chatcmpl-" ID "\",\"feedback_id\":\"" ID
@@ -202,21 +205,20 @@ static void usual_chunk_passed_on(void **state)
 
 static void bare_chunk_mended(void **state)
 {
-    static const char bare[] = "{\n\"choices\":[{\"finish_reason\":\"stop\",\"x\":1},\r\n{}]}";
+    static const char bare[] = "{\n\"choices\":[{\"finish_reason\":\"stop\",\"x\":\r\n1}]}";
     struct completion c;
     struct buf out;
     (void)state;
     buf_init(&out, 10000);
-    assert_true(completion_read(&c, bare, strlen(bare)));
+    assert_true(completion_read(&c, bare, strlen(bare), COMPLETION_CHUNK));
     assert_false(c.is_sound);
-    assert_true(openai_chunk(&out, chat, &c, false));
+    assert_true(openai_chunk(&out, chat, &c, &chunk_form));
     assert_string_equal(
         out.data,
         "data: {\"id\":\"chatcmpl-" ID "\",\"feedback_id\":\"" ID
         "\",\"conversation_id\":\"" CONVERSATION
-        "\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\",\"x\":1},"
-        "{\"index\":1,\"delta\":{},\"finish_reason\":null}],\"object\":\"chat.completion.chunk\","
-        "\"created\":5,\"model\":\"asked-for\"}\n\n");
+        "\",\"object\":\"chat.completion.chunk\",\"created\":5,\"model\":\"asked-for\","
+        "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\",\"x\":1}]}\n\n");
     buf_release(&out);
 }
 
@@ -339,7 +341,7 @@ static const cJSON *first_choice(const cJSON *tree)
 }
 
 /* What openai_completion should make of the tree. */
-static void change_tree(cJSON *tree, bool with_usage)
+static void change_tree(cJSON *tree, bool with_usage, bool is_sound)
 {
     static const char *const ours[] = {"id", "feedback_id", "conversation_id"};
     for (int i = 0; i < 3; i++) {
@@ -351,6 +353,8 @@ static void change_tree(cJSON *tree, bool with_usage)
     }
     if (!with_usage)
         cJSON_DeleteItemFromObjectCaseSensitive(tree, "usage");
+    if (!is_sound)
+        cJSON_DeleteItemFromObjectCaseSensitive(tree, "object");
     if (!cJSON_HasObjectItem(tree, "object"))
         cJSON_AddStringToObject(tree, "object", "chat.completion.chunk");
     if (!cJSON_HasObjectItem(tree, "model"))
@@ -378,23 +382,24 @@ static void check_one(const struct buf *text)
     buf_init(&content, 100000);
     buf_init(&out, 100000);
     assert_non_null(tree);
-    assert_true(completion_read(&c, text->data, text->len));
+    assert_true(completion_read(&c, text->data, text->len, COMPLETION_CHUNK));
 
     const cJSON *delta = cJSON_GetObjectItemCaseSensitive(first_choice(tree), "delta");
     const char *expected = json_string(delta, "content");
     assert_true(scan_text(c.content, &content, NULL));
     assert_string_equal(content.data != NULL ? content.data : "", expected != NULL ? expected : "");
-    assert_int_equal(c.finish_reason.at != NULL,
-                     json_string(first_choice(tree), "finish_reason") != NULL);
-    int64_t prompt = -1, completion = -1, cached = -1;
-    completion_usage(c.usage, &prompt, &completion, &cached);
+    assert_int_equal(c.finish[0] != '\0', json_string(first_choice(tree), "finish_reason") != NULL);
+    struct usage figures = {0};
     const cJSON *usage = cJSON_GetObjectItemCaseSensitive(tree, "usage");
-    assert_int_equal(prompt, (int64_t)json_number(usage, "prompt_tokens", -1));
+    assert_int_equal(usage_read(c.usage, &figures), cJSON_HasObjectItem(usage, "prompt_tokens"));
+    assert_int_equal(figures.prompt, (int64_t)json_number(usage, "prompt_tokens", 0));
 
     bool with_usage = pick(2);
-    assert_true(openai_completion(&out, chat, &c, true, with_usage));
+    struct openai_form form = chunk_form;
+    form.parts |= with_usage ? OPENAI_USAGE : 0;
+    assert_true(openai_completion(&out, chat, &c, &form));
     assert_null(strpbrk(out.data, "\r\n"));
-    change_tree(tree, with_usage);
+    change_tree(tree, with_usage, c.is_sound);
     struct json_error error;
     cJSON *made = json_parse(out.data, out.len, &error);
     if (made == NULL || !cJSON_Compare(tree, made, true))
@@ -430,14 +435,14 @@ static void damaged_chunks(void **state)
         char *cut = malloc(i + 1); /* so that a read past its end is noticed */
         assert_non_null(cut);
         memcpy(cut, usual, i);
-        assert_false(completion_read(&c, cut, i));
+        assert_false(completion_read(&c, cut, i, COMPLETION_CHUNK));
         free(cut);
         for (unsigned byte = 0; byte < 256; byte += 7) {
             memcpy(copy, usual, len);
             copy[i] = (char)byte;
             struct json_error error;
             cJSON *tree = json_parse(copy, len, &error);
-            if (tree != NULL && !completion_read(&c, copy, len))
+            if (tree != NULL && !completion_read(&c, copy, len, COMPLETION_CHUNK))
                 fail_msg("refused with byte %u at %zu", byte, i);
             cJSON_Delete(tree);
         }

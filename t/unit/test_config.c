@@ -96,6 +96,7 @@ static void defaults_are_those_of_the_table(void **state)
     assert_int_equal(c.max_body_bytes, 8388608);
     assert_int_equal(c.max_message_bytes, 262144);
     assert_int_equal(c.first_byte_timeout_ms, 60000);
+    assert_int_equal(c.first_token_timeout_ms, 12000);
     assert_int_equal(c.total_timeout_ms, 600000);
     assert_int_equal(c.client_buffer_bytes, 1048576);
     assert_int_equal(c.max_answer_bytes, 4194304);
@@ -250,13 +251,124 @@ static void bad_values_are_refused(void **state)
         {"UPLIFT_DB_LOCK_TIMEOUT_MS", "2s", "must be less than UPLIFT_DB_TIMEOUT_MS"},
         {"UPLIFT_MAX_MESSAGE_BYTES", "9M", "more than UPLIFT_MAX_BODY_BYTES"},
         {"UPLIFT_GROUP_MAX", "9000", "more than UPLIFT_RECORD_QUEUE_MAX"},
+        {"UPLIFT_UPSTREAM_URL", "https://x:99999/", "its port must be a number from 1 to 65535"},
+        {"UPLIFT_UPSTREAM_URL", "https://x:http/", "its port must be a number from 1 to 65535"},
+        {"UPLIFT_JWKS_URL", "https://[::1/keys", "is not a URL that can be used"},
+        {"UPLIFT_CORS_ORIGINS", "https://a:0x", "its port must be a number"},
         {"DATABASE_URL", "postgresql://x?nonsense=1", "DATABASE_URL: not a connection string"},
+        {"DATABASE_URL", "postgres://:::", "DATABASE_URL: its port must be a number"},
+        {"DATABASE_URL", "host=a port=70000", "DATABASE_URL: its port must be a number"},
+        {"DATABASE_URL", "host=a,b port=1,2,3", "DATABASE_URL: it has not as many ports as hosts"},
+        {"DATABASE_URL", "host=a,b hostaddr=127.0.0.1", "it has not as many hosts as addresses"},
+        {"DATABASE_URL", "host=a sslmode=requier", "DATABASE_URL: its sslmode must be"},
+        {"DATABASE_URL", "host=a connect_timeout=soon", "DATABASE_URL: its connect_timeout must"},
+        {"DATABASE_URL", "postgresql://u@a/x?target_session_attrs=rw",
+         "DATABASE_URL: its target_session_attrs must be"},
+        {"DATABASE_URL", "postgresql://u:CHANGE_ME@a/x", "DATABASE_URL: its password is a place"},
+        {"UPLIFT_BATCH_DATABASE_URL", "host=a port=x", "UPLIFT_BATCH_DATABASE_URL: its port must"},
+        {"UPLIFT_CA_BUNDLE", "/nonexistent.pem", "UPLIFT_CA_BUNDLE: could not open /nonexistent"},
+        {"UPLIFT_CA_BUNDLE", "/etc/passwd", "/etc/passwd holds no certificate"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         clean(state);
         setenv(bad[i][0], bad[i][1], 1);
         assert_complaint(NULL, bad[i][2]);
     }
+}
+
+/* As they stand in examples, in this one's and in others'. */
+static void placeholders_are_no_secrets(void **state)
+{
+    static const char *const bad[][3] = {
+        {"UPLIFT_JWT_SECRET", "CHANGE_ME_TO_AT_LEAST_32_RANDOM_BYTES", "a placeholder"},
+        {"UPLIFT_JWT_SECRET", "change-me-change-me-change-me-change-me", "a placeholder"},
+        {"UPLIFT_JWT_SECRET", "your-super-secret-jwt-token-with-at-least-32-characters-long",
+         "a placeholder"},
+        {"UPLIFT_JWT_SECRET", "super-secret-jwt-token-with-at-least-32-characters-long",
+         "known to everybody"},
+        {"UPLIFT_JWT_SECRET", "<at least 32 random bytes, kept secret>", "a placeholder"},
+        {"UPLIFT_JWT_SECRET", "replace me with 32 bytes or more!!", "a placeholder"},
+        {"UPLIFT_JWT_SECRET", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "too much of the same"},
+        {"UPLIFT_JWT_SECRET", "01010101010101010101010101010101", "too much of the same"},
+        {"UPLIFT_ID_KEY", "changeme-changeme", "UPLIFT_ID_KEY: a placeholder"},
+        {"UPLIFT_ID_KEY", "aaaaaaaaaaaaaaaa", "UPLIFT_ID_KEY: too much of the same"},
+        {"OPENAI_API_KEY", "CHANGE_ME", "OPENAI_API_KEY: a placeholder"},
+        {"OPENAI_API_KEY", "your_openai_api_key", "OPENAI_API_KEY: a placeholder"},
+        {"OPENAI_API_KEY", "sk-your-key-here", "OPENAI_API_KEY: a placeholder"},
+        {"UPLIFT_TRAINER_API_KEY", "<api key>", "UPLIFT_TRAINER_API_KEY: a placeholder"},
+        {"UPLIFT_ANON_KEY", "your-anon-key", "UPLIFT_ANON_KEY: a placeholder"},
+    };
+    /* What local servers are given, keys as they are made, and a name that only looks like one. */
+    static const char *const good[][2] = {
+        {"OPENAI_API_KEY", "EMPTY"},
+        {"OPENAI_API_KEY", "ollama"},
+        {"OPENAI_API_KEY", "sk-no-key-required"},
+        {"OPENAI_API_KEY", "sk-proj-Zx81kP0dY4ourQ2vT7"},
+        {"UPLIFT_ID_KEY", "9f86d081884c7d659a2feaa0c55ad015"},
+        {"DATABASE_URL", "postgresql://u:Tr0ub4dor@db.yourcompany.example/tokens"},
+        {"DATABASE_URL", "postgresql://u@a:5432,b:5433/x?target_session_attrs=read-write"},
+        {"DATABASE_URL", "host=a,b,c port=5432 sslmode=verify-full connect_timeout=5"},
+        {"DATABASE_URL", "host=a,b port=,5433"},
+        {"DATABASE_URL", "postgresql:///x?host=/run/postgresql"},
+    };
+    struct config c;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        clean(state);
+        setenv(bad[i][0], bad[i][1], 1);
+        assert_complaint(NULL, bad[i][2]);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        clean(state);
+        setenv(good[i][0], good[i][1], 1);
+        assert_good(&c, NULL);
+        config_release(&c);
+    }
+}
+
+/* A slip in a routing is found, and what was meant is named. */
+static void the_form_of_a_routing_is_checked(void **state)
+{
+    static const char *const bad[][2] = {
+        {"{\"provider\":[]}", "provider is no member that is known: did you mean providers?"},
+        {"{\"providers\":{}}", "providers must be a list"},
+        {"{\"providers\":[\"x\"]}", "providers must be a list of objects"},
+        {"{\"providers\":[{\"name\":\"p\",\"base_ulr\":\"http://x\"}]}",
+         "provider p: base_ulr is no member that is known: did you mean base_url?"},
+        {"{\"providers\":[{\"base_url\":\"http://x:y\"}]}",
+         "providers[0]: base_url its port must be"},
+        {"{\"providers\":[{\"name\":\"p\",\"api_key\":\"sk-hunter2\"}]}",
+         "provider p: api_key must be env:NAME or file:NAME"},
+        {"{\"providers\":[{\"name\":\"p\",\"is_enabled\":\"no\"}]}",
+         "provider p: is_enabled must be true or false"},
+        {"{\"providers\":[{\"name\":\"p\",\"max_open\":\"3\"}]}",
+         "max_open must be a whole number"},
+        {"{\"providers\":[{\"name\":7}]}", "providers[0]: name must be a text"},
+        {"{\"models\":[{\"name\":\"m\",\"route\":[]}]}",
+         "model m: route is no member that is known: did you mean routes?"},
+        {"{\"models\":[{\"name\":\"m\",\"routes\":[{},{\"wieght\":1}]}]}",
+         "model m: routes[1]: wieght is no member that is known: did you mean weight?"},
+        {"{\"models\":[{\"name\":\"m\",\"fallbacks\":[1]}]}", "fallbacks must be a list of names"},
+        {"{\"models\":[],\"nonsense\":1}", "routing: nonsense is no member that is known"},
+        {"{\"models\":[", "not a JSON object: "},
+    };
+    struct config c;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        setenv("UPLIFT_ROUTING", bad[i][0], 1);
+        assert_complaint(NULL, bad[i][1]);
+        char *text = read_config(&c, NULL);
+        assert_null(strstr(text, "hunter2"));
+        free(text);
+    }
+    setenv(
+        "UPLIFT_ROUTING",
+        "{\"providers\":[{\"name\":\"p\",\"base_url\":\"http://x:1/v1\",\"api_key\":\"env:P_KEY\","
+        "\"key_header\":null,\"max_open\":3}],\n\"models\":[{\"name\":\"m\",\"is_listed\":false,"
+        "\"routes\":[{\"provider\":\"p\",\"weight\":2}],\"fallbacks\":[\"m\"]}]}",
+        1);
+    assert_good(&c, NULL);
+    assert_null(strchr(c.routing, '\n'));
+    config_release(&c);
 }
 
 static void every_complaint_is_told_at_once(void **state)
@@ -350,6 +462,8 @@ int main(void)
         cmocka_unit_test_setup(unknown_names_are_refused, clean),
         cmocka_unit_test_setup(broken_files_are_refused, clean),
         cmocka_unit_test_setup(bad_values_are_refused, clean),
+        cmocka_unit_test_setup(placeholders_are_no_secrets, clean),
+        cmocka_unit_test_setup(the_form_of_a_routing_is_checked, clean),
         cmocka_unit_test_setup(every_complaint_is_told_at_once, clean),
         cmocka_unit_test_setup(units_and_forms_are_understood, clean),
         cmocka_unit_test_setup(secrets_are_never_printed, clean),

@@ -138,6 +138,110 @@ static void what_was_spent_is_told_until_it_is_heard(void **state)
     limits_free(l);
 }
 
+static bool give(struct limits *l, const char *user, struct api_error *error)
+{
+    return limits_allow_feedback(l, &(struct limit_who){.user = user, .address = "192.0.2.1"},
+                                 error);
+}
+
+static void feedback_has_a_limit_of_its_own(void **state)
+{
+    (void)state;
+    struct limits *l = known("[{\"scope\":\"user\",\"key\":\"\",\"rpm\":1,\"feedback\":2},"
+                             "{\"scope\":\"user\",\"key\":\"large\",\"rpm\":1,\"feedback\":3},"
+                             "{\"scope\":\"user\",\"key\":\"chatty\",\"rpm\":9},"
+                             "{\"scope\":\"user\",\"key\":\"shy\",\"feedback\":1}]");
+    struct limit_left left;
+    struct api_error error;
+    assert_true(ask(l, "a", NULL, 0, &left, &error));
+    assert_true(give(l, "a", &error));
+    assert_true(give(l, "a", &error));
+    assert_false(give(l, "a", &error));
+    assert_int_equal(error.status, 429);
+    assert_string_equal(error.code, "rate_limit_exceeded");
+    assert_string_equal(error.type, "requests");
+    assert_non_null(strstr(error.message, "2 feedback calls a minute for this user"));
+    assert_true(error.retry_after_ms > 0 && error.retry_after_ms <= 30000);
+    for (int i = 0; i < 3; i++)
+        assert_true(give(l, "large", &error));
+    assert_false(give(l, "large", &error));
+    /* An own limit of the one leaves that of the other as it is for each. */
+    assert_true(give(l, "chatty", &error) && give(l, "chatty", &error));
+    assert_false(give(l, "chatty", &error));
+    assert_true(ask(l, "shy", NULL, 0, &left, &error));
+    assert_false(ask(l, "shy", NULL, 0, &left, &error));
+    limits_free(l);
+}
+
+static void a_changed_limit_begins_anew(void **state)
+{
+    (void)state;
+    struct limits *l = known("[{\"scope\":\"user\",\"key\":\"\",\"rpm\":1}]");
+    cJSON *more = cJSON_Parse("[{\"scope\":\"user\",\"key\":\"\",\"rpm\":5}]");
+    struct limit_left left;
+    struct api_error error;
+    assert_true(ask(l, "a", NULL, 0, &left, &error));
+    assert_false(ask(l, "a", NULL, 0, &left, &error));
+    limits_take(l, more);
+    assert_true(ask(l, "a", NULL, 0, &left, &error));
+    assert_int_equal(left.remaining_requests, 4);
+    cJSON_Delete(more);
+    limits_free(l);
+}
+
+/* Adds what is told to sums, by the number in the user's name; returns of how many users. */
+static int add_told(const char *told, int64_t *sums)
+{
+    if (*told == '\0')
+        return 0;
+    cJSON *o = cJSON_Parse(told + strlen(",\"tokens\":"));
+    const cJSON *item;
+    int count = cJSON_GetArraySize(o);
+    assert_non_null(o);
+    cJSON_ArrayForEach (item, o)
+        sums[strtol(item->string + strlen("user:"), NULL, 10)] += (int64_t)item->valuedouble;
+    cJSON_Delete(o);
+    return count;
+}
+
+/* Many times as many as there are buckets, so that each loses its place. */
+static void what_was_spent_is_told_of_however_many_users(void **state)
+{
+    (void)state;
+    enum { USERS = 20000 };
+    struct limits *l = known(rules);
+    static int64_t sums[USERS];
+    char user[32];
+    struct buf out;
+    int times = 0, told;
+    buf_init(&out, 1024 * 1024); /* what the keeper has room for */
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < USERS; i++) {
+            struct limit_left left;
+            struct api_error error;
+            snprintf(user, sizeof user, "%d", i);
+            limits_spend(l, &(struct limit_who){.user = user}, 1 + i % 7);
+            ask(l, user, NULL, 0, &left, &error);
+        }
+    limits_put_spent(l, &out);
+    limits_told(l, false);
+    do {
+        buf_clear(&out);
+        limits_put_spent(l, &out);
+        assert_false(out.failed);
+        told = add_told(out.data, sums);
+        assert_true(told <= LIMITS_TOLD_AT_ONCE);
+        limits_told(l, true);
+        times++;
+        limits_spend(l, &(struct limit_who){.user = "0"}, 1); /* who goes on keeps nobody waiting */
+    } while (told > 1);
+    assert_int_equal(times, (USERS + LIMITS_TOLD_AT_ONCE - 1) / LIMITS_TOLD_AT_ONCE + 1);
+    for (int i = 1; i < USERS; i++)
+        assert_int_equal(sums[i], 2 * (1 + i % 7));
+    buf_release(&out);
+    limits_free(l);
+}
+
 static void more_users_than_there_is_room_for(void **state)
 {
     (void)state;
@@ -191,6 +295,9 @@ static const struct CMUnitTest limits_tests[] = {
     cmocka_unit_test(who_is_refused_takes_nothing),
     cmocka_unit_test(without_limits_nothing_is_held),
     cmocka_unit_test(what_was_spent_is_told_until_it_is_heard),
+    cmocka_unit_test(feedback_has_a_limit_of_its_own),
+    cmocka_unit_test(a_changed_limit_begins_anew),
+    cmocka_unit_test(what_was_spent_is_told_of_however_many_users),
     cmocka_unit_test(more_users_than_there_is_room_for),
     cmocka_unit_test(the_row_and_the_headers),
 };

@@ -66,6 +66,7 @@ static struct config config;
 static struct pg_breaker *breaker;
 static struct personas *personas;
 static struct recorder *recorder;
+static struct metrics metrics;
 
 /* --- the relay: counts what comes back --- */
 
@@ -182,11 +183,12 @@ static int setup(void **state)
     config.group_max = 64;
     config.record_queue_max = 1000;
     memset(back, 0, sizeof back);
+    memset(&metrics, 0, sizeof metrics);
     calls = 0;
     cluster_run(db, "truncate uplift.answers, uplift.rejected, uplift.thumbs");
     breaker = pg_breaker_new(200);
     personas = personas_new(spool_dir);
-    recorder = recorder_start(&config, breaker, personas);
+    recorder = recorder_start(&config, breaker, personas, &metrics);
     assert_non_null(recorder);
     recorder_attach(recorder, NULL);
     return 0;
@@ -263,6 +265,7 @@ static void test_a_bad_row_goes_alone(void **state)
         cluster_count(db, "select count(*) from uplift.rejected where answer->>'user_message' = "
                           "'a bad row' and reason like '22023%'"),
         1);
+    assert_int_equal(metrics.counts[M_REJECTED], 1);
     assert_int_equal(spool_files(), 0);
 }
 
@@ -335,6 +338,7 @@ static void test_away_and_back(void **state)
     wait_for(cluster_count(db, "select count(*) from uplift.thumbs") == 1, 3000);
     assert_int_equal(cluster_count(db, "select count(*) from uplift.thumbs where known"), 1);
     assert_int_equal(cluster_count(db, "select count(*) from uplift.rejected"), 1);
+    assert_int_equal(metrics.counts[M_REJECTED], 1);
     wait_for(!pg_breaker_open(breaker), 3000);
     submit(NULL, "after");
     wait_for(came_back() == 23, 3000);
@@ -408,7 +412,7 @@ static void test_rows_that_take_too_long(void **state)
     assert_true(spool_append(dead, b.data, b.len));
     buf_release(&b);
     spool_close(dead);
-    recorder = recorder_start(&config, breaker, personas);
+    recorder = recorder_start(&config, breaker, personas, &metrics);
     assert_non_null(recorder);
     recorder_attach(recorder, NULL);
     wait_for(answers() == 4, 60000);
@@ -485,7 +489,7 @@ static void test_stop_writes_what_waits(void **state)
     recorder_stop(recorder);
     assert_int_equal(came_back(), 301);
     assert_int_equal(answers(), 301);
-    recorder = recorder_start(&config, breaker, personas);
+    recorder = recorder_start(&config, breaker, personas, &metrics);
     assert_non_null(recorder);
 }
 

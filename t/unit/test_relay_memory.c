@@ -55,6 +55,13 @@ void *__wrap_realloc(void *memory, size_t size)
     EVENTS CHUNK("\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null") PLAY_PAUSE CHUNK(       \
         "\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\"}]},\"finish_reason\":null")          \
         PLAY_PAUSE CHUNK("\"delta\":{},\"finish_reason\":\"stop\"") "data: [DONE]\n\n"
+/* Text in parts, messages in place of deltas, and a finish_reason that more comes after. */
+#define ODD                                                                                        \
+    EVENTS CHUNK("\"delta\":{\"content\":[{\"type\":\"thinking\",\"thinking\":\"a\"},"             \
+                 "{\"type\":\"text\",\"text\":\"Hel\"}]},\"finish_reason\":\"stop\"")              \
+        PLAY_PAUSE CHUNK("\"message\":{\"content\":\"lo\"}")                                       \
+            CHUNK("\"delta\":{\"tool_calls\":[{\"id\":\"a\"},{\"id\":\"b\"}]}")                    \
+                PLAY_PAUSE CHUNK("\"delta\":{},\"finish_reason\":\"eos\"") "data: [DONE]\n\n"
 #define WHOLE                                                                                      \
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"               \
     "{\"choices\":[{\"message\":{\"content\":\"Hello\",\"refusal\":\"no\"}}]}"
@@ -138,6 +145,21 @@ static void openai_whole(void **state)
     fail_each(CHAT_OPENAI, false, WHOLE);
 }
 
+static void odd_stream(void **state)
+{
+    (void)state;
+    fail_each(CHAT_NATIVE, true, ODD);
+    fail_each(CHAT_OPENAI, true, ODD);
+}
+
+static void not_what_was_asked_for(void **state)
+{
+    (void)state;
+    fail_each(CHAT_OPENAI, false, ODD);
+    fail_each(CHAT_NATIVE, false, STREAM);
+    fail_each(CHAT_OPENAI, true, WHOLE);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -147,7 +169,8 @@ static void refused(void **state)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 static const struct CMUnitTest tests[] = {
-    TEST(native_stream), TEST(openai_stream), TEST(native_whole), TEST(openai_whole), TEST(refused),
+    TEST(native_stream), TEST(openai_stream),          TEST(native_whole), TEST(openai_whole),
+    TEST(odd_stream),    TEST(not_what_was_asked_for), TEST(refused),
 };
 
 UNIT_MAIN(tests)

@@ -62,6 +62,8 @@ static void fields(void **state)
     CHECK("event: feedback\n\ndata: y\n\n", "message|y;");
     CHECK("dat: x\ndatas: x\nDATA: x\n data: x\n\n", "");
     CHECK("data: a:b: c\n\n", "message|a:b: c;");
+    CHECK("error: {\"a\":1}\n\ndata: x\n\n", "error|{\"a\":1};message|x;");
+    CHECK("errors: x\n\n", "");
     CHECK("event: 0123456789012345678901234567890123456789\ndata: x\n\n",
           "0123456789012345678901234567890|x;");
     CHECK("", "");
@@ -179,9 +181,48 @@ static void many_lines_in_one_feed_take_linear_time(void **state)
     sse_release(&p);
 }
 
+static bool ends_with_brace(const char *data, size_t len)
+{
+    return data[len - 1] == '}';
+}
+
+/* An event is had before its blank line, once. */
+static void without_its_blank_line(void **state)
+{
+    static const struct {
+        const char *bytes, *seen;
+    } steps[] = {
+        {"data: {", ""},
+        {"1}", ""},
+        {"\n", "message|{1};"},
+        {"\ndata: {2}\n", "message|{2};"},
+        {"data: {3}\n", "message|{3};"},
+        {"data: {4\n", ""},
+        {"data: 4}\n", "message|{4\n4};"},
+        {"\n\n", ""},
+        {"event: e\n", ""},
+        {"data: {5}\n\n", "e|{5};"},
+    };
+    struct sse_parser p;
+    struct buf seen;
+    (void)state;
+    sse_init(&p, 1000);
+    buf_init(&seen, 1000);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        buf_clear(&seen);
+        buf_puts(&seen, "");
+        assert_true(sse_feed(&p, steps[i].bytes, strlen(steps[i].bytes), note, &seen));
+        assert_true(sse_take_pending(&p, ends_with_brace, note, &seen));
+        assert_string_equal(seen.data, steps[i].seen);
+    }
+    sse_release(&p);
+    buf_release(&seen);
+}
+
 static const struct CMUnitTest sse_tests[] = {
     cmocka_unit_test(all_line_ends),
     cmocka_unit_test(fields),
+    cmocka_unit_test(without_its_blank_line),
     cmocka_unit_test(byte_order_mark_is_dropped_once),
     cmocka_unit_test(last_event_without_blank_line),
     cmocka_unit_test(limits_an_event),

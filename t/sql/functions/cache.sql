@@ -117,10 +117,10 @@ select results_eq('select cost_usd, saved_usd, from_cache, cache_source_id from 
     'values (0.0, 0.00056, true, pg_temp.id(11))', 'costs nothing, and saves what its source had cost');
 select is(pg_temp.hit(41, :bob, pg_temp.id(11)), 'recorded', 'another');
 select is((select hit_count from public.ai_response_cache where source_answer_id = pg_temp.id(11)), 0, 'nobody waits for counts');
-select is(uplift.count_cache_hits(), 2::bigint, 'they are counted later');
+select is((select hits from uplift.count_cache_hits()), 2::bigint, 'they are counted later');
 select results_eq('select hit_count, cost_saved_usd, last_hit_at from public.ai_response_cache where source_answer_id = pg_temp.id(11)',
     'values (2, 0.00112, now())', 'with what they saved');
-select is(uplift.count_cache_hits(), 0::bigint, 'each once');
+select is((select hits from uplift.count_cache_hits()), 0::bigint, 'each once');
 select is(pg_temp.hit(42, :bob, pg_temp.id(999)), 'recorded', 'a hit whose source is not there yet is recorded');
 
 -- Feedback.
@@ -156,7 +156,7 @@ select is(count(pg_temp.store(70 + n, :ann, 'trim ' || n, 'x')), 5::bigint, 'fiv
 select is(count(pg_temp.hit(80 + n, :ann, pg_temp.id(70 + n / 4))), 8::bigint, 'with hits: 3 of the first, 4 of the second') from generate_series(5, 12) n;
 select pg_temp.rate(73, :ann, '{"helpful": false}') \g /dev/null
 update public.ai_response_cache set expires_at = now() where source_answer_id = pg_temp.id(74);
-select is(uplift.trim_cache(3), '{"hits_counted": 8, "expired": 1, "least_useful": 1, "entries": 3}', 'trimming says what it did');
+select is(uplift.trim_cache(3), '{"hits_counted": 8, "expired": 1, "least_useful": 1, "entries": 3, "failed": 0}', 'trimming says what it did');
 select results_eq('select source_answer_id from public.ai_response_cache where source_answer_id is not null order by 1',
     'values (pg_temp.id(71)), (pg_temp.id(72)), (pg_temp.id(73))', 'the useful ones stay, and what feedback withdrew');
 select is(uplift.trim_cache(2) -> 'least_useful', '1', 'one less');

@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(56);
+select plan(67);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -10,6 +10,7 @@ do $$ begin
     perform pg_temp.record(5, pg_temp.ann(), pg_temp.id(200), 'other', 'a');
     perform pg_temp.record(6, pg_temp.ann(), pg_temp.id(300), 'third', 'a');
     perform pg_temp.record(7, pg_temp.bob(), pg_temp.id(400), 'bob', 'a');
+    perform pg_temp.record(9, pg_temp.ann(), pg_temp.id(300), 'q', '', '{"response_message": {"role": "assistant", "refusal": "I will not."}}');
     perform uplift.give_feedback(pg_temp.ann(), pg_temp.id(3), '{"helpful": true, "rating": 4, "feedback_text": "ok"}', false);
 end $$;
 
@@ -35,10 +36,40 @@ select is((select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' ord
 select is(pg_temp.read(:ann, 100) #> '{messages,3}', jsonb_build_object('id', pg_temp.id(3), 'role', 'assistant', 'content', 'a2 anew', 'created_at', '2026-01-01T00:03:00+00:00',
     'helpful', true, 'rating', 4, 'feedback_text', 'ok', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', 'outcome', 'complete'), 'an answer with its feedback');
 select is(pg_temp.read(:ann, 100) #>> '{messages,5,outcome}', 'failed', 'what failed is told');
+select is(pg_temp.read(:ann, 300) #>> '{messages,3,content}', 'I will not.', 'a refusal is what was said');
 do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500), 'q' || n, 'a') from generate_series(1001, 1501) n; end $$;
 select is(jsonb_array_length(pg_temp.read(:bob, 500) -> 'messages'), 1000, 'the last 500 turns');
 select is(pg_temp.read(:bob, 500) #>> '{messages,0,content}', 'q1002', 'not the first');
 select is(pg_temp.read(:bob, 500) ->> 'has_more', 'true', 'and says so');
+
+select is(uplift.get_answer(:ann, pg_temp.id(1))::jsonb - 'result'::text, '{"message": "a1", "user_message": "q1", "outcome": "complete", "error_code": null}', 'an answer by its id');
+select is((uplift.get_answer(:ann, pg_temp.id(1)) -> 'result')::jsonb - '{usage,response_time_ms,finish_reason,model}'::text[],
+    jsonb_build_object('feedbackId', pg_temp.id(1), 'conversation_id', pg_temp.id(100), 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default'),
+    'with what a chat ends with');
+select is(uplift.get_answer(:ann, pg_temp.id(4)) ->> 'outcome', 'failed', 'one that failed says so');
+select is(uplift.get_answer(:ann, pg_temp.id(9)) ->> 'message', 'I will not.', 'one that is a refusal says that');
+select is(uplift.get_answer(:bob, pg_temp.id(1))::jsonb, null, 'another user''s is none');
+-- A loop of tools: each request has the question again, and the results behind it.
+do $$
+declare
+    v_results jsonb := '{"request_messages": {"messages": [{"role": "assistant", "tool_calls": []}, {"role": "tool", "content": "42"}]}}';
+begin
+    perform pg_temp.record(2001, pg_temp.bob(), pg_temp.id(600), 'how many?', '', '{"response_message": {"role": "assistant", "tool_calls": []}}');
+    perform pg_temp.record(2002, pg_temp.bob(), pg_temp.id(600), 'how many?', 'Let me look again.', v_results);
+    perform pg_temp.record(2003, pg_temp.bob(), pg_temp.id(600), 'how many?', '42.', v_results);
+    perform pg_temp.record(2004, pg_temp.bob(), pg_temp.id(600), 'how many?', '42, as I said.');
+    perform pg_temp.record(2005, pg_temp.bob(), pg_temp.id(600), 'sure?', 'Yes.', v_results);
+end $$;
+create function pg_temp.said_in(n int) returns text language sql as $$
+    select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(pg_temp.bob(), n) -> 'messages') with ordinality e(m, o)
+$$;
+select is(pg_temp.said_in(600), 'user:how many? assistant: assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
+    'a loop of tools shows its question once; asked again it is there again');
+select is((select string_agg(m.message_type || ':' || m.content, ' ' order by m.created_at, m.answer_id, m.message_type desc) from uplift.conversation_messages m
+    where m.conversation_id = pg_temp.id(600)), 'user:how many? assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
+    'and so do its messages');
+select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600))), 'how many? Let me look again. 42. how many? 42, as I said. sure? Yes.', 'and so does history');
+select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600), p_tokens => 12)), 'sure? Yes.', 'that is cut behind it');
 
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.bob(), 100)$$), 'UP404 conversation_not_found', 'another user''s');
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.ann(), 999)$$), 'UP404 conversation_not_found', 'nobody''s is the same');
@@ -46,6 +77,7 @@ select is(pg_temp.refused($$select uplift.delete_conversation(pg_temp.bob(), pg_
 select lives_ok($$select uplift.delete_conversation(pg_temp.ann(), pg_temp.id(100))$$, 'its owner can');
 select is(pg_temp.list(:ann), 'third other false', 'out of the list');
 select is(pg_temp.refused($$select pg_temp.read(pg_temp.ann(), 100)$$), 'UP404 conversation_not_found', 'out of reach');
+select is(uplift.get_answer(:ann, pg_temp.id(1))::jsonb, null, 'answer by answer');
 select is(pg_temp.refused($$select uplift.delete_conversation(pg_temp.ann(), pg_temp.id(100))$$), 'UP404 conversation_not_found', 'and gone');
 select is(pg_temp.refused($$select pg_temp.messages(pg_temp.ann(), pg_temp.id(100))$$), 'UP404 conversation_not_found conversation_id', 'no chat goes on in it');
 select is(pg_temp.refused($$select pg_temp.messages(pg_temp.ann(), null, pg_temp.id(1))$$), 'UP404 answer_not_found regenerate_of', 'nothing of it is given anew');
@@ -76,16 +108,16 @@ update public.brand_assets set is_active = true where asset_name like 'coach_%';
 
 -- Preferences.
 select is(uplift.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "training_consent": null,
-    "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
+    "training_consent_asked": false, "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
 select is(uplift.put_preferences(:ann, '{"active_coach_id": "coach_maple_avatar", "severity": 4.44, "training_consent": true, "quiet_hours_start": "22:30",
     "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}')::jsonb,
-    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "training_consent": true, "auto_select_coach": false,
-    "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
+    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "training_consent": true, "training_consent_asked": true,
+    "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
 select is((select coach_id || severity from uplift.prepare_chat(:ann, 'chat', null, null, null, null, null, 'q', 10)), 'coach_maple_avatar4.4', 'the next chat knows');
 select is(pg_temp.refused($$select uplift.put_preferences(pg_temp.ann(), '{"mode": "roast"}')$$), 'UP403 roast_consent_required mode', 'roast needs consent');
 select is(uplift.put_preferences(:ann, '{"mode": "roast", "roast_consent": true}') ->> 'mode', 'roast', 'which can be given with it');
 select is(uplift.put_preferences(:ann, '{"roast_consent": false}') ->> 'mode', 'default', 'and taken back');
-select is(uplift.put_preferences(:ann, '{"active_coach_id": null, "severity": null, "training_consent": null, "timezone": null}')::jsonb - 'quiet_hours_start' - 'quiet_hours_end',
+select is(uplift.put_preferences(:ann, '{"active_coach_id": null, "severity": null, "training_consent": null, "training_consent_asked": null, "timezone": null}')::jsonb - 'quiet_hours_start' - 'quiet_hours_end',
     uplift.get_preferences(:bob)::jsonb - 'quiet_hours_start' - 'quiet_hours_end', 'null is back to the default');
 select is(pg_temp.refused(format('select uplift.put_preferences(pg_temp.ann(), %L)', v.body)), v.refusal, v.body)
 from (values

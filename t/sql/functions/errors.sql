@@ -32,9 +32,9 @@ update public.ai_errors set created_at = now() - interval '91 days' where answer
 update public.ai_errors set created_at = now() - interval '89 days' where answer_id = pg_temp.id(3);
 update uplift.error_groups set resolved_at = now() - interval '91 days';
 insert into public.ai_errors (error_type, created_at) values ('of the deployment', now() - interval '200 days');
-select is(uplift.trim_errors(1), 1::bigint, 'what is older than 90 days is forgotten, a step at a time');
+select is(uplift.trim_errors(1), '{"deleted": 1, "failed": 0, "goes_on": true}', 'what is older than 90 days is forgotten, a step at a time');
 select is((select count(*) from uplift.error_groups), 1::bigint, 'with what was said of it only once the last is gone');
-select is(uplift.trim_errors(10), 1::bigint, 'to the last');
+select is(uplift.trim_errors(10), '{"deleted": 1, "failed": 0, "goes_on": false}', 'to the last');
 select is((select count(*) from uplift.error_groups), 0::bigint, 'and then that too');
 select results_eq('select error_type from public.ai_errors order by 1', $$values ('of the deployment'), ('unknown')$$,
     'what is younger stays, and what is not of uplift');

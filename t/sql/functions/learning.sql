@@ -53,7 +53,7 @@ select doesnt_match(public.get_user_memory_context(:ann), 'achievement', 'nor wh
 insert into public.ai_episodic_memory (user_id, memory_type, memory_text, importance_score) select :ann, 'goal', 'goal ' || n, n from generate_series(1, 9) n;
 select is((select count(*) from regexp_matches(public.get_user_memory_context(:ann), '^- ', 'gn')), 5::bigint, 'five at most');
 
-select ok(p.prosecdef and p.proconfig @> array['search_path=pg_catalog, pg_temp'], p.proname || ' runs as its owner, with a fixed search_path')
+select ok(p.prosecdef and p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', p.proname || ' runs as its owner, with a fixed search_path')
 from pg_proc p where p.oid = any ('{public.get_user_memory_context(uuid), "public.extract_user_memories(uuid,uuid)",
     public.generate_training_examples_from_feedback(), public.export_training_dataset_openai_format(uuid)}'::regprocedure[]);
 

@@ -1,6 +1,6 @@
 -- Prices by model, provider and time; what answers cost; budgets; use by the hour and the reports made of it.
 \ir common.psql
-select plan(66);
+select plan(88);
 
 -- An answer with an id of its time, asked so long ago.
 create function pg_temp.answer(p_ago interval, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -67,7 +67,7 @@ select is(uplift.admin_edit_budget(:'total', '{"limit_usd": 1}', 'x') -> 'spent'
 select is(pg_temp.refusal(:bob) ->> 'code', 'budget_exceeded', 'then everybody is refused');
 select is((pg_temp.refusal(:bob) ->> 'status')::int, 429, 'with 429');
 select ok((pg_temp.refusal(:bob) ->> 'retry_after_ms')::bigint between 1 and 86400000, 'until the day is over');
-select is(uplift.exhausted_budgets() -> 0 ->> 'scope', 'total', 'workers are told, for when Postgres is away');
+select is((select scope from uplift.used_up_budgets()), 'total', 'workers are told, for when Postgres is away');
 select uplift.admin_edit_budget(:'total', '{"action": "cheaper", "cheaper_model": "tiny"}', 'x') \g /dev/null
 select is((select p.model || p.budget_model from uplift.prepare_chat(:bob, 'chat', null, null, null, null, null, 'q', 4000) p), 'tinytiny', 'or a cheaper model answers');
 select uplift.admin_edit_budget(:'total', '{"is_enabled": false}', 'x') \g /dev/null
@@ -102,6 +102,42 @@ select is(pg_temp.refused(b), r, d) from (values
     ($$select pg_temp.budget('{"colour": 1}')$$, 'UP400 unknown_argument colour', 'a misspelt name')) as x(b, r, d);
 select is(pg_temp.refused($$select uplift.admin_get_budget(pg_temp.id(1), '{}', 'x')$$), 'UP404 budget_not_found', 'none of that id');
 
+-- What workers are told of used-up budgets, and when.
+create function pg_temp.sync(p_known jsonb) returns jsonb language sql as $$ select uplift.worker_sync(p_known) $$;
+delete from uplift.budgets;
+select pg_temp.sync('{}') ->> 'budgets_mark' as none \gset
+select is(pg_temp.sync('{}') -> 'budgets', '[]', 'without budgets none is used up');
+select is(pg_temp.sync(jsonb_build_object('budgets', :'none')) ? 'budgets', false, 'what a worker knows it is not told again');
+select pg_temp.budget('{"scope": "user", "limit_usd": 1}') as each \gset
+select pg_temp.budget('{"scope": "coach", "key": "coach_ledger_avatar", "limit_usd": 0, "action": "cheaper", "cheaper_model": "tiny"}') as zero \gset
+select results_eq($$select u ->> 'scope', u ->> 'key', u ->> 'action', u ->> 'cheaper_model' from jsonb_array_elements(pg_temp.sync('{}') -> 'budgets') u$$,
+    $$values ('user', '00000000-0000-4000-8000-00000000000a', 'refuse', null), ('coach', 'coach_ledger_avatar', 'cheaper', 'tiny')$$,
+    'who has used up theirs, refusals first, and what nothing may be spent of');
+select pg_temp.sync('{}') ->> 'budgets_mark' as some \gset
+select isnt(:'some'::text, :'none'::text, 'the mark is another one then');
+select is(pg_temp.sync(jsonb_build_object('budgets', :'some')) ? 'budgets', false, 'and stays as long as they do');
+select pg_temp.answer('0', :bob) \g /dev/null
+select is(jsonb_array_length(pg_temp.sync(jsonb_build_object('budgets', :'some')) -> 'budgets'), 3, 'one more, and workers are told of all');
+select is(jsonb_path_query_array(uplift.budget_gauges(), '$[*] ? (@.scope == "user")') #> '{0,used_up}', '2', 'metrics say how many');
+select is(jsonb_path_query_array(uplift.budget_gauges(), '$[*] ? (@.scope == "user")') #> '{0,spent_usd}', 'null', 'and not who');
+select uplift.admin_edit_budget(:'each', '{"limit_usd": 1000000}', 'x') \g /dev/null
+select is(jsonb_array_length(pg_temp.sync(jsonb_build_object('budgets', :'some')) -> 'budgets'), 1, 'with more to spend they are not used up any more');
+
+-- Periods that are over.
+update uplift.budget_spend set period_start = period_start - 1;
+insert into uplift.budgets_used_up (budget_id, key, period_start) values (:'each', 'x', current_date - 1), (:'each', 'x', current_date + 1);
+select pg_temp.answer('0', :bob) \g /dev/null
+delete from uplift.rate_buckets;
+insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, took, took_tokens)
+    select 'user:' || n, 1, 1, now() - n * interval '1 hour', 1, 1, 1 from generate_series(20, 30) n;
+select is(uplift.trim_spent(3), 3::bigint, 'what is over is forgotten, in steps');
+select ok(uplift.trim_spent(1000) between 1 and 999, 'to the end');
+select is(uplift.trim_spent(1000), 0::bigint, 'and then nothing is left');
+select is((select array_agg(distinct period_start) from uplift.budget_spend), array[(now() at time zone 'UTC')::date], 'of spending but what is of today');
+select is((select max(period_start)::text || count(*) filter (where period_start <> 'infinity') from uplift.budgets_used_up), 'infinity1', 'what is used up from now on stays so');
+select is((select count(*) from uplift.rate_buckets), 5::bigint, 'so do buckets that somebody took from not long ago');
+delete from uplift.budgets;
+
 -- Use by the hour.
 select is(uplift.histogram_percentile('{0,0,10,0,0,0,0,0,0,0,0,0}', 0.5), 150, 'a percentile lies within its bucket');
 select is(uplift.histogram_percentile('{0,0,0,0,0,0,0,0,0,0,0,5}', 0.99), 51200, 'of the longest only the lower bound is known');
@@ -127,6 +163,20 @@ select is((select sum((e ->> 'requests')::int) from jsonb_array_elements(uplift.
 select is((select sum(cost_usd) from public.get_daily_cost_report()), (select sum((d ->> 'cost_usd')::numeric)
     from jsonb_array_elements(uplift.admin_costs(null, '{}', 'x') -> 'by_day') d where d ->> 'day' = (now() at time zone 'UTC')::date::text),
     'the report of a day is what the costs say of it');
+select is(uplift.unpriced_models(), 0::bigint, 'all models have prices');
+select pg_temp.answer('2 hours', :bob, '{"model_used": "strange-2025-09-30", "prompt_tokens": 5, "completion_tokens": 7}') \g /dev/null
+select pg_temp.answer('0', :bob, '{"model_used": "strange-2025-09-30", "prompt_tokens": 5, "completion_tokens": 7}') \g /dev/null
+select uplift.roll_up_usage(24) \g /dev/null
+select is(uplift.unpriced_models(), 1::bigint, 'one that has none is counted');
+select is(pg_temp.sync('{"gauges": true}') #> '{gauges,unpriced_models}', '1', 'for metrics');
+select is(uplift.admin_costs(null, jsonb_build_object('from', now() - interval '5 hours'), 'x') #> '{unpriced_models,0}',
+    '{"model": "strange-2025-09-30", "provider": "p", "answers": 2, "has_price_now": false}', 'and told');
+select pg_temp.price('{"model": "strange"}') \g /dev/null
+select is(uplift.unpriced_models(), 0::bigint, 'until its model has a price');
+select is(uplift.admin_costs(null, jsonb_build_object('from', now() - interval '5 hours'), 'x') #> '{unpriced_models,0,has_price_now}', 'true', 'what it answered before stays without');
+select pg_temp.budget('{"scope": "total", "limit_usd": 1}') \g /dev/null
+select pg_temp.answer('0', :bob, '{"model_used": "strange-2025-09-30"}') \g /dev/null
+select is(pg_temp.refusal(:bob) ->> 'code', 'budget_exceeded', 'a snapshot counts against budgets, too');
 select is(pg_temp.refused($$select uplift.admin_stats(null, '{"step": "year"}', 'x')$$), 'UP400 invalid_step step', 'no other steps');
 select is(pg_temp.refused($$select uplift.admin_stats(null, '{"from": "2020-01-01", "to": "2026-01-01"}', 'x')$$), 'UP400 invalid_from from', 'nor endless series');
 

@@ -1,6 +1,6 @@
 -- What an example's prompt is: what the provider saw. And which answers are whole, so that they can be learnt.
 \ir common.psql
-select plan(38);
+select plan(40);
 
 create function pg_temp.generate() returns void language plpgsql as $$
 begin
@@ -139,6 +139,21 @@ end $$;
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.example(60), 'q60 a60 q61 a61', 'a client that sends back what was said goes on with the conversation');
 select is(pg_temp.example(62), 'other (words) q62 a62', 'one that sends something else does not');
+
+-- With the results of tools the question of the turn before comes once more.
+do $$ begin
+    perform pg_temp.say(70, 170);
+    perform pg_temp.record(71, pg_temp.ann(), pg_temp.id(170), 'q70 ' || pg_temp.words('q70', 8), 'a71 ' || pg_temp.words('a71', 30),
+        jsonb_build_object('protocol', 'completions', 'request_messages', jsonb_build_object('messages', jsonb_build_array(
+            '{"role": "assistant", "content": null, "tool_calls": [{"id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}'::jsonb,
+            pg_temp.m('tool', '7')), 'user_message_at', 0)));
+    perform pg_temp.say(72, 170);
+    perform pg_temp.thumb(true, 71, 72);
+end $$;
+select pg_temp.generate() \g /dev/null
+select is(pg_temp.example(71), null, 'an answer to the results of tools is not learnt');
+select is((select array[pg_temp.example(72), pg_temp.shape(pg_temp.messages(:ann, pg_temp.id(170)))]),
+    '{"q70 (a70) (a71) q72 a72","q70 a70 a71 q72 a72"}', 'as history it has no question of its own, as in a chat');
 
 select * from finish();
 rollback;

@@ -38,16 +38,16 @@ insert into texts values
     ('12 345 678 dollars, 1.234.567,89 or 1,234,567.89', null),
     ('weights: 100 120 140 160', null),
     ('pi is 3.14159265358979 and 0.123456789012', null),
-    ('chapter 1.2.3.4, version 10.0.19045.3803, 192.168.100.200', null),
+    ('chapter 1.2.3.4, version 10.0.19045.3803', null),
     ('order 12-3456, room 101, bus 42', null),
     ('call me in 20 minutes', null),
     ('the phone costs 1,299.00', null),
     -- Card numbers.
     ('4111 1111 1111 1111', '[card]'),
     ('card 4111-1111-1111-1111, exp 12/27', 'card [card], exp 12/27'),
-    ('5500005555555559 378282246310005', '[card]'),
+    ('5500005555555559 378282246310005', '[card] [card]'),
     ('6011000990139424', '[card]'),
-    ('1234 4111 1111 1111 1111', '[card]'),
+    ('1234 4111 1111 1111 1111', '1234 [card]'),
     ('4222222222222', '[card]'),
     ('4111 1111 1111 1112', null),
     ('isbn 9780306406150', null),
@@ -65,6 +65,23 @@ insert into texts values
     ('https://example.com/running?page=2&lang=en#top', null),
     ('https://en.wikipedia.org/wiki/Heart_rate', null),
     ('http://example.com/2026/01/15/how-to-run-a-marathon-in-16-weeks', null),
+    -- Accounts, identities, hosts, devices and places.
+    ('IBAN DE89 3704 0044 0532 0130 00.', 'IBAN [iban].'),
+    ('DE89 3704 0044 0532 0130 01', null),
+    ('my SSN is 078-05-1120', 'my SSN is [id]'),
+    ('from 192.168.1.7 and 2001:db8::1', 'from [ip] and [ip]'),
+    ('pair 00:1A:2B:3C:4D:5E', 'pair [mac]'),
+    ('I live at 221B Baker Street, upstairs', 'I live at [address], upstairs'),
+    ('2 way street, 20 minute street workout', null),
+    -- Keys and passwords.
+    ('api_key=0123456789abcdef0123456789abcdef', 'api_key=[secret]'),
+    ('my password is hunter2!', 'my password is [secret]'),
+    ('my password is not working', null),
+    -- Typographic digits and separators, and the rest as it was written.
+    (e'“call” 0170\u00a01234567 – today', '“call” [phone] – today'),
+    (e'10\u202f000 – 12\u202f000 pas', null),
+    -- What was redacted before, whatever it is called.
+    ('[email] [phone] [name] [Card]', null),
     -- Several at once, and nothing.
     ('a@b.com 4111111111111111 +1 555 123 4567 https://x.y/?pwd=1', '[email] [card] [phone] [url]'),
     ('', null),
@@ -78,8 +95,14 @@ insert into named values
     ('{Zoë}', 'ZOË and zoë, not Zoëlla', '[name] and [name], not Zoëlla'),
     ('{"J.R. (Bob) *"}', 'hi J.R. (Bob) *!', 'hi [name]!'),
     ('{O''Neil}', 'o''neil', '[name]'),
-    ('{Jean-Luc}', 'jean-luc and Jean', '[name] and Jean'),
+    ('{Jean-Luc}', 'jean-luc and Jean', '[name] and [name]'),
     ('{王小明}', '王小明说', '[name]说'),
+    ('{Will}', 'Hi Will, will you run in May, Will?', 'Hi [name], will you run in May, [name]?'),
+    ('{May}', 'May I? In May, then. You can, May! May 5 is for May and June', 'May I? In May, then. You can, [name]! May 5 is for May and June'),
+    ('{Müller}', e'Mueller, MULLER, Mu\u0308ller', '[name], [name], [name]'),
+    ('{O’Neil}', 'O''Neil and O`Neil', '[name] and [name]'),
+    ('{"Anna-Lena Schmidt"}', 'Anna, Lena, Annalena and Schmidt, Anna-Lena', '[name], [name], [name] and [name]'),
+    ('{Name}', '[name] and Name', '[name] and [name]'),
     (null, 'Ann', null);
 
 create temp table questions (text text, is_injection boolean);
@@ -133,7 +156,7 @@ from (select string_agg(text, ' ; ') as text from texts) t;
 insert into public.user_traits (user_id, trait_key, trait_value) values
     (:ann, 'full_name', ' Ann  van Leeuwen '), (:ann, 'preferred_name', 'Annie'), (:ann, 'goal_primary', 'Run'), (:ann, 'nickname', 'A'),
     (:bob, 'diet_type', 'vegan');
-select is(uplift.profile_names(:ann), '{Ann van Leeuwen,Leeuwen,Annie,Ann}', 'a profile''s names, longest first, with the parts of full ones');
+select is(uplift.profile_names(:ann), '{"Leeuwen, Ann van","Ann van Leeuwen","van Leeuwen",Leeuwen,Annie,Ann}', 'a profile''s names, longest first, with the parts of full ones');
 select is(uplift.profile_names(:bob), null, 'none where none is given');
 select is(uplift.redact('Ann van Leeuwen and annie and van', uplift.profile_names(:ann)), '[name] and [name] and van', 'and what becomes of them');
 

@@ -5,10 +5,11 @@ select plan(17);
 select set_eq(
     $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'uplift'::regnamespace and has_function_privilege('uplift_app', p.oid, 'execute')$$,
     array['uplift.schema_version()', 'uplift.ready()', 'uplift.list_coaches()', 'uplift.list_personas()',
-        'uplift.prepare_chat(uuid,text,text,numeric,text,uuid,uuid,text,integer,jsonb)', 'uplift.prepare_chats(json)', 'uplift.record_answers(json)', 'uplift.reject_answer(text,text)',
-        'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid)', 'uplift.get_feedback(uuid,uuid,boolean)',
-        'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
-        'uplift.get_preferences(uuid)', 'uplift.put_preferences(uuid,jsonb)', 'uplift.rest_select_feedback(uuid,jsonb)', 'uplift.rest_update_feedback(uuid,uuid,jsonb)', 'uplift.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
+        'uplift.prepare_chat(uuid,text,text,numeric,text,uuid,uuid,text,integer,jsonb)', 'uplift.prepare_chats(json)', 'uplift.record_answers(json)', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
+        'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
+        'uplift.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.get_feedback(uuid,uuid,boolean)',
+        'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.get_answer(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
+        'uplift.get_preferences(uuid)', 'uplift.put_preferences(uuid,jsonb)', 'uplift.rest_select_feedback(uuid,jsonb)', 'uplift.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
     'uplift_app may execute these functions, and no others of uplift');
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and pg_get_userbyid(p.proowner) = 'uplift_owner'
     and has_function_privilege('uplift_app', p.oid, 'execute')$$, 'none in public');
@@ -18,15 +19,14 @@ select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))$$,
     'users may execute none of ours');
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
-    and pg_get_userbyid(p.proowner) = 'uplift_owner' and p.prosecdef and not coalesce(p.proconfig, '{}') @> '{"search_path=\"\""}'$$,
+    and pg_get_userbyid(p.proowner) = 'uplift_owner' and p.prosecdef and not coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'$$,
     'whatever runs as its owner has a fixed search_path');
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and obj_description(p.oid, 'pg_proc') is null$$, 'every function says what it is for');
 select ok(not rolsuper and not rolcreaterole and not rolcreatedb and not rolbypassrls, 'it has no powers of its own') from pg_roles where rolname = 'uplift_app';
 
--- As it, in earnest.
-set local role uplift_app;
-create function pg_temp.tried(p_sql text) returns text language plpgsql as $$
+-- As it, in earnest. It may make nothing of its own, so what notes the results is made before.
+create function public.tried(p_sql text) returns text language plpgsql as $$
 begin
     execute p_sql;
     return 'ok';
@@ -34,19 +34,22 @@ exception when others then
     return sqlstate;
 end
 $$;
-create temp table results (position int generated always as identity, result text, wanted text, name text);
-insert into results (result, wanted, name) values
-    (pg_temp.tried('select uplift.ready()'), 'ok', 'ready'),
-    (pg_temp.tried($$select uplift.prepare_chat('00000000-0000-4000-8000-00000000000a', 'chat', null, null, null, null, null, 'q', 10)$$), 'ok', 'prepares a chat'),
-    (pg_temp.tried($$select uplift.record_answers('[{"id": "10000000-0000-4000-8000-000000000001", "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q", "ai_response": "a"}]')$$), 'ok', 'records'),
-    (pg_temp.tried($$select uplift.give_feedback('00000000-0000-4000-8000-00000000000a', '10000000-0000-4000-8000-000000000001', '{"helpful": true}', false)$$), 'ok', 'gives feedback'),
-    (pg_temp.tried('select count(*) from public.coach_response_feedback'), '42501', 'reads no answers'),
-    (pg_temp.tried('select count(*) from uplift.feedback_events'), '42501', 'nor feedback'),
-    (pg_temp.tried('insert into auth.users (id) values (gen_random_uuid())'), '42501', 'makes no user'),
-    (pg_temp.tried('select uplift.replay_rejected_answers()'), '42501', 'replays nothing'),
-    (pg_temp.tried($$select public.build_coach_system_prompt('00000000-0000-4000-8000-00000000000a')$$), '42501', 'and reads nobody''s prompt');
+create table public.results (position int generated always as identity, result text, wanted text, name text);
+grant execute on function public.tried(text) to uplift_app;
+grant insert on public.results to uplift_app;
+set local role uplift_app;
+insert into public.results (result, wanted, name) values
+    (public.tried('select uplift.ready()'), 'ok', 'ready'),
+    (public.tried($$select uplift.prepare_chat('00000000-0000-4000-8000-00000000000a', 'chat', null, null, null, null, null, 'q', 10)$$), 'ok', 'prepares a chat'),
+    (public.tried($$select uplift.record_answers('[{"id": "10000000-0000-4000-8000-000000000001", "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q", "ai_response": "a"}]')$$), 'ok', 'records'),
+    (public.tried($$select uplift.give_feedback('00000000-0000-4000-8000-00000000000a', '10000000-0000-4000-8000-000000000001', '{"helpful": true}', false)$$), 'ok', 'gives feedback'),
+    (public.tried('select count(*) from public.coach_response_feedback'), '42501', 'reads no answers'),
+    (public.tried('select count(*) from uplift.feedback_events'), '42501', 'nor feedback'),
+    (public.tried('insert into auth.users (id) values (gen_random_uuid())'), '42501', 'makes no user'),
+    (public.tried('select uplift.replay_rejected_answers()'), '42501', 'replays nothing'),
+    (public.tried($$select public.build_coach_system_prompt('00000000-0000-4000-8000-00000000000a')$$), '42501', 'and reads nobody''s prompt');
 reset role;
-select is(result, wanted, name) from results order by position;
+select is(result, wanted, name) from public.results order by position;
 select is((select helpful from public.coach_response_feedback where id = pg_temp.id(1)), true, 'and what it did is there');
 
 select * from finish();

@@ -263,7 +263,7 @@ select ok(uplift.training_split(:ann) = (pg_temp.example(13)).split, 'which is t
 select ok(abs(count(*) filter (where s = 'train') - 8000) < 200 and abs(count(*) filter (where s = 'validation') - 1000) < 150
         and abs(count(*) filter (where s = 'test') - 1000) < 150, '80, 10 and 10 of a hundred users')
 from (select uplift.training_split(pg_temp.id(n)) s from generate_series(1, 10000) n) x;
-select ok(p.prosecdef and p.proconfig @> array['search_path=pg_catalog, pg_temp'], p.proname || ' runs as its owner, with a fixed search_path')
+select ok(p.prosecdef and p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', p.proname || ' runs as its owner, with a fixed search_path')
 from pg_proc p where p.oid = any ('{public.generate_training_examples_from_feedback(), uplift.generate_training_examples(int)}'::regprocedure[]);
 select is((select count(*) from uplift.training_queue), 0::bigint, 'nothing waits at the end');
 
