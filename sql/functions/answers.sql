@@ -75,8 +75,8 @@ begin
                 severity, mode, conversation_id, response_time_ms, tokens_used, created_at, outcome, error_code,
                 model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
                 cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
-                answers_tools, response_message, request_id, regenerate_of, degraded, from_cache, cache_source_id, exposures,
-                memory_ids, source_ids, example_ids)
+                answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache,
+                cache_source_id, exposures, memory_ids, source_ids, example_ids)
             select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
                 i.severity, i.mode, i.place, uplift.clamped(i.response_time_ms, 2147483647),
                 coalesce(i.prompt + i.completion, uplift.clamped(i.tokens_used, 200000000)), coalesce(i.created_at, now()),
@@ -91,7 +91,8 @@ begin
                     select s.cost_usd from public.coach_response_feedback s where s.id = i.cache_source_id) end,
                 uplift.clamped(i.time_to_first_token_ms, 2147483647), i.attempts, i.request_messages,
                 i.request_messages #>> '{messages,-1,role}' in ('tool', 'function'),
-                i.response_message, i.request_id, i.regenerate_of, i.degraded, i.from_cache,
+                i.response_message, i.request_id, i.regenerate_of, uplift.clamped((i.trace ->> 'history_turns')::numeric, 50),
+                i.degraded, i.from_cache,
                 -- Users read their rows, and no ids of others in them.
                 case when (select s.user_id from public.coach_response_feedback s where s.id = i.cache_source_id) = i.user_id
                     then i.cache_source_id end,

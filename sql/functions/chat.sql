@@ -51,6 +51,8 @@ declare
     v_first uuid;
     v_replaced uuid[];
     v_room int;
+    v_rows int := 0;
+    v_turns int := 0;
     v_question text := ''; -- of the turn that the loop saw last
     v_has_results boolean := false;
     v_is_personal boolean := true;
@@ -128,6 +130,7 @@ begin
                 and a.ai_response <> ''
             order by a.created_at desc limit 50
         loop
+            v_rows := v_rows + 1;
             -- So does what was given anew: of the versions of an answer the last stays.
             if v_turn.regenerate_of is not null then
                 select f.id into v_first from uplift.first_version(v_turn.id, p_user_id) f;
@@ -138,6 +141,7 @@ begin
             end if;
             v_room := v_room - v_turn.size;
             exit when v_room < 0;
+            v_turns := v_turns + 1;
             -- The results of tools came with the question of the turn before once more.
             messages := case when v_has_results and v_question = v_turn.user_message or v_question = '' then ''
                 else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages;
@@ -147,6 +151,12 @@ begin
         end loop;
         messages := substr(case when v_question = '' then ''
             else ',{"role":"user","content":' || to_json(v_question)::text || '}' end || messages, 2);
+        -- What the answer was made from is otherwise known from the rows.
+        if v_room < 0 or v_rows = 50 then
+            trace := coalesce(trace, '{}') || jsonb_build_object('history_turns', v_turns);
+        end if;
+    elsif p_protocol = 'chat' and conversation_id is not null then
+        trace := coalesce(trace, '{}') || jsonb '{"history_turns": 0}';
     end if;
 
     if exists (select from uplift.budgets_used_up) then

@@ -59,15 +59,12 @@ begin
         select jsonb_build_object(
             'quality_histogram', (select coalesce(jsonb_agg(jsonb_build_object('quality', h.quality, 'examples', h.n)
                     order by h.quality), '[]')
-                from (select floor(s.quality_score)::int as quality, count(*) as n from public.ai_training_examples s
-                    where s.dataset_id = p_id and uplift.is_in_set(s.withdrawn_at, s.is_validated, s.review)
-                        and s.quality_score is not null group by 1) h),
-            'tags', (select coalesce(jsonb_agg(jsonb_build_object('tag', t.tag, 'examples', t.n) order by t.n desc, t.tag), '[]')
-                from (select g.tag, count(*) as n from public.ai_training_examples s cross join lateral unnest(s.tags) as g(tag)
-                    where s.dataset_id = p_id and uplift.is_in_set(s.withdrawn_at, s.is_validated, s.review)
-                    group by 1 order by 2 desc, 1 limit 100) t),
+                from (select floor(c.quality)::int as quality, sum(c.examples) as n from uplift.cells_of(p_id) c
+                    where c.quality is not null group by 1) h),
+            'tags', (select coalesce(jsonb_agg(jsonb_build_object('tag', t.tag, 'examples', t.examples) order by t.examples desc, t.tag), '[]')
+                from (select g.tag, g.examples from uplift.dataset_tags g where g.dataset_id = p_id order by g.examples desc, g.tag limit 100) t),
             'rejected_examples', (select count(*) from public.ai_training_examples s
-                where s.dataset_id = p_id and s.withdrawn_at is null and s.review = 'rejected')));
+                where s.dataset_id = p_id and s.review = 'rejected' and s.withdrawn_at is null)));
 end
 $$;
 
@@ -126,16 +123,21 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
-    v_after uuid := uplift.uuid_argument(p_arguments, 'after');
+    v_after uuid := coalesce(uplift.uuid_argument(p_arguments, 'after'), '00000000-0000-0000-0000-000000000000');
     v_answer uuid := uplift.uuid_argument(p_arguments, 'answer_id');
     v_least numeric := uplift.number_argument(p_arguments, 'min_quality', 0, 10);
-    v_most numeric := uplift.number_argument(p_arguments, 'max_quality', 0, 10);
+    v_most_quality numeric := uplift.number_argument(p_arguments, 'max_quality', 0, 10);
+    -- How many are looked at for a page: what hardly any has may be far away, and is gone on with.
+    v_most int := case when p_arguments ?| '{split,tag,review,min_quality,max_quality,search}' then 5000 else v_limit + 1 end;
     v_split text := p_arguments ->> 'split';
     v_review text := p_arguments ->> 'review';
     v_tag text := p_arguments ->> 'tag';
     -- What stands for any text in a pattern is looked for as it is.
     v_pattern text := '%' || regexp_replace(p_arguments ->> 'search', '([\\%_])', '\\\1', 'g') || '%';
+    v_looked uuid[];
     v_rows jsonb[];
+    v_page jsonb;
+    v_last uuid;
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after,split,tag,review,min_quality,max_quality,search,answer_id}');
     perform uplift.found_dataset(p_id);
@@ -146,24 +148,37 @@ begin
     elsif length(p_arguments ->> 'search') not between 1 and 200 then
         perform uplift.fail(400, 'invalid_search', 'search must have 1 to 200 characters', 'search');
     end if;
-    select array_agg(uplift.example_json(e) order by e.id) into v_rows from (
-        select x.* from public.ai_training_examples x
-        where x.dataset_id = p_id and x.withdrawn_at is null and (v_after is null or x.id > v_after)
+    v_looked := case
+        when v_answer is not null then array(
+            select s.example_id from uplift.training_example_sources s where s.answer_id = v_answer)
+        when v_review in ('validated', 'rejected') then array(
+            select x.id from public.ai_training_examples x
+            where x.dataset_id = p_id and x.review = v_review and x.id > v_after order by x.id limit v_most)
+        else array(
+            select x.id from public.ai_training_examples x
+            where x.dataset_id = p_id and x.withdrawn_at is null and x.id > v_after order by x.id limit v_most) end;
+    select array_agg(uplift.example_json(e) order by e.id), (array_agg(e.id order by e.id))[v_limit] into v_rows, v_last from (
+        select x.* from unnest(v_looked) l(id) join public.ai_training_examples x on x.id = l.id
+        where x.dataset_id = p_id and x.withdrawn_at is null and x.id > v_after
             and (v_split is null or x.split = v_split) and (v_tag is null or x.tags @> array[v_tag])
             and (v_review is null or coalesce(x.review, 'none') = v_review)
-            and (v_least is null or x.quality_score >= v_least) and (v_most is null or x.quality_score <= v_most)
-            and (v_answer is null or x.id in (
-                select s.example_id from uplift.training_example_sources s where s.answer_id = v_answer))
+            and (v_least is null or x.quality_score >= v_least) and (v_most_quality is null or x.quality_score <= v_most_quality)
             and (v_pattern is null or exists (
                 select from jsonb_array_elements(x.messages || coalesce(x.completion, '[]') || coalesce(x.rejected, '[]')) m
                 where m ->> 'content' ilike v_pattern))
         order by x.id limit v_limit + 1) e;
-    return uplift.list_page(v_rows, v_limit);
+    v_page := uplift.list_page(v_rows, v_limit);
+    if not (v_page ->> 'has_more')::boolean then
+        -- There may be more beyond what was looked at.
+        v_last := case when v_answer is null and cardinality(v_looked) = v_most then v_looked[v_most] end;
+        v_page := v_page || jsonb_build_object('has_more', v_last is not null);
+    end if;
+    return v_page || jsonb_build_object('next_after', v_last);
 end
 $$;
 
 comment on function uplift.admin_list_examples(uuid, jsonb, text) is
-    'Examples of a dataset, oldest first: limit, after, split, tag, review (validated, rejected, none), min_quality, max_quality, search (text anywhere in them, in either case), answer_id (made from this answer). UP404 dataset_not_found.';
+    'Examples of a dataset, oldest first: limit, after, split, tag, review (validated, rejected, none), min_quality, max_quality, search (text anywhere in them, in either case), answer_id (made from this answer). At most 5,000 are looked at for a page: has_more says that there are others, found or to be looked at, which next_after as after goes on with. UP404 dataset_not_found.';
 
 create or replace function uplift.found_example(p_id uuid) returns public.ai_training_examples
 language plpgsql volatile
@@ -210,6 +225,21 @@ $$;
 comment on function uplift.admin_get_example(uuid, jsonb, text) is
     'An example with the answers it was made from and the versions that name it. UP404 example_not_found.';
 
+create or replace function uplift.queue_example(p_example public.ai_training_examples) returns void
+language sql volatile
+as $$
+    -- What says the same, and pairs with its answer, depend on it.
+    insert into uplift.training_queue (answer_id)
+    select distinct a.id from (
+        select p_example.source_id as id
+        union all
+        select s.answer_id from uplift.training_example_sources s where s.example_id = p_example.id) a
+    where a.id is not null and p_example.source_type = 'user_conversation'
+$$;
+
+comment on function uplift.queue_example(public.ai_training_examples) is
+    'Has what depends on an example of users'' feedback brought in step, because a person changed it.';
+
 create or replace function uplift.review_example(p_id uuid, p_review text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile
 as $$
@@ -224,6 +254,7 @@ begin
         review_note = p_arguments ->> 'note', is_validated = e.is_validated or p_review = 'validated'
     where e.id = p_id
     returning e.* into v_example;
+    perform uplift.queue_example(v_example);
     return uplift.example_json(v_example);
 end
 $$;
@@ -244,11 +275,36 @@ as $$ select uplift.review_example(p_id, 'rejected', p_arguments, p_who) $$;
 comment on function uplift.admin_reject_example(uuid, jsonb, text) is
     'An example is out of its set, and stays out however it is rated. note. UP404 example_not_found.';
 
+create or replace function uplift.message_problem(p_message jsonb, p_role text, p_last_role text, p_shape text) returns text
+language sql stable
+as $$
+    select case
+        when jsonb_typeof(p_message) <> 'object' or p_role is null or p_role not in ('system', 'developer', 'user', 'assistant')
+            then 'has no role that fits: system, developer, user or assistant'
+        when p_shape = 'completion' and p_role <> 'assistant' then 'is not the assistant''s'
+        when jsonb_typeof(p_message -> 'content') is distinct from 'string' then 'has a content that is not text'
+        when length(p_message ->> 'content') > 262144 then 'has more than 262,144 characters'
+        when uplift.normalised(p_message ->> 'content') = '' then 'is blank'
+        when (p_message - 'role' - 'content' - 'weight') <> '{}' then 'has a key beside role, content and weight'
+        when p_message ? 'weight' and (p_role <> 'assistant' or p_shape <> 'conversation' or p_message -> 'weight' not in ('0', '1'))
+            then 'has a weight, which is for assistants in conversations, 0 or 1'
+        when p_role in ('system', 'developer') and p_last_role is not null
+            then 'is a second system message or one in the middle; instructions stand once, at the beginning'
+        when p_role = p_last_role then format('follows another message of the %s; they take turns', p_role)
+        when p_role = 'assistant' and p_shape <> 'completion' and coalesce(p_last_role, 'system') in ('system', 'developer')
+            then 'is the assistant''s before the user said anything'
+        end
+$$;
+
+comment on function uplift.message_problem(jsonb, text, text, text) is
+    'What is wrong with a message after one of p_last_role (null: it is the first) in a conversation, prompt or completion that somebody wrote; null for nothing.';
+
 create or replace function uplift.check_messages(p_messages jsonb, p_name text, p_shape text) returns void
-language plpgsql immutable
+language plpgsql stable
 as $$
 declare
     v record;
+    v_problem text;
     v_last text;
     v_learns boolean := false;
 begin
@@ -258,23 +314,15 @@ begin
     for v in select m.value as message, m.value ->> 'role' as role, m.ordinality as position
         from jsonb_array_elements(p_messages) with ordinality m
     loop
-        if jsonb_typeof(v.message) <> 'object' or v.role is null or v.role not in ('system', 'developer', 'user', 'assistant')
-                or p_shape = 'completion' and v.role <> 'assistant' then
-            perform uplift.fail(400, 'invalid_' || p_name, format('%s[%s] has no role that fits', p_name, v.position - 1), p_name);
-        elsif jsonb_typeof(v.message -> 'content') is distinct from 'string'
-                or length(v.message ->> 'content') not between 1 and 262144 then
-            perform uplift.fail(400, 'invalid_' || p_name, format('%s[%s].content must be text, and not empty', p_name, v.position - 1), p_name);
-        elsif (v.message - 'role' - 'content' - 'weight') <> '{}' then
-            perform uplift.fail(400, 'invalid_' || p_name, format('%s[%s] has a key beside role, content and weight', p_name, v.position - 1), p_name);
-        elsif v.message ? 'weight' and (v.role <> 'assistant' or p_shape <> 'conversation' or v.message -> 'weight' not in ('0', '1')) then
-            perform uplift.fail(400, 'invalid_' || p_name,
-                format('%s[%s].weight is for assistants in conversations, 0 or 1', p_name, v.position - 1), p_name);
+        v_problem := uplift.message_problem(v.message, v.role, v_last, p_shape);
+        if v_problem is not null then
+            perform uplift.fail(400, 'invalid_' || p_name, format('%s[%s] %s', p_name, v.position - 1, v_problem), p_name);
         end if;
         v_last := v.role;
         v_learns := v_learns or v.role = 'assistant' and coalesce(v.message -> 'weight', '1') = '1';
     end loop;
-    if p_shape = 'prompt' and v_last = 'assistant' then
-        perform uplift.fail(400, 'invalid_' || p_name, p_name || ' is a prompt, and must not end with the assistant', p_name);
+    if p_shape = 'prompt' and v_last <> 'user' then
+        perform uplift.fail(400, 'invalid_' || p_name, p_name || ' is a prompt, and must end with the user', p_name);
     elsif p_shape <> 'prompt' and v_last <> 'assistant' then
         perform uplift.fail(400, 'invalid_' || p_name, p_name || ' must end with the assistant', p_name);
     elsif p_shape = 'conversation' and not v_learns then
@@ -284,7 +332,7 @@ end
 $$;
 
 comment on function uplift.check_messages(jsonb, text, text) is
-    'Returns when these are messages that trainers take, as a conversation, a prompt or a completion. UP400 invalid_NAME.';
+    'Returns when these are messages that trainers take, as a conversation, a prompt or a completion: none blank, instructions at the beginning alone, user and assistant by turns. UP400 invalid_NAME, with what is wrong.';
 
 create or replace function uplift.redact_messages(p_messages jsonb) returns jsonb
 language sql immutable
@@ -330,6 +378,19 @@ $$;
 comment on function uplift.checked_example(jsonb, text) is
     'What a person gives of an example of a dataset''s type, checked and redacted. UP400 invalid_NAME.';
 
+create or replace function uplift.check_pair(p_completion jsonb, p_rejected jsonb) returns void
+language plpgsql stable
+as $$
+begin
+    if uplift.normalised(uplift.text_said(p_completion)) = uplift.normalised(uplift.text_said(p_rejected)) then
+        perform uplift.fail(400, 'invalid_rejected', 'completion and rejected say the same, but for case, spacing or Unicode form', 'rejected');
+    end if;
+end
+$$;
+
+comment on function uplift.check_pair(jsonb, jsonb) is
+    'Returns when the answers of a pair differ, or one is null. UP400 invalid_rejected.';
+
 create or replace function uplift.messages_of(p_parts jsonb) returns jsonb
 language sql immutable
 as $$
@@ -354,6 +415,7 @@ begin
     end if;
     select coalesce(d.dataset_type, 'conversation') into v_type from public.ai_training_datasets d where d.id = v_example.dataset_id;
     v_given := uplift.checked_example(p_arguments, v_type);
+    perform uplift.check_pair(coalesce(v_given -> 'completion', v_example.completion), coalesce(v_given -> 'rejected', v_example.rejected));
     if p_arguments ?| '{messages,completion,rejected,label}' and uplift.is_frozen(p_id) then
         -- A version names the old text: that stays as it is, out of the set, and a copy is edited.
         v_old := v_example.id;
@@ -371,11 +433,16 @@ begin
         contains_correction = e.contains_correction or v_given ?| '{messages,completion,rejected}',
         edited_at = now(), reviewed_by = p_who, reviewed_at = now()
     where e.id = v_example.id;
+    perform uplift.forget_sketches(array[v_example.id]);
     update public.ai_training_examples e set
         content_hash = uplift.content_hash(e.messages, e.completion, e.rejected, e.label),
-        tokens = uplift.token_estimate(uplift.messages_of(to_jsonb(e)))
+        tokens = uplift.token_estimate(uplift.messages_of(to_jsonb(e))),
+        -- What is nearly the same as it is now; what said the same as before stays out by its hash.
+        bands = case when e.bands is not null then uplift.sketch(uplift.words_of(uplift.normalised(uplift.text_said(e.messages)))) end
     where e.id = v_example.id
     returning e.* into v_example;
+    perform uplift.release_duplicates(array[v_example.id]);
+    perform uplift.queue_example(v_example);
     return uplift.example_json(v_example);
 end
 $$;
@@ -405,6 +472,7 @@ begin
         perform uplift.fail(400, 'invalid_split', 'split must be train, validation or test', 'split');
     end if;
     v_given := uplift.checked_example(p_arguments - 'split', v_type);
+    perform uplift.check_pair(v_given -> 'completion', v_given -> 'rejected');
     insert into public.ai_training_examples (dataset_id, messages, completion, rejected, label, quality_score, split, tags,
         is_validated, review, reviewed_by, reviewed_at, source_type, content_hash, tokens, conversation_turns)
     values (p_id, v_given -> 'messages', v_given -> 'completion', v_given -> 'rejected', (v_given ->> 'label')::boolean,
@@ -508,8 +576,7 @@ begin
         perform uplift.fail(404, 'version_not_found', 'there is no such version of a dataset');
     end if;
     return uplift.dataset_version_json(v_version) || jsonb_build_object(
-        'missing_examples', (select count(*) from uplift.dataset_version_examples x
-            where x.version_id = p_id and not exists (select from public.ai_training_examples e where e.id = x.example_id)),
+        'missing_examples', uplift.missing_examples(v_version),
         'users', (select count(*) from uplift.dataset_version_users(p_id)),
         'finetuning_jobs', (select coalesce(jsonb_agg(j.id order by j.id), '[]') from public.ai_finetuning_jobs j
             where j.dataset_version_id = p_id),

@@ -63,34 +63,72 @@ comment on function uplift.dataset_named(text, text, text) is 'The dataset of th
 -- and not one update of the dataset each.
 
 create or replace function uplift.recount_dataset(p_dataset_id uuid) returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
+    delete from uplift.dataset_cells c where c.dataset_id = p_dataset_id;
+    delete from uplift.dataset_tags t where t.dataset_id = p_dataset_id;
+    insert into uplift.dataset_cells (dataset_id, split, quality, examples, tokens)
+    select p_dataset_id, e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)
+    from public.ai_training_examples e
+    where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
+    group by e.split, e.quality_score;
+    insert into uplift.dataset_tags (dataset_id, tag, examples)
+    select p_dataset_id, g.tag, count(*)
+    from public.ai_training_examples e cross join lateral unnest(e.tags) as g(tag)
+    where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
+    group by g.tag;
     update public.ai_training_datasets d set
         total_examples = s.total, train_examples = s.train, validation_examples = s.validation, test_examples = s.test,
         quality_sum = s.quality, scored_examples = s.scored, total_tokens = s.tokens,
         average_quality_score = round(s.quality / nullif(s.scored, 0), 2), revision = coalesce(d.revision, 0) + 1
     from (
-        select count(*) as total, count(*) filter (where e.split = 'train') as train,
-            count(*) filter (where e.split = 'validation') as validation, count(*) filter (where e.split = 'test') as test,
-            coalesce(sum(e.quality_score), 0) as quality, count(e.quality_score) as scored,
-            coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0) as tokens
-        from public.ai_training_examples e
-        where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)) s
-    where d.id = p_dataset_id
+        select coalesce(sum(c.examples), 0) as total, coalesce(sum(c.examples) filter (where c.split = 'train'), 0) as train,
+            coalesce(sum(c.examples) filter (where c.split = 'validation'), 0) as validation,
+            coalesce(sum(c.examples) filter (where c.split = 'test'), 0) as test,
+            coalesce(sum(c.quality * c.examples), 0) as quality, coalesce(sum(c.examples) filter (where c.quality is not null), 0) as scored,
+            coalesce(sum(c.tokens), 0) as tokens
+        from uplift.dataset_cells c where c.dataset_id = p_dataset_id) s
+    where d.id = p_dataset_id;
+end
 $$;
 
 comment on function uplift.recount_dataset(uuid) is
     'Counts a dataset anew: for those that were filled before the triggers were there, or with the triggers off.';
 
-create or replace function uplift.change_counts(p_changes jsonb) returns void
+create or replace function uplift.cells_of(p_dataset_id uuid) returns table (split text, quality numeric, examples bigint, tokens bigint)
+language plpgsql stable
+as $$
+begin
+    if (select d.revision is not null from public.ai_training_datasets d where d.id = p_dataset_id) then
+        return query select c.split, c.quality, c.examples, c.tokens from uplift.dataset_cells c where c.dataset_id = p_dataset_id;
+    else
+        -- From before the triggers, and not changed since.
+        return query select e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)::bigint
+        from public.ai_training_examples e
+        where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
+        group by 1, 2;
+    end if;
+end
+$$;
+
+comment on function uplift.cells_of(uuid) is
+    'How many examples of a split and quality there are in a set: uplift.dataset_cells, or counted where that is not kept yet.';
+
+create or replace function uplift.change_counts(p_cells jsonb, p_tags jsonb) returns void
 language plpgsql
 as $$
 declare
     v record;
 begin
     for v in
-        select c.* from jsonb_to_recordset(p_changes) as c(id uuid, total int, train int, validation int, test int,
-            quality numeric, scored int, tokens bigint)
+        select c.id, sum(c.n) as total, coalesce(sum(c.n) filter (where c.split = 'train'), 0) as train,
+            coalesce(sum(c.n) filter (where c.split = 'validation'), 0) as validation,
+            coalesce(sum(c.n) filter (where c.split = 'test'), 0) as test,
+            coalesce(sum(c.quality * c.n), 0) as quality, coalesce(sum(c.n) filter (where c.quality is not null), 0) as scored,
+            sum(c.tokens) as tokens
+        from jsonb_to_recordset(p_cells) as c(id uuid, split text, quality numeric, n bigint, tokens bigint)
+        group by c.id
         order by c.id -- so that two who change several sets cannot wait for each other
     loop
         update public.ai_training_datasets d set
@@ -102,29 +140,40 @@ begin
         where d.id = v.id and d.revision is not null;
         if not found then
             perform uplift.recount_dataset(v.id);
+            continue;
         end if;
+        insert into uplift.dataset_cells as o (dataset_id, split, quality, examples, tokens)
+        select v.id, c.split, c.quality, c.n, c.tokens
+        from jsonb_to_recordset(p_cells) as c(id uuid, split text, quality numeric, n bigint, tokens bigint)
+        where c.id = v.id and (c.n <> 0 or c.tokens <> 0)
+        on conflict (dataset_id, split, quality) do update set examples = o.examples + excluded.examples, tokens = o.tokens + excluded.tokens;
+        delete from uplift.dataset_cells o where o.dataset_id = v.id and o.examples = 0;
+        insert into uplift.dataset_tags as o (dataset_id, tag, examples)
+        select v.id, t.tag, t.n from jsonb_to_recordset(p_tags) as t(id uuid, tag text, n bigint) where t.id = v.id and t.n <> 0
+        on conflict (dataset_id, tag) do update set examples = o.examples + excluded.examples;
+        delete from uplift.dataset_tags o where o.dataset_id = v.id and o.examples = 0;
     end loop;
 end
 $$;
 
-comment on function uplift.change_counts(jsonb) is
-    'Adds to the counts of datasets: [{"id", "total", "train", "validation", "test", "quality", "scored", "tokens"}]. One that was never counted is counted whole.';
+comment on function uplift.change_counts(jsonb, jsonb) is
+    'Adds to the counts of datasets: [{"id", "split", "quality", "n", "tokens"}] and [{"id", "tag", "n"}]. One that was never counted is counted whole.';
 
 create or replace function uplift.count_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
-        select a.dataset_id as id, count(*) filter (where i.is_in) as total,
-            count(*) filter (where i.is_in and a.split = 'train') as train,
-            count(*) filter (where i.is_in and a.split = 'validation') as validation,
-            count(*) filter (where i.is_in and a.split = 'test') as test,
-            coalesce(sum(a.quality_score) filter (where i.is_in), 0) as quality,
-            count(a.quality_score) filter (where i.is_in) as scored,
-            coalesce(sum(coalesce(a.tokens, uplift.token_estimate(a.messages))) filter (where i.is_in), 0) as tokens
-        from added a cross join lateral (select uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review) as is_in) i
-        group by a.dataset_id) c
-    having count(*) > 0;
+    perform uplift.change_counts((
+        select jsonb_agg(to_jsonb(c)) from (
+            select a.dataset_id as id, a.split, a.quality_score as quality, sum(i.n) as n,
+                coalesce(sum(i.n * coalesce(a.tokens, uplift.token_estimate(a.messages))), 0) as tokens
+            from added a cross join lateral (select uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review)::int as n) i
+            group by 1, 2, 3) c), (
+        select jsonb_agg(to_jsonb(c)) from (
+            select a.dataset_id as id, g.tag, count(*) as n from added a cross join lateral unnest(a.tags) as g(tag)
+            where uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review)
+            group by 1, 2) c))
+    where exists (select from added);
     return null;
 end
 $$;
@@ -135,17 +184,21 @@ create or replace function uplift.count_removed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
-        select r.dataset_id as id, -count(*) filter (where i.is_in) as total,
-            -count(*) filter (where i.is_in and r.split = 'train') as train,
-            -count(*) filter (where i.is_in and r.split = 'validation') as validation,
-            -count(*) filter (where i.is_in and r.split = 'test') as test,
-            -coalesce(sum(r.quality_score) filter (where i.is_in), 0) as quality,
-            -count(r.quality_score) filter (where i.is_in) as scored,
-            -coalesce(sum(coalesce(r.tokens, uplift.token_estimate(r.messages))) filter (where i.is_in), 0) as tokens
-        from removed r cross join lateral (select uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review) as is_in) i
-        group by r.dataset_id) c
-    having count(*) > 0;
+    perform uplift.change_counts((
+        select jsonb_agg(to_jsonb(c)) from (
+            select r.dataset_id as id, r.split, r.quality_score as quality, -sum(i.n) as n,
+                -coalesce(sum(i.n * coalesce(r.tokens, uplift.token_estimate(r.messages))), 0) as tokens
+            from removed r cross join lateral (select uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review)::int as n) i
+            group by 1, 2, 3) c), (
+        select jsonb_agg(to_jsonb(c)) from (
+            select r.dataset_id as id, g.tag, -count(*) as n from removed r cross join lateral unnest(r.tags) as g(tag)
+            where uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review)
+            group by 1, 2) c))
+    where exists (select from removed);
+    perform uplift.change_version_counts(array_agg(x.version_id), array_agg(x.split), array_agg(r.quality_score), array_agg(-1),
+        array_agg(-coalesce(r.tokens, 0)::bigint))
+    from removed r join uplift.dataset_version_examples x on x.example_id = r.id
+    where coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label)) = x.content_hash;
     perform uplift.release_duplicates(array(select r.id from removed r));
     delete from uplift.training_example_sources s using removed r where s.example_id = r.id;
     return null;
@@ -155,28 +208,66 @@ $$;
 comment on function uplift.count_removed() is
     'Trigger of ai_training_examples: counts what went, forgets its sources, and has what was dropped for it looked at again.';
 
+create or replace function uplift.change_version_counts(p_versions uuid[], p_splits text[], p_qualities numeric[], p_numbers int[], p_tokens bigint[])
+returns void
+language sql volatile
+as $$
+    insert into uplift.dataset_version_cells as o (version_id, split, quality, examples, tokens)
+    select c.version_id, c.split, c.quality, sum(c.n), sum(c.tokens)
+    from unnest(p_versions, p_splits, p_qualities, p_numbers, p_tokens) as c(version_id, split, quality, n, tokens)
+    group by 1, 2, 3
+    having sum(c.n) <> 0 or sum(c.tokens) <> 0
+    order by 1, 2, 3
+    on conflict (version_id, split, quality) do update set examples = o.examples + excluded.examples, tokens = o.tokens + excluded.tokens
+$$;
+
+comment on function uplift.change_version_counts(uuid[], text[], numeric[], int[], bigint[]) is
+    'Adds to the counts of dataset versions: how many of their examples, of a split and quality, are there and the same, and their tokens.';
+
 create or replace function uplift.count_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_frozen uuid[];
 begin
-    perform uplift.change_counts(jsonb_agg(to_jsonb(c))) from (
-        select b.dataset_id as id, sum(b.n) as total,
-            coalesce(sum(b.n) filter (where b.split = 'train'), 0) as train,
-            coalesce(sum(b.n) filter (where b.split = 'validation'), 0) as validation,
-            coalesce(sum(b.n) filter (where b.split = 'test'), 0) as test,
-            coalesce(sum(b.n * b.quality_score), 0) as quality,
-            coalesce(sum(b.n) filter (where b.quality_score is not null), 0) as scored,
-            coalesce(sum(b.n * b.tokens), 0) as tokens
+    perform uplift.change_counts((
+        select jsonb_agg(to_jsonb(c)) from (
+            select b.dataset_id as id, b.split, b.quality_score as quality, sum(b.n) as n, coalesce(sum(b.n * b.tokens), 0) as tokens
+            from (
+                select a.dataset_id, a.split, a.quality_score, coalesce(a.tokens, uplift.token_estimate(a.messages)) as tokens,
+                    uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review)::int as n
+                from added a
+                union all
+                select r.dataset_id, r.split, r.quality_score, coalesce(r.tokens, uplift.token_estimate(r.messages)),
+                    -uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review)::int
+                from removed r) b
+            group by 1, 2, 3) c), (
+        select jsonb_agg(to_jsonb(c)) from (
+            select b.dataset_id as id, b.tag, sum(b.n) as n
+            from (
+                select a.dataset_id, g.tag, 1 as n from added a cross join lateral unnest(a.tags) as g(tag)
+                where uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review)
+                union all
+                select r.dataset_id, g.tag, -1 from removed r cross join lateral unnest(r.tags) as g(tag)
+                where uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review)) b
+            group by 1, 2) c))
+    where exists (select from added);
+    -- Stars move an example that versions name to another quality; its text stays, unless somebody
+    -- writes to the table.
+    v_frozen := array(select distinct x.example_id from added a join uplift.dataset_version_examples x on x.example_id = a.id);
+    if cardinality(v_frozen) > 0 then
+        perform uplift.change_version_counts(array_agg(x.version_id), array_agg(x.split), array_agg(b.quality_score), array_agg(b.n),
+            array_agg(b.n * coalesce(b.tokens, 0)::bigint))
         from (
-            select a.dataset_id, a.split, a.quality_score, coalesce(a.tokens, uplift.token_estimate(a.messages)) as tokens,
-                uplift.is_in_set(a.withdrawn_at, a.is_validated, a.review)::int as n
-            from added a
+            select a.id, a.quality_score, a.tokens, 1 as n,
+                coalesce(a.content_hash, uplift.content_hash(a.messages, a.completion, a.rejected, a.label)) as hash
+            from added a where a.id = any (v_frozen)
             union all
-            select r.dataset_id, r.split, r.quality_score, coalesce(r.tokens, uplift.token_estimate(r.messages)),
-                -uplift.is_in_set(r.withdrawn_at, r.is_validated, r.review)::int
-            from removed r) b
-        group by b.dataset_id) c
-    having count(*) > 0;
+            select r.id, r.quality_score, r.tokens, -1,
+                coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label))
+            from removed r where r.id = any (v_frozen)) b
+        join uplift.dataset_version_examples x on x.example_id = b.id and x.content_hash = b.hash;
+    end if;
     -- What a person rejected stays out with all that says the same.
     perform uplift.release_duplicates(array(
         select a.id from added a join removed r on r.id = a.id
@@ -253,6 +344,12 @@ begin
     from public.ai_training_examples e
     where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
         and (e.quality_score >= p_min_quality or p_min_quality = 0);
+
+    insert into uplift.dataset_version_cells (version_id, split, quality, examples, tokens)
+    select v_id, x.split, e.quality_score, count(*), coalesce(sum(e.tokens), 0)
+    from uplift.dataset_version_examples x join public.ai_training_examples e on e.id = x.example_id
+    where x.version_id = v_id
+    group by x.split, e.quality_score;
 
     update uplift.dataset_versions v set total_examples = s.total, train_examples = s.train,
         validation_examples = s.validation, test_examples = s.test, tokens = s.tokens, content_hash = s.hash

@@ -58,8 +58,7 @@ $$;
 comment on function uplift.note_errors(json, uuid[]) is
     'One row of ai_errors for each call of a provider that failed for these answers, and for each answer that failed without one.';
 
-drop function if exists uplift.error_groups_of(jsonb);
-create or replace function uplift.error_groups_of(p_arguments jsonb, p_fingerprint text default null)
+create or replace function uplift.error_groups_of(p_arguments jsonb)
 returns table (fingerprint text, error_type text, provider text, model text, http_status int, count bigint, users bigint,
     user_visible bigint, recovered bigint, needs_attention boolean, first_seen timestamptz, last_seen timestamptz,
     resolved_at timestamptz, resolved_by text, note text, is_resolved boolean)
@@ -72,7 +71,7 @@ as $$
         coalesce(g.resolved_at >= max(e.recorded_at), false)
     from public.ai_errors e
     left join uplift.error_groups g on g.fingerprint = e.fingerprint
-    where e.fingerprint is not null and (p_fingerprint is null or e.fingerprint = p_fingerprint)
+    where e.fingerprint is not null
         and e.created_at >= coalesce(uplift.time_argument(p_arguments, 'since'), now() - interval '168 hours')
         and e.created_at < coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity')
         and (not p_arguments ? 'type' or e.error_type = p_arguments ->> 'type')
@@ -83,8 +82,43 @@ as $$
     group by e.fingerprint, g.fingerprint
 $$;
 
-comment on function uplift.error_groups_of(jsonb, text) is
-    'Failures by fingerprint, or of one, of the time, type, provider and model that arguments name; the last seven days unless they say.';
+comment on function uplift.error_groups_of(jsonb) is
+    'Failures by fingerprint, of the time, type, provider and model that arguments name; the last seven days unless they say.';
+
+create or replace function uplift.latest_errors(p_fingerprint text, p_limit int, p_before timestamptz default 'infinity', p_before_id uuid default null)
+returns uuid[]
+language sql stable
+as $$
+    -- From the index alone, and then the rows: by a look-up of its time the planner would rather read
+    -- failures of all kinds.
+    select array(
+        select e.id from public.ai_errors e
+        where e.fingerprint = p_fingerprint and (e.created_at, e.id) < (p_before, coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+        order by e.created_at desc, e.id desc limit p_limit)
+$$;
+
+comment on function uplift.latest_errors(text, int, timestamptz, uuid) is
+    'The ids of the last failures of a fingerprint, those before a time and id, the latest first.';
+
+create or replace function uplift.error_group_json(p_fingerprint text) returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('object', 'error_group', 'fingerprint', p_fingerprint, 'error_type', min(e.error_type), 'provider', min(e.provider),
+        'model', min(e.model_name), 'http_status', min(e.http_status), 'count', count(*), 'is_counted_whole', count(*) < 10000,
+        'users', count(distinct e.user_id), 'user_visible', count(*) filter (where e.user_visible),
+        'recovered', count(*) filter (where e.auto_recovered), 'needs_attention', bool_or(e.manual_intervention_required),
+        'first_seen', (select min(f.created_at) from public.ai_errors f where f.fingerprint = p_fingerprint),
+        'last_seen', max(e.created_at), 'resolved_at', min(g.resolved_at), 'resolved_by', min(g.resolved_by), 'note', min(g.note),
+        'is_resolved', coalesce(min(g.resolved_at) >= max(e.recorded_at), false))
+    -- A provider that was away for a day leaves a million.
+    from unnest(uplift.latest_errors(p_fingerprint, 10000)) l(id)
+    join public.ai_errors e on e.id = l.id
+    left join uplift.error_groups g on g.fingerprint = e.fingerprint
+    having count(*) > 0
+$$;
+
+comment on function uplift.error_group_json(text) is
+    'The failures of a fingerprint as uplift.error_groups_of() has them, of all times; counted are the last 10,000. Null for none.';
 
 create or replace function uplift.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -118,21 +152,20 @@ declare
     v_limit int := uplift.page_limit(p_arguments);
     v_after uuid := uplift.uuid_argument(p_arguments, 'after');
     v_group jsonb;
+    v_from record;
     v_rows jsonb[];
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after}');
-    select jsonb_build_object('object', 'error_group') || to_jsonb(g) into v_group
-    from uplift.error_groups_of('{"since": "1970-01-01"}', p_fingerprint) g;
-    if not found then
+    select y.created_at, y.id into v_from from public.ai_errors y where y.id = v_after;
+    v_group := uplift.error_group_json(p_fingerprint);
+    if v_group is null then
         perform uplift.fail(404, 'error_not_found', 'there is no failure of this fingerprint');
     end if;
     select array_agg(to_jsonb(x) order by x.created_at desc, x.id desc) into v_rows
     from (select e.id, e.created_at, e.attempt, e.http_status, e.error_code, e.duration_ms, e.request_id, e.answer_id,
             e.user_id, e.user_visible, e.auto_recovered
-        from public.ai_errors e
-        where e.fingerprint = p_fingerprint
-            and (v_after is null or (e.created_at, e.id) < (select y.created_at, y.id from public.ai_errors y where y.id = v_after))
-        order by e.created_at desc, e.id desc limit v_limit + 1) x;
+        from unnest(uplift.latest_errors(p_fingerprint, v_limit + 1, coalesce(v_from.created_at, 'infinity'), v_from.id)) l(id)
+        join public.ai_errors e on e.id = l.id) x;
     return v_group || jsonb_build_object('occurrences', uplift.list_page(v_rows, v_limit));
 end
 $$;
@@ -158,8 +191,7 @@ begin
     update public.ai_errors e set resolved_at = p_resolved_at
     where e.fingerprint = p_fingerprint and e.resolved_at is distinct from p_resolved_at
         and (p_resolved_at is null or e.resolved_at is null);
-    return (select jsonb_build_object('object', 'error_group') || to_jsonb(x)
-        from uplift.error_groups_of('{"since": "1970-01-01"}', p_fingerprint) x);
+    return uplift.error_group_json(p_fingerprint);
 end
 $$;
 

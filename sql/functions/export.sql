@@ -4,7 +4,9 @@ create or replace function uplift.export_line(p_format text, p_messages jsonb, p
 returns text
 language sql immutable parallel safe
 as $$
-    select case p_format
+    -- Fine-tuning knows no developer. Within strings the quotes would be escaped. What some readers take
+    -- for the end of a line is escaped.
+    select replace(replace(replace(replace(case p_format
         when 'openai' then '{"messages":' || p_messages::text || '}'
         when 'openai-dpo' then '{"input":{"messages":' || p_messages::text || '},"preferred_output":' || p_completion::text
             || ',"non_preferred_output":' || p_rejected::text || '}'
@@ -12,11 +14,23 @@ as $$
             || ',"rejected":' || p_rejected::text || '}'
         when 'trl-kto' then '{"prompt":' || p_messages::text || ',"completion":' || p_completion::text
             || ',"label":' || p_label::text || '}'
-        end
+        end, '"role": "developer"', '"role": "system"'), U&'\2028', '\u2028'), U&'\2029', '\u2029'), U&'\0085', '\u0085')
 $$;
 
 comment on function uplift.export_line(text, jsonb, jsonb, jsonb, boolean) is
-    'An example as a line of a file: openai, openai-dpo, trl-dpo or trl-kto. Null where a part of it is missing.';
+    'An example as a line of a file: openai, openai-dpo, trl-dpo or trl-kto, without what could be taken for another end of a line. Null where a part of it is missing.';
+
+create or replace function uplift.missing_examples(p_version uplift.dataset_versions, p_split text default null) returns bigint
+language sql stable
+as $$
+    select case p_split when 'train' then p_version.train_examples when 'validation' then p_version.validation_examples
+            when 'test' then p_version.test_examples else p_version.total_examples end
+        - coalesce((select sum(c.examples) from uplift.dataset_version_cells c
+            where c.version_id = p_version.id and (p_split is null or c.split = p_split)), 0)
+$$;
+
+comment on function uplift.missing_examples(uplift.dataset_versions, text) is
+    'How many examples of a version, or of a split of it, are gone since or no longer the same.';
 
 create or replace function uplift.export_head(p_target uuid, p_format text, p_split text, p_min_quality numeric)
 returns table (dataset_id uuid, version_id uuid, dataset_name text, examples bigint, tokens bigint, left_out bigint, etag text)
@@ -53,23 +67,20 @@ begin
             'format');
     end if;
 
+    -- From what triggers count: the examples themselves may be a million.
     if version_id is null then
-        select count(*), coalesce(sum(coalesce(e.tokens, 0)), 0), 0 into examples, tokens, left_out
-        from public.ai_training_examples e
-        where e.dataset_id = export_head.dataset_id and e.withdrawn_at is null and e.is_validated
-            and e.review is distinct from 'rejected'
-            and (p_split is null or e.split = p_split) and (p_min_quality = 0 or e.quality_score >= p_min_quality);
+        select coalesce(sum(c.examples), 0), coalesce(sum(c.tokens), 0), 0 into examples, tokens, left_out
+        from uplift.cells_of(export_head.dataset_id) c
+        where (p_split is null or c.split = p_split)
+            and (p_min_quality = 0 or c.quality >= p_min_quality);
     else
-        select count(*) filter (where e.is_same), coalesce(sum(e.tokens) filter (where e.is_same), 0),
-            count(*) filter (where e.is_same is not true)
+        select coalesce(sum(c.examples) filter (where p_min_quality = 0 or c.quality >= p_min_quality), 0),
+            coalesce(sum(c.tokens) filter (where p_min_quality = 0 or c.quality >= p_min_quality), 0), uplift.missing_examples(v, p_split)
         into examples, tokens, left_out
-        from uplift.dataset_version_examples x
-        left join lateral (
-            select coalesce(e.content_hash, uplift.content_hash(e.messages, e.completion, e.rejected, e.label))
-                    = x.content_hash as is_same, e.tokens, e.quality_score
-            from public.ai_training_examples e where e.id = x.example_id) e on true
-        where x.version_id = export_head.version_id and (p_split is null or x.split = p_split)
-            and (p_min_quality = 0 or e.is_same is null or e.quality_score >= p_min_quality);
+        from uplift.dataset_versions v
+        left join uplift.dataset_version_cells c on c.version_id = v.id and (p_split is null or c.split = p_split)
+        where v.id = export_head.version_id
+        group by v.id;
     end if;
     if examples = 0 then
         perform uplift.fail(400, case when p_split is null then 'empty_dataset' else 'empty_split' end,
@@ -169,7 +180,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('messages',
         -- Fine-tuning refuses a message without content that calls no tool.
-        (select jsonb_agg(m.message order by m.position)
+        (select jsonb_agg(case when m.message ->> 'role' = 'developer' then m.message || '{"role": "system"}' else m.message end order by m.position)
          from jsonb_array_elements(e.messages) with ordinality as m(message, position)
          where m.message ->> 'content' is not null or m.message ? 'tool_calls'))
         order by e.created_at, e.id), '[]')

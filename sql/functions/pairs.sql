@@ -1,112 +1,108 @@
 -- Different answers to the same prompt, one liked and one not, become preference pairs.
 --
--- Both are in the unpaired set already, with the hash of what they answered. A disliked answer gets
--- the best liked one with the same hash, of a user on the same side of the split. One that has a pair,
--- from being given anew or by this, gets no other.
+-- Both are in the unpaired set already, with the hash of what they answered. Each disliked answer gets
+-- the best liked one with the same hash, of a user on the same side of the split. When an answer to a
+-- prompt changes, the pairs of that prompt are made anew, and compared with those there are.
 
-create or replace function uplift.is_pair_valid(p_unpaired_id uuid, p_chosen_id uuid, p_rejected_id uuid) returns boolean
-language sql stable
-as $$
-    select exists (
-        select from public.ai_training_examples c
-        join public.ai_training_examples r on r.source_id = p_rejected_id
-        where c.source_id = p_chosen_id and c.dataset_id = p_unpaired_id and r.dataset_id = p_unpaired_id
-            and c.withdrawn_at is null and r.withdrawn_at is null and c.label and not r.label
-            and c.prompt_hash = r.prompt_hash and c.split = r.split)
-$$;
-
-comment on function uplift.is_pair_valid(uuid, uuid, uuid) is
-    'Whether these two answers are still in the unpaired set, one liked, the other not, with the same prompt.';
-
-create or replace function uplift.withdraw_broken_pairs(p_pairs_id uuid, p_unpaired_id uuid, out withdrawn int, out freed uuid[])
+create or replace function uplift.find_prompt_pairs(p_pairs_id uuid) returns void
 language plpgsql volatile
 as $$
-declare
-    v_broken uuid[];
 begin
-    select coalesce(array_agg(f.example_id), '{}'), coalesce(array_agg(f.rejected_id), '{}') into v_broken, freed
-    from training_found f
-    where f.dataset_id = p_pairs_id and f.is_paired_by_prompt and (
-        not uplift.is_pair_valid(p_unpaired_id, f.source_id, f.rejected_id)
-        -- Given anew since, and liked then: that is the better pair.
-        or exists (select from training_wanted w where w.dataset_id = p_pairs_id and w.rejected_id = f.rejected_id)
-        or not f.is_edited and exists (select from public.ai_training_examples e
-            join public.ai_training_examples c on c.source_id = f.source_id and c.dataset_id = p_unpaired_id and c.withdrawn_at is null
-            join public.ai_training_examples r on r.source_id = f.rejected_id and r.dataset_id = p_unpaired_id and r.withdrawn_at is null
-            where e.id = f.example_id
-                and (e.messages, e.completion, e.rejected) is distinct from (c.messages, c.completion, r.completion)));
-    withdrawn := uplift.withdraw_examples(v_broken);
+    insert into training_found (example_id, dataset_id, source_id, rejected_id, sources, is_frozen, is_edited, is_by_person, is_repeated)
+    select e.id, e.dataset_id, e.source_id, s.sources[2], s.sources, uplift.is_frozen(e.id), e.edited_at is not null,
+        e.edited_at is not null or e.review is not null, false
+    from training_prompts p
+    cross join lateral (select x.* from public.ai_training_examples x where x.prompt_hash = p.prompt_hash and x.label is null offset 0) e
+    cross join lateral (
+        select array_agg(s.answer_id order by s.position) as sources
+        from uplift.training_example_sources s where s.example_id = e.id) s
+    where e.dataset_id = p_pairs_id and e.source_type = 'user_conversation' and e.withdrawn_at is null;
 end
 $$;
 
-comment on function uplift.withdraw_broken_pairs(uuid, uuid, out int, out uuid[]) is
-    'Withdraws pairs by prompt in training_found that hold no longer, or whose texts changed; freed: the disliked answers that have no pair now.';
+comment on function uplift.find_prompt_pairs(uuid) is 'Fills training_found with the pairs by prompt of the prompts in training_prompts.';
 
-create or replace function uplift.pair_by_prompt(p_pairs_id uuid, p_unpaired_id uuid, p_freed uuid[]) returns int
+create or replace function uplift.want_prompt_pairs(p_pairs_id uuid, p_unpaired_id uuid) returns void
+language plpgsql volatile
+as $$
+begin
+    insert into training_wanted (dataset_id, source_id, rejected_id, sources, user_id, messages, completion, rejected,
+        likeness, prompt_hash, quality, precedence, tokens, turns, tags, coach_id, model_used)
+    select p_pairs_id, c.source_id, r.source_id, array[c.source_id, r.source_id], u.user_id, c.messages, c.completion, r.completion,
+        uplift.pair_likeness(c.messages, c.completion, r.completion), p.prompt_hash, c.quality_score,
+        uplift.example_precedence(false, true, c.quality_score),
+        c.tokens + coalesce(uplift.token_estimate(r.completion), 0), 1,
+        array(select distinct g from unnest(c.tags || r.tags || array['pair:prompt']) g where g ~ '^(coach|model|arm|pair):' order by g),
+        c.coach_id, c.model_used
+    from training_prompts p
+    cross join (values ('train'), ('validation'), ('test')) as s(split)
+    -- Of prompts that thousands send, the answers that were disliked most will do.
+    cross join lateral (
+        select x.* from (
+            -- By this index, whatever the planner thinks of the others.
+            select l.* from public.ai_training_examples l where l.prompt_hash = p.prompt_hash and not l.label
+            order by l.quality_score desc, l.source_id offset 0) x
+        where x.split = s.split and x.dataset_id = p_unpaired_id and x.withdrawn_at is null and x.review is distinct from 'rejected'
+        order by x.quality_score desc, x.source_id limit 32) r
+    cross join lateral (
+        select y.* from (
+            -- What a person said of a pair holds while there is one.
+            (select x.*, 1 as place from training_found f
+            cross join lateral (select l.* from public.ai_training_examples l where l.source_id = f.source_id offset 0) x
+            where f.rejected_id = r.source_id and f.is_by_person and x.prompt_hash = p.prompt_hash and x.label and x.split = s.split
+                and x.dataset_id = p_unpaired_id and x.withdrawn_at is null and x.review is distinct from 'rejected'
+                and uplift.normalised(uplift.text_said(x.completion)) <> uplift.normalised(uplift.text_said(r.completion))
+            order by x.quality_score desc, x.source_id limit 1)
+            union all
+            (select x.*, 2 from (
+                select l.* from public.ai_training_examples l where l.prompt_hash = p.prompt_hash and l.label
+                order by l.quality_score desc, l.source_id offset 0) x
+            where x.split = s.split and x.dataset_id = p_unpaired_id
+                and x.withdrawn_at is null and x.review is distinct from 'rejected'
+                and uplift.normalised(uplift.text_said(x.completion)) <> uplift.normalised(uplift.text_said(r.completion))
+            order by x.quality_score desc, x.source_id limit 1)) y
+        order by y.place limit 1) c
+    cross join lateral (select a.user_id from public.coach_response_feedback a where a.id = c.source_id) u;
+end
+$$;
+
+comment on function uplift.want_prompt_pairs(uuid, uuid) is
+    'Adds to training_wanted the pairs of the prompts in training_prompts.';
+
+create or replace function uplift.pair_by_prompt(p_pairs_id uuid, p_unpaired_id uuid,
+    out added int, out changed int, out withdrawn int, out duplicates int)
 language plpgsql volatile
 as $$
 declare
-    v_hashes uuid[];
-    v_added int;
+    v_written record;
 begin
-    -- Prompts that have both a liked and a disliked answer, among those just looked at.
-    select coalesce(array_agg(h.prompt_hash), '{}') into v_hashes
-    from (
-        select w.prompt_hash from training_wanted w where w.dataset_id = p_unpaired_id and w.prompt_hash is not null
-        union
-        select e.prompt_hash from public.ai_training_examples e
-        where e.source_id = any (p_freed) and e.prompt_hash is not null) h
-    -- Only unpaired examples have one. Thousands have the same when it is "hi".
-    where exists (select from public.ai_training_examples e
-            where e.prompt_hash = h.prompt_hash and e.label and e.withdrawn_at is null)
-        and exists (select from public.ai_training_examples e
-            where e.prompt_hash = h.prompt_hash and not e.label and e.withdrawn_at is null);
-    if cardinality(v_hashes) = 0 then
-        return 0;
+    -- What the answers of the unpaired set have now, where there are two sides to it.
+    insert into training_prompts (prompt_hash)
+    select w.prompt_hash from training_wanted w
+    where w.dataset_id = p_unpaired_id and w.duplicate_of is null
+        and exists (select from public.ai_training_examples e where e.prompt_hash = w.prompt_hash and not e.label)
+        and exists (select from public.ai_training_examples e where e.prompt_hash = w.prompt_hash and e.label)
+    on conflict do nothing;
+    added := 0; changed := 0; withdrawn := 0; duplicates := 0;
+    if not exists (select from training_prompts) then
+        return;
     end if;
-
-    with pairs as materialized (
-        select uplift.uuid_v7() as id, c.source_id as chosen_id, r.source_id as rejected_id, c.messages, c.completion,
-            r.completion as rejected, c.quality_score, c.split, c.coach_id, c.model_used, c.model_version_id,
-            array(select distinct g from unnest(c.tags || r.tags || array['pair:prompt']) g order by g) as tags,
-            uplift.pair_likeness(c.messages, c.completion, r.completion) as likeness
-        from unnest(v_hashes) h(prompt_hash)
-        -- Of prompts that thousands send, the latest answers will do.
-        cross join lateral (
-            select x.* from public.ai_training_examples x
-            where x.prompt_hash = h.prompt_hash and x.withdrawn_at is null and not x.label
-            order by x.id desc limit 32) r
-        cross join lateral (
-            select x.* from public.ai_training_examples x
-            where x.prompt_hash = r.prompt_hash and x.withdrawn_at is null and x.label and x.split = r.split and x.completion <> r.completion and x.review is distinct from 'rejected'
-            order by x.quality_score desc, x.id limit 1) c
-        where r.review is distinct from 'rejected'
-            and not exists (select from uplift.training_example_sources s
-                join public.ai_training_examples e on e.id = s.example_id
-                where s.answer_id = r.source_id and s.position = 2 and e.dataset_id = p_pairs_id and e.withdrawn_at is null)
-    ), added as (
-        insert into public.ai_training_examples (id, dataset_id, messages, completion, rejected, quality_score,
-            user_satisfaction, is_validated, source_type, source_id, conversation_turns, split, likeness,
-            tokens, tags, coach_id, model_used, model_version_id)
-        select distinct on (p.likeness) p.id, p_pairs_id, p.messages, p.completion, p.rejected, p.quality_score, 1.0, true,
-            'user_conversation', p.chosen_id, 1, p.split,
-            p.likeness,
-            uplift.token_estimate(p.messages || p.completion || p.rejected), p.tags, p.coach_id, p.model_used, p.model_version_id
-        from pairs p
-        where not exists (select from public.ai_training_examples e
-            where e.likeness = p.likeness and e.dataset_id = p_pairs_id and e.withdrawn_at is null)
-        order by p.likeness, p.id
-        returning id
-    )
-    insert into uplift.training_example_sources (example_id, position, answer_id, user_id)
-    select a.id, x.position, x.answer_id, s.user_id
-    from added a join pairs p on p.id = a.id
-    cross join lateral (values (1, p.chosen_id), (2, p.rejected_id)) as x(position, answer_id)
-    join lateral (select f.user_id from public.coach_response_feedback f where f.id = x.answer_id) s on true;
-    get diagnostics v_added = row_count;
-    return v_added / 2;
+    delete from training_found;
+    delete from training_wanted;
+    perform uplift.find_prompt_pairs(p_pairs_id);
+    perform uplift.want_prompt_pairs(p_pairs_id, p_unpaired_id);
+    delete from uplift.training_duplicates d
+    using training_prompts p
+    join public.ai_training_examples e on e.prompt_hash = p.prompt_hash and not e.label
+    where d.rejected_id = e.source_id and d.dataset_id = p_pairs_id;
+    withdrawn := uplift.match_wanted_examples() + uplift.settle_exact_duplicates();
+    select w.* into v_written from uplift.write_training_examples() w;
+    added := v_written.added;
+    changed := v_written.changed;
+    withdrawn := withdrawn + v_written.withdrawn;
+    duplicates := v_written.duplicates;
 end
 $$;
 
-comment on function uplift.pair_by_prompt(uuid, uuid, uuid[]) is
-    'Makes the pairs that answers in training_wanted, and disliked ones whose pair broke, call for. Returns how many.';
+comment on function uplift.pair_by_prompt(uuid, uuid, out int, out int, out int, out int) is
+    'Brings the pairs by prompt in step, of prompts whose answers have changed.';

@@ -14,6 +14,37 @@ $$;
 comment on function uplift.queue_answer() is
     'Trigger of coach_response_feedback: has the examples of this answer brought in step.';
 
+create or replace function uplift.queue_turns() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into uplift.training_queue (answer_id, lane)
+    values (old.id, get_byte(uuid_send(old.user_id), 15) & 1);
+    insert into uplift.training_queue (conversation_id)
+    select distinct c.id from (values (old.conversation_id), (new.conversation_id)) as c(id) where c.id is not null;
+    return null;
+end
+$$;
+
+comment on function uplift.queue_turns() is
+    'Trigger of coach_response_feedback: has the examples of a whole conversation brought in step, because a turn of it, which is history to those after it, was rewritten or is gone.';
+
+create or replace function uplift.queue_late_turn() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Also a late one is mostly the last of its conversation when it comes, and changes nothing.
+    if exists (select from public.coach_response_feedback a
+            where a.conversation_id = new.conversation_id and a.created_at > new.created_at) then
+        insert into uplift.training_queue (conversation_id) values (new.conversation_id);
+    end if;
+    return new;
+end
+$$;
+
+comment on function uplift.queue_late_turn() is
+    'Trigger of coach_response_feedback: has the examples of a whole conversation brought in step, because a turn of it came after those that followed it.';
+
 create or replace function uplift.queue_user() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -65,23 +96,30 @@ begin
         from (values
             ('uplift_training_changed', 'public.coach_response_feedback',
                 'after update on %s for each row when (old.helpful is distinct from new.helpful
-                    or old.rating is distinct from new.rating
-                    or (new.helpful is not null or new.rating is not null) and (
-                        old.ai_response is distinct from new.ai_response or old.user_message is distinct from new.user_message
-                        or old.system_prompt is distinct from new.system_prompt or old.outcome is distinct from new.outcome
-                        or old.conversation_id is distinct from new.conversation_id))
-                    execute function uplift.queue_answer()'),
+                    or old.rating is distinct from new.rating) execute function uplift.queue_answer()'),
+            -- By the columns that are named in the update: whoever gives feedback pays nothing for this.
+            ('uplift_training_rewritten', 'public.coach_response_feedback',
+                'after update of user_id, coach_id, user_message, ai_response, system_prompt, severity, mode, conversation_id,
+                    response_time_ms, created_at, outcome, error_code, model_used, protocol, finish_reason, request_messages,
+                    response_message, regenerate_of, history_turns, degraded, from_cache, exposures, answers_tools
+                    on %s for each row execute function uplift.queue_turns()'),
             -- An answer that comes with feedback, and one that takes the place of another, which
             -- then is no longer a part of its conversation.
             ('uplift_training_added', 'public.coach_response_feedback',
                 'after insert on %s for each row when (new.helpful is not null or new.rating is not null
                     or new.regenerate_of is not null) execute function uplift.queue_answer()'),
             ('uplift_training_removed', 'public.coach_response_feedback',
-                'after delete on %s for each row when (old.helpful is not null or old.rating is not null)
-                    execute function uplift.queue_answer()'),
+                'after delete on %s for each row execute function uplift.queue_turns()'),
+            -- From a spool.
+            ('uplift_training_late', 'public.coach_response_feedback',
+                -- Before, when a copy has not brought those after it.
+                'before insert on %s for each row when (new.conversation_id is not null and new.created_at < now() - interval ''10 seconds'')
+                    execute function uplift.queue_late_turn()'),
             ('uplift_training_conversation', 'uplift.conversations',
                 'after update of deleted_at on %s for each row when (old.deleted_at is distinct from new.deleted_at)
                     execute function uplift.queue_conversation()'),
+            ('uplift_training_conversation_gone', 'uplift.conversations',
+                'after delete on %s for each row when (old.deleted_at is not null) execute function uplift.queue_conversation()'),
             ('uplift_training_consent', 'public.user_coach_preferences',
                 'after update on %s for each row when (old.training_consent is distinct from new.training_consent)
                     execute function uplift.queue_user()'),
@@ -100,7 +138,9 @@ begin
             ('uplift_training_name_changed', 'public.user_traits',
                 'after update on %s for each row when ((lower(old.trait_key) like ''%%name'' or lower(new.trait_key) like ''%%name'')
                     and (old.trait_key, old.trait_value) is distinct from (new.trait_key, new.trait_value))
-                    execute function uplift.queue_user()')
+                    execute function uplift.queue_user()'),
+            ('uplift_training_name_gone', 'public.user_traits',
+                'after delete on %s for each row when (lower(old.trait_key) like ''%%name'') execute function uplift.queue_user()')
         ) as t(name, table_name, definition)
         where not exists (select from pg_trigger p where p.tgrelid = to_regclass(t.table_name) and p.tgname = t.name)
     loop

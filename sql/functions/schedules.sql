@@ -39,6 +39,80 @@ $$;
 comment on function uplift.run_schedule(text) is
     'Queues the job of a schedule, unless the one it queued before is still to be done: that is returned then. UP404 schedule_not_found.';
 
+create or replace function uplift.cron_value(p_text text, p_least int, p_most int, p_names text[]) returns int
+language sql immutable
+as $$
+    select case when p_text ~ '^[0-9]{1,3}$' and p_text::int between p_least and p_most then p_text::int
+        else array_position(p_names, lower(p_text)) - 1 + p_least end
+$$;
+
+comment on function uplift.cron_value(text, int, int, text[]) is
+    'A number of a schedule''s field, or one of its names, the first of which is its least number; null for neither.';
+
+create or replace function uplift.check_cron_field(p_field text, p_what text, p_least int, p_most int, p_names text[] default null)
+returns void
+language plpgsql immutable
+as $$
+declare
+    v_part text;
+    v_found text[];
+begin
+    foreach v_part in array string_to_array(p_field, ',') loop
+        v_found := regexp_match(v_part, '^(\*|[[:alnum:]]+)(?:-([[:alnum:]]+))?(/([0-9]{1,3}))?$');
+        if v_found is null or v_found[1] = '*' and v_found[2] is not null or v_found[3] is not null and v_found[4]::int = 0
+                or v_found[1] <> '*' and uplift.cron_value(v_found[1], p_least, p_most, p_names) is null
+                or v_found[2] is not null and uplift.cron_value(v_found[2], p_least, p_most, p_names) is null then
+            perform uplift.fail(400, 'invalid_cron', format('"%s" is no %s of a schedule, which is *, %s to %s%s, a range or a list of those, with /n for each n-th',
+                left(v_part, 40), p_what, p_least, p_most, coalesce(', ' || upper(p_names[1]) || ' to ' || upper(p_names[cardinality(p_names)]), '')), 'cron');
+        elsif v_found[3] is not null and v_found[1] <> '*' and v_found[2] is null then
+            perform uplift.fail(400, 'invalid_cron', format('"%s": a step needs * or a range, as in 0-30/5', left(v_part, 40)), 'cron');
+        elsif uplift.cron_value(v_found[2], p_least, p_most, p_names) < uplift.cron_value(v_found[1], p_least, p_most, p_names) then
+            perform uplift.fail(400, 'invalid_cron', format('"%s" ends before it begins; make it a list of two ranges', left(v_part, 40)), 'cron');
+        end if;
+    end loop;
+end
+$$;
+
+comment on function uplift.check_cron_field(text, text, int, int, text[]) is
+    'Returns when this is a field of a schedule that pg_cron takes and that means something. UP400 invalid_cron.';
+
+create or replace function uplift.checked_cron(p_cron text) returns text
+language plpgsql stable
+as $$
+declare
+    v_fields text[] := regexp_split_to_array(btrim(coalesce(p_cron, ''), e' \t'), '[ \t]+');
+    v_version text := (select x.extversion from pg_extension x where x.extname = 'pg_cron');
+    -- Versions are like 1.4-1 and 1.6.
+    v_is_new boolean := string_to_array(substring(v_version from '^[0-9]+\.[0-9]+'), '.')::int[] >= '{1,5}';
+begin
+    if length(p_cron) > 200 then
+        perform uplift.fail(400, 'invalid_cron', 'cron must have at most 200 characters', 'cron');
+    elsif array_to_string(v_fields, ' ') ~ '^([1-9]|[1-5][0-9]) seconds$' then
+        if v_is_new is not true then
+            perform uplift.fail(400, 'invalid_cron', format('an interval in seconds needs pg_cron 1.5 or later, and %s',
+                coalesce('this is ' || v_version, 'there is none in this database')), 'cron');
+        end if;
+        return array_to_string(v_fields, ' ');
+    elsif cardinality(v_fields) <> 5 then
+        perform uplift.fail(400, 'invalid_cron',
+            'cron must have five fields, as in "0 2 * * MON-FRI": minute, hour, day of month, month, day of week', 'cron');
+    end if;
+    perform uplift.check_cron_field(v_fields[1], 'minute', 0, 59);
+    perform uplift.check_cron_field(v_fields[2], 'hour', 0, 23);
+    if v_fields[3] <> '$' then
+        perform uplift.check_cron_field(v_fields[3], 'day of month', 1, 31);
+    elsif not v_is_new then
+        perform uplift.fail(400, 'invalid_cron', format('$, the last day of the month, needs pg_cron 1.5 or later, and this is %s', v_version), 'cron');
+    end if;
+    perform uplift.check_cron_field(v_fields[4], 'month', 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+    perform uplift.check_cron_field(v_fields[5], 'day of week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+    return array_to_string(v_fields, ' ');
+end
+$$;
+
+comment on function uplift.checked_cron(text) is
+    'A schedule as pg_cron takes it, with single blanks: five fields of numbers, names, ranges, lists and steps; $ as day of month for the last one, and "1 seconds" to "59 seconds", where the pg_cron of this database knows them (from 1.5 on). UP400 invalid_cron, with what is wrong.';
+
 create or replace function uplift.sync_schedules() returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -47,6 +121,7 @@ declare
     v_command text;
     v_id bigint;
     v_is_same boolean;
+    v_refused text;
 begin
     if not exists (select from pg_extension x where x.extname = 'pg_cron') then
         return 'pg_cron is not in this database';
@@ -63,10 +138,14 @@ begin
         if not v_schedule.is_enabled and v_id is not null then
             execute 'select cron.unschedule($1)' using v_id;
         elsif v_schedule.is_enabled and v_is_same is not true then
-            execute 'select cron.schedule($1, $2, $3)' using 'uplift ' || v_schedule.name, v_schedule.cron, v_command;
+            begin
+                execute 'select cron.schedule($1, $2, $3)' using 'uplift ' || v_schedule.name, v_schedule.cron, v_command;
+            exception when others then -- pg_cron reads the fields itself
+                v_refused := concat_ws('; ', v_refused, format('pg_cron refuses %s: %s', v_schedule.name, sqlerrm));
+            end;
         end if;
     end loop;
-    return 'ok';
+    return coalesce(v_refused, 'ok');
 end
 $$;
 
@@ -92,6 +171,7 @@ as $$
 declare
     v_schedule uplift.batch_schedules;
     v_cron text := p_arguments ->> 'cron';
+    v_refused text;
 begin
     perform uplift.check_arguments(p_arguments, '{job,arguments,cron,is_enabled,description}');
     if p_name !~ '^[a-z0-9][a-z0-9-]{0,62}$' then
@@ -110,9 +190,8 @@ begin
     if p_arguments ? 'is_enabled' and jsonb_typeof(p_arguments -> 'is_enabled') <> 'boolean' then
         perform uplift.fail(400, 'invalid_is_enabled', 'is_enabled must be true or false', 'is_enabled');
     end if;
-    if p_arguments ? 'cron' and coalesce(v_cron, '') !~ '^[0-9*][0-9*,/-]*( [0-9*][0-9*,/a-zA-Z-]*){4}$' then
-        perform uplift.fail(400, 'invalid_cron',
-            'cron must have five fields, as in "0 2 * * *": minute, hour, day of month, month, day of week', 'cron');
+    if p_arguments ? 'cron' then
+        v_cron := uplift.checked_cron(v_cron);
     end if;
     insert into uplift.batch_schedules as s (name, job, arguments, cron, is_enabled, description)
     values (p_name, coalesce(p_arguments ->> 'job', v_schedule.job),
@@ -122,11 +201,10 @@ begin
     on conflict (name) do update set job = excluded.job, arguments = excluded.arguments, cron = excluded.cron,
         is_enabled = excluded.is_enabled, description = excluded.description, updated_at = now()
     returning s.* into v_schedule;
-    begin
-        perform uplift.sync_schedules();
-    exception when others then -- pg_cron reads the fields itself
-        perform uplift.fail(400, 'invalid_cron', 'pg_cron does not understand this: ' || sqlerrm, 'cron');
-    end;
+    v_refused := uplift.sync_schedules();
+    if v_refused like '%pg_cron refuses ' || p_name || ':%' then
+        perform uplift.fail(400, 'invalid_cron', v_refused, 'cron');
+    end if;
     return uplift.schedule_json(v_schedule);
 end
 $$;

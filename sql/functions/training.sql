@@ -14,7 +14,7 @@ declare
     v_answers uuid[];
     v_dropped int;
     v_written record;
-    v_broken record;
+    v_paired record;
 begin
     select t.answers, t.remaining into v_answers, remaining from uplift.take_training_queue(p_limit, p_lane) t;
     taken := cardinality(v_answers);
@@ -24,6 +24,7 @@ begin
         -- What takes time, and concerns the users of this lane alone.
         perform uplift.make_training_scratch();
         perform uplift.collect_training_turns(v_answers);
+        perform uplift.read_training_texts();
         perform uplift.find_training_examples(v_answers, array[v_positive, v_pairs, v_unpaired]);
         perform uplift.want_conversations(v_positive);
         perform uplift.want_unpaired(v_unpaired);
@@ -31,18 +32,22 @@ begin
 
         -- What others made is looked at from here on, and must not change.
         perform pg_advisory_xact_lock(uplift.training_lock() + 3);
-        truncate training_found;
+        delete from training_found;
         perform uplift.find_training_examples(v_answers, array[v_positive, v_pairs, v_unpaired]);
+        perform uplift.want_edited(v_positive);
+        insert into training_prompts (prompt_hash)
+        select e.prompt_hash from training_found f join public.ai_training_examples e on e.id = f.example_id
+        where f.dataset_id = v_unpaired and e.prompt_hash is not null on conflict do nothing;
         delete from uplift.training_duplicates d
         where d.answer_id = any (array(select t.answer_id from training_turns t union select unnest(v_answers)));
         withdrawn := uplift.match_wanted_examples();
-        v_dropped := uplift.drop_exact_duplicates() + uplift.drop_near_duplicates();
+        v_dropped := uplift.settle_exact_duplicates() + uplift.settle_near_duplicates(v_positive);
         select w.* into v_written from uplift.write_training_examples() w;
-        select b.* into v_broken from uplift.withdraw_broken_pairs(v_pairs, v_unpaired) b;
-        added := v_written.added + uplift.pair_by_prompt(v_pairs, v_unpaired, v_broken.freed);
-        changed := v_written.changed;
-        withdrawn := withdrawn + v_written.withdrawn + v_broken.withdrawn + v_dropped;
-        duplicates := v_written.duplicates + v_dropped;
+        select p.* into v_paired from uplift.pair_by_prompt(v_pairs, v_unpaired) p;
+        added := v_written.added + v_paired.added;
+        changed := v_written.changed + v_paired.changed;
+        withdrawn := withdrawn + v_dropped + v_written.withdrawn + v_paired.withdrawn;
+        duplicates := v_dropped + v_written.duplicates + v_paired.duplicates;
     end if;
     return next;
 end

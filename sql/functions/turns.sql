@@ -43,31 +43,88 @@ $$;
 comment on function uplift.verdict_score(boolean, bigint) is
     'How much feedback says, up to 10: two for a star of an answer that is liked, two for each star that is missing (of 5, and one more) of one that is not, 7 for a thumb alone.';
 
-create or replace function uplift.is_plain_request(p_request_messages jsonb) returns boolean
+create or replace function uplift.is_whole_answer(p_outcome text, p_finish_reason text, p_response_message jsonb) returns boolean
 language sql immutable parallel safe
 as $$
-    select p_request_messages is null or not (
-        p_request_messages @? '$.messages[*] ? (@.role == "tool" || @.role == "function" || exists(@.tool_calls) || exists(@.function_call))'
-        or p_request_messages @? '$.messages[*].content[*] ? (@.type != "text")'
-        or uplift.looks_like_injection(p_request_messages::text))
+    select coalesce(p_outcome, 'complete') = 'complete'
+        -- As different servers say that an answer came to its end. Any other word may mean that it was cut.
+        and lower(coalesce(p_finish_reason, '')) in ('', 'stop', 'end_turn', 'stop_sequence', 'eos', 'eos_token', 'complete', 'completed')
+        and (p_response_message is null or not (
+            coalesce(p_response_message -> 'tool_calls', 'null') not in ('null', '[]', '{}', '""')
+            or coalesce(p_response_message -> 'function_call', 'null') not in ('null', '{}', '""')
+            or coalesce(p_response_message -> 'audio', 'null') not in ('null', '{}', '""')
+            or coalesce(p_response_message ->> 'refusal', '') ~ '\S'))
 $$;
 
-comment on function uplift.is_plain_request(jsonb) is
-    'Whether what a client sent beside its question was text alone: no images, no results of tools, no attempt at injection.';
+comment on function uplift.is_whole_answer(text, text, jsonb) is
+    'Whether an answer is all of it, and its text is all of it: ended by the model itself (not cut by a length or filter), no call of a tool, audio or refusal. Reasoning beside it, or a refusal that is null, does no harm.';
 
-create or replace function uplift.request_instructions(p_request_messages jsonb) returns text
+create or replace function uplift.spoken(p_question text, p_answer text) returns text
+language sql immutable parallel safe
+as $$ select md5(coalesce(p_question, '') || e'\x01' || p_answer) $$;
+
+comment on function uplift.spoken(text, text) is 'What was said in a turn, as a hash.';
+
+create or replace function uplift.message_text(p_message jsonb) returns text
 language sql immutable parallel safe
 as $$
-    select string_agg(coalesce(p.text, m.message ->> 'content'), e'\n' order by m.position)
-    from jsonb_array_elements(p_request_messages -> 'messages') with ordinality as m(message, position)
-    left join lateral (
-        select string_agg(c ->> 'text', e'\n' order by o) as text
-        from jsonb_array_elements(case when jsonb_typeof(m.message -> 'content') = 'array' then m.message -> 'content' end)
-            with ordinality x(c, o)) p on true
-    where m.message ->> 'role' in ('system', 'developer')
+    select case jsonb_typeof(p_message -> 'content')
+        when 'string' then p_message ->> 'content'
+        when 'array' then (
+            select string_agg(c ->> 'text', e'\n' order by o) from jsonb_array_elements(p_message -> 'content') with ordinality x(c, o)
+            where c ->> 'type' = 'text')
+        end
 $$;
 
-comment on function uplift.request_instructions(jsonb) is 'The text of a client''s own system and developer messages; null for none.';
+comment on function uplift.message_text(jsonb) is 'The text of a message, whose content may be a list of parts; null for none.';
+
+create or replace function uplift.read_request(p_request_messages jsonb, p_question text) returns jsonb
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_message jsonb;
+    v_role text;
+    v_text text;
+    v_last_role text := '';
+    v_last_text text;
+    v_left int := coalesce(jsonb_array_length(p_request_messages -> 'messages'), 0);
+    -- What follows the question is the beginning of the answer, or instructions in an odd place.
+    v_is_plain boolean := not p_request_messages ? 'user_message_at'
+        and not p_request_messages @? '$.messages[*] ? (@.role == "tool" || @.role == "function" || exists(@.tool_calls[*]) || exists(@.function_call.name))'
+        and not p_request_messages @? '$.messages[*].content[*] ? (@.type != "text")'
+        and octet_length(p_request_messages::text) <= 65536 * 4
+        and not uplift.looks_like_injection(p_request_messages::text);
+    v_instructions text;
+    v_history jsonb := jsonb '[]';
+    v_spoken text;
+begin
+    for v_message in select m from jsonb_array_elements(p_request_messages -> 'messages') m loop
+        exit when not v_is_plain;
+        v_left := v_left - 1;
+        v_role := v_message ->> 'role';
+        v_text := uplift.message_text(v_message);
+        if v_role in ('system', 'developer') then
+            v_is_plain := v_last_role = '';
+            v_instructions := concat_ws(e'\n', v_instructions, v_text);
+            continue;
+        end if;
+        -- The question itself is there, too, when it has more than text, such as a name.
+        continue when v_left = 0 and v_role = 'user' and v_text = p_question;
+        v_is_plain := v_role in ('user', 'assistant') and v_role <> v_last_role and coalesce(v_text, '') ~ '\S';
+        v_history := v_history || jsonb_build_object('role', v_role, 'content', v_text);
+        if v_role = 'assistant' then
+            v_spoken := concat_ws(' ', v_spoken, uplift.spoken(coalesce(v_last_text, ''), v_text));
+        end if;
+        v_last_role := v_role;
+        v_last_text := v_text;
+    end loop;
+    return jsonb_build_object('is_plain', v_is_plain and v_last_role <> 'user', 'instructions', v_instructions,
+        'history', v_history, 'spoken', coalesce(v_spoken, ''));
+end
+$$;
+
+comment on function uplift.read_request(jsonb, text) is
+    'What a client sent beside its question. is_plain: text alone, at most 65,536 tokens, that leads up to the question by turns, with instructions at its beginning alone; no images, calls or results of tools, attempts at injection, or beginning of an answer. instructions: of its own system and developer messages, null for none. history: the messages between. spoken: uplift.spoken() of its turns, by blanks.';
 
 create or replace function uplift.example_tags(p_coach_id text, p_model text, p_exposures jsonb) returns text[]
 language sql immutable parallel safe
@@ -155,53 +212,79 @@ language plpgsql volatile
 as $$
 begin
     if to_regclass('pg_temp.training_turns') is null then
+        begin
+            -- A chunk's texts in memory. Too late in a session that had temporary tables before.
+            perform set_config('temp_buffers', '64MB', true);
+        exception when invalid_parameter_value then
+            null;
+        end;
         create temporary table training_turns (like uplift.training_turns including all)
+            with (toast_tuple_target = 8160) on commit delete rows;
+        create temporary table training_users (like uplift.training_users including all) on commit delete rows;
+        create temporary table training_texts (like uplift.training_texts including all)
+            with (toast_tuple_target = 8160) on commit delete rows;
+        create temporary table training_inputs (like uplift.training_inputs including all)
             with (toast_tuple_target = 8160) on commit delete rows;
         create temporary table training_found (like uplift.training_found including all) on commit delete rows;
         create temporary table training_wanted (like uplift.training_wanted including all)
             with (toast_tuple_target = 8160) on commit delete rows;
+        create temporary table training_prompts (like uplift.training_prompts including all) on commit delete rows;
+        -- What is read again at once is not worth compressing.
+        alter table training_inputs alter history_json set storage external, alter system_json set storage external;
+        alter table training_texts alter answer_json set storage external, alter said set storage external;
+        alter table training_wanted alter messages set storage external, alter completion set storage external;
     elsif exists (select from pg_class c
-            where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_found'::regclass,
-                'pg_temp.training_wanted'::regclass]) and c.relowner <> current_user::regrole) then
+            where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_users'::regclass, 'pg_temp.training_texts'::regclass,
+                'pg_temp.training_inputs'::regclass, 'pg_temp.training_found'::regclass, 'pg_temp.training_wanted'::regclass,
+                'pg_temp.training_prompts'::regclass]) and c.relowner <> current_user::regrole) then
         -- Whoever calls could otherwise put tables of its own in their place, with triggers that would
         -- run as this function's owner.
         raise exception 'the scratch tables of this session are somebody else''s' using errcode = 'insufficient_privilege';
-    else
-        truncate training_turns, training_found, training_wanted;
+    elsif exists (select from training_turns) or exists (select from training_found) then
+        -- Of an earlier chunk of this transaction. Its end empties them for less.
+        truncate training_turns, training_users, training_texts, training_inputs, training_found, training_wanted, training_prompts;
     end if;
 end
 $$;
 
 comment on function uplift.make_training_scratch() is
-    'Makes the session''s own empty training_turns, training_found and training_wanted, as the tables of these names in schema uplift say.';
+    'Makes the session''s own empty training_turns, training_users, training_texts, training_inputs, training_found, training_wanted and training_prompts, as the tables of these names in schema uplift say.';
 
-create or replace function uplift.collect_training_turns(p_answers uuid[]) returns void
-language plpgsql volatile
+create or replace function uplift.rows_behind(p_answers uuid[]) returns uuid[]
+language plpgsql stable
 as $$
 declare
-    -- Turns of a conversation beyond these are examples of their own at most.
+    -- Turns of a conversation beyond these are examples of their own at most, and no history is longer.
     v_rows constant int := 96;
-    v_conversations uuid[];
-    v_deleted uuid[];
-    v_beginnings uuid[];
     v_ids uuid[];
     v_more uuid[];
 begin
-    select coalesce(array_agg(distinct a.conversation_id), '{}') into v_conversations
-    from unnest(p_answers) i(id)
-    cross join lateral (
-        select f.conversation_id from public.coach_response_feedback f
-        where f.id = i.id and f.conversation_id is not null offset 0) a;
-    select array_agg(c.id) into v_deleted
-    from unnest(v_conversations) i(id)
-    cross join lateral (select d.id from uplift.conversations d where d.id = i.id and d.deleted_at is not null offset 0) c;
-
-    select coalesce(array_agg(b.id), '{}') into v_beginnings
-    from unnest(v_conversations) c(id)
-    cross join lateral (
-        select a.id from public.coach_response_feedback a
-        where a.conversation_id = c.id order by a.created_at limit v_rows) b;
-    select coalesce(array_agg(distinct i), '{}') into v_ids from unnest(v_beginnings || p_answers) i;
+    with conversations as materialized (
+        select distinct f.conversation_id as id
+        from unnest(p_answers) i(id)
+        cross join lateral (
+            select a.conversation_id from public.coach_response_feedback a
+            where a.id = i.id and a.conversation_id is not null offset 0) f
+    ), beginnings as (
+        select b.id, b.created_at, row_number() over (partition by c.id order by b.created_at, b.id) as place, c.id as conversation_id
+        from conversations c
+        cross join lateral (
+            select a.id, a.created_at from public.coach_response_feedback a
+            where a.conversation_id = c.id order by a.created_at, a.id limit v_rows) b
+    ), later as (
+        -- Of what is asked beyond the beginnings, the turns before.
+        select a.id from unnest(p_answers) i(id)
+        cross join lateral (
+            select f.conversation_id, coalesce(
+                    (select v.created_at from uplift.first_version(f.id, f.user_id) v where f.regenerate_of is not null), f.created_at) as until
+            from public.coach_response_feedback f where f.id = i.id offset 0) f
+        join beginnings b on b.conversation_id = f.conversation_id and b.place = v_rows and b.created_at < f.until
+        cross join lateral (
+            select a.id from public.coach_response_feedback a
+            where a.conversation_id = f.conversation_id and a.created_at < f.until order by a.created_at desc limit v_rows) a
+    )
+    select array_agg(distinct x.id) into v_ids
+    from (select b.id from beginnings b union all select l.id from later l union all select i from unnest(p_answers) i) x;
     -- And all versions of each. Not by a recursive query, whose hash table is made for many more.
     v_more := v_ids;
     loop
@@ -215,86 +298,219 @@ begin
         exit when v_more is null;
         v_ids := v_ids || v_more;
     end loop;
+    return coalesce(v_ids, '{}');
+end
+$$;
 
-    insert into training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality,
-        system_prompt, question, answer, said, history_hash, style, coach_id, model_used, tags)
+comment on function uplift.rows_behind(uuid[]) is
+    'These answers, the first 96 of their conversations, the 96 before each that is beyond those, and all versions of each.';
+
+create or replace function uplift.turn_json(p_question_json text, p_answer_json text) returns text
+language sql stable parallel safe
+as $$ select concat_ws(',', '{"role": "user", "content": ' || p_question_json || '}', '{"role": "assistant", "content": ' || p_answer_json || '}') $$;
+
+comment on function uplift.turn_json(text, text) is
+    'The messages of a question (none if null) and an answer, both JSON strings, as JSON without the brackets of a list.';
+
+create or replace function uplift.unlearnt(p_messages_json text) returns text
+language sql immutable parallel safe
+as $$
+    -- Within strings these quotes would be escaped.
+    select replace(p_messages_json, '{"role": "assistant", "content": ', '{"role": "assistant", "weight": 0, "content": ')
+$$;
+
+comment on function uplift.unlearnt(text) is 'Messages as uplift.turn_json() makes them, whose answers are read and not learnt.';
+
+-- How many rows there are the planner cannot know: tables are read by look-ups from lateral queries, and
+-- what was read is joined by hashing.
+create or replace function uplift.collect_training_turns(p_answers uuid[]) returns void
+language plpgsql volatile set enable_nestloop = off
+as $$
+declare
+    v_ids uuid[] := uplift.rows_behind(p_answers);
+begin
+    insert into training_turns (answer_id, user_id, conversation_id, turn_id, turn, is_shown, verdict, quality, history, history_hash,
+        goes_on, style, request, prompt_key, coach_id, model_used, tags)
     with answers as materialized (
         -- Texts are left behind, and read again where they are needed: sorting rows with a page of
         -- text each takes longer.
-        select a.*, b.id is not null as is_beginning, q.id is not null as is_asked,
-            case when a.regenerate_of is null then a.id
+        select a.*, case when a.regenerate_of is null then a.id
                 else coalesce((select v.id from uplift.first_version(a.id, a.user_id) v), a.id) end as turn_id
         from unnest(v_ids) f(id)
-        left join unnest(v_beginnings) b(id) on b.id = f.id
-        left join unnest(p_answers) q(id) on q.id = f.id
         cross join lateral (
             select r.id, r.user_id, r.conversation_id, r.created_at, r.regenerate_of, r.ai_response <> '' as has_words,
-                hashtextextended(r.user_message, hashtextextended(r.ai_response, 0)) as spoken,
-                md5(r.request_messages::text) as request, hashtextextended(r.system_prompt, 0) as prompt_key,
-                concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then md5(r.system_prompt) end) as style,
-                case when coalesce(r.outcome, 'complete') = 'complete' and r.error_code is null and r.from_cache is not true
-                        and coalesce(r.response_message, 'null') = 'null'
+                -- What was there when it was asked for.
+                r.created_at - coalesce(r.response_time_ms, 0) * interval '1 millisecond' as asked_at,
+                case when r.degraded then 0 else coalesce(r.history_turns, 50) end as history_turns,
+                r.protocol is not distinct from 'completions' as is_client_led,
+                uplift.spoken(r.user_message, r.ai_response) as spoken, q.request,
+                r.coach_id, r.model_used, r.exposures, uplift.verdict_score(r.helpful, r.rating) as quality,
+                hashtextextended(nullif(r.system_prompt, ''), 0) as prompt_key,
+                coalesce((q.request -> 'is_plain')::boolean, true) as is_plain, q.request ->> 'spoken' as client_spoken,
+                concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then md5(r.system_prompt) end,
+                    md5(q.request ->> 'instructions')) as style,
+                case when uplift.is_whole_answer(r.outcome, r.finish_reason, r.response_message)
+                        and r.error_code is null and r.from_cache is not true
                         and r.user_message ~ '\S' and r.ai_response ~ '\S'
                     then case when uplift.is_liked(r.helpful, r.rating) then true
                         when uplift.is_disliked(r.helpful, r.rating) then false end
                     end as feedback
-            from public.coach_response_feedback r where r.id = f.id offset 0) a
+            from public.coach_response_feedback r
+            cross join lateral (
+                select case when r.request_messages is not null then uplift.read_request(r.request_messages, r.user_message) end as request offset 0) q
+            where r.id = f.id offset 0) a
     ), users as materialized (
-        select u.user_id, uplift.profile_names(u.user_id) as names,
-            uplift.may_train(u.user_id) as consents
+        select u.user_id, uplift.may_train(u.user_id) as consents
         from (select distinct a.user_id from answers a) u
+    ), deleted as materialized (
+        select c.id from (select distinct a.conversation_id from answers a) i
+        cross join lateral (select d.id from uplift.conversations d
+            where d.id = i.conversation_id and d.deleted_at is not null offset 0) c
+    ), placed as materialized (
+        select b.id from (
+            select a.id, row_number() over (partition by a.conversation_id order by a.created_at, a.id) as place
+            from answers a where a.conversation_id is not null) b
+        where b.place <= 96
     ), screened as materialized (
-        select a.*, u.names, u.consents and not a.conversation_id = any (v_deleted) is true as is_allowed,
+        select a.*, case when a.is_plain and u.consents and d.id is null then a.feedback end as verdict,
             row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1 as is_shown,
             min(a.created_at) over (partition by a.turn_id) as first_at,
-            bool_or(a.is_asked) over (partition by a.turn_id) as is_turn_asked,
-            bool_or(a.is_beginning) over (partition by a.turn_id) and a.conversation_id is not null as has_place
-        from answers a join users u on u.user_id = a.user_id
-    ), placed as materialized (
+            -- When another version took its place in the history.
+            min(case when a.has_words then a.created_at end) over (partition by a.turn_id order by a.created_at, a.id
+                rows between 1 following and unbounded following) as replaced_at,
+            bool_or(q.id is not null) over (partition by a.turn_id) as is_turn_asked,
+            bool_or(p.id is not null) over (partition by a.turn_id) as has_place
+        from answers a
+        join users u on u.user_id = a.user_id
+        left join deleted d on d.id = a.conversation_id
+        left join placed p on p.id = a.id
+        left join unnest(p_answers) q(id) on q.id = a.id
+    ), numbered as materialized (
         select s.*, case when s.has_place then
-            dense_rank() over (partition by s.conversation_id, s.has_place order by s.first_at, s.turn_id) end as turn
+                dense_rank() over (partition by s.conversation_id, s.user_id, s.has_place order by s.first_at, s.turn_id) end as turn,
+            case when s.regenerate_of is null then s.asked_at else s.first_at end as until
         from screened s
     ), histories as materialized (
-        select p.*, case
-            when p.conversation_id is null then md5(coalesce(p.request, ''))
-            when p.turn is not null then md5(coalesce(p.request, '') || coalesce(string_agg(
-                    case when p.is_shown then p.spoken::text end, ' ') over (
-                    partition by p.conversation_id, p.has_place order by p.turn
-                    range between unbounded preceding and 1 preceding), '')) end::uuid as history_hash,
-            p.has_place and bool_and(case when p.is_shown then p.feedback is true and p.is_allowed end) over (
-                partition by p.conversation_id, p.has_place order by p.turn) as is_liked_so_far
-        from placed p
-    ), needed as materialized (
-        -- Not the turns that come after what is said of another one: what they are to be is the same
-        -- as before.
-        select h.* from histories h
-        where h.is_turn_asked or h.is_liked_so_far or exists (
-            select from uplift.training_example_sources s join public.ai_training_examples e on e.id = s.example_id
-            where s.answer_id = h.id and e.conversation_turns > 1 and e.withdrawn_at is null)
-    ), prompts as materialized (
-        -- Prompts are long, and mostly the same throughout a conversation.
-        select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, d.names) as system_prompt
-        from (select distinct on (h.user_id, h.prompt_key) h.id, h.user_id, h.prompt_key, h.names from needed h
-            where h.feedback is not null and h.prompt_key is not null order by h.user_id, h.prompt_key) d
-        cross join lateral (select nullif(f.system_prompt, '') as system_prompt
-            from public.coach_response_feedback f where f.id = d.id offset 0) r
+        -- As uplift.prepare_chat() makes them.
+        select x.id, array_agg(r.id order by r.created_at, r.id) as history,
+            array_agg(r.spoken order by r.created_at, r.id) as spoken
+        from numbered x
+        join numbered r on r.conversation_id = x.conversation_id and r.user_id = x.user_id and r.has_words
+            and r.created_at < x.until and (r.replaced_at is null or r.replaced_at >= x.until)
+        where x.verdict is not null and not x.is_client_led
+        group by x.id
+    ), told as materialized (
+        select n.*, case when not n.is_client_led
+                then coalesce(h.history[greatest(cardinality(h.history) - n.history_turns, 0) + 1:], '{}') end as history,
+            case when n.is_client_led then coalesce(n.client_spoken, '')
+                else coalesce(array_to_string(h.spoken[greatest(cardinality(h.spoken) - n.history_turns, 0) + 1:], ' '), '') end as history_spoken
+        from numbered n left join histories h on h.id = n.id
+    ), followed as materialized (
+        select t.*, t.turn is not null and t.is_shown and t.history_spoken = coalesce(string_agg(case when t.is_shown then t.spoken end, ' ') over (
+                partition by t.conversation_id, t.user_id, t.has_place order by t.turn
+                range between unbounded preceding and 1 preceding), '') as goes_on
+        from told t
+    ), liked as materialized (
+        select f.*, f.has_place and bool_and(case when f.is_shown then f.verdict is true and f.goes_on end) over (
+                partition by f.conversation_id, f.user_id, f.has_place order by f.turn) as is_liked_so_far,
+            -- Those that were one example, or would have been but for another that says the same.
+            max(greatest(d.turns, e.turns)) over (partition by f.conversation_id, f.user_id, f.has_place) as turns_before
+        from followed f
+        left join lateral (select max(x.turns) as turns from (
+                select d.turns from uplift.training_duplicates d where d.answer_id = f.id offset 0) x
+            where f.has_place and x.turns > 1) d on true
+        left join lateral (select max(x.conversation_turns) as turns from (
+                select e.conversation_turns, e.withdrawn_at from public.ai_training_examples e where e.source_id = f.id offset 0) x
+            where f.has_place and x.conversation_turns > 1 and x.withdrawn_at is null) e on true
     )
-    select h.id, h.user_id, h.conversation_id, h.turn_id, h.turn, h.is_shown, case when r.is_fit then h.feedback end, r.quality,
-        case when r.instructions is null then p.system_prompt
-            else concat_ws(e'\n\n', p.system_prompt, uplift.redact(r.instructions, h.names)) end,
-        r.question, r.answer, uplift.normalised(r.question || e'\n' || r.answer),
-        h.history_hash, h.style, r.coach_id, r.model_used, r.tags
-    from needed h
-    left join prompts p on p.user_id = h.user_id and p.prompt_key = h.prompt_key
-    left join lateral (
-        select not uplift.looks_like_injection(a.user_message) and uplift.is_plain_request(a.request_messages) as is_fit,
-            uplift.verdict_score(a.helpful, a.rating) as quality, a.coach_id, a.model_used,
-            uplift.redact(a.user_message, h.names) as question, uplift.redact(a.ai_response, h.names) as answer,
-            case when a.request_messages is not null then uplift.request_instructions(a.request_messages) end as instructions,
-            uplift.example_tags(a.coach_id, a.model_used, a.exposures) as tags
-        from public.coach_response_feedback a where a.id = h.id and h.feedback is not null and h.is_allowed offset 0) r on true;
+    -- Not the turns that come after what is said of another one: what they are to be is the same
+    -- as before.
+    select l.id, l.user_id, l.conversation_id, l.turn_id, l.turn, l.is_shown, l.verdict, l.quality, l.history, md5(l.history_spoken)::uuid,
+        l.goes_on, l.style, case when l.verdict is not null then l.request end, l.prompt_key, l.coach_id, l.model_used,
+        uplift.example_tags(l.coach_id, l.model_used, l.exposures)
+    from liked l
+    where l.is_turn_asked or l.is_liked_so_far or l.turn <= l.turns_before;
 end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills training_turns with these answers, the liked beginnings of their conversations, and all versions of each. An answer has a verdict only when it may train models: its user agreed (uplift.may_train), its conversation was not deleted, it is complete, made afresh and of text alone, and its question is no attempt at injection.';
+    'Fills training_turns, but for the texts, with these answers, the liked beginnings of their conversations, the turns that were one example before, and all versions of each. An answer has a verdict only when it may train models: its user agreed (uplift.may_train), its conversation was not deleted, it is whole, made afresh and of text alone.';
+
+create or replace function uplift.read_training_texts() returns void
+language plpgsql volatile
+as $$
+begin
+    insert into training_users (user_id, names)
+    select t.user_id, uplift.profile_names(t.user_id) from (select distinct u.user_id from training_turns u where u.verdict is not null) t;
+
+    with wanted as materialized (
+        select t.answer_id, t.user_id, true as is_learnt from training_turns t where t.verdict is not null
+        union all
+        select distinct h.id, t.user_id, false
+        from training_turns t cross join lateral unnest(t.history) as h(id)
+        where t.verdict is not null and not exists (select from training_turns o where o.answer_id = h.id and o.verdict is not null)
+    )
+    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, answers_tools, said, question_hash, answer_hash)
+    select w.answer_id, case when x.question <> '' then to_json(x.question)::text end, to_json(x.answer)::text,
+        octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit, x.answers_tools,
+        n.question || ' ' || n.answer, md5(n.question)::uuid, md5(n.answer)::uuid
+    from wanted w
+    join training_users u on u.user_id = w.user_id
+    cross join lateral (
+        select uplift.redact(coalesce(a.user_message, ''), u.names) as question, uplift.redact(a.ai_response, u.names) as answer,
+            not uplift.looks_like_injection(coalesce(a.user_message, '')) as is_fit, coalesce(a.answers_tools, false) as answers_tools
+        from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
+    -- Both at once.
+    left join lateral (select btrim(split_part(b.text, e'\x01', 1)) as question, btrim(substr(b.text, strpos(b.text, e'\x01') + 1)) as answer
+        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b) n on w.is_learnt;
+
+    insert into training_inputs (answer_id, system_json, history_json, tokens)
+    with prompts as materialized (
+        -- Prompts are long, and mostly the same throughout a conversation.
+        select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, u.names) as system_prompt
+        from (select distinct on (x.user_id, x.prompt_key) x.answer_id, x.user_id, x.prompt_key from training_turns x
+            where x.verdict is not null and x.prompt_key is not null order by x.user_id, x.prompt_key) d
+        join training_users u on u.user_id = d.user_id
+        cross join lateral (select f.system_prompt from public.coach_response_feedback f where f.id = d.answer_id offset 0) r
+    ), histories as materialized (
+        select t.answer_id, string_agg(uplift.turn_json(case when b.answer_id is null then h.question_json end, h.answer_json), ',' order by i.place) as json,
+            sum(case when b.answer_id is null then h.question_tokens else 0 end + h.answer_tokens)::int as tokens, bool_and(h.is_fit) as is_fit
+        from training_turns t
+        cross join lateral unnest(t.history) with ordinality as i(id, place)
+        join training_texts h on h.answer_id = i.id
+        -- The results of tools came with the question of the turn before once more.
+        left join lateral (
+            select x.answer_id from training_texts x
+            where h.answers_tools and x.answer_id = t.history[i.place - 1] and x.question_json = h.question_json offset 0) b on true
+        where t.verdict is not null
+        group by t.answer_id
+        union all
+        select t.answer_id, string_agg('{"role": "' || (e.m ->> 'role') || '", "content": ' || to_json(r.text)::text || '}', ',' order by e.o),
+            sum(octet_length(r.text) / 4 + 4)::int, true
+        from training_turns t
+        join training_users u on u.user_id = t.user_id
+        cross join lateral jsonb_array_elements(t.request -> 'history') with ordinality as e(m, o)
+        cross join lateral (select uplift.redact(e.m ->> 'content', u.names) as text offset 0) r
+        where t.verdict is not null and t.history is null
+        group by t.answer_id
+    )
+    select t.answer_id, '{"role": "system", "content": ' || to_json(k.system_prompt)::text || '}', h.json,
+        s.question_tokens + coalesce(h.tokens, 0) + coalesce(octet_length(k.system_prompt) / 4 + 4, 0)
+    from training_turns t
+    join training_texts s on s.answer_id = t.answer_id
+    left join histories h on h.answer_id = t.answer_id
+    left join prompts p on p.user_id = t.user_id and p.prompt_key = t.prompt_key
+    left join training_users u on u.user_id = t.user_id and t.request is not null
+    cross join lateral (
+        select case when t.request ->> 'instructions' is null then p.system_prompt
+            else concat_ws(e'\n\n', p.system_prompt, uplift.redact(t.request ->> 'instructions', u.names)) end as system_prompt offset 0) k
+    where t.verdict is not null and s.is_fit and h.is_fit is not false;
+
+    -- Attempts at injection, in the question or before it.
+    update training_turns t set verdict = null
+    where t.verdict is not null and not exists (select from training_inputs i where i.answer_id = t.answer_id);
+end
+$$;
+
+comment on function uplift.read_training_texts() is
+    'Reads the texts behind training_turns into training_texts and training_inputs, redacted, and takes the verdict of those that must not train models for what was said: attempts at injection, in the question or before it.';

@@ -36,6 +36,7 @@ create table coach_response_feedback (
     response_message jsonb,
     request_id text,
     regenerate_of uuid,
+    history_turns int,
     degraded boolean,
     from_cache boolean,
     cache_source_id uuid,
@@ -105,12 +106,14 @@ comment on column coach_response_feedback.protocol is 'chat (/v1/chat) or comple
 comment on column coach_response_feedback.streamed is 'True when the client asked for a stream.';
 comment on column coach_response_feedback.request_id is 'X-Request-Id of the request, as in the logs.';
 comment on column coach_response_feedback.request_messages is
-    'The messages of a completions request beside the last user message; images as hash and size.';
+    'The messages of a completions request beside the last user message; images as hash and size. user_message_at is there when others follow it: how many come before it.';
 comment on column coach_response_feedback.answers_tools is
     'True when the request ended with the results of tools: its user_message is then that of the turn before.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
     'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';
+comment on column coach_response_feedback.history_turns is
+    'How many turns of the conversation went along, where that was not all of them.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
 comment on column coach_response_feedback.from_cache is 'True when the text came from an earlier answer.';
 comment on column coach_response_feedback.cache_source_id is 'That earlier answer, where it is the same user''s; of others see uplift.cache_sources.';

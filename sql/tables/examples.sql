@@ -37,26 +37,32 @@ comment on column training_queue.lane is 'uplift.training_lane() of the answer''
 create table training_duplicates (
     dataset_id uuid not null,
     answer_id uuid not null,
+    rejected_id uuid,
+    turns int not null default 1,
     example_id uuid not null,
     is_exact boolean not null,
     dropped_at timestamptz not null default now(),
-    primary key (answer_id, dataset_id)
+    unique nulls not distinct (answer_id, dataset_id, rejected_id)
 );
 
 create index on training_duplicates (example_id);
+create index on training_duplicates (rejected_id) where rejected_id is not null;
 
 comment on table training_duplicates is
-    'Examples that were not made, or were taken back, because another says the same: answer_id is the first answer it would be made from, example_id the one that was kept. When that goes, it is looked at again.';
+    'Examples that were not made, or were taken back, because another says the same: answer_id is the first answer it would be made from, example_id the one that was kept. When that goes or changes, it is looked at again.';
+comment on column training_duplicates.rejected_id is 'Of a pair, the worse answer.';
+comment on column training_duplicates.turns is 'Of how many turns of its conversation it would be.';
 comment on column training_duplicates.is_exact is 'True for the same words, false for nearly the same.';
 
 create table training_bands (
     band bigint not null,
-    example_id uuid not null,
-    primary key (band, example_id)
+    precedence int not null,
+    source_id uuid not null,
+    primary key (band, precedence, source_id)
 );
 
 comment on table training_bands is
-    'Hashes of parts of an example''s sketch (uplift.sketch): examples that share one may be near duplicates. A row may outlive its example; it goes when somebody meets it.';
+    'Hashes of parts of an example''s sketch (ai_training_examples.bands), by its precedence and first answer: examples that share one may be near duplicates.';
 
 create table dataset_versions (
     id uuid primary key default uplift.uuid_v7(),
@@ -94,6 +100,39 @@ create index on dataset_version_examples (example_id);
 comment on table dataset_version_examples is
     'The examples of a version. A row whose example is gone is one of a person who was erased.';
 
+-- Counts that lists and exports begin with. Triggers keep them: see uplift.change_counts().
+create table dataset_cells (
+    dataset_id uuid not null,
+    split text,
+    quality numeric,
+    examples bigint not null,
+    tokens bigint not null,
+    unique nulls not distinct (dataset_id, split, quality)
+);
+
+comment on table dataset_cells is 'How many examples of a split and a quality_score there are in a set, and their tokens.';
+
+create table dataset_tags (
+    dataset_id uuid not null,
+    tag text not null,
+    examples bigint not null,
+    primary key (dataset_id, tag)
+);
+
+comment on table dataset_tags is 'How many examples of a set have a tag.';
+
+create table dataset_version_cells (
+    version_id uuid not null,
+    split text,
+    quality numeric,
+    examples bigint not null,
+    tokens bigint not null,
+    unique nulls not distinct (version_id, split, quality)
+);
+
+comment on table dataset_version_cells is
+    'As dataset_cells, of a version: those of its examples that are there and the same as they were.';
+
 create table training_failures (
     answer_id uuid primary key,
     reason text not null,
@@ -114,25 +153,66 @@ create table training_turns (
     is_shown boolean not null,
     verdict boolean,
     quality numeric,
-    system_prompt text,
-    question text,
-    answer text,
-    said text,
+    history uuid[],
     history_hash uuid,
+    goes_on boolean not null,
     style text not null,
+    request jsonb,
+    prompt_key bigint,
     coach_id text,
     model_used text,
     tags text[]
 );
 
 create index on training_turns (conversation_id, turn);
+create index on training_turns (turn_id);
 
-comment on table training_turns is 'Scratch: the answers that are looked at, their texts redacted.';
+comment on table training_turns is 'Scratch: the answers that are looked at.';
 comment on column training_turns.turn_id is 'The answer given first; versions of one turn share it.';
 comment on column training_turns.turn is 'Place among the first turns of the conversation, from 1; null for later ones.';
 comment on column training_turns.is_shown is 'Whether this is the version of the turn that counts.';
-comment on column training_turns.said is 'Question and answer, normalised.';
 comment on column training_turns.verdict is 'True liked, false disliked; null for neither, and for what may not train models.';
+comment on column training_turns.history is
+    'The answers that went along as history, in their order; null where the client sent its own. history_hash: of what was said in them.';
+comment on column training_turns.goes_on is
+    'Whether what went along as history are just the turns before this one, as they count.';
+comment on column training_turns.request is 'uplift.read_request() of what the client sent beside the question; null for nothing.';
+comment on column training_turns.prompt_key is 'The same for the same system prompt.';
+create table training_users (
+    user_id uuid primary key,
+    names text[]
+);
+
+comment on table training_users is 'Scratch: whose answers these are, and what they are called (uplift.profile_names).';
+
+create table training_texts (
+    answer_id uuid primary key,
+    question_json text,
+    answer_json text not null,
+    question_tokens int not null,
+    answer_tokens int not null,
+    is_fit boolean not null,
+    answers_tools boolean not null,
+    said text,
+    question_hash uuid,
+    answer_hash uuid
+);
+
+comment on table training_texts is 'Scratch: questions and answers, redacted, as JSON strings.';
+comment on column training_texts.question_json is 'Null for none.';
+comment on column training_texts.is_fit is 'Whether the question is no attempt at injection.';
+comment on column training_texts.answers_tools is 'Whether it was asked with the results of tools, after the question of the turn before.';
+comment on column training_texts.said is 'Question and answer, normalised; question_hash and answer_hash of each. Null for those that are history alone.';
+
+create table training_inputs (
+    answer_id uuid primary key,
+    system_json text,
+    history_json text,
+    tokens int not null
+);
+
+comment on table training_inputs is
+    'Scratch: what was sent to the model for each answer that has a verdict and may train models: the system message and those of the history as JSON without brackets, null for none, redacted; tokens of both and of the question.';
 
 create table training_found (
     example_id uuid primary key,
@@ -142,9 +222,11 @@ create table training_found (
     sources uuid[] not null,
     is_frozen boolean not null,
     is_edited boolean not null,
-    is_paired_by_prompt boolean not null,
+    is_by_person boolean not null,
     is_repeated boolean not null
 );
+
+create index on training_found (rejected_id) where rejected_id is not null;
 
 comment on table training_found is 'Scratch: the examples there are of what is looked at.';
 comment on column training_found.is_repeated is 'Whether an older example has the same source: the first sketch made them so.';
@@ -164,6 +246,8 @@ create table training_wanted (
     bands bigint[],
     prompt_hash uuid,
     quality numeric not null,
+    precedence int not null,
+    is_by_person boolean not null default false,
     tokens int not null,
     turns int not null,
     tags text[] not null,
@@ -179,9 +263,17 @@ create table training_wanted (
 create index on training_wanted (dataset_id, source_id);
 create index on training_wanted (id);
 create index on training_wanted (example_id) where example_id is not null;
+create index on training_wanted (duplicate_of) where duplicate_of is not null;
 
 comment on table training_wanted is 'Scratch: the examples that there should be of what is looked at.';
+comment on column training_wanted.precedence is 'uplift.example_precedence() of it; is_by_person: edited or reviewed.';
 comment on column training_wanted.example_id is
-    'The example that is there already, when there is one; replaces: the one that a version names, and whose place this one takes.';
+    'The example that is there already, when there is one; replaces: that one too, or the one that a version names, and whose place this one takes.';
 comment on column training_wanted.is_fresh is 'Whether its text was not there before.';
 comment on column training_wanted.duplicate_of is 'The example that says the same and is kept; is_exact: word for word.';
+
+create table training_prompts (
+    prompt_hash uuid primary key
+);
+
+comment on table training_prompts is 'Scratch: prompts whose pairs are to be made anew, because their answers changed.';

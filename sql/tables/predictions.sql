@@ -55,7 +55,7 @@ create table ai_errors (
 
 create index on ai_errors (user_id);
 create index on ai_errors (created_at);
-create index on ai_errors (fingerprint, created_at);
+create index on ai_errors (fingerprint, created_at, id);
 
 comment on table ai_errors is 'Failures of models and providers.';
 comment on column ai_errors.error_type is

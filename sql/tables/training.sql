@@ -55,6 +55,7 @@ create table ai_training_examples (
     label boolean,
     content_hash bytea,
     likeness uuid,
+    bands bigint[],
     prompt_hash uuid,
     tokens int,
     tags text[],
@@ -70,11 +71,13 @@ create table ai_training_examples (
 );
 
 create index on ai_training_examples (source_id);
--- What is in a set, in the order of exports, with what they ask for: none of it needs the row.
-create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens)
-    where withdrawn_at is null and is_validated and review is distinct from 'rejected';
+-- A set in the order of lists and exports, with what they ask for: most of it needs no row.
+create index on ai_training_examples (dataset_id, id) include (split, quality_score, tokens, is_validated, review)
+    where withdrawn_at is null;
+create index on ai_training_examples (dataset_id, review, id) where review is not null;
 create index on ai_training_examples (likeness) where likeness is not null;
-create index on ai_training_examples (prompt_hash, label) where prompt_hash is not null;
+-- The answers to a prompt, the best of those that were liked and of those that were not first.
+create index on ai_training_examples (prompt_hash, label, quality_score desc, source_id) where prompt_hash is not null;
 
 comment on table ai_training_examples is
     'One conversation each, as a model is to learn it. In its set while withdrawn_at is null, is_validated, and review is not rejected.';
@@ -90,8 +93,9 @@ comment on column ai_training_examples.label is 'Whether the completion was like
 comment on column ai_training_examples.content_hash is
     'sha256 of messages, completion, rejected and label as text, as dataset versions have it; null where it is worked out when it is needed (uplift.content_hash)';
 comment on column ai_training_examples.likeness is 'Hash of the normalised words said: two examples of a set with the same one are duplicates.';
+comment on column ai_training_examples.bands is 'uplift.sketch() of the text, where the set is searched for near duplicates.';
 comment on column ai_training_examples.prompt_hash is
-    'In unpaired sets: hash of coach, severity, mode, history and question. Answers with the same one can be compared.';
+    'In unpaired sets: hash of coach, severity, mode, history and question. Answers with the same one can be compared; null for one that was given anew and liked then. Of a pair by prompt: that prompt.';
 comment on column ai_training_examples.tokens is 'Estimate: a token for 4 bytes, 4 more for each message.';
 comment on column ai_training_examples.tags is 'coach:ID, model:NAME, arm:EXPERIMENT/VARIANT, pair:regeneration or pair:prompt, and what people add.';
 comment on column ai_training_examples.model_version_id is 'The ai_model_versions row of the model that answered, where it has one.';

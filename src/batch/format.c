@@ -76,7 +76,7 @@ static bool check_keys(struct check *c, const cJSON *object, const char *where,
 
 static bool is_role(const char *role)
 {
-    static const char *const roles[] = {"system", "developer", "user", "assistant", "tool"};
+    static const char *const roles[] = {"system", "user", "assistant", "tool"};
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
         if (strcmp(role, roles[i]) == 0)
             return true;
@@ -92,8 +92,8 @@ static bool check_content(struct check *c, const cJSON *message, const char *whe
     if (calls != NULL && (!is_assistant || !cJSON_IsArray(calls) || calls->child == NULL))
         return refuse(c, "%s[%d].tool_calls is not an assistant's list of calls", where, at);
     if (cJSON_IsString(content)) {
-        if (content->valuestring[0] == '\0' && calls == NULL)
-            return refuse(c, "%s[%d].content is empty", where, at);
+        if (content->valuestring[strspn(content->valuestring, " \t\r\n")] == '\0' && calls == NULL)
+            return refuse(c, "%s[%d].content is blank", where, at);
         c->tokens += (int64_t)(strlen(content->valuestring) / BYTES_A_TOKEN);
         return true;
     }
@@ -121,13 +121,23 @@ enum shape {
     COMPLETION,   /* the assistant alone; with tools' answers between, as OpenAI has it */
 };
 
+/* Chat templates know one system message, at the beginning, and a user who waits for an answer. */
+static bool check_turn(struct check *c, const char *place, const char *role, const char *last_role)
+{
+    if (strcmp(role, "system") == 0 && *last_role != '\0')
+        return refuse(c, "%s is a system message that is not the first", place);
+    if (strcmp(role, "user") == 0 && strcmp(last_role, "user") == 0)
+        return refuse(c, "%s follows another message of the user", place);
+    return true;
+}
+
 static bool check_messages(struct check *c, const cJSON *messages, const char *where,
                            enum shape shape)
 {
     static const char *const keys[] = {"role",       "content",      "name", "weight",
                                        "tool_calls", "tool_call_id", NULL};
     const cJSON *message;
-    const char *role = "";
+    const char *role = "", *last_role = "";
     bool learns = false;
     int at = 0;
     if (!cJSON_IsArray(messages) || messages->child == NULL)
@@ -139,7 +149,7 @@ static bool check_messages(struct check *c, const cJSON *messages, const char *w
         if (role == NULL || !is_role(role))
             return refuse(c, "%s has no known role", place);
         bool is_assistant = strcmp(role, "assistant") == 0;
-        if (!check_keys(c, message, place, keys) ||
+        if (!check_turn(c, place, role, last_role) || !check_keys(c, message, place, keys) ||
             !check_content(c, message, where, at, is_assistant) ||
             !check_weight(c, message, where, at, is_assistant))
             return false;
@@ -148,11 +158,12 @@ static bool check_messages(struct check *c, const cJSON *messages, const char *w
         if (shape == COMPLETION && !is_assistant && strcmp(role, "tool") != 0)
             return refuse(c, "%s is not the assistant's", place);
         learns = learns || (is_assistant && json_number(message, "weight", 1) == 1);
+        last_role = role;
         at++;
     }
     bool ends_with_assistant = strcmp(role, "assistant") == 0;
-    if (shape == PROMPT && ends_with_assistant)
-        return refuse(c, "%s ends with the assistant", where);
+    if (shape == PROMPT && (ends_with_assistant || strcmp(role, "system") == 0))
+        return refuse(c, "%s ends with the %s", where, role);
     if (shape != PROMPT && !ends_with_assistant)
         return refuse(c, "%s does not end with the assistant", where);
     if (shape == CONVERSATION && !learns)

@@ -195,19 +195,24 @@ size_t transcript_bytes(struct span message)
 
 /* --- the whole --- */
 
-static bool put_messages(struct buf *out, struct span messages, struct span user)
+/* Puts all messages but the user's, where that is kept as text. *user_at is how many came before
+ * it, where others follow; else -1. */
+static bool put_messages(struct buf *out, struct span messages, struct span user, int *user_at)
 {
     struct scan s = scan_open(messages);
     struct span message;
-    bool good = buf_puts(out, "{\"messages\":["), is_first = true;
+    int count = 0, at = -1;
+    bool good = buf_puts(out, "{\"messages\":[");
     while (good && scan_next(&s, NULL, &message)) {
-        if (message.at == user.at && only_text(message))
+        if (message.at == user.at && only_text(message)) {
+            at = count;
             continue;
-        if (!is_first)
+        }
+        if (count++ > 0)
             buf_putc(out, ',');
-        is_first = false;
         good = put_message(out, message);
     }
+    *user_at = at < count ? at : -1;
     return good && buf_putc(out, ']');
 }
 
@@ -221,7 +226,8 @@ bool transcript_read(struct span request, char **user_message, char **rest)
     *rest = NULL;
     *user_message = content_text(scan_member(user, "content"));
     buf_init(&out, STAND_IN_BYTES * request.len); /* a stand-in may be longer than its part */
-    bool good = *user_message != NULL && put_messages(&out, messages, user);
+    int user_at = -1;
+    bool good = *user_message != NULL && put_messages(&out, messages, user, &user_at);
     for (size_t i = 0; i < sizeof more / sizeof more[0] && good; i++) {
         struct span value = scan_member(request, more[i]);
         if (value.at == NULL)
@@ -229,6 +235,8 @@ bool transcript_read(struct span request, char **user_message, char **rest)
         buf_printf(&out, ",\"%s\":", more[i]);
         good = buf_append(&out, value.at, value.len);
     }
+    if (good && user_at >= 0)
+        good = buf_printf(&out, ",\"user_message_at\":%d", user_at);
     if (good && out.len >= sizeof nothing) {
         good = buf_putc(&out, '}');
         *rest = good ? buf_steal(&out) : NULL;

@@ -57,6 +57,11 @@ def passed_through(uplift, provider):
     picture = hashlib.sha256(base64.b64decode("iVBORw0KGgo=")).hexdigest()
     messages[1]["content"][1] = {"type": "image_url", "sha256": picture, "bytes": 8}
     equal(row["request_messages"], {"messages": messages}, "and are recorded, a picture by its hash")
+    talk = [{"role": "system", "content": "S"}, {"role": "user", "content": "Plan?"}, {"role": "assistant", "content": "1."}]
+    recorded = uplift.row(ask(uplift, talk).json()["feedback_id"])
+    equal((recorded["user_message"], recorded["request_messages"]), ("Plan?", {"messages": [talk[0], talk[2]], "user_message_at": 1}),
+          "and where the user's words stood, when others follow")
+    equal(uplift.row(ask(uplift, talk[:2]).json()["feedback_id"])["request_messages"], {"messages": talk[:1]}, "which mostly is the end")
     tools = {name: extras[name] for name in ("response_format", "tools", "tool_choice")}
     recorded = uplift.row(ask(uplift, **tools).json()["feedback_id"])["request_messages"]
     equal({name: recorded.get(name) for name in tools}, tools, "so are tools and the format that was asked for")

@@ -57,6 +57,7 @@ def looking(up, sets, answers):
     page = up.admin("GET", path + "/examples?limit=3").json()
     rest = up.admin("GET", path + "/examples?after=" + page["data"][-1]["id"]).json()
     equal((len(page["data"]), page["has_more"], len(rest["data"]), rest["has_more"]), (3, True, 4, False), "examples come in pages")
+    equal((page["next_after"], rest["next_after"]), (page["data"][-1]["id"], None), "which say where to go on")
     equal(len(up.admin("GET", path + "/examples?search=NUMBER%202-1").json()["data"]), 1, "and are searched, in either case")
     equal(up.admin("GET", path + "/examples?search=%25").json()["data"], [], "for what stands there")
     found = up.admin("GET", path + "/examples?answer_id=" + answers[2, 1]).json()["data"]
@@ -116,6 +117,16 @@ def writing(up, sets):
             (conversation, {"messages": [said("user", "q"), said("assistant", "a", weight=0)]}, "invalid_messages"),
             (conversation, {"messages": [said("user", "q", weight=1), said("assistant", "a")]}, "invalid_messages"),
             (conversation, {"messages": [said("user", "q"), said("assistant", "a", name="x")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", " \u00a0\n"), said("assistant", "a")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", "q"), said("assistant", "\u2003")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", "q"), said("assistant", "a"), said("system", "s"), said("user", "q"), said("assistant", "a")]}, "invalid_messages"),
+            (conversation, {"messages": [said("system", "s"), said("developer", "s"), said("user", "q"), said("assistant", "a")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", "q"), said("user", "q2"), said("assistant", "a")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", "q"), said("assistant", "a"), said("assistant", "b")]}, "invalid_messages"),
+            (conversation, {"messages": [said("system", "s"), said("assistant", "a")]}, "invalid_messages"),
+            (conversation, {"messages": [said("user", "q"), said("assistant", "a"), said("user", "r")]}, "invalid_messages"),
+            (path, {**good, "messages": [said("system", "s")]}, "invalid_messages"),
+            (path, {**good, "rejected": [said("assistant", "GOOD\u00a0")]}, "invalid_rejected"),
             (conversation, {"messages": "x"}, "invalid_messages"), (conversation, {**good, "messages": [said("user", "q"), said("assistant", "a")]}, "invalid_completion"),
             ("/admin/datasets/%s/examples" % MISSING, good, "dataset_not_found"),
             ("/admin/datasets", {}, "invalid_name"), ("/admin/datasets", {"name": "x", "type": "y"}, "invalid_type"),
@@ -124,6 +135,10 @@ def writing(up, sets):
             ("/admin/examples/%s/reject" % MISSING, {}, "example_not_found"), ("/admin/examples/%s/validate" % MISSING, {"x": 1}, "example_not_found")):
         answer = up.admin("POST", where, body)
         equal(answer.error().get("code"), code, "%s %s" % (where.split("/")[-1], body))
+    for messages, reason in (([said("user", "q"), said("assistant", " ")], "messages[1] is blank"),
+                             ([said("user", "q"), said("user", "q"), said("assistant", "a")], "messages[1] follows another message of the user"),
+                             ([said("user", "q"), said("assistant", "a"), said("system", "s")], "instructions stand once, at the beginning")):
+        contains(up.admin("POST", conversation, {"messages": messages}).error().get("message"), reason, "refused with the reason: " + reason)
     for query, code in (("limit=0", "invalid_limit"), ("split=x", "invalid_split"), ("review=x", "invalid_review"), ("search=", "invalid_search"),
                         ("min_quality=x", "invalid_min_quality"), ("answer_id=x", "invalid_answer_id"), ("x=1", "unknown_argument")):
         equal(up.admin("GET", conversation + "?" + query).error().get("code"), code, "examples?" + query)

@@ -13,7 +13,7 @@ from harness import Uplift, wait_for  # noqa: E402
 from tap import contains, done, equal, ok  # noqa: E402
 
 MISSING = "01890000-0000-7000-8000-000000000000"
-ROLES = {"system", "developer", "user", "assistant", "tool"}
+ROLES = {"system", "user", "assistant", "tool"}
 
 
 def said(role, text, **more):
@@ -97,6 +97,18 @@ def formats(up, sets):
     for split, count in (("train", 32), ("validation", 4), ("test", 4)):
         answer = up.admin("GET", "/admin/datasets/%s/export?split=%s" % (sets["conversation"], split))
         equal(len(answer.body.splitlines()), count, "only split " + split)
+
+
+def characters(up):
+    """What other programs take for more than it is: a developer's role, and characters that end lines to some."""
+    dataset_id = dataset(up, "Odd", "conversation", 10, split=lambda n: "train")
+    odd = "one\u2028two\u2029three\u0085four \"role\": \"developer\""
+    up.sql("update ai_training_examples set messages = %s, content_hash = null where dataset_id = %s", json.dumps(
+        [said("developer", odd), said("user", odd), said("assistant", odd)]), dataset_id)
+    body = up.admin("GET", "/admin/datasets/%s/export" % dataset_id).body.decode()
+    equal(len(body.splitlines()), 10, "each line is one to readers that know more ends of lines")
+    equal([m for line in body.splitlines() for m in json.loads(line)["messages"]],
+          [said("system", odd), said("user", odd), said("assistant", odd)] * 10, "with a system message for the developer's, and each text as it was")
 
 
 def resuming(up, dataset_id):
@@ -267,6 +279,7 @@ def main():
         kinds = ("conversation", "preference", "unpaired")
         sets = {kind: dataset(up, "Set " + kind, kind, 40) for kind in kinds}
         formats(up, sets)
+        characters(up)
         resuming(up, sets["conversation"])
         files(up)
         refusals(up, sets)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Every query behind a chat, its recording, its feedback and the lists goes by an index, however
-large the tables: the plans that auto_explain shows, inside the functions too, on made-up rows.
+"""Every query behind a chat, its recording, its feedback, the lists and what admins look at goes by an
+index, however large the tables, or is a step of bounded size: the plans that auto_explain shows, inside the functions too, on made-up rows.
 
 ROWS answers are made, 200,000 unless the environment says otherwise; ten million is the real trial.
 """
@@ -18,9 +18,12 @@ from tap import done, equal, note, ok  # noqa: E402
 ROWS = int(os.environ.get("ROWS", "200000"))
 # Tables that grow with use; settings, prices and coaches do not.
 LARGE = {"coach_response_feedback", "conversations", "feedback_events", "feedback_said", "users", "user_coach_preferences",
-         "user_traits", "ai_episodic_memory"}
+         "user_traits", "ai_episodic_memory", "ai_training_examples", "training_example_sources", "dataset_version_examples",
+         "ai_errors"}
 # 8 kB pages one call may touch. A row of an index lookup costs about four, whatever the size.
 MOST_PAGES = 400
+# What admins search through in bounded steps: so many rows at most, and pages.
+MOST_ROWS, MOST_PAGES_OF_STEP = 10001, 60000
 USER = "md5('user ' || 7)::uuid"
 
 FILL = """
@@ -55,7 +58,21 @@ insert into uplift.feedback_said (answer_id, user_id, field, said_at)
 insert into public.brand_assets (asset_name, asset_type, alt_text, usage_notes)
     select 'coach_decibel_avatar', 'coach', 'Decibel', 'Loud.'
     where not exists (select from public.brand_assets where asset_name = 'coach_decibel_avatar');
+-- An example for every second answer, in two sets, one of which is frozen; and one failure again and again.
+insert into public.ai_training_datasets (id, dataset_name) values (md5('large')::uuid, 'large'), (md5('other')::uuid, 'other');
+insert into public.ai_training_examples (id, dataset_id, messages, quality_score, is_validated, source_id, split, tokens, tags, review, created_at)
+    select md5('example ' || n)::uuid, md5(case when n % 4 = 0 then 'other' else 'large' end)::uuid,
+        jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Question ' || n), jsonb_build_object('role', 'assistant', 'content', 'Answer')),
+        7 + n % 4, true, a.id, 'train', 20, array['model:m' || n % 3], case when n % 10000 = 1 then 'rejected' end, now()
+    from (select id, row_number() over () as n from public.coach_response_feedback limit {answers} / 2) a;
+insert into uplift.training_example_sources (example_id, position, answer_id, user_id)
+    select id, 1, source_id, md5('user 1')::uuid from public.ai_training_examples;
+insert into public.ai_errors (user_id, error_type, provider, fingerprint, created_at)
+    select md5('user ' || 1 + n % {users})::uuid, 'status_503', 'p', case when n % 2 = 0 then 'f' else 'f' || n % 100 end, timestamptz '2026-01-01' + n * interval '1 second'
+    from generate_series(1, {answers}) n;
 reset session_replication_role;
+select uplift.recount_dataset(id) from public.ai_training_datasets;
+select uplift.freeze_dataset(md5('large')::uuid, 0, 'test');
 """
 
 # What is asked on behalf of a user, with {answer}, {new} and {conversation} filled in.
@@ -100,6 +117,26 @@ CALLS = {
     "preferences are changed": "select uplift.put_preferences({user}, '{{\"severity\": 4.0}}')",
     "preferences are read": "select uplift.get_preferences({user})",
 }
+LIST = "select uplift.admin_list_examples(md5('large')::uuid, '{{%s}}', 'admin')"
+# What admins ask.
+ADMIN = {
+    "examples are listed": LIST % "",
+    "an answer's examples are found": "select uplift.admin_list_examples(md5('large')::uuid, jsonb_build_object('answer_id', {answer}), 'admin')",
+    "rejected examples are found": LIST % '"review": "rejected"',
+    "a dataset is looked at": "select uplift.admin_get_dataset(md5('large')::uuid, '{{}}', 'admin')",
+    "an export begins": "select * from uplift.export_head(md5('large')::uuid, 'openai', 'train', 8)",
+    "an export of a version begins":
+        "select * from uplift.export_head((select id from uplift.dataset_versions), 'openai', 'train', 8)",
+    "a page of an export": "select * from uplift.export_page(md5('large')::uuid, null, 'openai', 'train', 8, null, 2000)",
+}
+STEPS = {
+    "a failure's occurrences go on": "select uplift.admin_get_error('f', jsonb_build_object('limit', 5, 'after', {error}), 'admin')",
+    "examples with a tag that none has": LIST % '"tag": "none"',
+    "examples of a quality that none has": LIST % '"max_quality": 1',
+    "examples with words that none has": LIST % '"search": "nowhere"',
+    "examples of a split that none is in": LIST % '"split": "test"',
+    "a failure of many": "select uplift.admin_get_error('f', '{{}}', 'admin')",
+}
 # The same by row level security, as the user.
 AS_USER = {
     "a user's token changes a thumb": "update public.coach_response_feedback set helpful = false where id = {answer}",
@@ -110,7 +147,7 @@ AS_USER = {
 }
 
 
-def check(name, plans):
+def check(name, plans, most_removed=1000, most_pages=MOST_PAGES):
     """No large table is read but by an index, and few pages are touched."""
     bad = []
     for plan in plans:
@@ -122,12 +159,12 @@ def check(name, plans):
             by_bitmap = node["Node Type"] == "Bitmap Heap Scan"
             removed = node.get("Rows Removed by Filter", 0)
             never = node.get("Actual Loops", 1) == 0
-            if not (never or by_index or by_bitmap or in_order) or removed > 1000:
+            if not (never or by_index or by_bitmap or in_order) or removed > most_removed or node.get("Actual Rows", 0) > MOST_ROWS:
                 bad.append("%s on %s, %s rows removed, in: %s" % (
                     node["Node Type"], node["Relation Name"], removed, " ".join(plan["Query Text"].split())[:300]))
     pages = pages_of(plans)
     ok(plans and not bad, "%s: by index only" % name, "\n".join(bad) or "no plan was seen")
-    ok(pages <= MOST_PAGES, "%s: %d pages" % (name, pages), "more than %d" % MOST_PAGES)
+    ok(pages <= most_pages, "%s: %d pages" % (name, pages), "more than %d" % most_pages)
 
 
 def main():
@@ -150,10 +187,15 @@ def main():
     conversation = explained.value("select quote_literal(id) || '::uuid' from uplift.conversations where user_id = %s limit 1" % user)
     answer = explained.value("select quote_literal(id) || '::uuid' from coach_response_feedback where conversation_id = %s "
                              "order by created_at desc limit 1" % conversation)
-    names = {"user": user, "conversation": conversation, "answer": answer}
+    error = explained.value("select quote_literal(id) || '::uuid' from ai_errors where fingerprint = 'f' limit 1")
+    names = {"user": user, "conversation": conversation, "answer": answer, "error": error}
     explained.begin()
     for name, call in CALLS.items():
         check(name, explained.plans(call.format(**names)))
+    for name, call in ADMIN.items():
+        check(name, explained.plans(call.format(**names)), most_pages=3 * MOST_PAGES)
+    for name, call in STEPS.items():
+        check(name, explained.plans(call.format(**names)), MOST_ROWS, MOST_PAGES_OF_STEP)
     for name, call in AS_USER.items():
         check(name, explained.plans(call.format(**names), user))
     done()

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Schedules and pg_cron: its jobs follow the table, and what they run queues a job."""
 
+import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -9,6 +11,33 @@ import psycopg2  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from harness import TOP  # noqa: E402
 from tap import done, equal, ok  # noqa: E402
+
+
+# Each a schedule, and whether it is one.
+FIELDS = [(cron, True) for cron in (
+    "0 2 * * SUN", "0 2 * * sun", "0 2 * JAN *", "0 2 * jan-mar,DEC *", "0 2 * * MON-FRI", "0 2 * * MON-FRI/2", "0 2 * * MON,WED,5", "0 2 * * 7",
+    "0 2 * * 0-7", "*/5 * * * *", "1-50/2,55 */3 1,15 * *", "0  2\t* * * ", "00 02 01 * *", "59 23 31 12 6", "0 0 * * */2", "*/61 * * * *")] + [
+    (cron, False) for cron in (
+    "", " ", "* * * *", "* * * * * *", "@daily", "60 * * * *", "0 24 * * *", "0 0 0 * *", "0 0 32 * *", "0 0 * 0 *", "0 0 * 13 *", "0 0 * * 8",
+    "*/0 * * * *", "5/2 * * * *", "5-1 * * * *", "0 2 * * FRI-SUN", "1,,2 * * * *", "1, * * * *", "-1 * * * *", "+1 * * * *", "*5 * * * *",
+    "*-5 * * * *", "1-2-3 * * * *", "1~5 * * * *", "0 2 * * MONDAY", "0 2 * * L", "0 2 ? * *", "0 2 15W * *", "0 2 * * 1#2", "JAN 2 * * *",
+    "0 2 * SUN *", "0 2 1-$ * *", "0 2 $,1 * *", "$ 2 * * *", "0 seconds", "60 seconds", "5 minutes", "1" * 300 + " * * * *", "0 2 * * *; drop")]
+
+
+def fields(ask):
+    """What is taken, and that the pg_cron there takes it, too; the rest with a reason."""
+    version = [int(n) for n in re.match(r"(\d+)\.(\d+)", ask("select extversion from pg_extension where extname = 'pg_cron'")[0][0]).groups()]
+    for cron, good in FIELDS + [(cron, version >= [1, 5]) for cron in ("0 2 $ * *", "0 2 $ FEB MON", "30 seconds")]:
+        try:
+            ask("select uplift.admin_put_schedule('fields', %s, 'test')",
+                json.dumps({"job": "trim-errors", "cron": cron, "is_enabled": True}))
+            found = ask("select schedule from cron.job where jobname = 'uplift fields'")[0][0] == " ".join(cron.split())
+        except psycopg2.Error as error:
+            found = False
+            equal((error.pgcode, error.diag.message_detail, error.diag.message_hint, bool(error.diag.message_primary)),
+                  ("UP400", "invalid_cron", "cron", True), "%r is refused with a reason" % cron[:40])
+        equal(found, good, "%r is %s" % (cron[:40], "a schedule, also to pg_cron" if good else "none"))
+    ask("select uplift.admin_put_schedule('fields', '{\"is_enabled\": false}', 'test')")
 
 
 def main():
@@ -47,6 +76,7 @@ def main():
         except psycopg2.Error as error:
             equal((error.pgcode, error.diag.message_detail), ("UP400", "invalid_cron"), "what pg_cron does not understand is refused")
         equal(ask("select cron from uplift.batch_schedules where name = 'fine-tune'"), [("5 4 2 * *",)], "and changes nothing")
+        fields(ask)
         command = ask("select command from cron.job where jobname = 'uplift generate-training-data'")[0][0]
         ask(command)
         ask(command)

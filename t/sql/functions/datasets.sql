@@ -1,6 +1,6 @@
 -- Duplicates, curation that survives, counts, frozen versions, and erasing a person.
 \ir common.psql
-select plan(46);
+select plan(52);
 
 create function pg_temp.dataset(p_which text default 'Positive Responses') returns uuid language sql as $$
     select id from public.ai_training_datasets where dataset_name = 'User Feedback - ' || p_which
@@ -45,6 +45,20 @@ create function pg_temp.counts_are_true() returns boolean language sql as $$
         from public.ai_training_examples e where e.dataset_id = d.id and e.withdrawn_at is null and e.is_validated
             and e.review is distinct from 'rejected') s
     where d.revision is not null
+$$;
+
+-- What lists and exports begin with, as the triggers keep it, and as it is.
+create function pg_temp.cells_are_true() returns boolean language sql as $$
+    select not exists (
+        select c.dataset_id, c.split, c.quality, c.examples, c.tokens from uplift.dataset_cells c
+        join public.ai_training_datasets d on d.id = c.dataset_id and d.revision is not null
+        except
+        select e.dataset_id, e.split, e.quality_score, count(*), sum(coalesce(e.tokens, uplift.token_estimate(e.messages))) from public.ai_training_examples e
+        where uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review) group by 1, 2, 3)
+    and not exists (
+        select e.dataset_id, g.tag, count(*) from public.ai_training_examples e cross join lateral unnest(e.tags) g(tag)
+        where uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review) group by 1, 2
+        except select t.dataset_id, t.tag, t.examples from uplift.dataset_tags t)
 $$;
 
 -- Exact duplicates: case and spaces do not matter.
@@ -101,6 +115,7 @@ insert into uplift.training_queue (answer_id) select id from public.coach_respon
 select pg_temp.generate() \g /dev/null
 select is((pg_temp.example(12)).messages -> 1 ->> 'content', 'Edited.', 'what a person edited stays');
 select ok('mine' = any ((pg_temp.example(14)).tags), 'and a tag');
+select pg_temp.rate(10, null) \g /dev/null
 select pg_temp.rate(14, 4) \g /dev/null
 select pg_temp.generate() \g /dev/null
 select ok('mine' = any ((pg_temp.example(14)).tags), 'also when stars change');
@@ -124,12 +139,11 @@ from uplift.dataset_version_examples x join public.ai_training_examples e on e.i
 select is(uplift.freeze_dataset(pg_temp.dataset(), 8, 'me') is not null, true, 'frozen again');
 select is((select count(distinct content_hash) from uplift.dataset_versions), 1::bigint, 'the same has the same hash');
 select is((select array_agg(user_id order by user_id) from uplift.dataset_version_users((select id from version))), array[:ann, :bob], 'whose data it is');
-create temp table frozen as select * from public.ai_training_examples where source_id in (pg_temp.id(1), pg_temp.id(14), pg_temp.id(20)) and label is null;
+create temp table frozen as select * from public.ai_training_examples where source_id in (pg_temp.id(1), pg_temp.id(14), pg_temp.id(20)) and dataset_id = pg_temp.dataset();
 -- Changed feedback, changed text, taken back.
 select pg_temp.rate(1, 5) \g /dev/null
 update public.coach_response_feedback set ai_response = pg_temp.words('bob, put better', 40) where id = pg_temp.id(20);
 select pg_temp.rate(14, null) \g /dev/null
-update uplift.training_duplicates set example_id = pg_temp.id(99) where example_id = (pg_temp.example(14)).id;
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '1 20', 'the set moves on');
 select is((pg_temp.example(1)).id, (select id from frozen where source_id = pg_temp.id(1)), 'stars do not touch the text: the same example');
@@ -145,8 +159,9 @@ select is((select count(*) from uplift.dataset_version_examples x left join publ
     where x.version_id = (select id from version) and e.id is null), 1::bigint, 'out of versions, too, which know that it is missing');
 select ok(not exists (select from uplift.training_example_sources where user_id = :bob), 'and who it was is nowhere');
 insert into uplift.training_queue (answer_id) select id from public.coach_response_feedback;
+select pg_temp.rate(10, 4) \g /dev/null
 select pg_temp.generate() \g /dev/null
-select is(pg_temp.examples(), '1 10', 'and does not come back, unlike what was dropped for it');
+select is(pg_temp.examples(), '1 10', 'and does not come back, unlike what is liked again');
 select ok(pg_temp.counts_are_true(), 'counts are true');
 
 -- Counts, whatever is done to the table.
@@ -161,15 +176,32 @@ select ok(pg_temp.counts_are_true(), 'as they change');
 update public.ai_training_examples set review = 'rejected', quality_score = 1 where id = pg_temp.id(914);
 update public.ai_training_examples set withdrawn_at = now() where id = pg_temp.id(916);
 select ok(pg_temp.counts_are_true(), 'as they leave the set');
+select ok(pg_temp.cells_are_true(), 'and so by split and quality, and by tag');
 create temp table revision as select revision from public.ai_training_datasets where id = pg_temp.id(900);
 delete from public.ai_training_examples where dataset_id = pg_temp.id(900);
 select ok(pg_temp.counts_are_true(), 'as they go');
 select ok((select d.revision from public.ai_training_datasets d where d.id = pg_temp.id(900)) > (select revision from revision), 'each change has a number');
+delete from uplift.dataset_cells where dataset_id = pg_temp.id(901);
 update public.ai_training_datasets set total_examples = 77, revision = null where id = pg_temp.id(901);
+select is((select sum(c.examples) from uplift.cells_of(pg_temp.id(901)) c), 2::numeric, 'one that was never counted is counted when somebody asks');
 update public.ai_training_examples set quality_score = 9 where id = pg_temp.id(917);
 select ok(pg_temp.counts_are_true(), 'a set that was never counted is counted whole');
 delete from public.ai_training_datasets where id = pg_temp.id(901);
 select ok(pg_temp.counts_are_true(), 'a dataset goes with its examples');
+
+-- A page of a list looks at so many, and says where to go on.
+insert into public.ai_training_datasets (id, dataset_name, revision) values (pg_temp.id(902), 'long', 0);
+insert into public.ai_training_examples (id, dataset_id, messages, split, is_validated, tags, quality_score)
+select ('20000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, pg_temp.id(902), '[{"role":"user","content":"xxxx"}]', 'train', true,
+    case when n > 5990 then '{rare}'::text[] end, 5 from generate_series(1, 6000) n;
+create temp table page as select uplift.admin_list_examples(pg_temp.id(902), '{"tag": "rare", "limit": 4}', 'root') as p;
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (0, 'true'::jsonb, '5000')$$, 'nothing yet, and more to look at');
+update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 4, 'after', p -> 'next_after'), 'root');
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (4, 'true'::jsonb, '5994')$$, 'some, and more');
+update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 6, 'after', p -> 'next_after'), 'root');
+select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', p -> 'next_after' from page$$, $$values (6, 'false'::jsonb, 'null'::jsonb)$$, 'and the last');
+select results_eq($$select d -> 'tags', d -> 'quality_histogram', d -> 'rejected_examples' from uplift.admin_get_dataset(pg_temp.id(902), '{}', 'root') d$$,
+    $$values ('[{"tag": "rare", "examples": 10}]'::jsonb, '[{"quality": 5, "examples": 6000}]'::jsonb, '0'::jsonb)$$, 'a dataset is described from counts');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- From feedback to examples: what comes in, what goes, what stays out, and the sketch's mistakes.
 \ir common.psql
-select plan(62);
+select plan(63);
 
 create function pg_temp.dataset(p_which text) returns uuid language sql as $$
     select id from public.ai_training_datasets where dataset_name = 'User Feedback - ' || p_which
@@ -142,7 +142,8 @@ select pg_temp.generate() \g /dev/null
 select matches((pg_temp.example(30)).messages ->> 2, 'run of the \[name\]', 'a name given later is redacted in what is there');
 select ok(not exists (select from public.ai_training_examples e where e::text ~* 'annabel|a@b|555 234'), 'in all datasets');
 delete from public.user_traits where user_id = :ann;
-insert into uplift.training_queue (user_id) values (:ann);
+select pg_temp.generate() \g /dev/null
+select matches((pg_temp.example(30)).messages ->> 2, 'run of the week', 'and one that is taken back is a word again');
 
 -- Tags.
 do $$ begin
@@ -201,7 +202,7 @@ select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '13 15 28 3 30 31 50+52', 'its replacement, liked, is the turn');
 select is(pg_temp.examples('Preference Pairs'), '52>51', 'and the better of a pair');
 select is((select jsonb_array_length(e.messages) || ' ' || (e.completion -> 0 ->> 'content' = pg_temp.words('a52', 30)) || ' ' || (e.rejected -> 0 ->> 'content' = pg_temp.words('a51', 30))
-    from public.ai_training_examples e where e.dataset_id = pg_temp.dataset('Preference Pairs')), '1 true true', 'one prompt, the better and the worse answer');
+    from public.ai_training_examples e where e.dataset_id = pg_temp.dataset('Preference Pairs')), '3 true true', 'the prompt with the turn before, the better and the worse answer');
 do $$ begin perform pg_temp.thumb(true, null, 51); perform pg_temp.thumb(false, null, 52); end $$;
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples('Preference Pairs'), '51>52', 'the other way round when the first one was better');
