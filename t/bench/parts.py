@@ -11,6 +11,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOP + "/t/lib")
 
 from build import program  # noqa: E402
+import node  # noqa: E402
 from harness import free_ports  # noqa: E402
 from process import children, wait_for  # noqa: E402
 
@@ -113,10 +114,7 @@ class Portkey:
     def install(cls):
         """From npm, where that was not done before."""
         if not os.path.exists(cls.here + "/" + cls.server):
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=cls.here, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True)
-            if done.returncode != 0:
-                raise SystemExit("bench: npm ci failed in t/bench:\n" + done.stdout)
+            node.install(cls.here)
 
     def __enter__(self):
         if not os.path.exists(self.here + "/" + self.server):

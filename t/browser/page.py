@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 
+import node
 import tap
 from cluster import Cluster
 from harness import USER, Uplift, wait_for
@@ -60,17 +61,6 @@ HOSTILE = """<script>hit=1</script> <img src=x onerror=hit=1> <svg onload=hit=1>
 |---|---|
 | <style>*{display:none}</style> | &lt;script&gt;hit=1&lt;/script&gt; |
 """
-
-
-def install():
-    """Installs what package-lock.json names, where that was not done before."""
-    stamp = HERE + "/node_modules/.package-lock.json"
-    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(HERE + "/package-lock.json"):
-        return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise SystemExit("Bail out! npm ci failed in t/browser:\n" + done.stdout)
 
 
 def run(uplift, script, user, **environment):
@@ -242,7 +232,7 @@ def check_database_away(away, found, back):
     take(back, "database back")
 
 
-install()
+node.install(HERE)
 own = Cluster()
 own.start()
 with Uplift(UPLIFT_MODEL="sim-pace-15") as uplift, Uplift(cluster=own, UPLIFT_MODEL="sim-pace-2") as quick, \

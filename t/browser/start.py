@@ -7,11 +7,12 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../clients")]
 
+import node
 import sdk
 import tap
 from harness import Uplift
 
-sdk.install(HERE)
+node.install(HERE)
 with Uplift() as uplift:
     sdk.run("../browser/start.mjs", {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token()})
 tap.done()

@@ -15,25 +15,15 @@ import ssl
 import subprocess
 import urllib.parse
 
+import node
 import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def install(directory=HERE):
-    """Installs what package-lock.json names, where that was not done before."""
-    stamp = directory + "/node_modules/.package-lock.json"
-    if os.path.exists(stamp) and os.path.getmtime(stamp) >= os.path.getmtime(directory + "/package-lock.json"):
-        return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise SystemExit("Bail out! npm ci failed in %s:\n%s" % (directory, done.stdout))
-
-
 def run(script, environment):
     """Runs a script and takes its checks over as ours."""
-    install()
+    node.install(HERE)
     done = subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     plan = None
