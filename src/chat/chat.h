@@ -74,7 +74,7 @@ struct chat {
     bool is_model_known;    /* it is one that was configured, here or in Postgres */
     char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
-                            comes */
+                            comes; NULL once no provider is asked with it again */
     size_t upstream_body_len;
     struct cache_use cache;
     struct limit_left left;    /* of rate limits */

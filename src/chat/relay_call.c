@@ -80,6 +80,8 @@ void relay_complete(struct relay_chat *rc)
  * protocol is ours; on /v1/chat/completions another provider may go on with it. */
 static enum failover_scope scope_of(const struct relay_chat *rc)
 {
+    if (rc->chat->upstream_body == NULL)
+        return SCOPE_NONE; /* its memory was given back; its client may have heard more then */
     if (!relay_was_heard(rc))
         return SCOPE_ALL;
     if (rc->chat->protocol == CHAT_NATIVE)
@@ -286,7 +288,7 @@ static void on_call_end(void *arg, const struct upstream_result *result)
 
 /* --- to the provider --- */
 
-/* Makes the request's body. False when memory ran out. */
+/* Makes the request's body. False when memory ran out, or the chat's was given back. */
 static bool make_body(struct relay_chat *rc, const struct route *route, const char **body,
                       size_t *len)
 {
@@ -303,7 +305,7 @@ static bool make_body(struct relay_chat *rc, const struct route *route, const ch
         asking.spent = answer->before.completion;
     }
     *len = chat->upstream_body_len;
-    bool good = asking_body(chat, &asking, &rc->body, len);
+    bool good = chat->upstream_body != NULL && asking_body(chat, &asking, &rc->body, len);
     *body = rc->body != NULL ? rc->body : chat->upstream_body;
     return good;
 }
