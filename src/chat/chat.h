@@ -116,6 +116,11 @@ struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
 
+/* The request's body is gone: it holds memory for what of it is in the chat, and no more. */
+void chat_hold_less(const struct chat *c);
+/* No provider will be asked with it again: gives its memory back. */
+void chat_forget_upstream_body(struct chat *c);
+
 /* The trace the request came with, "" for none; for logs. */
 static inline const char *chat_trace(const struct chat *c)
 {

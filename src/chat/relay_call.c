@@ -164,8 +164,7 @@ static void forget_request(struct relay_chat *rc)
 {
     if (rc->chat->upstream_body == NULL || !is_settled(rc) || !upstream_has_sent(rc->call))
         return;
-    free(rc->chat->upstream_body);
-    rc->chat->upstream_body = NULL;
+    chat_forget_upstream_body(rc->chat);
     free(rc->body);
     rc->body = NULL;
 }
