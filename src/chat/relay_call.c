@@ -345,7 +345,7 @@ void relay_begin_asking(struct relay_chat *rc)
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
     if (failover_begin(&rc->failover, routings_current(core->options.routings), chat->model,
-                       chat->user_text, &core->random, &chat->error))
+                       chat->is_model_known, chat->user_text, &core->random, &chat->error))
         relay_ask(rc);
     else
         relay_record(rc, CHAT_FAILED);
