@@ -92,13 +92,13 @@ begin
     end if;
     if jsonb_typeof(p_arguments -> p_name) = 'array' and jsonb_array_length(p_arguments -> p_name) <= 100
             and not exists (select from jsonb_array_elements(p_arguments -> p_name) m
-                where jsonb_typeof(m.value) <> 'string' or length(m.value #>> '{}') not between 1 and 256
+                where jsonb_typeof(m.value) <> 'string' or not uplift.is_model_name(m.value #>> '{}')
                     or m.value #>> '{}' ~ '\*.') then
         v_models := array(select distinct m.value from jsonb_array_elements_text(p_arguments -> p_name) m order by 1);
     end if;
     if v_models is null then
         perform uplift.fail(400, 'invalid_' || p_name,
-            p_name || ' must be a list of at most 100 names of models, each of 256 characters at most; a * at the end stands for any', p_name);
+            p_name || ' must be a list of at most 100 names of models, each of 256 bytes at most; a * at the end stands for any', p_name);
     end if;
     return v_models;
 end

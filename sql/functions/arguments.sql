@@ -85,6 +85,26 @@ $$;
 
 comment on function uplift.text_argument(jsonb, text, int) is 'An argument that is text; null where absent or null. UP400 invalid_NAME.';
 
+-- In bytes, as fcgi-chat counts, which has room for so many.
+create or replace function uplift.is_model_name(p_name text) returns boolean
+language sql immutable parallel safe
+as $$ select octet_length(p_name) between 1 and 256 $$;
+
+comment on function uplift.is_model_name(text) is 'Whether a text is as long as the name of a model may be: 1 to 256 bytes.';
+
+create or replace function uplift.model_argument(p_arguments jsonb, p_name text) returns text
+language plpgsql immutable
+as $$
+begin
+    if jsonb_typeof(p_arguments -> p_name) not in ('string', 'null') or not uplift.is_model_name(p_arguments ->> p_name) then
+        perform uplift.fail(400, 'invalid_' || p_name, p_name || ' must be a text of 1 to 256 bytes', p_name);
+    end if;
+    return p_arguments ->> p_name;
+end
+$$;
+
+comment on function uplift.model_argument(jsonb, text) is 'An argument that is the name of a model; null where absent or null. UP400 invalid_NAME.';
+
 create or replace function uplift.flag_argument(p_arguments jsonb, p_name text) returns boolean
 language plpgsql immutable
 as $$

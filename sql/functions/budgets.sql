@@ -305,7 +305,7 @@ begin
         p_budget.key := uplift.text_argument(p_arguments, 'key', 256);
     end if;
     if p_arguments ? 'cheaper_model' then
-        p_budget.cheaper_model := uplift.text_argument(p_arguments, 'cheaper_model', 256);
+        p_budget.cheaper_model := uplift.model_argument(p_arguments, 'cheaper_model');
     end if;
     if p_arguments ? 'note' then
         p_budget.note := uplift.text_argument(p_arguments, 'note', 2000);

@@ -167,7 +167,7 @@ create or replace function uplift.admin_put_price(p_id uuid, p_arguments jsonb, 
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_model text := uplift.text_argument(p_arguments, 'model', 256);
+    v_model text := uplift.model_argument(p_arguments, 'model');
     v_provider text := coalesce(uplift.text_argument(p_arguments, 'provider', 253), '');
     v_from timestamptz := coalesce(uplift.time_argument(p_arguments, 'valid_from'), now());
     v_until timestamptz := uplift.time_argument(p_arguments, 'valid_until');

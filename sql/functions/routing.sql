@@ -292,7 +292,7 @@ begin
         begin
             insert into uplift.model_routes (model, position, provider, provider_model, weight, context_tokens)
             values (p_model, coalesce(uplift.whole_argument(v_route, 'position', 1, 8), v_number), v_provider,
-                uplift.text_argument(v_route, 'model', 256), coalesce(uplift.whole_argument(v_route, 'weight', 1, 1000), 1),
+                uplift.model_argument(v_route, 'model'), coalesce(uplift.whole_argument(v_route, 'weight', 1, 1000), 1),
                 uplift.whole_argument(v_route, 'context_tokens', 1, 1000000000));
         exception when unique_violation then
             perform uplift.fail(400, 'invalid_routes', format('route %s is there twice', v_number), 'routes');
@@ -343,7 +343,7 @@ create or replace function uplift.admin_put_model(p_id uuid, p_arguments jsonb, 
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_name text := uplift.text_argument(p_arguments, 'name', 256);
+    v_name text := uplift.model_argument(p_arguments, 'name');
     v_listed boolean := uplift.flag_argument(p_arguments, 'is_listed');
     v_note text := uplift.text_argument(p_arguments, 'note', 2000);
     v_fallbacks text[];

@@ -50,8 +50,7 @@ unsigned asking_named(const struct chat *chat, const char *refusal, size_t len)
 bool asking_may_go_on(const struct chat *chat)
 {
     struct span body;
-    if (chat->upstream_body == NULL ||
-        !scan_check(chat->upstream_body, chat->upstream_body_len, &body))
+    if (!scan_check(chat->upstream_body, chat->upstream_body_len, &body))
         return false;
     struct span type = scan_member(scan_member(body, "response_format"), "type");
     return type.at == NULL || scan_is(type, "\"text\"");

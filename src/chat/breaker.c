@@ -44,7 +44,6 @@ static void forget_failures(struct breaker *b)
     atomic_store(&b->failures, 0);
 }
 
-/* Cut between characters. */
 /* Takes a place whose key is what it was a moment ago. False when another worker did. */
 static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const char *provider,
                        const char *model)
@@ -98,9 +97,11 @@ static bool may_give_way(const struct breaker *b, int64_t now_ms)
 struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
                                  bool make, int64_t now_ms)
 {
+    char name[BREAKER_MODEL_ROOM]; /* what is kept and shown of it */
     if (all == NULL)
         return NULL;
-    uint64_t wanted = key_of(provider, model);
+    utf8_copy(name, sizeof name, model);
+    uint64_t wanted = key_of(provider, name);
     struct breaker *set = &all->routes[wanted % (BREAKER_ROUTES / WAYS) * WAYS], *oldest = NULL;
     uint64_t oldest_key = 0;
     for (int i = 0; i < WAYS; i++) {
@@ -114,7 +115,7 @@ struct breaker *breaker_of_route(struct breakers *all, const char *provider, con
             oldest_key = key;
         }
     }
-    bool is_made = oldest != NULL && name_place(oldest, oldest_key, wanted, provider, model);
+    bool is_made = oldest != NULL && name_place(oldest, oldest_key, wanted, provider, name);
     return is_made ? oldest : NULL;
 }
 

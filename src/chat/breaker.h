@@ -70,8 +70,9 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_PROBING, BREAKER_OPEN };
 /* The breaker of a provider as a whole, made when there is none; NULL when all places are taken.
  * Never moves or goes away. Any thread of any process. */
 struct breaker *breaker_of_provider(struct breakers *all, const char *provider);
-/* The breaker of a provider's model. NULL when it has none, which is the same as closed: one is
- * made only where make is set, when it fails. To be asked for again each time. */
+/* The breaker of a provider's model; of a long name only what is kept of it counts. NULL when it
+ * has none, which is the same as closed: one is made only where make is set, when it fails. To be
+ * asked for again each time. */
 struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
                                  bool make, int64_t now_ms);
 /* A number for a user's id, for who below; never 0. */

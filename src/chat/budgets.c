@@ -3,9 +3,9 @@
 
 #include "../common/clock.h"
 #include "../common/json.h"
+#include "../common/utf8.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +80,7 @@ bool budgets_allow(struct budgets *b, const char *user, const char *coach_id, ch
         if (action != NULL && strcmp(action, "refuse") == 0)
             allowed = tell_used_up(budget, error);
         else if (cheaper != NULL && *model == '\0')
-            snprintf(model, size, "%s", cheaper);
+            utf8_copy(model, size, cheaper);
     }
     pthread_mutex_unlock(&b->lock);
     return allowed;

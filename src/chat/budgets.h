@@ -21,7 +21,7 @@ void budgets_take(struct budgets *b, const cJSON *list);
 /*
  * Whether a chat of the user (a UUID in small letters) with the coach (NULL: none) may be answered.
  * False with *error, 429. model gets the model that is to answer in place of any other, "" for
- * none.
+ * none, cut between characters where it does not fit.
  */
 bool budgets_allow(struct budgets *b, const char *user, const char *coach_id, char *model,
                    size_t size, struct api_error *error);

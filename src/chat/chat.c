@@ -57,6 +57,23 @@ void chat_free(struct chat *c)
     free(c);
 }
 
+void chat_hold_less(const struct chat *c)
+{
+    size_t bytes = strlen(c->user_message);
+    if (c->upstream_body != NULL)
+        bytes += c->upstream_body_len;
+    if (c->request_messages != NULL)
+        bytes += strlen(c->request_messages);
+    request_hold_less(c->request, bytes);
+}
+
+void chat_forget_upstream_body(struct chat *c)
+{
+    free(c->upstream_body);
+    c->upstream_body = NULL;
+    chat_hold_less(c);
+}
+
 /* Each put_* appends ,"key":value; what is not there is left out, and a null for Postgres. buf
  * keeps the failure, so that one check at the end is enough. */
 

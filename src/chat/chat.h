@@ -74,7 +74,7 @@ struct chat {
     bool is_model_known;    /* it is one that was configured, here or in Postgres */
     char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
-                            comes */
+                            comes; NULL once no provider is asked with it again */
     size_t upstream_body_len;
     struct cache_use cache;
     struct limit_left left;    /* of rate limits */
@@ -115,6 +115,11 @@ struct chat {
 struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
+
+/* The request's body is gone: it holds memory for what of it is in the chat, and no more. */
+void chat_hold_less(const struct chat *c);
+/* No provider will be asked with it again: gives its memory back. */
+void chat_forget_upstream_body(struct chat *c);
 
 /* The trace the request came with, "" for none; for logs. */
 static inline const char *chat_trace(const struct chat *c)

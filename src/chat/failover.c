@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "metrics.h"
 
 #include <string.h>
 
@@ -35,16 +36,12 @@ static void exclude_provider(struct failover *f)
             exclude(f, i);
 }
 
-static const char *model_of(const struct failover *f, uint8_t i)
-{
-    return f->routes[i]->model != NULL ? f->routes[i]->model : f->model;
-}
-
 /* The breaker of a route; NULL: it has none. */
 static struct breaker *breaker_at(const struct failover *f, uint8_t i, bool make, int64_t now_ms)
 {
-    return breaker_of_route(routing_breakers(f->routing), f->routes[i]->provider->name,
-                            model_of(f, i), make, now_ms);
+    const struct route *route = f->routes[i];
+    return breaker_of_route(routing_breakers(f->routing), route->provider->name,
+                            route->model != NULL ? route->model : f->breaker_model, make, now_ms);
 }
 
 static bool is_full(const struct provider *p)
@@ -156,11 +153,13 @@ static bool choose(struct failover *f, enum failover_scope scope, int64_t now_ms
     return false;
 }
 
-bool failover_begin(struct failover *f, struct routing *routing, const char *model,
+bool failover_begin(struct failover *f, struct routing *routing, const char *model, bool is_known,
                     const char *user, unsigned *random, struct api_error *error)
 {
     struct obstacle o;
-    *f = (struct failover){.routing = routing, .model = model, .who = breaker_who(user)};
+    *f = (struct failover){.routing = routing,
+                           .breaker_model = is_known ? model : METRICS_OTHER,
+                           .who = breaker_who(user)};
     f->count = (uint8_t)routing_plan(routing, model, random, f->routes);
     if (choose(f, SCOPE_ALL, clock_ms(), &o))
         return true;

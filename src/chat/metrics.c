@@ -22,7 +22,7 @@ static uint64_t at_least_0(int64_t value)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-void metrics_observe(struct metrics *m, enum histogram which, int64_t ms)
+static void observe(struct metrics *m, enum histogram which, int64_t ms)
 {
     int bucket = 0;
     if (m == NULL || ms < 0)
@@ -266,8 +266,8 @@ void metrics_answer(struct metrics *m, struct prices *prices, const struct chat 
         metrics_count(m, M_SPOOLED, 1);
     else if (chat->recorded == CHAT_NOT_RECORDED)
         metrics_count(m, M_NOT_RECORDED, 1);
-    metrics_observe(m, H_RESPONSE, chat->response_time_ms);
-    metrics_observe(m, H_FIRST_TOKEN, chat->time_to_first_token_ms);
+    observe(m, H_RESPONSE, chat->response_time_ms);
+    observe(m, H_FIRST_TOKEN, chat->time_to_first_token_ms);
     if (chat->request != NULL)
-        metrics_observe(m, H_OVERHEAD, now - chat->request->accepted_ms - waited);
+        observe(m, H_OVERHEAD, now - chat->request->accepted_ms - waited);
 }

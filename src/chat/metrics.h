@@ -108,7 +108,6 @@ static inline void metrics_level(struct metrics *m, enum level what, uint64_t no
         atomic_store_explicit(&m->levels[what], now, memory_order_relaxed);
 }
 
-void metrics_observe(struct metrics *m, enum histogram which, int64_t ms);
 /* A request of a route (its place in the table of routes) was answered. */
 void metrics_request(struct metrics *m, int endpoint, int status);
 

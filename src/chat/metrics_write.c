@@ -21,8 +21,9 @@ static const struct {
     [M_THUMBS_DOWN] = {"uplift_feedback_total", "kind=\"thumb_down\"", NULL},
     [M_RATINGS] = {"uplift_feedback_total", "kind=\"rating\"", NULL},
     [M_COMMENTS] = {"uplift_feedback_total", "kind=\"comment\"", NULL},
-    [M_REFUSED_RATE] = {"uplift_refused_total", "reason=\"rate_limit\"",
-                        "Chats refused before any provider was asked."},
+    [M_REFUSED_RATE] =
+        {"uplift_refused_total", "reason=\"rate_limit\"",
+         "Chats refused before any provider was asked, and feedback refused by its rate limit."},
     [M_REFUSED_BUDGET] = {"uplift_refused_total", "reason=\"budget\"", NULL},
     [M_REFUSED_OVERLOAD] = {"uplift_refused_total", "reason=\"overload\"", NULL},
     [M_DEGRADED] = {"uplift_degraded_answers_total", "", "Answers made while Postgres was away."},

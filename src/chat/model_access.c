@@ -262,6 +262,16 @@ static bool is_listed(const struct model_access *a, const struct routing *routin
     return false;
 }
 
+bool model_access_knows(struct model_access *a, const char *model)
+{
+    struct routing *routing = routings_current(a->routings);
+    pthread_mutex_lock(&a->lock);
+    bool is_known = is_listed(a, routing, model) || routing_has(routing, model);
+    pthread_mutex_unlock(&a->lock);
+    routing_release(routing);
+    return is_known;
+}
+
 /* --- prices --- */
 
 static bool is_budgeted(const struct table *budgets, const struct model_asker *who)

@@ -46,6 +46,9 @@ int64_t model_access_revision(struct model_access *a);
  */
 bool model_access_allows(struct model_access *a, const struct model_asker *who, const char *model,
                          bool is_named, struct api_error *error);
+/* Whether a model is listed, or has routes though it is not: its name is the operator's, and not
+ * made up by a client. */
+bool model_access_knows(struct model_access *a, const char *model);
 /* Calls each with every model that may be named, once; it must not call back. */
 void model_access_each(struct model_access *a, const struct model_asker *who,
                        void (*each)(void *arg, const char *model), void *arg);

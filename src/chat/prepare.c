@@ -395,19 +395,9 @@ void prepare_fail(struct route_context *c, const struct api_error *error,
     buf_release(&headers);
 }
 
-/* What the relay holds of it; until the end, although much of it is freed when the provider has it:
- * another route may want it again. */
-static size_t weight(const struct chat *chat)
-{
-    size_t bytes = chat->upstream_body_len + strlen(chat->user_message);
-    if (chat->request_messages != NULL)
-        bytes += strlen(chat->request_messages);
-    return bytes;
-}
-
 void chat_hand_on(struct route_context *c, struct chat *chat)
 {
-    request_hold_less(chat->request, weight(chat));
+    chat_hold_less(chat);
     if (relay_submit(c->worker->relay, chat))
         return;
     struct request *r = chat->request;

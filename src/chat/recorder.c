@@ -94,6 +94,14 @@ int64_t recorder_waiting(struct recorder *r)
     return waiting;
 }
 
+bool recorder_has_spooled(struct recorder *r)
+{
+    struct spool_names names;
+    if (spool_scan(r->spool, &names))
+        spool_names_release(&names);
+    return spool_bytes(r->spool) > 0;
+}
+
 int64_t recorder_spool_bytes(const struct recorder *r)
 {
     return spool_bytes(r->spool);

@@ -38,6 +38,8 @@ bool recorder_submit(struct recorder *r, struct chat *c);
 bool recorder_spool_feedback(struct recorder *r, const char *json_line);
 /* Answers that wait to be written. Thread-safe. */
 int64_t recorder_waiting(struct recorder *r);
+/* Whether anything waits in spool files of this host: looks there. Thread-safe. */
+bool recorder_has_spooled(struct recorder *r);
 /* Bytes waiting in spool files of this host. Thread-safe. */
 int64_t recorder_spool_bytes(const struct recorder *r);
 /* Writes what is queued, then stops the thread and frees everything. After relay_stop. */

@@ -15,7 +15,8 @@
 
 /* --- what is noted --- */
 
-void relay_note_attempt(struct relay_chat *rc, int http_status, const char *reason)
+/* Notes how the call under way, or the one that has ended, went: reason "" for well. */
+static void note_attempt(struct relay_chat *rc, int http_status, const char *reason)
 {
     struct chat *chat = rc->chat;
     const struct route *route = failover_route(&rc->failover);
@@ -31,7 +32,8 @@ void relay_note_attempt(struct relay_chat *rc, int http_status, const char *reas
     snprintf(a->reason, sizeof a->reason, "%s", reason);
 }
 
-void relay_forget_call(struct relay_chat *rc)
+/* The call is over: it is no longer open at its provider. */
+static void forget_call(struct relay_chat *rc)
 {
     rc->call = NULL;
     failover_route(&rc->failover)->provider->open--;
@@ -43,9 +45,9 @@ void relay_drop_call(struct relay_chat *rc, const char *reason)
 {
     if (rc->call == NULL)
         return;
-    relay_note_attempt(rc, rc->state == RELAY_ANSWERING ? 200 : 0, reason);
+    note_attempt(rc, rc->state == RELAY_ANSWERING ? 200 : 0, reason);
     upstream_cancel(rc->call);
-    relay_forget_call(rc);
+    forget_call(rc);
 }
 
 bool relay_is_over(const struct relay_chat *rc)
@@ -66,9 +68,9 @@ static void note_success(struct relay_chat *rc)
 void relay_complete(struct relay_chat *rc)
 {
     if (rc->call != NULL) {
-        relay_note_attempt(rc, 200, "");
+        note_attempt(rc, 200, "");
         upstream_let_go(rc->call);
-        relay_forget_call(rc);
+        forget_call(rc);
         note_success(rc);
     }
     relay_record(rc, CHAT_COMPLETE);
@@ -80,6 +82,8 @@ void relay_complete(struct relay_chat *rc)
  * protocol is ours; on /v1/chat/completions another provider may go on with it. */
 static enum failover_scope scope_of(const struct relay_chat *rc)
 {
+    if (rc->chat->upstream_body == NULL)
+        return SCOPE_NONE; /* its memory was given back; its client may have heard more then */
     if (!relay_was_heard(rc))
         return SCOPE_ALL;
     if (rc->chat->protocol == CHAT_NATIVE)
@@ -162,8 +166,7 @@ static void forget_request(struct relay_chat *rc)
 {
     if (rc->chat->upstream_body == NULL || !is_settled(rc) || !upstream_has_sent(rc->call))
         return;
-    free(rc->chat->upstream_body);
-    rc->chat->upstream_body = NULL;
+    chat_forget_upstream_body(rc->chat);
     free(rc->body);
     rc->body = NULL;
 }
@@ -226,7 +229,7 @@ static void on_call_failed(struct relay_chat *rc, const struct upstream_result *
 {
     struct failure failure;
     failure_of_call(result, &failure);
-    relay_note_attempt(rc, result->http_status, failure.reason);
+    note_attempt(rc, result->http_status, failure.reason);
     if (ask_without(rc, result))
         return;
     /* What the client did wrong is not worth waking anybody for. */
@@ -243,17 +246,17 @@ static void on_whole_body(struct relay_chat *rc, const struct upstream_result *r
     switch (answer_body(&rc->answer, result->body, &rc->core->out, &failure)) {
     case ANSWER_GOES_ON:
     case ANSWER_IS_WHOLE:
-        relay_note_attempt(rc, result->http_status, "");
+        note_attempt(rc, result->http_status, "");
         note_success(rc);
         if (relay_flush(rc))
             relay_record(rc, CHAT_COMPLETE);
         return;
     case ANSWER_TOO_LARGE:
-        relay_note_attempt(rc, result->http_status, "too_large");
+        note_attempt(rc, result->http_status, "too_large");
         on_too_large(rc);
         return;
     case ANSWER_FAILED:
-        relay_note_attempt(rc, result->http_status, failure.reason);
+        note_attempt(rc, result->http_status, failure.reason);
         relay_fail_over(rc, &failure, false);
         return;
     }
@@ -267,9 +270,9 @@ static void on_call_end(void *arg, const struct upstream_result *result)
     bool is_over = result->is_stream &&
                    (result->end == UPSTREAM_ANSWERED ? answer->has_finished || answer->takes_back
                                                      : answer->has_finished && !answer->takes_back);
-    relay_forget_call(rc);
+    forget_call(rc);
     if (is_over) {
-        relay_note_attempt(rc, result->http_status, "");
+        note_attempt(rc, result->http_status, "");
         note_success(rc);
         relay_record(rc, CHAT_COMPLETE);
     } else if (result->end != UPSTREAM_ANSWERED) {
@@ -286,7 +289,7 @@ static void on_call_end(void *arg, const struct upstream_result *result)
 
 /* --- to the provider --- */
 
-/* Makes the request's body. False when memory ran out. */
+/* Makes the request's body. False when memory ran out, or the chat's was given back. */
 static bool make_body(struct relay_chat *rc, const struct route *route, const char **body,
                       size_t *len)
 {
@@ -303,7 +306,7 @@ static bool make_body(struct relay_chat *rc, const struct route *route, const ch
         asking.spent = answer->before.completion;
     }
     *len = chat->upstream_body_len;
-    bool good = asking_body(chat, &asking, &rc->body, len);
+    bool good = chat->upstream_body != NULL && asking_body(chat, &asking, &rc->body, len);
     *body = rc->body != NULL ? rc->body : chat->upstream_body;
     return good;
 }
@@ -344,7 +347,7 @@ void relay_begin_asking(struct relay_chat *rc)
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
     if (failover_begin(&rc->failover, routings_current(core->options.routings), chat->model,
-                       chat->user_text, &core->random, &chat->error))
+                       chat->is_model_known, chat->user_text, &core->random, &chat->error))
         relay_ask(rc);
     else
         relay_record(rc, CHAT_FAILED);

@@ -59,6 +59,7 @@ void relay_record(struct relay_chat *rc, enum chat_outcome outcome)
     answer_settle(&rc->answer);
     chat->response_time_ms = clock_ms() - rc->accepted_ms;
     settle_limits(rc);
+    chat_forget_upstream_body(chat);
     rc->state = RELAY_RECORDING;
     rc->due_ms = 0;
     if (recorder_submit(rc->core->recorder, chat))

@@ -125,12 +125,8 @@ void relay_client_gone(void *rc);
 void relay_begin_asking(struct relay_chat *rc);
 /* Asks the route in use. */
 void relay_ask(struct relay_chat *rc);
-/* Notes how the call under way, or the one that has ended, went: reason "" for well. */
-void relay_note_attempt(struct relay_chat *rc, int http_status, const char *reason);
 /* Gives the call under way up, if there is one. */
 void relay_drop_call(struct relay_chat *rc, const char *reason);
-/* The call is over: it is no longer open at its provider. */
-void relay_forget_call(struct relay_chat *rc);
 /*
  * The call has ended, or was dropped, for this failure: tries again, goes on to the next route, or
  * gives up. soon: not now, because libcurl is on the stack. rc may be gone after.

@@ -263,7 +263,7 @@ static bool complete_chat(struct route_context *c, const struct asked *a, struct
     if (wish->model != NULL && !is_model_fixed) {
         free(chat->model);
         chat->model = strdup(wish->model);
-        chat->is_model_known = routings_know(c->worker->routings, wish->model);
+        chat->is_model_known = model_access_knows(c->worker->access, wish->model);
         if (chat->model == NULL)
             return false;
     }

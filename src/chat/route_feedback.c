@@ -81,7 +81,9 @@ static void add_text(cJSON *row, const char *name, const PGresult *result, int c
         cJSON_AddStringToObject(row, name, PQgetvalue(result, 0, column));
 }
 
-cJSON *feedback_row(const PGresult *result)
+/* What stands, as feedback_give() returned it: id, helpful, rating, feedback_text and
+ * feedback_given_at. The caller's to delete. */
+static cJSON *feedback_row(const PGresult *result)
 {
     cJSON *row = cJSON_CreateObject();
     add_text(row, "id", result, F_ID);
@@ -196,8 +198,15 @@ void feedback_values(const struct route_context *c, const struct feedback *f,
     values[7] = r->who.key_id[0] != '\0' ? r->who.key_id : NULL;
 }
 
-enum feedback_outcome feedback_give(struct route_context *c, const struct feedback *f,
-                                    PGresult **result, struct api_error *error)
+enum feedback_outcome {
+    FEEDBACK_GIVEN,   /* *result has the row and is the caller's to PQclear */
+    FEEDBACK_SPOOLED, /* Postgres is away, or has no time for it; it is safe on disk */
+    FEEDBACK_REFUSED, /* *error says why */
+};
+
+/* Gives feedback whose changes feedback_check passed. *result is NULL unless GIVEN. */
+static enum feedback_outcome feedback_give(struct route_context *c, const struct feedback *f,
+                                           PGresult **result, struct api_error *error)
 {
     const char *values[FEEDBACK_PARAMS];
     *result = NULL;

@@ -19,16 +19,6 @@ struct feedback {
     const char *changes; /* borrowed: a JSON object */
 };
 
-enum feedback_outcome {
-    FEEDBACK_GIVEN,   /* *result has the row and is the caller's to PQclear */
-    FEEDBACK_SPOOLED, /* Postgres is away, or has no time for it; it is safe on disk */
-    FEEDBACK_REFUSED, /* *error says why */
-};
-
-/* What stands, as feedback_give() returned it: id, helpful, rating, feedback_text and
- * feedback_given_at. The caller's to delete. */
-cJSON *feedback_row(const PGresult *result);
-
 /* Whether changes has only the members that feedback may have, each of its type and range. */
 bool feedback_check(const cJSON *changes, struct api_error *error);
 /* Accepts feedback, now. Borrows changes. */
@@ -40,9 +30,6 @@ void feedback_accept(const struct route_context *c, const struct uuid *answer, c
 #define FEEDBACK_PARAMS 8
 void feedback_values(const struct route_context *c, const struct feedback *f,
                      const char *values[FEEDBACK_PARAMS]);
-/* Gives feedback whose changes feedback_check passed. *result is NULL unless GIVEN. */
-enum feedback_outcome feedback_give(struct route_context *c, const struct feedback *f,
-                                    PGresult **result, struct api_error *error);
 /*
  * What remains to be done when Postgres gave *error instead of taking the feedback: where it is
  * away or busy the feedback goes to the spool, within the rate limits as they were last known.

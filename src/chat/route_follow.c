@@ -186,14 +186,16 @@ static void reply_recorded(struct route_context *c, const char *json)
     buf_release(&body);
 }
 
-/* Whether an answer of this id may still be recorded: UUIDs of version 7 begin with their time. */
+/* Whether an answer of this id may still be recorded: it may be under way, as UUIDs of version 7
+ * begin with their time, or wait in a spool. */
 static bool may_come(const struct route_context *c, const struct uuid *id)
 {
     int64_t made_ms = 0;
     for (int i = 0; i < 6; i++)
         made_ms = made_ms << 8 | id->bytes[i];
     int64_t age_ms = clock_wall_us() / 1000 - made_ms;
-    return age_ms < c->worker->config->total_timeout_ms + c->worker->config->db_timeout_ms;
+    return age_ms < c->worker->config->total_timeout_ms + c->worker->config->db_timeout_ms ||
+           recorder_has_spooled(c->worker->recorder);
 }
 
 static void reply_not_yet(struct request *r)
@@ -228,13 +230,15 @@ void route_follow(struct route_context *c)
         fail_not_found(c->request);
         return;
     }
+    /* Before Postgres is asked, which then has what is loaded meanwhile. */
+    bool is_to_come = may_come(c, &id);
     if (!route_query(c, &get_answer, values, &result, &error, NULL)) {
         request_fail(c->request, &error, NULL);
         return;
     }
     if (!PQgetisnull(result, 0, 0))
         reply_recorded(c, PQgetvalue(result, 0, 0));
-    else if (may_come(c, &id))
+    else if (is_to_come)
         reply_not_yet(c->request);
     else
         fail_not_found(c->request);

@@ -38,30 +38,6 @@ struct routing *routings_current(struct routings *all)
     return r;
 }
 
-static bool is_in_list(const char *list, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *p = list; p != NULL && *p != '\0';) {
-        p += strspn(p, ", ");
-        size_t n = strcspn(p, ", ");
-        if (n == len && n > 0 && memcmp(p, name, n) == 0)
-            return true;
-        p += n;
-    }
-    return false;
-}
-
-bool routings_know(struct routings *all, const char *model)
-{
-    if (strcmp(all->config->model, model) == 0 || is_in_list(all->config->models, model))
-        return true;
-    struct routing *r = routings_current(all);
-    const struct routed_model *found = routing_find(r, model);
-    bool is_known = found != NULL && strcmp(found->name, model) == 0;
-    routing_release(r);
-    return is_known;
-}
-
 int64_t routings_revision(struct routings *all)
 {
     pthread_mutex_lock(&all->lock);

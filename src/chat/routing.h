@@ -76,8 +76,6 @@ void routings_free(struct routings *all);
 void routings_take(struct routings *all, const cJSON *routing);
 /* The revision of Postgres' routing in use; -1 when it was never read. */
 int64_t routings_revision(struct routings *all);
-/* Whether a model has a name that was configured: UPLIFT_MODEL, UPLIFT_MODELS, or with routes. */
-bool routings_know(struct routings *all, const char *model);
 /* The current snapshot, to be given back with routing_release. */
 struct routing *routings_current(struct routings *all);
 void routing_release(struct routing *r);
@@ -97,9 +95,10 @@ unsigned routing_random(unsigned *state);
 bool routing_all_routes(const struct routing *r, const char *model,
                         bool (*fits)(void *arg, const char *model, const char *provider),
                         void *arg);
-/* Whether a model of that very name has routes and is listed. */
+/* Whether a model of that very name has routes; and whether it is listed, too. */
+bool routing_has(const struct routing *r, const char *model);
 bool routing_lists(const struct routing *r, const char *model);
-/* Calls each with every such model. */
+/* Calls each with every model that is listed. */
 void routing_each_model(const struct routing *r, void (*each)(void *arg, const char *name),
                         void *arg);
 

@@ -413,10 +413,14 @@ const struct routed_model *routing_find(const struct routing *r, const char *nam
     return found != NULL ? found : find_exactly(r, "*");
 }
 
+bool routing_has(const struct routing *r, const char *model)
+{
+    return strcmp(model, "*") != 0 && find_exactly(r, model) != NULL;
+}
+
 bool routing_lists(const struct routing *r, const char *model)
 {
-    const struct routed_model *found = find_exactly(r, model);
-    return found != NULL && found->is_listed && strcmp(model, "*") != 0;
+    return routing_has(r, model) && find_exactly(r, model)->is_listed;
 }
 
 /* Whether the same provider and model come earlier in the plan. */

@@ -84,8 +84,10 @@ static const struct config_option options[] = {
     {"UPLIFT_MAX_MESSAGE_BYTES", SIZE, AT(max_message_bytes), "256k", 1, 64 * MiB, NULL,
      "Longest text of one message, on both chat routes."},
     {"UPLIFT_REQUEST_MEMORY_BYTES", SIZE, AT(request_memory_bytes), "256M", MiB, 64 * GiB, NULL,
-     "Memory that large requests may hold at once in one process, a body four times its size until "
-     "it has gone to the provider; beyond it 503."},
+     "Memory that large requests may hold at once in one process: a body four times its size while "
+     "it is read, then what is sent to a provider, until it is not needed for another try, and "
+     "what "
+     "is recorded, until the answer has ended; beyond it 503."},
     {"UPLIFT_CONNECT_TIMEOUT_MS", DURATION, AT(connect_timeout_ms), "5s", 10, HOUR, NULL,
      "How long connecting to the provider may take."},
     {"UPLIFT_FIRST_BYTE_TIMEOUT_MS", DURATION, AT(first_byte_timeout_ms), "60s", 10, HOUR, NULL,

@@ -219,6 +219,13 @@ bool request_begin_stream(struct request *r, const char *extra)
     return good;
 }
 
+static void release(struct request *r)
+{
+    request_hold_less(r, 0);
+    free(r->body);
+    free(r);
+}
+
 void request_forget(struct request *r)
 {
     if (r->on_finish != NULL)
@@ -228,8 +235,7 @@ void request_forget(struct request *r)
     FCGX_FreeStream(&r->fcgi.err);
     r->fcgi.ipcFd = -1;
     FCGX_Free(&r->fcgi, 0);
-    free(r->body);
-    free(r);
+    release(r);
 }
 
 void request_fail(struct request *r, const struct api_error *error, const char *extra)
@@ -276,14 +282,6 @@ cJSON *request_json_body(const struct request *r, struct api_error *error)
     if (body == NULL)
         api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
     return body;
-}
-
-static void release(struct request *r)
-{
-    if (r->held > 0)
-        request_hold_less(r, 0);
-    free(r->body);
-    free(r);
 }
 
 void request_finish(struct request *r)

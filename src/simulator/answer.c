@@ -75,7 +75,9 @@ size_t dice_roll(struct dice *d, size_t n)
     return (size_t)(scramble(d->state) % n);
 }
 
-size_t dice_turn(const struct dice *d, int kind, size_t n)
+/* A number below n for one kind of phrase, which goes round from answer to answer, so that a
+ * conversation does not hear the same phrase twice in a row. */
+static size_t dice_turn(const struct dice *d, int kind, size_t n)
 {
     uint64_t first = scramble(d->start + (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15));
     return (size_t)((first % n + d->turn) % n);

@@ -21,9 +21,6 @@ struct dice {
 struct dice dice_make(const struct prompt *p, uint64_t seed);
 /* A number below n; n > 0. */
 size_t dice_roll(struct dice *d, size_t n);
-/* A number below n for one kind of phrase, which goes round from answer to answer, so that a
- * conversation does not hear the same phrase twice in a row. */
-size_t dice_turn(const struct dice *d, int kind, size_t n);
 
 /* Appends the answer as Markdown. It says at its end that it is simulated. */
 bool answer_write(struct buf *out, const struct prompt *p, struct dice *d);

@@ -29,7 +29,10 @@ static void count_piece(const char *text, size_t len, double weight, double *out
     out[(hash >> 1) % dimensions] += hash & 1 ? weight : -weight;
 }
 
-void embedding_make(const char *text, size_t len, double *out, size_t dimensions)
+/* Fills out with a vector of length 1: words and three-letter pieces of the text, in lower case,
+ * each counted at a place that its hash gives. Texts that share words are near each other; the same
+ * text always gives the same vector. An empty text gives (1, 0, 0, ...). */
+static void embedding_make(const char *text, size_t len, double *out, size_t dimensions)
 {
     double sum = 0;
     memset(out, 0, dimensions * sizeof *out);

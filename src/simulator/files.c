@@ -22,7 +22,8 @@ static bool known_purpose(const char *purpose)
     return false;
 }
 
-cJSON *file_create(const char *filename, const char *purpose, const char *bytes, size_t len)
+/* Stores bytes as a new file and returns its object (the caller's), or NULL when that fails. */
+static cJSON *file_create(const char *filename, const char *purpose, const char *bytes, size_t len)
 {
     char id[30] = "file-";
     random_id(id + 5, 23);

@@ -13,8 +13,6 @@ void files_get(struct fastcgi_request *r, const char *id);
 void files_content(struct fastcgi_request *r, const char *id);
 void files_delete(struct fastcgi_request *r, const char *id);
 
-/* Stores bytes as a new file and returns its object (the caller's), or NULL when that fails. */
-cJSON *file_create(const char *filename, const char *purpose, const char *bytes, size_t len);
 /* The page of a list that query asks for with after and limit: {"object":"list","data","has_more",
  * ...}. Takes all. */
 cJSON *list_page(cJSON *all, const char *query, int default_limit);

@@ -220,7 +220,8 @@ static size_t read_lines(struct piece rest, struct piece *out, size_t max)
     return n;
 }
 
-struct piece content_text(const cJSON *content)
+/* The text of a message's content: the string, or the first text part; len 0 when none. */
+static struct piece content_text(const cJSON *content)
 {
     if (cJSON_IsString(content))
         return piece_of(content->valuestring);

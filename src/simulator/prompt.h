@@ -63,8 +63,6 @@ struct prompt {
 void prompt_read(const cJSON *messages, struct prompt *out);
 /* The value of a fact whose key contains the word; len 0 when there is none. */
 struct piece prompt_fact(const struct prompt *p, const char *word);
-/* The text of a message's content: the string, or the first text part; len 0 when none. */
-struct piece content_text(const cJSON *content);
 
 /* True when the piece contains the lower-case word (or phrase) as whole words, in any case; a word
  * that ends in * may go on. */

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What large requests hold is bounded, also while their answers are awaited: one too many is told to come again, small
-ones go on, and there is room again when the others have ended."""
+ones go on, and there is room again for what a provider has taken and is not sent again, and when the others have ended."""
 
 import os
 import sys
@@ -39,4 +39,14 @@ with Scripted() as provider, Uplift(simulator=None, UPLIFT_WORKERS="1", UPLIFT_U
     ok(wait_for(lambda: large()[0] == 200), "and then there is room again")
     equal(uplift.value("select count(*) from public.coach_response_feedback where request_messages is not null"), 3,
           "all that were answered are recorded")
+
+# Room for one whole, but not beside what was sent to the provider of another.
+with Scripted() as provider, Uplift(simulator=None, UPLIFT_WORKERS="1", UPLIFT_UPSTREAM_URL=provider.url,
+                                    UPLIFT_REQUEST_MEMORY_BYTES=str(4 * SIZE + SIZE // 2)) as uplift:
+    provider.hold()
+    stream = uplift.stream("/v1/chat/completions", LARGE)
+    ok(stream.read_until("Well"), "a provider has begun to answer")
+    equal(large(), (200, None, None), "what it was sent is no longer held: another request has room")
+    provider.go()
+    ok(stream.read_until("[DONE]", 30), "and the first comes to its end")
 done()

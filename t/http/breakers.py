@@ -88,6 +88,17 @@ def two_users(uplift, provider):
     tap.equal(ask(uplift, "two-users-other", CLEO).status, 200, "other models of the provider are as they were")
 
 
+def made_up(uplift, provider):
+    """Names of models that clients make up share one breaker, and are shown nowhere."""
+    provider.plays(status(500))
+    for number in range(2 * FAILURES):
+        ask(uplift, "made-up-%d" % number, (ANN, BEN)[number % 2])
+    tap.equal(len(provider.seen), FAILURES, "failures of models that nobody configured open one breaker for all of them")
+    tap.ok(("default", "other") in states(uplift), "which is shown as other", states(uplift))
+    shown = uplift.get("/metrics", user=None).text + uplift.get("/readyz", user=None).text
+    tap.ok("made-up" not in shown, "their names are not", [line for line in shown.splitlines() if "made-up" in line])
+
+
 def refused(uplift, provider):
     """What is the client's own doing never counts, whoever does it."""
     part = provider.at("refuses")
@@ -149,6 +160,7 @@ def main():
             two_users(uplift, provider)
             whole(uplift, provider)
             refused(uplift, provider)
+            made_up(uplift, provider)
             uplift.restart_chat(UPLIFT_BREAKER_OPEN_MS="100ms")
             probes(uplift, provider)
 

@@ -299,6 +299,23 @@ static void long_names_are_cut_between_characters(void **state)
     free(all);
 }
 
+/* Else there were two figures under one name. */
+static void names_that_are_cut_alike_have_one_place(void **state)
+{
+    (void)state;
+    struct breakers *all = calloc(1, sizeof *all);
+    char one[BREAKER_MODEL_ROOM + 1], two[BREAKER_MODEL_ROOM + 1];
+    assert_non_null(all);
+    memset(one, 'x', sizeof one);
+    one[sizeof one - 1] = '\0';
+    memcpy(two, one, sizeof two);
+    two[sizeof two - 2] = 'y';
+    struct breaker *b = breaker_of_route(all, "p", one, true, 1);
+    assert_non_null(b);
+    assert_ptr_equal(breaker_of_route(all, "p", two, true, 1), b);
+    free(all);
+}
+
 static void users_have_numbers(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ static const struct CMUnitTest breaker_tests[] = {
     cmocka_unit_test(models_have_places_while_they_fail),
     cmocka_unit_test(many_models_fail),
     cmocka_unit_test(long_names_are_cut_between_characters),
+    cmocka_unit_test(names_that_are_cut_alike_have_one_place),
     cmocka_unit_test(users_have_numbers),
 };
 UNIT_MAIN(breaker_tests)

@@ -656,6 +656,47 @@ static void hang_up_and_finish(void **state)
     assert_has(ends_as(CHAT_COMPLETE)->line, "\"ai_response\":\"Hallo\"");
 }
 
+static void finish_unheard_with_backup(struct config *config)
+{
+    static char routing[512];
+    snprintf(routing, sizeof routing,
+             "{\"providers\":[{\"name\":\"backup\",\"base_url\":\"%s\"}],"
+             "\"models\":[{\"name\":\"a-model\",\"routes\":[{\"provider\":\"default\"},"
+             "{\"provider\":\"backup\",\"model\":\"other\",\"position\":2}]}]}",
+             config->upstream_url);
+    config->routing = routing;
+    config->finish_on_hangup = true;
+}
+
+static int start_finish_unheard_with_backup(void **state)
+{
+    (void)state;
+    rig_start(&rig, finish_unheard_with_backup);
+    return 0;
+}
+
+static void begin_with_model(struct chat *chat)
+{
+    chat->upstream_model_len = 1;
+}
+
+/* The request is not kept for a route that cannot go on with what was heard: when the client has
+ * left and the answer breaks, no other route is asked, and what was said is not lost. */
+static void hang_up_and_break(void **state)
+{
+    (void)state;
+    guest_start_with(&guest, &rig, CHAT_OPENAI, true,
+                     EVENTS ROLE TEXT("Hal") TEXT("l")
+                         PLAY_PAUSE PLAY_PAUSE PLAY_PAUSE PLAY_PAUSE TEXT("o")
+                             PLAY_PAUSE PLAY_PAUSE PLAY_PAUSE PLAY_PAUSE PLAY_CLOSE,
+                     begin_with_model);
+    assert_true(guest_reads(&guest, "{\"content\":\"l\"}"));
+    close(guest.fd);
+    guest.fd = -1;
+    assert_has(ends_as(CHAT_PARTIAL)->line, "\"ai_response\":\"Hallo\"");
+    assert_int_equal(rig_requests(), 1);
+}
+
 /* Where an answer can be picked up again it is finished, whatever the setting. */
 static void hang_up_of_a_native_answer(void **state)
 {
@@ -866,6 +907,7 @@ static const struct CMUnitTest tests[] = {
     TEST(hang_up_of_a_whole_answer),
     TEST(hang_up_of_a_native_answer),
     TEST_WITH(hang_up_and_finish, start_finish_unheard),
+    TEST_WITH(hang_up_and_break, start_finish_unheard_with_backup),
     TEST(never_reads),
     TEST(slow_reader_of_a_large_body),
     TEST_WITH(too_large, start_small_answers),
