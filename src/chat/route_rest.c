@@ -236,10 +236,13 @@ static void change(struct route_context *c, const struct rest_query *q, const cJ
 }
 
 /* Who may give feedback and not read it sees no row, and may not find out about rows by asking
- * which of them a filter changes. */
+ * which of them a filter changes. Guests must know the id of an answer: any other filter would find
+ * those of all guests. */
 static bool may_change(const struct route_context *c, const struct rest_query *q,
                        struct api_error *error)
 {
+    if (c->request->who.is_guest && rest_query_only_id(q, c->request->who.user_text) == NULL)
+        return api_error(error, 403, "42501", "", "guests share one user: filter by id=eq. alone");
     if ((c->request->who.scopes & SCOPE_READ) != 0)
         return true;
     if (q->representation)
