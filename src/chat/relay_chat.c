@@ -42,7 +42,8 @@ static void settle_limits(struct relay_chat *rc)
     int64_t charged = left->charged_tokens + left->charged_here;
     bool is_refused = chat->outcome == CHAT_FAILED && chat->error.status >= 400 &&
                       chat->error.status < 500 && chat->error.status != 429;
-    if (left->limit_tokens == 0)
+    /* Who is told of one limit may have others, which are settled in Postgres. */
+    if (left->limit_requests == 0 && left->limit_tokens == 0)
         return;
     if (is_refused && used < charged)
         used =

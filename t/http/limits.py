@@ -19,6 +19,7 @@ DAN = "00000000-0000-4000-8000-00000000000d"
 EVE = "00000000-0000-4000-8000-00000000000e"
 FAY = "00000000-0000-4000-8000-00000000000f"
 GUS = "00000000-0000-4000-8000-000000000010"
+HAL = "00000000-0000-4000-8000-000000000011"
 MESSAGES = [{"role": "user", "content": "x"}]
 
 
@@ -112,6 +113,21 @@ def tokens(uplift):
     tap.equal((refused.status, refused.error()["type"]), (429, "tokens"), "the next one waits")
 
 
+def every_bucket(uplift):
+    """Tokens are settled in each bucket, whichever of them a client is told of."""
+    made = uplift.admin("POST", "/admin/api-keys", {"name": "limited", "scopes": ["chat"], "user_id": HAL}).json()
+    put(uplift, scope="user", tokens_per_minute=100000)
+    put(uplift, scope="api_key", requests_per_minute=5)
+    answer = uplift.post("/v1/chat", {"message": "Hi."}, user=None, token=made["key"])
+    tap.equal((answer.status, answer.headers["x-ratelimit-limit-requests"], answer.headers["x-ratelimit-limit-tokens"]), (200, "5", None),
+              "a client is told of its API key's requests")
+    row = uplift.row(answer.headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    tap.ok(wait_for(lambda: abs(100000 - left(uplift, HAL) - used) < 1, 10), "and its user's tokens are settled to what was used",
+           (left(uplift, HAL), used))
+    uplift.admin("DELETE", "/admin/rate-limits?scope=api_key")
+
+
 def addresses(uplift):
     uplift.admin("DELETE", "/admin/rate-limits?scope=user")
     put(uplift, scope="address", requests_per_minute=2)
@@ -183,6 +199,7 @@ with Uplift(batch=True, expected="Postgres|database") as uplift:
     in_vain(uplift)
     many(uplift)
     tokens(uplift)
+    every_bucket(uplift)
     addresses(uplift)
     feedback(uplift)
     away(uplift)
