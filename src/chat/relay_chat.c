@@ -33,7 +33,8 @@ static void on_client_end(void *arg)
     free(rc);
 }
 
-/* Tokens were charged as they were estimated: now comes what was used. */
+/* Tokens were charged as they were estimated: now comes what was used. An answer from the cache, or
+ * shared with another request, has used none: its usage is that of the first one. */
 static void settle_limits(struct relay_chat *rc)
 {
     const struct chat *chat = rc->chat;
@@ -45,7 +46,9 @@ static void settle_limits(struct relay_chat *rc)
     /* Who is told of one limit may have others, which are settled in Postgres. */
     if (left->limit_requests == 0 && left->limit_tokens == 0)
         return;
-    if (is_refused && used < charged)
+    if (chat->cache.source_id[0] != '\0')
+        used = 0;
+    else if (is_refused && used < charged)
         used =
             charged; /* what no provider takes cost us as much, and is not to be had without end */
     limits_spend(rc->core->options.limits,
