@@ -324,7 +324,7 @@ begin
     if v_is_issued and not exists (select from public.coach_response_feedback a where a.id = v_ids[1]) then
         -- Of an answer whose row is still to come there is what was said.
         v_found := format('select %s from jsonb_populate_record(null::public.coach_response_feedback, %L) a where $1 is not null',
-            v_list, (select to_jsonb(f) || jsonb_build_object('user_id', p_user_id)
+            v_list, (select to_jsonb(f) || jsonb_build_object('user_id', p_user_id, 'user_comment', f.feedback_text)
                 from uplift.get_feedback(p_user_id, v_ids[1], true) f));
     end if;
     select r.rows, r.row_count into rows, row_count from uplift.rest_rows(p_user_id, p_query, v_found) r;
