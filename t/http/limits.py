@@ -19,6 +19,7 @@ DAN = "00000000-0000-4000-8000-00000000000d"
 EVE = "00000000-0000-4000-8000-00000000000e"
 FAY = "00000000-0000-4000-8000-00000000000f"
 GUS = "00000000-0000-4000-8000-000000000010"
+NOBODYS = "01890000-0000-7000-8000-000000000000"
 HAL = "00000000-0000-4000-8000-000000000011"
 MESSAGES = [{"role": "user", "content": "x"}]
 
@@ -168,6 +169,23 @@ def feedback(uplift):
     tap.equal([(row["scope"], row["feedback_per_minute"]) for row in listed], [("user", 4)], "GET lists it")
 
 
+def feedback_in_vain(uplift):
+    """So is feedback that comes to nothing, by both routes."""
+    answer = chat(uplift, EVE).json()["feedbackId"]
+    rest = "/rest/v1/coach_response_feedback?"
+    one = {"Accept": "application/vnd.pgrst.object+json", "Prefer": "return=representation"}
+    ways = {404: ("/v1/feedback/" + NOBODYS, {"helpful": True}, {}), 406: (rest + "id=eq." + NOBODYS, {"helpful": True}, one),
+            400: (rest + "id=eq." + answer, {"rating": 9}, {}), 403: (rest + "id=eq." + answer, {"user_id": ANN}, {})}
+    for status, (path, body, headers) in ways.items():
+        put(uplift, scope="user", feedback_per_minute=3)
+        got = [uplift.request("PATCH", path, body, user=EVE, headers=headers).status for _ in range(4)]
+        tap.equal(got, [status] * 3 + [429], "feedback that ends in %d is a call of it" % status)
+    put(uplift, scope="user", feedback_per_minute=3)
+    got = [uplift.request("PATCH", path, body, user=EVE, headers=headers).json() for path, body, headers in ways.values()][:3]
+    tap.equal([(got[0]["error"]["code"], got[0]["error"]["type"])] + [(g["code"], bool(g["message"])) for g in got[1:]],
+              [("answer_not_found", "not_found_error"), ("PGRST116", True), ("23514", True)], "and is told as ever")
+
+
 def away(uplift):
     put(uplift, scope="user", requests_per_minute=4, feedback_per_minute=3)
     answer = uplift.value("select id::text from coach_response_feedback where user_id = %s limit 1", ANN)
@@ -202,6 +220,7 @@ with Uplift(batch=True, expected="Postgres|database") as uplift:
     every_bucket(uplift)
     addresses(uplift)
     feedback(uplift)
+    feedback_in_vain(uplift)
     away(uplift)
     tokens_in_vain(uplift)
 tap.done()
