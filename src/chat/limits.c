@@ -306,6 +306,7 @@ void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
     pthread_mutex_lock(&l->lock);
     spend(l, "user", who->user, tokens, charged);
     spend(l, "api_key", who->api_key, tokens, charged);
+    spend(l, "address", who->address, tokens, charged);
     pthread_mutex_unlock(&l->lock);
 }
 

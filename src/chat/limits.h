@@ -44,8 +44,8 @@ bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
                   struct limit_left *left, struct api_error *error);
 /* Without Postgres: takes one call of feedback. False with *error, 429. */
 bool limits_allow_feedback(struct limits *l, const struct limit_who *who, struct api_error *error);
-/* An answer to a user and API key took so many tokens: what was not charged of them is taken here,
- * and to be told; what was charged beyond them is given back. */
+/* An answer took so many tokens: what was not charged of them is taken here, and to be told; what
+ * was charged beyond them is given back. */
 void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
                   const struct limit_left *charged);
 /* Appends ,"tokens":{bucket: tokens} where anything was spent that was not heard yet: of at most

@@ -52,7 +52,9 @@ static void settle_limits(struct relay_chat *rc)
         used =
             charged; /* what no provider takes cost us as much, and is not to be had without end */
     limits_spend(rc->core->options.limits,
-                 &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
+                 &(struct limit_who){.user = chat->user_text,
+                                     .api_key = chat->request->who.key_id,
+                                     .address = request_param(chat->request, "REMOTE_ADDR")},
                  used, left);
 }
 

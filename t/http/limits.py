@@ -34,9 +34,9 @@ def chat(uplift, user=ANN, **more):
     return uplift.post("/v1/chat", {"message": "Hi.", **more}, user=user)
 
 
-def left(uplift, user):
-    """The tokens in a user's bucket, as it was last filled."""
-    return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", user)
+def left(uplift, key, scope="user"):
+    """The tokens in a user's bucket, as it was last filled; or in another one's."""
+    return uplift.value("select tokens from uplift.rate_buckets where key = %s", "%s:%s" % (scope, key))
 
 
 def requests(uplift):
@@ -84,6 +84,15 @@ def tokens_in_vain(uplift):
     tap.ok(wait_for(lambda: abs(1000 - left(uplift, GUS) - used) < 1, 10), "what was answered is settled")
     refused = chat(uplift, FAY)
     tap.equal((refused.status, refused.error().get("type")), (429, "tokens"), "what was refused is not given back")
+
+
+def tokens_of_addresses(uplift):
+    uplift.restart_chat(UPLIFT_WORKERS="1")  # no earlier chat is still to be settled
+    put(uplift, scope="address", tokens_per_minute=50000)
+    row = uplift.row(chat(uplift, HAL).headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    tap.ok(wait_for(lambda: abs(50000 - left(uplift, "127.0.0.1", "address") - used) < 1, 10), "an address's tokens are settled, too",
+           (left(uplift, "127.0.0.1", "address"), used))
 
 
 def many(uplift):
@@ -223,4 +232,5 @@ with Uplift(batch=True, expected="Postgres|database") as uplift:
     feedback_in_vain(uplift)
     away(uplift)
     tokens_in_vain(uplift)
+    tokens_of_addresses(uplift)
 tap.done()
