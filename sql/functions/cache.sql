@@ -108,12 +108,6 @@ comment on function uplift.cache_answers(json, uuid[]) is
 
 -- Feedback obeyed in its own transaction.
 
-create or replace function uplift.is_dislike(p_helpful boolean, p_rating bigint) returns boolean
-language sql immutable parallel safe
-as $$ select p_helpful is false or coalesce(p_rating <= 2, false) $$;
-
-comment on function uplift.is_dislike(boolean, bigint) is 'Whether feedback is a thumb down, or two stars or fewer.';
-
 create or replace function uplift.cache_obeys() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -126,7 +120,7 @@ begin
     if not found then
         return null;
     end if;
-    if uplift.is_dislike(new.helpful, new.rating) then
+    if uplift.is_disliked(new.helpful, new.rating) then
         insert into uplift.cache_dislikes (source_answer_id, answer_id) values (v_source, new.id)
         on conflict do nothing;
     else
@@ -143,7 +137,7 @@ comment on function uplift.cache_obeys() is
     'Trigger of coach_response_feedback: a thumb down or two stars or fewer, on an answer or on one given again from it, withdraws the answer from the cache and keeps its question out; taken back, it comes in again.';
 
 -- Only when it is missing, because making it waits for everyone who writes answers. Its condition
--- is uplift.is_dislike() written out: it runs as the user, who may call no function of ours.
+-- is uplift.is_disliked() written out: it runs as the user, who may call no function of ours.
 do $$
 begin
     if not exists (select from pg_trigger

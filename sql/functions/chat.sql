@@ -56,6 +56,7 @@ declare
     v_question text := ''; -- of the turn that the loop saw last
     v_has_results boolean := false;
     v_is_personal boolean := true;
+    v_is_long boolean;
 begin
     if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
@@ -165,11 +166,15 @@ begin
     end if;
 
     if p_more ? 'cache' then
+        -- A long message is known by its hash, which comes with it (src/chat/cache.c), or is made here
+        -- where the message does not come again.
+        v_is_long := p_message is null and octet_length(user_message) > 8192;
         -- What a completions client sends may be about its user.
         cache_key := uplift.cache_key(
             case when p_protocol <> 'chat' or v_is_personal or messages <> '' then p_user_id end, p_protocol,
-            coalesce(budget_model, p_more ->> 'model', model, p_more #>> '{cache,model}'), p_more ->> 'parameters', system_prompt,
-            messages, user_message);
+            coalesce(budget_model, p_more ->> 'model', model, p_more #>> '{cache,model}'),
+            case when v_is_long then encode(sha256(convert_to(user_message, 'UTF8')), 'hex') else p_more ->> 'parameters' end,
+            system_prompt, messages, case when v_is_long then '' else user_message end);
         -- Who asks for another answer wants another one.
         if p_regenerate_of is null and p_more #>> '{cache,mode}' in ('on', 'read-only') then
             cached := uplift.find_cached(cache_key, (p_more #>> '{cache,max_age_s}')::int);
@@ -187,4 +192,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
+    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';

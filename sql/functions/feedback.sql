@@ -326,6 +326,10 @@ returns table (id uuid, helpful boolean, rating int, feedback_text text, feedbac
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+    v_message text;
+    v_code text;
+    v_param text;
 begin
     refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, 1);
     if refusal is not null then
@@ -334,8 +338,14 @@ begin
     end if;
     return query select f.*, null::jsonb
         from uplift.give_feedback(p_user_id, p_answer_id, p_changes, p_issued, p_given_at, p_event_id) f;
+exception when sqlstate 'UP400' or sqlstate 'UP404' then
+    get stacked diagnostics v_message = message_text, v_code = pg_exception_detail, v_param = pg_exception_hint;
+    -- The charge was undone with the rest, but what is asked for in vain costs as much.
+    refusal := coalesce(uplift.charge_feedback(p_user_id, p_address, p_api_key, 1),
+        jsonb_build_object('status', right(sqlstate, 3)::int, 'code', v_code, 'message', v_message, 'param', v_param));
+    return next;
 end
 $$;
 
 comment on function uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text) is
-    'uplift.give_feedback() as somebody asks for it now, by an address and perhaps an API key: rate limits are charged, and may refuse it (as uplift.charge_feedback).';
+    'uplift.give_feedback() as somebody asks for it now, by an address and perhaps an API key: rate limits are charged, and may refuse it (as uplift.charge_feedback). What uplift.give_feedback() raises is charged, too, and is then the refusal, {status, code, message, param}.';

@@ -216,13 +216,19 @@ create or replace function uplift.settle_limits(p_tokens jsonb) returns void
 language sql volatile
 as $$
     update uplift.rate_buckets r set tokens = r.tokens - s.tokens
-    from (select b.key, (t.value #>> '{}')::double precision as tokens
-        from jsonb_each(p_tokens) t join uplift.rate_buckets b on b.key = t.key
+    from (select b.key, t.tokens
+        from (
+            -- Workers know addresses as they are, and of IPv6 several may share a bucket.
+            select case when p.key like 'address:%' then 'address:' || uplift.limit_address(substr(p.key, 9)) else p.key end as key,
+                sum((p.value #>> '{}')::double precision) as tokens
+            from jsonb_each(p_tokens) p group by 1) t
+        join uplift.rate_buckets b on b.key = t.key
+        where b.tpm > 0
         order by b.key for update of b) s
     where r.key = s.key
 $$;
 
-comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of buckets: {bucket: tokens}; less than nothing gives back.';
+comment on function uplift.settle_limits(jsonb) is 'Takes more tokens out of the buckets that are limited in them: {bucket: tokens}, an address in its bucket''s name as a client has it; less than nothing gives back.';
 
 -- Whoever has used up a limit is refused before anything is looked up for them. Nothing is held for
 -- this: it is charge_limits that counts.

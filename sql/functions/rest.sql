@@ -290,20 +290,28 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-    v_changes jsonb := uplift.rest_changes(p_changes);
-    v_list text := uplift.rest_list(p_query -> 'select');
-    v_order text := uplift.rest_order(p_query -> 'order');
+    v_changes jsonb;
+    v_list text;
+    v_order text;
     v_ids uuid[];
     v_id uuid;
+    v_calls int := 1;
     v_found text;
     v_is_issued boolean := p_issued and p_id is not null;
+    v_message text;
+    v_code text;
+    v_details text;
 begin
+    v_changes := uplift.rest_changes(p_changes);
+    v_list := uplift.rest_list(p_query -> 'select');
+    v_order := uplift.rest_order(p_query -> 'order');
     if p_id is not null then
         v_ids := array[p_id::uuid];
     else
         v_ids := uplift.rest_changed_ids(p_user_id, p_query);
     end if;
-    refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, greatest(cardinality(v_ids), 1));
+    v_calls := greatest(cardinality(v_ids), 1);
+    refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, v_calls);
     if refusal is not null then
         return next;
         return;
@@ -324,18 +332,26 @@ begin
     if v_is_issued and not exists (select from public.coach_response_feedback a where a.id = v_ids[1]) then
         -- Of an answer whose row is still to come there is what was said.
         v_found := format('select %s from jsonb_populate_record(null::public.coach_response_feedback, %L) a where $1 is not null',
-            v_list, (select to_jsonb(f) || jsonb_build_object('user_id', p_user_id)
+            v_list, (select to_jsonb(f) || jsonb_build_object('user_id', p_user_id, 'user_comment', f.feedback_text)
                 from uplift.get_feedback(p_user_id, v_ids[1], true) f));
     end if;
     select r.rows, r.row_count into rows, row_count from uplift.rest_rows(p_user_id, p_query, v_found) r;
     return next;
 exception when others then
-    if uplift.rest_status(sqlstate) is null then
-        raise;
+    get stacked diagnostics v_message = message_text, v_code = pg_exception_detail, v_details = pg_exception_hint;
+    if sqlstate !~ '^PT4' then
+        if uplift.rest_status(sqlstate) is null then
+            raise;
+        end if;
+        v_code := sqlstate;
+        v_details := '';
     end if;
-    perform uplift.rest_fail(uplift.rest_status(sqlstate), sqlstate, sqlerrm);
+    -- The charge was undone with the rest, but what is asked for in vain costs as much.
+    refusal := coalesce(uplift.charge_feedback(p_user_id, p_address, p_api_key, v_calls), jsonb_build_object(
+        'status', coalesce(uplift.rest_status(sqlstate), right(sqlstate, 3)::int), 'code', v_code, 'message', v_message, 'param', v_details));
+    return next;
 end
 $$;
 
 comment on function uplift.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text) is
-    'Changes helpful, rating, feedback_text of own answers, as uplift.take_feedback() does, and returns the changed rows as uplift.rest_select_feedback() does. p_id is the answer, where id=eq. is the only filter, and null otherwise; p_query and what it may raise are as there, and PT400 PGRST102, PGRST204, 21000, 23514, PGRST124.';
+    'Changes helpful, rating, feedback_text of own answers, as uplift.take_feedback() does, and returns the changed rows as uplift.rest_select_feedback() does. p_id is the answer, where id=eq. is the only filter, and null otherwise; p_query and what it may refuse are as there, and 400 PGRST102, PGRST204, 21000, 23514, PGRST124: nothing of that is raised, for it is charged as well, but is the refusal, {status, code, message, param}.';

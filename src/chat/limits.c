@@ -227,6 +227,8 @@ static bool allow(struct limits *l, enum limited what, const struct limit_who *w
         if (!allowed)
             tell_left(b, left);
     }
+    if (allowed)
+        left->charged_here = tokens;
     for (size_t i = 0; i < count && allowed; i++) {
         held[i]->requests -= 1;
         held[i]->tokens -= (double)tokens;
@@ -275,28 +277,36 @@ static struct spent *find_spent(struct limits *l, const char *name)
     return s;
 }
 
-static void spend(struct limits *l, const char *scope, const char *key, int64_t tokens)
+static void tell_later(struct limits *l, const char *name, int64_t tokens)
 {
-    char name[BUCKET_NAME];
-    if (!name_bucket(name, CHATS, scope, key))
+    if (tokens == 0)
         return;
     struct spent *s = find_spent(l, name);
-    struct bucket *b = find_bucket(l, name, false);
     if (s != NULL)
         s->tokens += tokens;
     else
         log_error("limits", "out of memory: %lld tokens are not counted", (long long)tokens);
-    if (b != NULL)
-        b->tokens -= (double)tokens;
 }
 
-void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens)
+static void spend(struct limits *l, const char *scope, const char *key, int64_t tokens,
+                  const struct limit_left *charged)
 {
-    if (tokens == 0)
+    char name[BUCKET_NAME];
+    if (!name_bucket(name, CHATS, scope, key))
         return;
+    tell_later(l, name, tokens - charged->charged_tokens);
+    struct bucket *b = find_bucket(l, name, false);
+    if (b != NULL)
+        b->tokens -= (double)(tokens - charged->charged_here);
+}
+
+void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
+                  const struct limit_left *charged)
+{
     pthread_mutex_lock(&l->lock);
-    spend(l, "user", who->user, tokens);
-    spend(l, "api_key", who->api_key, tokens);
+    spend(l, "user", who->user, tokens, charged);
+    spend(l, "api_key", who->api_key, tokens, charged);
+    spend(l, "address", who->address, tokens, charged);
     pthread_mutex_unlock(&l->lock);
 }
 

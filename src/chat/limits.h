@@ -22,7 +22,8 @@
 struct limit_left {
     int64_t limit_requests, remaining_requests, reset_requests_ms;
     int64_t limit_tokens, remaining_tokens, reset_tokens_ms;
-    int64_t charged_tokens; /* estimated, and taken already */
+    int64_t charged_tokens; /* estimated, and taken already: in Postgres, */
+    int64_t charged_here;   /* or, without it, by this worker */
 };
 
 /* Who asks: a user's id, an address, an API key's id; NULL or "" for none. */
@@ -37,13 +38,16 @@ struct limits *limits_new(void);
 void limits_free(struct limits *l);
 /* Replaces the limits by what uplift.worker_sync told. All of these are thread-safe. */
 void limits_take(struct limits *l, const cJSON *list);
-/* Without Postgres: takes one request and so many tokens. False with *error, 429. */
+/* Without Postgres: takes one request and so many tokens, left->charged_here then. False with
+ * *error, 429. */
 bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
                   struct limit_left *left, struct api_error *error);
 /* Without Postgres: takes one call of feedback. False with *error, 429. */
 bool limits_allow_feedback(struct limits *l, const struct limit_who *who, struct api_error *error);
-/* An answer took so many tokens more than were charged (less: below 0) of a user and API key. */
-void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens);
+/* An answer took so many tokens: what was not charged of them is taken here, and to be told; what
+ * was charged beyond them is given back. */
+void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
+                  const struct limit_left *charged);
 /* Appends ,"tokens":{bucket: tokens} where anything was spent that was not heard yet: of at most
  * LIMITS_TOLD_AT_ONCE buckets, the rest the next time. What is not heard is kept, of however many
  * users. */

@@ -33,21 +33,29 @@ static void on_client_end(void *arg)
     free(rc);
 }
 
-/* Tokens were charged as they were estimated; the difference is what is still to be charged, or is
- * given back. */
+/* Tokens were charged as they were estimated: now comes what was used. An answer from the cache, or
+ * shared with another request, has used none: its usage is that of the first one. */
 static void settle_limits(struct relay_chat *rc)
 {
     const struct chat *chat = rc->chat;
+    const struct limit_left *left = &chat->left;
     int64_t used = chat->prompt_tokens + chat->completion_tokens;
+    int64_t charged = left->charged_tokens + left->charged_here;
     bool is_refused = chat->outcome == CHAT_FAILED && chat->error.status >= 400 &&
                       chat->error.status < 500 && chat->error.status != 429;
-    if (chat->left.limit_tokens == 0)
+    /* Who is told of one limit may have others, which are settled in Postgres. */
+    if (left->limit_requests == 0 && left->limit_tokens == 0)
         return;
-    if (is_refused && used < chat->left.charged_tokens)
-        return; /* what no provider takes has cost us as much, and is not to be had without end */
+    if (chat->cache.source_id[0] != '\0')
+        used = 0;
+    else if (is_refused && used < charged)
+        used =
+            charged; /* what no provider takes cost us as much, and is not to be had without end */
     limits_spend(rc->core->options.limits,
-                 &(struct limit_who){.user = chat->user_text, .api_key = chat->request->who.key_id},
-                 used - chat->left.charged_tokens);
+                 &(struct limit_who){.user = chat->user_text,
+                                     .api_key = chat->request->who.key_id,
+                                     .address = request_param(chat->request, "REMOTE_ADDR")},
+                 used, left);
 }
 
 void relay_record(struct relay_chat *rc, enum chat_outcome outcome)

@@ -156,8 +156,9 @@ void feedback_count(const struct route_context *c, const struct feedback *f)
 bool feedback_refused(const struct route_context *c, const char *refusal_json,
                       struct api_error *error)
 {
-    metrics_count(c->worker->metrics, M_REFUSED_RATE, 1);
-    return route_refused(refusal_json, error);
+    route_refused(refusal_json, error);
+    metrics_count(c->worker->metrics, M_REFUSED_RATE, error->status == 429);
+    return false;
 }
 
 bool feedback_spool(struct route_context *c, const struct feedback *f, struct api_error *error)

@@ -36,8 +36,8 @@ void feedback_values(const struct route_context *c, const struct feedback *f,
  * False with *error when it was refused, there or here.
  */
 bool feedback_spool(struct route_context *c, const struct feedback *f, struct api_error *error);
-/* What rate limits refused in Postgres, told as uplift.charge_feedback() does: fills in *error and
- * returns false. */
+/* What was refused in Postgres, by rate limits or otherwise, as uplift.take_feedback() tells it:
+ * fills in *error and returns false. */
 bool feedback_refused(const struct route_context *c, const char *refusal_json,
                       struct api_error *error);
 /* Counts feedback that was taken. */

@@ -11,6 +11,8 @@
 #define ONE_OBJECT "application/vnd.pgrst.object+json; charset=utf-8"
 #define REST_ROOT "/rest/v1/"
 #define HEADERS_ROOM 1024
+#define COMMENT "feedback_text"
+#define OLD_COMMENT "user_comment" /* the name that deployments have for it */
 
 bool rest_path(const char *path)
 {
@@ -148,7 +150,8 @@ static char *row_to_come(const struct route_context *c, const struct rest_query 
     cJSON_AddStringToObject(row, "user_id", c->request->who.user_text);
     cJSON_ArrayForEach (item, select) {
         const char *column = json_string(item, "column"), *as = json_string(item, "as");
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(row, column);
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(
+            row, strcmp(column, OLD_COMMENT) == 0 ? COMMENT : column);
         cJSON *copy = value != NULL ? cJSON_Duplicate(value, true) : cJSON_CreateNull();
         if (!cJSON_AddItemToObject(shown, as != NULL ? as : column, copy))
             cJSON_Delete(copy);
@@ -202,10 +205,10 @@ static void reply_changed(struct route_context *c, const struct rest_query *q,
     reply(c, q, q->representation ? 200 : 204, &page);
 }
 
-/* Applies the changes: in Postgres, or in the spool, where it is clear which answer they are for.
- */
-static void change(struct route_context *c, const struct rest_query *q, const cJSON *changes,
-                   const char *text)
+/* Applies the changes: in Postgres, as they were sent, or as feedback in the spool, where it is
+ * clear which answer they are for. */
+static void change(struct route_context *c, const struct rest_query *q, const char *sent,
+                   const cJSON *changes, const char *text)
 {
     static const struct pg_statement statement = {
         .name = "rest_update_feedback",
@@ -223,6 +226,7 @@ static void change(struct route_context *c, const struct rest_query *q, const cJ
     f.issued = f.issued && is_known;
     feedback_values(c, &f, values);
     values[1] = id;
+    values[2] = sent;
     values[FEEDBACK_PARAMS] = q->json.data;
     if (route_query(c, &statement, values, &result, &error, NULL)) {
         reply_changed(c, q, result, &f);
@@ -236,10 +240,13 @@ static void change(struct route_context *c, const struct rest_query *q, const cJ
 }
 
 /* Who may give feedback and not read it sees no row, and may not find out about rows by asking
- * which of them a filter changes. */
+ * which of them a filter changes. Guests must know the id of an answer: any other filter would find
+ * those of all guests. */
 static bool may_change(const struct route_context *c, const struct rest_query *q,
                        struct api_error *error)
 {
+    if (c->request->who.is_guest && rest_query_only_id(q, c->request->who.user_text) == NULL)
+        return api_error(error, 403, "42501", "", "guests share one user: filter by id=eq. alone");
     if ((c->request->who.scopes & SCOPE_READ) != 0)
         return true;
     if (q->representation)
@@ -251,6 +258,18 @@ static bool may_change(const struct route_context *c, const struct rest_query *q
                      "this API key may change feedback and not read it: filter by id=eq. alone");
 }
 
+/* Puts what was sent under the deployments' name of feedback_text under this one, as
+ * uplift.rest_changes() does. False when memory ran out. */
+static bool take_old_name(cJSON *changes)
+{
+    cJSON *comment = cJSON_DetachItemFromObjectCaseSensitive(changes, OLD_COMMENT);
+    bool has_both = cJSON_GetObjectItemCaseSensitive(changes, COMMENT) != NULL;
+    if (comment == NULL || (!has_both && cJSON_AddItemToObject(changes, COMMENT, comment)))
+        return true;
+    cJSON_Delete(comment);
+    return has_both;
+}
+
 static void rest_patch(struct route_context *c, const struct rest_query *q)
 {
     struct api_error error;
@@ -259,13 +278,19 @@ static void rest_patch(struct route_context *c, const struct rest_query *q)
         return;
     }
     cJSON *body = request_json_body(c->request, &error);
-    char *text = body != NULL ? cJSON_PrintUnformatted(body) : NULL;
-    if (body != NULL && text == NULL)
-        out_of_memory(&error);
-    if (text != NULL)
-        change(c, q, body, text);
-    else
+    if (body == NULL) {
         rest_fail(c->request, &error, NULL);
+        return;
+    }
+    char *sent = cJSON_PrintUnformatted(body);
+    char *text = take_old_name(body) ? cJSON_PrintUnformatted(body) : NULL;
+    if (sent != NULL && text != NULL) {
+        change(c, q, sent, body, text);
+    } else {
+        out_of_memory(&error);
+        rest_fail(c->request, &error, NULL);
+    }
+    free(sent);
     free(text);
     cJSON_Delete(body);
 }

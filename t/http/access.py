@@ -210,6 +210,21 @@ def guests(uplift, callers, routes):
     for route in routes:
         equal("guest" in through.get(route, ()), "guest" in CHAT[route], "%s: guests" % route)
     equal(callers.ask("guest", "GET", "/v1/conversations/" + other["conversation_id"]).status, 200, "who knows the id goes on with it")
+    answers_of_guests(uplift, callers, other)
+
+
+def answers_of_guests(uplift, callers, other):
+    """Without its id no guest changes, or is shown, an answer to another one."""
+    id = other["feedbackId"]
+    before = uplift.row(id)
+    for query in ("", "?helpful=is.null", "?feedback_text=not.is.null", "?user_id=eq." + GUEST, "?id=in.(%s)" % id, "?id=neq." + NOBODYS,
+                  "?id=eq.%s&rating=is.null" % id, "?or=(id.eq.%s,rating.is.null)" % id):
+        for prefer in ("return=minimal", "return=representation", "count=exact"):
+            answer = callers.ask("guest", "PATCH", REST + query, {"helpful": False, "rating": 1}, Prefer=prefer)
+            equal((answer.status, answer.json()["code"]), (403, "42501"), "PATCH %s by a guest with Prefer: %s" % (query, prefer))
+    equal(uplift.row(id), before, "the other guest's answer is as it was")
+    answer = callers.ask("guest", "PATCH", REST + "?id=eq." + id, {"rating": 4}, Prefer="return=representation")
+    equal((answer.status, [row["rating"] for row in answer.json()]), (200, [4]), "who knows its id gives feedback on it")
 
 
 def nginx(text):

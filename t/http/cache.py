@@ -69,6 +69,18 @@ def native(uplift, provider):
               "native: and takes the other's place")
 
 
+def anew(uplift):
+    """An answer given anew, without the question, takes the other's place, however long the question is."""
+    for size in (8192, 8193, 60000):
+        question = "é" + "x" * (size - 2)
+        first = chat(uplift, question, cache=ON)
+        again = uplift.post("/v1/chat", {"regenerate_of": first.json()["feedbackId"], "cache": ON}, user=ANN)
+        tap.equal((cache(first), again.status, cache(again)), ("miss", 200, "off"), "%d bytes: an answer is given anew" % size)
+        after = chat(uplift, question, cache=ON)
+        tap.equal((cache(after), uplift.row(after.json()["feedbackId"])["cache_source_id"]), ("hit", again.json()["feedbackId"]),
+                  "%d bytes: and is what is given from then on" % size)
+
+
 def openai(uplift, provider):
     first = completion(uplift, "What now?", cache=ON, temperature=0.5, user_field=None)
     again = completion(uplift, "What now? ", user_field=None, temperature=0.5, cache=ON, safety_identifier="who")
@@ -162,6 +174,7 @@ with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider
     provider.says = TEXT
     uplift.sql("insert into uplift.model_prices (model, input_per_million, output_per_million) values ('sim-1', 1, 1) on conflict do nothing")
     native(uplift, provider)
+    anew(uplift)
     openai(uplift, provider)
     modes(uplift)
     feedback(uplift)

@@ -82,6 +82,29 @@ def together(uplift, provider):
     tap.equal(len({a.headers["X-Feedback-Id"] for a in answers}), 4, "each answer has an id of its own")
 
 
+def tokens_left(uplift, user):
+    """In a user's bucket, as it was last filled."""
+    return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", user)
+
+
+def not_charged(uplift, provider):
+    """Whoever is given another one's answer, at once or later, takes no tokens."""
+    uplift.sql("insert into uplift.rate_limits (scope, tokens_per_minute) values ('user', 100000)")
+    leader = lead(uplift, provider, "Paid?")
+    answers, threads = follow(uplift, "Paid?", 2)
+    provider.go()
+    list(leader)
+    join(threads)
+    hit = uplift.post("/v1/chat", {"message": "Paid?", "cache": {"mode": "on"}}, user=USERS[6])
+    tap.equal([a.headers["X-Uplift-Cache"] for a in answers + [hit]], ["hit"] * 3, "two wait for an answer, and one has it from the cache")
+    row = uplift.row(uplift.post("/v1/chat", {"message": "Not shared."}, user=USERS[7]).headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    # One worker tells of all of them at once: with the last one the earlier ones are settled.
+    tap.ok(wait_for(lambda: abs(100000 - tokens_left(uplift, USERS[7]) - used) < 1, 10), "who asks a provider pays", tokens_left(uplift, USERS[7]))
+    tap.equal([round(tokens_left(uplift, user)) for user in (USERS[1], USERS[2], USERS[6])], [100000] * 3, "the others take no tokens")
+    uplift.sql("delete from uplift.rate_limits")
+
+
 def leader_goes(uplift, provider):
     leader = lead(uplift, provider, "Gone?")
     answers, threads = follow(uplift, "Gone?")
@@ -164,6 +187,7 @@ with Breaking() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider
     provider.says = TEXT
     uplift.sql("insert into uplift.model_prices (model, input_per_million, output_per_million) values ('sim-1', 1, 1) on conflict do nothing")
     together(uplift, provider)
+    not_charged(uplift, provider)
     leader_goes(uplift, provider)
     follower_goes(uplift, provider)
     leader_fails(uplift, provider)

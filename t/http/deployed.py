@@ -7,10 +7,13 @@ import os
 import sys
 import uuid
 
+import psycopg2
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from harness import Uplift, install, shared_cluster  # noqa: E402
 from installing import TYPES, connect, deployment  # noqa: E402
-from tap import done, equal, ok  # noqa: E402
+from process import wait_for  # noqa: E402
+from tap import contains, done, equal, ok  # noqa: E402
 
 # One whose examples are for validation, of which an export may have few.
 USER = next(user for user in ("00000000-0000-4000-8000-%012d" % n for n in range(1000))
@@ -21,7 +24,7 @@ def database(cluster, kind, fresh):
     """A new database with the tables of a deployment, over which uplift was installed."""
     name = "t" + uuid.uuid4().hex[:12]
     connection = connect(cluster, fresh)
-    tables = deployment(connection, kind)
+    tables = deployment(connection, kind) + ";\nalter table coach_response_feedback add column user_comment text"
     connection.close()
     install(cluster, name, sql=tables)
     cluster.psql(name, sql="delete from uplift.rate_limits; insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
@@ -66,6 +69,28 @@ def rated(up, kind, first, talk):
     ok("And then?" in [m["content"] for m in messages], kind + ": the conversation is listed", messages)
 
 
+def commented(up, kind):
+    """A comment by the name that the deployment has for it, on a row that is free and on one that somebody holds."""
+    answer = up.value("select id::text from coach_response_feedback where user_message = 'And then?'")
+    path = "/rest/v1/coach_response_feedback?select=id,feedback_text,user_comment&id=eq."
+
+    def comment(on, **changes):
+        got = up.request("PATCH", path + on, changes, headers={"Prefer": "return=representation"}, user=USER)
+        return got.status, [(row["feedback_text"], row["user_comment"]) for row in got.json()] if got.status == 200 else got.text
+    equal(comment(answer, user_comment="Fine"), (200, [("Fine",) * 2]), kind + ": user_comment is feedback_text")
+    holder = psycopg2.connect(up.conninfo())
+    with holder, holder.cursor() as cursor:
+        cursor.execute("select from public.coach_response_feedback where id = %s for update", (answer,))
+        equal(comment(answer, user_comment="Better"), (200, [("Better",) * 2]), kind + ": also while Postgres has no time for it")
+        equal(comment(answer, user_comment="Nothing", feedback_text="Best"), (200, [("Best",) * 2]), kind + ": and of both names ours counts")
+        equal(comment(answer, user_comment=5)[0], 400, kind + ": a number is no comment")
+    holder.close()
+    ok(wait_for(lambda: up.row(answer)["user_comment"] == "Best", 20), kind + ": it is there as soon as Postgres has", up.row(answer))
+    equal(up.value("select array_agg(changes ->> 'feedback_text' order by given_at) from uplift.feedback_events where answer_id = %s", answer),
+          ["Fine", "Better", "Best"], kind + ": in its history, too")
+    contains(up.get("/metrics", user=None).text, 'uplift_feedback_total{kind="comment"} 4\n', kind + ": and counted")
+
+
 def learnt(up, kind, first):
     job = up.job("generate-training-data")
     equal(job["status"], "succeeded", kind + ": training data is made")
@@ -99,6 +124,7 @@ def main():
         with Uplift(cluster=cluster, database=name, batch=True, UPLIFT_CACHE="on") as up:
             first, talk = recorded(up, kind)
             rated(up, kind, first, talk)
+            commented(up, kind)
             learnt(up, kind, first)
             counted(up, kind)
         cluster.psql("template1", sql='drop database "%s" with (force)' % name)

@@ -19,6 +19,8 @@ DAN = "00000000-0000-4000-8000-00000000000d"
 EVE = "00000000-0000-4000-8000-00000000000e"
 FAY = "00000000-0000-4000-8000-00000000000f"
 GUS = "00000000-0000-4000-8000-000000000010"
+NOBODYS = "01890000-0000-7000-8000-000000000000"
+HAL = "00000000-0000-4000-8000-000000000011"
 MESSAGES = [{"role": "user", "content": "x"}]
 
 
@@ -32,9 +34,9 @@ def chat(uplift, user=ANN, **more):
     return uplift.post("/v1/chat", {"message": "Hi.", **more}, user=user)
 
 
-def left(uplift, user):
-    """The tokens in a user's bucket, as it was last filled."""
-    return uplift.value("select tokens from uplift.rate_buckets where key = 'user:' || %s", user)
+def left(uplift, key, scope="user"):
+    """The tokens in a user's bucket, as it was last filled; or in another one's."""
+    return uplift.value("select tokens from uplift.rate_buckets where key = %s", "%s:%s" % (scope, key))
 
 
 def requests(uplift):
@@ -84,6 +86,15 @@ def tokens_in_vain(uplift):
     tap.equal((refused.status, refused.error().get("type")), (429, "tokens"), "what was refused is not given back")
 
 
+def tokens_of_addresses(uplift):
+    uplift.restart_chat(UPLIFT_WORKERS="1")  # no earlier chat is still to be settled
+    put(uplift, scope="address", tokens_per_minute=50000)
+    row = uplift.row(chat(uplift, HAL).headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    tap.ok(wait_for(lambda: abs(50000 - left(uplift, "127.0.0.1", "address") - used) < 1, 10), "an address's tokens are settled, too",
+           (left(uplift, "127.0.0.1", "address"), used))
+
+
 def many(uplift):
     """However many come at once over both workers, no more than the limit go through."""
     put(uplift, scope="user", requests_per_minute=20)
@@ -110,6 +121,21 @@ def tokens(uplift):
     tap.equal(chat(uplift, DAN).status, 200, "one chat may take more than there is")
     refused = chat(uplift, DAN)
     tap.equal((refused.status, refused.error()["type"]), (429, "tokens"), "the next one waits")
+
+
+def every_bucket(uplift):
+    """Tokens are settled in each bucket, whichever of them a client is told of."""
+    made = uplift.admin("POST", "/admin/api-keys", {"name": "limited", "scopes": ["chat"], "user_id": HAL}).json()
+    put(uplift, scope="user", tokens_per_minute=100000)
+    put(uplift, scope="api_key", requests_per_minute=5)
+    answer = uplift.post("/v1/chat", {"message": "Hi."}, user=None, token=made["key"])
+    tap.equal((answer.status, answer.headers["x-ratelimit-limit-requests"], answer.headers["x-ratelimit-limit-tokens"]), (200, "5", None),
+              "a client is told of its API key's requests")
+    row = uplift.row(answer.headers["X-Feedback-Id"])
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    tap.ok(wait_for(lambda: abs(100000 - left(uplift, HAL) - used) < 1, 10), "and its user's tokens are settled to what was used",
+           (left(uplift, HAL), used))
+    uplift.admin("DELETE", "/admin/rate-limits?scope=api_key")
 
 
 def addresses(uplift):
@@ -152,6 +178,23 @@ def feedback(uplift):
     tap.equal([(row["scope"], row["feedback_per_minute"]) for row in listed], [("user", 4)], "GET lists it")
 
 
+def feedback_in_vain(uplift):
+    """So is feedback that comes to nothing, by both routes."""
+    answer = chat(uplift, EVE).json()["feedbackId"]
+    rest = "/rest/v1/coach_response_feedback?"
+    one = {"Accept": "application/vnd.pgrst.object+json", "Prefer": "return=representation"}
+    ways = {404: ("/v1/feedback/" + NOBODYS, {"helpful": True}, {}), 406: (rest + "id=eq." + NOBODYS, {"helpful": True}, one),
+            400: (rest + "id=eq." + answer, {"rating": 9}, {}), 403: (rest + "id=eq." + answer, {"user_id": ANN}, {})}
+    for status, (path, body, headers) in ways.items():
+        put(uplift, scope="user", feedback_per_minute=3)
+        got = [uplift.request("PATCH", path, body, user=EVE, headers=headers).status for _ in range(4)]
+        tap.equal(got, [status] * 3 + [429], "feedback that ends in %d is a call of it" % status)
+    put(uplift, scope="user", feedback_per_minute=3)
+    got = [uplift.request("PATCH", path, body, user=EVE, headers=headers).json() for path, body, headers in ways.values()][:3]
+    tap.equal([(got[0]["error"]["code"], got[0]["error"]["type"])] + [(g["code"], bool(g["message"])) for g in got[1:]],
+              [("answer_not_found", "not_found_error"), ("PGRST116", True), ("23514", True)], "and is told as ever")
+
+
 def away(uplift):
     put(uplift, scope="user", requests_per_minute=4, feedback_per_minute=3)
     answer = uplift.value("select id::text from coach_response_feedback where user_id = %s limit 1", ANN)
@@ -178,8 +221,11 @@ with Uplift(batch=True, expected="Postgres|database") as uplift:
     in_vain(uplift)
     many(uplift)
     tokens(uplift)
+    every_bucket(uplift)
     addresses(uplift)
     feedback(uplift)
+    feedback_in_vain(uplift)
     away(uplift)
     tokens_in_vain(uplift)
+    tokens_of_addresses(uplift)
 tap.done()

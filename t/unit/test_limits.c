@@ -78,6 +78,27 @@ static void tokens_may_go_below_nothing_once(void **state)
     limits_free(l);
 }
 
+static void what_was_charged_here_is_taken_once(void **state)
+{
+    (void)state;
+    struct limits *l = known("[{\"scope\":\"user\",\"key\":\"\",\"rpm\":100,\"tpm\":1000}]");
+    const struct limit_who who = {.user = "a"};
+    struct limit_left left, after;
+    struct api_error error;
+    struct buf out;
+    buf_init(&out, 1000);
+    assert_true(ask(l, "a", NULL, 400, &left, &error));
+    assert_int_equal(left.remaining_tokens, 600);
+    limits_spend(l, &who, 450, &left);
+    assert_true(ask(l, "a", NULL, 0, &after, &error));
+    assert_in_range(after.remaining_tokens, 550, 599); /* filled a little since */
+    limits_spend(l, &who, 0, &after);
+    limits_put_spent(l, &out);
+    assert_string_equal(out.data, ",\"tokens\":{\"user:a\":450}"); /* Postgres charged nothing */
+    buf_release(&out);
+    limits_free(l);
+}
+
 static void who_is_refused_takes_nothing(void **state)
 {
     (void)state;
@@ -117,16 +138,19 @@ static void what_was_spent_is_told_until_it_is_heard(void **state)
     buf_init(&out, 1000);
     limits_put_spent(l, &out);
     assert_int_equal(out.len, 0);
-    limits_spend(l, &who, 0);
-    limits_spend(l, &who, 7);
-    limits_spend(l, &who, -3);
+    const struct limit_left charged = {.charged_tokens = 10};
+    limits_spend(l, &who, 10, &charged);
+    limits_put_spent(l, &out);
+    assert_int_equal(out.len, 0);
+    limits_spend(l, &who, 17, &charged);
+    limits_spend(l, &who, 7, &charged);
     limits_put_spent(l, &out);
     assert_non_null(strstr(out.data, ",\"tokens\":{"));
     assert_non_null(strstr(out.data, "\"user:a\":4"));
     assert_non_null(strstr(out.data, "\"api_key:k\":4"));
-    assert_null(strstr(out.data, "192.0.2.1"));
+    assert_non_null(strstr(out.data, "\"address:192.0.2.1\":4"));
     limits_told(l, false);
-    limits_spend(l, &who, 1);
+    limits_spend(l, &who, 11, &charged);
     buf_clear(&out);
     limits_put_spent(l, &out);
     assert_non_null(strstr(out.data, "\"user:a\":5"));
@@ -211,6 +235,7 @@ static void what_was_spent_is_told_of_however_many_users(void **state)
     enum { USERS = 20000 };
     struct limits *l = known(rules);
     static int64_t sums[USERS];
+    const struct limit_left none = {0};
     char user[32];
     struct buf out;
     int times = 0, told;
@@ -220,7 +245,7 @@ static void what_was_spent_is_told_of_however_many_users(void **state)
             struct limit_left left;
             struct api_error error;
             snprintf(user, sizeof user, "%d", i);
-            limits_spend(l, &(struct limit_who){.user = user}, 1 + i % 7);
+            limits_spend(l, &(struct limit_who){.user = user}, 1 + i % 7, &none);
             ask(l, user, NULL, 0, &left, &error);
         }
     limits_put_spent(l, &out);
@@ -233,7 +258,8 @@ static void what_was_spent_is_told_of_however_many_users(void **state)
         assert_true(told <= LIMITS_TOLD_AT_ONCE);
         limits_told(l, true);
         times++;
-        limits_spend(l, &(struct limit_who){.user = "0"}, 1); /* who goes on keeps nobody waiting */
+        /* Who goes on keeps nobody waiting. */
+        limits_spend(l, &(struct limit_who){.user = "0"}, 1, &none);
     } while (told > 1);
     assert_int_equal(times, (USERS + LIMITS_TOLD_AT_ONCE - 1) / LIMITS_TOLD_AT_ONCE + 1);
     for (int i = 1; i < USERS; i++)
@@ -292,6 +318,7 @@ static const struct CMUnitTest limits_tests[] = {
     cmocka_unit_test(each_has_its_own_bucket),
     cmocka_unit_test(an_own_limit_comes_before_that_of_each),
     cmocka_unit_test(tokens_may_go_below_nothing_once),
+    cmocka_unit_test(what_was_charged_here_is_taken_once),
     cmocka_unit_test(who_is_refused_takes_nothing),
     cmocka_unit_test(without_limits_nothing_is_held),
     cmocka_unit_test(what_was_spent_is_told_until_it_is_heard),

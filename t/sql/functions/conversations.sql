@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(70);
+select plan(72);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -64,15 +64,30 @@ begin
     perform pg_temp.record(2013, pg_temp.bob(), pg_temp.id(600), 'how many?', '42.', v_results);
     perform pg_temp.record(2014, pg_temp.bob(), pg_temp.id(600), 'how many?', '42, as I said.');
     perform pg_temp.record(2015, pg_temp.bob(), pg_temp.id(600), 'sure?', 'Yes.', v_results);
+    -- Asked again behind another question.
+    perform pg_temp.record(2021, pg_temp.bob(), pg_temp.id(601), 'how many?', '42.');
+    perform pg_temp.record(2022, pg_temp.bob(), pg_temp.id(601), 'sure?', 'Yes.');
+    perform pg_temp.record(2023, pg_temp.bob(), pg_temp.id(601), 'how many?', 'Still 42.', v_results);
+    -- The turn before was given anew later.
+    perform pg_temp.record(2031, pg_temp.bob(), pg_temp.id(602), 'how many?', '41.');
+    perform pg_temp.record(2032, pg_temp.bob(), pg_temp.id(602), 'how many?', '43.', v_results);
+    perform pg_temp.record(2033, pg_temp.bob(), pg_temp.id(602), 'how many?', '42.', jsonb_build_object('regenerate_of', pg_temp.id(2031)));
 end $$;
 create function pg_temp.said_in(n int) returns text language sql as $$
     select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(pg_temp.bob(), n) -> 'messages') with ordinality e(m, o)
 $$;
 select is(pg_temp.said_in(600), 'user:how many? assistant: assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
     'a loop of tools shows its question once; asked again it is there again');
-select is((select string_agg(m.message_type || ':' || m.content, ' ' order by m.created_at, m.answer_id, m.message_type desc) from uplift.conversation_messages m
-    where m.conversation_id = pg_temp.id(600)), 'user:how many? assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
+create function pg_temp.seen_in(n int) returns text language sql as $$
+    select string_agg(m.message_type || ':' || m.content, ' ' order by m.created_at, m.answer_id, m.message_type desc)
+    from uplift.conversation_messages m where m.conversation_id = pg_temp.id(n)
+$$;
+select is(pg_temp.seen_in(600), 'user:how many? assistant:Let me look again. assistant:42. user:how many? assistant:42, as I said. user:sure? assistant:Yes.',
     'and so do its messages');
+select is(array[pg_temp.said_in(n), pg_temp.seen_in(n), pg_temp.said(pg_temp.messages(:bob, pg_temp.id(n)))],
+    array[t, t, regexp_replace(t, '(user|assistant):', '', 'g')], d) from (values
+    (601, 'user:how many? assistant:42. user:sure? assistant:Yes. user:how many? assistant:Still 42.', 'one that was asked before another one is there again'),
+    (602, 'user:how many? assistant:43. user:how many? assistant:42.', 'and one whose turn before was given anew since')) as w(n, t, d);
 select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600))), 'how many? Let me look again. 42. how many? 42, as I said. sure? Yes.', 'and so does history');
 select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600), p_tokens => 12)), 'sure? Yes.', 'that is cut behind it');
 

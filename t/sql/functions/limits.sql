@@ -1,6 +1,6 @@
 -- Rate limits: buckets, what they refuse, and how a batch shares them.
 \ir common.psql
-select plan(45);
+select plan(47);
 delete from uplift.rate_limits;
 
 create function pg_temp.charge(p_calls jsonb) returns setof record language sql as $$
@@ -54,6 +54,11 @@ select is(pg_temp.refusal('{"user_id": "b", "address": "192.0.2.1"}') ->> 'messa
 select is(pg_temp.refusal('{"address": "2001:db8::1"}'), null, 'IPv6');
 select is(pg_temp.refusal('{"address": "2001:db8::2"}') ->> 'status', '429', 'is limited by its network');
 select is(pg_temp.refusal('{"address": "unix:"}'), null, 'what is no address is not limited');
+select pg_temp.put('{"scope": "address", "tokens_per_minute": 600}') \g /dev/null
+select is(pg_temp.left_of('{"address": "2001:db8::1", "tokens": 100}', 'remaining_tokens'), 500::numeric, 'its tokens are taken');
+select uplift.settle_limits('{"address:2001:db8::1": 60, "address:2001:db8::2": 40, "address:unix:": 5}') \g /dev/null
+select is((select tokens from uplift.rate_buckets where key = 'address:2001:db8::/64'), 400::double precision, 'and settled, of all who share them');
+select pg_temp.put('{"scope": "address", "requests_per_minute": 1}') \g /dev/null
 select is((select tokens from uplift.rate_buckets where key = 'user:b'), 600::double precision, 'who is refused by one bucket takes nothing from the other');
 
 -- Together.

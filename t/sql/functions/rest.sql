@@ -135,6 +135,12 @@ select is(pg_temp.wrong(q::jsonb), r, d) from (values
     ('{"count": "exact", "offset": 5}', 'PT416 PGRST103 An offset of 5 was requested, but there are only 4 rows.', 'behind the end')) as w(q, r, d);
 
 -- PATCH by id.
+create function pg_temp.told(p_refusal jsonb) returns text language sql as $$
+    select rtrim(format('PT%s %s %s', p_refusal ->> 'status', p_refusal ->> 'code', p_refusal ->> 'param'))
+$$;
+create function pg_temp.patch_refused(n int, p_changes jsonb, p_more jsonb) returns text language sql as $$
+    select pg_temp.told(refusal) from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
+$$;
 create function pg_temp.patch(n int, p_changes jsonb, p_more jsonb default '{}') returns jsonb language sql as $$
     select rows::jsonb from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
 $$;
@@ -146,8 +152,8 @@ select is(pg_temp.patch(1, '{"rating": 3}', '{"one": true, "select": [{"column":
 select is(pg_temp.patch(5, '{"helpful": true}'), '[]', 'another user''s row is no row');
 select is((select helpful from public.coach_response_feedback where id = pg_temp.id(5)), null, 'and stays as it is');
 select is(pg_temp.patch(999, '{"helpful": true}'), '[]', 'nor is nobody''s');
-select is(pg_temp.refused($$select pg_temp.patch(999, '{"helpful": true}', '{"one": true}')$$), 'PT406 PGRST116 The result contains 0 rows', 'which is no object');
-select is(pg_temp.refused(format('select pg_temp.patch(1, %L, %L)', b, m)), r, d) from (values
+select is(pg_temp.patch_refused(999, '{"helpful": true}', '{"one": true}'), 'PT406 PGRST116 The result contains 0 rows', 'which is no object');
+select is(pg_temp.patch_refused(1, b::jsonb, m::jsonb), r, d) from (values
     ('{"colour": 1}', '{}', 'PT400 PGRST204', 'no such column'), ('{"ai_response": "x"}', '{}', 'PT403 42501', 'a column that is not theirs'),
     ('{"helpful": true, "user_id": "x"}', '{}', 'PT403 42501', 'among others'), ('{"rating": 6}', '{}', 'PT400 23514', 'six stars'),
     ('{"helpful": "maybe"}', '{}', 'PT400 22P02', 'a thumb as text'), ('[]', '{}', 'PT400 PGRST102', 'no object'),
@@ -156,6 +162,9 @@ select is((select rating from public.coach_response_feedback where id = pg_temp.
 select is((select array_agg(distinct source order by source) from uplift.feedback_events where answer_id = pg_temp.id(1)), '{rest,route}', 'all in the history');
 
 -- PATCH by filters.
+create function pg_temp.change_refused(p_query jsonb, p_changes jsonb) returns text language sql as $$
+    select pg_temp.told(refusal) from uplift.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), null, null, null)
+$$;
 create function pg_temp.change(p_query jsonb, p_changes jsonb, p_event uuid default null) returns bigint language sql as $$
     select row_count from uplift.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), p_event, null, null)
 $$;
@@ -164,10 +173,10 @@ select is(pg_temp.change('{"where": [{"column": "user_message", "op": "in", "val
 select is((select rating from public.coach_response_feedback where id = pg_temp.id(5)), null, 'whose row stays as it is');
 select pg_temp.change('{"where": [{"column": "user_message", "op": "in", "values": ["q2", "q3"]}]}', '{"rating": 3}', pg_temp.id(700)) \g /dev/null
 select is((select array_agg(rating order by id) from public.coach_response_feedback where id in (pg_temp.id(2), pg_temp.id(3))), '{1,1}', 'once for each event');
-select is(pg_temp.refused($$select pg_temp.change('{}', '{"rating": 2}')$$), 'PT400 21000', 'not all there are');
-select is(pg_temp.refused($$select pg_temp.change('{"most": 1, "where": [{"column": "rating", "op": "gt", "value": "0"}]}', '{"rating": 2}')$$),
+select is(pg_temp.change_refused('{}', '{"rating": 2}'), 'PT400 21000', 'not all there are');
+select is(pg_temp.change_refused('{"most": 1, "where": [{"column": "rating", "op": "gt", "value": "0"}]}', '{"rating": 2}'),
     'PT400 PGRST124 The query affects more than 1 rows', 'nor more than were allowed');
-select is(pg_temp.refused($$select pg_temp.change('{"one": true, "where": [{"column": "rating", "op": "eq", "value": "1"}]}', '{"rating": 5}')$$),
+select is(pg_temp.change_refused('{"one": true, "where": [{"column": "rating", "op": "eq", "value": "1"}]}', '{"rating": 5}'),
     'PT406 PGRST116 The result contains 3 rows', 'nor three where one object was asked for');
 select is((select count(*) from public.coach_response_feedback where rating = 5), 0::bigint, 'which changes none');
 insert into uplift.rate_limits (scope, feedback_per_minute) values ('user', 5);
