@@ -46,7 +46,7 @@ static void forget_failures(struct breaker *b)
 
 /* Takes a place whose key is what it was a moment ago. False when another worker did. */
 static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const char *provider,
-                       const char *model)
+                       const char *model, bool is_known)
 {
     if (!atomic_compare_exchange_strong(&b->key, &was, BEING_NAMED))
         return false;
@@ -55,7 +55,9 @@ static bool name_place(struct breaker *b, uint_fast64_t was, uint64_t key, const
     atomic_store(&b->cool_until_ms, 0);
     atomic_store(&b->failed_ms, 0);
     utf8_copy(b->provider, sizeof b->provider, provider);
-    utf8_copy(b->model, sizeof b->model, model);
+    utf8_copy(b->model, sizeof b->model, is_known ? model : BREAKER_OTHER);
+    atomic_store(&b->shown, key_of(b->provider, b->model));
+    atomic_store(&b->is_made_up, !is_known);
     atomic_store_explicit(&b->key, key, memory_order_release);
     return true;
 }
@@ -80,7 +82,7 @@ struct breaker *breaker_of_provider(struct breakers *all, const char *provider)
     for (int i = 0; i < BREAKER_PROVIDERS; i++) {
         struct breaker *b = &all->providers[i];
         uint64_t key = named_key(b);
-        if (key == 0 && name_place(b, 0, wanted, provider, ""))
+        if (key == 0 && name_place(b, 0, wanted, provider, "", true))
             return b;
         if (named_key(b) == wanted)
             return b;
@@ -88,34 +90,35 @@ struct breaker *breaker_of_provider(struct breakers *all, const char *provider)
     return NULL;
 }
 
-/* Whether it is of no use to anybody: it was never of a route, or it is closed. */
-static bool may_give_way(const struct breaker *b, int64_t now_ms)
+/* Whether it is of no use to anybody (it was never of a route, or it is closed), or of less than
+ * one whose model is known. */
+static bool may_give_way(const struct breaker *b, bool to_known, int64_t now_ms)
 {
-    return atomic_load(&b->open_until_ms) == 0 && breaker_cooling(b, now_ms) == 0;
+    return (atomic_load(&b->open_until_ms) == 0 && breaker_cooling(b, now_ms) == 0) ||
+           (to_known && atomic_load(&b->is_made_up));
 }
 
 struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
-                                 bool make, int64_t now_ms)
+                                 bool is_known, bool make, int64_t now_ms)
 {
-    char name[BREAKER_MODEL_ROOM]; /* what is kept and shown of it */
     if (all == NULL)
         return NULL;
-    utf8_copy(name, sizeof name, model);
-    uint64_t wanted = key_of(provider, name);
+    uint64_t wanted = key_of(provider, model);
     struct breaker *set = &all->routes[wanted % (BREAKER_ROUTES / WAYS) * WAYS], *oldest = NULL;
     uint64_t oldest_key = 0;
     for (int i = 0; i < WAYS; i++) {
         uint64_t key = atomic_load_explicit(&set[i].key, memory_order_acquire);
         if (key == wanted)
             return &set[i];
-        if (!make || key == BEING_NAMED || !may_give_way(&set[i], now_ms))
+        if (!make || key == BEING_NAMED || !may_give_way(&set[i], is_known, now_ms))
             continue;
         if (oldest == NULL || atomic_load(&set[i].failed_ms) < atomic_load(&oldest->failed_ms)) {
             oldest = &set[i];
             oldest_key = key;
         }
     }
-    bool is_made = oldest != NULL && name_place(oldest, oldest_key, wanted, provider, name);
+    bool is_made =
+        oldest != NULL && name_place(oldest, oldest_key, wanted, provider, model, is_known);
     return is_made ? oldest : NULL;
 }
 
@@ -319,14 +322,49 @@ enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms)
     return now_ms < open_until ? BREAKER_OPEN : BREAKER_PROBING;
 }
 
-const struct breaker *breakers_next(const struct breakers *all, int *at)
+/* The place of that number; NULL when nobody has it. */
+static const struct breaker *place_at(const struct breakers *all, int i)
+{
+    const struct breaker *b =
+        i < BREAKER_PROVIDERS ? &all->providers[i] : &all->routes[i - BREAKER_PROVIDERS];
+    return atomic_load_explicit(&b->key, memory_order_acquire) > BEING_NAMED ? b : NULL;
+}
+
+/* Whether a place before that number is shown under the same names. */
+static bool was_shown(const struct breakers *all, int i, uint64_t shown)
+{
+    const struct breaker *b;
+    while (i-- > 0)
+        if ((b = place_at(all, i)) != NULL && atomic_load(&b->shown) == shown)
+            return true;
+    return false;
+}
+
+static enum breaker_state worst_state(const struct breakers *all, int from, uint64_t shown,
+                                      int64_t now_ms)
+{
+    enum breaker_state worst = BREAKER_CLOSED;
+    for (int i = from; i < BREAKER_PROVIDERS + BREAKER_ROUTES; i++) {
+        const struct breaker *b = place_at(all, i);
+        if (b == NULL || atomic_load(&b->shown) != shown)
+            continue;
+        enum breaker_state state = breaker_state(b, now_ms);
+        worst = state > worst ? state : worst;
+    }
+    return worst;
+}
+
+const struct breaker *breakers_next(const struct breakers *all, int64_t now_ms, int *at,
+                                    enum breaker_state *state)
 {
     while (*at < BREAKER_PROVIDERS + BREAKER_ROUTES) {
         int i = (*at)++;
-        const struct breaker *b =
-            i < BREAKER_PROVIDERS ? &all->providers[i] : &all->routes[i - BREAKER_PROVIDERS];
-        if (atomic_load_explicit(&b->key, memory_order_acquire) > BEING_NAMED)
-            return b;
+        const struct breaker *b = place_at(all, i);
+        uint64_t shown = b != NULL ? (uint64_t)atomic_load(&b->shown) : 0;
+        if (b == NULL || was_shown(all, i, shown))
+            continue;
+        *state = worst_state(all, i, shown, now_ms);
+        return b;
     }
     return NULL;
 }

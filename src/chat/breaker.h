@@ -34,6 +34,7 @@
 #define BREAKER_LACKS 2        /* parameters that a provider may be known not to take */
 #define BREAKER_PROVIDER_ROOM 64
 #define BREAKER_MODEL_ROOM 128
+#define BREAKER_OTHER "other" /* how all models are shown whose names clients make up */
 
 /* Failures in a row of one user. */
 struct breaker_user {
@@ -45,7 +46,9 @@ struct breaker_user {
 struct breaker {
     atomic_uint_fast64_t key; /* of its name; 0 free, 1 being named */
     char provider[BREAKER_PROVIDER_ROOM];
-    char model[BREAKER_MODEL_ROOM]; /* "": of the provider as a whole */
+    char model[BREAKER_MODEL_ROOM]; /* as it is shown; "": of the provider as a whole */
+    atomic_uint_fast64_t shown;     /* a number for both names as they are shown */
+    atomic_bool is_made_up;         /* the model's name is a client's, and not configured */
     atomic_int failures;            /* in a row: of all kinds */
     atomic_int certain;             /* of these, those that nobody's request can have caused */
     atomic_int others;              /* and those of users that have no place */
@@ -70,11 +73,11 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_PROBING, BREAKER_OPEN };
 /* The breaker of a provider as a whole, made when there is none; NULL when all places are taken.
  * Never moves or goes away. Any thread of any process. */
 struct breaker *breaker_of_provider(struct breakers *all, const char *provider);
-/* The breaker of a provider's model; of a long name only what is kept of it counts. NULL when it
- * has none, which is the same as closed: one is made only where make is set, when it fails. To be
- * asked for again each time. */
+/* The breaker of a provider's model. NULL when it has none, which is the same as closed: one is
+ * made only where make is set, when it fails. That of a model that is not known, because its name
+ * is a client's, gives way to those of models that are. To be asked for again each time. */
 struct breaker *breaker_of_route(struct breakers *all, const char *provider, const char *model,
-                                 bool make, int64_t now_ms);
+                                 bool is_known, bool make, int64_t now_ms);
 /* A number for a user's id, for who below; never 0. */
 uint64_t breaker_who(const char *user);
 
@@ -103,10 +106,12 @@ int64_t breaker_cooling(const struct breaker *b, int64_t now_ms);
 void breaker_set_lack(struct breaker *b, int which, int64_t now_ms, int64_t for_ms);
 bool breaker_lacks(const struct breaker *b, int which, int64_t now_ms);
 
-/* For those who watch, changing nothing: the next place from *at on, which is set behind it; NULL
- * after the last. Providers come first. The place of a model may be named anew meanwhile. */
-const struct breaker *breakers_next(const struct breakers *all, int *at);
 /* Whether it is open for all. */
 enum breaker_state breaker_state(const struct breaker *b, int64_t now_ms);
+/* For those who watch, changing nothing: the next place from *at on, which is set behind it, and in
+ * *state the worst of all that are shown under the same names, which come once; NULL after the
+ * last. Providers come first. The place of a model may be named anew meanwhile. */
+const struct breaker *breakers_next(const struct breakers *all, int64_t now_ms, int *at,
+                                    enum breaker_state *state);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
-#include "metrics.h"
 
 #include <string.h>
 
@@ -40,8 +39,10 @@ static void exclude_provider(struct failover *f)
 static struct breaker *breaker_at(const struct failover *f, uint8_t i, bool make, int64_t now_ms)
 {
     const struct route *route = f->routes[i];
+    bool has_own = route->model != NULL;
     return breaker_of_route(routing_breakers(f->routing), route->provider->name,
-                            route->model != NULL ? route->model : f->breaker_model, make, now_ms);
+                            has_own ? route->model : f->model, has_own || f->is_known, make,
+                            now_ms);
 }
 
 static bool is_full(const struct provider *p)
@@ -157,9 +158,8 @@ bool failover_begin(struct failover *f, struct routing *routing, const char *mod
                     const char *user, unsigned *random, struct api_error *error)
 {
     struct obstacle o;
-    *f = (struct failover){.routing = routing,
-                           .breaker_model = is_known ? model : METRICS_OTHER,
-                           .who = breaker_who(user)};
+    *f = (struct failover){
+        .routing = routing, .model = model, .is_known = is_known, .who = breaker_who(user)};
     f->count = (uint8_t)routing_plan(routing, model, random, f->routes);
     if (choose(f, SCOPE_ALL, clock_ms(), &o))
         return true;

@@ -31,8 +31,9 @@
 struct failover {
     struct routing *routing; /* owned: a reference */
     const struct route *routes[ROUTES_MAX];
-    const char *breaker_model; /* of routes that are asked for the chat's own model; borrowed */
-    uint64_t who;              /* see breaker_who */
+    const char *model; /* asked for; borrowed */
+    bool is_known;     /* and its name was not made up by a client */
+    uint64_t who;      /* see breaker_who */
     uint8_t count;
     uint8_t at;       /* the route in use */
     uint8_t tries;    /* on it */
@@ -57,9 +58,8 @@ enum failover_scope {
 
 /*
  * Takes the routing and chooses the first route. user is the id of who asks, model is borrowed as
- * long as the failover is used. Models that are not known, whose names clients make up, share a
- * breaker for each provider. False when none can be asked at present, with the error for the
- * client: 429 or 503, with retry_after_ms.
+ * long as the failover is used; is_known as for breaker_of_route. False when none can be asked at
+ * present, with the error for the client: 429 or 503, with retry_after_ms.
  */
 bool failover_begin(struct failover *f, struct routing *routing, const char *model, bool is_known,
                     const char *user, unsigned *random, struct api_error *error);

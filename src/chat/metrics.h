@@ -19,7 +19,7 @@
 #define METRICS_WORKERS 64   /* blocks; beyond them workers share */
 #define METRICS_ENDPOINTS 64 /* routes that are told apart */
 #define METRICS_PLACES 64 /* providers with a model that are told apart; all others are "other" */
-#define METRICS_OTHER "other"
+#define METRICS_OTHER BREAKER_OTHER
 #define METRICS_BUCKETS 12
 
 struct chat;

@@ -316,14 +316,15 @@ static void put_breakers(const struct metrics_more *more, struct buf *out)
         out, "uplift_breaker_state", "gauge",
         "Breaker of a provider, or of one of its models: 0 closed, 1 about to be tried, 2 open.");
     const struct breaker *b;
-    for (int at = 0; (b = breakers_next(more->breakers, &at)) != NULL;) {
+    enum breaker_state state;
+    for (int at = 0; (b = breakers_next(more->breakers, more->now_ms, &at, &state)) != NULL;) {
         buf_puts(out, "uplift_breaker_state{");
         put_label(out, "provider", b->provider);
         if (b->model[0] != '\0') {
             buf_putc(out, ',');
             put_label(out, "model", b->model);
         }
-        buf_printf(out, "} %d\n", (int)breaker_state(b, more->now_ms));
+        buf_printf(out, "} %d\n", (int)state);
     }
 }
 

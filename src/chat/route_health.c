@@ -18,9 +18,11 @@ void route_health(struct route_context *c)
 static int put_open(const struct shared *shared, bool of_models, struct buf *body)
 {
     const struct breaker *b;
+    enum breaker_state state;
+    int64_t now = clock_ms();
     int open = 0;
-    for (int at = 0; (b = breakers_next(&shared->breakers, &at)) != NULL;) {
-        if ((b->model[0] != '\0') != of_models || breaker_state(b, clock_ms()) != BREAKER_OPEN)
+    for (int at = 0; (b = breakers_next(&shared->breakers, now, &at, &state)) != NULL;) {
+        if ((b->model[0] != '\0') != of_models || state != BREAKER_OPEN)
             continue;
         buf_puts(body, open++ > 0 ? "," : of_models ? ",\"models\":[" : ",\"providers\":[");
         buf_puts(body, of_models ? "{\"provider\":" : "");

@@ -238,13 +238,13 @@ static void models_have_places_while_they_fail(void **state)
     (void)state;
     struct breakers *all = calloc(1, sizeof *all);
     assert_non_null(all);
-    assert_null(breaker_of_route(all, "p", "m", false, 1));
-    struct breaker *b = breaker_of_route(all, "p", "m", true, 1);
+    assert_null(breaker_of_route(all, "p", "m", true, false, 1));
+    struct breaker *b = breaker_of_route(all, "p", "m", true, true, 1);
     assert_non_null(b);
-    assert_ptr_equal(breaker_of_route(all, "p", "m", false, 1), b);
-    assert_null(breaker_of_route(all, "pm", "", false, 1));
-    assert_null(breaker_of_route(all, "", "pm", false, 1));
-    assert_null(breaker_of_route(NULL, "p", "m", true, 1));
+    assert_ptr_equal(breaker_of_route(all, "p", "m", true, false, 1), b);
+    assert_null(breaker_of_route(all, "pm", "", true, false, 1));
+    assert_null(breaker_of_route(all, "", "pm", true, false, 1));
+    assert_null(breaker_of_route(NULL, "p", "m", true, true, 1));
     assert_string_equal(b->provider, "p");
     assert_string_equal(b->model, "m");
     free(all);
@@ -256,15 +256,16 @@ static void many_models_fail(void **state)
     (void)state;
     struct breakers *all = calloc(1, sizeof *all);
     char model[40];
+    enum breaker_state of_one;
     int made = 0, seen = 0, at = 0;
     assert_non_null(all);
-    struct breaker *open = breaker_of_route(all, "p", "open", true, 1);
+    struct breaker *open = breaker_of_route(all, "p", "open", true, true, 1);
     fails(open, NOBODY, MAX);
-    struct breaker *cool = breaker_of_route(all, "p", "cool", true, 1);
+    struct breaker *cool = breaker_of_route(all, "p", "cool", true, true, 1);
     breaker_cool(cool, 1, 1000000);
     for (int i = 0; i < 20 * BREAKER_ROUTES; i++) {
         snprintf(model, sizeof model, "model %d", i);
-        struct breaker *b = breaker_of_route(all, "p", model, true, i);
+        struct breaker *b = breaker_of_route(all, "p", model, true, true, i);
         if (b == NULL)
             continue;
         made++;
@@ -273,12 +274,12 @@ static void many_models_fail(void **state)
         assert_int_equal(atomic_load(&b->failures), 1); /* none of who was there before */
     }
     assert_int_equal(made, 20 * BREAKER_ROUTES);
-    while (breakers_next(all, &at) != NULL)
+    while (breakers_next(all, 1, &at, &of_one) != NULL)
         seen++;
     assert_int_equal(seen, BREAKER_ROUTES);
-    assert_ptr_equal(breaker_of_route(all, "p", "open", false, 1), open);
-    assert_ptr_equal(breaker_of_route(all, "p", "cool", false, 1), cool);
-    assert_non_null(breaker_of_route(all, "p", model, false, 1)); /* the last one, too */
+    assert_ptr_equal(breaker_of_route(all, "p", "open", true, false, 1), open);
+    assert_ptr_equal(breaker_of_route(all, "p", "cool", true, false, 1), cool);
+    assert_non_null(breaker_of_route(all, "p", model, true, false, 1)); /* the last one, too */
     free(all);
 }
 
@@ -290,29 +291,64 @@ static void long_names_are_cut_between_characters(void **state)
     assert_non_null(all);
     for (size_t i = 1; i + 2 < sizeof name; i += 2)
         memcpy(name + i, "\xc3\xa9", 3);
-    struct breaker *b = breaker_of_route(all, "p", name, true, 1);
+    struct breaker *b = breaker_of_route(all, "p", name, true, true, 1);
     assert_int_equal(strlen(b->model), BREAKER_MODEL_ROOM - 1);
     assert_memory_equal(b->model, name, BREAKER_MODEL_ROOM - 1);
-    struct breaker *other = breaker_of_route(all, "p", name + 1, true, 1);
+    struct breaker *other = breaker_of_route(all, "p", name + 1, true, true, 1);
     assert_int_equal(strlen(other->model), BREAKER_MODEL_ROOM - 2);
-    assert_ptr_equal(breaker_of_route(all, "p", name, false, 1), b);
+    assert_ptr_equal(breaker_of_route(all, "p", name, true, false, 1), b);
     free(all);
 }
 
-/* Else there were two figures under one name. */
-static void names_that_are_cut_alike_have_one_place(void **state)
+/* Names that are cut alike are one figure, with the worst of their states. */
+static void what_is_shown_alike_comes_once(void **state)
 {
     (void)state;
     struct breakers *all = calloc(1, sizeof *all);
-    char one[BREAKER_MODEL_ROOM + 1], two[BREAKER_MODEL_ROOM + 1];
+    char names[2][BREAKER_MODEL_ROOM + 1];
+    enum breaker_state seen;
+    int at = 0;
     assert_non_null(all);
-    memset(one, 'x', sizeof one);
-    one[sizeof one - 1] = '\0';
-    memcpy(two, one, sizeof two);
-    two[sizeof two - 2] = 'y';
-    struct breaker *b = breaker_of_route(all, "p", one, true, 1);
-    assert_non_null(b);
-    assert_ptr_equal(breaker_of_route(all, "p", two, true, 1), b);
+    for (int i = 0; i < 2; i++) {
+        memset(names[i], 'x', BREAKER_MODEL_ROOM);
+        names[i][BREAKER_MODEL_ROOM - 1] = (char)('a' + i);
+        names[i][BREAKER_MODEL_ROOM] = '\0';
+    }
+    breaker_of_provider(all, "p");
+    struct breaker *closed = breaker_of_route(all, "p", names[0], true, true, 1);
+    struct breaker *open = breaker_of_route(all, "p", names[1], true, true, 1);
+    assert_ptr_not_equal(closed, open);
+    fails(open, NOBODY, MAX);
+    assert_string_equal(breakers_next(all, 101, &at, &seen)->model, "");
+    assert_int_equal(seen, BREAKER_CLOSED);
+    assert_string_equal(breakers_next(all, 101, &at, &seen)->model, open->model);
+    assert_int_equal(seen, BREAKER_OPEN);
+    assert_null(breakers_next(all, 101, &at, &seen));
+    free(all);
+}
+
+/* Names that clients make up are apart from each other, shown as one, and keep no known model from
+ * having a place. */
+static void names_that_clients_make_up(void **state)
+{
+    (void)state;
+    struct breakers *all = calloc(1, sizeof *all);
+    char model[40];
+    enum breaker_state seen;
+    int at = 0;
+    assert_non_null(all);
+    for (int i = 0; i < 20 * BREAKER_ROUTES; i++) {
+        snprintf(model, sizeof model, "made up %d", i);
+        fails(breaker_of_route(all, "p", model, false, true, i), NOBODY, MAX);
+    }
+    assert_string_equal(breakers_next(all, 101, &at, &seen)->model, BREAKER_OTHER);
+    assert_int_equal(seen, BREAKER_OPEN);
+    assert_null(breakers_next(all, 101, &at, &seen));
+    assert_null(breaker_of_route(all, "p", "one more", false, true, 101));
+    struct breaker *known = breaker_of_route(all, "p", "known", true, true, 101);
+    assert_non_null(known);
+    assert_string_equal(known->model, "known");
+    assert_int_equal(ask(known, ANNA, 101), BREAKER_CLOSED);
     free(all);
 }
 
@@ -341,7 +377,8 @@ static const struct CMUnitTest breaker_tests[] = {
     cmocka_unit_test(models_have_places_while_they_fail),
     cmocka_unit_test(many_models_fail),
     cmocka_unit_test(long_names_are_cut_between_characters),
-    cmocka_unit_test(names_that_are_cut_alike_have_one_place),
+    cmocka_unit_test(what_is_shown_alike_comes_once),
+    cmocka_unit_test(names_that_clients_make_up),
     cmocka_unit_test(users_have_numbers),
 };
 UNIT_MAIN(breaker_tests)
