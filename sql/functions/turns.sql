@@ -472,8 +472,12 @@ begin
             not uplift.looks_like_injection(coalesce(a.user_message, '')) as is_fit, coalesce(a.answers_tools, false) as answers_tools
         from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
     -- Both at once.
-    left join lateral (select btrim(split_part(b.text, e'\x01', 1)) as question, btrim(substr(b.text, strpos(b.text, e'\x01') + 1)) as answer
-        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b) n on w.is_learnt;
+    left join lateral (
+        select case when strpos(b.text, e' \x01') > 0 then btrim(s.question) else s.question end as question,
+            case when strpos(b.text, e'\x01 ') > 0 then btrim(s.answer) else s.answer end as answer
+        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b
+        cross join lateral (
+            select split_part(b.text, e'\x01', 1) as question, substr(b.text, strpos(b.text, e'\x01') + 1) as answer offset 0) s) n on w.is_learnt;
 
     insert into training_inputs (answer_id, system, history, tokens)
     with prompts as materialized (
