@@ -39,7 +39,8 @@ begin
     while strpos(v_text, '  ') > 0 loop
         v_text := replace(v_text, '  ', ' ');
     end loop;
-    return btrim(v_text);
+    -- Hardly any has one at its ends, and btrim() takes its time to look.
+    return case when left(v_text, 1) = ' ' or strpos(v_text || e'\x01', e' \x01') > 0 then btrim(v_text) else v_text end;
 end
 $$;
 
@@ -52,7 +53,7 @@ as $$
 declare
     -- Long conversations are told apart by their beginnings.
     v_text text := replace(replace(replace(replace(replace(replace(
-        left(p_normalised, 20000), ',', ''), '.', ''), '!', ''), '?', ''), '*', ''), ':', '');
+        case when octet_length(p_normalised) > 20000 then left(p_normalised, 20000) else p_normalised end, ',', ''), '.', ''), '!', ''), '?', ''), '*', ''), ':', '');
 begin
     -- Where words are not parted by blanks, each character is one.
     if octet_length(v_text) <> length(v_text) and v_text ~ '[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]' then

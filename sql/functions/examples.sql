@@ -1,16 +1,11 @@
 -- From training_turns to examples: what there should be, compared with what there is.
 
-create or replace function uplift.message_list(p_system_json text, p_history_json text, p_rest_json text) returns jsonb
+create or replace function uplift.message_list(p_system jsonb, p_history jsonb[], p_rest jsonb[]) returns jsonb
 language sql stable parallel safe
-as $$ select ('[' || concat_ws(',', p_system_json, p_history_json, p_rest_json) || ']')::jsonb $$;
+as $$ select to_jsonb(array_remove(array[p_system], null) || p_history || array_remove(p_rest, null)) $$;
 
-comment on function uplift.message_list(text, text, text) is 'A list of messages from parts of it, JSON without brackets, null for none.';
-
-create or replace function uplift.assistant_message(p_answer_json text) returns jsonb
-language sql stable parallel safe
-as $$ select ('[{"role": "assistant", "content": ' || p_answer_json || '}]')::jsonb $$;
-
-comment on function uplift.assistant_message(text) is 'A list of one message, of an answer that is a JSON string.';
+comment on function uplift.message_list(jsonb, jsonb[], jsonb[]) is
+    'A list of messages: the system message, those of the history and others, each null for none.';
 
 create or replace function uplift.pair_likeness(p_messages jsonb, p_completion jsonb, p_rejected jsonb) returns uuid
 language sql immutable parallel safe
@@ -65,18 +60,18 @@ begin
         where t.verdict and p.answer_id is null
     ), whole as (
         select t.answer_id as source_id, array[t.answer_id] as sources, t.user_id,
-            uplift.message_list(i.system_json, uplift.unlearnt(i.history_json), uplift.turn_json(x.question_json, x.answer_json)) as messages,
+            uplift.message_list(i.system, uplift.unlearnt(i.history), array[x.question, x.answer]) as messages,
             x.said, t.quality, 1 as turns, t.tags, t.coach_id, t.model_used, i.tokens + x.answer_tokens as tokens
         from parts p join training_turns t on t.answer_id = p.answer_id join training_texts x on x.answer_id = p.answer_id
         join training_inputs i on i.answer_id = p.answer_id
         where p.turns is null
         union all
-        select c.sources[1], c.sources, c.user_id, uplift.message_list(i.system_json, null, c.messages),
+        select c.sources[1], c.sources, c.user_id, uplift.message_list(i.system, null, uplift.alternating(c.questions, c.answers)),
             c.said, c.quality, c.turns, array(select distinct g from unnest(c.tags) g order by g), f.coach_id, c.model_used,
             c.tokens + i.tokens - c.first_tokens
         from (
             select array_agg(t.answer_id order by t.turn) as sources, t.user_id,
-                string_agg(uplift.turn_json(x.question_json, x.answer_json), ',' order by t.turn) as messages,
+                array_agg(x.question order by t.turn) as questions, array_agg(x.answer order by t.turn) as answers,
                 string_agg(x.said, ' ' order by t.turn) as said, round(avg(t.quality), 2) as quality, p.turns,
                 (array_agg(t.model_used order by t.turn desc))[1] as model_used,
                 sum(x.question_tokens + x.answer_tokens)::int as tokens, (array_agg(x.question_tokens order by t.turn))[1] as first_tokens,
@@ -126,7 +121,7 @@ begin
     insert into training_wanted (dataset_id, source_id, sources, user_id, messages, completion, label,
         likeness, prompt_hash, quality, precedence, tokens, turns, tags, coach_id, model_used)
     select p_dataset_id, t.answer_id, array[t.answer_id], t.user_id,
-        uplift.message_list(i.system_json, i.history_json, '{"role": "user", "content": ' || x.question_json || '}'), uplift.assistant_message(x.answer_json), t.verdict,
+        uplift.message_list(i.system, i.history, array[x.question]), jsonb_build_array(x.answer), t.verdict,
         md5(t.verdict || x.said)::uuid,
         -- A version of which a better one is known is in a pair with that.
         case when t.verdict or not exists (
@@ -148,14 +143,14 @@ language plpgsql volatile
 as $$
 begin
     with versions as materialized (
-        select t.answer_id, t.turn_id, t.user_id, t.style, t.verdict, t.quality, t.is_shown, x.question_json, x.answer_json,
+        select t.answer_id, t.turn_id, t.user_id, t.style, t.verdict, t.quality, t.is_shown, x.question, x.answer,
             x.question_hash, x.answer_hash
         from training_turns t join training_texts x on x.answer_id = t.answer_id
         where t.verdict is not null
             and t.turn_id in (select v.turn_id from training_turns v where v.verdict is not null group by v.turn_id having count(*) > 1)
     ), pairs as (
-        select b.answer_id, w.answer_id as rejected_id, b.answer_json as better, w.answer_json as worse, p.tags, o.tags as worse_tags,
-            uplift.message_list(i.system_json, i.history_json, '{"role": "user", "content": ' || b.question_json || '}') as prompt,
+        select b.answer_id, w.answer_id as rejected_id, b.answer as better, w.answer as worse, p.tags, o.tags as worse_tags,
+            uplift.message_list(i.system, i.history, array[b.question]) as prompt,
             p.user_id, p.quality, p.coach_id, p.model_used, i.tokens as prompt_tokens
         from versions w
         -- Of several versions that were liked, the best and last one.
@@ -178,7 +173,7 @@ begin
         p.coach_id, p.model_used
     from pairs p
     cross join lateral (
-        select uplift.assistant_message(p.better) as completion, uplift.assistant_message(p.worse) as rejected offset 0) m;
+        select jsonb_build_array(p.better) as completion, jsonb_build_array(p.worse) as rejected offset 0) m;
 end
 $$;
 

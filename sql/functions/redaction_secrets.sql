@@ -256,7 +256,8 @@ begin
             '()(-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:(?:[\sA-Za-z0-9+/=,:\\]|-(?=[A-Za-z]))*-----END [A-Z0-9 ]*-----|'
             '(?:\s*[A-Za-z0-9+/=]{16,})*))', 'secret');
     end if;
-    if v_text ~ '[[:alnum:]_/+=.:-]{20}' then
+    -- Letters alone are words.
+    if (p_has_digits or strpos(v_text, '_') > 0) and v_text ~ '[[:alnum:]_/+=.:-]{20}' then
         v_text := uplift.cover_tokens(v_text);
     end if;
     if not p_has_digits and strpos(v_text, '=') = 0 and strpos(v_text, 'phrase') = 0 then

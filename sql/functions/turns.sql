@@ -230,8 +230,8 @@ begin
             with (toast_tuple_target = 8160) on commit delete rows;
         create temporary table training_prompts (like uplift.training_prompts including all) on commit delete rows;
         -- What is read again at once is not worth compressing.
-        alter table training_inputs alter history_json set storage external, alter system_json set storage external;
-        alter table training_texts alter answer_json set storage external, alter said set storage external;
+        alter table training_inputs alter history set storage external, alter system set storage external;
+        alter table training_texts alter answer set storage external, alter said set storage external;
         alter table training_wanted alter messages set storage external, alter completion set storage external;
     elsif exists (select from pg_class c
             where c.oid = any (array['pg_temp.training_turns'::regclass, 'pg_temp.training_users'::regclass, 'pg_temp.training_texts'::regclass,
@@ -305,21 +305,32 @@ $$;
 comment on function uplift.rows_behind(uuid[]) is
     'These answers, the first 96 of their conversations, the 96 before each that is beyond those, and all versions of each.';
 
-create or replace function uplift.turn_json(p_question_json text, p_answer_json text) returns text
+create or replace function uplift.message(p_role text, p_text text) returns jsonb
 language sql stable parallel safe
-as $$ select concat_ws(',', '{"role": "user", "content": ' || p_question_json || '}', '{"role": "assistant", "content": ' || p_answer_json || '}') $$;
+as $$ select case when p_text <> '' then jsonb_build_object('role', p_role, 'content', p_text) end $$;
 
-comment on function uplift.turn_json(text, text) is
-    'The messages of a question (none if null) and an answer, both JSON strings, as JSON without the brackets of a list.';
+comment on function uplift.message(text, text) is 'A message; null for one without text.';
 
-create or replace function uplift.unlearnt(p_messages_json text) returns text
+create or replace function uplift.alternating(p_questions jsonb[], p_answers jsonb[]) returns jsonb[]
 language sql immutable parallel safe
 as $$
-    -- Within strings these quotes would be escaped.
-    select replace(p_messages_json, '{"role": "assistant", "content": ', '{"role": "assistant", "weight": 0, "content": ')
+    -- In the select list, which keeps no rows and their order.
+    select array(select m.message
+        from (select unnest(array[t.question, t.answer]) as message
+            from (select unnest(p_questions) as question, unnest(p_answers) as answer) t) m
+        where m.message is not null)
 $$;
 
-comment on function uplift.unlearnt(text) is 'Messages as uplift.turn_json() makes them, whose answers are read and not learnt.';
+comment on function uplift.alternating(jsonb[], jsonb[]) is 'Questions, null for none, each with its answer, as one list of messages.';
+
+create or replace function uplift.unlearnt(p_messages jsonb[]) returns jsonb[]
+language sql immutable parallel safe
+as $$
+    select array(select case when m.message ->> 'role' = 'assistant' then m.message || '{"weight": 0}' else m.message end
+        from (select unnest(p_messages) as message) m)
+$$;
+
+comment on function uplift.unlearnt(jsonb[]) is 'Messages whose answers are read and not learnt.';
 
 -- How many rows there are the planner cannot know: tables are read by look-ups from lateral queries, and
 -- what was read is joined by hashing.
@@ -450,8 +461,8 @@ begin
         from training_turns t cross join lateral unnest(t.history) as h(id)
         where t.verdict is not null and not exists (select from training_turns o where o.answer_id = h.id and o.verdict is not null)
     )
-    insert into training_texts (answer_id, question_json, answer_json, question_tokens, answer_tokens, is_fit, answers_tools, said, question_hash, answer_hash)
-    select w.answer_id, case when x.question <> '' then to_json(x.question)::text end, to_json(x.answer)::text,
+    insert into training_texts (answer_id, question, answer, question_tokens, answer_tokens, is_fit, answers_tools, said, question_hash, answer_hash)
+    select w.answer_id, uplift.message('user', x.question), uplift.message('assistant', x.answer),
         octet_length(x.question) / 4 + 4, octet_length(x.answer) / 4 + 4, x.is_fit, x.answers_tools,
         n.question || ' ' || n.answer, md5(n.question)::uuid, md5(n.answer)::uuid
     from wanted w
@@ -461,10 +472,14 @@ begin
             not uplift.looks_like_injection(coalesce(a.user_message, '')) as is_fit, coalesce(a.answers_tools, false) as answers_tools
         from public.coach_response_feedback a where a.id = w.answer_id offset 0) x
     -- Both at once.
-    left join lateral (select btrim(split_part(b.text, e'\x01', 1)) as question, btrim(substr(b.text, strpos(b.text, e'\x01') + 1)) as answer
-        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b) n on w.is_learnt;
+    left join lateral (
+        select case when strpos(b.text, e' \x01') > 0 then btrim(s.question) else s.question end as question,
+            case when strpos(b.text, e'\x01 ') > 0 then btrim(s.answer) else s.answer end as answer
+        from (select uplift.normalised(x.question || e'\x01' || x.answer) as text offset 0) b
+        cross join lateral (
+            select split_part(b.text, e'\x01', 1) as question, substr(b.text, strpos(b.text, e'\x01') + 1) as answer offset 0) s) n on w.is_learnt;
 
-    insert into training_inputs (answer_id, system_json, history_json, tokens)
+    insert into training_inputs (answer_id, system, history, tokens)
     with prompts as materialized (
         -- Prompts are long, and mostly the same throughout a conversation.
         select d.user_id, d.prompt_key, uplift.redact(r.system_prompt, u.names) as system_prompt
@@ -473,7 +488,8 @@ begin
         join training_users u on u.user_id = d.user_id
         cross join lateral (select f.system_prompt from public.coach_response_feedback f where f.id = d.answer_id offset 0) r
     ), histories as materialized (
-        select t.answer_id, string_agg(uplift.turn_json(case when b.answer_id is null then h.question_json end, h.answer_json), ',' order by i.place) as json,
+        select t.answer_id, uplift.alternating(array_agg(case when b.answer_id is null then h.question end order by i.place),
+                array_agg(h.answer order by i.place)) as messages,
             sum(case when b.answer_id is null then h.question_tokens else 0 end + h.answer_tokens)::int as tokens, bool_and(h.is_fit) as is_fit
         from training_turns t
         cross join lateral unnest(t.history) with ordinality as i(id, place)
@@ -481,11 +497,11 @@ begin
         -- The results of tools came with the question of the turn before once more.
         left join lateral (
             select x.answer_id from training_texts x
-            where h.answers_tools and x.answer_id = t.history[i.place - 1] and x.question_json = h.question_json offset 0) b on true
+            where h.answers_tools and x.answer_id = t.history[i.place - 1] and x.question = h.question offset 0) b on true
         where t.verdict is not null
         group by t.answer_id
         union all
-        select t.answer_id, string_agg('{"role": "' || (e.m ->> 'role') || '", "content": ' || to_json(r.text)::text || '}', ',' order by e.o),
+        select t.answer_id, array_agg(uplift.message(e.m ->> 'role', r.text) order by e.o),
             sum(octet_length(r.text) / 4 + 4)::int, true
         from training_turns t
         join training_users u on u.user_id = t.user_id
@@ -494,7 +510,7 @@ begin
         where t.verdict is not null and t.history is null
         group by t.answer_id
     )
-    select t.answer_id, '{"role": "system", "content": ' || to_json(k.system_prompt)::text || '}', h.json,
+    select t.answer_id, uplift.message('system', k.system_prompt), h.messages,
         s.question_tokens + coalesce(h.tokens, 0) + coalesce(octet_length(k.system_prompt) / 4 + 4, 0)
     from training_turns t
     join training_texts s on s.answer_id = t.answer_id

@@ -187,8 +187,8 @@ comment on table training_users is 'Scratch: whose answers these are, and what t
 
 create table training_texts (
     answer_id uuid primary key,
-    question_json text,
-    answer_json text not null,
+    question jsonb,
+    answer jsonb not null,
     question_tokens int not null,
     answer_tokens int not null,
     is_fit boolean not null,
@@ -198,21 +198,21 @@ create table training_texts (
     answer_hash uuid
 );
 
-comment on table training_texts is 'Scratch: questions and answers, redacted, as JSON strings.';
-comment on column training_texts.question_json is 'Null for none.';
+comment on table training_texts is 'Scratch: questions and answers, redacted, as messages.';
+comment on column training_texts.question is 'Null for none.';
 comment on column training_texts.is_fit is 'Whether the question is no attempt at injection.';
 comment on column training_texts.answers_tools is 'Whether it was asked with the results of tools, after the question of the turn before.';
 comment on column training_texts.said is 'Question and answer, normalised; question_hash and answer_hash of each. Null for those that are history alone.';
 
 create table training_inputs (
     answer_id uuid primary key,
-    system_json text,
-    history_json text,
+    system jsonb,
+    history jsonb[],
     tokens int not null
 );
 
 comment on table training_inputs is
-    'Scratch: what was sent to the model for each answer that has a verdict and may train models: the system message and those of the history as JSON without brackets, null for none, redacted; tokens of both and of the question.';
+    'Scratch: what was sent to the model for each answer that has a verdict and may train models: the system message and those of the history, null for none, redacted; tokens of both and of the question.';
 
 create table training_found (
     example_id uuid primary key,

@@ -12,7 +12,7 @@ begin
         from (values
             ('coach_response_feedback', array['user_message', 'ai_response', 'system_prompt', 'request_messages',
                 'response_message', 'attempts', 'exposures']),
-            ('ai_training_examples', array['messages']),
+            ('ai_training_examples', array['messages', 'completion', 'rejected']),
             ('ai_response_cache', array['ai_response']),
             ('ai_knowledge_sources', array['content'])
         ) as t(table_name, columns)
