@@ -557,15 +557,21 @@ static const char *set_of(cjose_jwk_t *a, const char *a_kid, cjose_jwk_t *b, con
     return text;
 }
 
-static struct auth *with_keys(struct server *s, struct config *c, int64_t refresh_min_ms)
+static struct auth *with_patience(struct server *s, struct config *c, int64_t refresh_min_ms,
+                                  int64_t timeout_ms)
 {
     struct jwks_options limits = {
-        .refresh_min_ms = refresh_min_ms, .timeout_ms = 300, .wait_ms = 2000};
+        .refresh_min_ms = refresh_min_ms, .timeout_ms = timeout_ms, .wait_ms = 30000};
     *c = config;
     c->jwks_url = s->url;
     struct auth *a = auth_new_with(c, &limits);
     assert_non_null(a);
     return a;
+}
+
+static struct auth *with_keys(struct server *s, struct config *c, int64_t refresh_min_ms)
+{
+    return with_patience(s, c, refresh_min_ms, 20000);
 }
 
 static void keys_are_chosen_by_kid(void **state)
@@ -715,15 +721,11 @@ static void a_silent_server_costs_one_time_limit(void **state)
     struct config c;
     struct server *s = server_new("");
     atomic_store(&s->silent, true);
-    struct auth *a = with_keys(s, &c, 60000);
-    int64_t start = clock_ms();
-    assert_refused(ask(a, sign_with(ec_key, "ES256", "e", claims(60, ""))), 503,
-                   "keys_unavailable");
-    assert_true(clock_ms() - start < 2500);
-    start = clock_ms();
-    assert_refused(ask(a, sign_with(ec_key, "ES256", "e", claims(60, ""))), 503,
-                   "keys_unavailable");
-    assert_true(clock_ms() - start < 200);
+    struct auth *a = with_patience(s, &c, 60000, 300);
+    for (int i = 0; i < 2; i++)
+        assert_refused(ask(a, sign_with(ec_key, "ES256", "e", claims(60, ""))), 503,
+                       "keys_unavailable");
+    assert_int_equal(atomic_load(&s->asked), 1);
     auth_free(a);
     server_free(s);
 }
