@@ -224,6 +224,7 @@ begin
     insert into training_prompts (prompt_hash)
     select e.prompt_hash from public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null on conflict do nothing;
+    perform uplift.forget_sketches(p_example_ids);
     return uplift.withdraw_examples(p_example_ids);
 end
 $$;
@@ -397,6 +398,7 @@ declare
     v record;
     v_leader uuid;
     v_kept uuid;
+    v_joined bigint[];
     v_alike uuid[];
     v_ids uuid[];
     v_lost uuid[] := array[]::uuid[];
@@ -433,8 +435,12 @@ begin
             perform uplift.forget_sketches(array[v.replaces]);
             continue;
         end if;
-        insert into uplift.training_bands (band, precedence, source_id)
-        select b, v.precedence, v.source_id from unnest(v.bands) b on conflict do nothing;
+        with joined as (
+            insert into uplift.training_bands (band, precedence, source_id)
+            select b, v.precedence, v.source_id from unnest(v.bands) b on conflict do nothing
+            returning band
+        )
+        select array_agg(j.band) into v_joined from joined j;
         v_alike := uplift.followers_alike(p_dataset_id, v.messages, v.bands, v.precedence, v.source_id);
         if cardinality(v_alike) > 0 then
             select coalesce(array_agg(x.id), '{}') into v_ids
@@ -444,7 +450,9 @@ begin
             v_lost := v_lost || v_ids;
             v_kept_ids := v_kept_ids || array_fill(v.final_id, array[cardinality(v_ids)]);
         end if;
-        perform uplift.release_led(p_dataset_id, v.bands, v.precedence, v.source_id);
+        if v_joined is not null then
+            perform uplift.release_led(p_dataset_id, v_joined, v.precedence, v.source_id);
+        end if;
     end loop;
     -- The others have no company.
     insert into uplift.training_bands (band, precedence, source_id)
