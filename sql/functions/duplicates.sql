@@ -196,7 +196,8 @@ create or replace function uplift.release_duplicates(p_example_ids uuid[]) retur
 language sql volatile
 as $$
     with released as (
-        delete from uplift.training_duplicates d where d.example_id = any (p_example_ids) returning d.answer_id
+        -- The row stays until then: it says how many turns of the conversation belong together.
+        update uplift.training_duplicates d set example_id = null where d.example_id = any (p_example_ids) returning d.answer_id
     )
     insert into uplift.training_queue (answer_id) select distinct r.answer_id from released r
 $$;
@@ -380,8 +381,8 @@ as $$
             where x.band = b.band order by x.precedence, x.source_id offset uplift.band_leaders() limit 1) t
         where (t.precedence, t.source_id) > (p_precedence, p_source_id)
     ), released as (
-        delete from uplift.training_duplicates d
-        using led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
+        update uplift.training_duplicates d set example_id = null
+        from led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
         where d.example_id = e.id and not d.is_exact
         returning d.answer_id
     )
