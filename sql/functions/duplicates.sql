@@ -215,6 +215,8 @@ begin
     -- What said the same as them, word for word, says the same as the others, too.
     update uplift.training_duplicates d set example_id = x.kept_id, is_exact = p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where d.example_id = x.id and d.is_exact;
+    update training_wanted w set duplicate_of = x.kept_id, is_exact = p_are_exact
+    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where w.duplicate_of = x.id;
     insert into uplift.training_duplicates (dataset_id, answer_id, rejected_id, turns, example_id, is_exact)
     select e.dataset_id, e.source_id, s.answer_id, coalesce(e.conversation_turns, 1), x.kept_id, p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id)
@@ -225,6 +227,9 @@ begin
     insert into training_prompts (prompt_hash)
     select e.prompt_hash from public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null on conflict do nothing;
+    -- Pairs by prompt are of what is in the unpaired set.
+    delete from uplift.training_duplicates d using public.ai_training_examples e
+    where e.id = any (p_example_ids) and e.prompt_hash is not null and e.label is false and d.rejected_id = e.source_id;
     perform uplift.forget_sketches(p_example_ids);
     return uplift.withdraw_examples(p_example_ids);
 end
