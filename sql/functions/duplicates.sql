@@ -14,6 +14,17 @@
 --
 -- In a band of many only the first few that are kept, its leaders, drop others: a thousand letters from
 -- one form, all somewhat alike, are not a million comparisons.
+--
+-- So whether an example is kept follows from those before it alone, and these hold whenever the queue is
+-- empty: training_bands has the bands of all that are kept, at their precedence; each that was dropped
+-- names one that is kept, and if that only says nearly the same, it leads a band of both; no leader is
+-- alike to one that is kept after it in its band. What can break them is queued where it happens:
+--   one goes, or is others' words or place now: what was dropped for it (uplift.release_duplicates), and
+--     who leads a band in its place (uplift.forget_sketches);
+--   one joins a band: what was dropped for the one that it moves off the leaders (uplift.release_led).
+-- This comes to an end: all that a change of an example queues comes after it in the order, and an
+-- example that is looked at without changing queues nothing. The first changes once at most, and each
+-- other once at most between two changes of those before it.
 
 create or replace function uplift.normalised(p_text text) returns text
 language plpgsql immutable parallel safe strict
@@ -212,7 +223,8 @@ begin
     if cardinality(p_example_ids) = 0 then
         return 0;
     end if;
-    -- What said the same as them, word for word, says the same as the others, too.
+    -- What said the same as them, word for word, says the same as the others, too; also what is still to
+    -- be written.
     update uplift.training_duplicates d set example_id = x.kept_id, is_exact = p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where d.example_id = x.id and d.is_exact;
     update training_wanted w set duplicate_of = x.kept_id, is_exact = p_are_exact
@@ -227,7 +239,7 @@ begin
     insert into training_prompts (prompt_hash)
     select e.prompt_hash from public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null on conflict do nothing;
-    -- Pairs by prompt are of what is in the unpaired set.
+    -- Their pairs by prompt are not wanted any more.
     delete from uplift.training_duplicates d using public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null and e.label is false and d.rejected_id = e.source_id;
     perform uplift.forget_sketches(p_example_ids);
@@ -456,6 +468,7 @@ begin
             v_lost := v_lost || v_ids;
             v_kept_ids := v_kept_ids || array_fill(v.final_id, array[cardinality(v_ids)]);
         end if;
+        -- Only where it is new: it may be looked at together with what this queues, again and again.
         if v_joined is not null then
             perform uplift.release_led(p_dataset_id, v_joined, v.precedence, v.source_id);
         end if;

@@ -229,7 +229,7 @@ end
 $$;
 
 comment on function uplift.withdraw_examples(uuid[]) is
-    'Takes examples out of their set: deleted, or only marked where a dataset version names them. Returns how many. Their sketches are for uplift.forget_sketches(), before another example of the same answer has its own.';
+    'Takes examples out of their set: deleted, or only marked where a dataset version names them. Returns how many. Their sketches are to be forgotten before (uplift.forget_sketches), while no other example of the same answer has one.';
 
 create or replace function uplift.match_wanted_examples() returns int
 language plpgsql volatile
@@ -300,7 +300,8 @@ begin
         turns = excluded.turns;
     get diagnostics duplicates = row_count;
 
-    -- Those that are duplicates now, and those whose place is taken by a row of their own.
+    -- Those that are duplicates now, and those whose place is taken by a row of their own. Their sketches
+    -- are forgotten already: what is in the bands now may be that row's.
     select coalesce(array_agg(w.replaces), '{}') into v_lost from training_wanted w
     where w.replaces is not null and (w.duplicate_of is not null or w.example_id is null);
     insert into training_prompts (prompt_hash)

@@ -40,6 +40,8 @@ begin
         select e.prompt_hash from training_found f join public.ai_training_examples e on e.id = f.example_id
         where f.dataset_id = v_unpaired and e.prompt_hash is not null on conflict do nothing;
         v_seen := array(select t.answer_id from training_turns t union select unnest(v_answers));
+        -- Also pairs by prompt of which only the worse answer is looked at: they are made anew with those
+        -- of its prompt, if it still has any.
         delete from uplift.training_duplicates d where d.answer_id = any (v_seen) or d.rejected_id = any (v_seen);
         withdrawn := uplift.match_wanted_examples();
         v_dropped := uplift.settle_exact_duplicates() + uplift.settle_near_duplicates(v_positive);
