@@ -14,6 +14,17 @@
 --
 -- In a band of many only the first few that are kept, its leaders, drop others: a thousand letters from
 -- one form, all somewhat alike, are not a million comparisons.
+--
+-- So whether an example is kept follows from those before it alone, and these hold whenever the queue is
+-- empty: training_bands has the bands of all that are kept, at their precedence; each that was dropped
+-- names one that is kept, and if that only says nearly the same, it leads a band of both; no leader is
+-- alike to one that is kept after it in its band. What can break them is queued where it happens:
+--   one goes, or is others' words or place now: what was dropped for it (uplift.release_duplicates), and
+--     who leads a band in its place (uplift.forget_sketches);
+--   one joins a band: what was dropped for the one that it moves off the leaders (uplift.release_led).
+-- This comes to an end: all that a change of an example queues comes after it in the order, and an
+-- example that is looked at without changing queues nothing. The first changes once at most, and each
+-- other once at most between two changes of those before it.
 
 create or replace function uplift.normalised(p_text text) returns text
 language plpgsql immutable parallel safe strict
@@ -196,7 +207,8 @@ create or replace function uplift.release_duplicates(p_example_ids uuid[]) retur
 language sql volatile
 as $$
     with released as (
-        delete from uplift.training_duplicates d where d.example_id = any (p_example_ids) returning d.answer_id
+        -- The row stays until then: it says how many turns of the conversation belong together.
+        update uplift.training_duplicates d set example_id = null where d.example_id = any (p_example_ids) returning d.answer_id
     )
     insert into uplift.training_queue (answer_id) select distinct r.answer_id from released r
 $$;
@@ -211,9 +223,12 @@ begin
     if cardinality(p_example_ids) = 0 then
         return 0;
     end if;
-    -- What said the same as them, word for word, says the same as the others, too.
+    -- What said the same as them, word for word, says the same as the others, too; also what is still to
+    -- be written.
     update uplift.training_duplicates d set example_id = x.kept_id, is_exact = p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where d.example_id = x.id and d.is_exact;
+    update training_wanted w set duplicate_of = x.kept_id, is_exact = p_are_exact
+    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where w.duplicate_of = x.id;
     insert into uplift.training_duplicates (dataset_id, answer_id, rejected_id, turns, example_id, is_exact)
     select e.dataset_id, e.source_id, s.answer_id, coalesce(e.conversation_turns, 1), x.kept_id, p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id)
@@ -224,6 +239,10 @@ begin
     insert into training_prompts (prompt_hash)
     select e.prompt_hash from public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null on conflict do nothing;
+    -- Their pairs by prompt are not wanted any more.
+    delete from uplift.training_duplicates d using public.ai_training_examples e
+    where e.id = any (p_example_ids) and e.prompt_hash is not null and e.label is false and d.rejected_id = e.source_id;
+    perform uplift.forget_sketches(p_example_ids);
     return uplift.withdraw_examples(p_example_ids);
 end
 $$;
@@ -379,8 +398,8 @@ as $$
             where x.band = b.band order by x.precedence, x.source_id offset uplift.band_leaders() limit 1) t
         where (t.precedence, t.source_id) > (p_precedence, p_source_id)
     ), released as (
-        delete from uplift.training_duplicates d
-        using led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
+        update uplift.training_duplicates d set example_id = null
+        from led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
         where d.example_id = e.id and not d.is_exact
         returning d.answer_id
     )
@@ -397,6 +416,7 @@ declare
     v record;
     v_leader uuid;
     v_kept uuid;
+    v_joined bigint[];
     v_alike uuid[];
     v_ids uuid[];
     v_lost uuid[] := array[]::uuid[];
@@ -433,8 +453,12 @@ begin
             perform uplift.forget_sketches(array[v.replaces]);
             continue;
         end if;
-        insert into uplift.training_bands (band, precedence, source_id)
-        select b, v.precedence, v.source_id from unnest(v.bands) b on conflict do nothing;
+        with joined as (
+            insert into uplift.training_bands (band, precedence, source_id)
+            select b, v.precedence, v.source_id from unnest(v.bands) b on conflict do nothing
+            returning band
+        )
+        select array_agg(j.band) into v_joined from joined j;
         v_alike := uplift.followers_alike(p_dataset_id, v.messages, v.bands, v.precedence, v.source_id);
         if cardinality(v_alike) > 0 then
             select coalesce(array_agg(x.id), '{}') into v_ids
@@ -444,7 +468,10 @@ begin
             v_lost := v_lost || v_ids;
             v_kept_ids := v_kept_ids || array_fill(v.final_id, array[cardinality(v_ids)]);
         end if;
-        perform uplift.release_led(p_dataset_id, v.bands, v.precedence, v.source_id);
+        -- Only where it is new: it may be looked at together with what this queues, again and again.
+        if v_joined is not null then
+            perform uplift.release_led(p_dataset_id, v_joined, v.precedence, v.source_id);
+        end if;
     end loop;
     -- The others have no company.
     insert into uplift.training_bands (band, precedence, source_id)

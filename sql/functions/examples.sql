@@ -219,7 +219,6 @@ language plpgsql volatile
 as $$
 begin
     if cardinality(p_example_ids) > 0 then
-        perform uplift.forget_sketches(p_example_ids);
         -- A version names some: those stay, out of their set.
         update public.ai_training_examples e set withdrawn_at = now()
         where e.id = any (p_example_ids) and e.withdrawn_at is null and uplift.is_frozen(e.id);
@@ -230,7 +229,7 @@ end
 $$;
 
 comment on function uplift.withdraw_examples(uuid[]) is
-    'Takes examples out of their set: deleted, or only marked where a dataset version names them. Returns how many.';
+    'Takes examples out of their set: deleted, or only marked where a dataset version names them. Returns how many. Their sketches are to be forgotten before (uplift.forget_sketches), while no other example of the same answer has one.';
 
 create or replace function uplift.match_wanted_examples() returns int
 language plpgsql volatile
@@ -280,6 +279,7 @@ begin
     select coalesce(array_agg(f.example_id), '{}') into v_gone
     from training_found f
     where not exists (select from training_wanted w where w.replaces = f.example_id);
+    perform uplift.forget_sketches(v_gone);
     return uplift.withdraw_examples(v_gone);
 end
 $$;
@@ -300,7 +300,8 @@ begin
         turns = excluded.turns;
     get diagnostics duplicates = row_count;
 
-    -- Those that are duplicates now, and those whose place is taken by a row of their own.
+    -- Those that are duplicates now, and those whose place is taken by a row of their own. Their sketches
+    -- are forgotten already: what is in the bands now may be that row's.
     select coalesce(array_agg(w.replaces), '{}') into v_lost from training_wanted w
     where w.replaces is not null and (w.duplicate_of is not null or w.example_id is null);
     insert into training_prompts (prompt_hash)

@@ -12,6 +12,7 @@ declare
     v_unpaired uuid := uplift.dataset_named('User Feedback - Unpaired', 'unpaired',
         'AI responses that users liked or disliked, each with that as its label');
     v_answers uuid[];
+    v_seen uuid[];
     v_dropped int;
     v_written record;
     v_paired record;
@@ -38,8 +39,10 @@ begin
         insert into training_prompts (prompt_hash)
         select e.prompt_hash from training_found f join public.ai_training_examples e on e.id = f.example_id
         where f.dataset_id = v_unpaired and e.prompt_hash is not null on conflict do nothing;
-        delete from uplift.training_duplicates d
-        where d.answer_id = any (array(select t.answer_id from training_turns t union select unnest(v_answers)));
+        v_seen := array(select t.answer_id from training_turns t union select unnest(v_answers));
+        -- Also pairs by prompt of which only the worse answer is looked at: they are made anew with those
+        -- of its prompt, if it still has any.
+        delete from uplift.training_duplicates d where d.answer_id = any (v_seen) or d.rejected_id = any (v_seen);
         withdrawn := uplift.match_wanted_examples();
         v_dropped := uplift.settle_exact_duplicates() + uplift.settle_near_duplicates(v_positive);
         select w.* into v_written from uplift.write_training_examples() w;

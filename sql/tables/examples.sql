@@ -39,7 +39,7 @@ create table training_duplicates (
     answer_id uuid not null,
     rejected_id uuid,
     turns int not null default 1,
-    example_id uuid not null,
+    example_id uuid,
     is_exact boolean not null,
     dropped_at timestamptz not null default now(),
     unique nulls not distinct (answer_id, dataset_id, rejected_id)
@@ -49,7 +49,7 @@ create index on training_duplicates (example_id);
 create index on training_duplicates (rejected_id) where rejected_id is not null;
 
 comment on table training_duplicates is
-    'Examples that were not made, or were taken back, because another says the same: answer_id is the first answer it would be made from, example_id the one that was kept. When that goes or changes, it is looked at again.';
+    'Examples that were not made, or were taken back, because another says the same: answer_id is the first answer it would be made from, example_id the one that was kept; null when that is gone or changed, and this one is in the queue to be looked at again.';
 comment on column training_duplicates.rejected_id is 'Of a pair, the worse answer.';
 comment on column training_duplicates.turns is 'Of how many turns of its conversation it would be.';
 comment on column training_duplicates.is_exact is 'True for the same words, false for nearly the same.';

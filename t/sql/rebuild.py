@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Examples brought in step piece by piece are those that a rebuild in an empty database makes.
 
-Random histories of answers, feedback, answers given anew, consents and what no answer about it means, names,
+First fixed histories: seeds that once ended elsewhere, and one written out. Then random histories of answers, feedback, answers given anew, consents and what no answer about it means, names,
 deletions, rewritten rows, late arrivals and frozen versions, worked on in random chunks of either lane or both; then
 all rows are copied into another database, where everything is generated at once, and both have the same examples, the
 same that were dropped, and true counts. In every third history people review and edit examples, too; then what they
@@ -9,8 +9,8 @@ touched is left, everything else is made anew around it, and is as before.
 
 A band has one leader here (uplift.band_leaders), so that those come and go.
 
-HISTORIES says how many (60), SEED where they begin (a random place); a history that fails prints its seed, which
-SEED=... HISTORIES=1 repeats.
+HISTORIES says how many random ones (25), SEED where they begin (a random place); a history that fails prints its seed,
+which SEED=... HISTORIES=1 repeats. A change to what History draws makes other histories of the fixed seeds.
 """
 
 import json
@@ -25,8 +25,15 @@ sys.path.insert(0, ROOT + "/t/lib")
 from cluster import Cluster  # noqa: E402
 from tap import done, equal, note, ok  # noqa: E402
 
-HISTORIES = int(os.environ.get("HISTORIES", "60"))
+HISTORIES = int(os.environ.get("HISTORIES", "25"))
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10 ** 9))
+FIXED = [
+    (791191423, "what is dropped for one that leads one band and not another, beside the one that comes before it there"),
+    (791191426, "an example with new text takes the place of a frozen one, with which it shares a band"),
+    (838849997, "the same, by a name that changes"),
+    (838849916, "the same, later in a conversation"),
+    (100232, "a conversation loses its first turn while it waits to be looked at again"),
+]
 COPIED = ["auth.users", "public.coach_response_feedback", "uplift.conversations", "public.user_coach_preferences",
           "public.user_traits"]
 EMPTY = """truncate public.coach_response_feedback, uplift.conversations, public.user_coach_preferences, public.user_traits,
@@ -42,6 +49,11 @@ where e.withdrawn_at is null order by 1, 2, 3, 4"""
 DROPPED = """
 select d.dataset_name, x.answer_id::text, x.rejected_id::text, x.turns
 from uplift.training_duplicates x join public.ai_training_datasets d on d.id = x.dataset_id order by 1, 2, 3"""
+# Dropped for nothing, or for one that is not kept.
+UNFOUNDED = """
+select d.dataset_name, x.answer_id::text, x.rejected_id::text from uplift.training_duplicates x
+join public.ai_training_datasets d on d.id = x.dataset_id
+left join public.ai_training_examples e on e.id = x.example_id and e.withdrawn_at is null where e.id is null order by 1, 2, 3"""
 COUNTS = """
 select d.dataset_name from public.ai_training_datasets d where d.revision is not null and d.total_examples is distinct from (
     select count(*) from public.ai_training_examples e
@@ -49,6 +61,7 @@ select d.dataset_name from public.ai_training_datasets d where d.revision is not
 DEFAULT_CONSENT = "select value::text, key from uplift.settings where key = 'training.consent_default'"
 # Few, so that they meet: pairs of letters tell lane and side of the split.
 USERS = ["00000000-0000-4000-8000-0000000000%02x" % n for n in (10, 11, 14, 15, 17, 28)]
+ANSWER = "20000000-0000-4000-8000-%012d"
 WORDS = ("walk run rest eat sleep begin early slowly today every morning with water after work before dinner and then count "
          "your steps because small things add up when nobody looks Robin says").split()
 
@@ -79,7 +92,7 @@ class Database:
                     raise RuntimeError("generation does not come to an end")
 
     def state(self):
-        return self.ask(EXAMPLES), self.ask(DROPPED), self.ask(COUNTS)
+        return self.ask(EXAMPLES), self.ask(DROPPED), self.ask(COUNTS), self.ask(UNFOUNDED)
 
 
 class History:
@@ -133,7 +146,7 @@ class History:
                 request["user_message_at"] = 0
         if draw.random() < 0.15:
             when = max(when - draw.choice((90, 500)), 1)  # late, from a spool
-        answer = "20000000-0000-4000-8000-%012d" % self.time
+        answer = ANSWER % self.time
         self.db.ask("""insert into public.coach_response_feedback (id, user_id, coach_id, severity, mode, user_message, ai_response,
                 system_prompt, conversation_id, created_at, outcome, protocol, regenerate_of, request_messages, finish_reason,
                 response_message, model_used, response_time_ms, history_turns, helpful)
@@ -225,6 +238,23 @@ class History:
         self.db.finish(draw)
 
 
+def undone_pair(db):
+    """A pair by prompt is dropped because two versions of one answer are the same pair; then its worse answer is no
+    longer disliked. Returns how many pairs were dropped before that."""
+    for at, user, said, helpful, regenerate in ((1, 0, "Walk.", True, None), (2, 1, "Sleep.", False, None),
+                                                (3, 4, "Walk.", True, None), (4, 4, "Sleep.", False, 3)):
+        db.ask("""insert into public.coach_response_feedback (id, user_id, coach_id, severity, mode, user_message, ai_response,
+                system_prompt, conversation_id, created_at, outcome, protocol, finish_reason, model_used, helpful, regenerate_of)
+            values (%s, %s, 'coach_maple_avatar', 3, 'default', 'How?', %s, 'Be kind.', %s, timestamptz '2026-01-01' + %s * interval '1 min',
+                'complete', 'chat', 'stop', 'm1', %s, %s)""", ANSWER % at, USERS[user], said, "10000000-0000-4000-8000-%012d" % (regenerate or at), at,
+               helpful, regenerate and ANSWER % regenerate)
+    db.finish(random.Random(0))
+    dropped = [row for row in db.ask(DROPPED) if row[2] == ANSWER % 2]
+    db.ask("update public.coach_response_feedback set helpful = null where id = %s", ANSWER % 2)
+    db.finish(random.Random(0))
+    return len(dropped)
+
+
 def copy(one, other):
     """All that examples are made from, and nothing else."""
     other.ask(EMPTY)
@@ -242,20 +272,31 @@ def differences(one, other):
     for name, left, right in (("example", one[0], other[0]), ("dropped", one[1], other[1])):
         lines += ["step by step only, %s: %s" % (name, row) for row in left if row not in right]
         lines += ["rebuilt only, %s: %s" % (name, row) for row in right if row not in left]
+    lines += ["dropped for none that is kept: %s" % (row,) for row in one[3]]
     return lines + ["wrong count: %s" % (row,) for row in one[2]]
+
+
+def begin(steps):
+    steps.ask(EMPTY)
+    steps.ask("update uplift.settings set value = 'true' where key = 'training.consent_default'")
+
+
+def rebuild(steps, rebuilt):
+    """What is there, and what a rebuild makes."""
+    found = steps.state()
+    copy(steps, rebuilt)
+    rebuilt.finish(random.Random(0))
+    return found, rebuilt.state()
 
 
 def compare(seed, steps, rebuilt):
     """What a history ends with, and what it should."""
-    steps.ask(EMPTY)
-    steps.ask("update uplift.settings set value = 'true' where key = 'training.consent_default'")
+    begin(steps)
     with_people = seed % 3 == 0
     History(seed, steps, with_people).run()
-    found = steps.state()
     if not with_people:
-        copy(steps, rebuilt)
-        rebuilt.finish(random.Random(seed))
-        return found, rebuilt.state()
+        return rebuild(steps, rebuilt)
+    found = steps.state()
     # But for the sides of their pairs, without which those would go.
     steps.ask("delete from public.ai_training_examples e where e.review is null and e.edited_at is null and e.withdrawn_at is null"
               " and not exists (select from uplift.training_example_sources s join public.ai_training_examples p on p.id = s.example_id"
@@ -263,6 +304,15 @@ def compare(seed, steps, rebuilt):
     steps.ask("insert into uplift.training_queue (answer_id) select id from public.coach_response_feedback")
     steps.finish(random.Random(seed))
     return found, steps.state()
+
+
+def outcome(seed, steps, rebuilt):
+    """What a history ends with, and in words what is wrong with that."""
+    try:
+        found, wanted = compare(seed, steps, rebuilt)
+        return found, "\n".join(differences(found, wanted))[:4000]
+    except RuntimeError as error:
+        return ([], []), str(error)
 
 
 def main():
@@ -275,19 +325,22 @@ def main():
     cluster.createdb("rebuilt", template="steps")
     steps, rebuilt = Database(cluster, "steps"), Database(cluster, "rebuilt")
     steps.ask("insert into auth.users (id) select unnest(%s::uuid[])", USERS)
+    for seed, name in FIXED:
+        _, why = outcome(seed, steps, rebuilt)
+        ok(not why, name, why)
+    begin(steps)
+    equal(undone_pair(steps), 1, "a pair by prompt is dropped")
+    equal(differences(*rebuild(steps, rebuilt)), [], "and forgotten when its worse answer is no longer disliked")
+
     note("seeds %d to %d" % (SEED, SEED + HISTORIES - 1))
     failed, examples, dropped = [], 0, 0
     for seed in range(SEED, SEED + HISTORIES):
-        try:
-            found, wanted = compare(seed, steps, rebuilt)
-            why = differences(found, wanted)
-        except RuntimeError as error:
-            found, why = ([], []), [str(error)]
+        found, why = outcome(seed, steps, rebuilt)
         examples += len(found[0])
         dropped += len(found[1])
         if why:
             failed.append(seed)
-            ok(False, "SEED=%d ends where a rebuild ends" % seed, "\n".join(why)[:4000])
+            ok(False, "SEED=%d ends where a rebuild ends" % seed, why)
     equal(failed, [], "%d histories end where a rebuild ends" % HISTORIES)
     ok(examples > 5 * HISTORIES and dropped > 2 * HISTORIES, "with %d examples, and %d that were dropped" % (examples, dropped))
     cluster.stop()
