@@ -35,6 +35,15 @@ static bool is_one_of(const char *text, size_t len, const char *const *list)
     return false;
 }
 
+/* Goes on behind the character; false, and no further, where another one or the end stands. */
+static bool take_char(struct reader *r, char c)
+{
+    if (*r->at != c)
+        return false;
+    r->at++;
+    return true;
+}
+
 /* --- filters --- */
 
 static const char *const operators[] = {"eq",  "neq", "gt",   "gte",   "lt",
@@ -85,7 +94,7 @@ static bool put_list(struct reader *r)
     r->at++;
     buf_puts(r->out, "\"values\":[");
     for (bool is_first = true; *r->at != ')'; is_first = false) {
-        if (!is_first && *r->at++ != ',')
+        if (!is_first && !take_char(r, ','))
             return wrong(r, "filter");
         if (++r->conditions > REST_CONDITIONS_MAX)
             return wrong(r, "filter: it has too many values");
@@ -138,7 +147,7 @@ static bool put_operation(struct reader *r, bool is_nested)
         buf_printf(r->out, ",\"any\":\"%.3s\"", r->at + 1);
         r->at += 5;
     }
-    if (*r->at++ != '.')
+    if (!take_char(r, '.'))
         return wrong(r, is_nested ? "logic tree" : "filter");
     buf_putc(r->out, ',');
     return len == 2 && memcmp(name, "in", 2) == 0 ? put_list(r) : put_value(r, is_nested);
@@ -210,7 +219,7 @@ static bool put_tree(struct reader *r, bool is_not, bool is_and, int depth)
         if (*r->at == ',')
             buf_putc(r->out, ',');
     } while (*r->at == ',');
-    if (*r->at++ != ')')
+    if (!take_char(r, ')'))
         return wrong(r, "logic tree");
     return buf_puts(r->out, "]}");
 }
@@ -262,7 +271,7 @@ static size_t read_name(struct reader *r, const char **name)
     *name = is_quoted ? r->at + 1 : r->at;
     size_t len = is_quoted ? strcspn(*name, "\"") : strcspn(*name, ",:.()! \"");
     r->at = *name + len;
-    if (is_quoted && *r->at++ != '"')
+    if (is_quoted && !take_char(r, '"'))
         return 0;
     r->at += strspn(r->at, " ");
     return len;
@@ -341,7 +350,7 @@ static bool put_each(struct reader *r, const char *member, const char *list,
         r->at += strspn(r->at, " ");
         if (*r->at == '\0')
             return buf_putc(r->out, ']');
-        if (*r->at++ != ',')
+        if (!take_char(r, ','))
             return wrong(r, member);
         buf_putc(r->out, ',');
     }
