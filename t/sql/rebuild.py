@@ -33,6 +33,7 @@ FIXED = [
     (838849997, "the same, by a name that changes"),
     (838849916, "the same, later in a conversation"),
     (100232, "a conversation loses its first turn while it waits to be looked at again"),
+    (127240289, "an answer that is gone, but not the version that took its place, is queued once more"),
 ]
 COPIED = ["auth.users", "public.coach_response_feedback", "uplift.conversations", "public.user_coach_preferences",
           "public.user_traits"]
