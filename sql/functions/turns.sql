@@ -256,12 +256,19 @@ as $$
 declare
     -- Turns of a conversation beyond these are examples of their own at most, and no history is longer.
     v_rows constant int := 96;
+    v_asked uuid[];
     v_ids uuid[];
     v_more uuid[];
 begin
+    -- One that is gone tells no conversation: the versions that took its place do.
+    v_asked := p_answers || array(
+        select r.id from unnest(p_answers) i(id)
+        cross join lateral (
+            select a.id from public.coach_response_feedback a
+            where a.regenerate_of = i.id and not exists (select from public.coach_response_feedback g where g.id = i.id) offset 0) r);
     with conversations as materialized (
         select distinct f.conversation_id as id
-        from unnest(p_answers) i(id)
+        from unnest(v_asked) i(id)
         cross join lateral (
             select a.conversation_id from public.coach_response_feedback a
             where a.id = i.id and a.conversation_id is not null offset 0) f
@@ -273,7 +280,7 @@ begin
             where a.conversation_id = c.id order by a.created_at, a.id limit v_rows) b
     ), later as (
         -- Of what is asked beyond the beginnings, the turns before.
-        select a.id from unnest(p_answers) i(id)
+        select a.id from unnest(v_asked) i(id)
         cross join lateral (
             select f.conversation_id, coalesce(
                     (select v.created_at from uplift.first_version(f.id, f.user_id) v where f.regenerate_of is not null), f.created_at) as until
@@ -284,7 +291,7 @@ begin
             where a.conversation_id = f.conversation_id and a.created_at < f.until order by a.created_at desc limit v_rows) a
     )
     select array_agg(distinct x.id) into v_ids
-    from (select b.id from beginnings b union all select l.id from later l union all select i from unnest(p_answers) i) x;
+    from (select b.id from beginnings b union all select l.id from later l union all select i from unnest(v_asked) i) x;
     -- And all versions of each. Not by a recursive query, whose hash table is made for many more.
     v_more := v_ids;
     loop

@@ -30,9 +30,10 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10 ** 9))
 FIXED = [
     (791191423, "what is dropped for one that leads one band and not another, beside the one that comes before it there"),
     (791191426, "an example with new text takes the place of a frozen one, with which it shares a band"),
-    (838849997, "the same, by a name that changes"),
-    (838849916, "the same, later in a conversation"),
+    (838849997, "the same, in a second history"),
+    (838849916, "and in a third"),
     (100232, "a conversation loses its first turn while it waits to be looked at again"),
+    (127240289, "an answer that is gone, but not the version that took its place, is queued once more"),
 ]
 COPIED = ["auth.users", "public.coach_response_feedback", "uplift.conversations", "public.user_coach_preferences",
           "public.user_traits"]
@@ -325,24 +326,25 @@ def main():
     cluster.createdb("rebuilt", template="steps")
     steps, rebuilt = Database(cluster, "steps"), Database(cluster, "rebuilt")
     steps.ask("insert into auth.users (id) select unnest(%s::uuid[])", USERS)
+    examples, dropped = 0, 0
     for seed, name in FIXED:
-        _, why = outcome(seed, steps, rebuilt)
+        found, why = outcome(seed, steps, rebuilt)
+        examples += len(found[0])
+        dropped += len(found[1])
         ok(not why, name, why)
+    ok(examples > 50 and dropped > 50, "with %d examples, and %d that were dropped" % (examples, dropped))
     begin(steps)
     equal(undone_pair(steps), 1, "a pair by prompt is dropped")
     equal(differences(*rebuild(steps, rebuilt)), [], "and forgotten when its worse answer is no longer disliked")
 
     note("seeds %d to %d" % (SEED, SEED + HISTORIES - 1))
-    failed, examples, dropped = [], 0, 0
+    failed = []
     for seed in range(SEED, SEED + HISTORIES):
-        found, why = outcome(seed, steps, rebuilt)
-        examples += len(found[0])
-        dropped += len(found[1])
+        _, why = outcome(seed, steps, rebuilt)
         if why:
             failed.append(seed)
             ok(False, "SEED=%d ends where a rebuild ends" % seed, why)
     equal(failed, [], "%d histories end where a rebuild ends" % HISTORIES)
-    ok(examples > 5 * HISTORIES and dropped > 2 * HISTORIES, "with %d examples, and %d that were dropped" % (examples, dropped))
     cluster.stop()
     done()
 
