@@ -72,22 +72,23 @@ static bool gets_in(struct auth *a, const void *header, size_t header_len, const
     return good;
 }
 
-/* An object without duplicate names or NUL, and nothing after it. */
-static bool is_strict(const uint8_t *data, size_t size)
+/* An object without duplicate names or NUL, and nothing but blanks around it. */
+static bool is_strict(const uint8_t *data, size_t size, struct span *object)
 {
     static const struct json_rules rules = {.any_number = true};
     struct json_error ignored;
-    struct span value;
-    return json_check((const char *)data, size, &rules, &value, &ignored) && scan_is_object(value);
+    return json_check((const char *)data, size, &rules, object, &ignored) &&
+           scan_is_object(*object);
 }
 
 static void try_claims(struct auth *a, const uint8_t *data, size_t size)
 {
     static const char header[] = "{\"alg\":\"HS256\"}";
     struct identity who;
+    struct span object;
     if (!gets_in(a, header, sizeof header - 1, data, size, &who))
         return;
-    if (!is_strict(data, size) || (!who.has_user && !who.is_admin))
+    if (!is_strict(data, size, &object) || (!who.has_user && !who.is_admin))
         abort();
 }
 
@@ -98,8 +99,8 @@ static void try_header(struct auth *a, const uint8_t *data, size_t size)
     struct identity who;
     if (!gets_in(a, data, size, claims, sizeof claims - 1, &who))
         return;
-    struct span header = {(const char *)data, size};
-    if (!is_strict(data, size) || who.is_admin || scan_member(header, "crit").at != NULL ||
+    struct span header;
+    if (!is_strict(data, size, &header) || who.is_admin || scan_member(header, "crit").at != NULL ||
         !scan_equals(scan_member(header, "alg"), "HS256"))
         abort();
 }
