@@ -281,6 +281,8 @@ begin
         from generate_series(0, 1) lane;
         perform uplift_install.hold_sequences();
         perform set_config('lock_timeout', '2s', true);
+        -- As the functions that the batch program calls: compiling would take longer than the work.
+        perform set_config('jit', 'off', true);
 
         for v_try in 1 .. 50 loop
             begin
