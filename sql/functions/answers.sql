@@ -37,7 +37,10 @@ begin
     for v_try in 1 .. 2 loop
         with incoming as materialized (
             -- Look-ups as scalar queries, because a join might read a table whole to hash it.
-            select x.*, pg_advisory_xact_lock_shared(uplift.arrival_lock(x.id))::text as is_locked, (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
+            select x.*,
+                -- Asked for below, or it would not be taken.
+                pg_advisory_xact_lock_shared(uplift.arrival_lock(x.id))::text as lock,
+                (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
                 case when x.user_id = coalesce(
                         (select c.user_id from uplift.conversations c where c.id = x.conversation_id),
                         first_value(x.user_id) over (partition by x.conversation_id order by x.created_at, x.id))
@@ -110,7 +113,7 @@ begin
                 where mp.provider in ('', i.provider)
                     and mp.valid_from <= coalesce(i.created_at, now()) and coalesce(i.created_at, now()) < mp.valid_until
                 order by n.place, mp.provider desc limit 1) m on true
-            where s.ids is null and i.is_locked is not null
+            where s.ids is null and i.lock is not null
             on conflict (id) do nothing
             returning id, cache_source_id, saved_usd, created_at, from_cache
         ), given_again as (

@@ -98,11 +98,11 @@ comment on function uplift.check_budgets(uuid, text) is
     'What budgets that are used up demand of a chat: a refusal (as of uplift.prepare_chat), or a cheaper model in place of the one it would have; null, null for nothing.';
 
 create or replace function uplift.used_up_budgets()
-returns table (id uuid, scope text, key text, period text, action text, cheaper_model text, ends_at bigint)
+returns table (scope text, key text, period text, action text, cheaper_model text, ends_at bigint)
 language sql stable
 as $$
     -- At most so many coaches or users, whoever many there are: not from what each has spent.
-    select b.id, b.scope, u.key, b.period, b.action, b.cheaper_model,
+    select b.scope, u.key, b.period, b.action, b.cheaper_model,
         floor(extract(epoch from uplift.period_end(b.period, now())))::bigint
     from uplift.budgets b
     cross join unnest(array[uplift.period_start(b.period, now()), 'infinity']) as p(start)
@@ -183,33 +183,23 @@ create or replace function uplift.trim_spent(p_most int) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_budget record;
-    v_period date;
-    v_spent bigint := 0;
-    v_used_up bigint := 0;
+    v_spent bigint;
+    v_used_up bigint;
     v_now bigint;
 begin
-    for v_budget in select b.id, uplift.period_start(b.period, now()) as period_start from uplift.budgets b loop
-        -- The earliest period is at the beginning of an index: where none is over, nothing more is read.
-        loop
-            select min(s.period_start) into v_period from uplift.budget_spend s where s.budget_id = v_budget.id;
-            exit when v_spent >= p_most or v_period >= v_budget.period_start or v_period is null;
-            delete from uplift.budget_spend s where s.ctid = any (array(
-                select x.ctid from uplift.budget_spend x
-                where x.budget_id = v_budget.id and x.period_start = v_period limit p_most - v_spent));
-            get diagnostics v_now = row_count;
-            v_spent := v_spent + v_now;
-        end loop;
-        loop
-            select min(u.period_start) into v_period from uplift.budgets_used_up u where u.budget_id = v_budget.id;
-            exit when v_used_up >= p_most or v_period >= v_budget.period_start or v_period is null;
-            delete from uplift.budgets_used_up u where u.ctid = any (array(
-                select x.ctid from uplift.budgets_used_up x
-                where x.budget_id = v_budget.id and x.period_start = v_period limit p_most - v_used_up));
-            get diagnostics v_now = row_count;
-            v_used_up := v_used_up + v_now;
-        end loop;
-    end loop;
+    -- By period, so that the planner goes by the key: where none is over, nothing more is read.
+    delete from uplift.budget_spend s where s.ctid = any (array(
+        select x.ctid from uplift.budgets b cross join lateral (
+            select y.ctid from uplift.budget_spend y
+            where y.budget_id = b.id and y.period_start < uplift.period_start(b.period, now())
+            order by y.period_start limit p_most) x limit p_most));
+    get diagnostics v_spent = row_count;
+    delete from uplift.budgets_used_up u where u.ctid = any (array(
+        select x.ctid from uplift.budgets b cross join lateral (
+            select y.ctid from uplift.budgets_used_up y
+            where y.budget_id = b.id and y.period_start < uplift.period_start(b.period, now())
+            order by y.period_start limit p_most) x limit p_most));
+    get diagnostics v_used_up = row_count;
     -- Buckets of rate limits that nobody took from for a day are full, and one that is not there is full, too.
     delete from uplift.rate_buckets r where r.ctid = any (array(
         select x.ctid from uplift.rate_buckets x where x.filled_at < now() - interval '24 hours' limit p_most for update skip locked));

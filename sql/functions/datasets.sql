@@ -62,17 +62,28 @@ comment on function uplift.dataset_named(text, text, text) is 'The dataset of th
 -- Counts. All three triggers see whole statements, so that a million rows are counted as they come
 -- and not one update of the dataset each.
 
+create or replace function uplift.counted_cells(p_dataset_id uuid)
+returns table (split text, quality numeric, examples bigint, tokens bigint)
+language sql stable
+as $$
+    select e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)::bigint
+    from public.ai_training_examples e
+    where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
+    group by 1, 2
+$$;
+
+comment on function uplift.counted_cells(uuid) is 'How many examples of a split and quality there are in a set, read from the examples.';
+
 create or replace function uplift.recount_dataset(p_dataset_id uuid) returns void
 language plpgsql volatile
 as $$
 begin
+    -- Whoever else counts it is waited for: what they added is then seen.
+    perform from public.ai_training_datasets d where d.id = p_dataset_id for update;
     delete from uplift.dataset_cells c where c.dataset_id = p_dataset_id;
     delete from uplift.dataset_tags t where t.dataset_id = p_dataset_id;
     insert into uplift.dataset_cells (dataset_id, split, quality, examples, tokens)
-    select p_dataset_id, e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)
-    from public.ai_training_examples e
-    where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
-    group by e.split, e.quality_score;
+    select p_dataset_id, c.* from uplift.counted_cells(p_dataset_id) c;
     insert into uplift.dataset_tags (dataset_id, tag, examples)
     select p_dataset_id, g.tag, count(*)
     from public.ai_training_examples e cross join lateral unnest(e.tags) as g(tag)
@@ -104,10 +115,7 @@ begin
         return query select c.split, c.quality, c.examples, c.tokens from uplift.dataset_cells c where c.dataset_id = p_dataset_id;
     else
         -- From before the triggers, and not changed since.
-        return query select e.split, e.quality_score, count(*), coalesce(sum(coalesce(e.tokens, uplift.token_estimate(e.messages))), 0)::bigint
-        from public.ai_training_examples e
-        where e.dataset_id = p_dataset_id and uplift.is_in_set(e.withdrawn_at, e.is_validated, e.review)
-        group by 1, 2;
+        return query select c.* from uplift.counted_cells(p_dataset_id) c;
     end if;
 end
 $$;

@@ -178,6 +178,7 @@ declare
     v_limit record;
     v_left double precision;
     v_refusal jsonb;
+    v_calls int;
 begin
     for v_limit in
         -- In the order of keys, which is the order of locks.
@@ -188,15 +189,17 @@ begin
         where s.key is not null and coalesce(o.feedback_per_minute, d.feedback_per_minute) is not null
         order by 1
     loop
+        -- More than a minute's worth takes all that a bucket can hold, or it could never be done.
+        v_calls := least(p_calls, v_limit.rate);
         insert into uplift.rate_buckets as r (key, requests, tokens, filled_at, rpm, tpm, took, took_tokens)
-        values (v_limit.bucket, v_limit.rate - p_calls, 0, clock_timestamp(), v_limit.rate, 0, p_calls, 0)
+        values (v_limit.bucket, v_limit.rate - v_calls, 0, clock_timestamp(), v_limit.rate, 0, v_calls, 0)
         on conflict (key) do update set
             requests = least(excluded.rpm, r.requests
-                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - p_calls,
+                + greatest(extract(epoch from excluded.filled_at - r.filled_at), 0)::double precision / 60 * excluded.rpm) - v_calls,
             filled_at = greatest(r.filled_at, excluded.filled_at), rpm = excluded.rpm, took = excluded.took
         returning r.requests into v_left;
         if v_left < -0.000001 then
-            v_refusal := uplift.limit_refusal(v_limit.scope, 'feedback calls', v_limit.rate, v_left + p_calls);
+            v_refusal := uplift.limit_refusal(v_limit.scope, 'feedback calls', v_limit.rate, v_left + 1);
             raise exception 'refused' using errcode = 'UP429';
         end if;
     end loop;
@@ -457,7 +460,7 @@ end
 $$;
 
 comment on function uplift.admin_put_rate_limit(uuid, jsonb, text) is
-    'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst, feedback_per_minute; what is left out is no limit. UP400 invalid_scope, invalid_key, invalid_NAME.';
+    'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst, feedback_per_minute; what is left out is no limit, but feedback and chats are then under that of each. UP400 invalid_scope, invalid_key, invalid_NAME.';
 
 create or replace function uplift.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

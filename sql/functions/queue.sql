@@ -1,12 +1,21 @@
 -- What training examples have to be brought in step with: everything that may change one ends up in
 -- uplift.training_queue, as cheaply as can be, and uplift.generate_training_examples() empties it.
 
+create or replace function uplift.training_lane(p_user_id uuid) returns smallint
+language sql immutable parallel safe
+as $$
+    select (get_byte(uuid_send(p_user_id), 15) & 1)::smallint
+$$;
+
+comment on function uplift.training_lane(uuid) is
+    'Which of the two lanes of uplift.training_queue a user is in: 0 or 1. A conversation is in one lane, so that two can work at once.';
+
 create or replace function uplift.queue_answer() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into uplift.training_queue (answer_id, lane)
-    values (coalesce(new.id, old.id), get_byte(uuid_send(coalesce(new.user_id, old.user_id)), 15) & 1);
+    values (coalesce(new.id, old.id), uplift.training_lane(coalesce(new.user_id, old.user_id)));
     return null;
 end
 $$;
@@ -19,7 +28,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into uplift.training_queue (answer_id, lane)
-    values (old.id, get_byte(uuid_send(old.user_id), 15) & 1);
+    values (old.id, uplift.training_lane(old.user_id));
     insert into uplift.training_queue (conversation_id)
     select distinct c.id from (values (old.conversation_id), (new.conversation_id)) as c(id) where c.id is not null;
     return null;
@@ -148,7 +157,7 @@ begin
         -- Feedback from before the queue.
         if v_trigger.name = 'uplift_training_changed' then
             insert into uplift.training_queue (answer_id, lane)
-            select a.id, get_byte(uuid_send(a.user_id), 15) & 1 from public.coach_response_feedback a
+            select a.id, uplift.training_lane(a.user_id) from public.coach_response_feedback a
             where a.helpful is not null or a.rating is not null
             order by a.conversation_id, a.created_at;
         end if;

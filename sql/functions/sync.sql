@@ -17,7 +17,7 @@ begin
     v_mark := uplift.used_up_mark();
     if v_mark is distinct from p_known ->> 'budgets' then
         v_news := v_news || jsonb_build_object('budgets_mark', v_mark,
-            'budgets', (select coalesce(jsonb_agg(to_jsonb(u) - 'id'), '[]') from uplift.used_up_budgets() u));
+            'budgets', (select coalesce(jsonb_agg(to_jsonb(u)), '[]') from uplift.used_up_budgets() u));
     end if;
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('model', p.model, 'provider', p.provider, 'input', p.input_per_million,
         'cached', p.cached_input_per_million, 'output', p.output_per_million)) order by p.model, p.provider) into v_prices

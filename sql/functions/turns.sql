@@ -141,15 +141,6 @@ $$;
 comment on function uplift.example_tags(text, text, jsonb) is
     'coach:ID, model:NAME, and arm:EXPERIMENT/VARIANT for each experiment an answer was made under.';
 
-create or replace function uplift.training_lane(p_user_id uuid) returns smallint
-language sql immutable parallel safe
-as $$
-    select (get_byte(uuid_send(p_user_id), 15) & 1)::smallint
-$$;
-
-comment on function uplift.training_lane(uuid) is
-    'Which of the two lanes of uplift.training_queue a user is in: 0 or 1. A conversation is in one lane, so that two can work at once.';
-
 create or replace function uplift.expand_training_queue() returns void
 language plpgsql volatile
 as $$

@@ -137,7 +137,7 @@ begin
 
     -- As the owner, as whom the batch program's function runs: that one sets aside what cannot be done.
     perform uplift_install.try_step('the making of training examples', current_user, 'public.ai_training_examples',
-        $q$select c.taken from uplift.generate_training_chunk(1000, get_byte(uuid_send($1), 15) & 1) c$q$, format(
+        $q$select c.taken from uplift.generate_training_chunk(1000, uplift.training_lane($1)) c$q$, format(
         $q$select case when not exists (select from public.ai_training_examples e where e.source_id = %L)
             then 'a liked answer became none' end$q$, v_first));
     perform uplift_install.try_step('the export of training examples', current_user, 'public.ai_training_examples',

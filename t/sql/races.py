@@ -52,9 +52,9 @@ def admin(sql):
 class Call(threading.Thread):
     """A call in the background, committed when it returns."""
 
-    def __init__(self, function, *arguments):
+    def __init__(self, function, *arguments, connection=None):
         super().__init__(daemon=True)
-        self.connection = connect()
+        self.connection = connection or connect()
         self.pid = self.connection.get_backend_pid()
         self.function, self.arguments = function, arguments
         self.result = self.error = None
@@ -203,5 +203,27 @@ def cross(connection, numbers):
 forth, back = Call(cross, range(1, 9)), Call(cross, range(8, 0, -1))
 equal((forth.end(), back.end()), ("done", "done"), "groups with the same conversations in opposite order do not deadlock")
 first.close()
+
+# Two who add to a set that nobody counted yet, as a deployment's own is.
+admin("insert into ai_training_datasets (id, dataset_name) values ('%s', 'Own')" % id_of(90))
+admin("update ai_training_datasets set revision = null where id = '%s'" % id_of(90))
+
+
+def add(connection, n):
+    call(connection, "insert into ai_training_examples (dataset_id, messages, split, quality_score, is_validated)"
+         " values (%s, %s, 'train', 4, true)"
+         " returning id", id_of(90), json.dumps([{"role": "user", "content": "q%d" % n}, {"role": "assistant", "content": "a"}]))
+    return "done"
+
+
+one = psycopg2.connect(cluster.conninfo("races"))
+add(one, 1)
+other = Call(add, 2, connection=psycopg2.connect(cluster.conninfo("races")))
+ok(other.waits(), "two add to a set that was not counted: one waits")
+one.commit()
+equal(other.end(), "done", "and both are added")
+equal(admin("select total_examples || ' ' || (select sum(examples) from uplift.dataset_cells where dataset_id = d.id)"
+            " from ai_training_datasets d where id = '%s'" % id_of(90)), "2 2", "and counted")
+one.close()
 cluster.stop()
 done()

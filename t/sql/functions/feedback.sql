@@ -1,6 +1,6 @@
 -- Feedback: three ways in, one effect; the last word counts, whenever it comes; every word is kept.
 \ir common.psql
-select plan(96);
+select plan(98);
 
 create function pg_temp.give(p_user uuid, n int, p_changes jsonb, p_issued boolean default false, p_at timestamptz default null, p_event uuid default null)
 returns text language sql as $$
@@ -184,6 +184,8 @@ select ok((select (r ->> 'retry_after_ms')::int between 15000 and 20000 and r ->
 select is((select refusal ->> 'code' from uplift.take_feedback(:ann, pg_temp.id(1), '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'our route is refused');
 select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, pg_temp.id(1)::text, '{}', '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'and PostgREST''s');
 select is(pg_temp.charge(:bob), null, 'another user is not');
+select is(uplift.charge_feedback(:eve, null, null, 100), null, 'a call of more rows than a bucket holds takes all of it');
+select ok((uplift.charge_feedback(:eve, null, null, 2) ->> 'retry_after_ms')::int between 35000 and 40000, 'and the next one is told to wait for as many as it needs');
 select is(array[pg_temp.charge(:bob), pg_temp.charge(:bob), pg_temp.charge(:bob)], array[null, null, 'the limit of 3 feedback calls a minute for this user is reached; try again in 20 s'], 'an own limit of chats leaves that of feedback as it is');
 update uplift.rate_buckets set filled_at = filled_at - interval '1 minute';
 select is(pg_temp.charge(:bob, 3), null, 'a minute later there are as many again');
