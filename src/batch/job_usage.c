@@ -23,9 +23,10 @@ static bool trim_spent(struct job *j, int64_t hours, enum job_outcome *outcome)
             return false;
         trimmed = strtoll(PQgetvalue(row, 0, 0), NULL, 10);
         PQclear(row);
-        *outcome = JOB_STOPPED;
-        if (!job_progress(j, hours, hours, "%lld hours counted", (long long)hours))
+        if (!job_progress(j, hours, hours, "%lld hours counted", (long long)hours)) {
+            *outcome = JOB_STOPPED;
             return false;
+        }
     } while (trimmed == ROWS_A_STEP);
     return true;
 }

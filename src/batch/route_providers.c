@@ -15,7 +15,7 @@
 /* The text of a member, as it is to be: asked for, else as it was. NULL for none. */
 static const char *wanted(const cJSON *asked, const cJSON *before, const char *key)
 {
-    return cJSON_HasObjectItem(asked, key) ? json_string(asked, key) : json_string(before, key);
+    return json_string(cJSON_GetObjectItemCaseSensitive(asked, key) != NULL ? asked : before, key);
 }
 
 static bool check_address(const struct config *config, const char *url, struct api_error *error)

@@ -161,10 +161,10 @@ static bool put_text(struct answer *a, struct span content, struct buf *out)
 static bool fresh_of_snapshot(const struct answer *a, const struct buf *text, struct buf *fresh)
 {
     const struct buf *so_far = &a->chat->text;
-    bool repeats = text->len >= so_far->len && so_far->len > 0 &&
-                   memcmp(text->data, so_far->data, so_far->len) == 0;
     if (a->has_deltas)
         return true;
+    bool repeats = text->len >= so_far->len && so_far->len > 0 &&
+                   memcmp(text->data, so_far->data, so_far->len) == 0;
     size_t from = repeats ? so_far->len : 0;
     return buf_append(fresh, text->data + from, text->len - from);
 }

@@ -280,8 +280,9 @@ void breaker_undecided(struct breaker *b, uint64_t who, int64_t now_ms)
     if (b == NULL || atomic_load(&b->failures) == 0)
         return;
     atomic_store(&b->probe_until_ms, 0);
-    if (open_for_user(b, who) > now_ms)
-        atomic_store(&b->users[find_user(b, who)].open_until_ms, now_ms);
+    int user = find_user(b, who);
+    if (user >= 0 && (int64_t)atomic_load(&b->users[user].open_until_ms) > now_ms)
+        atomic_store(&b->users[user].open_until_ms, now_ms);
 }
 
 void breaker_cool(struct breaker *b, int64_t now_ms, int64_t for_ms)

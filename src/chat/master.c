@@ -12,6 +12,7 @@
 #include "../common/notify.h"
 #include "../common/privileges.h"
 #include "worker.h"
+#include "worker_slots.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@
 #define GRACE_MS 2000        /* beyond drain_ms, for workers to end by themselves */
 #define KILL_MS 8000         /* for a worker's last words, from END_NOW to KILL */
 #define FILES_PER_CHAT 2     /* the connections to nginx and to the provider */
-#define FILES_BESIDES 64     /* Postgres, spool, sockets, pipes */
+#define FILES_BESIDES (64 + 2 * WORKER_SLOTS) /* Postgres, spool, sockets, pipes; mailboxes */
 
 struct generation {
     struct config config;

@@ -27,7 +27,7 @@ static void write_entry(struct open_answer_entry *e, const struct open_answer *a
 /* False when the entry is free, or was written meanwhile: then it is another one. */
 static bool read_entry(struct open_answer_entry *e, struct open_answer *out)
 {
-    if (!atomic_load_explicit(&e->is_used, memory_order_acquire))
+    if (atomic_load_explicit(&e->owner, memory_order_acquire) == 0)
         return false;
     unsigned version = atomic_load_explicit(&e->version, memory_order_acquire);
     if (version % 2 != 0)
@@ -38,21 +38,20 @@ static bool read_entry(struct open_answer_entry *e, struct open_answer *out)
     memcpy(out, words, sizeof *out);
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&e->version, memory_order_relaxed) == version &&
-           atomic_load_explicit(&e->is_used, memory_order_relaxed);
+           atomic_load_explicit(&e->owner, memory_order_relaxed) != 0;
 }
 
 int open_answers_add(struct open_answers *all, const struct open_answer *answer)
 {
     size_t first = first_place(&answer->id);
+    if (answer->slot < 0)
+        return -1;
     for (size_t i = 0; i < PROBES; i++) {
         size_t place = (first + i) % OPEN_ANSWERS_MAX;
         struct open_answer_entry *e = &all->entries[place];
-        bool is_used = false;
-        if (!atomic_compare_exchange_strong(&e->is_used, &is_used, true))
+        int nobody = 0;
+        if (!atomic_compare_exchange_strong(&e->owner, &nobody, answer->slot + 1))
             continue;
-        /* A worker that died in the middle of writing left it odd. */
-        if (atomic_load(&e->version) % 2 != 0)
-            atomic_fetch_add(&e->version, 1);
         write_entry(e, answer);
         return (int)place;
     }
@@ -65,7 +64,7 @@ void open_answers_remove(struct open_answers *all, int place)
     if (place < 0)
         return;
     write_entry(&all->entries[place], &none);
-    atomic_store_explicit(&all->entries[place].is_used, false, memory_order_release);
+    atomic_store_explicit(&all->entries[place].owner, 0, memory_order_release);
 }
 
 static bool is_zero(const struct uuid *id)
@@ -104,8 +103,12 @@ size_t open_answers_of(struct open_answers *all, const struct uuid *user, struct
 
 void open_answers_forget(struct open_answers *all, int slot)
 {
-    struct open_answer found;
-    for (size_t i = 0; i < OPEN_ANSWERS_MAX; i++)
-        if (read_entry(&all->entries[i], &found) && found.slot == slot)
-            open_answers_remove(all, (int)i);
+    for (size_t i = 0; slot >= 0 && i < OPEN_ANSWERS_MAX; i++) {
+        struct open_answer_entry *e = &all->entries[i];
+        if (atomic_load(&e->owner) != slot + 1)
+            continue;
+        if (atomic_load(&e->version) % 2 != 0) /* it died while it wrote */
+            atomic_fetch_add(&e->version, 1);
+        open_answers_remove(all, (int)i);
+    }
 }

@@ -32,7 +32,7 @@ struct open_answer {
 
 struct open_answer_entry {
     atomic_uint version; /* odd while it is written */
-    atomic_bool is_used;
+    atomic_int owner;    /* the slot of the worker that has it, and 1; 0: free */
     atomic_uint_least64_t words[OPEN_ANSWER_WORDS]; /* a struct open_answer */
 };
 
@@ -40,8 +40,8 @@ struct open_answers {
     struct open_answer_entry entries[OPEN_ANSWERS_MAX];
 };
 
-/* Adds one; returns its place, or -1 where there is none left: it can then be had only once it is
- * recorded. */
+/* Adds one; returns its place, or -1 where there is none left, or its worker has no slot: it can
+ * then be had only once it is recorded. */
 int open_answers_add(struct open_answers *all, const struct open_answer *answer);
 /* Takes it out. Nothing for place -1. */
 void open_answers_remove(struct open_answers *all, int place);

@@ -144,8 +144,12 @@ static bool read_key(const struct reading *r, const cJSON *object, const char *p
     }
     if (reference == NULL)
         return true;
-    if (!provider_key_is_name(reference) ||
-        !provider_key_is_bound(r->config, r->configured, reference, url)) {
+    if (!provider_key_is_name(reference)) {
+        log_error("routing", "provider %s cannot be used: %s is no name of a key", provider,
+                  reference);
+        return false;
+    }
+    if (!provider_key_is_bound(r->config, r->configured, reference, url)) {
         log_error(
             "routing",
             "provider %s cannot be used: UPLIFT_PROVIDER_KEYS does not have %s for its server",

@@ -16,9 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_SLOTS                                                                               \
-    32 /* a worker beyond them answers chats all the same, but without a mailbox                   \
-        */
+/* Two generations of UPLIFT_WORKERS, while a reload goes on. */
+#define WORKER_SLOTS 256
 
 struct worker_slots {
     atomic_int pids[WORKER_SLOTS]; /* 0: free */

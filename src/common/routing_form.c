@@ -3,13 +3,24 @@
 
 #include "config_value.h"
 #include "json.h"
+#include "provider_key.h"
 #include "spelling.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-enum form_kind { TEXTUAL, WEB_ADDRESS, KEY_PLACE, NUMERIC, BOOLEAN, CONTINUING, OBJECTS, TEXTS };
+enum form_kind {
+    TEXTUAL,
+    WEB_ADDRESS,
+    KEY_PLACE,
+    KEY_HEADER,
+    NUMERIC,
+    BOOLEAN,
+    CONTINUING,
+    OBJECTS,
+    TEXTS
+};
 
 struct member {
     const char *name;
@@ -25,7 +36,7 @@ static const struct member provider_members[] = {
     {"name", TEXTUAL, NULL},
     {"base_url", WEB_ADDRESS, NULL},
     {"api_key", KEY_PLACE, NULL},
-    {"key_header", TEXTUAL, NULL},
+    {"key_header", KEY_HEADER, NULL},
     {"is_enabled", BOOLEAN, NULL},
     {"connect_timeout_ms", NUMERIC, NULL},
     {"first_byte_timeout_ms", NUMERIC, NULL},
@@ -141,8 +152,15 @@ static bool check_member(struct form_check *c, const cJSON *item, const struct m
         problem = text == NULL ? "must be a text" : config_value_url(text);
         break;
     case KEY_PLACE:
-        problem = text == NULL || (strncmp(text, "env:", 4) != 0 && strncmp(text, "file:", 5) != 0)
-                      ? "must be env:NAME or file:NAME, never the key itself"
+        problem = text == NULL || !provider_key_is_name(text)
+                      ? "must be env:NAME or file:NAME, never the key itself, and no variable of "
+                        "uplift's own"
+                      : NULL;
+        break;
+    case KEY_HEADER:
+        problem = text == NULL || !provider_key_header_fits(text)
+                      ? "must be Authorization, or a header that providers take keys in: api-key, "
+                        "X-...-Key"
                       : NULL;
         break;
     case NUMERIC:

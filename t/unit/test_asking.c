@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,7 +94,7 @@ static void what_is_ours(void **state)
     chat->client_wants_usage = chat->stream = false;
     assert_int_equal(asking_added(chat), 0);
     chat->protocol = CHAT_NATIVE;
-    strcpy(chat->regenerate_of, "x");
+    snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", "x");
     assert_int_equal(asking_added(chat), ADDED_SEED);
 }
 
@@ -112,7 +113,7 @@ static void what_a_refusal_names(void **state)
         {"", 0},
     };
     (void)state;
-    strcpy(chat->regenerate_of, "x");
+    snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", "x");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(asking_named(chat, cases[i].refusal, strlen(cases[i].refusal)),
                          cases[i].named);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +89,9 @@ static void test_every_column(void **state)
     c->time_to_first_token_ms = 0;
     c->response_time_ms = 77;
     c->error.status = 502;
-    strcpy(c->error.code, "upstream_cut");
-    strcpy(c->finish_reason, "length");
-    strcpy(c->provider, "api.openai.com");
+    snprintf(c->error.code, sizeof c->error.code, "%s", "upstream_cut");
+    snprintf(c->finish_reason, sizeof c->finish_reason, "%s", "length");
+    snprintf(c->provider, sizeof c->provider, "%s", "api.openai.com");
     c->attempt_count = 2;
     c->attempts[0] =
         (struct chat_attempt){.http_status = 503, .reason = "status_503", .duration_ms = 4};

@@ -4,6 +4,7 @@
 #include "chat/relay_chat.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static void land(int n, bool has_answer)
     if (has_answer) {
         c->outcome = CHAT_COMPLETE;
         c->recorded = CHAT_COMMITTED;
-        strcpy(c->finish_reason, "stop");
+        snprintf(c->finish_reason, sizeof c->finish_reason, "%s", "stop");
         assert_true(buf_puts(&c->text, "Run slowly."));
     }
     flight_land(&all, &chats[n], note_gift);
@@ -177,7 +178,7 @@ static void an_answer_that_is_cut_goes_to_nobody(void **state)
     (void)state;
     assert_false(join(0, KEY, CACHE_ON));
     assert_true(join(1, KEY, CACHE_ON));
-    strcpy(chats[0].chat->finish_reason, "length");
+    snprintf(chats[0].chat->finish_reason, sizeof chats[0].chat->finish_reason, "%s", "length");
     chats[0].chat->outcome = CHAT_COMPLETE;
     assert_true(buf_puts(&chats[0].chat->text, "Run"));
     land(0, false);

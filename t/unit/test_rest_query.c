@@ -1,5 +1,6 @@
 /* PostgREST's query strings and headers, as they are told to Postgres. */
 #include "chat/rest_query.h"
+#include "common/buf.h"
 #include "common/json.h"
 #include "unit.h"
 
@@ -128,26 +129,32 @@ static void how_much_there_may_be(void **state)
 {
     (void)state;
     struct rest_query q;
-    char text[4096] = "or=";
+    struct buf text, deeper;
+    buf_init(&text, 65536);
+    buf_init(&deeper, 65536);
+    buf_puts(&text, "or=");
     for (int i = 0; i < REST_DEPTH_MAX; i++)
-        strcat(text, i > 0 ? "and(" : "(");
-    strcat(text, "a.eq.1");
+        buf_puts(&text, i > 0 ? "and(" : "(");
+    buf_puts(&text, "a.eq.1");
     for (int i = 0; i < REST_DEPTH_MAX; i++)
-        strcat(text, ")");
-    assert_true(read_query(&q, text));
+        buf_putc(&text, ')');
+    assert_false(text.failed);
+    assert_true(read_query(&q, text.data));
     rest_query_release(&q);
-    char deeper[sizeof text + 16];
-    snprintf(deeper, sizeof deeper, "or=(and%s)", text + 3);
-    assert_refused(deeper, "PGRST100");
+    assert_true(buf_printf(&deeper, "or=(and%s)", text.data + strlen("or=")));
+    assert_refused(deeper.data, "PGRST100");
 
-    strcpy(text, "a=in.(1");
+    buf_clear(&text);
+    buf_puts(&text, "a=in.(1");
     for (int i = 2; i < REST_CONDITIONS_MAX; i++)
-        strcat(text, ",1");
-    strcat(text, ")");
-    assert_true(read_query(&q, text));
+        buf_puts(&text, ",1");
+    assert_true(buf_putc(&text, ')'));
+    assert_true(read_query(&q, text.data));
     rest_query_release(&q);
-    strcat(text, "&b=eq.1");
-    assert_refused(text, "PGRST100");
+    assert_true(buf_puts(&text, "&b=eq.1"));
+    assert_refused(text.data, "PGRST100");
+    buf_release(&text);
+    buf_release(&deeper);
 }
 
 static void headers(void **state)
