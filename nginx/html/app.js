@@ -212,10 +212,9 @@ async function feedback(id, changes) {
   return stored;
 }
 
-/** Once, with the first feedback: what is rated may train models only if the person says so. */
-function askToTrain() {
-  if (panel.training !== null || recall("localStorage", "uplift.training-asked") !== null) return;
-  remember("localStorage", "uplift.training-asked", "yes");
+/** Once, with the first feedback, and not where the answer could not be kept: whether what is rated may train models. */
+async function askToTrain() {
+  if (panel.training !== null || panel.trainingAsked || !(await panel.noteTrainingAsked())) return;
   const decide = (agreed) => async () => {
     notice("training", (await panel.setTraining(agreed)) ? (agreed ? "Thank you. You can change this with your coach’s settings." : "Your conversations stay out of training. You can change this with your coach’s settings.")
       : "Your choice could not be stored. You find it with your coach’s settings.", { closable: true });
@@ -265,7 +264,7 @@ async function listen(turn, answer, attempt = 0) {
     turn.id = begun.feedbackId;
     availability.reached();
     if (begun.degraded) availability.databaseAway();
-    else availability.databaseBack();
+    else if (begun.degraded === null) availability.databaseBack(); // not known of an answer that is picked up
     if (begun.conversation_id) found(turn, answer, begun.conversation_id);
     let restarts = 0;
     for await (const delta of answer) {

@@ -66,7 +66,7 @@ export function plainText(text) {
     .replace(/^[ \t]{0,8}(#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]/gm, "")
     .replace(/!?\[([^[\]]{0,500})\]\([^()]{0,500}\)?/g, "$1")
     .replace(/\\[()[\]]/g, "")
-    .replace(/[*_`~|]+/g, "");
+    .replace(/(?<![\p{L}\p{N}])[*_~`|]+|[*_~`|]+(?![\p{L}\p{N}])/gu, "");
 }
 
 /** The address in the browser's own spelling, or null where it must not become a link. */
@@ -300,7 +300,7 @@ function buildLeaf(document, top, token) {
 }
 
 function buildInline(document, top, children) {
-  const task = top.name === "li" || top.localName === "li" ? /^\[([ xX])\](?:\s+|$)/.exec(children[0]?.type === "text" ? children[0].content : "") : null;
+  const task = top.localName === "li" ? /^\[([ xX])\](?:\s+|$)/.exec(children[0]?.type === "text" ? children[0].content : "") : null;
   if (task && top.childNodes.length === 0) {
     const box = element(document, "span", task[1] === " " ? "task" : "task task-done");
     box.setAttribute("role", "img");

@@ -14,7 +14,9 @@ export class CoachPanel {
   choice = { coach_id: null, severity: 3.0, mode: "default" };
   coaches = [];
   consent = false; // to roast mode
-  training = null; // consent to training on rated conversations; null: never asked
+  training = null; // consent to training on rated conversations; null: no answer
+  trainingDefault = false; // what no answer means, which the operator chose
+  trainingAsked = true; // whether the person was asked; until preferences are known nobody is
   #save;
   #changed;
   #timer = 0;
@@ -44,6 +46,8 @@ export class CoachPanel {
     const wanted = coaches.find((coach) => coach.id === preferences?.active_coach_id) ?? fallback;
     this.consent = preferences?.roast_consent === true;
     this.training = preferences?.training_consent ?? null;
+    this.trainingDefault = preferences?.training_consent_default === true;
+    this.trainingAsked = preferences?.training_consent_asked ?? true;
     this.choice = {
       coach_id: wanted?.id ?? null,
       severity: Number(preferences?.severity ?? 3.0),
@@ -97,6 +101,12 @@ export class CoachPanel {
     }
     this.#show();
     return this.training === agreed;
+  }
+
+  /** Stores that the person was asked, on whichever device. Resolves to whether that worked. */
+  async noteTrainingAsked() {
+    this.trainingAsked = true;
+    return this.#save({ training_consent_asked: true }).then(() => true, () => false);
   }
 
   say(text) {
@@ -191,7 +201,7 @@ export class CoachPanel {
     this.bandName.textContent = bandName(severity);
     this.bandNumber.textContent = severity.toFixed(1);
     this.roast.checked = mode === "roast";
-    this.learn.checked = this.training === true;
+    this.learn.checked = this.training ?? this.trainingDefault;
     if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
     $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));
     $("coach-chip").setAttribute("aria-label", `Coach: ${this.coach?.name ?? "none"}. Change`);

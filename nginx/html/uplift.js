@@ -487,10 +487,11 @@ export class Uplift {
   /** The rest of an answer's events, or all; waits while the server only knows that it is under way. */
   async #pickUp(id, lastId, signal, broken = null) {
     const headers = lastId === "" ? {} : { "Last-Event-ID": lastId };
+    const retries = broken === null ? this.#retries : Math.max(this.#retries, PICK_UPS);
     for (;;) {
       let response;
       try {
-        response = await this.#request(`/v1/chat/${encodeURIComponent(id)}/events`, { method: "GET", signal, accept: "text/event-stream", headers });
+        response = await this.#request(`/v1/chat/${encodeURIComponent(id)}/events`, { method: "GET", signal, retries, accept: "text/event-stream", headers });
       } catch (error) {
         throw broken !== null && error.code !== "aborted" ? broken : error;
       }
@@ -531,9 +532,9 @@ export class Uplift {
   /** Stops the answer of this id or name, although the page may be closing and the server may not know it yet. */
   async #stopSoon(name) {
     for (let attempt = 0; attempt < STOP_TRIES; attempt++) {
+      if (attempt > 0) await sleep(100 * 2 ** attempt);
       try {
         if (await this.stop(name)) return;
-        await sleep(200 * 2 ** attempt);
       } catch {
         return; // away: then nobody listens to it
       }

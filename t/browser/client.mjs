@@ -185,7 +185,7 @@ test("chat: a stream that ends without its end is an error", async () => {
 
 test("chat: a connection that is cut is an error with what was said", async () => {
   handler = async (call, response) => {
-    if (call.method === "GET") return response.destroy();
+    if (call.method === "GET") return json(response, 404, failure("answer_not_found"));
     response.writeHead(200, HEAD);
     response.write(event({ delta: "part" }));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -193,6 +193,21 @@ test("chat: a connection that is cut is an error with what was said", async () =
   };
   const error = await thrown(client().chat({ message: "m" }).done);
   assert.deepEqual([error.code, error.type, error.partial], ["incomplete_answer", "connection_error", "part"]);
+});
+
+test("chat: a server that cannot be reached for a while is asked again for the rest", async () => {
+  let refused = 0;
+  handler = async (call, response) => {
+    if (call.method === "GET" && refused++ < 3) return response.destroy();
+    response.writeHead(200, HEAD);
+    if (call.method === "GET") return response.end(event({ delta: "whole" }) + event({ done: true, message: "whole" }));
+    response.write(event({ delta: "who" }));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return response.destroy();
+  };
+  const answer = client().chat({ message: "m" });
+  assert.equal((await answer.done).message, "whole");
+  assert.equal(refused, 4);
 });
 
 test("chat: what is not JSON is an error", async () => {

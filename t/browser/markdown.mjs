@@ -29,6 +29,9 @@ class Element {
     this.ownerDocument = ownerDocument;
     this.name = name;
   }
+  get localName() {
+    return this.name;
+  }
   append(...nodes) {
     for (const node of nodes) {
       const child = typeof node === "string" ? new Text(node) : node;
@@ -240,5 +243,6 @@ test("markdown: the lines of what people type stay lines", () => {
 
 test("markdown: plain text for reading aloud", () => {
   assert.equal(plainText("\\(x\\) and \\[y\\]"), "x and y");
+  assert.equal(plainText("Fix **my_file_name.py** and 2*3*4"), "Fix my_file_name.py and 2*3*4");
   assert.equal(plainText("# Hi\n\n- **a** [b](https://x.org) `c`\n\n```js\nx\n```").replace(/\s+/g, " ").trim(), "Hi a b c x");
 });

@@ -214,7 +214,7 @@ static void test_what_waits_is_one_transaction(void **state)
     usleep(100000); /* its commit is under way; these gather */
     for (int i = 0; i < 50; i++)
         submit(NULL, "hello");
-    wait_for(came_back() == 51, 3000);
+    wait_for(came_back() == 51, 20000);
     assert_int_equal(back[CHAT_COMMITTED], 51);
     assert_int_equal(answers(), 51);
     assert_int_equal(cluster_count(db, "select count(distinct tx) from uplift.answers"), 2);
@@ -228,7 +228,7 @@ static void test_group_max_is_kept(void **state)
     usleep(100000);
     for (int i = 0; i < 200; i++)
         submit(NULL, "hello");
-    wait_for(came_back() == 201, 3000);
+    wait_for(came_back() == 201, 20000);
     assert_int_equal(
         cluster_count(db,
                       "select max(n) from (select count(*) n from uplift.answers group by tx) x"),
@@ -246,9 +246,9 @@ static void test_a_full_queue_refuses(void **state)
     struct chat *c = chat_new(NULL);
     assert_false(recorder_submit(recorder, c));
     chat_free(c);
-    wait_for(came_back() == 4, 3000);
+    wait_for(came_back() == 4, 20000);
     submit(NULL, "hello");
-    wait_for(came_back() == 5, 3000);
+    wait_for(came_back() == 5, 20000);
 }
 
 static void test_a_bad_row_goes_alone(void **state)
@@ -258,7 +258,7 @@ static void test_a_bad_row_goes_alone(void **state)
     usleep(100000);
     for (int i = 0; i < 10; i++)
         submit(NULL, i == 4 ? "a bad row" : "hello");
-    wait_for(came_back() == 11, 3000);
+    wait_for(came_back() == 11, 20000);
     assert_int_equal(back[CHAT_COMMITTED], 11);
     assert_int_equal(answers(), 10);
     assert_int_equal(
@@ -283,7 +283,7 @@ static void test_a_held_lock_spools_only_its_row(void **state)
     submit(id, "locked");
     for (int i = 0; i < 5; i++)
         submit(NULL, "hello");
-    wait_for(came_back() == 7, 3000);
+    wait_for(came_back() == 7, 20000);
     assert_true(clock_ms() - began < 1500);
     assert_int_equal(back[CHAT_COMMITTED], 6);
     assert_int_equal(back[CHAT_SPOOLED], 1);
@@ -292,7 +292,7 @@ static void test_a_held_lock_spools_only_its_row(void **state)
     cluster_run(holder, "rollback");
     PQfinish(holder);
     wait_for(answers() == 7, 10000);
-    wait_for(spool_files() == 0, 3000);
+    wait_for(spool_files() == 0, 20000);
 }
 
 static void test_a_locked_table_spools_and_holds_up_nobody_long(void **state)
@@ -303,12 +303,12 @@ static void test_a_locked_table_spools_and_holds_up_nobody_long(void **state)
     int64_t began = clock_ms();
     for (int i = 0; i < 60; i++)
         submit(NULL, "hello");
-    wait_for(came_back() == 60, 3000);
+    wait_for(came_back() == 60, 20000);
     assert_true(clock_ms() - began < 1500);
     assert_int_equal(back[CHAT_SPOOLED], 60);
     began = clock_ms();
     submit(NULL, "hello");
-    wait_for(came_back() == 61, 1000);
+    wait_for(came_back() == 61, 20000);
     assert_true(clock_ms() - began < 80); /* straight to the spool for a second */
     cluster_run(holder, "rollback");
     PQfinish(holder);
@@ -320,12 +320,12 @@ static void test_away_and_back(void **state)
     (void)state;
     static const char id[] = "0190b0a0-0000-7000-8000-000000000078";
     submit(NULL, "before");
-    wait_for(came_back() == 1, 3000);
+    wait_for(came_back() == 1, 20000);
     assert_true(cluster_stop(&cluster, "immediate"));
     submit(id, "hello");
     for (int i = 0; i < 20; i++)
         submit(NULL, i == 3 ? "a bad row" : "hello");
-    wait_for(came_back() == 22, 3000);
+    wait_for(came_back() == 22, 20000);
     assert_int_equal(back[CHAT_SPOOLED], 21);
     assert_true(pg_breaker_open(breaker));
     assert_true(thumb(id, "{\"helpful\":true}"));
@@ -335,16 +335,16 @@ static void test_away_and_back(void **state)
     assert_true(cluster_restart(&cluster));
     reconnect();
     wait_for(answers() == 21, 10000);
-    wait_for(cluster_count(db, "select count(*) from uplift.thumbs") == 1, 3000);
+    wait_for(cluster_count(db, "select count(*) from uplift.thumbs") == 1, 20000);
     assert_int_equal(cluster_count(db, "select count(*) from uplift.thumbs where known"), 1);
     assert_int_equal(cluster_count(db, "select count(*) from uplift.rejected"), 1);
     assert_int_equal(metrics.counts[M_REJECTED], 1);
-    wait_for(!pg_breaker_open(breaker), 3000);
+    wait_for(!pg_breaker_open(breaker), 20000);
     submit(NULL, "after");
-    wait_for(came_back() == 23, 3000);
+    wait_for(came_back() == 23, 20000);
     assert_int_equal(back[CHAT_COMMITTED], 2);
     /* What is left is the thumb that can never be applied. */
-    wait_for(spool_files() == 0, 3000);
+    wait_for(spool_files() == 0, 20000);
     assert_int_equal(corrupt_files(), 1);
 }
 
@@ -352,21 +352,21 @@ static void test_frozen_and_thawed(void **state)
 {
     (void)state;
     submit(NULL, "before");
-    wait_for(came_back() == 1, 3000);
+    wait_for(came_back() == 1, 20000);
     cluster_signal(&cluster, SIGSTOP);
     int64_t began = clock_ms();
     for (int i = 0; i < 20; i++)
         submit(NULL, "hello");
-    wait_for(came_back() == 21, 5000);
+    wait_for(came_back() == 21, 20000);
     assert_true(clock_ms() - began < 1500); /* one db_timeout_ms */
     assert_int_equal(back[CHAT_SPOOLED], 20);
     began = clock_ms();
     submit(NULL, "hello");
-    wait_for(came_back() == 22, 1000);
+    wait_for(came_back() == 22, 20000);
     assert_true(clock_ms() - began < 100); /* nobody waits for the frozen again */
     cluster_signal(&cluster, SIGCONT);
     wait_for(answers() == 22, 10000);
-    wait_for(spool_files() == 0, 3000);
+    wait_for(spool_files() == 0, 20000);
     assert_int_equal(answers(), 22); /* the frozen commit went on, and is the same rows */
 }
 
@@ -387,7 +387,7 @@ static void test_left_behind_by_the_dead(void **state)
     buf_release(&b);
     spool_close(dead);
     wait_for(answers() == 300, 10000);
-    wait_for(spool_files() == 0, 3000);
+    wait_for(spool_files() == 0, 20000);
     assert_int_equal(corrupt_files(), 1); /* the torn line */
 }
 
@@ -428,7 +428,7 @@ static void test_neither_postgres_nor_disk(void **state)
     struct rlimit before, none;
     signal(SIGXFSZ, SIG_IGN);
     submit(NULL, "before");
-    wait_for(came_back() == 1, 3000);
+    wait_for(came_back() == 1, 20000);
     assert_true(cluster_stop(&cluster, "immediate"));
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     none = before;
@@ -439,11 +439,11 @@ static void test_neither_postgres_nor_disk(void **state)
     large[sizeof large - 1] = '\0';
     submit(NULL, large);
     submit(NULL, "small enough for what is left");
-    wait_for(came_back() == 3, 3000);
+    wait_for(came_back() == 3, 20000);
     bool thumb_taken = thumb(USER, "{\"helpful\":true}");
     for (int i = 0; i < 3; i++)
         submit(NULL, "no room");
-    wait_for(came_back() == 6, 3000);
+    wait_for(came_back() == 6, 20000);
     bool second = thumb(
         USER, "{\"feedback_text\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
               "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -459,7 +459,7 @@ static void test_neither_postgres_nor_disk(void **state)
     assert_true(thumb_taken);
     assert_false(second);
     wait_for(answers() == 2, 10000);
-    wait_for(cluster_count(db, "select count(*) from uplift.thumbs") == 1, 3000);
+    wait_for(cluster_count(db, "select count(*) from uplift.thumbs") == 1, 20000);
 }
 
 static void test_a_huge_answer_goes_through_the_spool(void **state)
@@ -474,7 +474,7 @@ static void test_a_huge_answer_goes_through_the_spool(void **state)
     submit(NULL, huge);
     submit(NULL, "small");
     free(huge);
-    wait_for(came_back() == 3, 5000);
+    wait_for(came_back() == 3, 20000);
     assert_int_equal(back[CHAT_SPOOLED], 1);
     assert_int_equal(back[CHAT_COMMITTED], 2);
     wait_for(answers() == 3, 15000);
@@ -498,7 +498,7 @@ static void test_personas_are_fetched_and_kept(void **state)
     (void)state;
     char path[128], *coach = NULL, *prompt = NULL;
     snprintf(path, sizeof path, "%s/personas.json", spool_dir);
-    wait_for(access(path, R_OK) == 0, 3000);
+    wait_for(access(path, R_OK) == 0, 20000);
     struct personas *reread = personas_new(spool_dir);
     assert_true(personas_find(reread, NULL, "5.7", NULL, &coach, &prompt));
     assert_string_equal(coach, "coach_maple_avatar");
