@@ -161,29 +161,42 @@ static int64_t worker_count(const struct config *config)
 }
 
 /* For its workers, which inherit it: as many open files as the system lets us have. */
-static void raise_file_limit(const struct config *config)
+static bool raise_file_limit(void)
 {
-    rlim_t wanted = (rlim_t)config->max_chats * FILES_PER_CHAT + FILES_BESIDES;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
+        return true;
+    if (limit.rlim_max < FILES_BESIDES + FILES_PER_CHAT) {
+        log_error("master",
+                  "a process may have only %llu files open, and %d are needed: raise the hard limit "
+                  "(LimitNOFILE of systemd)",
+                  (unsigned long long)limit.rlim_max, FILES_BESIDES + FILES_PER_CHAT);
+        return false;
+    }
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
             log_warn("master", "could not raise the limit of open files: %s", strerror(errno));
     }
-    if (limit.rlim_max < wanted)
+    return true;
+}
+
+static void warn_of_file_limit(const struct config *config)
+{
+    rlim_t wanted = (rlim_t)config->max_chats * FILES_PER_CHAT + FILES_BESIDES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
         log_warn("master",
                  "a worker may have only %llu files open, but UPLIFT_MAX_CHATS=%lld takes %llu: "
                  "raise the hard limit (LimitNOFILE of systemd), or lower the setting",
-                 (unsigned long long)limit.rlim_max, (long long)config->max_chats,
+                 (unsigned long long)limit.rlim_cur, (long long)config->max_chats,
                  (unsigned long long)wanted);
 }
 
 static bool start_generation(struct master *m, struct generation *g)
 {
     int64_t count = worker_count(&g->config);
-    raise_file_limit(&g->config);
+    warn_of_file_limit(&g->config);
     for (int64_t i = 0; i < count; i++) {
         struct child *c = calloc(1, sizeof *c);
         if (c == NULL)
@@ -587,7 +600,8 @@ int master_run(struct config *config, const char *config_path)
     m.current->listener.fd = -1;
     memset(config, 0, sizeof *config);
     notify_open();
-    m.shared = shared_new();
+    if (raise_file_limit()) /* before the mailboxes, which are many */
+        m.shared = shared_new();
     if (m.shared != NULL && start(&m)) {
         watch(&m);
         log_info("master", "stopped");

@@ -209,18 +209,25 @@ def refusals():
 
 
 def open_files():
-    """Two for each chat, and 64 more."""
-    for most, chats, warns in ((1024, "480", False), (1023, "480", True)):
+    """Two for each chat, 512 for the mailboxes of workers, and 64 more."""
+    for most, chats, warns in ((1536, "480", False), (1535, "480", True)):
         m = Master(start=False, UPLIFT_MAX_CHATS=chats)
         m.wrapper = ("prlimit", "--nofile=256:%d" % most)
         m.start()
         with open("/proc/%d/limits" % m.children()[0]) as file:
             limits = re.search(r"^Max open files +(\d+) +(\d+)", file.read(), re.M).groups()
         equal(limits, (str(most), str(most)), "workers may open as many files as the hard limit says")
-        equal(m.logged("UPLIFT_MAX_CHATS=%s takes 1024" % chats), warns,
+        equal(m.logged("UPLIFT_MAX_CHATS=%s takes 1536" % chats), warns,
               "UPLIFT_MAX_CHATS=%s and %d files: %s" % (chats, most, "a warning" if warns else "no warning"))
+        ok(not m.logged("could not"), "there are enough for all that it opens itself")
         m.stop()
         m.remove()
+    m = Master(start=False)
+    m.wrapper = ("prlimit", "--nofile=256:512")
+    m.launch()
+    equal(m.wait(), 1, "it does not start where its own do not fit")
+    contains(m.log(), "only 512 files open, and 578 are needed", "and says how many it needs")
+    m.remove()
 
 
 def restarts():
