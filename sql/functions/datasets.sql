@@ -208,7 +208,8 @@ begin
     from removed r join uplift.dataset_version_examples x on x.example_id = r.id
     where coalesce(r.content_hash, uplift.content_hash(r.messages, r.completion, r.rejected, r.label)) = x.content_hash;
     perform uplift.release_duplicates(array(select r.id from removed r));
-    delete from uplift.training_example_sources s using removed r where s.example_id = r.id;
+    -- By an array, for which the index is taken; a join may read the whole table.
+    delete from uplift.training_example_sources s where s.example_id = any (array(select r.id from removed r));
     return null;
 end
 $$;

@@ -226,7 +226,9 @@ begin
     -- What said the same as them, word for word, says the same as the others, too; also what is still to
     -- be written.
     update uplift.training_duplicates d set example_id = x.kept_id, is_exact = p_are_exact
-    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where d.example_id = x.id and d.is_exact;
+    from unnest(p_example_ids, p_kept_ids) as x(id, kept_id)
+    -- Said twice: for the array the index is taken, for the join alone the whole table is read.
+    where d.example_id = any (p_example_ids) and d.example_id = x.id and d.is_exact;
     update training_wanted w set duplicate_of = x.kept_id, is_exact = p_are_exact
     from unnest(p_example_ids, p_kept_ids) as x(id, kept_id) where w.duplicate_of = x.id;
     insert into uplift.training_duplicates (dataset_id, answer_id, rejected_id, turns, example_id, is_exact)
@@ -240,8 +242,9 @@ begin
     select e.prompt_hash from public.ai_training_examples e
     where e.id = any (p_example_ids) and e.prompt_hash is not null on conflict do nothing;
     -- Their pairs by prompt are not wanted any more.
-    delete from uplift.training_duplicates d using public.ai_training_examples e
-    where e.id = any (p_example_ids) and e.prompt_hash is not null and e.label is false and d.rejected_id = e.source_id;
+    delete from uplift.training_duplicates d
+    where d.rejected_id = any (array(select e.source_id from public.ai_training_examples e
+        where e.id = any (p_example_ids) and e.prompt_hash is not null and e.label is false));
     perform uplift.forget_sketches(p_example_ids);
     return uplift.withdraw_examples(p_example_ids);
 end
@@ -260,7 +263,8 @@ begin
     with repeated as materialized (
         -- Hardly any are.
         select w.dataset_id, w.likeness from training_wanted w group by 1, 2
-        having count(*) > 1 or exists (select from public.ai_training_examples l where l.likeness = w.likeness)
+        -- A look-up for each, where the planner would rather hash the likenesses of all examples.
+        having count(*) > 1 or exists (select from public.ai_training_examples l where l.likeness = w.likeness offset 0)
     ), wanted as materialized (
         select w.dataset_id, w.likeness, w.id as wanted_id, coalesce(w.example_id, w.id) as example_id, w.precedence, w.source_id,
             w.rejected_id, w.is_by_person
@@ -399,8 +403,8 @@ as $$
         where (t.precedence, t.source_id) > (p_precedence, p_source_id)
     ), released as (
         update uplift.training_duplicates d set example_id = null
-        from led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e
-        where d.example_id = e.id and not d.is_exact
+        where d.example_id = any (array(
+            select e.id from led l cross join lateral uplift.example_of(l.source_id, p_dataset_id) e)) and not d.is_exact
         returning d.answer_id
     )
     insert into uplift.training_queue (answer_id) select distinct r.answer_id from released r

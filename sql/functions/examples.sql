@@ -217,12 +217,21 @@ comment on function uplift.find_training_examples(uuid[], uuid[]) is
 create or replace function uplift.withdraw_examples(p_example_ids uuid[]) returns int
 language plpgsql volatile
 as $$
+declare
+    v_frozen uuid[];
+    v_free uuid[];
 begin
     if cardinality(p_example_ids) > 0 then
+        -- Asked beside the id, the planner would read the whole index of those that are not withdrawn.
+        select array_agg(x.id) filter (where x.is_frozen), array_agg(x.id) filter (where not x.is_frozen) into v_frozen, v_free
+        from unnest(p_example_ids) i(id)
+        cross join lateral (
+            select e.id, e.withdrawn_at, uplift.is_frozen(e.id) as is_frozen
+            from public.ai_training_examples e where e.id = i.id offset 0) x
+        where x.withdrawn_at is null;
         -- A version names some: those stay, out of their set.
-        update public.ai_training_examples e set withdrawn_at = now()
-        where e.id = any (p_example_ids) and e.withdrawn_at is null and uplift.is_frozen(e.id);
-        delete from public.ai_training_examples e where e.id = any (p_example_ids) and e.withdrawn_at is null;
+        update public.ai_training_examples e set withdrawn_at = now() where e.id = any (v_frozen);
+        delete from public.ai_training_examples e where e.id = any (v_free);
     end if;
     return cardinality(p_example_ids);
 end

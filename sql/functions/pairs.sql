@@ -92,9 +92,10 @@ begin
     perform uplift.find_prompt_pairs(p_pairs_id);
     perform uplift.want_prompt_pairs(p_pairs_id, p_unpaired_id);
     delete from uplift.training_duplicates d
-    using training_prompts p
-    join public.ai_training_examples e on e.prompt_hash = p.prompt_hash and not e.label
-    where d.rejected_id = e.source_id and d.dataset_id = p_pairs_id;
+    where d.dataset_id = p_pairs_id and d.rejected_id = any (array(
+        select e.source_id from training_prompts p
+        cross join lateral (
+            select x.source_id from public.ai_training_examples x where x.prompt_hash = p.prompt_hash and not x.label offset 0) e));
     withdrawn := uplift.match_wanted_examples() + uplift.settle_exact_duplicates();
     select w.* into v_written from uplift.write_training_examples() w;
     added := v_written.added;

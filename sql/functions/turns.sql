@@ -170,7 +170,9 @@ comment on function uplift.expand_training_queue() is
     'Makes entries of uplift.training_queue ready to be taken: each an answer, in its user''s lane.';
 
 create or replace function uplift.take_training_queue(p_limit int, p_lane int, out answers uuid[], out remaining bigint)
-language plpgsql volatile
+-- In the order of the index, and no further than the limit; the planner would rather read all of a lane
+-- and sort it, while it has no statistics.
+language plpgsql volatile set enable_bitmapscan = off
 as $$
 declare
     -- What this transaction took is still in the index until it ends: it begins after that.

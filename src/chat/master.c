@@ -167,10 +167,11 @@ static bool raise_file_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;
     if (limit.rlim_max < FILES_BESIDES + FILES_PER_CHAT) {
-        log_error("master",
-                  "a process may have only %llu files open, and %d are needed: raise the hard limit "
-                  "(LimitNOFILE of systemd)",
-                  (unsigned long long)limit.rlim_max, FILES_BESIDES + FILES_PER_CHAT);
+        log_error(
+            "master",
+            "a process may have only %llu files open, and %d are needed: raise the hard limit "
+            "(LimitNOFILE of systemd)",
+            (unsigned long long)limit.rlim_max, FILES_BESIDES + FILES_PER_CHAT);
         return false;
     }
     if (limit.rlim_cur < limit.rlim_max) {
