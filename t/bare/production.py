@@ -26,7 +26,9 @@ from process import wait_for  # noqa: E402
 
 SITE = "https://chat.example.com"
 ISSUER = "https://sign-in.example.com"
+# In the container.
 CHECKOUT = "/root/uplift"
+WORLD_DIR = "/root/world"
 
 CERTBOT = """#!/bin/bash
 # In place of certbot: the challenge is real, the authority is not.
@@ -54,12 +56,12 @@ EDITOR = """#!/bin/bash
 set -e
 echo sk-of-the-provider >$1
 openssl rand -hex 32 >/etc/uplift/jwt-secret
-sed -i -e "s|^#UPLIFT_UPSTREAM_URL=.*|UPLIFT_UPSTREAM_URL=$(cat /root/world/provider)|" \\
-    -e "s|^#UPLIFT_JWKS_URL=.*|UPLIFT_JWKS_URL=$(cat /root/world/keys)|" \\
+sed -i -e "s|^#UPLIFT_UPSTREAM_URL=.*|UPLIFT_UPSTREAM_URL=$(cat %s/provider)|" \\
+    -e "s|^#UPLIFT_JWKS_URL=.*|UPLIFT_JWKS_URL=$(cat %s/keys)|" \\
     -e 's|^#UPLIFT_JWT_SECRET_FILE=|UPLIFT_JWT_SECRET_FILE=|' $2
-"""
+""" % (WORLD_DIR, WORLD_DIR)
 
-# The provider, and the keys of the sign-in service; where they are is written into /root/world.
+# The provider, and the keys of the sign-in service; where they are is written into WORLD_DIR.
 WORLD = """
 import http.server, os, sys, threading
 sys.path.insert(0, "%s/t/lib")
@@ -68,9 +70,9 @@ class Keys(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments):
         super().__init__(*arguments, directory="/root/keys")
 def tell(name, text):
-    with open("/root/world/" + name, "w") as file:
+    with open("%s/" + name, "w") as file:
         file.write(text)
-os.mkdir("/root/world")
+os.mkdir("%s")
 keys = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
 threading.Thread(target=keys.serve_forever).start()
 with Scripted() as provider:
@@ -78,7 +80,7 @@ with Scripted() as provider:
     tell("keys", "http://127.0.0.1:%%d/jwks.json" %% keys.server_port)
     tell("provider", provider.url)
     threading.Event().wait()
-""" % CHECKOUT
+""" % (CHECKOUT, WORLD_DIR, WORLD_DIR)
 
 
 def part(data):
@@ -282,7 +284,7 @@ def main():
         for block in section[:at]:
             if "editor" in block:
                 machine.run("systemd-run --unit=world python3 /root/world.py")
-                wait_for(lambda: os.path.exists(machine.root + "/root/world/provider"))
+                tap.ok(wait_for(lambda: os.path.exists(machine.root + WORLD_DIR + "/provider")), "the world outside is there")
             site.follow(block)
         check_units(site)
         check_secrets(site)

@@ -122,10 +122,6 @@ class Bare:
             file.write(text)
         os.chmod(place, mode)
 
-    def read(self, path):
-        with open(self.root + path, errors="replace") as file:
-            return file.read()
-
     def copy_checkout(self, path):
         """Puts what git knows of the working tree there, as a clone does."""
         listed = checked(["git", "-C", TOP, "ls-files", "-z"]).split("\0")

@@ -240,10 +240,41 @@ def building(tree):
     tap.ok(done.returncode == 1 and "make distclean" in done.stderr, "a tree that is configured itself is told apart", done.stderr)
 
 
+# By a clock of its own: each look of the watcher's is half of the time after which it says something.
+PATIENCE = r"""set -Eeuo pipefail
+. %(top)s/t/dev/telling.sh
+cd %(dir)s
+unset SECONDS
+SECONDS=0
+looks=0
+sleep() {
+    until grep -q two log; do command sleep 0.01; done
+    looks=$((looks + 1)) SECONDS=$((SECONDS + 10))
+    [ $looks != 4 ] || touch told
+    [ $looks -lt 4 ] || until false; do command sleep 0.01; done
+}
+work() {
+    printf 'cc one.c\ncc two.c\n'
+    until [ -e told ]; do command sleep 0.01; done
+    return 3
+}
+patiently log work || echo "status $?"
+"""
+
+
+def patience(tree):
+    """What takes long, where nobody sees its output."""
+    os.mkdir(tree.dir + "/p")
+    done = subprocess.run(["bash", "-c", PATIENCE % {"dir": tree.dir + "/p", "top": TOP}], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    tap.equal((done.stdout, done.stderr), ("status 3\n", "           20 s: cc two.c\n"),
+              "what takes 20 seconds says what it is at, and ends with its own status")
+
+
 def main():
     tree = Tree()
     try:
-        for part in (helpful, building, provider, trouble, batch, ending, down):
+        for part in (helpful, building, patience, provider, trouble, batch, ending, down):
             tap.run(functools.update_wrapper(functools.partial(part, tree), part))
     finally:
         tree.remove()
