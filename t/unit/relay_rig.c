@@ -315,7 +315,7 @@ void rig_start(struct rig *rig, void (*change)(struct config *config))
         .connect_timeout_ms = 1000,
         .first_byte_timeout_ms = 400,
         .idle_timeout_ms = 400,
-        .total_timeout_ms = 3000,
+        .total_timeout_ms = 20000,
         .heartbeat_ms = 10000,
         .client_buffer_bytes = 1024 * 1024,
         .max_answer_bytes = 4 * 1024 * 1024,
