@@ -36,7 +36,7 @@ $$;
 --   Cohere, Doubao, GLM:       command-r-08-2024, doubao-1-5-pro-32k-250115
 --   fine-tuned, also Azure's:  ft:gpt-4o-mini-2024-07-18:org:suffix:id, gpt-4o-2024-08-06.ft-0123
 --   OpenRouter, Fireworks:     openai/gpt-4o:nitro, accounts/x/models/y#accounts/x/deployments/z
--- OpenRouter's :free, :thinking and :extended are models with prices of their own. src/chat/model_name.c
+-- OpenRouter's :free, :thinking and :extended are models with prices of their own. src/chat/provider/model_name.c
 -- does the same in workers.
 create or replace function uplift.model_names(p_model text) returns text[]
 language plpgsql immutable strict parallel safe

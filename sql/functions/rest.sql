@@ -1,5 +1,5 @@
 -- What supabase-js does with public.coach_response_feedback, as the user: PostgREST's part of it. What
--- is asked for comes as JSON, as src/chat/rest_query.h tells, and a query is made of it here: columns
+-- is asked for comes as JSON, as src/chat/routes/rest_query.h tells, and a query is made of it here: columns
 -- that the role authenticated may read, operators from a list, and every value quoted. Errors are
 -- SQLSTATE PTnnn, nnn the HTTP status, detail PostgREST's code, hint its details.
 
@@ -106,7 +106,7 @@ end
 $$;
 
 comment on function uplift.rest_condition(jsonb) is
-    'A condition, as src/chat/rest_query.h tells of it, as SQL. PT400 42703, PGRST100; PT403 42501.';
+    'A condition, as src/chat/routes/rest_query.h tells of it, as SQL. PT400 42703, PGRST100; PT403 42501.';
 
 create or replace function uplift.rest_from(p_query jsonb) returns text
 language sql stable
@@ -218,7 +218,7 @@ end
 $$;
 
 comment on function uplift.rest_select_feedback(uuid, jsonb) is
-    'A user''s own answers, at most 1000 of them, as JSON, how many they are, and of a count how many there are in all. p_query is as src/chat/rest_query.h tells. PT400 42703, 22P02, PGRST100 and what Postgres says of a query; PT403 42501; PT404 42883; PT406 PGRST116; PT416 PGRST103.';
+    'A user''s own answers, at most 1000 of them, as JSON, how many they are, and of a count how many there are in all. p_query is as src/chat/routes/rest_query.h tells. PT400 42703, 22P02, PGRST100 and what Postgres says of a query; PT403 42501; PT404 42883; PT406 PGRST116; PT416 PGRST103.';
 
 create or replace function uplift.rest_changes(p_changes jsonb) returns jsonb
 language plpgsql stable

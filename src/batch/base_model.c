@@ -3,7 +3,7 @@
 
 #include "http.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <stdio.h>
 #include <string.h>

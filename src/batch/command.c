@@ -1,11 +1,11 @@
 /* fcgi-batch on the command line. */
 #include "command.h"
 
-#include "../common/json.h"
-#include "../common/log.h"
-#include "../common/pg.h"
-#include "../common/privileges.h"
-#include "../common/program.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/pg.h"
+#include "common/privileges.h"
+#include "common/program.h"
 #include "curve.h"
 #include "kinds.h"
 #include "progress.h"

@@ -3,7 +3,7 @@
 #ifndef UPLIFT_COMMAND_H
 #define UPLIFT_COMMAND_H
 
-#include "../common/config.h"
+#include "common/config.h"
 
 /* Runs words[0] with the words after it. Returns the exit status: 0 done, 1 failed or cancelled, 2
  * wrong usage. */

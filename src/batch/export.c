@@ -1,7 +1,7 @@
 /* Datasets as files for trainers: the pages, their check, and what is handed out. */
 #include "export.h"
 
-#include "../common/utf8.h"
+#include "common/utf8.h"
 
 #include <pthread.h>
 #include <stdio.h>

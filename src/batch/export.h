@@ -7,9 +7,9 @@
 #ifndef UPLIFT_EXPORT_H
 #define UPLIFT_EXPORT_H
 
-#include "../common/error.h"
-#include "../common/pg.h"
-#include "../common/uuid.h"
+#include "common/error.h"
+#include "common/pg.h"
+#include "common/uuid.h"
 #include "format.h"
 
 struct export_request {

@@ -1,8 +1,8 @@
 /* The formats that trainers read, and the check of a line. */
 #include "format.h"
 
-#include "../common/json.h"
-#include "../common/utf8.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* Calls of an HTTP API by libcurl. */
 #include "http.h"
 
-#include "../common/address.h"
-#include "../common/json.h"
-#include "../common/utf8.h"
+#include "common/address.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #include <curl/curl.h>
 #include <stdio.h>

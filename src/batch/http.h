@@ -2,7 +2,7 @@
 #ifndef UPLIFT_HTTP_H
 #define UPLIFT_HTTP_H
 
-#include "../common/buf.h"
+#include "common/buf.h"
 #include "job.h"
 
 #define HTTP_REASON_MAX 256

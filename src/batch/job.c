@@ -1,10 +1,10 @@
 /* What a job says and keeps while it is done. */
 #include "job.h"
 
-#include "../common/clock.h"
-#include "../common/json.h"
-#include "../common/log.h"
-#include "../common/utf8.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/utf8.h"
 #include "runner_slot.h"
 
 #include <stdarg.h>

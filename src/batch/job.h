@@ -9,10 +9,10 @@
 #ifndef UPLIFT_JOB_H
 #define UPLIFT_JOB_H
 
-#include "../common/config.h"
-#include "../common/error.h"
-#include "../common/pg.h"
-#include "../common/uuid.h"
+#include "common/config.h"
+#include "common/error.h"
+#include "common/pg.h"
+#include "common/uuid.h"
 
 #include <cjson/cJSON.h>
 #include <pthread.h>

@@ -6,9 +6,9 @@
  * what came after off and goes on from there, if the examples are still the same. Compressed files
  * are a row of gzip members, one for each such piece, which gunzip reads as one.
  */
-#include "../common/clock.h"
-#include "../common/json.h"
-#include "../common/log.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
 #include "export.h"
 #include "kinds.h"
 

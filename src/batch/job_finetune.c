@@ -11,9 +11,9 @@
 #include "kinds.h"
 #include "trainer.h"
 
-#include "../common/clock.h"
-#include "../common/json.h"
-#include "../common/log.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

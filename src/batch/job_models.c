@@ -2,7 +2,7 @@
 #include "base_model.h"
 #include "kinds.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

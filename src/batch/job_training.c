@@ -7,7 +7,7 @@
  */
 #include "kinds.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* trim-cache and trim-errors: what is kept of the response cache and of failures is bounded. */
 #include "kinds.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

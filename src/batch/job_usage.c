@@ -2,7 +2,7 @@
  * over is forgotten. */
 #include "kinds.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <stdlib.h>
 

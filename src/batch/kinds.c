@@ -1,7 +1,7 @@
 /* The kinds of jobs, and the check of what they are asked for. */
 #include "kinds.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <math.h>
 #include <stdlib.h>

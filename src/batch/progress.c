@@ -1,8 +1,8 @@
 /* How far a job is, for people. */
 #include "progress.h"
 
-#include "../common/clock.h"
-#include "../common/json.h"
+#include "common/clock.h"
+#include "common/json.h"
 
 #include <string.h>
 #include <sys/ioctl.h>

@@ -7,8 +7,8 @@
 #include "apart.h"
 #include "export.h"
 
-#include "../common/log.h"
-#include "../common/query.h"
+#include "common/log.h"
+#include "common/query.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "kinds.h"
 #include "routes.h"
 
-#include "../common/json.h"
+#include "common/json.h"
 
 #include <stdio.h>
 #include <string.h>

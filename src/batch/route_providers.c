@@ -5,9 +5,9 @@
  */
 #include "routes.h"
 
-#include "../common/address.h"
-#include "../common/json.h"
-#include "../common/provider_key.h"
+#include "common/address.h"
+#include "common/json.h"
+#include "common/provider_key.h"
 
 #include <curl/curl.h>
 #include <string.h>

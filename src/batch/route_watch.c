@@ -6,8 +6,8 @@
  */
 #include "apart.h"
 
-#include "../common/clock.h"
-#include "../common/json.h"
+#include "common/clock.h"
+#include "common/json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The table of admin routes, and its dispatch. */
 #include "routes.h"
 
-#include "../common/json.h"
-#include "../common/query.h"
+#include "common/json.h"
+#include "common/query.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 #ifndef UPLIFT_BATCH_ROUTES_H
 #define UPLIFT_BATCH_ROUTES_H
 
-#include "../common/auth.h"
-#include "../common/config.h"
-#include "../common/pg_pool.h"
-#include "../common/request.h"
+#include "common/auth.h"
+#include "common/config.h"
+#include "common/pg_pool.h"
+#include "common/request.h"
 #include "runner.h"
 
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 /* Runners: claim, do, end; and the heartbeat. */
 #include "runner.h"
 
-#include "../common/clock.h"
-#include "../common/json.h"
-#include "../common/log.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
 #include "kinds.h"
 #include "runner_slot.h"
 

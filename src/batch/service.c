@@ -1,12 +1,12 @@
 /* fcgi-batch as a service: starts its parts, waits for a signal, and ends them. */
 #include "service.h"
 
-#include "../common/intake.h"
-#include "../common/listener.h"
-#include "../common/log.h"
-#include "../common/notify.h"
-#include "../common/privileges.h"
-#include "../common/program.h"
+#include "common/intake.h"
+#include "common/listener.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "common/privileges.h"
+#include "common/program.h"
 #include "routes.h"
 
 #include <curl/curl.h>

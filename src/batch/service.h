@@ -2,7 +2,7 @@
 #ifndef UPLIFT_SERVICE_H
 #define UPLIFT_SERVICE_H
 
-#include "../common/config.h"
+#include "common/config.h"
 
 /*
  * Serves until it is told to stop (TERM, INT): jobs are told to stop and given back, at most

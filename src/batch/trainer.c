@@ -1,8 +1,8 @@
 /* What all trainers share. */
 #include "trainer.h"
 
-#include "../common/json.h"
-#include "../common/utf8.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -9,10 +9,10 @@
  */
 #include "trainer.h"
 
-#include "../common/buf.h"
-#include "../common/clock.h"
-#include "../common/json.h"
-#include "../common/utf8.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

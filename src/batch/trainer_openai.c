@@ -9,8 +9,8 @@
 #include "http.h"
 #include "trainer.h"
 
-#include "../common/json.h"
-#include "../common/utf8.h"
+#include "common/json.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

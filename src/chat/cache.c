@@ -1,8 +1,8 @@
 /* What a request wants of the response cache; see cache.h. */
 #include "cache.h"
 
-#include "../common/buf.h"
-#include "../common/json.h"
+#include "common/buf.h"
+#include "common/json.h"
 
 #include <math.h>
 #include <openssl/evp.h>

@@ -6,10 +6,10 @@
 #ifndef UPLIFT_CACHE_H
 #define UPLIFT_CACHE_H
 
-#include "../common/config.h"
-#include "../common/error.h"
-#include "../common/json_scan.h"
-#include "../common/uuid.h"
+#include "common/config.h"
+#include "common/error.h"
+#include "common/json_scan.h"
+#include "common/uuid.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -13,7 +13,7 @@
  * Times of tokens: a provider that writes "SECONDS.MILLIS " into each token (nginx's $msec) lets
  * the difference to the clock here be the token's way through everything in between.
  */
-#include "chat/multi.h"
+#include "chat/provider/multi.h"
 #include "common/clock.h"
 
 #include <getopt.h>

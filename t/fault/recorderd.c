@@ -8,10 +8,10 @@
  *
  * Ends in order at the end of the input.
  */
-#include "chat/persona.h"
-#include "chat/recorder.h"
-#include "chat/relay.h"
-#include "chat/spool.h"
+#include "chat/snapshot/persona.h"
+#include "chat/record/recorder.h"
+#include "chat/relay/relay.h"
+#include "chat/record/spool.h"
 #include "common/clock.h"
 #include "common/log.h"
 

@@ -1,6 +1,6 @@
 /* Fuzzes PostgREST's query strings: what is taken is told to Postgres as JSON, within the limits.
  */
-#include "chat/rest_query.h"
+#include "chat/routes/rest_query.h"
 #include "common/json.h"
 
 #include <stdint.h>

@@ -14,7 +14,7 @@ from tap import done, equal, ok  # noqa: E402
 def read(*patterns):
     text = ""
     for pattern in patterns:
-        for name in sorted(glob.glob(TOP + "/" + pattern)):
+        for name in sorted(glob.glob(TOP + "/" + pattern, recursive=True)):
             with open(name) as file:
                 text += file.read()
     return text
@@ -43,16 +43,16 @@ def table(path):
 chat, batch = read("src/chat/API.md"), read("src/batch/API.md")
 refused = {("POST", "/rest/v1/coach_response_feedback"), ("DELETE", "/rest/v1/coach_response_feedback")}
 equal(sorted((method, path.replace("{name}", "{id}")) for method, path in headings(chat)),
-      sorted((method, path.replace("{name}", "{id}")) for method, path in table("src/chat/routes.c") - refused),
-      "the routes are those of src/chat/routes.c")
+      sorted((method, path.replace("{name}", "{id}")) for method, path in table("src/chat/routes/routes.c") - refused),
+      "the routes are those of src/chat/routes/routes.c")
 equal(sorted(headings(batch)), sorted(table("src/batch/routes.c")), "and of src/batch/routes.c")
 
 documented = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| [\d, ]+ \| (.*?) \|", chat + batch, re.M))))
-sources = read("src/chat/*.c", "src/common/*.c", "src/batch/*.c")
+sources = read("src/chat/**/*.c", "src/common/*.c", "src/batch/*.c")
 used = set()
 for argument in re.findall(r"api_error\([^,;]*,[^,;]*,([^,;]*),", sources):
     used |= set(re.findall(r'"([a-z_]+)"', argument))
-used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', read("src/chat/*.c", "src/common/*.c")))
+used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', read("src/chat/**/*.c", "src/common/*.c")))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
 functions = read("sql/functions/*.sql")

@@ -4,10 +4,10 @@
  * UPLIFT_MODEL makes it misbehave: die (at its start), slow (to be ready), silent (never says that
  * it is ready), stubborn (needs to be told to end now), deaf (hears nothing).
  */
-#include "chat/master.h"
-#include "chat/routes.h"
-#include "chat/routing.h"
-#include "chat/worker.h"
+#include "chat/process/master.h"
+#include "chat/routes/routes.h"
+#include "chat/provider/routing.h"
+#include "chat/process/worker.h"
 #include "common/log.h"
 
 #include <fcntl.h>

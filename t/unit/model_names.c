@@ -1,6 +1,6 @@
 /* Prints the names that each model on standard input may have a price under, a line each, for
  * t/sql/model_names.py. */
-#include "chat/model_name.h"
+#include "chat/provider/model_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>

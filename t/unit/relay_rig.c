@@ -1,7 +1,7 @@
 /* A relay under test; see relay_rig.h. */
 #include "relay_rig.h"
 
-#include "chat/recorder.h"
+#include "chat/record/recorder.h"
 #include "common/clock.h"
 #include "common/log.h"
 

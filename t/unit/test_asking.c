@@ -1,5 +1,5 @@
 /* The body of a request to a provider: what a call changes in the chat's. */
-#include "chat/asking.h"
+#include "chat/provider/asking.h"
 #include "common/json.h"
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* Circuit breakers: when they open, who probes, how they close, and places by name. */
-#include "chat/breaker.h"
+#include "chat/provider/breaker.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Budgets that are used up, as a worker knows them: what they demand of a chat. */
-#include "chat/budgets.h"
+#include "chat/snapshot/budgets.h"
 #include "unit.h"
 
 #include <string.h>

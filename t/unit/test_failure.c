@@ -1,5 +1,5 @@
 /* What a provider's failures mean to clients, and for the next try. */
-#include "chat/failure.h"
+#include "chat/provider/failure.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Identical requests under way: who asks, who waits, and whom the answer goes to. */
-#include "chat/cached.h"
-#include "chat/flight.h"
-#include "chat/relay_chat.h"
+#include "chat/relay/cached.h"
+#include "chat/relay/flight.h"
+#include "chat/relay/relay_chat.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Writing a group to Postgres when not all of it can be written. Postgres is played by this file.
  */
-#include "chat/group.h"
+#include "chat/record/group.h"
 #include "common/clock.h"
 #include "common/json.h"
 

@@ -1,5 +1,5 @@
 /* Rate limits as a worker holds them without Postgres, what it gathers for it, and the headers. */
-#include "chat/limits.h"
+#include "chat/snapshot/limits.h"
 #include "unit.h"
 
 #include <stdio.h>

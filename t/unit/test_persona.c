@@ -1,5 +1,5 @@
 /* The last known personas: bands, defaults, and a file that may be missing or broken. */
-#include "chat/persona.h"
+#include "chat/snapshot/persona.h"
 #include "common/json.h"
 
 #include <setjmp.h>

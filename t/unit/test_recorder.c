@@ -1,10 +1,10 @@
 /* The recorder and its loader against a real Postgres: groups, bad rows, held locks, Postgres away,
  * back and frozen, and a disk that is full. The relay is played by this file, the SQL functions by
  * the few lines below. */
-#include "chat/persona.h"
-#include "chat/recorder.h"
-#include "chat/relay.h"
-#include "chat/spool.h"
+#include "chat/snapshot/persona.h"
+#include "chat/record/recorder.h"
+#include "chat/relay/relay.h"
+#include "chat/record/spool.h"
 #include "cluster.h"
 #include "common/clock.h"
 

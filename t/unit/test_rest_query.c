@@ -1,5 +1,5 @@
 /* PostgREST's query strings and headers, as they are told to Postgres. */
-#include "chat/rest_query.h"
+#include "chat/routes/rest_query.h"
 #include "common/buf.h"
 #include "common/json.h"
 #include "unit.h"

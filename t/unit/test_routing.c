@@ -1,5 +1,5 @@
 /* Routing: layers, plans drawn by weight, fallbacks and loops, and what is refused. */
-#include "chat/routing.h"
+#include "chat/provider/routing.h"
 #include "common/log.h"
 #include "unit.h"
 

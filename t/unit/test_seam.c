@@ -1,5 +1,5 @@
 /* Where an answer is gone on with: the same text, however what comes is cut into pieces. */
-#include "chat/seam.h"
+#include "chat/relay/seam.h"
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The spool on disk: what is acknowledged can be read again, and nothing else is. */
-#include "chat/spool.h"
+#include "chat/record/spool.h"
 #include "common/clock.h"
 #include "common/json.h"
 

@@ -1,0 +1,48 @@
+/*
+ * The recorder: the one thread that makes answers durable. It takes finished answers in groups,
+ * writes each group in one transaction, and hands the group back to the relay, which only then
+ * sends the end of each answer. Most of what a commit costs is the same for one answer as for many,
+ * and those from the cache come so soon that groups would be small: under load such a group waits
+ * up to two milliseconds for as many as the last one had. While
+ * Postgres is away groups go to the spool (spool.h), which it loads, once, when Postgres is back.
+ */
+#ifndef UPLIFT_RECORDER_H
+#define UPLIFT_RECORDER_H
+
+#include "common/config.h"
+#include "common/pg.h"
+#include "chat/chat.h"
+#include "chat/metrics/metrics.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct recorder;
+struct relay;
+struct personas;
+
+/* Borrows all. personas are refreshed by it while Postgres answers; metrics may be NULL. NULL with
+ * a logged reason. */
+struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
+                                struct personas *personas, struct metrics *metrics);
+/* To whom finished groups go back; once, before the first submit. */
+void recorder_attach(struct recorder *r, struct relay *relay);
+/* Takes the chat; it comes back by relay_recorded in every case. Thread-safe. False (still the
+ * caller's) when record_queue_max chats wait. */
+bool recorder_submit(struct recorder *r, struct chat *c);
+/*
+ * Makes a thumb durable while Postgres is away: one JSON line, as spool_feedback_line makes it, in
+ * the spool. Waits for the fsync (shared with the group under way). False when the disk refused it.
+ * Thread-safe.
+ */
+bool recorder_spool_feedback(struct recorder *r, const char *json_line);
+/* Answers that wait to be written. Thread-safe. */
+int64_t recorder_waiting(struct recorder *r);
+/* Whether anything waits in spool files of this host: looks there. Thread-safe. */
+bool recorder_has_spooled(struct recorder *r);
+/* Bytes waiting in spool files of this host. Thread-safe. */
+int64_t recorder_spool_bytes(const struct recorder *r);
+/* Writes what is queued, then stops the thread and frees everything. After relay_stop. */
+void recorder_stop(struct recorder *r);
+
+#endif

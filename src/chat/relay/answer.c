@@ -1,0 +1,550 @@
+/* An answer as it comes from the provider; see answer.h. */
+#include "answer.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "chat/protocol/completion.h"
+#include "chat/protocol/native.h"
+#include "chat/protocol/openai.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HELD_ROOM 65536 /* for chunks around the text that are held back */
+#define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
+#define BYTES_A_TOKEN 4
+
+/* --- its life --- */
+
+static void init_buffers(struct answer *a)
+{
+    size_t max = a->chat->text.max * ESCAPED_BYTES + HELD_ROOM;
+    buf_init(&a->body, max);
+    buf_init(&a->held, max);
+    buf_init(&a->finish, max);
+    buf_init(&a->tail, max);
+}
+
+void answer_init(struct answer *a, struct chat *chat)
+{
+    *a = (struct answer){.chat = chat};
+    message_init(&a->message, chat->text.max);
+    init_buffers(a);
+}
+
+static void release_buffers(struct answer *a)
+{
+    buf_release(&a->body);
+    buf_release(&a->held);
+    buf_release(&a->finish);
+    buf_release(&a->tail);
+}
+
+void answer_release(struct answer *a)
+{
+    message_release(&a->message);
+    seam_release(&a->seam);
+    release_buffers(a);
+    free(a->told_model);
+}
+
+void answer_begin_again(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    answer_release(a);
+    answer_init(a, chat);
+    buf_clear(&chat->text);
+    free(chat->response_message);
+    free(chat->model_used);
+    chat->response_message = chat->model_used = NULL;
+    chat->finish_reason[0] = '\0';
+    chat->has_usage = false;
+    chat->prompt_tokens = chat->completion_tokens = chat->cached_tokens = 0;
+    chat->time_to_first_token_ms = -1;
+}
+
+bool answer_speaks(const struct answer *a)
+{
+    return a->is_continued ? a->chat->text.len > a->call_from : a->has_begun;
+}
+
+int64_t answer_characters(const struct answer *a)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < a->call_from; i++)
+        count += ((unsigned char)a->chat->text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
+bool answer_can_go_on(const struct answer *a)
+{
+    return message_is_thought(&a->message);
+}
+
+/* What the call at hand took: reported, or estimated. */
+static struct usage usage_of_call(const struct answer *a)
+{
+    const struct chat *chat = a->chat;
+    size_t sent = chat->upstream_body_len + a->call_from;
+    size_t said = chat->text.len - a->call_from + (a->is_continued ? 0 : a->message.size);
+    if (a->call_has_usage)
+        return a->call_usage;
+    return (struct usage){.prompt = (int64_t)(sent + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN,
+                          .completion = (int64_t)(said + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN};
+}
+
+static void add_usage(struct usage *sum, struct usage more)
+{
+    sum->prompt += more.prompt;
+    sum->completion += more.completion;
+    sum->cached += more.cached;
+}
+
+void answer_go_on(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    if (answer_speaks(a) || a->call_has_usage) {
+        add_usage(&a->before, usage_of_call(a));
+        a->was_estimated |= !a->call_has_usage;
+    }
+    if (!a->is_continued && chat->model_used != NULL)
+        a->told_model = strdup(chat->model_used); /* or, without memory, what the next one says */
+    free(chat->model_used);
+    chat->model_used = NULL;
+    chat->finish_reason[0] = '\0';
+    buf_release(&a->finish);
+    buf_release(&a->tail);
+    a->is_continued = true;
+    a->has_finished = a->takes_back = a->is_closing = a->has_deltas = false;
+    a->told_usage = a->call_has_usage = false;
+    a->call_usage = (struct usage){0};
+    a->call_from = chat->text.len;
+    a->half = 0;
+    seam_open(&a->seam, chat->text.data != NULL ? chat->text.data : "", chat->text.len);
+}
+
+/* --- gathering --- */
+
+static void take_model(struct chat *chat, struct span model)
+{
+    char name[256];
+    if (chat->model_used != NULL || model.len <= 2)
+        return;
+    scan_copy(model, name, sizeof name);
+    chat->model_used = strdup(name);
+}
+
+static void begin(struct answer *a)
+{
+    if (a->has_begun)
+        return;
+    a->has_begun = true;
+    a->begun_ms = clock_ms();
+    if (a->chat->request != NULL)
+        a->chat->time_to_first_token_ms = a->begun_ms - a->chat->request->accepted_ms;
+}
+
+/* The text of a content, decoded. */
+static bool put_text(struct answer *a, struct span content, struct buf *out)
+{
+    struct content pieces = content_open(content);
+    enum content_kind kind;
+    struct span piece;
+    while (content_next(&pieces, &kind, &piece))
+        if (kind == CONTENT_TEXT && !scan_text(piece, out, &a->half))
+            return false;
+    return true;
+}
+
+/* Of a message that has come in place of a delta: what is new of it. Perplexity repeats the whole
+ * text in a message beside each delta; others send pieces, or the whole at the end. */
+static bool fresh_of_snapshot(const struct answer *a, const struct buf *text, struct buf *fresh)
+{
+    const struct buf *so_far = &a->chat->text;
+    if (a->has_deltas)
+        return true;
+    bool repeats = text->len >= so_far->len && so_far->len > 0 &&
+                   memcmp(text->data, so_far->data, so_far->len) == 0;
+    size_t from = repeats ? so_far->len : 0;
+    return buf_append(fresh, text->data + from, text->len - from);
+}
+
+/* The text of a completion whose text is not simply what follows. */
+static bool take_fresh(struct answer *a, const struct completion *c, struct buf *fresh)
+{
+    struct buf text;
+    const char *before = a->chat->text.data != NULL ? a->chat->text.data : "";
+    buf_init(&text, a->chat->text.max);
+    bool good = put_text(a, c->content, &text);
+    if (good && text.len > 0)
+        good = a->is_continued ? seam_take(&a->seam, before, text.data, text.len, fresh)
+                               : fresh_of_snapshot(a, &text, fresh);
+    buf_release(&text);
+    return good && (fresh->len == 0 || buf_append(&a->chat->text, fresh->data, fresh->len));
+}
+
+/* Takes what is recorded of a completion; fresh: see take_fresh, NULL for text that follows. False
+ * when it passed the limit. */
+static bool gather(struct answer *a, const struct completion *c, struct buf *fresh)
+{
+    struct chat *chat = a->chat;
+    take_model(chat, c->model);
+    a->call_has_usage |= usage_read(c->usage, &a->call_usage);
+    if (c->says_text && fresh == NULL) {
+        a->has_deltas = true;
+        if (!put_text(a, c->content, &chat->text))
+            return false;
+    }
+    if (c->says_text && fresh != NULL && !take_fresh(a, c, fresh))
+        return false;
+    if (c->says_more && !message_add(&a->message, c->message))
+        return false;
+    bool has_substance = c->says_more || (fresh != NULL ? fresh->len > 0 : c->says_text);
+    if (has_substance) {
+        begin(a);
+        if (a->has_finished) {
+            a->has_finished = a->is_closing = a->told_usage = false;
+            a->takes_back = true;
+            chat->finish_reason[0] = '\0';
+            buf_clear(&a->finish);
+            buf_clear(&a->tail);
+        }
+    }
+    if (c->finish[0] != '\0') {
+        memcpy(chat->finish_reason, c->finish, sizeof c->finish);
+        a->has_finished = true;
+    } else if (a->has_finished && c->choices == 0 && a->call_has_usage && c->usage.at != NULL) {
+        a->is_closing = true;
+    }
+    return true;
+}
+
+/* --- telling the client as it comes --- */
+
+static void tell_native(struct answer *a, const struct completion *c, const struct buf *fresh,
+                        struct buf *out)
+{
+    const struct buf *text = &a->chat->text;
+    struct content pieces = content_open(c->content);
+    enum content_kind kind;
+    struct span piece;
+    if (fresh == NULL && !c->says_text && c->refusal.len > 2) {
+        native_open(out, NULL);
+        native_piece(out, c->refusal);
+        native_close(out);
+    }
+    if (fresh != NULL ? fresh->len == 0 : !c->says_text)
+        return;
+    position_advance(&a->position, text->data, text->len);
+    if (fresh != NULL) {
+        native_text(out, &a->position, fresh->data, fresh->len);
+        return;
+    }
+    native_open(out, &a->position);
+    while (content_next(&pieces, &kind, &piece))
+        if (kind == CONTENT_TEXT)
+            native_piece(out, piece);
+    native_close(out);
+}
+
+/* Whether the tool calls of a chunk must get the places that they have in the message. */
+static bool needs_places(const struct answer *a, const struct completion *c)
+{
+    struct scan s = scan_open(scan_member(c->message, "tool_calls"));
+    struct span call;
+    if (!c->says_more)
+        return false;
+    for (int i = 0; scan_next(&s, NULL, &call); i++)
+        if (i < a->message.place_count &&
+            scan_count(scan_member(call, "index"), -1) != a->message.places[i])
+            return true;
+    return false;
+}
+
+/* What of a chunk a client of completions gets. */
+static struct openai_form form_of(const struct answer *a, const struct completion *c)
+{
+    bool with_usage = a->chat->client_wants_usage && !a->is_continued;
+    return (struct openai_form){.is_chunk = true,
+                                .parts = OPENAI_ALL | (with_usage ? OPENAI_USAGE : 0),
+                                .calls = needs_places(a, c) ? &a->message : NULL,
+                                .model = a->told_model};
+}
+
+/* A chunk that says something. Where the text is ours to send (fresh), the rest of it goes without
+ * its text and role. */
+static void tell_words(struct answer *a, const struct completion *c, const struct buf *fresh,
+                       struct buf *out)
+{
+    struct openai_form form = form_of(a, c);
+    if (a->held.len > 0)
+        buf_append(out, a->held.data, a->held.len);
+    buf_release(&a->held);
+    if (c->finish[0] != '\0')
+        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
+    if (fresh != NULL) {
+        form.parts &= ~(unsigned)(OPENAI_ROLE | OPENAI_TEXT);
+        if (fresh->len > 0)
+            openai_text_chunk(out, a->chat, a->told_model, fresh->data, fresh->len);
+        if (!c->says_more)
+            return;
+    }
+    openai_chunk(out, a->chat, c, &form);
+}
+
+/* A chunk that says nothing: what comes before the answer waits for it, what comes behind its end
+ * waits for that. */
+static void tell_rest(struct answer *a, const struct completion *c, struct buf *out)
+{
+    struct openai_form form = form_of(a, c);
+    struct buf *to = !a->has_begun ? &a->held : a->has_finished ? &a->tail : out;
+    if (c->finish[0] != '\0')
+        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
+    openai_chunk(to, a->chat, c, &form);
+    a->told_usage |= to == &a->tail && (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
+}
+
+/* The finish waits until the answer is recorded, and is sent once, last. */
+static void keep_finish(struct answer *a, const struct completion *c, bool is_told)
+{
+    struct openai_form form = form_of(a, c);
+    if (is_told)
+        form.parts &= OPENAI_FINISH | OPENAI_USAGE;
+    buf_clear(&a->finish);
+    openai_chunk(&a->finish, a->chat, c, &form);
+    a->told_usage |= (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
+}
+
+static void tell_openai(struct answer *a, const struct completion *c, const struct buf *fresh,
+                        struct buf *out)
+{
+    bool says_text = fresh != NULL ? fresh->len > 0 : c->says_text;
+    bool has_substance = says_text || c->says_more, has_finish = c->finish[0] != '\0';
+    bool is_first = !a->has_begun && scan_member(c->message, "role").at != NULL;
+    if (c->choices == 0 && c->usage.at != NULL) {
+        /* Asked for by us; not every client may look at choices[0] of each chunk. */
+        struct openai_form form = form_of(a, c);
+        if ((form.parts & OPENAI_USAGE) != 0)
+            a->told_usage |= openai_chunk(&a->tail, a->chat, c, &form);
+        return;
+    }
+    if (has_substance)
+        tell_words(a, c, fresh, out);
+    else if ((is_first || !has_finish) && !a->is_continued)
+        tell_rest(a, c, out);
+    if (has_finish)
+        keep_finish(a, c, has_substance || fresh != NULL || is_first);
+}
+
+static enum answer_step take(struct answer *a, const struct completion *c, struct buf *out)
+{
+    struct buf made;
+    buf_init(&made, a->chat->text.max * 2);
+    struct buf *fresh = a->is_continued || c->is_snapshot ? &made : NULL;
+    bool good = gather(a, c, fresh);
+    if (good && a->chat->stream) {
+        if (a->chat->protocol == CHAT_NATIVE)
+            tell_native(a, c, fresh, out);
+        else
+            tell_openai(a, c, fresh, out);
+    }
+    buf_release(&made);
+    return !good || out->failed || a->held.failed || a->finish.failed || a->tail.failed
+               ? ANSWER_TOO_LARGE
+               : ANSWER_GOES_ON;
+}
+
+/* --- what comes --- */
+
+static bool is_done(const char *data, size_t len)
+{
+    while (len > 0 && (*data == ' ' || *data == '\t' || *data == '"')) {
+        data++;
+        len--;
+    }
+    return len >= 6 && memcmp(data, "[DONE]", 6) == 0;
+}
+
+static enum answer_step fail(struct span error, struct failure *failure)
+{
+    failure_of_object(error, failure);
+    return ANSWER_FAILED;
+}
+
+static enum answer_step take_chunk(struct answer *a, const struct completion *c, struct buf *out,
+                                   struct failure *failure)
+{
+    if (!c->has_failed)
+        return take(a, c, out);
+    /* Whatever it still says comes before the error. */
+    enum answer_step step = c->says_text || c->says_more ? take(a, c, out) : ANSWER_GOES_ON;
+    if (step != ANSWER_GOES_ON)
+        return step;
+    return fail(c->error, failure);
+}
+
+/* Some end an event with one line end, so that several come as one. */
+static enum answer_step take_lines(struct answer *a, const char *event, const char *data,
+                                   size_t len, struct buf *out, struct failure *failure)
+{
+    enum answer_step step = ANSWER_GOES_ON;
+    const char *end = data + len;
+    while (data < end && step == ANSWER_GOES_ON) {
+        const char *stop = memchr(data, '\n', (size_t)(end - data));
+        if (stop == NULL)
+            stop = end;
+        if (stop > data)
+            step = answer_event(a, event, data, (size_t)(stop - data), out, failure);
+        data = stop + 1;
+    }
+    return step;
+}
+
+enum answer_step answer_event(struct answer *a, const char *event, const char *data, size_t len,
+                              struct buf *out, struct failure *failure)
+{
+    struct completion c;
+    bool is_error = strcmp(event, "error") == 0;
+    if (is_done(data, len)) {
+        if (answer_speaks(a) || a->has_finished)
+            return ANSWER_IS_WHOLE;
+        failure_of_nothing(failure);
+        return ANSWER_FAILED;
+    }
+    if (completion_read(&c, data, len, COMPLETION_CHUNK)) {
+        if (is_error && !c.has_failed)
+            return fail(c.whole, failure);
+        return take_chunk(a, &c, out, failure);
+    }
+    if (is_error)
+        return fail((struct span){0}, failure);
+    if (memchr(data, '\n', len) != NULL)
+        return take_lines(a, event, data, len, out, failure);
+    if (!a->has_malformed)
+        log_traced(LOG_WARN, a->chat->id_text, chat_trace(a->chat),
+                   "the provider sent a malformed chunk of %zu bytes: skipped", len);
+    a->has_malformed = true;
+    return ANSWER_GOES_ON;
+}
+
+enum answer_step answer_body(struct answer *a, struct buf *body, struct buf *out,
+                             struct failure *failure)
+{
+    struct completion c;
+    if (body->data == NULL || !completion_read(&c, body->data, body->len, COMPLETION_WHOLE)) {
+        struct span list;
+        if (body->data != NULL && scan_check(body->data, body->len, &list) && scan_is_array(list))
+            return fail(list, failure);
+        failure_of_nonsense(failure);
+        return ANSWER_FAILED;
+    }
+    bool says_something = c.says_text || c.says_more;
+    if (c.has_failed) {
+        /* A client that gets it whole gets none of it; it is kept, unless another answers. */
+        if (says_something && !a->chat->stream)
+            gather(a, &c, NULL);
+        return fail(c.error, failure);
+    }
+    if (!says_something && c.finish[0] == '\0') {
+        failure_of_nonsense(failure);
+        return ANSWER_FAILED;
+    }
+    if (take(a, &c, out) != ANSWER_GOES_ON)
+        return ANSWER_TOO_LARGE;
+    buf_release(&a->body);
+    if (!a->chat->stream) {
+        a->body = *body;
+        buf_init(body, body->max);
+    }
+    return ANSWER_IS_WHOLE;
+}
+
+/* --- the end --- */
+
+/* What the seam held back, and half a character. */
+static void settle_text(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    struct buf fresh;
+    buf_init(&fresh, chat->text.max * 2);
+    if (a->is_continued && chat->outcome == CHAT_COMPLETE)
+        seam_end(&a->seam, chat->text.data != NULL ? chat->text.data : "", &fresh);
+    if (a->half != 0)
+        buf_puts(a->is_continued ? &fresh : &chat->text, "\xef\xbf\xbd");
+    a->half = 0;
+    if (fresh.len > 0) {
+        buf_append(&chat->text, fresh.data, fresh.len);
+        if (chat->stream) /* only the one protocol goes on */
+            openai_text_chunk(&a->held, chat, a->told_model, fresh.data, fresh.len);
+    }
+    buf_release(&fresh);
+}
+
+static void settle_usage(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    struct usage sum = a->before;
+    /* A provider that failed before it said anything charges nothing. */
+    if (a->call_has_usage || answer_speaks(a) || chat->outcome == CHAT_COMPLETE)
+        add_usage(&sum, usage_of_call(a));
+    chat->has_usage = a->call_has_usage && !a->was_estimated;
+    chat->prompt_tokens = sum.prompt;
+    chat->completion_tokens = sum.completion;
+    chat->cached_tokens = sum.cached;
+}
+
+void answer_settle(struct answer *a)
+{
+    struct chat *chat = a->chat;
+    settle_text(a);
+    settle_usage(a);
+    struct buf message;
+    buf_init(&message, chat->text.max * ESCAPED_BYTES + HELD_ROOM);
+    if (message_json(&a->message, &message) && !message.failed)
+        chat->response_message = buf_steal(&message);
+    buf_release(&message);
+    if (chat->outcome != CHAT_COMPLETE || a->has_finished)
+        return;
+    memcpy(chat->finish_reason, "stop", sizeof "stop");
+    if (chat->protocol == CHAT_OPENAI && chat->stream)
+        openai_finish_chunk(&a->finish, chat, a->told_model, chat->finish_reason);
+}
+
+static bool end_whole(struct answer *a, struct buf *out)
+{
+    const struct openai_form form = {.parts = OPENAI_ALL | OPENAI_USAGE};
+    struct completion c;
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_answer(out, a->chat);
+    if (a->body.data == NULL) /* it came as a stream */
+        return openai_whole(out, a->chat);
+    return completion_read(&c, a->body.data, a->body.len, COMPLETION_WHOLE) &&
+           openai_completion(out, a->chat, &c, &form);
+}
+
+bool answer_end(struct answer *a, struct buf *out)
+{
+    const struct buf *rest[] = {&a->held, &a->finish, &a->tail};
+    if (!a->chat->stream)
+        return end_whole(a, out) && !out->failed;
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_done(out, a->chat);
+    if (a->chat->client_wants_usage && !a->told_usage)
+        openai_usage_chunk(&a->tail, a->chat, a->told_model);
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+        if (rest[i]->failed)
+            return false;
+        if (rest[i]->len > 0)
+            buf_append(out, rest[i]->data, rest[i]->len);
+    }
+    return buf_puts(out, "data: [DONE]\n\n");
+}
+
+bool answer_end_with_error(struct answer *a, struct buf *out)
+{
+    if (a->chat->protocol == CHAT_NATIVE)
+        return native_error(out, a->chat);
+    buf_puts(out, "data: ");
+    api_error_json(out, &a->chat->error);
+    return buf_puts(out, "\n\n");
+}

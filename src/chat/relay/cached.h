@@ -1,0 +1,36 @@
+/*
+ * An answer that is given once more: kept apart from where it came from, and given in the form in
+ * which a provider's would come, so that a client cannot tell the two apart.
+ */
+#ifndef UPLIFT_CACHED_H
+#define UPLIFT_CACHED_H
+
+#include "answer.h"
+#include "chat/chat.h"
+
+struct cached_answer {
+    char source_id[UUID_TEXT + 1]; /* the answer it was first */
+    char *text;                    /* owned, as are all char * */
+    char *model;                   /* as the provider named it; NULL when unknown */
+    char *message; /* JSON: what the message holds besides its text; NULL: nothing */
+    char provider[64];
+    char finish_reason[32];
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+};
+
+/* What uplift.find_cached() said; NULL when memory ran out or it is none. The caller's. */
+struct cached_answer *cached_read(const char *json);
+/* Whether the answer of a chat that has ended may be given again, as uplift.cache_answers() has it.
+ */
+bool cached_fits(const struct chat *chat);
+/* The answer of a chat that is complete and recorded; NULL when memory ran out. The caller's. */
+struct cached_answer *cached_copy(const struct chat *chat);
+void cached_free(struct cached_answer *c);
+/*
+ * Gives the answer, which the chat of a holds, to a, as a provider would: a stream in pieces, of
+ * which out gets what the client may see before the end, or a whole body. False when memory ran
+ * out, or it is longer than answers may be.
+ */
+bool cached_give(struct answer *a, struct buf *out);
+
+#endif

@@ -1,0 +1,409 @@
+/* From a checked request to a chat the relay can run. */
+#include "prepare.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "chat/relay/cached.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COACH_ID_MAX 128 /* bytes */
+#define MODE_MAX 32
+#define MODEL_ROOM 257
+#define HEADERS_ROOM 1024
+#define RETRY_AFTER_OVERLOAD_MS 1000
+
+/* Columns of uplift.prepare_chat's row. */
+enum prepared {
+    P_CONVERSATION,
+    P_COACH,
+    P_SEVERITY,
+    P_MODE,
+    P_SYSTEM_PROMPT,
+    P_MESSAGES,
+    P_USER_MESSAGE,
+    P_MODEL,
+    P_TRACE,
+    P_REFUSAL,
+    P_CACHED,
+    P_CACHE_KEY,
+    P_BUDGET_MODEL,
+    P_LIMITS,
+};
+
+#define PARAMS 10
+#define MORE_BYTES 16384 /* of p_more */
+
+#define COLUMNS                                                                                    \
+    "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
+    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "         \
+    "p.limits"
+
+static const struct pg_statement prepare_many = {
+    .name = "prepare_chats",
+    .sql = COLUMNS ", p.n from uplift.prepare_chats($1) p",
+    .params = 1,
+};
+static const struct pg_statement prepare_statement = {
+    .name = "prepare_chat",
+    .sql = COLUMNS " from uplift.prepare_one_chat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) p",
+    .params = PARAMS,
+    .many = &prepare_many,
+};
+
+static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,
+                      struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (item == NULL || cJSON_IsNull(item) || *out != NULL)
+        return true;
+    char code[64];
+    snprintf(code, sizeof code, "invalid_%s", key);
+    if (!cJSON_IsString(item) || item->valuestring[0] == '\0' || strlen(item->valuestring) > max)
+        return api_error(error, 400, code, key, "%s must be a text of 1 to %zu bytes", key, max);
+    *out = item->valuestring;
+    return true;
+}
+
+static bool read_uuid(const cJSON *object, const char *key, char out[UUID_TEXT + 1],
+                      struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    struct uuid id;
+    if (item == NULL || cJSON_IsNull(item) || *out != '\0')
+        return true;
+    char code[64];
+    snprintf(code, sizeof code, "invalid_%s", key);
+    if (!cJSON_IsString(item) || !uuid_parse(item->valuestring, &id))
+        return api_error(error, 400, code, key, "%s must be a UUID", key);
+    uuid_format(&id, out);
+    return true;
+}
+
+static bool read_severity(const cJSON *object, bool text_numbers, char out[8],
+                          struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "severity");
+    double value = NAN;
+    if (item == NULL || cJSON_IsNull(item) || *out != '\0')
+        return true;
+    if (cJSON_IsNumber(item)) {
+        value = item->valuedouble;
+    } else if (text_numbers && cJSON_IsString(item)) {
+        const char *text = item->valuestring;
+        if (*text != '\0' && text[strspn(text, "0123456789.")] == '\0') {
+            char *end;
+            value = strtod(text, &end);
+            if (*end != '\0')
+                value = NAN;
+        }
+    }
+    if (!(value >= 1.0 && value <= 6.0))
+        return api_error(error, 400, "invalid_severity", "severity",
+                         "severity must be a number from 1.0 (ultra gentle) to 6.0 (savage)");
+    snprintf(out, 8, "%.1f", value);
+    return true;
+}
+
+bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
+               struct api_error *error)
+{
+    return read_text(object, "coach_id", COACH_ID_MAX, &wish->coach_id, error) &&
+           read_text(object, "mode", MODE_MAX, &wish->mode, error) &&
+           read_severity(object, text_numbers, wish->severity, error) &&
+           read_uuid(object, "conversation_id", wish->conversation_id, error) &&
+           read_uuid(object, "regenerate_of", wish->regenerate_of, error);
+}
+
+void preparation_release(struct preparation *p)
+{
+    free(p->history);
+    free(p->message);
+    p->history = p->message = NULL;
+}
+
+/* A copy of a column; NULL for SQL null. Sets *failed when memory ran out. */
+static char *copy_column(const PGresult *result, int column, bool *failed)
+{
+    if (PQgetisnull(result, 0, column))
+        return NULL;
+    char *copy = strdup(PQgetvalue(result, 0, column));
+    *failed |= copy == NULL;
+    return copy;
+}
+
+static char *copy_text(const char *text, bool *failed)
+{
+    if (text == NULL)
+        return NULL;
+    char *copy = strdup(text);
+    *failed |= copy == NULL;
+    return copy;
+}
+
+static bool out_of_memory(struct api_error *error)
+{
+    api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+    return false;
+}
+
+/* What the cache has for this chat. An answer that cannot be taken from it is none. */
+static void take_cached(struct chat *chat, const PGresult *result)
+{
+    if (chat->cache.mode == CACHE_OFF || PQgetisnull(result, 0, P_CACHE_KEY))
+        return;
+    snprintf(chat->cache.key, sizeof chat->cache.key, "%s", PQgetvalue(result, 0, P_CACHE_KEY));
+    if (!cache_reads(chat->cache.mode) || chat->regenerate_of[0] != '\0')
+        return;
+    chat->cache.may_share = chat->cache.max_age_s > 0;
+    if (!PQgetisnull(result, 0, P_CACHED))
+        chat->cache.answer = cached_read(PQgetvalue(result, 0, P_CACHED));
+    chat->cache.result = chat->cache.answer != NULL ? CACHE_HIT : CACHE_MISS;
+}
+
+static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
+                          struct preparation *out, struct api_error *error)
+{
+    bool failed = false;
+    if (PQntuples(result) != 1)
+        return api_error(error, 500, "internal_error", "", "the chat could not be prepared");
+    if (!PQgetisnull(result, 0, P_LIMITS))
+        limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
+    if (!PQgetisnull(result, 0, P_REFUSAL))
+        return route_refused(PQgetvalue(result, 0, P_REFUSAL), error);
+    snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
+             PQgetvalue(result, 0, P_CONVERSATION));
+    chat->coach_id = copy_column(result, P_COACH, &failed);
+    chat->severity = copy_column(result, P_SEVERITY, &failed);
+    chat->mode = copy_column(result, P_MODE, &failed);
+    chat->system_prompt = copy_column(result, P_SYSTEM_PROMPT, &failed);
+    out->history = copy_column(result, P_MESSAGES, &failed);
+    out->message = copy_column(result, P_USER_MESSAGE, &failed);
+    chat->trace = copy_column(result, P_TRACE, &failed);
+    out->is_model_fixed = !PQgetisnull(result, 0, P_BUDGET_MODEL);
+    chat->is_model_known = true;
+    chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
+                                                  : copy_column(result, P_MODEL, &failed);
+    take_cached(chat, result);
+    return !failed || out_of_memory(error);
+}
+
+/* What can be done with Postgres away: the last known persona, no memory, no history. */
+static bool take_degraded(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                          struct preparation *out, struct api_error *error)
+{
+    bool failed = false;
+    chat->degraded = true;
+    if (wish->message == NULL) {
+        api_error(error, 503, "database_unavailable", "message",
+                  "the database does not answer at the moment, and without it an answer can only "
+                  "be regenerated when "
+                  "the message is sent again");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return false;
+    }
+    if (wish->conversation_id[0] != '\0') {
+        snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
+                 wish->conversation_id);
+    } else {
+        struct uuid conversation;
+        uuid_v7(&conversation);
+        uuid_format(&conversation, chat->conversation_text);
+    }
+    if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
+        const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
+        if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode,
+                           &chat->coach_id, &chat->system_prompt))
+            return api_error(error, 404, "coach_not_found", "coach_id",
+                             "there is no coach \"%.100s\"",
+                             wish->coach_id != NULL ? wish->coach_id : "");
+        chat->severity = copy_text(severity, &failed);
+        chat->mode = copy_text("default", &failed);
+        failed |= chat->system_prompt == NULL;
+    }
+    char cheaper[MODEL_ROOM];
+    if (!budgets_allow(c->worker->budgets, chat->user_text, chat->coach_id, cheaper, sizeof cheaper,
+                       error))
+        return false;
+    if (!limits_allow(c->worker->limits,
+                      &(struct limit_who){.user = chat->user_text,
+                                          .api_key = c->request->who.key_id,
+                                          .address = request_param(c->request, "REMOTE_ADDR")},
+                      (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
+        return false;
+    out->is_model_fixed = *cheaper != '\0';
+    chat->is_model_known = true;
+    chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
+    return !failed || out_of_memory(error);
+}
+
+/* The model that the server chose, unless it is closed to who asks: then the configured one, if
+ * that is not. */
+static bool choose_model(struct route_context *c, struct chat *chat, struct api_error *error)
+{
+    struct worker *w = c->worker;
+    const struct model_asker who = {
+        .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
+    if (model_access_allows(w->access, &who, chat->model, false, error))
+        return true;
+    /* An answer of the cache comes without the prompt that another model would need. */
+    if (chat->cache.answer != NULL || strcmp(chat->model, w->config->model) == 0 ||
+        !model_access_allows(w->access, &who, w->config->model, false, error))
+        return false;
+    char *model = strdup(w->config->model);
+    if (model == NULL)
+        return out_of_memory(error);
+    free(chat->model);
+    chat->model = model;
+    chat->cache.key[0] = '\0'; /* it is of the other model */
+    chat->cache.may_share = false;
+    chat->cache.result = CACHE_UNUSED;
+    return true;
+}
+
+static void put_more(struct buf *more, const char *key, const char *value)
+{
+    if (value == NULL || *value == '\0')
+        return;
+    buf_puts(more, more->len == 0 ? "{\"" : ",\"");
+    buf_puts(more, key);
+    buf_puts(more, "\":");
+    buf_json_string(more, value, strlen(value));
+}
+
+static void describe_cache(const struct config *config, const struct cache_wish *wish,
+                           struct buf *more)
+{
+    put_more(more, "parameters", wish->parameters);
+    buf_printf(more, "%s\"cache\":{\"mode\":\"%s\",\"max_age_s\":%lld,\"model\":",
+               more->len == 0 ? "{" : ",", cache_mode_name(wish->mode), (long long)wish->max_age_s);
+    buf_json_string(more, config->model, strlen(config->model));
+    buf_putc(more, '}');
+}
+
+/* The message as Postgres gets it: only to look an answer up by, and short then; else "", which
+ * says that there is one. */
+static const char *message_for_postgres(const struct chat_wish *wish)
+{
+    bool is_wanted = wish->cache.mode != CACHE_OFF && !wish->cache.has_question;
+    return wish->message == NULL || is_wanted ? wish->message : "";
+}
+
+/* What p_more of uplift.prepare_chat() is to be: only what is present. */
+static void describe_more(const struct route_context *c, const struct chat_wish *wish,
+                          struct buf *more)
+{
+    const char *sent = message_for_postgres(wish);
+    size_t bytes = wish->bytes;
+    if (sent != NULL && *sent == '\0')
+        bytes += strlen(wish->message);
+
+    put_more(more, "model", wish->model);
+    put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
+    put_more(more, "api_key", c->request->who.key_id);
+    if (wish->cache.mode != CACHE_OFF)
+        describe_cache(c->worker->config, &wish->cache, more);
+    if (bytes > 0)
+        buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", bytes);
+    if (more->len > 0)
+        buf_putc(more, '}');
+}
+
+struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
+                          const struct chat_wish *wish, struct preparation *out,
+                          struct api_error *error)
+{
+    struct worker *w = c->worker;
+    struct request *r = c->request;
+    if (relay_open(w->relay) >= w->config->max_chats) {
+        api_error(error, 503, "overloaded", "", "too many chats are open; try again shortly");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return NULL;
+    }
+    struct chat *chat = chat_new(r);
+    if (chat == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    chat->protocol = protocol;
+    const char *client_request = request_param(r, "HTTP_X_CLIENT_REQUEST_ID");
+    if (client_request != NULL && !uuid_parse(client_request, &chat->client_request))
+        chat->client_request = (struct uuid){{0}}; /* a name of another form is for logs only */
+    chat->created_us = clock_wall_us();
+    answer_id_make(w->signer, &r->who.user, &chat->id);
+    uuid_format(&chat->id, chat->id_text);
+    snprintf(chat->user_text, sizeof chat->user_text, "%s", r->who.user_text);
+    snprintf(chat->regenerate_of, sizeof chat->regenerate_of, "%s", wish->regenerate_of);
+    chat->cache.mode = wish->cache.mode;
+    chat->cache.max_age_s = wish->cache.max_age_s;
+    chat->cache.ttl_s = w->config->cache_ttl_s;
+
+    char history[24];
+    snprintf(history, sizeof history, "%lld", (long long)w->config->history_tokens);
+    struct buf more;
+    buf_init(&more, MORE_BYTES);
+    describe_more(c, wish, &more);
+    const char *values[PARAMS] = {
+        r->who.user_text,
+        protocol == CHAT_NATIVE ? "chat" : "completions",
+        wish->coach_id,
+        wish->severity[0] != '\0' ? wish->severity : NULL,
+        wish->mode,
+        wish->conversation_id[0] != '\0' ? wish->conversation_id : NULL,
+        wish->regenerate_of[0] != '\0' ? wish->regenerate_of : NULL,
+        message_for_postgres(wish),
+        history,
+        more.failed ? NULL : more.data,
+    };
+    PGresult *result;
+    bool away, good;
+    if (route_query(c, &prepare_statement, values, &result, error, &away)) {
+        good = take_prepared(chat, w->config, result, out, error);
+        PQclear(result);
+    } else {
+        good = away && take_degraded(c, chat, wish, out, error);
+    }
+    buf_release(&more);
+    if (good && wish->model == NULL && !out->is_model_fixed)
+        good = choose_model(c, chat, error);
+    if (!good) {
+        chat_free(chat);
+        preparation_release(out);
+        return NULL;
+    }
+    chat->left = out->left;
+    return chat;
+}
+
+void prepare_fail(struct route_context *c, const struct api_error *error,
+                  const struct limit_left *left)
+{
+    struct metrics *m = c->worker->metrics;
+    struct buf headers;
+    buf_init(&headers, HEADERS_ROOM);
+    if (error->status == 429)
+        metrics_count(
+            m, strcmp(error->code, "budget_exceeded") == 0 ? M_REFUSED_BUDGET : M_REFUSED_RATE, 1);
+    else if (strcmp(error->code, "overloaded") == 0)
+        metrics_count(m, M_REFUSED_OVERLOAD, 1);
+    limit_left_headers(left, &headers);
+    request_fail(c->request, error, headers.data);
+    buf_release(&headers);
+}
+
+void chat_hand_on(struct route_context *c, struct chat *chat)
+{
+    chat_hold_less(chat);
+    if (relay_submit(c->worker->relay, chat))
+        return;
+    struct request *r = chat->request;
+    struct api_error error;
+    chat_free(chat);
+    api_error(&error, 503, "overloaded", "", "too many chats are open; try again shortly");
+    error.retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+    request_fail(r, &error, NULL);
+}

@@ -1,0 +1,44 @@
+/* What the routes share. */
+#include "route.h"
+
+#include "common/json.h"
+
+#include <string.h>
+
+bool route_query(struct route_context *c, const struct pg_statement *statement,
+                 const char *const *values, PGresult **result, struct api_error *error, bool *away)
+{
+    struct worker *w = c->worker;
+    return pg_pool_ask(statement->many != NULL ? w->prepare_pool : w->pool, w->breaker, statement,
+                       values, result, error, away);
+}
+
+void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
+                            const char *const *values)
+{
+    struct api_error error;
+    PGresult *result;
+    if (!route_query(c, statement, values, &result, &error, NULL)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
+                  (size_t)PQgetlength(result, 0, 0));
+    PQclear(result);
+}
+
+bool route_refused(const char *refusal_json, struct api_error *error)
+{
+    cJSON *refusal = cJSON_Parse(refusal_json);
+    const char *code = json_string(refusal, "code"), *message = json_string(refusal, "message");
+    const char *param = json_string(refusal, "param");
+    int status = (int)json_number(refusal, "status", 429);
+    api_error(error, status, code != NULL ? code : "", param != NULL ? param : "", "%s",
+              message != NULL ? message : "this is refused");
+    const char *type = json_string(refusal, "type");
+    if (type != NULL)
+        error->type = strcmp(type, "tokens") == 0 ? "tokens" : "requests";
+    error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
+    cJSON_Delete(refusal);
+    return false;
+}
