@@ -1,8 +1,8 @@
 /*
  * fcgi-batch: admin URLs and batch jobs, as a service behind nginx or on the command line.
  */
-#include "common/program.h"
 #include "command.h"
+#include "common/program.h"
 #include "routes.h"
 #include "service.h"
 

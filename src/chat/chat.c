@@ -1,8 +1,8 @@
 /* One chat: making and freeing it, and the JSON in which it is recorded. */
 #include "chat.h"
 
+#include "cached_answer.h"
 #include "common/clock.h"
-#include "chat/relay/cached.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,12 +8,12 @@
 #ifndef UPLIFT_CHAT_H
 #define UPLIFT_CHAT_H
 
+#include "cache.h"
+#include "chat/snapshot/limits.h"
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/request.h"
 #include "common/uuid.h"
-#include "cache.h"
-#include "chat/snapshot/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /*
  * fcgi-chat: the chat backend behind nginx. Reads its configuration and hands over to the master.
  */
-#include "common/program.h"
 #include "chat/process/master.h"
-#include "chat/routes/routes.h"
 #include "chat/provider/routing.h"
+#include "chat/routes/routes.h"
+#include "common/program.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* The form of a routing in JSON: which members it may have, and of which types. What they mean to
- * fcgi-chat is checked where it is read (src/chat/provider/routing_read.h); a slip of the pen is found here,
- * by fcgi-batch, too. */
+ * fcgi-chat is checked where it is read (src/chat/provider/routing_read.h); a slip of the pen is
+ * found here, by fcgi-batch, too. */
 #ifndef UPLIFT_ROUTING_FORM_H
 #define UPLIFT_ROUTING_FORM_H
 

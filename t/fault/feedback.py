@@ -126,7 +126,7 @@ def all_there(uplift):
     """Nothing waits in the spool, and no call that was given up still runs."""
     return not uplift.spool_files() and uplift.value(
         "select count(*) from pg_stat_activity where usename = 'uplift_app' and state <> 'idle'"
-        " and application_name <> 'uplift keeper'") == 0
+        " and application_name <> 'uplift sync'") == 0
 
 
 def one_after_the_other(uplift):

@@ -8,10 +8,10 @@
  *
  * Ends in order at the end of the input.
  */
-#include "chat/snapshot/persona.h"
 #include "chat/record/recorder.h"
-#include "chat/relay/relay.h"
 #include "chat/record/spool.h"
+#include "chat/relay/relay.h"
+#include "chat/snapshot/persona.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -32,10 +32,10 @@ static void say(const char *what, const char *id)
 }
 
 /* The relay's part: what comes back here is what a client would see end. */
-void relay_recorded(struct relay *r, struct chat *list)
+static void take_back(void *arg, struct chat *list)
 {
     static const char *const names[] = {"lost", "committed", "spooled"};
-    (void)r;
+    (void)arg;
     for (struct chat *c = list, *next; c != NULL; c = next) {
         next = c->next;
         say(names[c->recorded], c->id_text);
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
     recorder = recorder_start(&config, breaker, personas, NULL);
     if (recorder == NULL)
         return 1;
-    recorder_attach(recorder, NULL);
+    recorder_attach(recorder, take_back, NULL);
     say("ready", "");
 
     char *line = NULL;

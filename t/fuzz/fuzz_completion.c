@@ -1,11 +1,11 @@
 /* Fuzzes what the relay does with a provider's JSON: whatever comes, what goes on is valid JSON,
  * and what json_parse takes the scanner takes too. */
 #include "chat/protocol/completion.h"
-#include "chat/provider/failure.h"
 #include "chat/protocol/message.h"
 #include "chat/protocol/native.h"
 #include "chat/protocol/openai.h"
 #include "chat/protocol/usage.h"
+#include "chat/provider/failure.h"
 #include "common/json.h"
 
 #include <stdint.h>

@@ -79,7 +79,7 @@ def budgets(uplift):
 def away(uplift, budget):
     made(uplift.admin("PATCH", "/admin/budgets/" + budget["id"], {"action": "refuse", "cheaper_model": None}), 200)
     # The workers ask each second: what they heard last is what holds.
-    tap.ok(wait_for(lambda: uplift.value("select count(*) from pg_stat_activity where application_name = 'uplift keeper' and datname = current_database()") == 2, 10),
+    tap.ok(wait_for(lambda: uplift.value("select count(*) from pg_stat_activity where application_name = 'uplift sync' and datname = current_database()") == 2, 10),
            "both workers ask")
     time.sleep(2.5)
     with uplift.database_away():

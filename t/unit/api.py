@@ -55,7 +55,7 @@ for argument in re.findall(r"api_error\([^,;]*,[^,;]*,([^,;]*),", sources):
 used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', read("src/chat/**/*.c", "src/common/*.c")))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
-functions = read("sql/functions/*.sql")
+functions = read("sql/functions/**/*.sql")
 used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", functions))
 used |= set(re.findall(r"case when p_split is null then '([a-z_]+)' else '([a-z_]+)' end", functions)[0])
 used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
@@ -73,7 +73,7 @@ told = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", read
 problems = set(re.findall(r'trainer_problem\([^;"]*?(?:true|false),\s*"([a-z_]+)"', sources))
 problems |= set(re.findall(r'^    \{"([a-z_]+)", 0, true,', sources, re.M)) | set(re.findall(r'sizeof p->code, "([a-z_]+)"', sources))
 problems |= set(re.findall(r'code != NULL \? code : "(training_failed)"', sources))
-problems |= set(re.findall(r"'code', '([a-z_]+)'", read("sql/functions/jobs.sql")))  # of the batch job, which ends it
+problems |= set(re.findall(r"'code', '([a-z_]+)'", read("sql/functions/jobs/jobs.sql")))  # of the batch job, which ends it
 problems -= {"stopped"}  # of a run that is given back or cancelled: nobody gets to read it
 ok(len(problems) > 15, "trainers have problems")
 equal(sorted(told - problems - {"http_"}), [], "no documented problem is unknown to the sources")

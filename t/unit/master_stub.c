@@ -5,9 +5,9 @@
  * it is ready), stubborn (needs to be told to end now), deaf (hears nothing).
  */
 #include "chat/process/master.h"
-#include "chat/routes/routes.h"
-#include "chat/provider/routing.h"
 #include "chat/process/worker.h"
+#include "chat/provider/routing.h"
+#include "chat/routes/routes.h"
 #include "common/log.h"
 
 #include <fcntl.h>

@@ -6,8 +6,8 @@
 #define UPLIFT_RELAY_RIG_H
 
 #include "chat/chat.h"
-#include "chat/relay/relay.h"
 #include "chat/provider/routing.h"
+#include "chat/relay/relay.h"
 #include "common/buf.h"
 
 #include <stdbool.h>

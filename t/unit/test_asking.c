@@ -1,5 +1,5 @@
 /* The body of a request to a provider: what a call changes in the chat's. */
-#include "chat/provider/asking.h"
+#include "chat/relay/asking.h"
 #include "common/json.h"
 #include "unit.h"
 

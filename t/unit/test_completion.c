@@ -1,9 +1,9 @@
 /* Reading completions where they lie, and what becomes of them: held against cJSON's trees. */
-#include "chat/relay/answer.h"
 #include "chat/protocol/completion.h"
 #include "chat/protocol/native.h"
 #include "chat/protocol/openai.h"
 #include "chat/protocol/usage.h"
+#include "chat/relay/answer.h"
 #include "common/json.h"
 #include "common/json_scan.h"
 #include "unit.h"

@@ -1,7 +1,7 @@
 /* Identical requests under way: who asks, who waits, and whom the answer goes to. */
-#include "chat/relay/cached.h"
-#include "chat/relay/flight.h"
+#include "chat/cached_answer.h"
 #include "chat/relay/relay_chat.h"
+#include "chat/relay/single_flight.h"
 #include "unit.h"
 
 #include <stdio.h>

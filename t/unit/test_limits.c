@@ -239,7 +239,7 @@ static void what_was_spent_is_told_of_however_many_users(void **state)
     char user[32];
     struct buf out;
     int times = 0, told;
-    buf_init(&out, 1024 * 1024); /* what the keeper has room for */
+    buf_init(&out, 1024 * 1024); /* what the sync thread has room for */
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < USERS; i++) {
             struct limit_left left;

@@ -1,6 +1,6 @@
 /* The directory of answers under way, and the mailboxes by which workers hand connections on. */
-#include "chat/follow/open_answers.h"
-#include "chat/follow/worker_slots.h"
+#include "chat/shared/open_answers.h"
+#include "chat/shared/worker_slots.h"
 #include "unit.h"
 
 #include <pthread.h>

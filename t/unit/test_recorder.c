@@ -1,10 +1,10 @@
 /* The recorder and its loader against a real Postgres: groups, bad rows, held locks, Postgres away,
  * back and frozen, and a disk that is full. The relay is played by this file, the SQL functions by
  * the few lines below. */
-#include "chat/snapshot/persona.h"
 #include "chat/record/recorder.h"
-#include "chat/relay/relay.h"
 #include "chat/record/spool.h"
+#include "chat/relay/relay.h"
+#include "chat/snapshot/persona.h"
 #include "cluster.h"
 #include "common/clock.h"
 
@@ -75,9 +75,9 @@ static int back[3]; /* by enum chat_recorded */
 static int calls;
 static int64_t last_back_ms;
 
-void relay_recorded(struct relay *r, struct chat *list)
+static void take_back(void *arg, struct chat *list)
 {
-    (void)r;
+    (void)arg;
     pthread_mutex_lock(&back_lock);
     calls++;
     for (struct chat *c = list, *next; c != NULL; c = next) {
@@ -190,7 +190,7 @@ static int setup(void **state)
     personas = personas_new(spool_dir);
     recorder = recorder_start(&config, breaker, personas, &metrics);
     assert_non_null(recorder);
-    recorder_attach(recorder, NULL);
+    recorder_attach(recorder, take_back, NULL);
     return 0;
 }
 
@@ -414,7 +414,7 @@ static void test_rows_that_take_too_long(void **state)
     spool_close(dead);
     recorder = recorder_start(&config, breaker, personas, &metrics);
     assert_non_null(recorder);
-    recorder_attach(recorder, NULL);
+    recorder_attach(recorder, take_back, NULL);
     wait_for(answers() == 4, 60000);
     wait_for(spool_files() == 0, 20000);
     assert_int_equal(corrupt_files(), 1); /* the endless one */

@@ -6,13 +6,13 @@
  */
 #include "master.h"
 
+#include "chat/shared/worker_slots.h"
 #include "common/clock.h"
 #include "common/listener.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/privileges.h"
 #include "worker.h"
-#include "chat/follow/worker_slots.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,12 +2,12 @@
  * that loses nothing. */
 #include "worker.h"
 
+#include "chat/routes/routes.h"
 #include "common/clock.h"
 #include "common/intake.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "master.h"
-#include "chat/routes/routes.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -26,15 +26,31 @@ static void count_request(void *metrics, const struct request *r)
     metrics_request(metrics, r->endpoint, r->status);
 }
 
-static void serve(void *worker, struct request *r)
+static void serve(void *services, struct request *r)
 {
-    struct route_context context = {.worker = worker, .request = r};
+    struct route_context context = {.services = services, .request = r};
     r->on_finish = count_request;
-    r->on_finish_arg = context.worker->metrics;
+    r->on_finish_arg = context.services->metrics;
     routes_dispatch(&context);
 }
 
-static bool start_stages(struct worker *w, const struct answer_key *key, struct intake **intake)
+static void hand_back(void *relay, struct chat *list)
+{
+    relay_recorded(relay, list);
+}
+
+/* What /metrics tells of a worker as it is now. */
+static void set_levels(void *arg)
+{
+    const struct services *w = arg;
+    metrics_level(w->metrics, L_OPEN_CHATS, (uint64_t)relay_open(w->relay));
+    metrics_level(w->metrics, L_RECORDER_QUEUE, (uint64_t)recorder_waiting(w->recorder));
+    metrics_level(w->metrics, L_SPOOL_BYTES, (uint64_t)recorder_spool_bytes(w->recorder));
+    metrics_level(w->metrics, L_DATABASE_AWAY, pg_breaker_open(w->breaker));
+}
+
+static bool start_stages(struct services *w, int listen_fd, const struct answer_key *key,
+                         struct intake **intake)
 {
     w->signer = answer_signer_new(key);
     w->breaker = pg_breaker_new(DATABASE_PROBE_MS);
@@ -76,14 +92,24 @@ static bool start_stages(struct worker *w, const struct answer_key *key, struct 
     });
     if (w->relay == NULL)
         return false;
-    recorder_attach(w->recorder, w->relay);
-    w->keeper = keeper_start(w);
-    if (w->keeper == NULL)
+    recorder_attach(w->recorder, hand_back, w->relay);
+    w->sync = sync_start(&(struct sync_options){
+        .config = w->config,
+        .breaker = w->breaker,
+        .routings = w->routings,
+        .access = w->access,
+        .prices = w->prices,
+        .budgets = w->budgets,
+        .limits = w->limits,
+        .each_second = set_levels,
+        .arg = w,
+    });
+    if (w->sync == NULL)
         return false;
     *intake = intake_start(&(struct intake_options){
         .config = w->config,
         .memory = &w->memory,
-        .listen_fd = w->listen_fd,
+        .listen_fd = listen_fd,
         .threads = (size_t)w->config->intake_threads,
         .serve = serve,
         .arg = w,
@@ -100,7 +126,7 @@ static int next_signal(const sigset_t *set, int64_t wait_ms)
 }
 
 /* Until all chats have ended, the master has no more patience, or the deadline. */
-static void drain(struct worker *w, const sigset_t *set)
+static void drain(struct services *w, const sigset_t *set)
 {
     int64_t deadline = clock_ms() + w->config->drain_ms;
     relay_drain(w->relay);
@@ -113,9 +139,8 @@ static void drain(struct worker *w, const sigset_t *set)
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
                struct shared *shared, int number)
 {
-    struct worker w = {
+    struct services w = {
         .config = config,
-        .listen_fd = listen_fd,
         .shared = shared,
         .memory.max = (size_t)config->request_memory_bytes,
         .metrics = &shared->metrics[(unsigned)number % METRICS_WORKERS],
@@ -151,7 +176,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
     w.slot = worker_slots_claim(&shared->slots);
     open_answers_forget(&shared->open_answers, w.slot);
-    if (!start_stages(&w, answer_key, &intake)) {
+    if (!start_stages(&w, listen_fd, answer_key, &intake)) {
         log_error("worker", "cannot start");
         goto out;
     }
@@ -170,7 +195,8 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
 out:
     if (intake != NULL)
         intake_stop(intake);
-    keeper_stop(w.keeper); /* before those that it looks at */
+    sync_stop(w.sync);                            /* before those that it looks at */
+    metrics_level(w.metrics, L_DATABASE_AWAY, 0); /* of a worker that is gone */
     if (w.relay != NULL)
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)

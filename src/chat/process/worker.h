@@ -2,50 +2,9 @@
 #ifndef UPLIFT_WORKER_H
 #define UPLIFT_WORKER_H
 
-#include "common/auth.h"
+#include "chat/shared/shared.h"
 #include "common/config.h"
-#include "common/pg_pool.h"
-#include "common/request.h"
 #include "common/uuid.h"
-#include "chat/snapshot/budgets.h"
-#include "chat/snapshot/keeper.h"
-#include "chat/snapshot/limits.h"
-#include "chat/metrics/metrics.h"
-#include "chat/snapshot/model_access.h"
-#include "chat/snapshot/persona.h"
-#include "chat/record/recorder.h"
-#include "chat/relay/relay.h"
-#include "chat/provider/routing.h"
-#include "shared.h"
-
-#include <stdatomic.h>
-#include <stdbool.h>
-
-/* What all threads of a worker share. */
-struct worker {
-    const struct config *config;
-    int listen_fd;
-    struct answer_signer *signer; /* of answer ids */
-    struct auth *auth;
-    struct api_keys *keys;
-    struct pg_breaker *breaker;
-    struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
-    struct pg_pool *pool;         /* for all others */
-    struct personas *personas;
-    struct recorder *recorder;
-    struct relay *relay;
-    struct shared *shared;
-    int slot;                /* in shared->slots, -1: none */
-    struct metrics *metrics; /* its own block */
-    struct prices *prices;
-    struct routings *routings;
-    struct model_access *access;
-    struct budgets *budgets;
-    struct limits *limits;
-    struct keeper *keeper;
-    struct request_memory memory;
-    atomic_bool draining;
-};
 
 /*
  * Runs a worker on an already listening socket until it is told to stop: WORKER_DRAIN (also

@@ -2,9 +2,9 @@
 #ifndef UPLIFT_NATIVE_H
 #define UPLIFT_NATIVE_H
 
+#include "chat/chat.h"
 #include "common/buf.h"
 #include "common/json_scan.h"
-#include "chat/chat.h"
 #include "position.h"
 
 #include <stdbool.h>

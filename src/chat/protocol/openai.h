@@ -5,8 +5,8 @@
 #ifndef UPLIFT_OPENAI_H
 #define UPLIFT_OPENAI_H
 
-#include "common/buf.h"
 #include "chat/chat.h"
+#include "common/buf.h"
 #include "completion.h"
 #include "message.h"
 

@@ -2,8 +2,8 @@
 #include "routing.h"
 
 #include "common/json.h"
-#include "common/log.h"
 #include "common/kept_file.h"
+#include "common/log.h"
 #include "routing_read.h"
 
 #include <pthread.h>

@@ -16,8 +16,8 @@
 #ifndef UPLIFT_ROUTING_H
 #define UPLIFT_ROUTING_H
 
-#include "common/config.h"
 #include "breaker.h"
+#include "common/config.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>

@@ -3,9 +3,9 @@
 #ifndef UPLIFT_GROUP_H
 #define UPLIFT_GROUP_H
 
+#include "chat/chat.h"
 #include "common/buf.h"
 #include "common/pg.h"
-#include "chat/chat.h"
 
 #include <stdbool.h>
 #include <stddef.h>

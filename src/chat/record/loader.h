@@ -6,10 +6,10 @@
 #ifndef UPLIFT_LOADER_H
 #define UPLIFT_LOADER_H
 
+#include "chat/shared/metrics.h"
+#include "chat/snapshot/persona.h"
 #include "common/config.h"
 #include "common/pg.h"
-#include "chat/metrics/metrics.h"
-#include "chat/snapshot/persona.h"
 #include "spool.h"
 
 struct loader;

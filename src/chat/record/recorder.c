@@ -1,12 +1,11 @@
 /* Making answers durable, in groups; see recorder.h. */
 #include "recorder.h"
 
+#include "chat/snapshot/persona.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "group.h"
 #include "loader.h"
-#include "chat/snapshot/persona.h"
-#include "chat/relay/relay.h"
 #include "spool.h"
 
 #include <pthread.h>
@@ -34,7 +33,8 @@ struct recorder {
     const struct config *config;
     struct pg_breaker *breaker;
     struct metrics *metrics;
-    struct relay *relay;
+    recorder_done *done; /* takes chats back */
+    void *done_arg;
     struct spool *spool;
     struct loader *loader;
     pthread_t thread;
@@ -107,9 +107,10 @@ int64_t recorder_spool_bytes(const struct recorder *r)
     return spool_bytes(r->spool);
 }
 
-void recorder_attach(struct recorder *r, struct relay *relay)
+void recorder_attach(struct recorder *r, recorder_done *done, void *arg)
 {
-    r->relay = relay;
+    r->done = done;
+    r->done_arg = arg;
 }
 
 /* --- the thread --- */
@@ -130,7 +131,7 @@ static void hand_back(struct recorder *r)
         item->chat = NULL;
     }
     if (list != NULL)
-        relay_recorded(r->relay, list);
+        r->done(r->done_arg, list);
 }
 
 static void hand_back_progress(void *arg)
@@ -145,7 +146,7 @@ static void hand_back_spooled(struct recorder *r, struct group_item *item, bool 
         log_traced(LOG_ERROR, item->chat->id_text, chat_trace(item->chat),
                    "answer could not be recorded: Postgres is away and the spool is full");
     item->chat->next = NULL;
-    relay_recorded(r->relay, item->chat);
+    r->done(r->done_arg, item->chat);
     item->chat = NULL;
 }
 
@@ -200,7 +201,7 @@ static void spool_rest(struct recorder *r, struct thumb *thumbs)
             g->items[i].chat = NULL;
         }
         if (list != NULL)
-            relay_recorded(r->relay, list);
+            r->done(r->done_arg, list);
         return;
     }
 
@@ -269,7 +270,7 @@ static bool gather(struct recorder *r, struct chat *c)
                    "answer of about %zu bytes is too large to be recorded", weight(c));
         c->recorded = CHAT_NOT_RECORDED;
         c->next = NULL;
-        relay_recorded(r->relay, c);
+        r->done(r->done_arg, c);
     }
     return true;
 }

@@ -9,25 +9,27 @@
 #ifndef UPLIFT_RECORDER_H
 #define UPLIFT_RECORDER_H
 
+#include "chat/chat.h"
+#include "chat/shared/metrics.h"
 #include "common/config.h"
 #include "common/pg.h"
-#include "chat/chat.h"
-#include "chat/metrics/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct recorder;
-struct relay;
 struct personas;
+
+/* Takes back chats, linked by next, whose fate is decided (chat->recorded). Must not block. */
+typedef void recorder_done(void *arg, struct chat *list);
 
 /* Borrows all. personas are refreshed by it while Postgres answers; metrics may be NULL. NULL with
  * a logged reason. */
 struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
                                 struct personas *personas, struct metrics *metrics);
 /* To whom finished groups go back; once, before the first submit. */
-void recorder_attach(struct recorder *r, struct relay *relay);
-/* Takes the chat; it comes back by relay_recorded in every case. Thread-safe. False (still the
+void recorder_attach(struct recorder *r, recorder_done *done, void *arg);
+/* Takes the chat; it comes back by recorder_done in every case. Thread-safe. False (still the
  * caller's) when record_queue_max chats wait. */
 bool recorder_submit(struct recorder *r, struct chat *c);
 /*

@@ -1,11 +1,11 @@
 /* An answer as it comes from the provider; see answer.h. */
 #include "answer.h"
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "chat/protocol/completion.h"
 #include "chat/protocol/native.h"
 #include "chat/protocol/openai.h"
+#include "common/clock.h"
+#include "common/log.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,13 +8,13 @@
 #ifndef UPLIFT_ANSWER_H
 #define UPLIFT_ANSWER_H
 
-#include "common/buf.h"
 #include "chat/chat.h"
-#include "chat/provider/failure.h"
 #include "chat/protocol/message.h"
 #include "chat/protocol/position.h"
-#include "seam.h"
 #include "chat/protocol/usage.h"
+#include "chat/provider/failure.h"
+#include "common/buf.h"
+#include "seam.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
 #ifndef UPLIFT_RELAY_H
 #define UPLIFT_RELAY_H
 
-#include "common/config.h"
 #include "chat/chat.h"
+#include "common/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>

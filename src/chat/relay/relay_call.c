@@ -1,11 +1,11 @@
 /* A chat's calls of providers; see relay_chat.h. */
 #include "relay_chat.h"
 
+#include "asking.h"
+#include "chat/protocol/native.h"
+#include "chat/shared/metrics.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "chat/provider/asking.h"
-#include "chat/metrics/metrics.h"
-#include "chat/protocol/native.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* One chat in the relay's hands, from its beginning to its end; see relay_chat.h. */
 #include "relay_chat.h"
 
+#include "chat/shared/metrics.h"
+#include "chat/shared/open_answers.h"
+#include "chat/snapshot/limits.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/utf8.h"
-#include "cached.h"
-#include "chat/snapshot/limits.h"
-#include "chat/metrics/metrics.h"
-#include "chat/follow/open_answers.h"
+#include "replay.h"
 
 #include <stdlib.h>
 
@@ -128,7 +128,7 @@ void relay_chat_recorded(struct relay_chat *rc)
 static void give_cached(struct relay_chat *rc)
 {
     rc->state = RELAY_ANSWERING;
-    if (cached_give(&rc->answer, &rc->core->out)) {
+    if (replay_answer(&rc->answer, &rc->core->out)) {
         if (relay_flush(rc))
             relay_record(rc, CHAT_COMPLETE);
         return;

@@ -7,7 +7,7 @@
  *     |  |          |
  *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
- * A chat also begins in PAUSING, to wait for the answer to an identical request (flight.h), and
+ * A chat also begins in PAUSING, to wait for the answer to an identical request (single_flight.h), and
  * ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
  * cache begins in ANSWERING.
  *
@@ -20,17 +20,17 @@
 #ifndef UPLIFT_RELAY_CHAT_H
 #define UPLIFT_RELAY_CHAT_H
 
-#include "common/buf.h"
 #include "answer.h"
 #include "chat/chat.h"
-#include "client.h"
 #include "chat/provider/failover.h"
 #include "chat/provider/failure.h"
-#include "flight.h"
-#include "chat/follow/follower.h"
-#include "chat/record/recorder.h"
-#include "relay.h"
 #include "chat/provider/upstream.h"
+#include "chat/record/recorder.h"
+#include "client.h"
+#include "common/buf.h"
+#include "follower.h"
+#include "relay.h"
+#include "single_flight.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

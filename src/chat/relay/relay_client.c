@@ -1,7 +1,7 @@
 /* What a chat's client is sent; see relay_chat.h. */
 #include "relay_chat.h"
 
-#include "flight.h"
+#include "single_flight.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* From a checked request to a chat the relay can run. */
 #include "prepare.h"
 
+#include "chat/cached_answer.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "chat/relay/cached.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -216,7 +216,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     }
     if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
         const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
-        if (!personas_find(c->worker->personas, wish->coach_id, severity, wish->mode,
+        if (!personas_find(c->services->personas, wish->coach_id, severity, wish->mode,
                            &chat->coach_id, &chat->system_prompt))
             return api_error(error, 404, "coach_not_found", "coach_id",
                              "there is no coach \"%.100s\"",
@@ -226,10 +226,10 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         failed |= chat->system_prompt == NULL;
     }
     char cheaper[MODEL_ROOM];
-    if (!budgets_allow(c->worker->budgets, chat->user_text, chat->coach_id, cheaper, sizeof cheaper,
-                       error))
+    if (!budgets_allow(c->services->budgets, chat->user_text, chat->coach_id, cheaper,
+                       sizeof cheaper, error))
         return false;
-    if (!limits_allow(c->worker->limits,
+    if (!limits_allow(c->services->limits,
                       &(struct limit_who){.user = chat->user_text,
                                           .api_key = c->request->who.key_id,
                                           .address = request_param(c->request, "REMOTE_ADDR")},
@@ -237,7 +237,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         return false;
     out->is_model_fixed = *cheaper != '\0';
     chat->is_model_known = true;
-    chat->model = copy_text(out->is_model_fixed ? cheaper : c->worker->config->model, &failed);
+    chat->model = copy_text(out->is_model_fixed ? cheaper : c->services->config->model, &failed);
     return !failed || out_of_memory(error);
 }
 
@@ -245,7 +245,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
  * that is not. */
 static bool choose_model(struct route_context *c, struct chat *chat, struct api_error *error)
 {
-    struct worker *w = c->worker;
+    struct services *w = c->services;
     const struct model_asker who = {
         .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
     if (model_access_allows(w->access, &who, chat->model, false, error))
@@ -306,7 +306,7 @@ static void describe_more(const struct route_context *c, const struct chat_wish 
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
     put_more(more, "api_key", c->request->who.key_id);
     if (wish->cache.mode != CACHE_OFF)
-        describe_cache(c->worker->config, &wish->cache, more);
+        describe_cache(c->services->config, &wish->cache, more);
     if (bytes > 0)
         buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", bytes);
     if (more->len > 0)
@@ -317,7 +317,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
                           const struct chat_wish *wish, struct preparation *out,
                           struct api_error *error)
 {
-    struct worker *w = c->worker;
+    struct services *w = c->services;
     struct request *r = c->request;
     if (relay_open(w->relay) >= w->config->max_chats) {
         api_error(error, 503, "overloaded", "", "too many chats are open; try again shortly");
@@ -382,7 +382,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
 void prepare_fail(struct route_context *c, const struct api_error *error,
                   const struct limit_left *left)
 {
-    struct metrics *m = c->worker->metrics;
+    struct metrics *m = c->services->metrics;
     struct buf headers;
     buf_init(&headers, HEADERS_ROOM);
     if (error->status == 429)
@@ -398,7 +398,7 @@ void prepare_fail(struct route_context *c, const struct api_error *error,
 void chat_hand_on(struct route_context *c, struct chat *chat)
 {
     chat_hold_less(chat);
-    if (relay_submit(c->worker->relay, chat))
+    if (relay_submit(c->services->relay, chat))
         return;
     struct request *r = chat->request;
     struct api_error error;

@@ -6,13 +6,13 @@
 #include "common/json.h"
 #include "common/pg.h"
 #include "common/request.h"
-#include "chat/process/worker.h"
+#include "services.h"
 
 #include <stdbool.h>
 
 /* What a route works with: the worker, and the request it must end or hand on. */
 struct route_context {
-    struct worker *worker;
+    struct services *services;
     struct request *request;
     char id[UUID_TEXT + 1]; /* the {id} of the path, lower case; "" where the path has none */
     const char *name; /* the raw last segment of the path where it may be any text, else NULL */

@@ -132,8 +132,8 @@ void route_native_chat(struct route_context *c)
         goto out;
     }
     if (!wish_read(&wish, options, false, &error) ||
-        !cache_read_wish(&wish.cache, options, c->worker->config, &error) ||
-        !read_message(&wish, scan_member(body, "message"), c->worker->config, &text, &error) ||
+        !cache_read_wish(&wish.cache, options, c->services->config, &error) ||
+        !read_message(&wish, scan_member(body, "message"), c->services->config, &text, &error) ||
         !read_stream(options, &stream, &error))
         goto out;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);

@@ -253,7 +253,7 @@ static bool may_ask_for(const struct route_context *c, const struct chat_wish *w
                                     .coach_id = wish->coach_id,
                                     .api_key = c->request->who.key_id};
     return wish->model == NULL ||
-           model_access_allows(c->worker->access, &who, wish->model, true, error);
+           model_access_allows(c->services->access, &who, wish->model, true, error);
 }
 
 /* Fills in what the relay needs beside what was prepared. */
@@ -263,7 +263,7 @@ static bool complete_chat(struct route_context *c, const struct asked *a, struct
     if (wish->model != NULL && !is_model_fixed) {
         free(chat->model);
         chat->model = strdup(wish->model);
-        chat->is_model_known = model_access_knows(c->worker->access, wish->model);
+        chat->is_model_known = model_access_knows(c->services->access, wish->model);
         if (chat->model == NULL)
             return false;
     }
@@ -279,7 +279,7 @@ static bool complete_chat(struct route_context *c, const struct asked *a, struct
 static struct chat *make_chat(struct route_context *c, const struct asked *a,
                               struct limit_left *left, struct api_error *error)
 {
-    const struct config *config = c->worker->config;
+    const struct config *config = c->services->config;
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
     char *question = NULL, *rest = NULL;

@@ -70,7 +70,7 @@ bool feedback_check(const cJSON *changes, struct api_error *error)
 
 static bool is_issued(const struct route_context *c, const struct uuid *answer)
 {
-    return answer_id_issued(c->worker->signer, &c->request->who.user, answer);
+    return answer_id_issued(c->services->signer, &c->request->who.user, answer);
 }
 
 static void add_text(cJSON *row, const char *name, const PGresult *result, int column)
@@ -145,7 +145,7 @@ void feedback_count(const struct route_context *c, const struct feedback *f)
 {
     cJSON *said = cJSON_Parse(f->changes);
     const cJSON *thumb = cJSON_GetObjectItemCaseSensitive(said, "helpful");
-    struct metrics *m = c->worker->metrics;
+    struct metrics *m = c->services->metrics;
     metrics_count(m, M_THUMBS_UP, cJSON_IsTrue(thumb));
     metrics_count(m, M_THUMBS_DOWN, cJSON_IsFalse(thumb));
     metrics_count(m, M_RATINGS, cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(said, "rating")));
@@ -157,7 +157,7 @@ bool feedback_refused(const struct route_context *c, const char *refusal_json,
                       struct api_error *error)
 {
     route_refused(refusal_json, error);
-    metrics_count(c->worker->metrics, M_REFUSED_RATE, error->status == 429);
+    metrics_count(c->services->metrics, M_REFUSED_RATE, error->status == 429);
     return false;
 }
 
@@ -170,15 +170,15 @@ bool feedback_spool(struct route_context *c, const struct feedback *f, struct ap
     struct buf line;
     if (error->status != 503)
         return false;
-    if (!limits_allow_feedback(c->worker->limits, &who, &refusal)) {
-        metrics_count(c->worker->metrics, M_REFUSED_RATE, 1);
+    if (!limits_allow_feedback(c->services->limits, &who, &refusal)) {
+        metrics_count(c->services->metrics, M_REFUSED_RATE, 1);
         *error = refusal;
         return false;
     }
     buf_init(&line, 1024 * 1024);
     bool good = spool_feedback_line(&line, f->event_id, who.user, f->answer_id, f->changes,
                                     f->issued, f->given_us) &&
-                recorder_spool_feedback(c->worker->recorder, line.data);
+                recorder_spool_feedback(c->services->recorder, line.data);
     buf_release(&line);
     if (good)
         feedback_count(c, f);

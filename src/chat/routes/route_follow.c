@@ -6,12 +6,12 @@
  * handed the connection. One that has ended is read from Postgres. One that is neither here nor
  * there may be under way on another host, or wait in a spool: the client is told to ask again.
  */
-#include "common/clock.h"
 #include "chat/protocol/native.h"
-#include "chat/follow/open_answers.h"
 #include "chat/protocol/position.h"
+#include "chat/shared/open_answers.h"
+#include "chat/shared/worker_slots.h"
+#include "common/clock.h"
 #include "route.h"
-#include "chat/follow/worker_slots.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -52,8 +52,8 @@ void route_open_answers(struct route_context *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    size_t count =
-        open_answers_of(&c->worker->shared->open_answers, &c->request->who.user, found, LISTED_MAX);
+    size_t count = open_answers_of(&c->services->shared->open_answers, &c->request->who.user, found,
+                                   LISTED_MAX);
     buf_init(&body, LIST_BYTES);
     buf_puts(&body, "{\"object\":\"list\",\"data\":[");
     for (size_t i = 0; i < count; i++) {
@@ -72,7 +72,7 @@ static bool find_open(struct route_context *c, struct open_answer *out)
 {
     struct uuid name;
     return uuid_parse(c->id, &name) &&
-           open_answers_find(&c->worker->shared->open_answers, &c->request->who.user, &name, out);
+           open_answers_find(&c->services->shared->open_answers, &c->request->who.user, &name, out);
 }
 
 /* Where the client says it is; the beginning when it says nothing that can be read. */
@@ -101,7 +101,7 @@ static void hand_over(struct route_context *c, const struct open_answer *a)
                         .fcgi_id = r->fcgi.requestId};
     snprintf(mail.request_id, sizeof mail.request_id, "%s", r->request_id);
     if (!request_begin_stream(r, STREAM_HEADERS) ||
-        !worker_slots_send(&c->worker->shared->slots, a->slot, &mail, r->fcgi.ipcFd)) {
+        !worker_slots_send(&c->services->shared->slots, a->slot, &mail, r->fcgi.ipcFd)) {
         request_finish(r);
         return;
     }
@@ -171,7 +171,7 @@ static void reply_recorded(struct route_context *c, const char *json)
     const char *text = json_string(answer, "message"), *asked = json_string(answer, "user_message");
     struct buf body;
     struct api_error error;
-    buf_init(&body, (size_t)c->worker->config->max_answer_bytes * 6 + LIST_BYTES +
+    buf_init(&body, (size_t)c->services->config->max_answer_bytes * 6 + LIST_BYTES +
                         (asked != NULL ? strlen(asked) * 6 : 0));
     put_started(&body, result, asked != NULL ? asked : "");
     put_text(&body, c->request, text != NULL ? text : "");
@@ -194,8 +194,8 @@ static bool may_come(const struct route_context *c, const struct uuid *id)
     for (int i = 0; i < 6; i++)
         made_ms = made_ms << 8 | id->bytes[i];
     int64_t age_ms = clock_wall_us() / 1000 - made_ms;
-    return age_ms < c->worker->config->total_timeout_ms + c->worker->config->db_timeout_ms ||
-           recorder_has_spooled(c->worker->recorder);
+    return age_ms < c->services->config->total_timeout_ms + c->services->config->db_timeout_ms ||
+           recorder_has_spooled(c->services->recorder);
 }
 
 static void reply_not_yet(struct request *r)
@@ -226,7 +226,7 @@ void route_follow(struct route_context *c)
         return;
     }
     if (!uuid_parse(c->id, &id) ||
-        !answer_id_issued(c->worker->signer, &c->request->who.user, &id)) {
+        !answer_id_issued(c->services->signer, &c->request->who.user, &id)) {
         fail_not_found(c->request);
         return;
     }
@@ -257,7 +257,7 @@ void route_stop(struct route_context *c)
     }
     mail.answer = open.id;
     mail.user = open.user;
-    if (worker_slots_send(&c->worker->shared->slots, open.slot, &mail, -1)) {
+    if (worker_slots_send(&c->services->shared->slots, open.slot, &mail, -1)) {
         request_reply(c->request, 204, NULL, NULL, NULL, 0);
         return;
     }

@@ -56,7 +56,7 @@ static void put_ready(const struct shared *shared, const char *rejected, struct 
     buf_release(&open);
 }
 
-static void put_state(struct worker *w, struct buf *body)
+static void put_state(struct services *w, struct buf *body)
 {
     buf_printf(body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
                (long long)relay_open(w->relay), (long long)recorder_spool_bytes(w->recorder));
@@ -68,7 +68,7 @@ void route_ready(struct route_context *c)
 {
     static const struct pg_statement ready = {
         .name = "ready", .sql = "select uplift.ready(), uplift.rejected_lately()", .params = 0};
-    struct worker *w = c->worker;
+    struct services *w = c->services;
     struct api_error error;
     PGresult *result = NULL;
     bool away;

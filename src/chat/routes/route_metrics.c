@@ -10,10 +10,10 @@
 
 void route_metrics(struct route_context *c)
 {
-    struct worker *w = c->worker;
+    struct services *w = c->services;
     struct buf text;
     struct api_error error;
-    cJSON *gauges = keeper_gauges(w->keeper);
+    cJSON *gauges = sync_gauges(w->sync);
     struct metrics_more more = {
         .breakers = &w->shared->breakers,
         .now_ms = clock_ms(),

@@ -56,7 +56,7 @@ static cJSON *list_models(struct route_context *c)
     cJSON *list = cJSON_CreateArray();
     const struct model_asker who = {.user = c->request->who.user_text,
                                     .api_key = c->request->who.key_id};
-    model_access_each(c->worker->access, &who, add_provided, list);
+    model_access_each(c->services->access, &who, add_provided, list);
     add_coaches(c, list);
     return list;
 }

@@ -86,7 +86,7 @@ char *route_list_coaches(struct route_context *c, bool *degraded, struct api_err
             api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
         PQclear(result);
     } else if (*degraded) {
-        list = personas_coaches_json(c->worker->personas);
+        list = personas_coaches_json(c->services->personas);
     }
     return list;
 }

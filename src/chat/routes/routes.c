@@ -127,7 +127,7 @@ static bool authenticate(struct route_context *c, const struct endpoint *route,
                          struct api_error *error)
 {
     struct request *r = c->request;
-    if (!auth_check(c->worker->auth, request_param(r, "HTTP_AUTHORIZATION"),
+    if (!auth_check(c->services->auth, request_param(r, "HTTP_AUTHORIZATION"),
                     request_param(r, "HTTP_APIKEY"), &r->who, error))
         return false;
     if (!r->who.has_user)
@@ -172,7 +172,7 @@ static void run(struct route_context *c, const struct endpoint *route, const str
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
-    if (!request_read_body(c->request, max_body(c->worker->config, route->body), &error)) {
+    if (!request_read_body(c->request, max_body(c->services->config, route->body), &error)) {
         fail(c->request, &error, NULL);
         return;
     }

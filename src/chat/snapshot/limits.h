@@ -2,9 +2,9 @@
  * Rate limits, as far as a worker has to do with them.
  *
  * While Postgres answers, the buckets are there (uplift.prepare_chats), common to all workers; a
- * worker only gathers how many tokens its answers took beyond what was estimated, for the keeper to
- * tell. While it is away each worker holds the limits it last knew by itself, with buckets of its
- * own: full ones at first, and of as many users as there is room for.
+ * worker only gathers how many tokens its answers took beyond what was estimated, for the sync
+ * thread to tell. While it is away each worker holds the limits it last knew by itself, with
+ * buckets of its own: full ones at first, and of as many users as there is room for.
  */
 #ifndef UPLIFT_LIMITS_H
 #define UPLIFT_LIMITS_H

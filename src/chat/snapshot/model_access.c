@@ -2,8 +2,8 @@
 #include "model_access.h"
 
 #include "common/json.h"
-#include "common/log.h"
 #include "common/kept_file.h"
+#include "common/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -13,10 +13,10 @@
 #ifndef UPLIFT_MODEL_ACCESS_H
 #define UPLIFT_MODEL_ACCESS_H
 
+#include "chat/provider/routing.h"
 #include "common/config.h"
 #include "common/error.h"
-#include "chat/metrics/metrics.h"
-#include "chat/provider/routing.h"
+#include "prices.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

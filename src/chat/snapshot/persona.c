@@ -3,8 +3,8 @@
 
 #include "common/buf.h"
 #include "common/json.h"
-#include "common/log.h"
 #include "common/kept_file.h"
+#include "common/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>

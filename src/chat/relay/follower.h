@@ -9,7 +9,7 @@
 #ifndef UPLIFT_FOLLOWER_H
 #define UPLIFT_FOLLOWER_H
 
-#include "worker_slots.h"
+#include "chat/shared/worker_slots.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,9 +9,9 @@
 #define UPLIFT_SHARED_H
 
 #include "chat/provider/breaker.h"
-#include "chat/metrics/metrics.h"
-#include "chat/follow/open_answers.h"
-#include "chat/follow/worker_slots.h"
+#include "metrics.h"
+#include "open_answers.h"
+#include "worker_slots.h"
 
 struct shared {
     struct breakers breakers; /* of providers */

@@ -1,12 +1,12 @@
 /*
- * An answer that is given once more: kept apart from where it came from, and given in the form in
- * which a provider's would come, so that a client cannot tell the two apart.
+ * An answer that is kept to be given again: what the cache in Postgres holds of it, or a copy of
+ * one that an identical request got. replay.h gives it in the form in which a provider's would
+ * come.
  */
-#ifndef UPLIFT_CACHED_H
-#define UPLIFT_CACHED_H
+#ifndef UPLIFT_CACHED_ANSWER_H
+#define UPLIFT_CACHED_ANSWER_H
 
-#include "answer.h"
-#include "chat/chat.h"
+#include "chat.h"
 
 struct cached_answer {
     char source_id[UUID_TEXT + 1]; /* the answer it was first */
@@ -26,11 +26,5 @@ bool cached_fits(const struct chat *chat);
 /* The answer of a chat that is complete and recorded; NULL when memory ran out. The caller's. */
 struct cached_answer *cached_copy(const struct chat *chat);
 void cached_free(struct cached_answer *c);
-/*
- * Gives the answer, which the chat of a holds, to a, as a provider would: a stream in pieces, of
- * which out gets what the client may see before the end, or a whole body. False when memory ran
- * out, or it is longer than answers may be.
- */
-bool cached_give(struct answer *a, struct buf *out);
 
 #endif

@@ -8,8 +8,9 @@
 #ifndef UPLIFT_METRICS_H
 #define UPLIFT_METRICS_H
 
-#include "common/buf.h"
 #include "chat/provider/breaker.h"
+#include "chat/snapshot/prices.h"
+#include "common/buf.h"
 
 #include <cjson/cJSON.h>
 #include <stdatomic.h>
@@ -110,15 +111,6 @@ static inline void metrics_level(struct metrics *m, enum level what, uint64_t no
 
 /* A request of a route (its place in the table of routes) was answered. */
 void metrics_request(struct metrics *m, int endpoint, int status);
-
-/* Prices, for the cost of answers: what uplift.worker_sync told. */
-struct prices;
-struct prices *prices_new(void);
-void prices_free(struct prices *p);
-/* Thread-safe, as metrics_answer is. */
-void prices_take(struct prices *p, const cJSON *list);
-/* Whether a model has a price at a provider; true while nothing was told of any. */
-bool prices_have(struct prices *p, const char *model, const char *provider);
 
 /* An answer has ended: its attempts, tokens, cost and times. waited_ms of it were for providers. */
 void metrics_answer(struct metrics *m, struct prices *prices, const struct chat *chat);

@@ -10,7 +10,7 @@
 #define UPLIFT_ASKING_H
 
 #include "chat/chat.h"
-#include "routing.h"
+#include "chat/provider/routing.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
-/* Identical requests under way; see flight.h. */
-#include "flight.h"
+/* Identical requests under way; see single_flight.h. */
+#include "single_flight.h"
 
-#include "cached.h"
+#include "chat/cached_answer.h"
 #include "relay_chat.h"
 
 #include <stdlib.h>

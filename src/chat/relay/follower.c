@@ -1,11 +1,11 @@
 /* Followers of answers; see follower.h. */
 #include "follower.h"
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "chat/protocol/message.h"
 #include "chat/protocol/native.h"
-#include "chat/relay/relay_chat.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "relay_chat.h"
 
 #include <stdio.h>
 #include <stdlib.h>

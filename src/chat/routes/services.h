@@ -1,0 +1,49 @@
+/* What the routes work with: the stages and the knowledge that all threads of a worker share. */
+#ifndef UPLIFT_SERVICES_H
+#define UPLIFT_SERVICES_H
+
+#include "chat/provider/routing.h"
+#include "chat/record/recorder.h"
+#include "chat/relay/relay.h"
+#include "chat/shared/metrics.h"
+#include "chat/shared/shared.h"
+#include "chat/snapshot/budgets.h"
+#include "chat/snapshot/limits.h"
+#include "chat/snapshot/model_access.h"
+#include "chat/snapshot/persona.h"
+#include "chat/snapshot/sync.h"
+#include "common/auth.h"
+#include "common/config.h"
+#include "common/pg_pool.h"
+#include "common/request.h"
+#include "common/uuid.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Made and taken down by the worker (worker.c); each part is thread-safe. */
+struct services {
+    const struct config *config;
+    struct answer_signer *signer; /* of answer ids */
+    struct auth *auth;
+    struct api_keys *keys;
+    struct pg_breaker *breaker;
+    struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
+    struct pg_pool *pool;         /* for all others */
+    struct personas *personas;
+    struct recorder *recorder;
+    struct relay *relay;
+    struct shared *shared;
+    int slot;                /* in shared->slots, -1: none */
+    struct metrics *metrics; /* its own block */
+    struct prices *prices;
+    struct routings *routings;
+    struct model_access *access;
+    struct budgets *budgets;
+    struct limits *limits;
+    struct sync *sync;
+    struct request_memory memory;
+    atomic_bool draining;
+};
+
+#endif
