@@ -40,7 +40,6 @@ set local search_path = uplift_want_uplift;
 reset search_path;
 
 \ir merge/known.sql
-\ir merge/earlier.sql
 \ir merge/names.sql
 \ir merge/compare.sql
 \ir merge/apply.sql

@@ -51,7 +51,7 @@ grant execute on function
     uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
     uplift.prepare_chats(json),
     uplift.prepare_one_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb),
-    uplift.record_answers(json),
+    uplift.record_answers(json, text[], text[], text[]),
     uplift.reject_answer(text, text),
     uplift.rejected_lately(),
     uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text),

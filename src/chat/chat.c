@@ -187,11 +187,17 @@ static void put_cache(struct buf *b, const struct chat *c)
     }
 }
 
-bool chat_to_json(const struct chat *c, struct buf *out)
+static void put_texts(struct buf *b, const struct chat *c)
 {
     const char *message = c->user_message != NULL ? c->user_message : "";
     const char *answer = c->text.data != NULL ? c->text.data : "";
+    put_name(b, "system_prompt", c->system_prompt);
+    put_text(b, "user_message", message, strlen(message));
+    put_text(b, "ai_response", answer, c->text.len);
+}
 
+static bool put_chat(const struct chat *c, bool with_texts, struct buf *out)
+{
     buf_printf(out, "{\"id\":\"%s\"", c->id_text);
     put_name(out, "user_id", c->user_text);
     put_name(out, "conversation_id", c->conversation_text);
@@ -201,9 +207,8 @@ bool chat_to_json(const struct chat *c, struct buf *out)
     put_name(out, "coach_id", c->coach_id);
     put_decimal(out, "severity", c->severity);
     put_name(out, "mode", c->mode);
-    put_name(out, "system_prompt", c->system_prompt);
-    put_text(out, "user_message", message, strlen(message));
-    put_text(out, "ai_response", answer, c->text.len);
+    if (with_texts)
+        put_texts(out, c);
     put_json(out, "request_messages", c->request_messages);
     put_json(out, "response_message", c->response_message);
 
@@ -225,4 +230,14 @@ bool chat_to_json(const struct chat *c, struct buf *out)
     put_json(out, "trace", c->trace);
     buf_putc(out, '}');
     return !out->failed;
+}
+
+bool chat_to_json(const struct chat *c, struct buf *out)
+{
+    return put_chat(c, true, out);
+}
+
+bool chat_to_json_without_texts(const struct chat *c, struct buf *out)
+{
+    return put_chat(c, false, out);
 }

@@ -179,6 +179,29 @@ bool buf_json_escaped(struct buf *b, const char *text, size_t len)
     return buf_append(b, text + run, len - run);
 }
 
+bool buf_utf8(struct buf *b, const char *text, size_t len)
+{
+    size_t run = 0, i = 0; /* text[run..i) is valid and not copied yet */
+    if (!buf_reserve(b, len))
+        return false;
+    while (i < len) {
+        if (len - i >= 8 && word_is_ascii(text + i)) {
+            i += 8;
+            continue;
+        }
+        unsigned char c = (unsigned char)text[i];
+        size_t n = c == '\0' ? 0 : c < 0x80 ? 1 : utf8_sequence(text + i, len - i);
+        if (n) {
+            i += n;
+            continue;
+        }
+        buf_append(b, text + run, i - run);
+        buf_append(b, "\xef\xbf\xbd", 3);
+        run = ++i;
+    }
+    return buf_append(b, text + run, len - run);
+}
+
 bool buf_json_string(struct buf *b, const char *text, size_t len)
 {
     buf_putc(b, '"');

@@ -41,7 +41,9 @@ bool buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
  * valid UTF-8, and NUL, become U+FFFD, so that the result is always valid JSON that Postgres
  * accepts. */
 bool buf_json_string(struct buf *b, const char *text, size_t len);
-/* The same without the quotes around it. */
+/* Appends text as Postgres takes it: bytes that are not valid UTF-8, and NUL, become U+FFFD. */
+bool buf_utf8(struct buf *b, const char *text, size_t len);
+/* As buf_json_string, without the quotes around it. */
 bool buf_json_escaped(struct buf *b, const char *text, size_t len);
 
 #endif

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "log.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define MAX_HOSTS 16
+#define MAX_BINARY_PARAMS 8   /* of a statement with any */
+#define TEXT_OID 25           /* of pg_type; the same in every Postgres */
 #define LOG_AGAIN_MS 30000    /* the same complaint is logged this often */
 #define ANSWER_MARGIN_MS 1000 /* at most, between the server's time limit and ours */
 
@@ -394,14 +397,18 @@ static enum step prepare(struct pg *pg, const struct pg_statement *statement, in
 }
 
 static enum step run(struct pg *pg, const struct pg_statement *statement, const char *const *values,
-                     int64_t deadline, PGresult **result)
+                     const int *lengths, int64_t deadline, PGresult **result)
 {
+    int formats[MAX_BINARY_PARAMS] = {0};
     if (!is_prepared(pg, statement)) {
         enum step step = prepare(pg, statement, deadline);
         if (step != STEP_DONE)
             return step;
     }
-    if (!PQsendQueryPrepared(pg->conn, statement->name, statement->params, values, NULL, NULL, 0) ||
+    for (int i = 0; lengths != NULL && i < statement->params; i++)
+        formats[i] = lengths[i] >= 0;
+    if (!PQsendQueryPrepared(pg->conn, statement->name, statement->params, values, lengths,
+                             lengths != NULL ? formats : NULL, 0) ||
         !flush(pg, deadline))
         return send_failed(pg);
     return judge(pg, receive(pg, deadline), result);
@@ -425,6 +432,12 @@ static void drop_if_dead(struct pg *pg)
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result)
 {
+    return pg_call_binary(pg, statement, values, NULL, result);
+}
+
+enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
+                               const char *const *values, const int *lengths, PGresult **result)
+{
     int64_t deadline = clock_ms() + pg->timeout_ms;
     pg->timed_out = false;
     pg->sqlstate[0] = '\0';
@@ -436,7 +449,7 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
             drop_if_dead(pg);
         if (pg->conn == NULL && !connect_any(pg, deadline))
             return PG_AWAY;
-        switch (run(pg, statement, values, deadline, result)) {
+        switch (run(pg, statement, values, lengths, deadline, result)) {
         case STEP_DONE:
             return PG_DONE;
         case STEP_AWAY:
@@ -448,6 +461,35 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
         }
     }
     return PG_AWAY;
+}
+
+/* --- binary parameters --- */
+
+static void put_int32(struct buf *b, int32_t value)
+{
+    uint32_t bytes = htonl((uint32_t)value);
+    buf_append(b, &bytes, sizeof bytes);
+}
+
+void pg_text_array(struct buf *b, size_t count)
+{
+    put_int32(b, count > 0); /* dimensions */
+    put_int32(b, true);      /* there may be nulls */
+    put_int32(b, TEXT_OID);
+    if (count > 0) {
+        put_int32(b, (int32_t)count);
+        put_int32(b, 1); /* the first subscript */
+    }
+}
+
+void pg_text_element(struct buf *b, const char *text, size_t len)
+{
+    size_t at = b->len;
+    put_int32(b, -1);
+    if (text == NULL || !buf_utf8(b, text, len))
+        return;
+    uint32_t bytes = htonl((uint32_t)(b->len - at - sizeof bytes));
+    memcpy(b->data + at, &bytes, sizeof bytes);
 }
 
 bool pg_only_slow(struct pg *pg)

@@ -2,6 +2,7 @@
 #ifndef UPLIFT_PG_H
 #define UPLIFT_PG_H
 
+#include "buf.h"
 #include "error.h"
 
 #include <libpq-fe.h>
@@ -45,6 +46,16 @@ struct pg_statement {
  */
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result);
+/* The same with parameters of which some are in Postgres' binary form: those whose length, in
+ * bytes, is not -1. */
+enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
+                               const char *const *values, const int *lengths, PGresult **result);
+/*
+ * Appends a text[] in binary form, in parts: its head, and then each of its count elements. An
+ * element of NULL is SQL's null; bytes that Postgres does not take as UTF-8 become U+FFFD.
+ */
+void pg_text_array(struct buf *b, size_t count);
+void pg_text_element(struct buf *b, const char *text, size_t len);
 /*
  * After a PG_AWAY: whether the server lives, and it was only that one statement that had no answer
  * in time. Asks on a new connection, which is then this one's, for up to a quarter of the time

@@ -6,6 +6,15 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Whether eight bytes are all ASCII and none of them is NUL. May say no without need, never yes. */
+static inline bool word_is_ascii(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return ((w | (w - ones)) & high) == 0;
+}
+
 /* Whether one of eight bytes is a control character, a quote, a backslash or not ASCII: what must
  * be looked at one by one in a JSON string. May say yes without need, never no. */
 static inline bool word_needs_care(const char *p)

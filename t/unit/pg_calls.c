@@ -33,6 +33,10 @@ static const struct pg_statement ends = {
     .name = "ends", .sql = "select pg_terminate_backend($1::int)", .params = 1};
 static const struct pg_statement raises = {
     .name = "raises", .sql = "select uplift_raise($1, $2, $3, $4)", .params = 4};
+static const struct pg_statement joins = {
+    .name = "joins",
+    .sql = "select concat_ws('|', $1::text, cardinality($2::text[]), array_to_string($2, ',', 'null'))",
+    .params = 2};
 static const struct pg_statement setting = {
     .name = "setting", .sql = "select current_setting($1)", .params = 1};
 
@@ -117,6 +121,37 @@ static int set_up(void **state)
 }
 
 /* --- with a server --- */
+
+/* What a binary array of these texts is to Postgres. */
+static void assert_array(struct pg *pg, const char *const *texts, size_t count, const char *seen)
+{
+    struct buf array;
+    PGresult *result;
+    buf_init(&array, 1 << 20);
+    pg_text_array(&array, count);
+    for (size_t i = 0; i < count; i++)
+        pg_text_element(&array, texts[i], texts[i] != NULL ? strlen(texts[i]) : 0);
+    assert_false(array.failed);
+    const char *values[] = {"text", array.data};
+    const int lengths[] = {-1, (int)array.len};
+    if (pg_call_binary(pg, &joins, values, lengths, &result) != PG_DONE)
+        fail_msg("%s %s", pg_sqlstate(pg), pg_message(pg));
+    assert_string_equal(PQgetvalue(result, 0, 0), seen);
+    PQclear(result);
+    buf_release(&array);
+}
+
+static void arrays_go_in_binary(void **state)
+{
+    (void)state;
+    struct pg *pg = connect_to(conninfo, LIMIT_MS);
+    static const char *const texts[] = {"a",        NULL,       "", "gr\xc3\xbc\xc3\x9f",
+                                        "bad \xff", "x\ny\"{},"};
+    assert_array(pg, texts, 0, "text|0|");
+    assert_array(pg, texts, 1, "text|1|a");
+    assert_array(pg, texts, 6, "text|6|a,null,,gr\xc3\xbc\xc3\x9f,bad \xef\xbf\xbd,x\ny\"{},");
+    pg_free(pg);
+}
 
 static void a_call_returns_its_rows(void **state)
 {
@@ -516,6 +551,7 @@ static void one_of_many_threads_probes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrays_go_in_binary),
         cmocka_unit_test(a_call_returns_its_rows),
         cmocka_unit_test(a_big_value_goes_through),
         cmocka_unit_test(options_of_the_conninfo_are_kept),

@@ -179,6 +179,40 @@ static void json_strings_see_every_byte_everywhere(void **state)
     }
 }
 
+static void utf8_is_mended(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *mended;
+    } cases[] = {
+        {"", 0, ""},
+        {"plain text, of more than a word", 31, "plain text, of more than a word"},
+        {"a \"quote\"\n\ttab", 14, "a \"quote\"\n\ttab"},
+        {"gr\xc3\xbc\xc3\x9f dich", 11, "gr\xc3\xbc\xc3\x9f dich"},
+        {"nul\0 in it and more", 19, "nul\xef\xbf\xbd in it and more"},
+        {"cut \xe2\x82", 6, "cut \xef\xbf\xbd\xef\xbf\xbd"},
+        {"12345678\xff"
+         "12345678",
+         17,
+         "12345678\xef\xbf\xbd"
+         "12345678"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b;
+        buf_init(&b, 100);
+        assert_true(buf_utf8(&b, cases[i].text, cases[i].len));
+        assert_string_equal(b.data, cases[i].mended);
+        buf_release(&b);
+    }
+    struct buf small;
+    buf_init(&small, 4);
+    assert_false(buf_utf8(&small, "12345", 5));
+    assert_false(buf_utf8(&small, "1", 1)); /* it has failed */
+    buf_release(&small);
+}
+
 static void json_strings_respect_the_maximum(void **state)
 {
     (void)state;
@@ -199,6 +233,7 @@ static const struct CMUnitTest buf_tests[] = {
     cmocka_unit_test(consume_drops_the_beginning),
     cmocka_unit_test(printf_grows_when_needed),
     cmocka_unit_test(no_limit_is_as_good_as_the_largest),
+    cmocka_unit_test(utf8_is_mended),
     cmocka_unit_test(json_strings_are_escaped),
     cmocka_unit_test(json_strings_mend_broken_utf8),
     cmocka_unit_test(json_strings_see_every_byte_everywhere),

@@ -24,6 +24,8 @@ struct pg {
     bool lives;         /* and was only slow, where there was no answer */
     char committed[64]; /* the "n" of each committed row, as letters */
     int rows_first_call;
+    char texts[3][256]; /* of the last call */
+    char rejected_row[1024];
 };
 
 static enum pg_outcome fake_record(struct pg *pg, const char *json)
@@ -58,21 +60,47 @@ static enum pg_outcome fake_record(struct pg *pg, const char *json)
     }
     if (outcome == PG_DONE)
         cJSON_ArrayForEach (row, array)
-            strncat(pg->committed, json_string(row, "n"), 1);
+            if (json_string(row, "n") != NULL)
+                strncat(pg->committed, json_string(row, "n"), 1);
     cJSON_Delete(array);
     return outcome;
+}
+
+void pg_text_array(struct buf *b, size_t count)
+{
+    buf_printf(b, "%zu:", count);
+}
+
+void pg_text_element(struct buf *b, const char *text, size_t len)
+{
+    if (text == NULL)
+        buf_puts(b, "-;");
+    else
+        buf_printf(b, "%.*s;", (int)len, text);
+}
+
+enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
+                               const char *const *values, const int *lengths, PGresult **result)
+{
+    *result = NULL;
+    assert_string_equal(statement->name, "record_answers");
+    assert_int_equal(lengths[0], -1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lengths[1 + i], strlen(values[1 + i]));
+        snprintf(pg->texts[i], sizeof pg->texts[i], "%s", values[1 + i]);
+    }
+    return fake_record(pg, values[0]);
 }
 
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result)
 {
     *result = NULL;
-    if (strcmp(statement->name, "record_answers") == 0)
-        return fake_record(pg, values[0]);
     assert_string_equal(statement->name, "reject_answer");
     struct json_error error;
     cJSON *row = json_parse(values[0], strlen(values[0]), &error);
     assert_non_null(row);
+    snprintf(pg->rejected_row, sizeof pg->rejected_row, "%s", values[0]);
     assert_non_null(strstr(values[1], "22P02"));
     cJSON_Delete(row);
     if (pg->refuse_reject) {
@@ -149,6 +177,47 @@ static void assert_states(const struct group *g, const char *expected)
     for (size_t i = 0; i < g->count; i++)
         states[i] = "WCRBSA"[g->items[i].state];
     assert_string_equal(states, expected);
+}
+
+/* Long texts go beside the JSON; a row that is kept for an administrator has them in it. */
+static void test_texts_go_beside_the_rows(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    struct buf whole;
+    struct chat *c = chat_new(NULL);
+    assert_non_null(c);
+    snprintf(c->id_text, sizeof c->id_text, "0190b0a0-0000-7000-8000-000000000001");
+    c->system_prompt = strdup("You are Maple.");
+    c->user_message = strdup("why?");
+    assert_true(buf_puts(&c->text, "because"));
+    assert_true(group_init(&g, 64));
+    const char *json = "{\"id\":\"0190b0a0-0000-7000-8000-000000000002\",\"n\":\"a\"}";
+    assert_true(group_add_text(&g, json, strlen(json)));
+    assert_true(group_add_chat(&g, c));
+    assert_int_equal(g.bytes, g.text.len - 2 + strlen("You are Maple.why?because"));
+    assert_null(strstr(g.text.data, "because"));
+    buf_init(&whole, 4096);
+    assert_true(group_put(&g, 0, &whole));
+    assert_string_equal(whole.data, json);
+    buf_clear(&whole);
+    assert_true(group_put(&g, 1, &whole));
+    assert_non_null(strstr(whole.data, "\"ai_response\":\"because\""));
+    buf_release(&whole);
+
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_string_equal(pg.texts[0], "2:-;You are Maple.;");
+    assert_string_equal(pg.texts[1], "2:-;why?;");
+    assert_string_equal(pg.texts[2], "2:-;because;");
+    group_clear(&g);
+    c->trace = strdup("{},\"do\":\"bad\"");
+    assert_true(group_add_chat(&g, c));
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_int_equal(pg.rejected, 1);
+    assert_non_null(strstr(pg.rejected_row, "\"system_prompt\":\"You are Maple.\""));
+    group_release(&g);
+    chat_free(c);
 }
 
 static void test_good_group_is_one_call(void **state)
@@ -360,6 +429,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_group_is_one_call),
+        cmocka_unit_test(test_texts_go_beside_the_rows),
         cmocka_unit_test(test_bad_rows_are_rejected_alone),
         cmocka_unit_test(test_one_bad_row_costs_a_logarithm),
         cmocka_unit_test(test_a_row_that_cannot_even_be_rejected_waits),

@@ -32,14 +32,17 @@ static const char schema[] =
     "create table uplift.rejected (answer json, reason text);"
     "create table uplift.thumbs (event_id uuid primary key, answer_id uuid, changes jsonb, known "
     "boolean);"
-    "create function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)"
-    " language plpgsql as $$ begin"
-    "  if p_answers::text like '%pg_sleep%' then perform pg_sleep(0.3); end if;"
-    "  if p_answers::text like '%slow row%' then perform pg_sleep(0.6); end if;"
-    "  if p_answers::text like '%endless row%' then perform pg_sleep(60); end if;"
-    "  if p_answers::text like '%a bad row%' then raise 'bad' using errcode = '22023'; end if;"
-    "  insert into uplift.answers (id, message) select (a->>'id')::uuid, a->>'user_message'"
-    "   from json_array_elements(p_answers) a on conflict do nothing; end $$;"
+    "create function uplift.record_answers(p_answers json, p_system_prompts text[], "
+    "p_user_messages text[], p_ai_responses text[]) returns table (id uuid, outcome text)"
+    " language plpgsql as $$ declare v_all text := concat(p_answers, p_user_messages); begin"
+    "  if v_all like '%pg_sleep%' then perform pg_sleep(0.3); end if;"
+    "  if v_all like '%slow row%' then perform pg_sleep(0.6); end if;"
+    "  if v_all like '%endless row%' then perform pg_sleep(60); end if;"
+    "  if v_all like '%a bad row%' then raise 'bad' using errcode = '22023'; end if;"
+    "  insert into uplift.answers (id, message)"
+    "   select (x.a->>'id')::uuid, coalesce(x.m, x.a->>'user_message')"
+    "   from rows from (json_array_elements(p_answers), unnest(p_user_messages)) as x(a, m)"
+    "   on conflict do nothing; end $$;"
     "create function uplift.reject_answer(p_answer text, p_reason text) returns void language sql "
     "as"
     " $$ insert into uplift.rejected values (p_answer::json, p_reason) $$;"
@@ -370,18 +373,25 @@ static void test_frozen_and_thawed(void **state)
     assert_int_equal(answers(), 22); /* the frozen commit went on, and is the same rows */
 }
 
+/* A line of the spool, as a process that died has left it. */
+static void put_line(struct buf *b, int number, const char *message)
+{
+    struct chat *c = chat_new(NULL);
+    assert_non_null(c);
+    snprintf(c->id_text, sizeof c->id_text, "0190b0a0-0000-7000-8000-%012d", number);
+    c->user_message = strdup(message);
+    assert_true(spool_answer_line(b, c));
+    chat_free(c);
+}
+
 static void test_left_behind_by_the_dead(void **state)
 {
     (void)state;
     struct spool *dead = spool_open(spool_dir, 1 << 20);
     struct buf b;
     buf_init(&b, 1 << 20);
-    for (int i = 0; i < 300; i++) {
-        char json[128];
-        int len = snprintf(json, sizeof json,
-                           "{\"id\":\"0190b0a0-0000-7000-8000-%012d\",\"user_message\":\"x\"}", i);
-        assert_true(spool_answer_line(&b, json, (size_t)len));
-    }
+    for (int i = 0; i < 300; i++)
+        put_line(&b, i, "x");
     assert_true(buf_puts(&b, "0badc0de {\"kind\":\"answer\",\"answer\":{\"id\":"));
     assert_true(spool_append(dead, b.data, b.len));
     buf_release(&b);
@@ -402,13 +412,8 @@ static void test_rows_that_take_too_long(void **state)
     struct buf b;
     buf_init(&b, 1 << 20);
     static const char *const messages[] = {"one", "a slow row", "two", "an endless row", "three"};
-    for (int i = 0; i < 5; i++) {
-        char json[128];
-        int len = snprintf(json, sizeof json,
-                           "{\"id\":\"0190b0a0-0000-7000-8000-%012d\",\"user_message\":\"%s\"}", i,
-                           messages[i]);
-        assert_true(spool_answer_line(&b, json, (size_t)len));
-    }
+    for (int i = 0; i < 5; i++)
+        put_line(&b, i, messages[i]);
     assert_true(spool_append(dead, b.data, b.len));
     buf_release(&b);
     spool_close(dead);

@@ -22,8 +22,10 @@ $$;
 
 comment on function uplift.ids_in(jsonb) is 'A JSON array of ids as an SQL one; null for none.';
 
-create or replace function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+create or replace function uplift.record_answers(p_answers json, p_system_prompts text[] default null,
+    p_user_messages text[] default null, p_ai_responses text[] default null) returns table (id uuid, outcome text)
+-- By index, always: a plan that is made while a table is small stays with its session while the table grows.
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -37,7 +39,8 @@ begin
     for v_try in 1 .. 2 loop
         with incoming as materialized (
             -- Look-ups as scalar queries, because a join might read a table whole to hash it.
-            select x.*,
+            select x.*, coalesce(x.prompt_beside, x.system_prompt) as prompt_sent,
+                coalesce(x.message_beside, x.user_message) as message, coalesce(x.response_beside, x.ai_response) as response,
                 -- Asked for below, or it would not be taken.
                 pg_advisory_xact_lock_shared(uplift.arrival_lock(x.id))::text as lock,
                 (select u.id from auth.users u where u.id = x.user_id) is null as is_stranger,
@@ -48,14 +51,15 @@ begin
                 uplift.clamped(x.prompt_tokens, n.most) as prompt, uplift.clamped(x.completion_tokens, n.most) as completion,
                 uplift.clamped(x.cached_tokens, coalesce(uplift.clamped(x.prompt_tokens, n.most), 0)) as cached,
                 x.usage_estimated or coalesce(greatest(x.prompt_tokens, x.completion_tokens) > n.most, false) as is_estimated
-            from (select 100000000 as most) n cross join json_to_recordset(p_answers) as x(
+            from (select 100000000 as most) n cross join rows from (
+                unnest(p_system_prompts, p_user_messages, p_ai_responses), json_to_recordset(p_answers) as (
                 id uuid, user_id uuid, coach_id text, user_message text, ai_response text, system_prompt text,
                 severity numeric, mode text, conversation_id uuid, response_time_ms numeric, tokens_used numeric,
                 created_at timestamptz, outcome text, error_code text, model_used text, provider text, protocol text,
                 streamed boolean, finish_reason text, prompt_tokens numeric, completion_tokens numeric, cached_tokens numeric,
                 usage_estimated boolean, time_to_first_token_ms numeric, attempts jsonb, request_messages jsonb,
                 response_message jsonb, request_id text, regenerate_of uuid, degraded boolean, from_cache boolean,
-                cache_source_id uuid, trace jsonb)
+                cache_source_id uuid, trace jsonb)) as x(prompt_beside, message_beside, response_beside)
         ), strangers as materialized (
             select array_agg(distinct i.user_id) as ids from incoming i where i.is_stranger
         ), named as materialized (
@@ -65,7 +69,7 @@ begin
             -- In the order of ids, so that two recorders cannot wait for each other.
             insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
             select distinct on (i.place) i.place, i.user_id, i.coach_id,
-                translate(left(i.user_message, 80), e'\n\r\t', '   '),
+                translate(left(i.message, 80), e'\n\r\t', '   '),
                 coalesce(i.created_at, now()), coalesce(max(i.created_at) over (partition by i.place), now())
             from incoming i, strangers s
             where i.place is not null and s.ids is null
@@ -80,7 +84,7 @@ begin
                 cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
                 answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache,
                 cache_source_id, exposures, memory_ids, source_ids, example_ids)
-            select i.id, i.user_id, i.coach_id, i.user_message, i.ai_response, i.system_prompt,
+            select i.id, i.user_id, i.coach_id, i.message, i.response, i.prompt_sent,
                 i.severity, i.mode, i.place, uplift.clamped(i.response_time_ms, 2147483647),
                 coalesce(i.prompt + i.completion, uplift.clamped(i.tokens_used, 200000000)), coalesce(i.created_at, now()),
                 coalesce(i.outcome, 'complete'), i.error_code,
@@ -148,8 +152,8 @@ begin
 end
 $$;
 
-comment on function uplift.record_answers(json) is
-    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens, less than nothing), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+comment on function uplift.record_answers(json, text[], text[], text[]) is
+    'Records a group of answers, an array of objects whose keys are columns of coach_response_feedback, and trace as uplift.prepare_chat() gave it. The long texts may come beside it, as they are: an array each of them, in the order of the answers, where null is what the object says. An id that is there already stays as it is (duplicate). Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens, less than nothing), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp

@@ -22,17 +22,6 @@ $$;
 comment on function uplift.first_version(uuid, uuid) is
     'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
 
--- Earlier forms: one had no p_more, and results that have changed cannot be replaced.
-drop function if exists uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int);
-do $$
-begin
-    if pg_get_function_result(to_regprocedure('uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb)'))
-            not like '%cached json,%limits text%' then
-        drop function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb);
-    end if;
-end
-$$;
-
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
     p_more jsonb default null)

@@ -130,16 +130,6 @@ comment on function uplift.memory_section(text) is 'Lines of uplift.memory_line(
 
 -- Everything a coach needs to know before it answers. Called for every chat, so it is many small
 -- look-ups and plain expressions: to start a query of many nodes costs more than to run it.
-do $$
-begin
-    -- What a function returns cannot be replaced: is_personal was not there once.
-    if exists (select from pg_proc where oid = to_regprocedure('uplift.coach_prompt(uuid, text, numeric, text, boolean)')
-            and 'is_personal' <> all (proargnames)) then
-        drop function uplift.coach_prompt(uuid, text, numeric, text, boolean);
-    end if;
-end
-$$;
-
 create or replace function uplift.coach_prompt(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text,
     p_include_memory boolean, out coach_id text, out severity numeric, out mode text, out system_prompt text,
     out memory_ids uuid[], out is_personal boolean)

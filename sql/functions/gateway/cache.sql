@@ -44,7 +44,6 @@ $$;
 comment on function uplift.cache_key(uuid, text, text, text, text, text, text) is
     'sha256, in hex, of everything that shapes an answer; p_user_id null where the prompt holds nothing personal, so that all users share the entry.';
 
-drop function if exists uplift.find_cached(text, int);
 create or replace function uplift.find_cached(p_key text, p_max_age_s int) returns json
 language plpgsql stable
 as $$

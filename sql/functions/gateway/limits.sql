@@ -23,7 +23,6 @@ comment on function uplift.limit_address(text) is
     'What an address is limited as: itself, or its /64 network; null for what is no address, as of a Unix socket.';
 
 -- Calls are arrays side by side, which cost a fraction of what JSON would: each chat comes by here.
-drop function if exists uplift.wanted_buckets(jsonb);
 create or replace function uplift.wanted_buckets(p_n int[], p_users text[], p_addresses text[], p_keys text[], p_tokens int[])
 returns table (n int, tokens int, scope text, bucket text, rpm int, tpm int, burst int)
 language sql stable
@@ -63,10 +62,6 @@ $$;
 comment on function uplift.limits_text(int, int, int, double precision, double precision, int) is
     'What is left of a bucket, as workers tell clients: requests a minute, those left, ms until it is full of them; the same of tokens; tokens charged. A rate of 0 is no limit.';
 
-drop function if exists uplift.charge_all(jsonb, timestamptz);
-drop function if exists uplift.give_back(jsonb);
-drop function if exists uplift.limits_json(int, int, int, double precision, double precision, int);
-drop function if exists uplift.charge_limits(jsonb);
 create or replace function uplift.charge_limits(p_n int[], p_users text[], p_addresses text[], p_keys text[], p_tokens int[])
 returns table (n int, limits text, refusal jsonb)
 language plpgsql volatile
@@ -269,7 +264,6 @@ comment on function uplift.refuse_at_once(int[], text[], text[], text[]) is
     'Of calls, given as to uplift.charge_limits, those whose user, address or API key has nothing left, each with what is left and the refusal.';
 
 -- A round trip for several chats.
-drop function if exists uplift.prepare_chats(json);
 create or replace function uplift.prepare_chats(p_calls json)
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)

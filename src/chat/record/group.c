@@ -8,20 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_BYTES (4 * GROUP_BYTES) /* memory kept for the next group */
+#define KEEP_BYTES (2 * GROUP_BYTES) /* memory kept for the next group, of each buffer */
 
 static const struct pg_statement record_answers = {
     .name = "record_answers",
-    .sql = "select count(*) from uplift.record_answers($1::json)",
-    .params = 1};
+    .sql = "select count(*) from uplift.record_answers($1::json, $2::text[], $3::text[], "
+           "$4::text[])",
+    .params = 4};
 static const struct pg_statement reject_answer = {
     .name = "reject_answer", .sql = "select uplift.reject_answer($1, $2)", .params = 2};
 
 bool group_init(struct group *g, size_t room)
 {
+    *g = (struct group){.room = room};
     buf_init(&g->text, GROUP_BYTES + GROUP_ROW_MAX + 16);
-    g->count = 0;
-    g->room = room;
+    buf_init(&g->system_prompts, GROUP_BYTES + GROUP_ROW_MAX);
+    buf_init(&g->user_messages, GROUP_BYTES + GROUP_ROW_MAX);
+    buf_init(&g->ai_responses, GROUP_BYTES + GROUP_ROW_MAX);
     g->items = calloc(room, sizeof *g->items);
     return g->items != NULL;
 }
@@ -29,28 +32,51 @@ bool group_init(struct group *g, size_t room)
 void group_release(struct group *g)
 {
     buf_release(&g->text);
+    buf_release(&g->system_prompts);
+    buf_release(&g->user_messages);
+    buf_release(&g->ai_responses);
     free(g->items);
     g->items = NULL;
-    g->count = g->room = 0;
+    g->count = g->room = g->bytes = 0;
+}
+
+static void clear(struct buf *b)
+{
+    if (b->cap > KEEP_BYTES)
+        buf_release(b);
+    else
+        buf_clear(b);
 }
 
 void group_clear(struct group *g)
 {
-    g->count = 0;
-    if (g->text.cap > KEEP_BYTES)
-        buf_release(&g->text);
-    else
-        buf_clear(&g->text);
+    g->count = g->bytes = 0;
+    clear(&g->text);
+    clear(&g->system_prompts);
+    clear(&g->user_messages);
+    clear(&g->ai_responses);
 }
 
 bool group_full(const struct group *g)
 {
-    return g->count == g->room || g->text.len >= GROUP_BYTES;
+    return g->count == g->room || g->bytes >= GROUP_BYTES;
 }
 
 const char *group_text(const struct group *g, size_t i)
 {
     return g->text.data + g->items[i].offset;
+}
+
+bool group_put(const struct group *g, size_t i, struct buf *out)
+{
+    const struct group_item *item = &g->items[i];
+    return item->chat != NULL ? chat_to_json(item->chat, out)
+                              : buf_append(out, group_text(g, i), item->len);
+}
+
+static size_t length(const char *text)
+{
+    return text != NULL ? strlen(text) : 0;
 }
 
 /* Takes back what a failed add has appended. */
@@ -67,13 +93,18 @@ static bool add(struct group *g, struct chat *chat, const char *json, size_t len
     if (!buf_putc(&g->text, before == 0 ? '[' : ','))
         return undo(g, before);
     size_t offset = g->text.len;
-    bool good = chat != NULL ? chat_to_json(chat, &g->text) : buf_append(&g->text, json, len);
+    bool good =
+        chat != NULL ? chat_to_json_without_texts(chat, &g->text) : buf_append(&g->text, json, len);
     len = g->text.len - offset;
+    size_t bytes = len;
+    if (chat != NULL)
+        bytes += chat->text.len + length(chat->user_message) + length(chat->system_prompt);
     /* Room for the bracket and NUL that group_store puts behind the last. */
-    if (!good || len > GROUP_ROW_MAX || !buf_reserve(&g->text, 2))
+    if (!good || bytes > GROUP_ROW_MAX || !buf_reserve(&g->text, 2))
         return undo(g, before);
-    g->items[g->count++] =
-        (struct group_item){.offset = offset, .len = len, .chat = chat, .state = GROUP_WAITING};
+    g->items[g->count++] = (struct group_item){
+        .offset = offset, .len = len, .bytes = bytes, .chat = chat, .state = GROUP_WAITING};
+    g->bytes += bytes;
     return true;
 }
 
@@ -134,8 +165,30 @@ static void mark(struct store *s, size_t from, size_t to, enum group_state state
         s->g->items[i].state = state;
 }
 
-/* Records items from..to as one array, made in place: the bytes around the slice are put back
- * afterwards. */
+/* The long texts of items from..to; the loader's are in their JSON. False when memory ran out. */
+static bool put_texts(struct group *g, size_t from, size_t to)
+{
+    buf_clear(&g->system_prompts);
+    buf_clear(&g->user_messages);
+    buf_clear(&g->ai_responses);
+    pg_text_array(&g->system_prompts, to - from);
+    pg_text_array(&g->user_messages, to - from);
+    pg_text_array(&g->ai_responses, to - from);
+    for (size_t i = from; i < to; i++) {
+        const struct chat *c = g->items[i].chat;
+        const char *prompt = c != NULL ? c->system_prompt : NULL;
+        pg_text_element(&g->system_prompts, prompt != NULL && *prompt != '\0' ? prompt : NULL,
+                        length(prompt));
+        const char *message = c == NULL ? NULL : c->user_message != NULL ? c->user_message : "";
+        pg_text_element(&g->user_messages, message, length(message));
+        const char *answer = c == NULL ? NULL : c->text.data != NULL ? c->text.data : "";
+        pg_text_element(&g->ai_responses, answer, c != NULL ? c->text.len : 0);
+    }
+    return !g->system_prompts.failed && !g->user_messages.failed && !g->ai_responses.failed;
+}
+
+/* Records items from..to, whose long texts put_texts has put: as one array, made in place, with the
+ * bytes around the slice put back afterwards. */
 static enum pg_outcome call_record(struct store *s, size_t from, size_t to)
 {
     struct group *g = s->g;
@@ -147,9 +200,12 @@ static enum pg_outcome call_record(struct store *s, size_t from, size_t to)
     end[0] = ']';
     end[1] = '\0';
 
-    const char *values[] = {begin};
+    const char *values[] = {begin, g->system_prompts.data, g->user_messages.data,
+                            g->ai_responses.data};
+    const int lengths[] = {-1, (int)g->system_prompts.len, (int)g->user_messages.len,
+                           (int)g->ai_responses.len};
     PGresult *result = NULL;
-    enum pg_outcome outcome = pg_call(s->pg, &record_answers, values, &result);
+    enum pg_outcome outcome = pg_call_binary(s->pg, &record_answers, values, lengths, &result);
     if (outcome == PG_DONE)
         PQclear(result);
     begin[0] = before;
@@ -161,16 +217,17 @@ static enum pg_outcome call_record(struct store *s, size_t from, size_t to)
 
 static enum pg_outcome call_reject(struct store *s, size_t i, const char *reason)
 {
-    struct group_item *item = &s->g->items[i];
-    char *end = s->g->text.data + item->offset + item->len;
-    char after = *end;
-    *end = '\0';
-    const char *values[] = {group_text(s->g, i), reason};
+    struct buf whole;
     PGresult *result = NULL;
-    enum pg_outcome outcome = pg_call(s->pg, &reject_answer, values, &result);
+    enum pg_outcome outcome = PG_REFUSED;
+    buf_init(&whole, 2 * GROUP_ROW_MAX);
+    if (group_put(s->g, i, &whole)) {
+        const char *values[] = {whole.data, reason};
+        outcome = pg_call(s->pg, &reject_answer, values, &result);
+    }
     if (outcome == PG_DONE)
         PQclear(result);
-    *end = after;
+    buf_release(&whole);
     return outcome;
 }
 
@@ -228,6 +285,11 @@ static void store_range(struct store *s, size_t from, size_t to)
         return;
     }
     if (out_of_patience(s)) {
+        mark(s, from, to, GROUP_BUSY);
+        return;
+    }
+    if (!put_texts(s->g, from, to)) {
+        log_error("recorder", "out of memory for %zu answers", to - from);
         mark(s, from, to, GROUP_BUSY);
         return;
     }

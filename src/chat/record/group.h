@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GROUP_ROW_MAX                                                                              \
-    ((size_t)128 * 1024 * 1024)               /* bytes of one answer's JSON; more is not recorded */
-#define GROUP_BYTES ((size_t)2 * 1024 * 1024) /* a group that has grown past this is full */
+#define GROUP_ROW_MAX ((size_t)128 * 1024 * 1024) /* bytes of one answer; more is not recorded */
+#define GROUP_BYTES ((size_t)2 * 1024 * 1024)     /* a group that has grown past this is full */
 
 enum group_state {
     GROUP_WAITING,   /* not tried yet */
@@ -24,15 +23,19 @@ enum group_state {
 };
 
 struct group_item {
-    size_t offset, len; /* of its JSON object in text */
+    size_t offset, len; /* of its JSON object in text; a chat's is without its long texts */
+    size_t bytes;       /* of all of it, about */
     struct chat *chat;  /* the recorder's; NULL in the loader */
     enum group_state state;
 };
 
 struct group {
     struct buf text; /* the JSON array [a,b,c]; its last bracket is written by group_store */
+    /* Long texts of chats, which Postgres takes as they are: made for each call. */
+    struct buf system_prompts, user_messages, ai_responses;
     struct group_item *items;
     size_t count, room;
+    size_t bytes; /* of all items */
 };
 
 /* room is the most answers it can hold. False when memory ran out. */
@@ -45,8 +48,11 @@ bool group_full(const struct group *g);
  * Not when full. */
 bool group_add_chat(struct group *g, struct chat *chat);
 bool group_add_text(struct group *g, const char *json, size_t len);
-/* The JSON object of an item. Not NUL-terminated. */
+/* The JSON object of an item that was added as text. Not NUL-terminated. */
 const char *group_text(const struct group *g, size_t i);
+/* Appends the whole JSON object of an item, as chat_to_json writes it. False when it passed out's
+ * limit. */
+bool group_put(const struct group *g, size_t i, struct buf *out);
 
 /* Called while a group is written one by one and has waited for a lock, so that those already
  * decided can go on. */

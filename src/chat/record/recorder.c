@@ -173,7 +173,7 @@ static bool add_thumbs(struct recorder *r, const struct thumb *thumbs)
 
 static bool add_answer(struct recorder *r, size_t i)
 {
-    return spool_answer_line(&r->lines, group_text(&r->group, i), r->group.items[i].len);
+    return spool_answer_line(&r->lines, r->group.items[i].chat);
 }
 
 /* Spools every chat of the group that is still here, and the thumbs with them, behind one fsync.
@@ -227,7 +227,7 @@ static bool database_usable(const struct recorder *r)
 static void record_group(struct recorder *r, struct thumb *thumbs)
 {
     struct group *g = &r->group;
-    bool large = g->count == 1 && g->items[0].len > STRAIGHT_TO_SPOOL_BYTES;
+    bool large = g->count == 1 && g->items[0].bytes > STRAIGHT_TO_SPOOL_BYTES;
     if (g->count > 0 && !large && database_usable(r)) {
         enum pg_outcome outcome =
             group_store(g, r->pg, 2 * r->config->db_lock_timeout_ms, hand_back_progress, r);
@@ -263,7 +263,7 @@ static bool gather(struct recorder *r, struct chat *c)
     struct group *g = &r->group;
     bool alone = weight(c) > LARGE_BYTES;
     if (group_full(g) || (alone && g->count > 0) ||
-        (g->count == 1 && g->items[0].len > LARGE_BYTES))
+        (g->count == 1 && g->items[0].bytes > LARGE_BYTES))
         return false;
     if (!group_add_chat(g, c)) {
         log_traced(LOG_ERROR, c->id_text, chat_trace(c),

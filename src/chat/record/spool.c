@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define SUFFIX ".spool"
 #define CRC_TEXT 8
@@ -53,26 +54,9 @@ struct spool_file {
 
 /* --- lines --- */
 
-static uint32_t crc_table[256];
-static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
-
-static void crc_fill(void)
+static uint32_t checksum(const char *data, size_t len)
 {
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t c = i;
-        for (int bit = 0; bit < 8; bit++)
-            c = c & 1 ? 0xEDB88320U ^ (c >> 1) : c >> 1;
-        crc_table[i] = c;
-    }
-}
-
-uint32_t spool_crc32(const char *data, size_t len)
-{
-    pthread_once(&crc_once, crc_fill);
-    uint32_t c = 0xFFFFFFFFU;
-    for (size_t i = 0; i < len; i++)
-        c = crc_table[(c ^ (unsigned char)data[i]) & 0xFF] ^ (c >> 8);
-    return c ^ 0xFFFFFFFFU;
+    return (uint32_t)crc32_z(0, (const Bytef *)data, len);
 }
 
 /* Puts the checksum of what follows it into the eight bytes left free at start, and ends the line.
@@ -83,16 +67,16 @@ static bool seal_line(struct buf *out, size_t start)
         return false;
     size_t json = start + CRC_TEXT + 1;
     char hex[CRC_TEXT + 1];
-    snprintf(hex, sizeof hex, "%08x", (unsigned)spool_crc32(out->data + json, out->len - json));
+    snprintf(hex, sizeof hex, "%08x", (unsigned)checksum(out->data + json, out->len - json));
     memcpy(out->data + start, hex, CRC_TEXT);
     return buf_putc(out, '\n');
 }
 
-bool spool_answer_line(struct buf *out, const char *answer, size_t len)
+bool spool_answer_line(struct buf *out, const struct chat *chat)
 {
     size_t start = out->len;
     buf_puts(out, "00000000 " ANSWER_HEAD);
-    buf_append(out, answer, len);
+    chat_to_json(chat, out);
     buf_putc(out, '}');
     return seal_line(out, start);
 }
@@ -123,7 +107,7 @@ static bool read_line(char *line, size_t len, struct spool_line *out)
     char *json = line + CRC_TEXT + 1;
     size_t json_len = len - CRC_TEXT - 1;
     char hex[CRC_TEXT + 1];
-    snprintf(hex, sizeof hex, "%08x", (unsigned)spool_crc32(json, json_len));
+    snprintf(hex, sizeof hex, "%08x", (unsigned)checksum(json, json_len));
     if (memcmp(hex, line, CRC_TEXT) != 0)
         return false;
 

@@ -8,7 +8,7 @@
  * that are idempotent by the ids in the lines, so that dying between any two steps loses nothing
  * and doubles nothing.
  *
- * A line is "<crc32 of the JSON, 8 hex digits> <JSON>\n", the JSON one of
+ * A line is "<zlib's CRC-32 of the JSON, 8 hex digits> <JSON>\n", the JSON one of
  *   {"kind":"answer","answer":{columns as chat_to_json writes them}}
  *   {"kind":"feedback","event_id":uuid,"user_id":uuid,"answer_id":uuid,"changes":{...},"issued":bool,"given_at":time}
  * Lines that are torn or do not match their checksum are kept in <file>.corrupt, never loaded.
@@ -16,6 +16,7 @@
 #ifndef UPLIFT_SPOOL_H
 #define UPLIFT_SPOOL_H
 
+#include "chat/chat.h"
 #include "common/buf.h"
 
 #include <stdbool.h>
@@ -26,9 +27,8 @@
 
 /* --- lines --- */
 
-/* Appends a line for an answer given as chat_to_json's object. False when out's limit was passed.
- */
-bool spool_answer_line(struct buf *out, const char *answer, size_t len);
+/* Appends a line for an answer. False when out's limit was passed. */
+bool spool_answer_line(struct buf *out, const struct chat *chat);
 /*
  * Appends a line for a thumb. changes is a JSON object with only the keys that were given; issued
  * says whether the answer's id was verified to be this user's; given_us is when it was accepted, in
@@ -38,8 +38,6 @@ bool spool_answer_line(struct buf *out, const char *answer, size_t len);
  */
 bool spool_feedback_line(struct buf *out, const char *event_id, const char *user_id,
                          const char *answer_id, const char *changes, bool issued, int64_t given_us);
-/* CRC-32 as in zlib and IEEE 802.3: crc32("123456789") is cbf43926. */
-uint32_t spool_crc32(const char *data, size_t len);
 
 /* --- writing: this process's file --- */
 

@@ -7,8 +7,8 @@
  *     |  |          |
  *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
- * A chat also begins in PAUSING, to wait for the answer to an identical request (single_flight.h), and
- * ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
+ * A chat also begins in PAUSING, to wait for the answer to an identical request (single_flight.h),
+ * and ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
  * cache begins in ANSWERING.
  *
  * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too,

@@ -1,6 +1,6 @@
 -- uplift.record_answers() and what happens to answers it cannot take.
 \ir common.psql
-select plan(44);
+select plan(48);
 
 select is(pg_temp.record(1, :ann, pg_temp.id(100), e'hello\nthere', 'hi', jsonb_build_object(
     'system_prompt', 'be kind', 'model_used', 'gpt-4.1-mini', 'provider', 'api.openai.com', 'streamed', true, 'finish_reason', 'stop',
@@ -74,6 +74,16 @@ select results_eq($$select count(*) from uplift.record_answers(json_build_array(
     'values (2::bigint)', 'two users with one new id in one group');
 select results_eq($$select id, conversation_id = pg_temp.id(400) from public.coach_response_feedback where id in (pg_temp.id(32), pg_temp.id(33)) order by id$$,
     'values (pg_temp.id(32), false), (pg_temp.id(33), true)', 'the earlier has it');
+
+-- Texts beside the rows.
+select results_eq($$select count(*) from uplift.record_answers(json_build_array(
+        json_build_object('id', pg_temp.id(60), 'user_id', pg_temp.ann(), 'conversation_id', pg_temp.id(160)),
+        json_build_object('id', pg_temp.id(61), 'user_id', pg_temp.ann(), 'user_message', 'in', 'ai_response', 'it', 'system_prompt', 'all')),
+        array['You are Maple.', null], array['why?', null], array['because', null])$$, 'values (2::bigint)', 'long texts may come beside the rows');
+select results_eq($$select system_prompt, user_message, ai_response from public.coach_response_feedback where id in (pg_temp.id(60), pg_temp.id(61)) order by id$$,
+    $$values ('You are Maple.', 'why?', 'because'), ('all', 'in', 'it')$$, 'each with its own');
+select is((select title from uplift.conversations where id = pg_temp.id(160)), 'why?', 'a conversation has its title from there');
+select is(pg_temp.refused($$select uplift.record_answers('[]', array['p'], array['m'], array['r'])$$), '23502', 'texts without a row are an error');
 
 -- Bad rows.
 select is(pg_temp.refused($$select uplift.record_answers(json_build_array(
