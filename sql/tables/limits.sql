@@ -1,7 +1,7 @@
 -- How often, and how much, one user, address or API key may ask.
 create table rate_limits (
-    scope text not null check (scope in ('user', 'address', 'api_key')),
-    key text not null default '',
+    scope text collate "C" not null check (scope in ('user', 'address', 'api_key')),
+    key text collate "C" not null default '',
     requests_per_minute int check (requests_per_minute > 0),
     tokens_per_minute int check (tokens_per_minute > 0),
     burst int check (burst > 0),
@@ -22,7 +22,7 @@ comment on column rate_limits.feedback_per_minute is
 -- What is in the buckets now is of no use after a crash, and is written with each chat: not logged,
 -- so that no commit waits for the disk, and with room on each page so that no index is touched.
 create unlogged table rate_buckets (
-    key text primary key,
+    key text collate "C" primary key, -- compared byte by byte, several times for each chat
     requests double precision not null,
     tokens double precision not null,
     filled_at timestamptz not null,

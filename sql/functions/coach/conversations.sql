@@ -33,7 +33,7 @@ comment on function uplift.words_said(text, jsonb) is
     'What a person is shown of an answer with this ai_response and response_message: its text, or the model''s refusal where it said nothing else.';
 
 create or replace function uplift.get_conversation(p_user_id uuid, p_id uuid) returns json
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_conversation record;
@@ -112,7 +112,7 @@ comment on function uplift.get_answer(uuid, uuid) is
     'An own answer that has ended: {message, user_message, outcome, error_code, result}, result being what POST /v1/chat ends with, without what is null. Null where there is none, or its conversation was deleted.';
 
 create or replace function uplift.delete_conversation(p_user_id uuid, p_id uuid) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
     update uplift.conversations c set deleted_at = now()

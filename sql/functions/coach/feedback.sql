@@ -254,7 +254,7 @@ comment on function uplift.waiting_feedback(uuid, uuid) is
 
 create or replace function uplift.get_feedback(p_user_id uuid, p_answer_id uuid, p_issued boolean)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -281,7 +281,7 @@ comment on function uplift.get_feedback(uuid, uuid, boolean) is
 create or replace function uplift.give_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz default statement_timestamp(), p_event_id uuid default null, p_source text default 'route')
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -327,7 +327,7 @@ comment on function uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz
 create or replace function uplift.take_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean, refusal jsonb)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

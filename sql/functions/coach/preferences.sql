@@ -86,7 +86,7 @@ comment on function uplift.check_preferences(jsonb) is
     'Returns when these are preferences. UP400 invalid_preferences, unknown_field, invalid_<key>; UP404 coach_not_found.';
 
 create or replace function uplift.put_preferences(p_user_id uuid, p_changes jsonb) returns json
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_consent boolean;

@@ -193,7 +193,7 @@ comment on function uplift.rest_rows(uuid, jsonb, text) is
 
 create or replace function uplift.rest_select_feedback(p_user_id uuid, p_query jsonb)
 returns table (rows text, row_count bigint, total bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -286,7 +286,7 @@ comment on function uplift.rest_changed_ids(uuid, jsonb) is
 create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id text, p_query jsonb, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
 returns table (rows text, row_count bigint, refusal jsonb)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -2,7 +2,7 @@
 -- there is nothing to guess.
 
 create or replace function uplift.find_api_key(p_hash text) returns table (id uuid, user_id uuid, scopes text, expires_at bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

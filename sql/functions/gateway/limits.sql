@@ -267,7 +267,8 @@ comment on function uplift.refuse_at_once(int[], text[], text[], text[]) is
 create or replace function uplift.prepare_chats(p_calls json)
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+-- By index, always: see uplift.record_answers().
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -331,7 +332,8 @@ create or replace function uplift.prepare_one_chat(p_user_id uuid, p_protocol te
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int, p_more jsonb)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+-- By index, always: see uplift.record_answers().
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 declare

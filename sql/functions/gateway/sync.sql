@@ -1,7 +1,7 @@
 -- What a worker asks for every second, beside its chats: what has changed since.
 
 create or replace function uplift.worker_sync(p_known jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_news jsonb := jsonb_build_object();

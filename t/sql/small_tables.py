@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+"""What a chat costs does not grow with the tables, also in a session that planned it while they were small.
+
+Postgres plans a function's queries once in a session. A table of a few rows is cheaper to read whole, and such a plan
+stays when it has grown, until somebody analyzes it. So what runs for each chat takes indexes always, whatever the
+statistics say.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from build import TOP  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from explain import Explained, nodes  # noqa: E402
+from tap import done, equal, ok  # noqa: E402
+
+# Those that grow with use; of the settings there is a handful.
+GROW = {"coach_response_feedback", "conversations", "feedback_events", "feedback_said", "users", "user_coach_preferences", "user_traits",
+        "ai_episodic_memory", "rate_buckets", "ai_response_cache", "api_keys"}
+USER = "'00000000-0000-4000-8000-000000000001'::uuid"
+ANSWER = "'10000000-0000-7000-8000-000000000001'::uuid"
+CONVERSATION = "'20000000-0000-4000-8000-000000000001'::uuid"
+RECORD = """select * from uplift.record_answers(json_build_array(json_build_object('id', %s, 'user_id', {user}, 'user_message', 'q',
+    'ai_response', 'a', 'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'cache_key', 'k',
+    'cache_ttl_s', 60, 'created_at', now())))"""
+CALLS = {
+    "a chat is prepared": """select * from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'p1', {user}, 'p2', 'chat',
+        'p6', {conversation}, 'p8', 'And then?', 'p9', 4000, 'p10', '{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}')))""",
+    "a chat by itself": """select * from uplift.prepare_one_chat({user}, 'chat', null, null, null, {conversation}, {answer}, null, 4000,
+        '{{"address": "192.0.2.1"}}')""",
+    "an answer is recorded": RECORD % "uplift.uuid_v7()",
+    "an answer gets a thumb": "select * from uplift.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
+    "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",
+    "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
+    "an answer is changed as supabase-js does":
+        "select * from uplift.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+    "preferences are changed": "select uplift.put_preferences({user}, '{{\"severity\": 4.0}}')",
+    "an API key is looked for": "select * from uplift.find_api_key(repeat('0', 64))",
+}
+
+
+def filled(text):
+    return text.format(user=USER, answer=ANSWER, conversation=CONVERSATION)
+
+
+def main():
+    cluster = Cluster()
+    cluster.start()
+    try:
+        cluster.createdb("small")
+        for path in ("/sql/install.sql", "/sql/demo.sql"):
+            result = cluster.psql("small", file=TOP + path)
+            if result.returncode != 0:
+                raise SystemExit("Bail out! " + result.stderr)
+        explained = Explained(cluster, "small")
+        for sql in ("insert into auth.users (id) values (%s) on conflict do nothing" % USER, filled(RECORD % ANSWER), "analyze"):
+            explained.cursor.execute(sql)
+        explained.begin()
+        for name, call in CALLS.items():
+            plans = explained.plans(filled(call))
+            whole = sorted({node["Relation Name"] for plan in plans for node in nodes(plan["Plan"])
+                            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROW})
+            ok(len(plans) > 1, name, "no plan was told")
+            equal(whole, [], "%s: no table that grows is read whole" % name)
+    finally:
+        cluster.remove()
+    done()
+
+
+main()
