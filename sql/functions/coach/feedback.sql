@@ -179,8 +179,8 @@ as $$
 declare
     v_waiting record;
 begin
-    -- Mostly nothing waits for any answer, which one look at a small index tells.
-    if not exists (select from uplift.feedback_said s where s.waiting is not null) then
+    -- Mostly nothing does, which a small index tells.
+    if not exists (select from uplift.feedback_said s where s.answer_id = any (p_answer_ids) and s.waiting is not null) then
         return;
     end if;
     -- By the key, one by one: a plan that was made while the table was small might read it whole.
