@@ -34,6 +34,7 @@ struct pg_statement {
     const char *sql; /* with $1 ... $n */
     int params;
     const struct pg_statement *many; /* for pg_pool.h: the same for several calls; or NULL */
+    const char *const *names;        /* of the parameters, where there is a form for many */
 };
 
 /*

@@ -210,7 +210,7 @@ static bool put_calls(struct buf *b, struct call *const *batch, size_t n)
             const char *value = batch[i]->values[p];
             if (value == NULL)
                 continue; /* as good as null */
-            buf_printf(b, ",\"p%d\":", p + 1);
+            buf_printf(b, ",\"%s\":", batch[i]->statement->names[p]);
             buf_json_string(b, value, strlen(value));
         }
         buf_putc(b, '}');

@@ -13,9 +13,9 @@
  * together aside). Once one of them has taken PG_POOL_SLOW_MS, no more than PG_POOL_PATIENCE others
  * of the same wait behind it; and nobody waits for a connection for longer than two calls may take.
  *
- * The form for many has one parameter, a JSON array with an object for each call: {"n": its number,
- * "p1": text of its first parameter, "p2": ...}, where a null is left out. It gives one row for
- * each call, in any order: the columns of the statement, then n. All of it is one transaction.
+ * The form for many has one parameter, a JSON array with an object for each call: its number, n,
+ * and the text of each parameter by its name, where a null is left out. It gives one row for each
+ * call, in any order: the columns of the statement, then n. All of it is one transaction.
  */
 #ifndef UPLIFT_PG_POOL_H
 #define UPLIFT_PG_POOL_H

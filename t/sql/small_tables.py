@@ -25,8 +25,8 @@ RECORD = """select * from uplift.record_answers(json_build_array(json_build_obje
     'ai_response', 'a', 'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'cache_key', 'k',
     'cache_ttl_s', 60, 'created_at', now())))"""
 CALLS = {
-    "a chat is prepared": """select * from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'p1', {user}, 'p2', 'chat',
-        'p6', {conversation}, 'p8', 'And then?', 'p9', 4000, 'p10', '{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}')))""",
+    "a chat is prepared": """select * from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'user_id', {user}, 'protocol', 'chat',
+        'conversation_id', {conversation}, 'message', 'And then?', 'history_tokens', 4000, 'more', '{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}')))""",
     "a chat by itself": """select * from uplift.prepare_one_chat({user}, 'chat', null, null, null, {conversation}, {answer}, null, 4000,
         '{{"address": "192.0.2.1"}}')""",
     "an answer is recorded": RECORD % "uplift.uuid_v7()",

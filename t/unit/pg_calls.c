@@ -35,7 +35,8 @@ static const struct pg_statement raises = {
     .name = "raises", .sql = "select uplift_raise($1, $2, $3, $4)", .params = 4};
 static const struct pg_statement joins = {
     .name = "joins",
-    .sql = "select concat_ws('|', $1::text, cardinality($2::text[]), array_to_string($2, ',', 'null'))",
+    .sql = "select concat_ws('|', $1::text, cardinality($2::text[]), array_to_string($2, ',', "
+           "'null'))",
     .params = 2};
 static const struct pg_statement setting = {
     .name = "setting", .sql = "select current_setting($1)", .params = 1};

@@ -42,6 +42,11 @@ enum prepared {
     "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "         \
     "p.limits"
 
+/* Of uplift.prepare_one_chat, in their order. */
+static const char *const param_names[PARAMS] = {
+    "user_id",         "protocol",      "coach_id", "severity",       "mode",
+    "conversation_id", "regenerate_of", "message",  "history_tokens", "more"};
+
 static const struct pg_statement prepare_many = {
     .name = "prepare_chats",
     .sql = COLUMNS ", p.n from uplift.prepare_chats($1) p",
@@ -52,6 +57,7 @@ static const struct pg_statement prepare_statement = {
     .sql = COLUMNS " from uplift.prepare_one_chat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) p",
     .params = PARAMS,
     .many = &prepare_many,
+    .names = param_names,
 };
 
 static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,

@@ -68,15 +68,15 @@ select results_eq($$select n, r is null from pg_temp.charge('[{"n": 2, "user_id"
 
 -- Whole chats.
 select is((select count(*) filter (where p.refusal is null) from uplift.prepare_chats(json_build_array(
-    json_build_object('n', 1, 'p1', :ann, 'p2', 'chat', 'p8', 'q', 'p9', 4000), json_build_object('n', 2, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000),
-    json_build_object('n', 3, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000), json_build_object('n', 4, 'p1', :bob, 'p2', 'chat', 'p8', 'q', 'p9', 4000))) p), 3::bigint, 'chats of one round trip');
+    json_build_object('n', 1, 'user_id', :ann, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000), json_build_object('n', 2, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000),
+    json_build_object('n', 3, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000), json_build_object('n', 4, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000))) p), 3::bigint, 'chats of one round trip');
 
 -- Before it costs: who has nothing left is refused before anything is looked up, or made, for them.
 select pg_temp.put('{"scope": "user", "requests_per_minute": 2}') \g /dev/null
 select pg_temp.put('{"scope": "address", "requests_per_minute": 1}') \g /dev/null
 create function pg_temp.call(n int, p_user uuid, p_address text, p_more jsonb default '{}') returns jsonb language sql as $$
-    select jsonb_build_object('n', n, 'p1', p_user, 'p2', 'chat', 'p8', '', 'p9', 4000,
-        'p10', jsonb_build_object('address', p_address, 'bytes', 400)::text) || p_more
+    select jsonb_build_object('n', n, 'user_id', p_user, 'protocol', 'chat', 'message', '', 'history_tokens', 4000,
+        'more', jsonb_build_object('address', p_address, 'bytes', 400)::text) || p_more
 $$;
 create function pg_temp.ask(p_calls jsonb) returns table (n int, code text, param text, is_prepared boolean) language sql as $$
     select p.n, p.refusal ->> 'code', p.refusal ->> 'param', p.conversation_id is not null from uplift.prepare_chats(p_calls::json) p order by p.n
@@ -103,7 +103,7 @@ select results_eq($$select code, param from pg_temp.ask_alone(pg_temp.id(75), '1
 select is((select requests from uplift.rate_buckets where key = 'user:' || pg_temp.id(75)), 1::double precision, 'and is charged');
 select results_eq($$select code from pg_temp.ask_alone(pg_temp.id(75), '192.0.2.9', 'coach_nobody')$$, $$values ('rate_limit_exceeded')$$,
     'until there is nothing left');
-select is(pg_temp.refused($$select pg_temp.ask(jsonb_build_array(pg_temp.call(1, pg_temp.id(76), 'x', jsonb_build_object('p3', 'coach_nobody')),
+select is(pg_temp.refused($$select pg_temp.ask(jsonb_build_array(pg_temp.call(1, pg_temp.id(76), 'x', jsonb_build_object('coach_id', 'coach_nobody')),
     pg_temp.call(2, pg_temp.id(78), 'x')))$$), 'UP404 coach_not_found coach_id', 'of several the error is everybody''s: they are called again by themselves');
 select pg_temp.put('{"scope": "user", "tokens_per_minute": 250}') \g /dev/null
 select results_eq($$select code from pg_temp.ask_alone(pg_temp.id(77), 'x', null, 'completions')$$, $$values (null::text)$$, 'what the client has sent is charged');
