@@ -285,6 +285,7 @@ void admin_dispatch(struct admin *admin, struct request *r)
             continue;
         if (method_matches(&routes[i], r->method)) {
             call.route = &routes[i];
+            r->route = routes[i].path;
             run(&call, bad_id);
             return;
         }

@@ -1,6 +1,7 @@
 /* fcgi-batch as a service: starts its parts, waits for a signal, and ends them. */
 #include "service.h"
 
+#include "common/access_log.h"
 #include "common/intake.h"
 #include "common/listener.h"
 #include "common/log.h"
@@ -26,8 +27,15 @@ struct service {
     struct intake *intake;
 };
 
+static void note_request(void *admin, const struct request *r)
+{
+    access_log(((const struct admin *)admin)->config, NULL, r);
+}
+
 static void serve(void *admin, struct request *r)
 {
+    r->on_finish = note_request;
+    r->on_finish_arg = admin;
     admin_dispatch(admin, r);
 }
 

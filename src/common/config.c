@@ -141,6 +141,9 @@ static const struct config_option options[] = {
      "at each start."},
     {"UPLIFT_LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
      "Least level that is logged; debug shows text of chats."},
+    {"UPLIFT_ACCESS_LOG", CHOICE, AT(access_log), "hashed", 0, 0, "off|anonymous|hashed",
+     "Whether each request is logged when it ends, at level info: with its user as a hash by "
+     "UPLIFT_ID_KEY, or without. Health checks and /metrics only at level debug."},
     {"UPLIFT_DRAIN_MS", DURATION, AT(drain_ms), "30s", 0, 24 * HOUR, NULL,
      "How long open chats may go on after a stop or a reload."},
     {"UPLIFT_BATCH_DATABASE_URL", CONNINFO, AT(batch_database_url), NULL, 0, 0, NULL,

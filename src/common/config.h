@@ -67,7 +67,8 @@ struct config {
     int64_t group_max;
     int64_t record_queue_max;
     char *id_key;
-    int64_t log_level; /* enum log_level */
+    int64_t log_level;  /* enum log_level */
+    int64_t access_log; /* enum access_log */
     int64_t drain_ms;
 
     /* fcgi-batch only */

@@ -4,7 +4,9 @@
 #include "utf8.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +122,25 @@ static void write_whole(const char *text, size_t len)
     }
 }
 
+/* The head of a line, and what it is about. */
+static void line_begin(struct line *l, enum log_level level, const char *object,
+                       const char *trace_id)
+{
+    line_append_head(l, level);
+    if (object != NULL) {
+        char object_text[161]; /* a hostile request id must not push the message out */
+        snprintf(object_text, sizeof object_text, "%s", object);
+        line_append(l, ",\"object\":\"", 11);
+        line_append_escaped(l, object_text);
+        line_append(l, "\"", 1);
+    }
+    if (trace_id != NULL && *trace_id != '\0') {
+        line_append(l, ",\"trace_id\":\"", 13);
+        line_append_escaped(l, trace_id);
+        line_append(l, "\"", 1);
+    }
+}
+
 static void write_line(enum log_level level, const char *object, const char *trace_id,
                        const char *format, va_list args) __attribute__((format(printf, 4, 0)));
 
@@ -132,19 +153,7 @@ static void write_line(enum log_level level, const char *object, const char *tra
         message[0] = '\0';
 
     struct line l = {.len = 0};
-    line_append_head(&l, level);
-    if (object != NULL) {
-        char object_text[161]; /* a hostile request id must not push the message out */
-        snprintf(object_text, sizeof object_text, "%s", object);
-        line_append(&l, ",\"object\":\"", 11);
-        line_append_escaped(&l, object_text);
-        line_append(&l, "\"", 1);
-    }
-    if (trace_id != NULL && *trace_id != '\0') {
-        line_append(&l, ",\"trace_id\":\"", 13);
-        line_append_escaped(&l, trace_id);
-        line_append(&l, "\"", 1);
-    }
+    line_begin(&l, level, object, trace_id);
     line_append(&l, ",\"message\":\"", 12);
     line_append_escaped(&l, message);
     memcpy(l.text + l.len, LINE_END, sizeof LINE_END - 1);
@@ -172,4 +181,39 @@ void log_traced(enum log_level level, const char *object, const char *trace_id, 
     va_start(args, format);
     write_line(level, object, trace_id, format, args);
     va_end(args);
+}
+
+/* Whether a line can be written without waiting: a pipe that is writable has room for PIPE_BUF
+ * bytes, which is a whole line. */
+static bool has_room(void)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
+void log_access(const char *object, const char *trace_id, const char *members)
+{
+    static atomic_ulong left_out;
+    static const char end[] = "}\n";
+    int saved_errno = errno;
+    if (LOG_INFO < log_level_threshold)
+        return;
+    if (!has_room()) {
+        atomic_fetch_add(&left_out, 1);
+        errno = saved_errno;
+        return;
+    }
+    struct line l = {.len = 0};
+    line_begin(&l, LOG_INFO, object, trace_id);
+    unsigned long missed = atomic_exchange(&left_out, 0);
+    if (missed > 0) {
+        char text[48];
+        int len = snprintf(text, sizeof text, ",\"left_out\":%lu", missed);
+        line_append(&l, text, (size_t)len);
+    }
+    if (line_append(&l, ",", 1))
+        line_append(&l, members, strlen(members));
+    memcpy(l.text + l.len, end, sizeof end - 1);
+    write_whole(l.text, l.len + sizeof end - 1);
+    errno = saved_errno;
 }

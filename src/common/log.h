@@ -19,6 +19,14 @@ void log_write(enum log_level level, const char *object, const char *format, ...
 void log_traced(enum log_level level, const char *object, const char *trace_id, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * One line of the access log, at level info, with members of its own: JSON text such as
+ * "\"status\":200", without braces, made by the caller. It never waits for who reads the log: where
+ * that one is behind, the line is left out, and the next says how many were ("left_out").
+ * Thread-safe; keeps errno.
+ */
+void log_access(const char *object, const char *trace_id, const char *members);
+
 #define log_debug(object, ...)                                                                     \
     do {                                                                                           \
         if (log_threshold() <= LOG_DEBUG)                                                          \

@@ -249,6 +249,7 @@ void request_fail(struct request *r, const struct api_error *error, const char *
         buf_printf(&headers, "Retry-After: %lld\r\nretry-after-ms: %lld\r\n",
                    (long long)((error->retry_after_ms + 999) / 1000),
                    (long long)error->retry_after_ms);
+    snprintf(r->facts.code, sizeof r->facts.code, "%s", error->code);
     if (error->status >= 500)
         log_traced(LOG_WARN, r->request_id, r->trace_id, "%s %s: %d %s", r->method, r->path,
                    error->status, error->code);

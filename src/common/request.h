@@ -24,6 +24,15 @@ struct request_memory {
     size_t max;
 };
 
+/* What is known of how a request was answered, beside its status. */
+struct request_facts {
+    char code[64];                 /* of the error it was answered with, "" for none */
+    char answer_id[UUID_TEXT + 1]; /* of a chat, "" for none, as for all below */
+    const char *outcome;           /* how its answer ended; static text */
+    int64_t provider_ms;           /* of the whole, waited for providers */
+    int64_t prompt_tokens, completion_tokens;
+};
+
 /*
  * Owned by exactly one stage at a time. An intake thread makes it; the route reads its body and
  * either answers and ends it there or, for a chat, hands it on to the relay inside a struct chat;
@@ -45,6 +54,8 @@ struct request {
     int64_t accepted_ms;                 /* clock_ms() */
     struct identity who;                 /* filled in once authenticated */
     const struct config *config;         /* borrowed: for CORS */
+    const char *route;                   /* its path in the table of routes; NULL: none */
+    struct request_facts facts;          /* for the access log */
     int endpoint;                        /* which route it is, for those who count; -1: none */
     int status;                          /* of the answer, once there is a head */
     void (*on_finish)(void *arg, const struct request *r); /* just before it ends, or NULL */

@@ -140,19 +140,36 @@ void answer_signer_free(struct answer_signer *signer)
     free(signer);
 }
 
-static bool tag(const struct answer_signer *signer, const struct uuid *user, const struct uuid *id,
-                uint8_t out[TAG_LEN])
+/* The first size bytes of the HMAC of some bytes and a user. */
+static bool sign(const struct answer_signer *signer, const void *bytes, size_t len,
+                 const struct uuid *user, uint8_t *out, size_t size)
 {
     uint8_t mac[EVP_MAX_MD_SIZE];
     size_t n = 0;
     EVP_MAC_CTX *c = EVP_MAC_CTX_dup(signer->keyed);
-    bool good = c != NULL && EVP_MAC_update(c, id->bytes, TAG_AT) &&
+    bool good = c != NULL && EVP_MAC_update(c, bytes, len) &&
                 EVP_MAC_update(c, user->bytes, sizeof user->bytes) &&
                 EVP_MAC_final(c, mac, &n, sizeof mac);
     EVP_MAC_CTX_free(c);
     if (good)
-        memcpy(out, mac, TAG_LEN);
+        memcpy(out, mac, size);
     return good;
+}
+
+static bool tag(const struct answer_signer *signer, const struct uuid *user, const struct uuid *id,
+                uint8_t out[TAG_LEN])
+{
+    return sign(signer, id->bytes, TAG_AT, user, out, TAG_LEN);
+}
+
+void user_alias(const struct answer_signer *signer, const struct uuid *user, char out[17])
+{
+    static const char label[] = "a user in a log"; /* longer than what is signed of an id */
+    uint8_t mac[8];
+    *out = '\0';
+    if (sign(signer, label, sizeof label, user, mac, sizeof mac))
+        for (size_t i = 0; i < sizeof mac; i++)
+            snprintf(out + 2 * i, 3, "%02x", mac[i]);
 }
 
 void answer_id_make(const struct answer_signer *signer, const struct uuid *user, struct uuid *out)

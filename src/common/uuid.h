@@ -39,6 +39,11 @@ struct answer_signer;
 struct answer_signer *answer_signer_new(const struct answer_key *key);
 void answer_signer_free(struct answer_signer *signer);
 void answer_id_make(const struct answer_signer *signer, const struct uuid *user, struct uuid *out);
+/*
+ * A name for a user in logs, 16 hex digits: always the same under one key, and without the key
+ * nobody can tell whose it is. "" when memory ran out.
+ */
+void user_alias(const struct answer_signer *signer, const struct uuid *user, char out[17]);
 /* True when answer_id_make made this id for this user; compares in constant time. */
 bool answer_id_issued(const struct answer_signer *signer, const struct uuid *user,
                       const struct uuid *id);

@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include "chat/routes/routes.h"
+#include "common/access_log.h"
 #include "common/clock.h"
 #include "common/intake.h"
 #include "common/log.h"
@@ -21,16 +22,18 @@
 #define DATABASE_PROBE_MS 1000
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
 
-static void count_request(void *metrics, const struct request *r)
+static void note_request(void *services, const struct request *r)
 {
-    metrics_request(metrics, r->endpoint, r->status);
+    const struct services *w = services;
+    metrics_request(w->metrics, r->endpoint, r->status);
+    access_log(w->config, w->signer, r);
 }
 
 static void serve(void *services, struct request *r)
 {
     struct route_context context = {.services = services, .request = r};
-    r->on_finish = count_request;
-    r->on_finish_arg = context.services->metrics;
+    r->on_finish = note_request;
+    r->on_finish_arg = services;
     routes_dispatch(&context);
 }
 

@@ -90,6 +90,20 @@ void relay_break_off_short(struct relay_chat *rc, const char *reason)
     relay_break_off(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED, reason);
 }
 
+/* For the access log. */
+static void tell_facts(const struct chat *chat)
+{
+    struct request_facts *facts = &chat->request->facts;
+    bool is_new = chat->cache.source_id[0] == '\0'; /* an answer from the cache took no tokens */
+    snprintf(facts->answer_id, sizeof facts->answer_id, "%s", chat->id_text);
+    if (chat->error.status != 0)
+        snprintf(facts->code, sizeof facts->code, "%s", chat->error.code);
+    facts->outcome = chat_outcome_name(chat->outcome);
+    facts->provider_ms = chat->waited_ms;
+    facts->prompt_tokens = is_new ? chat->prompt_tokens : 0;
+    facts->completion_tokens = is_new ? chat->completion_tokens : 0;
+}
+
 /* The chat is recorded, or could not be: its client gets the end. rc may be gone after. */
 static void conclude(struct relay_chat *rc)
 {
@@ -106,6 +120,7 @@ static void conclude(struct relay_chat *rc)
                   "the answer could not be saved, so it does not count; try again");
         chat->error.retry_after_ms = RETRY_RECORDING_MS;
     }
+    tell_facts(chat);
     followers_end(rc);
     buf_clear(&core->out);
     if (rc->client.is_gone || rc->client.is_stalled)

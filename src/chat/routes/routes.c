@@ -201,6 +201,7 @@ void routes_dispatch(struct route_context *c)
             continue;
         if (method_matches(&routes[i], r->method)) {
             r->endpoint = (int)i;
+            r->route = routes[i].path;
             run(c, &routes[i], &v);
             return;
         }
