@@ -3,7 +3,6 @@ budgets and routing, and metrics that are asked for."""
 
 import statistics
 import threading
-import time
 import urllib.request
 
 WANTED_HIT, WANTED_FEATURES, WANTED_SCRAPE = 1.15, 0.20, 0.01
@@ -25,12 +24,12 @@ def switch_on(uplift, url):
     uplift.sql("insert into uplift.providers (name, base_url) values ('second', %s)", url)
     uplift.sql("insert into uplift.gateway_models (name) values ('bench')")
     uplift.sql("insert into uplift.model_routes (model, position, provider, weight) values ('bench', 1, 'default', 1), ('bench', 1, 'second', 1)")
-    time.sleep(2.5)  # until workers follow
+    uplift.synced()
 
 
 def switch_off(uplift):
     uplift.sql(OFF)
-    time.sleep(2.5)
+    uplift.synced()
 
 
 def ratios(a, b):

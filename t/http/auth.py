@@ -16,7 +16,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 import tap
-from harness import SECRET, USER, Uplift, jwt
+from harness import SECRET, USER, Uplift, jwt, wait_for
 
 GUEST = str(uuid.uuid4())
 CHAT = {"message": "Who am I?"}
@@ -215,7 +215,9 @@ with tempfile.TemporaryDirectory() as directory:
         check_keys(uplift, keys, ec, rsa, late)
         keys.keys = [rsa]
         check_guests(uplift)
-        time.sleep(1.1)  # nginx keeps its access log back for a second
+        # nginx keeps its access log back for a second: the last request is in it when all are.
+        uplift.get("/v1/the-last-request", token="none")
+        wait_for(lambda: "/v1/the-last-request" in uplift.read_log("nginx-access"), 10)
         logs = "".join(uplift.read_log(name) for name in ("chat", "nginx", "nginx-access", "nginx-error"))
         tap.ok(len(logs) > 1000, "there are logs")
         marks = [token.rsplit(".", 1)[-1][:40] for token in sent if token.count(".") >= 2]

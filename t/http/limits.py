@@ -198,7 +198,7 @@ def feedback_in_vain(uplift):
 def away(uplift):
     put(uplift, scope="user", requests_per_minute=4, feedback_per_minute=3)
     answer = uplift.value("select id::text from coach_response_feedback where user_id = %s limit 1", ANN)
-    time.sleep(2.5)  # workers ask each second
+    uplift.synced()
     with uplift.database_away():
         tap.ok(uplift.ready("degraded"), "Postgres is away")
         statuses = [chat(uplift, BOB).status for _ in range(12)]

@@ -469,6 +469,17 @@ class Uplift:
         """Their process ids."""
         return children(self.chat.pid)
 
+    def synced(self, seconds=20):
+        """Waits until each worker knows what is in the database now. What the first of two questions was told has been
+        taken when the second is asked."""
+        for _ in range(2):
+            since = self.value("select clock_timestamp()")
+            asked = wait_for(lambda: self.value(
+                "select count(*) from pg_stat_activity where application_name = 'uplift sync' and datname = current_database() "
+                "and query_start > %s", since) == len(self.workers()), seconds)
+            if not asked:
+                self._bail("the workers do not ask what has changed", "chat")
+
     def stop_chat(self, number=signal.SIGTERM, seconds=20):
         """Its exit status, "hung" where it had to be killed."""
         if self.chat is None:
