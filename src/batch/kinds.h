@@ -2,6 +2,7 @@
 #ifndef UPLIFT_KINDS_H
 #define UPLIFT_KINDS_H
 
+#include "common/must_check.h"
 #include "job.h"
 
 enum argument_kind { ARG_TEXT, ARG_UUID, ARG_INTEGER, ARG_NUMBER, ARG_BOOL, ARG_OBJECT };
@@ -27,13 +28,14 @@ extern const struct job_kind job_kinds[]; /* ends with a name that is NULL */
 const struct job_kind *job_kind_find(const char *name);
 /* Whether arguments, an object, is what this kind takes: every key known and of its type, none
  * missing. False with *error filled in (400). */
-bool job_kind_check(const struct job_kind *kind, const cJSON *arguments, struct api_error *error);
+MUST_CHECK bool job_kind_check(const struct job_kind *kind, const cJSON *arguments,
+                               struct api_error *error);
 /*
  * Adds the argument NAME (with - for _) with a value as it is typed on a command line to arguments,
  * an object: numbers and true or false become such. False with *error filled in.
  */
-bool job_kind_add_argument(const struct job_kind *kind, cJSON *arguments, const char *name,
-                           const char *value, struct api_error *error);
+MUST_CHECK bool job_kind_add_argument(const struct job_kind *kind, cJSON *arguments,
+                                      const char *name, const char *value, struct api_error *error);
 
 /* --- the jobs, each in the file named --- */
 

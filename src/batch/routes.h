@@ -4,6 +4,7 @@
 
 #include "common/auth.h"
 #include "common/config.h"
+#include "common/must_check.h"
 #include "common/pg_pool.h"
 #include "common/request.h"
 #include "runner.h"
@@ -47,8 +48,8 @@ void admin_dispatch(struct admin *admin, struct request *r);
 void routes_print(FILE *out);
 
 /* Asks Postgres; false with *error filled in. */
-bool admin_query(struct admin_call *c, const struct pg_statement *statement,
-                 const char *const *values, PGresult **result, struct api_error *error);
+MUST_CHECK bool admin_query(struct admin_call *c, const struct pg_statement *statement,
+                            const char *const *values, PGresult **result, struct api_error *error);
 /* Answers with the JSON text of a statement's single value, or with the error. Ends the request. */
 void admin_reply_query(struct admin_call *c, const struct pg_statement *statement,
                        const char *const *values, int status);

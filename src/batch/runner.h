@@ -9,6 +9,7 @@
 #ifndef UPLIFT_RUNNER_H
 #define UPLIFT_RUNNER_H
 
+#include "common/must_check.h"
 #include "job.h"
 
 #include <stddef.h>
@@ -19,7 +20,8 @@ struct runners;
  * Starts count threads that do whatever is due or, with only_id, one that does this job and no
  * other. Borrows config. NULL with a logged reason.
  */
-struct runners *runners_start(const struct config *config, size_t count, const char *only_id);
+MUST_CHECK struct runners *runners_start(const struct config *config, size_t count,
+                                         const char *only_id);
 /* Looks for jobs at once: one was just queued. */
 void runners_wake(struct runners *r);
 /* Jobs being done at the moment. */

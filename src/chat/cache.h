@@ -9,6 +9,7 @@
 #include "common/config.h"
 #include "common/error.h"
 #include "common/json_scan.h"
+#include "common/must_check.h"
 #include "common/uuid.h"
 
 #include <cjson/cJSON.h>
@@ -56,8 +57,8 @@ bool cache_writes(enum cache_mode mode);
 const char *cache_result_name(enum cache_result result);
 /* Reads body's member "cache", {"mode","max_age_s"}; what it leaves out is as configured. False
  * with *error. */
-bool cache_read_wish(struct cache_wish *wish, const cJSON *body, const struct config *config,
-                     struct api_error *error);
+MUST_CHECK bool cache_read_wish(struct cache_wish *wish, const cJSON *body,
+                                const struct config *config, struct api_error *error);
 /*
  * Fills in parameters from a checked request of /v1/chat/completions, whatever the order of its
  * members, without those that do not shape the answer, without the model, and, where it is short,

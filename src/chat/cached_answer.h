@@ -7,6 +7,7 @@
 #define UPLIFT_CACHED_ANSWER_H
 
 #include "chat.h"
+#include "common/must_check.h"
 
 struct cached_answer {
     char source_id[UUID_TEXT + 1]; /* the answer it was first */
@@ -24,7 +25,7 @@ struct cached_answer *cached_read(const char *json);
  */
 bool cached_fits(const struct chat *chat);
 /* The answer of a chat that is complete and recorded; NULL when memory ran out. The caller's. */
-struct cached_answer *cached_copy(const struct chat *chat);
+MUST_CHECK struct cached_answer *cached_copy(const struct chat *chat);
 void cached_free(struct cached_answer *c);
 
 #endif

@@ -12,6 +12,7 @@
 #include "chat/snapshot/limits.h"
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/must_check.h"
 #include "common/request.h"
 #include "common/uuid.h"
 
@@ -112,7 +113,7 @@ struct chat {
 
 /* An empty chat that owns request: outcome failed, no first token, text limited to the configured
  * max_answer_bytes. NULL when memory ran out (request is then still the caller's). */
-struct chat *chat_new(struct request *request);
+MUST_CHECK struct chat *chat_new(struct request *request);
 /* Frees everything but the request, which must have been ended or taken out. */
 void chat_free(struct chat *c);
 

@@ -9,6 +9,7 @@
 #define UPLIFT_API_KEY_H
 
 #include "error.h"
+#include "must_check.h"
 #include "pg_pool.h"
 #include "uuid.h"
 
@@ -32,7 +33,7 @@ struct api_key {
 struct api_keys;
 
 /* Borrows both, to ask Postgres. NULL when memory ran out. */
-struct api_keys *api_keys_new(struct pg_pool *pool, struct pg_breaker *breaker);
+MUST_CHECK struct api_keys *api_keys_new(struct pg_pool *pool, struct pg_breaker *breaker);
 void api_keys_free(struct api_keys *k);
 /* Prints the names of scopes, joined by commas; - for none. */
 void api_key_print_scopes(FILE *out, unsigned bits);
@@ -42,7 +43,7 @@ bool api_key_looks_like(const char *token);
  * What the key may do. False with *error: 401 invalid_api_key where there is none or it has ended,
  * 503 database_unavailable where Postgres is away and the key is not known. Thread-safe.
  */
-bool api_keys_check(struct api_keys *k, const char *token, struct api_key *out,
-                    struct api_error *error);
+MUST_CHECK bool api_keys_check(struct api_keys *k, const char *token, struct api_key *out,
+                               struct api_error *error);
 
 #endif

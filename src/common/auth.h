@@ -6,6 +6,7 @@
 #include "config.h"
 #include "error.h"
 #include "jwks.h"
+#include "must_check.h"
 #include "uuid.h"
 
 #include <stdbool.h>
@@ -27,7 +28,7 @@ struct auth;
 
 /* Borrows config for its whole life. With a JWKS URL, starts the thread that fetches the key set.
  * NULL when memory ran out. Needs curl_global_init. */
-struct auth *auth_new(const struct config *config);
+MUST_CHECK struct auth *auth_new(const struct config *config);
 /* The same with other time limits for the key set, for tests; the url in them is not used. */
 struct auth *auth_new_with(const struct config *config, const struct jwks_options *limits);
 void auth_free(struct auth *a);
@@ -46,12 +47,12 @@ void auth_take_keys(struct auth *a, struct api_keys *keys);
  * missing_token, invalid_api_key or sign_in_required; 503 with retry_after_ms when the key set
  * cannot be had.
  */
-bool auth_check(struct auth *a, const char *authorization, const char *apikey, struct identity *out,
-                struct api_error *error);
+MUST_CHECK bool auth_check(struct auth *a, const char *authorization, const char *apikey,
+                           struct identity *out, struct api_error *error);
 /*
  * Makes who act for a user, as X-Uplift-User (NULL: nobody is named) asks: for API keys with scope
  * act. False with *error: 403 act_not_allowed, 400 invalid_user.
  */
-bool auth_act_for(struct identity *who, const char *user, struct api_error *error);
+MUST_CHECK bool auth_act_for(struct identity *who, const char *user, struct api_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef UPLIFT_CONFIG_H
 #define UPLIFT_CONFIG_H
 
+#include "must_check.h"
 #include "uuid.h"
 
 #include <stdbool.h>
@@ -95,7 +96,7 @@ struct config {
  * value, a NAME_FILE that cannot be read: false, and every complaint, one a line, is printed to
  * complaints. On success *out is filled in; release it with config_release.
  */
-bool config_read(struct config *out, const char *path, FILE *complaints);
+MUST_CHECK bool config_read(struct config *out, const char *path, FILE *complaints);
 /*
  * The same for a reload: a NAME_FILE that this process may no longer read (it was root when it
  * started, and is not now) keeps the value it has in before.

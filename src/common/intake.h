@@ -6,6 +6,7 @@
 #define UPLIFT_INTAKE_H
 
 #include "config.h"
+#include "must_check.h"
 #include "request.h"
 
 #include <stdbool.h>
@@ -24,7 +25,7 @@ struct intake_options {
 };
 
 /* Starts the threads; copies the options. NULL with a logged reason. */
-struct intake *intake_start(const struct intake_options *options);
+MUST_CHECK struct intake *intake_start(const struct intake_options *options);
 /* Stops accepting, waits until every request in hand is answered or handed on, and frees
  * everything. Connections of a listener that refuses (listener_refuse) are all served first. */
 void intake_stop(struct intake *in);

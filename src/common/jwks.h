@@ -5,6 +5,8 @@
 #ifndef UPLIFT_JWKS_H
 #define UPLIFT_JWKS_H
 
+#include "must_check.h"
+
 #include <cjose/cjose.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +39,7 @@ enum jwks_answer {
 };
 
 /* Copies the options and starts to fetch. Needs curl_global_init. NULL when that failed. */
-struct jwks *jwks_new(const struct jwks_options *options);
+MUST_CHECK struct jwks *jwks_new(const struct jwks_options *options);
 /* Stops the thread, also in the middle of a fetch. */
 void jwks_free(struct jwks *j);
 

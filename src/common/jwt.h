@@ -2,6 +2,8 @@
 #ifndef UPLIFT_JWT_H
 #define UPLIFT_JWT_H
 
+#include "must_check.h"
+
 #include <cjose/cjose.h>
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -32,7 +34,7 @@ bool jwt_is_base64url(const char *text, size_t len);
  * base64url (b64), nested tokens (cty), tokens of a type that gives no access (typ), a kid that is
  * no text, and anything longer than JWT_MAX_BYTES.
  */
-bool jwt_open(struct jwt *t, const char *token, size_t len);
+MUST_CHECK bool jwt_open(struct jwt *t, const char *token, size_t len);
 /*
  * True when the header names exactly alg, key signed it, and the payload is one JSON object without
  * duplicate names or NUL, and nothing after it; claims are then filled in. The caller knows which

@@ -2,6 +2,8 @@
 #ifndef UPLIFT_LISTENER_H
 #define UPLIFT_LISTENER_H
 
+#include "must_check.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -19,7 +21,8 @@ struct listener {
  * socket. The file gets mode, and belongs to uid and gid where these are not -1. False with
  * a logged reason.
  */
-bool listener_open(struct listener *l, const char *address, mode_t mode, uid_t uid, gid_t gid);
+MUST_CHECK bool listener_open(struct listener *l, const char *address, mode_t mode, uid_t uid,
+                              gid_t gid);
 /* From now on connections are refused, whoever has the socket open; those that wait in its queue
  * can still be accepted. */
 void listener_refuse(const struct listener *l);

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "must_check.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -24,8 +25,8 @@ struct pg;
  * looked up by libpq, which waits as long as the resolver does: where that may hang, give hostaddr,
  * too. connect and call timeouts in milliseconds. name appears in pg_stat_activity. lock_timeout_ms
  * 0 leaves the server's. NULL when memory ran out. */
-struct pg *pg_new(const char *conninfo, const char *name, int64_t timeout_ms,
-                  int64_t lock_timeout_ms);
+MUST_CHECK struct pg *pg_new(const char *conninfo, const char *name, int64_t timeout_ms,
+                             int64_t lock_timeout_ms);
 void pg_free(struct pg *pg);
 
 /* A statement with a fixed text; declare each once as a static const and pass its address. */
@@ -45,12 +46,13 @@ struct pg_statement {
  * answer can never be taken for the next one's. A statement is sent again, once, when a kept
  * connection proves dead before anything was sent on it.
  */
-enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
-                        const char *const *values, PGresult **result);
+MUST_CHECK enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
+                                   const char *const *values, PGresult **result);
 /* The same with parameters of which some are in Postgres' binary form: those whose length, in
  * bytes, is not -1. */
-enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
-                               const char *const *values, const int *lengths, PGresult **result);
+MUST_CHECK enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
+                                          const char *const *values, const int *lengths,
+                                          PGresult **result);
 /*
  * Appends a text[] in binary form, in parts: its head, and then each of its count elements. An
  * element of NULL is SQL's null; bytes that Postgres does not take as UTF-8 become U+FFFD.
@@ -85,7 +87,7 @@ void pg_api_error(const PGresult *refusal, const char *what, struct api_error *e
  * queue behind it. One thread at a time is let through to probe; all others are told at once.
  */
 struct pg_breaker;
-struct pg_breaker *pg_breaker_new(int64_t probe_interval_ms);
+MUST_CHECK struct pg_breaker *pg_breaker_new(int64_t probe_interval_ms);
 void pg_breaker_free(struct pg_breaker *b);
 /* True when a call may be tried now. */
 bool pg_breaker_allows(struct pg_breaker *b);

@@ -20,6 +20,7 @@
 #ifndef UPLIFT_PG_POOL_H
 #define UPLIFT_PG_POOL_H
 
+#include "must_check.h"
 #include "pg.h"
 
 #include <stddef.h>
@@ -34,8 +35,8 @@ struct pg_pool;
 
 /* A pool of so many connections (at least 1), each made when it is first needed. The other
  * parameters are as for pg_new. NULL when memory ran out or conninfo is none. */
-struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t connections,
-                            int64_t timeout_ms, int64_t lock_timeout_ms);
+MUST_CHECK struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t connections,
+                                       int64_t timeout_ms, int64_t lock_timeout_ms);
 /* No thread may be in pg_pool_call any more. */
 void pg_pool_free(struct pg_pool *pool);
 
@@ -46,8 +47,8 @@ void pg_pool_free(struct pg_pool *pool);
  * behind one that finds Postgres away is told the same at once. When one of many is refused,
  * nothing has happened, and each is run again, alone.
  */
-enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
-                             const char *const *values, PGresult **result);
+MUST_CHECK enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *statement,
+                                        const char *const *values, PGresult **result);
 
 /*
  * As pg_pool_call through a breaker, with the error for the client: 503 database_unavailable with
@@ -55,8 +56,8 @@ enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *st
  * pg_api_error says when it refused. *away (which may be NULL) tells the two apart. True with
  * *result, the caller's to PQclear.
  */
-bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
-                 const struct pg_statement *statement, const char *const *values, PGresult **result,
-                 struct api_error *error, bool *away);
+MUST_CHECK bool pg_pool_ask(struct pg_pool *pool, struct pg_breaker *breaker,
+                            const struct pg_statement *statement, const char *const *values,
+                            PGresult **result, struct api_error *error, bool *away);
 
 #endif

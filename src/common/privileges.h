@@ -2,6 +2,8 @@
 #ifndef UPLIFT_PRIVILEGES_H
 #define UPLIFT_PRIVILEGES_H
 
+#include "must_check.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,8 +18,8 @@ struct privileges {
  * Looks run_as (a user's name, or NULL) up. False with a logged reason: we are root and nobody said
  * whom to become, there is no such user, or we are not root and another user was asked for.
  */
-bool privileges_plan(struct privileges *p, const char *run_as);
+MUST_CHECK bool privileges_plan(struct privileges *p, const char *run_as);
 /* Becomes that user, and makes sure there is no way back. False with a logged reason. */
-bool privileges_drop(const struct privileges *p);
+MUST_CHECK bool privileges_drop(const struct privileges *p);
 
 #endif

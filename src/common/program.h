@@ -3,6 +3,7 @@
 #define UPLIFT_PROGRAM_H
 
 #include "config.h"
+#include "must_check.h"
 
 #include <stdbool.h>
 
@@ -25,7 +26,8 @@ struct program {
  * Reads --config, --check, --help, --routes and --version, and the configuration. True: go on, with
  * *config, to be released. False: end with *status; all was said.
  */
-bool program_start(struct program *p, int argc, char **argv, struct config *config, int *status);
+MUST_CHECK bool program_start(struct program *p, int argc, char **argv, struct config *config,
+                              int *status);
 
 /* Has the C library give large pieces of memory back to the system as soon as they are freed. Once,
  * at the start. */

@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "error.h"
 #include "json.h"
+#include "must_check.h"
 
 #include <fcgiapp.h>
 #include <stdatomic.h>
@@ -74,7 +75,7 @@ const char *request_param(const struct request *r, const char *name);
  * cut, announced in nonsense, or when there is no memory for it among other large ones (503 with
  * Retry-After). A body that is not read so is read and thrown away when the request is answered.
  */
-bool request_read_body(struct request *r, int64_t max, struct api_error *error);
+MUST_CHECK bool request_read_body(struct request *r, int64_t max, struct api_error *error);
 /* What a request with a large body holds from now on, where that is less than it did: of its body,
  * or of what was made of it. */
 void request_hold_less(struct request *r, size_t bytes);
@@ -103,8 +104,8 @@ void request_fail(struct request *r, const struct api_error *error, const char *
  * The body, checked to be a JSON object of at most REQUEST_VALUES_MAX values, to be walked where it
  * lies; false with *error filled in (400). any_number: as in struct json_rules.
  */
-bool request_json(const struct request *r, bool any_number, struct span *object,
-                  struct api_error *error);
+MUST_CHECK bool request_json(const struct request *r, bool any_number, struct span *object,
+                             struct api_error *error);
 /* The same as a tree, for routes whose bodies are small; NULL with *error filled in. The caller's
  * to free. */
 cJSON *request_json_body(const struct request *r, struct api_error *error);

@@ -2,6 +2,8 @@
 #ifndef UPLIFT_UUID_H
 #define UPLIFT_UUID_H
 
+#include "must_check.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +38,7 @@ void answer_key_derive(const char *secret, size_t len, struct answer_key *out);
 /* A key made ready to sign with. Thread-safe once made. */
 struct answer_signer;
 /* NULL when memory ran out. */
-struct answer_signer *answer_signer_new(const struct answer_key *key);
+MUST_CHECK struct answer_signer *answer_signer_new(const struct answer_key *key);
 void answer_signer_free(struct answer_signer *signer);
 void answer_id_make(const struct answer_signer *signer, const struct uuid *user, struct uuid *out);
 /*

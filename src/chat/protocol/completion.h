@@ -6,6 +6,7 @@
 #define UPLIFT_COMPLETION_H
 
 #include "common/json_scan.h"
+#include "common/must_check.h"
 #include "content.h"
 
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct completion {
  * where it has words (message, detail, errors, msg) in place of choices; or that of the choice
  * (OpenRouter), or MiniMax's base_resp with a status_code other than 0.
  */
-bool completion_read(struct completion *c, const char *text, size_t len, enum completion_form form);
+MUST_CHECK bool completion_read(struct completion *c, const char *text, size_t len,
+                                enum completion_form form);
 
 #endif

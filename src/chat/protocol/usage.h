@@ -3,6 +3,7 @@
 #define UPLIFT_USAGE_H
 
 #include "common/json_scan.h"
+#include "common/must_check.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,6 @@ struct usage {
  * completion_tokens and put it into total_tokens: what the total has beyond prompt and completion
  * is output.
  */
-bool usage_read(struct span object, struct usage *usage);
+MUST_CHECK bool usage_read(struct span object, struct usage *usage);
 
 #endif

@@ -22,6 +22,7 @@
 
 #include "common/config.h"
 #include "common/error.h"
+#include "common/must_check.h"
 #include "failure.h"
 #include "routing.h"
 
@@ -61,8 +62,9 @@ enum failover_scope {
  * long as the failover is used; is_known as for breaker_of_route. False when none can be asked at
  * present, with the error for the client: 429 or 503, with retry_after_ms.
  */
-bool failover_begin(struct failover *f, struct routing *routing, const char *model, bool is_known,
-                    const char *user, unsigned *random, struct api_error *error);
+MUST_CHECK bool failover_begin(struct failover *f, struct routing *routing, const char *model,
+                               bool is_known, const char *user, unsigned *random,
+                               struct api_error *error);
 void failover_end(struct failover *f);
 /* The route in use. */
 const struct route *failover_route(const struct failover *f);

@@ -4,6 +4,7 @@
 #define UPLIFT_MULTI_H
 
 #include "common/config.h"
+#include "common/must_check.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -26,13 +27,13 @@ struct multi {
 /* done is called outside of all libcurl callbacks, so that it may add and remove transfers; the
  * transfer has already been taken out. Borrows config, which says what addresses are refused. False
  * with a logged reason. */
-bool multi_open(struct multi *m, const struct config *config, uv_loop_t *loop,
-                long max_idle_connections, void (*done)(void *arg, CURL *easy, CURLcode code),
-                void *arg);
+MUST_CHECK bool multi_open(struct multi *m, const struct config *config, uv_loop_t *loop,
+                           long max_idle_connections,
+                           void (*done)(void *arg, CURL *easy, CURLcode code), void *arg);
 /* Sets what every easy handle of this multi needs. */
 bool multi_prepare(struct multi *m, CURL *easy);
 /* Starts a transfer in the loop's next turn. */
-bool multi_add(struct multi *m, CURL *easy);
+MUST_CHECK bool multi_add(struct multi *m, CURL *easy);
 /* Takes a transfer out; not from inside its own libcurl callbacks. done is not called. */
 void multi_remove(struct multi *m, CURL *easy);
 /* Ends everything; all transfers were taken out. Handles are gone once the loop has run again. */

@@ -18,6 +18,7 @@
 
 #include "breaker.h"
 #include "common/config.h"
+#include "common/must_check.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
@@ -70,7 +71,7 @@ struct routings;
 
 /* Reads UPLIFT_ROUTING, and the last known routing of Postgres from the spool directory. Borrows
  * both. NULL with a logged reason. */
-struct routings *routings_new(const struct config *config, struct breakers *breakers);
+MUST_CHECK struct routings *routings_new(const struct config *config, struct breakers *breakers);
 void routings_free(struct routings *all);
 /* Takes what uplift.routing() said; wrong or unusable parts are logged, and all stays as it was. */
 void routings_take(struct routings *all, const cJSON *routing);

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/config.h"
+#include "common/must_check.h"
 #include "common/sse.h"
 #include "multi.h"
 #include "routing.h"
@@ -57,7 +58,7 @@ struct upstreams {
 };
 
 /* Borrows config. False with a logged reason. */
-bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t *loop);
+MUST_CHECK bool upstreams_open(struct upstreams *u, const struct config *config, uv_loop_t *loop);
 /* Takes out calls that were let go and do not end. */
 void upstreams_sweep(struct upstreams *u, int64_t now_ms);
 /* Ends it; no call may be in anybody's hands. Memory goes with upstreams_free, once the loop has
@@ -75,9 +76,9 @@ struct upstream_request {
 
 /* Posts to a provider, which must stay as it is until the call is over. NULL when memory ran out.
  */
-struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
-                                const struct upstream_owner *owner,
-                                const struct upstream_request *request);
+MUST_CHECK struct upstream *upstream_start(struct upstreams *u, const struct provider *provider,
+                                           const struct upstream_owner *owner,
+                                           const struct upstream_request *request);
 /* Whether all of the request body has been sent. */
 bool upstream_has_sent(const struct upstream *call);
 /* Whether the head of a response has come. */

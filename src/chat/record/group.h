@@ -5,6 +5,7 @@
 
 #include "chat/chat.h"
 #include "common/buf.h"
+#include "common/must_check.h"
 #include "common/pg.h"
 
 #include <stdbool.h>
@@ -39,7 +40,7 @@ struct group {
 };
 
 /* room is the most answers it can hold. False when memory ran out. */
-bool group_init(struct group *g, size_t room);
+MUST_CHECK bool group_init(struct group *g, size_t room);
 void group_release(struct group *g);
 /* Empties it, and gives memory back that an unusually large answer needed. */
 void group_clear(struct group *g);
@@ -66,8 +67,8 @@ typedef void (*group_progress_fn)(void *arg);
  * PG_REFUSED when they took too much of its time (GROUP_SLOW); else PG_DONE: what the caller tells
  * the breaker.
  */
-enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
-                            group_progress_fn progress, void *arg);
+MUST_CHECK enum pg_outcome group_store(struct group *g, struct pg *pg, int64_t budget_ms,
+                                       group_progress_fn progress, void *arg);
 
 /* How many of a group that was written were rejected. */
 size_t group_rejected(const struct group *g);

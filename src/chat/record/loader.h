@@ -9,15 +9,16 @@
 #include "chat/shared/metrics.h"
 #include "chat/snapshot/persona.h"
 #include "common/config.h"
+#include "common/must_check.h"
 #include "common/pg.h"
 #include "spool.h"
 
 struct loader;
 
 /* Borrows all; personas and metrics may be NULL. NULL with a logged reason. */
-struct loader *loader_start(const struct config *config, struct pg_breaker *breaker,
-                            struct personas *personas, struct metrics *metrics,
-                            struct spool *spool);
+MUST_CHECK struct loader *loader_start(const struct config *config, struct pg_breaker *breaker,
+                                       struct personas *personas, struct metrics *metrics,
+                                       struct spool *spool);
 /* Stops after the call under way and frees. What is not loaded stays for the next process. */
 void loader_stop(struct loader *l);
 

@@ -12,6 +12,7 @@
 #include "chat/chat.h"
 #include "chat/shared/metrics.h"
 #include "common/config.h"
+#include "common/must_check.h"
 #include "common/pg.h"
 
 #include <stdbool.h>
@@ -25,13 +26,13 @@ typedef void recorder_done(void *arg, struct chat *list);
 
 /* Borrows all. personas are refreshed by it while Postgres answers; metrics may be NULL. NULL with
  * a logged reason. */
-struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
-                                struct personas *personas, struct metrics *metrics);
+MUST_CHECK struct recorder *recorder_start(const struct config *config, struct pg_breaker *breaker,
+                                           struct personas *personas, struct metrics *metrics);
 /* To whom finished groups go back; once, before the first submit. */
 void recorder_attach(struct recorder *r, recorder_done *done, void *arg);
 /* Takes the chat; it comes back by recorder_done in every case. Thread-safe. False (still the
  * caller's) when record_queue_max chats wait. */
-bool recorder_submit(struct recorder *r, struct chat *c);
+MUST_CHECK bool recorder_submit(struct recorder *r, struct chat *c);
 /*
  * Makes a thumb durable while Postgres is away: one JSON line, as spool_feedback_line makes it, in
  * the spool. Waits for the fsync (shared with the group under way). False when the disk refused it.

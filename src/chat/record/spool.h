@@ -18,6 +18,7 @@
 
 #include "chat/chat.h"
 #include "common/buf.h"
+#include "common/must_check.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,12 +47,12 @@ struct spool;
 /* Makes the directory (0700) when missing and checks that files can be made in it. rotate_bytes: a
  * file that has grown past it is given up for loading and a new one begun. NULL with a logged
  * reason. */
-struct spool *spool_open(const char *dir, int64_t rotate_bytes);
+MUST_CHECK struct spool *spool_open(const char *dir, int64_t rotate_bytes);
 /* Gives the file up and frees. Nothing is lost: whoever scans the directory next loads it. */
 void spool_close(struct spool *s);
 /* Writes whole lines and waits until they are on the disk. On false none of them are there (a full
  * disk, an I/O error; logged). Thread-safe. */
-bool spool_append(struct spool *s, const char *lines, size_t len);
+MUST_CHECK bool spool_append(struct spool *s, const char *lines, size_t len);
 /* Gives this process's file up for loading; the next append begins a new one. Thread-safe. */
 void spool_rotate(struct spool *s);
 /* Bytes in all spool files of the directory, as of the last spool_scan and the appends since.

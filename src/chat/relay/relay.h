@@ -7,6 +7,7 @@
 
 #include "chat/chat.h"
 #include "common/config.h"
+#include "common/must_check.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,10 +27,10 @@ struct relay_options {
 };
 
 /* NULL with a logged reason. Needs curl_global_init in this process. */
-struct relay *relay_start(const struct relay_options *options);
+MUST_CHECK struct relay *relay_start(const struct relay_options *options);
 /* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
  * or it is draining. Thread-safe. */
-bool relay_submit(struct relay *r, struct chat *c);
+MUST_CHECK bool relay_submit(struct relay *r, struct chat *c);
 /* The recorder gives a list of chats (linked by next) back, recorded set in each. Thread-safe. */
 void relay_recorded(struct relay *r, struct chat *list);
 /* Stops taking chats; open ones go on. Thread-safe. */

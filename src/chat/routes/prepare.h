@@ -5,6 +5,7 @@
 
 #include "chat/chat.h"
 #include "chat/snapshot/limits.h"
+#include "common/must_check.h"
 #include "route.h"
 
 #include <stdbool.h>
@@ -25,8 +26,8 @@ struct chat_wish {
 /* Reads coach_id, severity, mode and conversation_id from an object; numbers may be text too where
  * text_numbers (OpenAI's metadata holds only text). Members already set in wish are kept. False
  * with *error. */
-bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
-               struct api_error *error);
+MUST_CHECK bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
+                          struct api_error *error);
 
 /* What goes to the provider between the system prompt (the chat's) and the client's own messages.
  */

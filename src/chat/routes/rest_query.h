@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/must_check.h"
 #include "common/query.h"
 #include "common/request.h"
 
@@ -37,7 +38,8 @@ struct rest_query {
 };
 
 /* Reads a request. False with *error, in PostgREST's codes, and nothing to release. */
-bool rest_query_read(struct rest_query *q, const struct request *r, struct api_error *error);
+MUST_CHECK bool rest_query_read(struct rest_query *q, const struct request *r,
+                                struct api_error *error);
 void rest_query_release(struct rest_query *q);
 
 /* The value of the only filter, when that is id=eq.VALUE, beside perhaps the user's own user_id=eq.

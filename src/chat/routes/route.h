@@ -4,6 +4,7 @@
 #define UPLIFT_ROUTE_H
 
 #include "common/json.h"
+#include "common/must_check.h"
 #include "common/pg.h"
 #include "common/request.h"
 #include "services.h"
@@ -22,8 +23,9 @@ struct route_context {
  * Calls Postgres through the breaker. False when Postgres is away or refused, with *error filled in
  * (503 database_unavailable, or what pg_api_error says); *away tells which, and may be NULL.
  */
-bool route_query(struct route_context *c, const struct pg_statement *statement,
-                 const char *const *values, PGresult **result, struct api_error *error, bool *away);
+MUST_CHECK bool route_query(struct route_context *c, const struct pg_statement *statement,
+                            const char *const *values, PGresult **result, struct api_error *error,
+                            bool *away);
 /* Why Postgres refuses what it was asked for, said as data and not as an error: see
  * uplift.prepare_chat(). Fills in *error and returns false. */
 bool route_refused(const char *refusal_json, struct api_error *error);

@@ -3,6 +3,7 @@
 #define UPLIFT_ROUTE_FEEDBACK_H
 
 #include "common/clock.h"
+#include "common/must_check.h"
 #include "route.h"
 
 /*
@@ -20,7 +21,7 @@ struct feedback {
 };
 
 /* Whether changes has only the members that feedback may have, each of its type and range. */
-bool feedback_check(const cJSON *changes, struct api_error *error);
+MUST_CHECK bool feedback_check(const cJSON *changes, struct api_error *error);
 /* Accepts feedback, now. Borrows changes. */
 void feedback_accept(const struct route_context *c, const struct uuid *answer, const char *changes,
                      struct feedback *f);
@@ -35,7 +36,8 @@ void feedback_values(const struct route_context *c, const struct feedback *f,
  * away or busy the feedback goes to the spool, within the rate limits as they were last known.
  * False with *error when it was refused, there or here.
  */
-bool feedback_spool(struct route_context *c, const struct feedback *f, struct api_error *error);
+MUST_CHECK bool feedback_spool(struct route_context *c, const struct feedback *f,
+                               struct api_error *error);
 /* What was refused in Postgres, by rate limits or otherwise, as uplift.take_feedback() tells it:
  * fills in *error and returns false. */
 bool feedback_refused(const struct route_context *c, const char *refusal_json,

@@ -4,6 +4,7 @@
 #define UPLIFT_TRANSCRIPT_H
 
 #include "common/json_scan.h"
+#include "common/must_check.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@
  * is {"type","sha256","bytes"}: the SHA-256 and size of the decoded bytes. Both are the caller's to
  * free. False when memory ran out.
  */
-bool transcript_read(struct span request, char **user_message, char **rest);
+MUST_CHECK bool transcript_read(struct span request, char **user_message, char **rest);
 
 /* The bytes of a message's text and of all else in it but what of images, audio and files is
  * replaced so. */

@@ -9,6 +9,7 @@
 #define UPLIFT_SHARED_H
 
 #include "chat/provider/breaker.h"
+#include "common/must_check.h"
 #include "metrics.h"
 #include "open_answers.h"
 #include "worker_slots.h"
@@ -21,6 +22,6 @@ struct shared {
 };
 
 /* NULL with a logged reason. Never freed: it goes with the processes. */
-struct shared *shared_new(void);
+MUST_CHECK struct shared *shared_new(void);
 
 #endif

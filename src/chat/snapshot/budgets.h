@@ -6,6 +6,7 @@
 #define UPLIFT_BUDGETS_H
 
 #include "common/error.h"
+#include "common/must_check.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 struct budgets;
 
 /* NULL when memory ran out. */
-struct budgets *budgets_new(void);
+MUST_CHECK struct budgets *budgets_new(void);
 void budgets_free(struct budgets *b);
 /* Replaces all by a list; NULL is none. Thread-safe, as budgets_allow. */
 void budgets_take(struct budgets *b, const cJSON *list);
@@ -23,7 +24,7 @@ void budgets_take(struct budgets *b, const cJSON *list);
  * False with *error, 429. model gets the model that is to answer in place of any other, "" for
  * none, cut between characters where it does not fit.
  */
-bool budgets_allow(struct budgets *b, const char *user, const char *coach_id, char *model,
-                   size_t size, struct api_error *error);
+MUST_CHECK bool budgets_allow(struct budgets *b, const char *user, const char *coach_id,
+                              char *model, size_t size, struct api_error *error);
 
 #endif

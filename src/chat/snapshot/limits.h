@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "common/must_check.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -34,16 +35,17 @@ struct limit_who {
 struct limits;
 
 /* NULL when memory ran out. */
-struct limits *limits_new(void);
+MUST_CHECK struct limits *limits_new(void);
 void limits_free(struct limits *l);
 /* Replaces the limits by what uplift.worker_sync told. All of these are thread-safe. */
 void limits_take(struct limits *l, const cJSON *list);
 /* Without Postgres: takes one request and so many tokens, left->charged_here then. False with
  * *error, 429. */
-bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
-                  struct limit_left *left, struct api_error *error);
+MUST_CHECK bool limits_allow(struct limits *l, const struct limit_who *who, int64_t tokens,
+                             struct limit_left *left, struct api_error *error);
 /* Without Postgres: takes one call of feedback. False with *error, 429. */
-bool limits_allow_feedback(struct limits *l, const struct limit_who *who, struct api_error *error);
+MUST_CHECK bool limits_allow_feedback(struct limits *l, const struct limit_who *who,
+                                      struct api_error *error);
 /* An answer took so many tokens: what was not charged of them is taken here, and to be told; what
  * was charged beyond them is given back. */
 void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,

@@ -16,6 +16,7 @@
 #include "chat/provider/routing.h"
 #include "common/config.h"
 #include "common/error.h"
+#include "common/must_check.h"
 #include "prices.h"
 
 #include <cjson/cJSON.h>
@@ -31,8 +32,8 @@ struct model_asker {
 struct model_access;
 
 /* Reads what was last known. Borrows all three. NULL when memory ran out. */
-struct model_access *model_access_new(const struct config *config, struct routings *routings,
-                                      struct prices *prices);
+MUST_CHECK struct model_access *model_access_new(const struct config *config,
+                                                 struct routings *routings, struct prices *prices);
 void model_access_free(struct model_access *a);
 /* Takes what uplift.model_access() said, and keeps it. */
 void model_access_take(struct model_access *a, const cJSON *access);
@@ -44,8 +45,8 @@ int64_t model_access_revision(struct model_access *a);
  * allowed by a rule; else the server chose it. False with *error: 404 model_not_found where it was
  * named, else 403 model_not_allowed; 403 model_not_priced.
  */
-bool model_access_allows(struct model_access *a, const struct model_asker *who, const char *model,
-                         bool is_named, struct api_error *error);
+MUST_CHECK bool model_access_allows(struct model_access *a, const struct model_asker *who,
+                                    const char *model, bool is_named, struct api_error *error);
 /* Whether a model is listed, or has routes though it is not: its name is the operator's, and not
  * made up by a client. */
 bool model_access_knows(struct model_access *a, const char *model);

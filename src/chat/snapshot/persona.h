@@ -4,6 +4,7 @@
 #ifndef UPLIFT_PERSONA_H
 #define UPLIFT_PERSONA_H
 
+#include "common/must_check.h"
 #include "common/pg.h"
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 struct personas;
 
 /* Reads dir/personas.json when there is one. NULL when memory ran out. */
-struct personas *personas_new(const char *dir);
+MUST_CHECK struct personas *personas_new(const char *dir);
 void personas_free(struct personas *p);
 /* Asks uplift.list_personas() and uplift.list_coaches() and replaces all; writes the file
  * (atomically) when something changed. An empty or refused answer (logged) keeps what is known. */

@@ -5,6 +5,8 @@
 #ifndef UPLIFT_PRICES_H
 #define UPLIFT_PRICES_H
 
+#include "common/must_check.h"
+
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +18,7 @@ struct token_counts {
 };
 
 /* NULL when memory ran out. */
-struct prices *prices_new(void);
+MUST_CHECK struct prices *prices_new(void);
 void prices_free(struct prices *p);
 /* Replaces the prices by what uplift.worker_sync told. These are thread-safe. */
 void prices_take(struct prices *p, const cJSON *list);

@@ -9,6 +9,7 @@
 #include "budgets.h"
 #include "chat/provider/routing.h"
 #include "common/config.h"
+#include "common/must_check.h"
 #include "common/pg.h"
 #include "limits.h"
 #include "model_access.h"
@@ -34,7 +35,7 @@ struct sync_options {
 
 /* Asks for the first time before it returns, for as long as a call of Postgres may take. NULL with
  * a logged reason. */
-struct sync *sync_start(const struct sync_options *options);
+MUST_CHECK struct sync *sync_start(const struct sync_options *options);
 /* What Postgres last told for the metrics, {"budgets": [...], "queues": {...}}; the caller's. NULL
  * when nothing is known. Thread-safe. */
 cJSON *sync_gauges(struct sync *s);
