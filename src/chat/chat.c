@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *chat_protocol_name(enum chat_protocol protocol)
+{
+    return protocol == CHAT_NATIVE ? "chat" : "completions";
+}
+
 const char *chat_outcome_name(enum chat_outcome outcome)
 {
     switch (outcome) {
@@ -217,7 +222,7 @@ static bool put_chat(const struct chat *c, bool with_texts, struct buf *out)
     put_name(out, "finish_reason", c->finish_reason);
     put_name(out, "model_used", c->model_used != NULL ? c->model_used : c->model);
     put_name(out, "provider", c->provider);
-    put_name(out, "protocol", c->protocol == CHAT_NATIVE ? "chat" : "completions");
+    put_name(out, "protocol", chat_protocol_name(c->protocol));
     put_bool(out, "streamed", c->stream);
     put_bool(out, "degraded", c->degraded);
     put_tokens(out, c);

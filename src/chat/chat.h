@@ -24,6 +24,9 @@ enum chat_protocol {
     CHAT_OPENAI, /* POST /v1/chat/completions */
 };
 
+/* As the column protocol has it. */
+const char *chat_protocol_name(enum chat_protocol protocol);
+
 /* How the answer ended: the outcome column. */
 enum chat_outcome {
     CHAT_COMPLETE,  /* the provider said it is whole */

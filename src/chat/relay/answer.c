@@ -2,10 +2,9 @@
 #include "answer.h"
 
 #include "chat/protocol/completion.h"
-#include "chat/protocol/native.h"
-#include "chat/protocol/openai.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@ static void init_buffers(struct answer *a)
 
 void answer_init(struct answer *a, struct chat *chat)
 {
-    *a = (struct answer){.chat = chat};
+    *a = (struct answer){.chat = chat, .wire = wire_of(chat->protocol)};
     message_init(&a->message, chat->text.max);
     init_buffers(a);
 }
@@ -221,133 +220,14 @@ static bool gather(struct answer *a, const struct completion *c, struct buf *fre
 
 /* --- telling the client as it comes --- */
 
-static void tell_native(struct answer *a, const struct completion *c, const struct buf *fresh,
-                        struct buf *out)
-{
-    const struct buf *text = &a->chat->text;
-    struct content pieces = content_open(c->content);
-    enum content_kind kind;
-    struct span piece;
-    if (fresh == NULL && !c->says_text && c->refusal.len > 2) {
-        native_open(out, NULL);
-        native_piece(out, c->refusal);
-        native_close(out);
-    }
-    if (fresh != NULL ? fresh->len == 0 : !c->says_text)
-        return;
-    position_advance(&a->position, text->data, text->len);
-    if (fresh != NULL) {
-        native_text(out, &a->position, fresh->data, fresh->len);
-        return;
-    }
-    native_open(out, &a->position);
-    while (content_next(&pieces, &kind, &piece))
-        if (kind == CONTENT_TEXT)
-            native_piece(out, piece);
-    native_close(out);
-}
-
-/* Whether the tool calls of a chunk must get the places that they have in the message. */
-static bool needs_places(const struct answer *a, const struct completion *c)
-{
-    struct scan s = scan_open(scan_member(c->message, "tool_calls"));
-    struct span call;
-    if (!c->says_more)
-        return false;
-    for (int i = 0; scan_next(&s, NULL, &call); i++)
-        if (i < a->message.place_count &&
-            scan_count(scan_member(call, "index"), -1) != a->message.places[i])
-            return true;
-    return false;
-}
-
-/* What of a chunk a client of completions gets. */
-static struct openai_form form_of(const struct answer *a, const struct completion *c)
-{
-    bool with_usage = a->chat->client_wants_usage && !a->is_continued;
-    return (struct openai_form){.is_chunk = true,
-                                .parts = OPENAI_ALL | (with_usage ? OPENAI_USAGE : 0),
-                                .calls = needs_places(a, c) ? &a->message : NULL,
-                                .model = a->told_model};
-}
-
-/* A chunk that says something. Where the text is ours to send (fresh), the rest of it goes without
- * its text and role. */
-static void tell_words(struct answer *a, const struct completion *c, const struct buf *fresh,
-                       struct buf *out)
-{
-    struct openai_form form = form_of(a, c);
-    if (a->held.len > 0)
-        buf_append(out, a->held.data, a->held.len);
-    buf_release(&a->held);
-    if (c->finish[0] != '\0')
-        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
-    if (fresh != NULL) {
-        form.parts &= ~(unsigned)(OPENAI_ROLE | OPENAI_TEXT);
-        if (fresh->len > 0)
-            openai_text_chunk(out, a->chat, a->told_model, fresh->data, fresh->len);
-        if (!c->says_more)
-            return;
-    }
-    openai_chunk(out, a->chat, c, &form);
-}
-
-/* A chunk that says nothing: what comes before the answer waits for it, what comes behind its end
- * waits for that. */
-static void tell_rest(struct answer *a, const struct completion *c, struct buf *out)
-{
-    struct openai_form form = form_of(a, c);
-    struct buf *to = !a->has_begun ? &a->held : a->has_finished ? &a->tail : out;
-    if (c->finish[0] != '\0')
-        form.parts &= ~(unsigned)(OPENAI_FINISH | OPENAI_USAGE);
-    openai_chunk(to, a->chat, c, &form);
-    a->told_usage |= to == &a->tail && (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
-}
-
-/* The finish waits until the answer is recorded, and is sent once, last. */
-static void keep_finish(struct answer *a, const struct completion *c, bool is_told)
-{
-    struct openai_form form = form_of(a, c);
-    if (is_told)
-        form.parts &= OPENAI_FINISH | OPENAI_USAGE;
-    buf_clear(&a->finish);
-    openai_chunk(&a->finish, a->chat, c, &form);
-    a->told_usage |= (form.parts & OPENAI_USAGE) != 0 && c->usage.at != NULL;
-}
-
-static void tell_openai(struct answer *a, const struct completion *c, const struct buf *fresh,
-                        struct buf *out)
-{
-    bool says_text = fresh != NULL ? fresh->len > 0 : c->says_text;
-    bool has_substance = says_text || c->says_more, has_finish = c->finish[0] != '\0';
-    bool is_first = !a->has_begun && scan_member(c->message, "role").at != NULL;
-    if (c->choices == 0 && c->usage.at != NULL) {
-        /* Asked for by us; not every client may look at choices[0] of each chunk. */
-        struct openai_form form = form_of(a, c);
-        if ((form.parts & OPENAI_USAGE) != 0)
-            a->told_usage |= openai_chunk(&a->tail, a->chat, c, &form);
-        return;
-    }
-    if (has_substance)
-        tell_words(a, c, fresh, out);
-    else if ((is_first || !has_finish) && !a->is_continued)
-        tell_rest(a, c, out);
-    if (has_finish)
-        keep_finish(a, c, has_substance || fresh != NULL || is_first);
-}
-
 static enum answer_step take(struct answer *a, const struct completion *c, struct buf *out)
 {
     struct buf made;
     buf_init(&made, a->chat->text.max * 2);
     struct buf *fresh = a->is_continued || c->is_snapshot ? &made : NULL;
     bool good = gather(a, c, fresh);
-    if (good && a->chat->stream) {
-        if (a->chat->protocol == CHAT_NATIVE)
-            tell_native(a, c, fresh, out);
-        else
-            tell_openai(a, c, fresh, out);
-    }
+    if (good && a->chat->stream)
+        a->wire->tell(a, c, fresh, out);
     buf_release(&made);
     return !good || out->failed || a->held.failed || a->finish.failed || a->tail.failed
                ? ANSWER_TOO_LARGE
@@ -474,8 +354,8 @@ static void settle_text(struct answer *a)
     a->half = 0;
     if (fresh.len > 0) {
         buf_append(&chat->text, fresh.data, fresh.len);
-        if (chat->stream) /* only the one protocol goes on */
-            openai_text_chunk(&a->held, chat, a->told_model, fresh.data, fresh.len);
+        if (chat->stream && a->wire->held_back != NULL)
+            a->wire->held_back(a, &fresh);
     }
     buf_release(&fresh);
 }
@@ -506,45 +386,17 @@ void answer_settle(struct answer *a)
     if (chat->outcome != CHAT_COMPLETE || a->has_finished)
         return;
     memcpy(chat->finish_reason, "stop", sizeof "stop");
-    if (chat->protocol == CHAT_OPENAI && chat->stream)
-        openai_finish_chunk(&a->finish, chat, a->told_model, chat->finish_reason);
-}
-
-static bool end_whole(struct answer *a, struct buf *out)
-{
-    const struct openai_form form = {.parts = OPENAI_ALL | OPENAI_USAGE};
-    struct completion c;
-    if (a->chat->protocol == CHAT_NATIVE)
-        return native_answer(out, a->chat);
-    if (a->body.data == NULL) /* it came as a stream */
-        return openai_whole(out, a->chat);
-    return completion_read(&c, a->body.data, a->body.len, COMPLETION_WHOLE) &&
-           openai_completion(out, a->chat, &c, &form);
+    if (chat->stream && a->wire->finish != NULL)
+        a->wire->finish(a);
 }
 
 bool answer_end(struct answer *a, struct buf *out)
 {
-    const struct buf *rest[] = {&a->held, &a->finish, &a->tail};
-    if (!a->chat->stream)
-        return end_whole(a, out) && !out->failed;
-    if (a->chat->protocol == CHAT_NATIVE)
-        return native_done(out, a->chat);
-    if (a->chat->client_wants_usage && !a->told_usage)
-        openai_usage_chunk(&a->tail, a->chat, a->told_model);
-    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
-        if (rest[i]->failed)
-            return false;
-        if (rest[i]->len > 0)
-            buf_append(out, rest[i]->data, rest[i]->len);
-    }
-    return buf_puts(out, "data: [DONE]\n\n");
+    bool good = a->chat->stream ? a->wire->done(a, out) : a->wire->whole(a, out);
+    return good && !out->failed;
 }
 
 bool answer_end_with_error(struct answer *a, struct buf *out)
 {
-    if (a->chat->protocol == CHAT_NATIVE)
-        return native_error(out, a->chat);
-    buf_puts(out, "data: ");
-    api_error_json(out, &a->chat->error);
-    return buf_puts(out, "\n\n");
+    return a->wire->error(a, out);
 }

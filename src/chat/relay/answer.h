@@ -1,6 +1,6 @@
 /*
  * An answer as it comes from the provider: gathers in the chat what will be recorded, and makes
- * what the client gets, in either protocol.
+ * what the client gets, in its protocol (wire.h).
  *
  * It may come in several calls: one that broke off is gone on with by the next (answer_go_on), or
  * forgotten (answer_begin_again).
@@ -20,8 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct wire;
+
 struct answer {
-    struct chat *chat; /* borrowed */
+    struct chat *chat;       /* borrowed */
+    const struct wire *wire; /* how its client is answered */
     struct message message;
     uint16_t half;      /* see scan_text */
     bool has_begun;     /* text, or something else of substance, has come */

@@ -2,6 +2,7 @@
 #include "asking.h"
 
 #include "common/json_scan.h"
+#include "wire.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ unsigned asking_added(const struct chat *chat)
     unsigned added = 0;
     if (chat->stream && !chat->client_wants_usage)
         added |= ADDED_USAGE;
-    if (chat->protocol == CHAT_NATIVE && chat->regenerate_of[0] != '\0')
+    if (wire_of(chat->protocol)->is_own_request && chat->regenerate_of[0] != '\0')
         added |= ADDED_SEED;
     return added;
 }

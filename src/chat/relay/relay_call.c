@@ -2,10 +2,10 @@
 #include "relay_chat.h"
 
 #include "asking.h"
-#include "chat/protocol/native.h"
 #include "chat/shared/metrics.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,15 +78,15 @@ void relay_complete(struct relay_chat *rc)
 
 /* --- when a route fails --- */
 
-/* Where the chat may go on: what was heard of a stream can be taken back on /v1/chat, whose
- * protocol is ours; on /v1/chat/completions another provider may go on with it. */
+/* Where the chat may go on: what was heard of a stream can be taken back where clients know that;
+ * else another provider may go on with it. */
 static enum failover_scope scope_of(const struct relay_chat *rc)
 {
     if (rc->chat->upstream_body == NULL)
         return SCOPE_NONE; /* its memory was given back; its client may have heard more then */
     if (!relay_was_heard(rc))
         return SCOPE_ALL;
-    if (rc->chat->protocol == CHAT_NATIVE)
+    if (rc->answer.wire->restart != NULL)
         return SCOPE_OTHERS;
     return failover_has_left(&rc->failover, SCOPE_CONTINUES) && answer_can_go_on(&rc->answer) &&
                    asking_may_go_on(rc->chat)
@@ -107,7 +107,7 @@ static bool prepare_next(struct relay_chat *rc, enum failover_scope scope)
     followers_restart(rc);
     if (scope == SCOPE_ALL)
         return true;
-    native_restart(&rc->core->out);
+    rc->answer.wire->restart(&rc->core->out);
     metrics_count(metrics, M_RESTARTS, 1);
     return relay_flush(rc);
 }
@@ -155,9 +155,9 @@ void relay_fail_over(struct relay_chat *rc, const struct failure *failure, bool 
 /* Whether the request will not be sent again. */
 static bool is_settled(const struct relay_chat *rc)
 {
-    enum failover_scope scope = !relay_was_heard(rc)                ? SCOPE_ALL
-                                : rc->chat->protocol == CHAT_NATIVE ? SCOPE_OTHERS
-                                                                    : SCOPE_CONTINUES;
+    enum failover_scope scope = !relay_was_heard(rc)               ? SCOPE_ALL
+                                : rc->answer.wire->restart != NULL ? SCOPE_OTHERS
+                                                                   : SCOPE_CONTINUES;
     return !failover_has_left(&rc->failover, scope);
 }
 

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/utf8.h"
 #include "replay.h"
+#include "wire.h"
 
 #include <stdlib.h>
 
@@ -172,7 +173,7 @@ static int be_found(struct relay_core *core, const struct chat *chat)
                             .client_request = chat->client_request,
                             .created_us = chat->created_us,
                             .slot = core->options.slot};
-    if (chat->protocol != CHAT_NATIVE || core->options.open_answers == NULL ||
+    if (!wire_of(chat->protocol)->can_be_followed || core->options.open_answers == NULL ||
         core->options.slot < 0 || !uuid_parse(chat->conversation_text, &a.conversation))
         return -1;
     return open_answers_add(core->options.open_answers, &a);

@@ -2,6 +2,7 @@
 #include "relay_chat.h"
 
 #include "single_flight.h"
+#include "wire.h"
 
 #include <string.h>
 
@@ -47,11 +48,10 @@ bool relay_was_heard(const struct relay_chat *rc)
     return rc->wants_stream && rc->answer.has_begun && !rc->is_unheard;
 }
 
-/* Whether the answer is finished although its client has gone: on /v1/chat, where it can be picked
- * up again, always. */
+/* Whether the answer is finished although its client has gone: always where it can be picked up. */
 static bool goes_on_unheard(const struct relay_chat *rc)
 {
-    return rc->chat->protocol == CHAT_NATIVE || rc->core->config->finish_on_hangup ||
+    return rc->answer.wire->can_be_followed || rc->core->config->finish_on_hangup ||
            flight_is_awaited(rc);
 }
 

@@ -355,7 +355,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     describe_more(c, wish, &more);
     const char *values[PARAMS] = {
         r->who.user_text,
-        protocol == CHAT_NATIVE ? "chat" : "completions",
+        chat_protocol_name(protocol),
         wish->coach_id,
         wish->severity[0] != '\0' ? wish->severity : NULL,
         wish->mode,
