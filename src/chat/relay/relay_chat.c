@@ -158,7 +158,7 @@ static void start(struct relay_chat *rc)
     if (rc->chat->cache.answer != NULL) {
         give_cached(rc);
     } else if (flight_join(&rc->core->flights, rc)) {
-        rc->state = RELAY_PAUSING;
+        rc->state = RELAY_SHARING;
         rc->retry_ms = INT64_MAX;
     } else {
         relay_begin_asking(rc);
@@ -230,12 +230,16 @@ void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
         return;
     rc->due_ms = INT64_MAX;
     switch (rc->state) {
+    case RELAY_SHARING:
+        if (now_ms >= rc->retry_ms) {
+            relay_begin_asking(rc);
+            return;
+        }
+        rc->due_ms = rc->retry_ms;
+        break;
     case RELAY_PAUSING:
         if (now_ms >= rc->retry_ms) {
-            if (rc->failover.routing != NULL)
-                relay_ask(rc);
-            else
-                relay_begin_asking(rc);
+            relay_ask(rc);
             return;
         }
         rc->due_ms = rc->retry_ms;

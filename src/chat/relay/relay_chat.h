@@ -7,9 +7,9 @@
  *     |  |          |
  *     +--+ PAUSING <+ (before another try, on the same route or the next)
  *
- * A chat also begins in PAUSING, to wait for the answer to an identical request (single_flight.h),
- * and ends that wait in ANSWERING with that answer, or in ASKING. One that has its answer from the
- * cache begins in ANSWERING.
+ * A chat whose identical request is under way begins in SHARING (single_flight.h), and goes on in
+ * ANSWERING with that one's answer, or in ASKING where it has none. One that has its answer from
+ * the cache begins in ANSWERING.
  *
  * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too,
  * but for recorded. The client and the followers are the relay's in every state.
@@ -38,6 +38,7 @@
 #include <uv.h>
 
 enum relay_chat_state {
+    RELAY_SHARING,   /* it waits for the answer to an identical request */
     RELAY_ASKING,    /* the provider has not sent an event */
     RELAY_ANSWERING, /* it has */
     RELAY_PAUSING,   /* it failed, and will be asked again */

@@ -3,7 +3,7 @@
  * its answer.
  *
  * A flight has a leader, which is any chat whose answer will go into the cache, and those who wait,
- * in PAUSING. When the leader was recorded, they get its answer. When it has none to give, the
+ * in SHARING. When the leader was recorded, they get its answer. When it has none to give, the
  * first of them leads the others; when that one has none either, they go each their own way. A
  * leader with others behind it goes on when its own client has gone.
  *
