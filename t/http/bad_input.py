@@ -110,7 +110,7 @@ ROUTES = [
       for q in ("limit=%zz", "limit=%00", "a=%ff", "%", "&".join("a%d=1" % i for i in range(40)))),
     *(("PUT", "/v1/preferences", b, 400, c) for b, c in (
         ({"severity": 9}, "invalid_severity"), ({"severity": "x"}, "invalid_severity"), ({"mode": 7}, "invalid_mode"),
-        ({"roast_consent": "yes"}, "invalid_roast_consent"), ({"nonsense": 1}, "unknown_field"))),
+        ({"roast_consent": "yes"}, "invalid_roast_consent"), ({"nonsense": 1}, "unknown_parameter"))),
     ("PUT", "/v1/preferences", {"active_coach_id": "coach_nobody"}, 404, "coach_not_found"),
     ("GET", "/v1/models/nothing", None, 404, "model_not_found"),
     *(("GET", p, None, 404, "unknown_url") for p in ("/v1/nothing", "/v1/chat/", "/v1/chat/x", "/v1/", "/v1/feedback/",

@@ -187,7 +187,7 @@ def preferences(uplift, provider):
             ({"quiet_hours_start": "24:00"}, 400, "invalid_quiet_hours_start", "quiet_hours_start"),
             ({"quiet_hours_end": "7"}, 400, "invalid_quiet_hours_end", "quiet_hours_end"),
             ({"timezone": "Mars/Olympus"}, 400, "invalid_timezone", "timezone"),
-            ({"severity": 2, "colour": "red"}, 400, "unknown_field", "colour"), ([], 400, "invalid_json", None)):
+            ({"severity": 2, "colour": "red"}, 400, "unknown_parameter", "colour"), ([], 400, "invalid_json", None)):
         equal(refusal(put(changes)), (status, code, param), "refused: %s" % changes)
     equal(uplift.get("/v1/preferences", user=ANN).json(), before, "and nothing of it is kept")
     equal(put({name: None for name in DEFAULTS}).json(), DEFAULTS, "null goes back to the defaults")

@@ -220,7 +220,7 @@ begin
     select k into v_unknown from jsonb_object_keys(p_changes) k
     where k not in ('helpful', 'rating', 'feedback_text') limit 1;
     if found then
-        perform uplift.fail(400, 'unknown_field', 'feedback has only helpful, rating and feedback_text', v_unknown);
+        perform uplift.fail(400, 'unknown_parameter', 'feedback has only helpful, rating and feedback_text', v_unknown);
     end if;
     if jsonb_typeof(p_changes -> 'helpful') not in ('boolean', 'null') then
         perform uplift.fail(400, 'invalid_helpful', 'helpful must be true, false or null', 'helpful');
@@ -239,7 +239,7 @@ end
 $$;
 
 comment on function uplift.check_feedback(jsonb) is
-    'Returns when this is feedback. UP400 invalid_feedback, unknown_field, invalid_helpful, invalid_rating, invalid_feedback_text.';
+    'Returns when this is feedback. UP400 invalid_feedback, unknown_parameter, invalid_helpful, invalid_rating, invalid_feedback_text.';
 
 create or replace function uplift.waiting_feedback(p_user_id uuid, p_answer_id uuid, out words jsonb, out said_at timestamptz)
 language sql stable

@@ -60,7 +60,7 @@ begin
         order by c.key
     loop
         if v.wanted is null then
-            perform uplift.fail(400, 'unknown_field', 'there is no such preference', v.key);
+            perform uplift.fail(400, 'unknown_parameter', 'there is no such preference', v.key);
         elsif v.type <> 'null' and v.type <> v.wanted then
             perform uplift.fail(400, 'invalid_' || v.key, format('%s must be a %s or null', v.key, v.wanted), v.key);
         elsif v.key = 'severity' and (v.value #>> '{}')::numeric not between 1.0 and 6.0 then
@@ -83,7 +83,7 @@ end
 $$;
 
 comment on function uplift.check_preferences(jsonb) is
-    'Returns when these are preferences. UP400 invalid_preferences, unknown_field, invalid_<key>; UP404 coach_not_found.';
+    'Returns when these are preferences. UP400 invalid_preferences, unknown_parameter, invalid_<key>; UP404 coach_not_found.';
 
 create or replace function uplift.put_preferences(p_user_id uuid, p_changes jsonb) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

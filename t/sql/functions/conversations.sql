@@ -144,7 +144,7 @@ from (values
     ('{"severity": 0}', 'UP400 invalid_severity severity'), ('{"severity": 9}', 'UP400 invalid_severity severity'), ('{"severity": "3"}', 'UP400 invalid_severity severity'),
     ('{"mode": "evil"}', 'UP400 invalid_mode mode'), ('{"roast_consent": "yes"}', 'UP400 invalid_roast_consent roast_consent'),
     ('{"active_coach_id": "nobody"}', 'UP404 coach_not_found active_coach_id'), ('{"quiet_hours_start": "25:00"}', 'UP400 invalid_quiet_hours_start quiet_hours_start'),
-    ('{"timezone": "Mars/Base"}', 'UP400 invalid_timezone timezone'), ('{"user_id": "x"}', 'UP400 unknown_field user_id'), ('[1]', 'UP400 invalid_preferences')) as v(body, refusal);
+    ('{"timezone": "Mars/Base"}', 'UP400 invalid_timezone timezone'), ('{"user_id": "x"}', 'UP400 unknown_parameter user_id'), ('[1]', 'UP400 invalid_preferences')) as v(body, refusal);
 select lives_ok($$select uplift.put_preferences(pg_temp.eve(), '{"severity": 2}')$$, 'a user nobody saw before');
 select is(uplift.get_preferences(:eve) ->> 'severity', '2.0', 'is made');
 

@@ -42,7 +42,7 @@ select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"rating": "5
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"helpful": "yes"}')$$), 'UP400 invalid_helpful helpful', 'a thumb as text');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"feedback_text": 1}')$$), 'UP400 invalid_feedback_text feedback_text', 'words as a number');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, jsonb_build_object('feedback_text', repeat('x', 10001)))$$), 'UP400 invalid_feedback_text feedback_text', 'too many words');
-select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"cost_usd": 0}')$$), 'UP400 unknown_field cost_usd', 'something else');
+select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"cost_usd": 0}')$$), 'UP400 unknown_parameter cost_usd', 'something else');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '[]')$$), 'UP400 invalid_feedback', 'no object');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.bob(), 1, '{"helpful": true}')$$), 'UP404 answer_not_found', 'another user''s answer');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.bob(), 1, '{"helpful": true}', true)$$), 'UP404 answer_not_found', 'though said to be issued');
