@@ -1,8 +1,8 @@
 /* Calls of an HTTP API by libcurl. */
 #include "http.h"
 
-#include "common/address.h"
 #include "common/json.h"
+#include "common/outbound.h"
 #include "common/utf8.h"
 
 #include <curl/curl.h>
@@ -45,11 +45,6 @@ static struct curl_slist *add_key(struct curl_slist *list, const struct http_ser
 static void set_limits(CURL *curl, const struct http_server *server, bool is_upload)
 {
     const struct config *config = server->config;
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L); /* the key would go along */
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, address_open_socket);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, config);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "uplift/" UPLIFT_VERSION);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
     if (is_upload) {
@@ -59,8 +54,6 @@ static void set_limits(CURL *curl, const struct http_server *server, bool is_upl
     } else {
         curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)config->trainer_timeout_ms);
     }
-    if (config->ca_bundle != NULL)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, config->ca_bundle);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_job);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, server->job);
@@ -93,7 +86,7 @@ enum http_outcome http_call(const struct http_server *server, const char *path, 
     CURLcode code = CURLE_OUT_OF_MEMORY;
     memset(answer, 0, sizeof *answer);
     buf_init(&answer->body, BODY_MAX);
-    CURL *curl = curl_easy_init();
+    CURL *curl = outbound_new(server->config->ca_bundle, server->config);
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
     if (curl == NULL || headers == NULL)
         goto out;

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "jwt.h"
 #include "log.h"
+#include "outbound.h"
 
 #include <cjose/base64.h>
 #include <curl/curl.h>
@@ -316,11 +317,6 @@ static int still_wanted(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, cur
 static bool limit_fetch(CURL *curl, struct jwks *j, struct buf *body)
 {
     return curl_easy_setopt(curl, CURLOPT_URL, j->url) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           (j->ca_bundle == NULL ||
-            curl_easy_setopt(curl, CURLOPT_CAINFO, j->ca_bundle) == CURLE_OK) &&
-           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)j->options.timeout_ms) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_USERAGENT, "uplift/" UPLIFT_VERSION) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
@@ -337,7 +333,7 @@ static struct key_set *fetch(struct jwks *j, int64_t *max_age_s)
     struct buf body;
     struct curl_header *header = NULL;
     long status = 0;
-    CURL *curl = curl_easy_init();
+    CURL *curl = outbound_new(j->ca_bundle, NULL);
     buf_init(&body, MAX_SET_BYTES);
     if (curl == NULL || !limit_fetch(curl, j, &body)) {
         log_error("jwks", "could not set up the fetch");

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/json_scan.h"
 #include "common/log.h"
+#include "common/outbound.h"
 #include "common/uuid.h"
 
 #include <math.h>
@@ -308,15 +309,10 @@ void upstream_let_go(struct upstream *call)
 static bool prepare_handle(struct upstreams *u, struct upstream *call)
 {
     CURL *e = call->easy;
-    if (!multi_prepare(&u->multi, e) ||
-        curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-        (u->config->ca_bundle != NULL &&
-         curl_easy_setopt(e, CURLOPT_CAINFO, u->config->ca_bundle) != CURLE_OK))
+    if (!multi_prepare(&u->multi, e))
         return false;
     curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     curl_easy_setopt(e, CURLOPT_POST, 1L);
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L); /* the key would go along */
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     /* The provider's headers ask for no compression, which would gather what is to go on at once;
@@ -363,7 +359,7 @@ static struct upstream *take_call(struct upstreams *u)
     call->all = u;
     sse_init(&call->events, u->response_max);
     buf_init(&call->body, u->response_max);
-    call->easy = curl_easy_init();
+    call->easy = outbound_new(u->config->ca_bundle, NULL); /* addresses: multi_prepare */
     if (call->easy == NULL || !prepare_handle(u, call)) {
         destroy(call);
         return NULL;
