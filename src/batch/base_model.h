@@ -1,6 +1,6 @@
 /* What the trainer's server says of a base model: GET /models/{id}, with OpenAI's shutdown_date. */
-#ifndef UPLIFT_BASE_MODEL_H
-#define UPLIFT_BASE_MODEL_H
+#ifndef UPLIFT_BATCH_BASE_MODEL_H
+#define UPLIFT_BATCH_BASE_MODEL_H
 
 #include "job.h"
 

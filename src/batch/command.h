@@ -1,7 +1,7 @@
 /* fcgi-batch on the command line: run a job here and watch it, look at jobs, schedules and kinds.
  */
-#ifndef UPLIFT_COMMAND_H
-#define UPLIFT_COMMAND_H
+#ifndef UPLIFT_BATCH_COMMAND_H
+#define UPLIFT_BATCH_COMMAND_H
 
 #include "common/config.h"
 

@@ -1,6 +1,6 @@
 /* A curve drawn in a terminal, such as a training loss by step. */
-#ifndef UPLIFT_CURVE_H
-#define UPLIFT_CURVE_H
+#ifndef UPLIFT_BATCH_CURVE_H
+#define UPLIFT_BATCH_CURVE_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * Postgres makes a page of lines while the one before is checked and written: a thread of its own
  * reads, the caller's checks and hands out.
  */
-#ifndef UPLIFT_EXPORT_H
-#define UPLIFT_EXPORT_H
+#ifndef UPLIFT_BATCH_EXPORT_H
+#define UPLIFT_BATCH_EXPORT_H
 
 #include "common/error.h"
 #include "common/pg.h"

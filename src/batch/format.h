@@ -8,8 +8,8 @@
  * - trl-dpo: {"prompt", "chosen", "rejected"}. TRL's dataset formats, conversational preference.
  * - trl-kto: {"prompt", "completion", "label"}. TRL's dataset formats, unpaired preference.
  */
-#ifndef UPLIFT_FORMAT_H
-#define UPLIFT_FORMAT_H
+#ifndef UPLIFT_BATCH_FORMAT_H
+#define UPLIFT_BATCH_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>

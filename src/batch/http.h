@@ -1,6 +1,6 @@
 /* Calls of a trainer's or a provider's HTTP API: one at a time, with limits on everything. */
-#ifndef UPLIFT_HTTP_H
-#define UPLIFT_HTTP_H
+#ifndef UPLIFT_BATCH_HTTP_H
+#define UPLIFT_BATCH_HTTP_H
 
 #include "common/buf.h"
 #include "job.h"

@@ -6,8 +6,8 @@
  * calls the same function again, with the state that was kept last. So a job does its work in steps
  * that either can be repeated or are kept (job_save) before the next one begins.
  */
-#ifndef UPLIFT_JOB_H
-#define UPLIFT_JOB_H
+#ifndef UPLIFT_BATCH_JOB_H
+#define UPLIFT_BATCH_JOB_H
 
 #include "common/config.h"
 #include "common/error.h"

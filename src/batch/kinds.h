@@ -1,6 +1,6 @@
 /* The kinds of jobs there are, and what each can be asked for. */
-#ifndef UPLIFT_KINDS_H
-#define UPLIFT_KINDS_H
+#ifndef UPLIFT_BATCH_KINDS_H
+#define UPLIFT_BATCH_KINDS_H
 
 #include "common/must_check.h"
 #include "job.h"

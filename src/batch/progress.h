@@ -1,6 +1,6 @@
 /* How far a job is, for people: a bar that moves on a terminal, lines elsewhere. */
-#ifndef UPLIFT_PROGRESS_H
-#define UPLIFT_PROGRESS_H
+#ifndef UPLIFT_BATCH_PROGRESS_H
+#define UPLIFT_BATCH_PROGRESS_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

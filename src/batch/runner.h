@@ -6,8 +6,8 @@
  * heartbeat moves that, tells how far the job is, and hears whether it was cancelled or lost. A
  * runner that cannot reach Postgres for as long as a lease takes its jobs for lost.
  */
-#ifndef UPLIFT_RUNNER_H
-#define UPLIFT_RUNNER_H
+#ifndef UPLIFT_BATCH_RUNNER_H
+#define UPLIFT_BATCH_RUNNER_H
 
 #include "common/must_check.h"
 #include "job.h"

@@ -1,6 +1,6 @@
 /* What a runner thread, its job and the heartbeat share. */
-#ifndef UPLIFT_RUNNER_SLOT_H
-#define UPLIFT_RUNNER_SLOT_H
+#ifndef UPLIFT_BATCH_RUNNER_SLOT_H
+#define UPLIFT_BATCH_RUNNER_SLOT_H
 
 #include "job.h"
 

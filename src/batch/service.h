@@ -1,6 +1,6 @@
 /* fcgi-batch as a service: the admin URLs, and runners for the jobs. */
-#ifndef UPLIFT_SERVICE_H
-#define UPLIFT_SERVICE_H
+#ifndef UPLIFT_BATCH_SERVICE_H
+#define UPLIFT_BATCH_SERVICE_H
 
 #include "common/config.h"
 

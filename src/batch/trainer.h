@@ -3,8 +3,8 @@
  * takes a run through bring, begin and look; each may be called again after anything, and does
  * nothing twice.
  */
-#ifndef UPLIFT_TRAINER_H
-#define UPLIFT_TRAINER_H
+#ifndef UPLIFT_BATCH_TRAINER_H
+#define UPLIFT_BATCH_TRAINER_H
 
 #include "job.h"
 

@@ -2,8 +2,8 @@
  * Answers in a persona's voice. The same messages and seed always give the same answer: it is made
  * only from the bytes of the request.
  */
-#ifndef UPLIFT_ANSWER_H
-#define UPLIFT_ANSWER_H
+#ifndef UPLIFT_SIMULATOR_ANSWER_H
+#define UPLIFT_SIMULATOR_ANSWER_H
 
 #include "common/buf.h"
 #include "prompt.h"

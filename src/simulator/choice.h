@@ -1,6 +1,6 @@
 /* One choice of a completion: the text or tool call that a request gets, and why it ends. */
-#ifndef UPLIFT_CHOICE_H
-#define UPLIFT_CHOICE_H
+#ifndef UPLIFT_SIMULATOR_CHOICE_H
+#define UPLIFT_SIMULATOR_CHOICE_H
 
 #include "fault.h"
 #include "prompt.h"

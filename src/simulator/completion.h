@@ -1,6 +1,6 @@
 /* POST /v1/chat/completions, streamed at a pace and not, with faults on demand. */
-#ifndef UPLIFT_COMPLETION_H
-#define UPLIFT_COMPLETION_H
+#ifndef UPLIFT_SIMULATOR_COMPLETION_H
+#define UPLIFT_SIMULATOR_COMPLETION_H
 
 #include "fastcgi.h"
 

@@ -1,6 +1,6 @@
 /* Checks of a chat completion request, as strict as OpenAI's. */
-#ifndef UPLIFT_COMPLETION_CHECK_H
-#define UPLIFT_COMPLETION_CHECK_H
+#ifndef UPLIFT_SIMULATOR_COMPLETION_CHECK_H
+#define UPLIFT_SIMULATOR_COMPLETION_CHECK_H
 
 #include "common/error.h"
 

@@ -1,6 +1,6 @@
 /* POST /v1/embeddings: unit vectors made from hashed pieces of the text. */
-#ifndef UPLIFT_EMBEDDINGS_H
-#define UPLIFT_EMBEDDINGS_H
+#ifndef UPLIFT_SIMULATOR_EMBEDDINGS_H
+#define UPLIFT_SIMULATOR_EMBEDDINGS_H
 
 #include "fastcgi.h"
 

@@ -3,8 +3,8 @@
  * which can block another. (The chat itself uses libfcgi; here every answer is a timer and a
  * write.) Protocol: FastCGI specification 1.0; no multiplexing, as libfcgi.
  */
-#ifndef UPLIFT_FASTCGI_H
-#define UPLIFT_FASTCGI_H
+#ifndef UPLIFT_SIMULATOR_FASTCGI_H
+#define UPLIFT_SIMULATOR_FASTCGI_H
 
 #include "common/buf.h"
 

@@ -2,8 +2,8 @@
  * Faults on demand. A request asks for one by its model name, sim-fault-NAME, or by the header
  * X-Sim-Fault: NAME; parameters follow as ;name=value. fault_help lists the names.
  */
-#ifndef UPLIFT_FAULT_H
-#define UPLIFT_FAULT_H
+#ifndef UPLIFT_SIMULATOR_FAULT_H
+#define UPLIFT_SIMULATOR_FAULT_H
 
 #include "common/error.h"
 

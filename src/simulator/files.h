@@ -1,6 +1,6 @@
 /* /v1/files: upload, list, get, content, delete. */
-#ifndef UPLIFT_FILES_H
-#define UPLIFT_FILES_H
+#ifndef UPLIFT_SIMULATOR_FILES_H
+#define UPLIFT_SIMULATOR_FILES_H
 
 #include "fastcgi.h"
 

@@ -2,8 +2,8 @@
  * One fine-tuning job. It is stored as it was made; how it stands, its events and its checkpoints
  * are computed from that and the time. The member "sim" of a stored job is ours and never shown.
  */
-#ifndef UPLIFT_JOB_H
-#define UPLIFT_JOB_H
+#ifndef UPLIFT_SIMULATOR_JOB_H
+#define UPLIFT_SIMULATOR_JOB_H
 
 #include "training.h"
 

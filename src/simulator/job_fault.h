@@ -1,6 +1,6 @@
 /* Faults of fine-tuning, asked for by the base model's name: sim-fault-NAME. */
-#ifndef UPLIFT_JOB_FAULT_H
-#define UPLIFT_JOB_FAULT_H
+#ifndef UPLIFT_SIMULATOR_JOB_FAULT_H
+#define UPLIFT_SIMULATOR_JOB_FAULT_H
 
 #include "fastcgi.h"
 

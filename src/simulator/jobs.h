@@ -3,8 +3,8 @@
  * runs in the background, and a restart changes nothing: validating_files, queued, running, then
  * succeeded (or failed after validation, or cancelled).
  */
-#ifndef UPLIFT_JOBS_H
-#define UPLIFT_JOBS_H
+#ifndef UPLIFT_SIMULATOR_JOBS_H
+#define UPLIFT_SIMULATOR_JOBS_H
 
 #include "fastcgi.h"
 

@@ -1,6 +1,6 @@
 /* GET /v1/models and /v1/models/{id}. */
-#ifndef UPLIFT_MODELS_H
-#define UPLIFT_MODELS_H
+#ifndef UPLIFT_SIMULATOR_MODELS_H
+#define UPLIFT_SIMULATOR_MODELS_H
 
 #include "fastcgi.h"
 

@@ -1,6 +1,6 @@
 /* Parts of a multipart/form-data body (RFC 7578), found without copying them. */
-#ifndef UPLIFT_MULTIPART_H
-#define UPLIFT_MULTIPART_H
+#ifndef UPLIFT_SIMULATOR_MULTIPART_H
+#define UPLIFT_SIMULATOR_MULTIPART_H
 
 #include "common/buf.h"
 

@@ -1,6 +1,6 @@
 /* GET /: a page that says what this is. */
-#ifndef UPLIFT_PAGE_H
-#define UPLIFT_PAGE_H
+#ifndef UPLIFT_SIMULATOR_PAGE_H
+#define UPLIFT_SIMULATOR_PAGE_H
 
 #include "fastcgi.h"
 

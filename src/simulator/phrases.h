@@ -3,8 +3,8 @@
  * known, {c} for the coach, {q} for words of the message, {h} for words of an earlier message, {m}
  * for a memory, {s} and {t} for steps, {w} for a time and {a} for an amount.
  */
-#ifndef UPLIFT_PHRASES_H
-#define UPLIFT_PHRASES_H
+#ifndef UPLIFT_SIMULATOR_PHRASES_H
+#define UPLIFT_SIMULATOR_PHRASES_H
 
 #include "prompt.h"
 

@@ -2,8 +2,8 @@
  * What the simulator reads out of a request's messages: who it is asked to be, how hard to be, what
  * is known of the user, and what was said. Everything comes from the bytes of the request.
  */
-#ifndef UPLIFT_PROMPT_H
-#define UPLIFT_PROMPT_H
+#ifndef UPLIFT_SIMULATOR_PROMPT_H
+#define UPLIFT_SIMULATOR_PROMPT_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

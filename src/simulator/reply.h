@@ -1,6 +1,6 @@
 /* Whole answers of the simulator: JSON, errors in OpenAI's shape, and the heads they begin with. */
-#ifndef UPLIFT_REPLY_H
-#define UPLIFT_REPLY_H
+#ifndef UPLIFT_SIMULATOR_REPLY_H
+#define UPLIFT_SIMULATOR_REPLY_H
 
 #include "common/error.h"
 #include "fastcgi.h"

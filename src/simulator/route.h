@@ -1,6 +1,6 @@
 /* Which request is for whom. */
-#ifndef UPLIFT_ROUTE_H
-#define UPLIFT_ROUTE_H
+#ifndef UPLIFT_SIMULATOR_ROUTE_H
+#define UPLIFT_SIMULATOR_ROUTE_H
 
 #include "fastcgi.h"
 

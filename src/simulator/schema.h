@@ -1,6 +1,6 @@
 /* Values that fit a JSON schema, roughly: for response_format and the arguments of tools. */
-#ifndef UPLIFT_SCHEMA_H
-#define UPLIFT_SCHEMA_H
+#ifndef UPLIFT_SIMULATOR_SCHEMA_H
+#define UPLIFT_SIMULATOR_SCHEMA_H
 
 #include "answer.h"
 

@@ -3,8 +3,8 @@
  * beside it, and DIR/jobs/ID.json. Each is written whole under another name and then renamed, so
  * that several processes may share the directory and a restart loses nothing.
  */
-#ifndef UPLIFT_STORE_H
-#define UPLIFT_STORE_H
+#ifndef UPLIFT_SIMULATOR_STORE_H
+#define UPLIFT_SIMULATOR_STORE_H
 
 #include "common/buf.h"
 

@@ -1,6 +1,6 @@
 /* Tokens, roughly: pieces of a text of about four bytes that never cut a character. */
-#ifndef UPLIFT_TOKENS_H
-#define UPLIFT_TOKENS_H
+#ifndef UPLIFT_SIMULATOR_TOKENS_H
+#define UPLIFT_SIMULATOR_TOKENS_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* Training files: JSON lines in OpenAI's formats for supervised fine-tuning and for DPO. */
-#ifndef UPLIFT_TRAINING_H
-#define UPLIFT_TRAINING_H
+#ifndef UPLIFT_SIMULATOR_TRAINING_H
+#define UPLIFT_SIMULATOR_TRAINING_H
 
 #include "common/buf.h"
 

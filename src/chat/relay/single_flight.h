@@ -9,8 +9,8 @@
  *
  * Used by the relay's thread only.
  */
-#ifndef UPLIFT_FLIGHT_H
-#define UPLIFT_FLIGHT_H
+#ifndef UPLIFT_SINGLE_FLIGHT_H
+#define UPLIFT_SINGLE_FLIGHT_H
 
 #include <stdbool.h>
 
