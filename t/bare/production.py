@@ -7,9 +7,6 @@ the same machine is the provider and publishes keys as a sign-in service does. P
 there is no network.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -20,6 +17,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap  # noqa: E402
+import tokens  # noqa: E402
 from bare import Bare  # noqa: E402
 from build import TOP  # noqa: E402
 from process import wait_for  # noqa: E402
@@ -83,22 +81,9 @@ with Scripted() as provider:
 """ % (CHECKOUT, WORLD_DIR, WORLD_DIR)
 
 
-def part(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
 def claims(**more):
     return {"sub": str(uuid.uuid4()), "aud": "authenticated", "role": "authenticated", "iss": ISSUER,
             "exp": int(time.time()) + 3600, **more}
-
-
-def signed_text(header, body):
-    return part(json.dumps(header).encode()) + b"." + part(json.dumps(body).encode())
-
-
-def secret_token(secret, body):
-    text = signed_text({"alg": "HS256", "typ": "JWT"}, body)
-    return (text + b"." + part(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
 
 
 def integers(der):
@@ -117,12 +102,12 @@ class Keys:
         public = subprocess.run(["openssl", "ec", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         x, y = public[-64:-32], public[-32:]
         machine.write("/root/keys/jwks.json", json.dumps({"keys": [
-            {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "k1", "x": part(x).decode(), "y": part(y).decode()}]}))
+            {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "k1", "x": tokens.encoded(x), "y": tokens.encoded(y)}]}))
 
     def token(self, body):
-        text = signed_text({"alg": "ES256", "typ": "JWT", "kid": "k1"}, body)
+        text = tokens.signing_input({"alg": "ES256", "typ": "JWT", "kid": "k1"}, body).encode()
         der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path], input=text, check=True, capture_output=True).stdout
-        return (text + b"." + part(integers(der))).decode()
+        return text.decode() + "." + tokens.encoded(integers(der))
 
 
 def blocks():
@@ -218,9 +203,9 @@ def check_secrets(site):
 def check_site(site):
     site.answers("a token with a public key's signature gets an answer")
     secret = site.say("cat /etc/uplift/jwt-secret")
-    status, body = site.chat(secret_token(secret, claims()))
+    status, body = site.chat(tokens.jwt(claims(), secret))
     tap.equal(status, 200, "so does one with the shared secret's")
-    tap.equal(site.chat(secret_token("not the secret, but as long as one", claims()))[0], 401, "one with another secret's does not")
+    tap.equal(site.chat(tokens.jwt(claims(), "not the secret, but as long as one"))[0], 401, "one with another secret's does not")
     status, body = site.ask("/v1/coaches", site.keys.token(site.user))
     tap.contains(body, "coach_maple_avatar", "the first coach is on offer")
     admin = site.keys.token(claims(app_metadata={"role": "admin"}))

@@ -6,16 +6,17 @@ later run is others' talk again.
 """
 
 import argparse
-import base64
-import hashlib
-import hmac
 import http.client
 import json
+import os
 import random
 import ssl
 import sys
 import time
 import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tokens  # noqa: E402
 
 COACHES = ["coach_decibel_avatar", "coach_maple_avatar", "coach_ledger_avatar"]
 GOALS = ["run ten kilometres", "sleep before midnight", "eat less sugar", "climb stairs without stopping", "swim a mile",
@@ -32,12 +33,9 @@ COMMENTS = ["just what I needed", "a bit long", "made me laugh", "my mail is sam
 
 
 def token(secret, user):
-    def part(data):
-        return base64.urlsafe_b64encode(data).rstrip(b"=")
     now = int(time.time())
-    text = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps({
-        "iss": "uplift-dev", "sub": user, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600}).encode())
-    return (text + b"." + part(hmac.new(secret, text, hashlib.sha256).digest())).decode()
+    return tokens.jwt({"iss": "uplift-dev", "sub": user, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600},
+                      secret)
 
 
 class Client:

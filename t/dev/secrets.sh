@@ -10,17 +10,7 @@ secret() {
 
 # sign CLAIMS: a JWT with these claims, JSON; the secret goes by a file, because all see arguments.
 sign() {
-    /usr/bin/python3 - "$here/var/secrets/jwt" "$1" <<'END'
-import base64, hashlib, hmac, sys
-
-def part(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-with open(sys.argv[1], "rb") as file:
-    key = file.read().strip()
-text = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(sys.argv[2].encode())
-print((text + b"." + part(hmac.new(key, text, hashlib.sha256).digest())).decode())
-END
+    /usr/bin/python3 "$here/t/lib/tokens.py" "$here/var/secrets/jwt" "$1"
 }
 
 # user_token USER SECONDS is_admin is_anonymous: with the claims of Supabase's Auth.

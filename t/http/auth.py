@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Who is asking: tokens that are refused, guests, admins, key sets that rotate and go away. Nothing of a token is logged."""
 
-import base64
 import hashlib
 import http.server
 import json
@@ -17,13 +16,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import tap
 from harness import SECRET, USER, Uplift, jwt, wait_for
+from tokens import encoded as b64
+from tokens import signing_input
 
 GUEST = str(uuid.uuid4())
 CHAT = {"message": "Who am I?"}
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def openssl(*words, data=None):
@@ -53,7 +50,7 @@ class Key:
         return openssl("pkey", "-in", self.path, "-pubout").decode()
 
     def sign(self, claims, **header):
-        text = b64(json.dumps({"alg": self.alg, "kid": self.kid, "typ": "JWT", **header}).encode()) + "." + b64(json.dumps(claims).encode())
+        text = signing_input({"alg": self.alg, "kid": self.kid, "typ": "JWT", **header}, claims)
         signature = openssl("dgst", "-sha256", "-sign", self.path, data=text.encode())
         if self.alg == "ES256":  # DER: two integers; a token has them as 32 bytes each
             at, numbers = 2, []

@@ -15,12 +15,9 @@ of one where the schema is installed. Tests that stop Postgres pass a Cluster of
 """
 
 import atexit
-import base64
 import contextlib
 import fcntl
 import glob
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -39,6 +36,7 @@ import psycopg2
 import psycopg2.extras
 
 import tap
+import tokens
 from build import TOP, copy_page, program
 from cluster import Cluster, bindir
 from process import accepts, children, sanitizers, send, wait_for, wait_until_gone
@@ -71,10 +69,7 @@ def free_ports(count):
 
 def jwt(claims, secret=SECRET, header=None):
     """A token signed by HS256, whatever its header says."""
-    def part(data):
-        return base64.urlsafe_b64encode(data).rstrip(b"=")
-    text = part(json.dumps(header or {"alg": "HS256", "typ": "JWT"}).encode()) + b"." + part(json.dumps(claims).encode())
-    return (text + b"." + part(hmac.new(secret.encode(), text, hashlib.sha256).digest())).decode()
+    return tokens.jwt(claims, secret, header)
 
 
 class SharedCluster:
