@@ -36,7 +36,7 @@ static void try_token(struct auth *a, const uint8_t *data, size_t size)
     header[7 + size] = '\0';
     if (auth_check(a, header, NULL, &who, &error))
         abort();
-    auth_check(a, header + 7, header + 7, &who, &error);
+    (void)!auth_check(a, header + 7, header + 7, &who, &error);
     free(header);
 }
 
