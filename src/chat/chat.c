@@ -79,6 +79,17 @@ void chat_forget_upstream_body(struct chat *c)
     chat_hold_less(c);
 }
 
+static size_t length(const char *text)
+{
+    return text != NULL ? strlen(text) : 0;
+}
+
+size_t chat_weight(const struct chat *c)
+{
+    return c->text.len + length(c->user_message) + length(c->request_messages) +
+           length(c->response_message) + length(c->system_prompt);
+}
+
 /* Each put_* appends ,"key":value; what is not there is left out, and a null for Postgres. buf
  * keeps the failure, so that one check at the end is enough. */
 

@@ -135,7 +135,9 @@ static inline const char *chat_trace(const struct chat *c)
  * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it
  * passed out's limit. */
 bool chat_to_json(const struct chat *c, struct buf *out);
-/* The same without the texts: system_prompt, user_message and ai_response. */
+/* Bytes of what is recorded of it, about. */
+size_t chat_weight(const struct chat *c);
+/* As chat_to_json, without the texts: system_prompt, user_message and ai_response. */
 bool chat_to_json_without_texts(const struct chat *c, struct buf *out);
 
 #endif

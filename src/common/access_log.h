@@ -18,7 +18,7 @@ enum access_log {
  * for what is in its place; "other" for none), status, ms since it was accepted; of an error its
  * code; of a chat the answer's id, how it ended, the ms waited for providers and the tokens. signer
  * may be NULL: then users are left out. Health checks and /metrics are only logged at level debug.
- * Thread-safe, never blocks.
+ * Thread-safe; waits no longer than log_access() does.
  */
 void access_log(const struct config *config, const struct answer_signer *signer,
                 const struct request *r);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,12 +184,21 @@ void log_traced(enum log_level level, const char *object, const char *trace_id, 
     va_end(args);
 }
 
-/* Whether a line can be written without waiting: a pipe that is writable has room for PIPE_BUF
- * bytes, which is a whole line. */
-static bool has_room(void)
+/*
+ * Writes a line if that needs no waiting. On a socket, such as systemd's, the kernel says so
+ * itself; a pipe that is writable has room for PIPE_BUF bytes, which is a whole line, unless
+ * another process takes it just then.
+ */
+static bool write_at_once(const char *text, size_t len)
 {
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+    ssize_t n = send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0 || errno != ENOTSOCK)
+        return n == (ssize_t)len;
+    if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0)
+        return false;
+    write_whole(text, len);
+    return true;
 }
 
 void log_access(const char *object, const char *trace_id, const char *members)
@@ -198,11 +208,6 @@ void log_access(const char *object, const char *trace_id, const char *members)
     int saved_errno = errno;
     if (LOG_INFO < log_level_threshold)
         return;
-    if (!has_room()) {
-        atomic_fetch_add(&left_out, 1);
-        errno = saved_errno;
-        return;
-    }
     struct line l = {.len = 0};
     line_begin(&l, LOG_INFO, object, trace_id);
     unsigned long missed = atomic_exchange(&left_out, 0);
@@ -214,6 +219,7 @@ void log_access(const char *object, const char *trace_id, const char *members)
     if (line_append(&l, ",", 1))
         line_append(&l, members, strlen(members));
     memcpy(l.text + l.len, end, sizeof end - 1);
-    write_whole(l.text, l.len + sizeof end - 1);
+    if (!write_at_once(l.text, l.len + sizeof end - 1))
+        atomic_fetch_add(&left_out, missed + 1);
     errno = saved_errno;
 }

@@ -21,9 +21,10 @@ void log_traced(enum log_level level, const char *object, const char *trace_id, 
 
 /*
  * One line of the access log, at level info, with members of its own: JSON text such as
- * "\"status\":200", without braces, made by the caller. It never waits for who reads the log: where
- * that one is behind, the line is left out, and the next says how many were ("left_out").
- * Thread-safe; keeps errno.
+ * "\"status\":200", without braces, made by the caller. Where whoever reads the log is behind, the
+ * line is left out, and the next says how many were ("left_out"). It never waits for them on a
+ * socket, as systemd gives one; on a pipe it might where other processes fill the last of it in the
+ * same moment. Thread-safe; keeps errno.
  */
 void log_access(const char *object, const char *trace_id, const char *members);
 

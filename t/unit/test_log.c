@@ -5,20 +5,36 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int reader, real_stderr;
+
+static void become_stderr(const int ends[2])
+{
+    reader = ends[0];
+    real_stderr = dup(STDERR_FILENO);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    close(ends[1]);
+    log_open("test", -1, LOG_INFO);
+}
 
 static int begin(void **state)
 {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    reader = ends[0];
-    real_stderr = dup(STDERR_FILENO);
-    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
-    close(ends[1]);
-    log_open("test", -1, LOG_INFO);
+    become_stderr(ends);
+    return 0;
+}
+
+/* As systemd has it. */
+static int begin_socket(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    become_stderr(ends);
     return 0;
 }
 
@@ -85,6 +101,7 @@ static void warnings_only_are_without_it(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_line_has_the_members_it_was_given, begin, end),
     cmocka_unit_test_setup_teardown(nobody_waits_for_the_reader, begin, end),
+    cmocka_unit_test_setup_teardown(nobody_waits_for_the_reader, begin_socket, end),
     cmocka_unit_test_setup_teardown(warnings_only_are_without_it, begin, end),
 };
 

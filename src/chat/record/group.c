@@ -74,11 +74,6 @@ bool group_put(const struct group *g, size_t i, struct buf *out)
                               : buf_append(out, group_text(g, i), item->len);
 }
 
-static size_t length(const char *text)
-{
-    return text != NULL ? strlen(text) : 0;
-}
-
 /* Takes back what a failed add has appended. */
 static bool undo(struct group *g, size_t len)
 {
@@ -96,9 +91,7 @@ static bool add(struct group *g, struct chat *chat, const char *json, size_t len
     bool good =
         chat != NULL ? chat_to_json_without_texts(chat, &g->text) : buf_append(&g->text, json, len);
     len = g->text.len - offset;
-    size_t bytes = len;
-    if (chat != NULL)
-        bytes += chat->text.len + length(chat->user_message) + length(chat->system_prompt);
+    size_t bytes = chat != NULL ? chat_weight(chat) : len;
     /* Room for the bracket and NUL that group_store puts behind the last. */
     if (!good || bytes > GROUP_ROW_MAX || !buf_reserve(&g->text, 2))
         return undo(g, before);
@@ -165,6 +158,11 @@ static void mark(struct store *s, size_t from, size_t to, enum group_state state
         s->g->items[i].state = state;
 }
 
+static void put_text(struct buf *array, const char *text)
+{
+    pg_text_element(array, text, text != NULL ? strlen(text) : 0);
+}
+
 /* The long texts of items from..to; the loader's are in their JSON. False when memory ran out. */
 static bool put_texts(struct group *g, size_t from, size_t to)
 {
@@ -177,10 +175,9 @@ static bool put_texts(struct group *g, size_t from, size_t to)
     for (size_t i = from; i < to; i++) {
         const struct chat *c = g->items[i].chat;
         const char *prompt = c != NULL ? c->system_prompt : NULL;
-        pg_text_element(&g->system_prompts, prompt != NULL && *prompt != '\0' ? prompt : NULL,
-                        length(prompt));
         const char *message = c == NULL ? NULL : c->user_message != NULL ? c->user_message : "";
-        pg_text_element(&g->user_messages, message, length(message));
+        put_text(&g->system_prompts, prompt != NULL && *prompt != '\0' ? prompt : NULL);
+        put_text(&g->user_messages, message);
         const char *answer = c == NULL ? NULL : c->text.data != NULL ? c->text.data : "";
         pg_text_element(&g->ai_responses, answer, c != NULL ? c->text.len : 0);
     }

@@ -245,29 +245,17 @@ static void record_group(struct recorder *r, struct thumb *thumbs)
     group_clear(g);
 }
 
-static size_t len_of(const char *text)
-{
-    return text != NULL ? strlen(text) : 0;
-}
-
-/* About how large its JSON will be. */
-static size_t weight(const struct chat *c)
-{
-    return c->text.len + len_of(c->user_message) + len_of(c->request_messages) +
-           len_of(c->response_message) + len_of(c->system_prompt);
-}
-
 /* The oldest chat of the list goes into the group. False when it must wait for the next group. */
 static bool gather(struct recorder *r, struct chat *c)
 {
     struct group *g = &r->group;
-    bool alone = weight(c) > LARGE_BYTES;
+    bool alone = chat_weight(c) > LARGE_BYTES;
     if (group_full(g) || (alone && g->count > 0) ||
         (g->count == 1 && g->items[0].bytes > LARGE_BYTES))
         return false;
     if (!group_add_chat(g, c)) {
         log_traced(LOG_ERROR, c->id_text, chat_trace(c),
-                   "answer of about %zu bytes is too large to be recorded", weight(c));
+                   "answer of about %zu bytes is too large to be recorded", chat_weight(c));
         c->recorded = CHAT_NOT_RECORDED;
         c->next = NULL;
         r->done(r->done_arg, c);

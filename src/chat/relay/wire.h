@@ -1,6 +1,6 @@
 /*
- * The protocols in which clients are answered: what differs between them, and no other file asks
- * which one it is. wire_native.c is /v1/chat, wire_openai.c /v1/chat/completions.
+ * The protocols in which clients are answered: what differs between them, so that the relay need
+ * not ask which one it is. wire_native.c is /v1/chat, wire_openai.c /v1/chat/completions.
  */
 #ifndef UPLIFT_WIRE_H
 #define UPLIFT_WIRE_H
