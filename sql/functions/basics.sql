@@ -48,6 +48,18 @@ $$;
 comment on function uplift.fail(int, text, text, text) is
     'Raises an error for the client: SQLSTATE UP and the HTTP status, detail the error''s code, hint the parameter at fault.';
 
+-- The same where it concerns one of several, and the others go on.
+create or replace function uplift.refusal(p_status int, p_code text, p_message text, p_param text) returns jsonb
+language plpgsql immutable parallel safe
+as $$
+begin
+    return jsonb_build_object('status', p_status, 'code', p_code, 'message', p_message, 'param', p_param);
+end
+$$;
+
+comment on function uplift.refusal(int, text, text, text) is
+    'An error for the client as a value, {status, code, message, param}; as uplift.fail() has it.';
+
 -- Numbers that somebody else counted, and times that a clock gave, are believed as far as they can be.
 create or replace function uplift.clamped(p_number numeric, p_most int) returns int
 language sql immutable parallel safe
@@ -97,32 +109,37 @@ $$;
 comment on function uplift.do_rows(text, uuid[]) is
     'Runs a statement of ours whose $1 are the ids of rows; where it fails, for each half of them by itself, down to the bad rows, which are left as they are. How many rows were done, how many ids failed, and why the first did.';
 
-create or replace function uplift.add_user(p_user_id uuid) returns void
+create or replace function uplift.make_user(p_user_id uuid) returns jsonb
 language plpgsql
 as $$
 begin
     if (select s.value = 'true'::jsonb from uplift.settings s where s.key = 'auth.makes_users') then
         insert into auth.users (id) values (p_user_id) on conflict (id) do nothing;
-    else
-        perform uplift.fail(403, 'unknown_user', 'this user does not exist');
+        return null;
     end if;
+    return uplift.refusal(403, 'unknown_user', 'this user does not exist', null);
 end
 $$;
 
-comment on function uplift.add_user(uuid) is
-    'Makes a user on first sight where auth.users is ours; elsewhere UP403 unknown_user.';
+comment on function uplift.make_user(uuid) is
+    'Makes a user on first sight where auth.users is ours, and returns null; elsewhere the refusal: 403 unknown_user.';
 
 create or replace function uplift.see_user(p_user_id uuid) returns void
 language plpgsql
 as $$
+declare
+    v_refusal jsonb;
 begin
     if not exists (select from auth.users u where u.id = p_user_id) then
-        perform uplift.add_user(p_user_id);
+        v_refusal := uplift.make_user(p_user_id);
+        if v_refusal is not null then
+            perform uplift.fail((v_refusal ->> 'status')::int, v_refusal ->> 'code', v_refusal ->> 'message');
+        end if;
     end if;
 end
 $$;
 
-comment on function uplift.see_user(uuid) is 'Returns when the user exists, making it on first sight as uplift.add_user does.';
+comment on function uplift.see_user(uuid) is 'Returns when the user exists, making it on first sight as uplift.make_user does. UP403 unknown_user.';
 
 create or replace function uplift.first_id_of(p_time timestamptz) returns uuid
 language sql immutable parallel safe

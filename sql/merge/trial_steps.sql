@@ -86,7 +86,9 @@ begin
         $q$select case when not exists (select from public.user_coach_preferences p where p.user_id = $1 and p.training_consent
             and p.severity = 3.5 and p.active_coach_mode = 'default') then 'they were stored otherwise than given' end$q$);
     perform uplift_install.try_step('a chat', 'uplift_app', v_answers,
-        $q$select p.conversation_id from uplift.prepare_chat($1, 'chat', null, null, null, null, null, 'Hello', 4000) p$q$);
+        $q$select p.conversation_id from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
+            '{Hello}', '{4000}', '{null}') p$q$,
+        $q$select case when $2 is null then 'it is refused' end$q$);
 
     perform uplift_install.try_answer('an answer', 1, jsonb_build_object('cache_key', 'trial', 'cache_ttl_s', 3600),
         array[v_answers, 'public.ai_response_cache']);
@@ -112,8 +114,9 @@ begin
         'completion_tokens', 1000000, 'tokens_used', 2000000));
 
     perform uplift_install.try_step('a chat that goes on', 'uplift_app', v_answers, format(
-        $q$select p.messages from uplift.prepare_chat($1, 'chat', null, null, null, %L, null, 'Hello', 4000) p$q$, v_talk),
-        $q$select case when $2 !~ 'ten miles' then 'what was said before is not seen' end$q$);
+        $q$select p.messages from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', array[%L::uuid], '{null}',
+            '{Hello}', '{4000}', '{null}') p$q$, v_talk),
+        $q$select case when ($2 ~ 'ten miles') is not true then 'what was said before is not seen' end$q$);
     perform uplift_install.try_step('feedback', 'uplift_app', v_answers, format(
         $q$select pending from uplift.give_feedback($1, %L, '{"helpful": true, "rating": 5, "feedback_text": "Good soup"}', true)$q$, v_first),
         format(v_feedback, true, 5, 'Good soup', v_first));

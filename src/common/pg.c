@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define MAX_HOSTS 16
-#define MAX_BINARY_PARAMS 8   /* of a statement with any */
 #define TEXT_OID 25           /* of pg_type; the same in every Postgres */
 #define LOG_AGAIN_MS 30000    /* the same complaint is logged this often */
 #define ANSWER_MARGIN_MS 1000 /* at most, between the server's time limit and ours */
@@ -399,7 +398,7 @@ static enum step prepare(struct pg *pg, const struct pg_statement *statement, in
 static enum step run(struct pg *pg, const struct pg_statement *statement, const char *const *values,
                      const int *lengths, int64_t deadline, PGresult **result)
 {
-    int formats[MAX_BINARY_PARAMS] = {0};
+    int formats[PG_PARAMS_MAX] = {0};
     if (!is_prepared(pg, statement)) {
         enum step step = prepare(pg, statement, deadline);
         if (step != STEP_DONE)

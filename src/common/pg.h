@@ -33,10 +33,10 @@ void pg_free(struct pg *pg);
 struct pg_statement {
     const char *name;
     const char *sql; /* with $1 ... $n */
-    int params;
-    const struct pg_statement *many; /* for pg_pool.h: the same for several calls; or NULL */
-    const char *const *names;        /* of the parameters, where there is a form for many */
+    int params;      /* at most PG_PARAMS_MAX, where some are binary */
+    bool for_many;   /* it makes several calls at once: see pg_pool.h */
 };
+#define PG_PARAMS_MAX 48
 
 /*
  * Runs a prepared statement with text parameters (NULL is SQL null) and text results, connecting or

@@ -93,7 +93,7 @@ void pg_pool_free(struct pg_pool *pool)
 
 static bool goes_with_others(const struct call *c)
 {
-    return c->statement->many != NULL && !c->alone;
+    return c->statement->for_many && !c->alone;
 }
 
 /* Whose call it is; NULL: nobody's by itself. */
@@ -202,20 +202,31 @@ static void put_back(struct pg_pool *pool, struct call *const *batch, size_t n)
 
 /* --- making calls --- */
 
-static bool put_calls(struct buf *b, struct call *const *batch, size_t n)
+/* Parameters of calls that are made at once. */
+struct arrays {
+    struct buf all; /* one after the other */
+    size_t offset[PG_PARAMS_MAX];
+    const char *values[PG_PARAMS_MAX];
+    int lengths[PG_PARAMS_MAX];
+};
+
+/* False when memory ran out or it is too much for one call. Released by the caller in any case. */
+static bool put_calls(struct arrays *a, struct call *const *batch, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "%s{\"n\":%zu", i == 0 ? "[" : ",", i);
-        for (int p = 0; p < batch[i]->statement->params; p++) {
+    int params = batch[0]->statement->params;
+    buf_init(&a->all, TOGETHER_BYTES);
+    for (int p = 0; p < params; p++) {
+        a->offset[p] = a->all.len;
+        pg_text_array(&a->all, n);
+        for (size_t i = 0; i < n; i++) {
             const char *value = batch[i]->values[p];
-            if (value == NULL)
-                continue; /* as good as null */
-            buf_printf(b, ",\"%s\":", batch[i]->statement->names[p]);
-            buf_json_string(b, value, strlen(value));
+            pg_text_element(&a->all, value, value != NULL ? strlen(value) : 0);
         }
-        buf_putc(b, '}');
+        a->lengths[p] = (int)(a->all.len - a->offset[p]);
     }
-    return buf_putc(b, ']');
+    for (int p = 0; p < params && !a->all.failed; p++)
+        a->values[p] = a->all.data + a->offset[p];
+    return !a->all.failed;
 }
 
 /* The row as a result of its own, without the last column; NULL when memory ran out. */
@@ -240,7 +251,7 @@ static bool share_out(const PGresult *rows, struct call *const *batch, size_t n)
     int last = PQnfields(rows) - 1;
     bool good = PQntuples(rows) == (int)n && last >= 0;
     for (int row = 0; row < (int)n && good; row++) {
-        size_t i = strtoul(PQgetvalue(rows, row, last), NULL, 10);
+        size_t i = strtoul(PQgetvalue(rows, row, last), NULL, 10) - 1;
         good =
             i < n && batch[i]->result == NULL && (batch[i]->result = copy_row(rows, row)) != NULL;
     }
@@ -251,22 +262,27 @@ static bool share_out(const PGresult *rows, struct call *const *batch, size_t n)
     return good;
 }
 
-/* All in one statement. PG_REFUSED when that could not be: they are then to be run alone. */
-static enum pg_outcome run_together(struct pg *pg, struct call *const *batch, size_t n)
+/* Makes calls of a statement for many at once. */
+static enum pg_outcome call_many(struct pg *pg, struct call *const *batch, size_t n)
 {
     enum pg_outcome outcome = PG_REFUSED;
     PGresult *rows = NULL;
-    struct buf calls;
-    buf_init(&calls, TOGETHER_BYTES);
-    if (put_calls(&calls, batch, n)) {
-        const char *values[] = {calls.data};
-        outcome = pg_call(pg, batch[0]->statement->many, values, &rows);
-    }
-    buf_release(&calls);
-    if ((outcome == PG_DONE && !share_out(rows, batch, n)) ||
-        (outcome == PG_AWAY && pg_only_slow(pg)))
+    struct arrays arrays;
+    if (put_calls(&arrays, batch, n))
+        outcome = pg_call_binary(pg, batch[0]->statement, arrays.values, arrays.lengths, &rows);
+    buf_release(&arrays.all);
+    if (outcome == PG_DONE && !share_out(rows, batch, n))
         outcome = PG_REFUSED;
     PQclear(rows);
+    return outcome;
+}
+
+/* PG_REFUSED when that could not be: they are then to be run alone. */
+static enum pg_outcome run_together(struct pg *pg, struct call *const *batch, size_t n)
+{
+    enum pg_outcome outcome = call_many(pg, batch, n);
+    if (outcome == PG_AWAY && pg_only_slow(pg))
+        outcome = PG_REFUSED;
     for (size_t i = 0; i < n; i++)
         batch[i]->outcome = outcome;
     return outcome;
@@ -274,7 +290,8 @@ static enum pg_outcome run_together(struct pg *pg, struct call *const *batch, si
 
 static void run_alone(struct pg *pg, struct call *c)
 {
-    c->outcome = pg_call(pg, c->statement, c->values, &c->result);
+    c->outcome = c->statement->for_many ? call_many(pg, &c, 1)
+                                        : pg_call(pg, c->statement, c->values, &c->result);
     if (c->outcome == PG_REFUSED)
         c->result = pg_take_refusal(pg);
     else if (c->outcome == PG_AWAY && pg_only_slow(pg))

@@ -1,7 +1,7 @@
 /*
  * Connections to Postgres that the threads of a process share, and the calls that wait for them.
  *
- * Calls of a statement that has a form for many go out together: while a connection is on its way
+ * Calls of a statement for many go out together: while a connection is on its way
  * for some, those that come meanwhile gather, and the next round trip takes all of them. So the
  * more there is to do the less each call costs, for most of what a small one takes is the round
  * trip and the transaction around it. Therefore such a call takes another free connection only when
@@ -13,9 +13,9 @@
  * together aside). Once one of them has taken PG_POOL_SLOW_MS, no more than PG_POOL_PATIENCE others
  * of the same wait behind it; and nobody waits for a connection for longer than two calls may take.
  *
- * The form for many has one parameter, a JSON array with an object for each call: its number, n,
- * and the text of each parameter by its name, where a null is left out. It gives one row for each
- * call, in any order: the columns of the statement, then n. All of it is one transaction.
+ * Each parameter of a statement for many is a text[] with an element for each call. It gives one
+ * row for each call, in any order; its last column, which who calls does not see, is the call's
+ * place in the arrays, from 1. All of it is one transaction.
  */
 #ifndef UPLIFT_PG_POOL_H
 #define UPLIFT_PG_POOL_H

@@ -58,8 +58,8 @@ where f.pronamespace = any (array['public', 'uplift', 'auth']::regnamespace[])
 order by 1
 """
 
-# Warnings that are meant to be, as (function, message): limits are filled in by uplift.prepare_chats,
-# which has the same row; uplift.do_rows gets statements of ours alone, and those of uplift.rest_ are made of quoted
+# Warnings that are meant to be, as (function, message): limits of
+# uplift.prepare_chat are always null; uplift.do_rows gets statements of ours alone, and those of uplift.rest_ are made of quoted
 # parts. And pg_cron need not be there.
 MADE = "text type variable is not sanitized"
 MEANT = {("uplift.do_rows", MADE), ("uplift.rest_planned", MADE), ("uplift.rest_rows", MADE), ("uplift.rest_total", MADE),

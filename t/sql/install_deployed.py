@@ -183,8 +183,9 @@ def test_other_tables(db):
 def test_functions(cluster, db):
     """The programs' functions, by the programs' role, on a deployment's tables."""
     app = Database(cluster, "deployed", "uplift_app")
-    chat = app.rows("select conversation_id::text, coach_id, severity, mode, system_prompt, messages, user_message from "
-                    "uplift.prepare_chat(%s, 'chat', null, null, null, '20000000-0000-4000-8000-000000000001', null, 'Hi', 4000)", ANN)[0]
+    prepare = ("select conversation_id::text, coach_id, severity, mode, system_prompt, messages, refusal ->> 'code' from "
+               "uplift.prepare_chats(array[%s::uuid], '{chat}', '{null}', '{null}', '{null}', array[%s::uuid], '{null}', '{Hi}', '{4000}', '{null}')")
+    chat = app.rows(prepare, ANN, "20000000-0000-4000-8000-000000000001")[0]
     equal(chat[:4], ("20000000-0000-4000-8000-000000000001", "coach_maple_avatar", 4.0, "default"),
           "a chat is prepared with the user's coach and severity")
     ok("Warm and slow." in chat[4], "with the coach's personality", chat[4])
@@ -204,8 +205,7 @@ def test_functions(cluster, db):
     db.rows("update coach_response_feedback set user_comment = 'by the old name' where id = %s", answer)
     equal(db.rows("select changes from uplift.feedback_events where answer_id = %s order by id desc limit 1", answer),
           [({"feedback_text": "by the old name"},)], "and what it writes there is kept as feedback")
-    equal(app.error("select uplift.prepare_chat('00000000-0000-4000-8000-0000000000ff', 'chat', null, null, null, null, null, 'Hi', 4000)"),
-          "UP403", "a user Supabase does not know is refused")
+    equal(app.rows(prepare, "00000000-0000-4000-8000-0000000000ff", None)[0][6], "unknown_user", "a user Supabase does not know is refused")
     ok("Warm and slow." in db.value("select build_coach_system_prompt(%s)", ANN), "build_coach_system_prompt works")
     db.rows("insert into coach_response_feedback (user_id, user_message, ai_response, coach_mode, conversation_id) "
             "values (%s, 'I want to swim a mile.', 'Do!', 'default', '20000000-0000-4000-8000-000000000001')", ANN)

@@ -25,10 +25,9 @@ RECORD = """select * from uplift.record_answers(json_build_array(json_build_obje
     'ai_response', 'a', 'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'cache_key', 'k',
     'cache_ttl_s', 60, 'created_at', now())))"""
 CALLS = {
-    "a chat is prepared": """select * from uplift.prepare_chats(json_build_array(json_build_object('n', 1, 'user_id', {user}, 'protocol', 'chat',
-        'conversation_id', {conversation}, 'message', 'And then?', 'history_tokens', 4000, 'more', '{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}')))""",
-    "a chat by itself": """select * from uplift.prepare_one_chat({user}, 'chat', null, null, null, {conversation}, {answer}, null, 4000,
-        '{{"address": "192.0.2.1"}}')""",
+    "chats are prepared": """select * from uplift.prepare_chats(array[{user}, {user}], '{{chat,chat}}', '{{null,null}}', '{{null,null}}',
+        '{{null,null}}', array[{conversation}, {conversation}], array[null, {answer}], '{{And then?,null}}', '{{4000,4000}}',
+        array['{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}', '{{"address": "192.0.2.1"}}']::jsonb[])""",
     "an answer is recorded": RECORD % "uplift.uuid_v7()",
     "an answer gets a thumb": "select * from uplift.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
     "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",

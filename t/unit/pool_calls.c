@@ -20,48 +20,29 @@
 
 static const char *conninfo;
 
-static const char *const names[] = {"value"};
-
 /* Each answers with what it was given, and the transaction it ran in. */
-static const struct pg_statement joins_many = {
-    .name = "joins_many",
-    .sql =
-        "select value, pg_current_xact_id()::text, n from json_to_recordset($1::json) as r(n int, "
-        "value text) "
-        "order by n desc",
-    .params = 1};
-static const struct pg_statement joins = {.name = "joins",
-                                          .sql = "select $1::text, pg_current_xact_id()::text",
-                                          .params = 1,
-                                          .many = &joins_many,
-                                          .names = names};
+static const struct pg_statement joins = {
+    .name = "joins",
+    .sql = "select value, pg_current_xact_id()::text, n from unnest($1::text[]) with ordinality as "
+           "r(value, n) order by n desc",
+    .params = 1,
+    .for_many = true};
 static const struct pg_statement alone = {
     .name = "alone", .sql = "select $1::text, pg_current_xact_id()::text", .params = 1};
-static const struct pg_statement divides_many = {
-    .name = "divides_many",
+static const struct pg_statement divides = {
+    .name = "divides",
     .sql = "select (12 / value)::text, pg_current_xact_id()::text, n "
-           "from json_to_recordset($1::json) as r(n int, value int)",
-    .params = 1};
-static const struct pg_statement divides = {.name = "divides",
-                                            .sql = "select (12 / $1::int)::text, "
-                                                   "pg_current_xact_id()::text",
-                                            .params = 1,
-                                            .many = &divides_many,
-                                            .names = names};
+           "from unnest($1::text[]::int[]) with ordinality as r(value, n)",
+    .params = 1,
+    .for_many = true};
 static const struct pg_statement sleeps = {
     .name = "sleeps", .sql = "select pg_backend_pid(), pg_sleep($1::float8)", .params = 1};
-
-static const struct pg_statement naps_many = {.name = "naps_many",
-                                              .sql =
-                                                  "select value, pg_sleep(value::float8)::text, n "
-                                                  "from json_to_recordset($1::json) as r(n int, "
-                                                  "value text)",
-                                              .params = 1};
-static const struct pg_statement naps = {.name = "naps",
-                                         .sql = "select $1::text, pg_sleep($1::float8)::text",
-                                         .params = 1,
-                                         .many = &naps_many,
-                                         .names = names};
+static const struct pg_statement naps = {
+    .name = "naps",
+    .sql = "select value, pg_sleep(value::float8)::text, n "
+           "from unnest($1::text[]) with ordinality as r(value, n)",
+    .params = 1,
+    .for_many = true};
 
 struct caller {
     struct pg_pool *pool;

@@ -22,26 +22,8 @@ $$;
 comment on function uplift.first_version(uuid, uuid) is
     'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
 
--- The steps, in their order. Those that most chats do without are functions, which cost nothing then.
-
-create or replace function uplift.check_conversation(p_user_id uuid, p_conversation_id uuid) returns void
-language plpgsql stable
-as $$
-declare
-    v_is_own boolean;
-begin
-    -- An id that nobody used yet starts a conversation: the client made it, or its answers are still in
-    -- a spool.
-    select c.user_id = p_user_id and c.deleted_at is null into v_is_own
-    from uplift.conversations c where c.id = p_conversation_id;
-    if not v_is_own then
-        perform uplift.fail(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id');
-    end if;
-end
-$$;
-
-comment on function uplift.check_conversation(uuid, uuid) is
-    'UP404 conversation_not_found: a conversation is another user''s, or was deleted.';
+-- The steps, in their order: what every chat needs is looked up for all at once (uplift.coach_prompts);
+-- what most do without are functions for one chat.
 
 create or replace function uplift.answer_to_regenerate(p_user_id uuid, p_answer_id uuid, p_conversation_id uuid,
     out conversation_id uuid, out user_message text, out first_at timestamptz)
@@ -53,15 +35,14 @@ begin
     left join uplift.conversations c on c.id = a.conversation_id
     where a.id = p_answer_id and a.user_id = p_user_id and c.deleted_at is null
         and (p_conversation_id is null or a.conversation_id = p_conversation_id);
-    if not found then
-        perform uplift.fail(404, 'answer_not_found', 'there is no such answer to give anew', 'regenerate_of');
+    if found then
+        select f.created_at into first_at from uplift.first_version(p_answer_id, p_user_id) f;
     end if;
-    select f.created_at into first_at from uplift.first_version(p_answer_id, p_user_id) f;
 end
 $$;
 
 comment on function uplift.answer_to_regenerate(uuid, uuid, uuid, out uuid, out text, out timestamptz) is
-    'Where an own answer stands that is to be given anew, what was asked, and when the first version of it was given. UP404 answer_not_found, also for one of another conversation than p_conversation_id, where that is not null.';
+    'Where an own answer stands that is to be given anew, what was asked, and when the first version of it was given: null when there is none such, also for one of another conversation than p_conversation_id, where that is not null.';
 
 create or replace function uplift.chat_history(p_user_id uuid, p_conversation_id uuid, p_before timestamptz, p_tokens int,
     out messages text, out turns int, out is_cut boolean)
@@ -141,162 +122,6 @@ $$;
 comment on function uplift.cache_key_of(uuid, text, text, boolean, boolean, text, jsonb, text, text) is
     'What a chat is known by in the cache. p_is_repeated: the message is that of an answer given anew, which the client did not send again.';
 
-create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
-    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
-    p_more jsonb default null)
-returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
-    budget_model text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    v_before timestamptz := timestamptz 'infinity';
-    v_coach record;
-    v_history record;
-    v_is_personal boolean := true;
-begin
-    if p_protocol is distinct from 'chat' and p_protocol is distinct from 'completions' then
-        perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
-    end if;
-
-    -- Who, and where.
-    perform from auth.users u where u.id = p_user_id;
-    if not found then
-        perform uplift.add_user(p_user_id);
-    end if;
-    if p_conversation_id is not null then
-        perform uplift.check_conversation(p_user_id, p_conversation_id);
-    end if;
-    conversation_id := p_conversation_id;
-    user_message := p_message;
-    cached := null;
-    if p_regenerate_of is not null then
-        -- The history ends before the answer that was given first.
-        select r.conversation_id, coalesce(p_message, r.user_message), r.first_at
-        into conversation_id, user_message, v_before
-        from uplift.answer_to_regenerate(p_user_id, p_regenerate_of, p_conversation_id) r;
-    end if;
-
-    -- Which coach, and what serves now. Null is the configured model.
-    if p_coach_id is not null or p_protocol = 'chat' then
-        v_coach := uplift.coach_prompt(p_user_id, p_coach_id, p_severity, p_mode, true);
-        coach_id := v_coach.coach_id;
-        -- A handful of rows.
-        select d.model_id into model from uplift.model_deployments d
-        where d.environment = 'production' and d.ended_at is null
-            and (d.coach_id is null or d.coach_id = v_coach.coach_id)
-        order by d.coach_id nulls last limit 1;
-        severity := v_coach.severity;
-        mode := v_coach.mode;
-        system_prompt := v_coach.system_prompt;
-        v_is_personal := v_coach.is_personal;
-        if v_coach.memory_ids is not null then
-            trace := jsonb_build_object('memory_ids', v_coach.memory_ids, 'source_ids', '[]'::jsonb,
-                'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb);
-        end if;
-    elsif p_severity not between 1.0 and 6.0 then
-        perform uplift.fail(400, 'invalid_severity', 'severity must be a number from 1.0 to 6.0', 'severity');
-    elsif p_mode not in ('default', 'roast') then
-        perform uplift.fail(400, 'invalid_mode', 'mode must be default or roast', 'mode');
-    end if;
-
-    -- What was said before.
-    messages := '';
-    if p_protocol = 'chat' and conversation_id is not null then
-        v_history := uplift.chat_history(p_user_id, conversation_id, v_before, p_history_tokens);
-        messages := v_history.messages;
-        -- What the answer was made from is otherwise known from the rows.
-        if v_history.is_cut then
-            trace := coalesce(trace, '{}') || jsonb_build_object('history_turns', v_history.turns);
-        end if;
-    end if;
-
-    -- Whether there is money for it.
-    if exists (select from uplift.budgets_used_up) then
-        select c.refusal, c.cheaper_model into refusal, budget_model from uplift.check_budgets(p_user_id, coach_id) c;
-        model := coalesce(budget_model, model);
-    end if;
-
-    -- Whether the answer is there already.
-    if p_more ? 'cache' then
-        cache_key := uplift.cache_key_of(p_user_id, p_protocol, user_message, p_message is null, v_is_personal,
-            coalesce(budget_model, p_more ->> 'model', model, p_more #>> '{cache,model}'), p_more, system_prompt, messages);
-        -- Who asks for another answer wants another one.
-        if p_regenerate_of is null and p_more #>> '{cache,mode}' in ('on', 'read-only') then
-            cached := uplift.find_cached(cache_key, (p_more #>> '{cache,max_age_s}')::int);
-            if cached is not null then
-                -- Nobody is sent these, and the row of the answer that is given again has them.
-                system_prompt := null;
-                messages := '';
-            end if;
-        end if;
-    end if;
-
-    conversation_id := coalesce(conversation_id, uplift.uuid_v7());
-    return next;
-end
-$$;
-
-comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'Everything an answer needs, one row: coach, severity and mode; system prompt; messages, the JSON of those before p_message, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. p_protocol chat or completions; a completions request has no history, and without p_coach_id no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. refusal, where not null, is why there will be no answer: {status, code, message, retry_after_ms}. budget_model, where not null, takes the place of any model asked for, because a budget is used up. UP400 invalid_severity, invalid_mode; UP403 unknown_user, roast_consent_required; UP404 coach_not_found, conversation_not_found, answer_not_found.';
-
--- A round trip for several chats.
-create or replace function uplift.prepare_chats(p_calls json)
-returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
--- By index, always: see uplift.record_answers().
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
-as $$
-#variable_conflict use_column
-begin
-    if not exists (select from uplift.rate_limits) then
-        return query
-        select r.n, p.*
-        from json_to_recordset(p_calls) as r(n int, user_id uuid, protocol text, coach_id text, severity numeric, mode text,
-            conversation_id uuid, regenerate_of uuid, message text, history_tokens int, more text)
-        cross join lateral uplift.prepare_chat(r.user_id, r.protocol, r.coach_id, r.severity, r.mode, r.conversation_id,
-            r.regenerate_of, r.message, r.history_tokens, r.more::jsonb) p;
-        return;
-    end if;
-    return query
-    with calls as materialized (
-        select r.*, r.more::jsonb as about
-        from json_to_recordset(p_calls) as r(n int, user_id uuid, protocol text, coach_id text, severity numeric, mode text,
-            conversation_id uuid, regenerate_of uuid, message text, history_tokens int, more text)
-    ), refused as materialized (
-        select f.*
-        from (
-            select array_agg(c.n) as n, array_agg(c.user_id::text) as users, array_agg(c.about ->> 'address') as addresses,
-                array_agg(c.about ->> 'api_key') as keys
-            from calls c) a
-        cross join lateral uplift.refuse_at_once(a.n, a.users, a.addresses, a.keys) f
-    ), prepared as materialized (
-        select c.n as number, c.user_id as asker, c.about, p.*
-        from calls c
-        cross join lateral uplift.prepare_chat(c.user_id, c.protocol, c.coach_id, c.severity, c.mode, c.conversation_id,
-            c.regenerate_of, c.message, c.history_tokens, c.about) p
-        where c.n not in (select f.n from refused f)
-    ), charged as materialized (
-        select c.*
-        from (
-            select array_agg(x.number) as n, array_agg(x.asker::text) as users, array_agg(x.about ->> 'address') as addresses,
-                array_agg(x.about ->> 'api_key') as keys,
-                array_agg(uplift.tokens_of(x.cached is null, x.system_prompt, x.messages, x.user_message, x.about)) as tokens
-            from prepared x where x.refusal is null) a
-        cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
-    )
-    select x.number, x.conversation_id, x.coach_id, x.severity, x.mode, x.system_prompt, x.messages, x.user_message, x.model,
-        x.trace, x.cached, x.cache_key, c.limits, coalesce(x.refusal, c.refusal), x.budget_model
-    from prepared x left join charged c on c.n = x.number
-    union all
-    select f.n, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null from refused f;
-end
-$$;
-
-comment on function uplift.prepare_chats(json) is
-    'uplift.prepare_chat for several calls, [{n, and its parameters by their names, as text}], in any order, and what rate limits leave of them (limits, refusal). Who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. When one raises, none is prepared or charged: then each is to be called by itself (uplift.prepare_one_chat).';
-
 create or replace function uplift.tokens_of(p_is_new boolean, p_system_prompt text, p_messages text, p_user_message text, p_more jsonb)
 returns int
 language sql immutable parallel safe
@@ -308,58 +133,192 @@ $$;
 
 comment on function uplift.tokens_of(boolean, text, text, text, jsonb) is 'The tokens that a chat is charged before it is answered.';
 
-create or replace function uplift.prepare_one_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
-    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int, p_more jsonb)
-returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+create or replace function uplift.look_up_chats(p_user_ids uuid[], p_protocols text[], p_coach_ids text[],
+    p_severities numeric[], p_modes text[], p_conversation_ids uuid[], p_regenerate_of uuid[], p_messages text[],
+    p_history_tokens int[], p_more jsonb[], p_skipped int[])
+returns table (n int, user_id uuid, more jsonb, conversation_id uuid, coach_id text, severity numeric, mode text,
+    system_prompt text, messages text, user_message text, model text, trace jsonb, cached json, cache_key text, refusal jsonb,
+    budget_model text)
+language plpgsql volatile
+as $$
+declare
+    v_protocol text;
+    v_regenerate_of uuid;
+    v_history_tokens int;
+    v_is_known boolean;
+    v_is_personal boolean;
+    v_is_repeated boolean;
+    v_has_steps boolean;
+    v_before timestamptz;
+    v_turns int;
+    v_is_cut boolean;
+    v_has_budgets boolean := exists (select from uplift.budgets_used_up);
+begin
+    if not p_protocols <@ '{chat,completions}' then
+        perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
+    end if;
+    for n, user_id, more, conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace, cached,
+        cache_key, refusal, budget_model, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_personal, v_is_repeated,
+        v_has_steps
+    in
+        select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, '', c.message,
+            -- What serves now, of a handful of rows. Null is the configured model.
+            case when p.n is not null then (
+                select d.model_id from uplift.model_deployments d
+                where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p.coach_id)
+                order by d.coach_id nulls last limit 1) end,
+            case when p.memory_ids is not null then jsonb_build_object('memory_ids', p.memory_ids, 'source_ids', '[]'::jsonb,
+                'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb) end,
+            null::json, null,
+            case
+                -- An id that nobody used yet starts a conversation: the client made it, or its answers are
+                -- still in a spool.
+                when (select v.user_id = c.user_id and v.deleted_at is null from uplift.conversations v
+                        where v.id = c.conversation_id) is false
+                    then uplift.refusal(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id')
+                when c.severity is not null or c.mode is not null then coalesce(uplift.check_tone(c.severity, c.mode), p.refusal)
+                else p.refusal end,
+            null, c.protocol, c.regenerate_of, c.history_tokens,
+            -- Not exists (...), which might read all users to hash them.
+            (select u.id from auth.users u where u.id = c.user_id) is not null,
+            p.is_personal is not false, c.message is null,
+            c.regenerate_of is not null or c.protocol = 'chat' and c.conversation_id is not null or c.more ? 'cache'
+        from unnest(p_user_ids, p_protocols, p_severities, p_modes, p_conversation_ids, p_regenerate_of, p_messages, p_history_tokens,
+            p_more) with ordinality
+            as c(user_id, protocol, severity, mode, conversation_id, regenerate_of, message, history_tokens, more, n)
+        left join uplift.coach_prompts(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, true) p on p.n = c.n
+        where c.n <> all (p_skipped)
+    loop
+        if not v_is_known then
+            refusal := coalesce(uplift.make_user(user_id), refusal);
+        end if;
+        -- Most are the first of a conversation, without a cache.
+        if v_has_steps and refusal is null then
+            v_before := 'infinity';
+            if v_regenerate_of is not null then
+                -- The history ends before the answer that was given first.
+                select r.conversation_id, coalesce(look_up_chats.user_message, r.user_message), r.first_at
+                into conversation_id, user_message, v_before
+                from uplift.answer_to_regenerate(user_id, v_regenerate_of, conversation_id) r;
+                if v_before is null then
+                    refusal := uplift.refusal(404, 'answer_not_found', 'there is no such answer to give anew', 'regenerate_of');
+                end if;
+            end if;
+            if v_protocol = 'chat' and conversation_id is not null and refusal is null then
+                select h.messages, h.turns, h.is_cut into messages, v_turns, v_is_cut
+                from uplift.chat_history(user_id, conversation_id, v_before, v_history_tokens) h;
+                -- What the answer was made from is otherwise known from the rows.
+                if v_is_cut then
+                    trace := coalesce(trace, '{}') || jsonb_build_object('history_turns', v_turns);
+                end if;
+            end if;
+        end if;
+
+        -- Whether there is money for it.
+        if v_has_budgets and refusal is null then
+            select b.refusal, b.cheaper_model, coalesce(b.cheaper_model, model) into refusal, budget_model, model
+            from uplift.check_budgets(user_id, coach_id) b;
+        end if;
+
+        -- Whether the answer is there already.
+        if v_has_steps and more ? 'cache' and refusal is null then
+            cache_key := uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated, v_is_personal,
+                coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}'), more, system_prompt, messages);
+            -- Who asks for another answer wants another one.
+            if v_regenerate_of is null and more #>> '{cache,mode}' in ('on', 'read-only') then
+                cached := uplift.find_cached(cache_key, (more #>> '{cache,max_age_s}')::int);
+                if cached is not null then
+                    -- Nobody is sent these, and the row of the answer that is given again has them.
+                    system_prompt := null;
+                    messages := '';
+                end if;
+            end if;
+        end if;
+
+        if refusal is not null then
+            conversation_id := null;
+            system_prompt := null;
+            messages := null;
+        elsif conversation_id is null then
+            conversation_id := uplift.uuid_v7();
+        end if;
+        return next;
+    end loop;
+end
+$$;
+
+comment on function uplift.look_up_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[], int[]) is
+    'uplift.prepare_chats without rate limits, for the calls whose numbers are not in p_skipped.';
+
+create or replace function uplift.prepare_chats(p_user_ids uuid[], p_protocols text[], p_coach_ids text[],
+    p_severities numeric[], p_modes text[], p_conversation_ids uuid[], p_regenerate_of uuid[], p_messages text[],
+    p_history_tokens int[], p_more jsonb[])
+returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
     user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
 -- By index, always: see uplift.record_answers().
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
-declare
-    v_has_limits boolean := exists (select from uplift.rate_limits);
-    v_charged record;
-    v_state text;
-    v_code text;
-    v_message text;
-    v_param text;
 begin
-    if v_has_limits then
-        select r.limits, r.refusal into limits, refusal from uplift.refuse_at_once(array[1], array[p_user_id::text],
-            array[p_more ->> 'address'], array[p_more ->> 'api_key']) r;
-        if found then
-            return next;
-            return;
-        end if;
+    if not exists (select from uplift.rate_limits) then
+        return query
+        select p.n, p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model,
+            p.trace, p.cached, p.cache_key, null, p.refusal, p.budget_model
+        from uplift.look_up_chats(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, p_conversation_ids, p_regenerate_of,
+            p_messages, p_history_tokens, p_more, '{}') p;
+        return;
     end if;
-    begin
-        select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model, p.trace,
-            p.cached, p.cache_key, p.refusal, p.budget_model
-        into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace,
-            cached, cache_key, refusal, budget_model
-        from uplift.prepare_chat(p_user_id, p_protocol, p_coach_id, p_severity, p_mode, p_conversation_id, p_regenerate_of,
-            p_message, p_history_tokens, p_more) p;
-    exception when others then
-        get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_code = pg_exception_detail,
-            v_param = pg_exception_hint;
-        if v_state !~ '^UP4[0-9][0-9]$' then
-            raise;
-        end if;
-        refusal := jsonb_build_object('status', right(v_state, 3)::int, 'code', v_code, 'message', v_message, 'param', v_param);
-    end;
-    -- What was asked for in vain has cost as much as any preparation. What a budget refuses is not charged.
-    if v_has_limits and (refusal is null or v_state is not null) then
-        select c.limits, c.refusal into v_charged from uplift.charge_limits(array[1], array[p_user_id::text],
-            array[p_more ->> 'address'], array[p_more ->> 'api_key'],
-            array[uplift.tokens_of(cached is null, system_prompt, messages, user_message, p_more)]) c;
-        if found then
-            limits := v_charged.limits;
-            refusal := coalesce(v_charged.refusal, refusal);
-        end if;
-    end if;
+    return query
+    with refused as materialized (
+        select f.*
+        from (
+            select array_agg(c.n::int) as n, array_agg(c.more ->> 'address') as addresses, array_agg(c.more ->> 'api_key') as keys
+            from unnest(p_more) with ordinality as c(more, n)) a
+        cross join lateral uplift.refuse_at_once(a.n, p_user_ids::text[], a.addresses, a.keys) f
+    ), prepared as materialized (
+        select p.*
+        from uplift.look_up_chats(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, p_conversation_ids, p_regenerate_of,
+            p_messages, p_history_tokens, p_more, array(select f.n from refused f)) p
+    ), charged as materialized (
+        -- What was asked for in vain has cost as much as any preparation. What a budget refuses is not charged.
+        select c.*
+        from (
+            select array_agg(x.n) as n, array_agg(x.user_id::text) as users, array_agg(x.more ->> 'address') as addresses,
+                array_agg(x.more ->> 'api_key') as keys,
+                array_agg(uplift.tokens_of(x.cached is null, x.system_prompt, x.messages, x.user_message, x.more)) as tokens
+            from prepared x where x.refusal is null or x.refusal ->> 'code' <> 'budget_exceeded') a
+        cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
+    )
+    select x.n, x.conversation_id, x.coach_id, x.severity, x.mode, x.system_prompt, x.messages, x.user_message, x.model,
+        x.trace, x.cached, x.cache_key, c.limits, coalesce(c.refusal, x.refusal), x.budget_model
+    from prepared x left join charged c on c.n = x.n
+    union all
+    select f.n, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null from refused f;
+end
+$$;
+
+comment on function uplift.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
+    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: coach, severity and mode; system prompt; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
+
+create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
+    p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
+    p_more jsonb default null)
+returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
+    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
+language plpgsql volatile
+as $$
+begin
+    select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model, p.trace,
+        p.cached, p.cache_key, p.refusal, p.budget_model
+    into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace, cached, cache_key,
+        refusal, budget_model
+    from uplift.look_up_chats(array[p_user_id], array[p_protocol], array[p_coach_id], array[p_severity], array[p_mode],
+        array[p_conversation_id], array[p_regenerate_of], array[p_message], array[p_history_tokens], array[p_more], '{}') p;
+    perform uplift.fail((refusal ->> 'status')::int, refusal ->> 'code', refusal ->> 'message', refusal ->> 'param')
+    where refusal ->> 'code' <> 'budget_exceeded';
     return next;
 end
 $$;
 
-comment on function uplift.prepare_one_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'uplift.prepare_chats for one call, which is charged also where it is refused with UP4nn: that is then its refusal, {status, code, message, param}.';
+comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
+    'What one chat would be prepared to, to look at by hand: uplift.prepare_chats for one call, without rate limits. Raises its refusal, unless that is a budget''s.';

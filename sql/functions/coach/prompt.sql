@@ -128,92 +128,118 @@ $$;
 
 comment on function uplift.memory_section(text) is 'Lines of uplift.memory_line() with their heading; null for null.';
 
--- Everything a coach needs to know before it answers. Called for every chat, so it is many small
--- look-ups and plain expressions: to start a query of many nodes costs more than to run it.
-create or replace function uplift.coach_prompt(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text,
-    p_include_memory boolean, out coach_id text, out severity numeric, out mode text, out system_prompt text,
-    out memory_ids uuid[], out is_personal boolean)
-language plpgsql stable
+create or replace function uplift.check_tone(p_severity numeric, p_mode text) returns jsonb
+language plpgsql immutable parallel safe
 as $$
-declare
-    v_consent boolean;
-    v_user_mode text;
-    v_name text;
-    v_personality text;
-    v_line record;
-    v_facts text := '';
-    v_memories text := '';
 begin
     if p_severity not between 1.0 and 6.0 then
-        perform uplift.fail(400, 'invalid_severity', 'severity must be a number from 1.0 to 6.0', 'severity');
+        return uplift.refusal(400, 'invalid_severity', 'severity must be a number from 1.0 to 6.0', 'severity');
+    elsif p_mode not in ('default', 'roast') then
+        return uplift.refusal(400, 'invalid_mode', 'mode must be default or roast', 'mode');
     end if;
-    if p_mode <> 'default' and p_mode <> 'roast' then
-        perform uplift.fail(400, 'invalid_mode', 'mode must be default or roast', 'mode');
-    end if;
-
-    select p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent
-    into coach_id, severity, v_user_mode, v_consent
-    from public.user_coach_preferences p where p.user_id = p_user_id;
-
-    severity := round(coalesce(p_severity, severity, 3.0), 1);
-    if p_mode = 'roast' and v_consent is not true then
-        perform uplift.fail(403, 'roast_consent_required', 'roast mode needs the user''s consent (roast_consent in the preferences)', 'mode');
-    end if;
-    mode := coalesce(p_mode, case when v_user_mode = 'roast' and v_consent then 'roast' end, 'default');
-
-    coach_id := coalesce(p_coach_id, coach_id, 'coach_decibel_avatar');
-    select coalesce(b.alt_text, b.asset_name), b.usage_notes into v_name, v_personality
-    from public.brand_assets b
-    where b.asset_name = coach_id and uplift.is_coach(b.asset_name, b.asset_type, b.usage_notes, b.is_active)
-    order by b.created_at limit 1;
-    if not found then
-        if p_coach_id is not null then
-            perform uplift.fail(404, 'coach_not_found', 'there is no such coach', 'coach_id');
-        end if;
-        -- The user's own choice is no longer offered, or nobody set up coaches yet.
-        select c.id, c.name, c.personality into coach_id, v_name, v_personality
-        from uplift.coaches c order by c.is_default desc, c.created_at limit 1;
-        v_name := coalesce(v_name, 'Coach');
-        v_personality := coalesce(v_personality, 'A friendly and honest coach, brief and concrete.');
-    end if;
-
-    for v_line in
-        select t.trait_key, t.trait_value from public.user_traits t
-        where t.user_id = p_user_id and t.trait_value <> ''
-        order by t.trait_key limit 40
-    loop
-        v_facts := v_facts || e'\n- ' || uplift.as_data(v_line.trait_key, 60) || ': ' || uplift.as_data(v_line.trait_value, 300);
-    end loop;
-    if p_include_memory then
-        for v_line in
-            select m.id, m.memory_type, m.memory_text from public.ai_episodic_memory m
-            where m.user_id = p_user_id and m.is_active and (m.expires_at is null or m.expires_at > now())
-                and m.memory_text <> ''
-            order by m.importance_score desc nulls last, m.last_accessed desc nulls last, m.id limit 5
-        loop
-            v_memories := v_memories || uplift.memory_line(v_line.memory_type, v_line.memory_text);
-            memory_ids := memory_ids || v_line.id;
-        end loop;
-    end if;
-    -- Answers are shared between users where this is false (uplift.cache_key).
-    is_personal := v_facts <> '' or v_memories <> '';
-    system_prompt := uplift.compose_prompt(v_name, v_personality, severity, mode, nullif(v_facts, ''),
-        uplift.memory_section(nullif(v_memories, '')), null, null);
+    return null;
 end
 $$;
 
-comment on function uplift.coach_prompt(uuid, text, numeric, text, boolean) is
-    'Coach, severity and mode for a user (what is null comes from the user''s preferences, then the defaults), the system prompt they make, the memories in it, and whether it holds anything of the user''s. UP400 invalid_severity, invalid_mode; UP403 roast_consent_required; UP404 coach_not_found.';
+comment on function uplift.check_tone(numeric, text) is
+    'Null for a severity and mode that there are, or none; else the refusal: 400 invalid_severity, invalid_mode.';
+
+create or replace function uplift.fallback_coach(out id text, out name text, out personality text)
+language plpgsql stable
+as $$
+begin
+    select c.id, c.name, c.personality into id, name, personality
+    from uplift.coaches c order by c.is_default desc, c.created_at limit 1;
+end
+$$;
+
+comment on function uplift.fallback_coach() is 'The coach of those who chose none, or one that is no longer offered; nulls where there is none at all.';
+
+-- Everything a coach needs to know before it answers, for all who ask at once: to start a query costs
+-- more than what it looks up for one of them. Each look-up is limited, so that none can become a join
+-- that reads a table whole.
+create or replace function uplift.coach_prompts(p_user_ids uuid[], p_protocols text[], p_coach_ids text[], p_severities numeric[],
+    p_modes text[], p_include_memory boolean)
+returns table (n int, coach_id text, severity numeric, mode text, system_prompt text, memory_ids uuid[], is_personal boolean,
+    refusal jsonb)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select c.n::int, coach.id, tone.severity, tone.mode,
+        uplift.compose_prompt(coach.name, coach.personality, tone.severity, tone.mode, traits.facts,
+            uplift.memory_section(memories.lines), null, null),
+        memories.ids,
+        -- Answers are shared between users where this is false (uplift.cache_key).
+        traits.facts is not null or memories.lines is not null,
+        case
+            when c.mode = 'roast' and chosen.roast_consent is not true then uplift.refusal(403, 'roast_consent_required',
+                'roast mode needs the user''s consent (roast_consent in the preferences)', 'mode')
+            when named.id is null and c.coach_id is not null then
+                uplift.refusal(404, 'coach_not_found', 'there is no such coach', 'coach_id') end
+    from unnest(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes) with ordinality
+        as c(user_id, protocol, coach_id, severity, mode, n)
+    left join lateral (
+        select p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent
+        from public.user_coach_preferences p where p.user_id = c.user_id limit 1) chosen on true
+    left join lateral (
+        select b.asset_name as id, coalesce(b.alt_text, b.asset_name) as name, b.usage_notes as personality
+        from public.brand_assets b
+        where b.asset_name = coalesce(c.coach_id, chosen.active_coach_id, 'coach_decibel_avatar')
+            and uplift.is_coach(b.asset_name, b.asset_type, b.usage_notes, b.is_active)
+        order by b.created_at limit 1) named on true
+    -- The user's own choice is no longer offered, or nobody set up coaches yet.
+    left join lateral (
+        select f.* from uplift.fallback_coach() f where named.id is null and c.coach_id is null limit 1) fallback on true
+    cross join lateral (
+        select coalesce(named.id, fallback.id) as id, coalesce(named.name, fallback.name, 'Coach') as name,
+            coalesce(named.personality, fallback.personality, 'A friendly and honest coach, brief and concrete.') as personality
+        ) coach
+    cross join lateral (
+        select round(coalesce(c.severity, chosen.severity, 3.0), 1) as severity,
+            coalesce(c.mode, case when chosen.active_coach_mode = 'roast' and chosen.roast_consent then 'roast' end, 'default') as mode
+        ) tone
+    left join lateral (
+        select string_agg(e'\n- ' || uplift.as_data(x.trait_key, 60) || ': ' || uplift.as_data(x.trait_value, 300), '') as facts
+        from (
+            select t.trait_key, t.trait_value from public.user_traits t
+            where t.user_id = c.user_id and t.trait_value <> ''
+            order by t.trait_key limit 40) x) traits on true
+    left join lateral (
+        select string_agg(uplift.memory_line(x.memory_type, x.memory_text), '') as lines, array_agg(x.id) as ids
+        from (
+            select m.id, m.memory_type, m.memory_text from public.ai_episodic_memory m
+            where p_include_memory and m.user_id = c.user_id and m.is_active and (m.expires_at is null or m.expires_at > now())
+                and m.memory_text <> ''
+            order by m.importance_score desc nulls last, m.last_accessed desc nulls last, m.id limit 5) x) memories on true
+    where c.protocol = 'chat' or c.coach_id is not null;
+end
+$$;
+
+comment on function uplift.coach_prompts(uuid[], text[], text[], numeric[], text[], boolean) is
+    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, the memories in it, and whether it holds anything of the user''s: arrays side by side as of uplift.prepare_chats; one row each, in any order, with its place, but none for those without a coach. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
 
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)
 returns text
-language sql stable security definer set search_path = pg_catalog, pg_temp
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select p.system_prompt
-    from uplift.coach_prompt(p_user_id, p_override_coach_id, p_override_severity, p_override_mode,
-        coalesce(p_include_memory, true)) p
+declare
+    v_refusal jsonb := uplift.check_tone(p_override_severity, p_override_mode);
+    v_prompt text;
+begin
+    if v_refusal is null then
+        select p.system_prompt, p.refusal into v_prompt, v_refusal
+        from uplift.coach_prompts(array[p_user_id], '{chat}', array[p_override_coach_id], array[p_override_severity],
+            array[p_override_mode], coalesce(p_include_memory, true)) p;
+    end if;
+    if v_refusal is not null then
+        perform uplift.fail((v_refusal ->> 'status')::int, v_refusal ->> 'code', v_refusal ->> 'message', v_refusal ->> 'param');
+    end if;
+    return v_prompt;
+end
 $$;
 
 comment on function public.build_coach_system_prompt(uuid, text, numeric, text, boolean) is
-    'The system prompt a chat of this user would get; overrides that are null leave the choice to the user''s preferences. Errors as uplift.coach_prompt.';
+    'The system prompt a chat of this user would get; overrides that are null leave the choice to the user''s preferences. UP400 invalid_severity, invalid_mode; UP403 roast_consent_required; UP404 coach_not_found.';

@@ -95,7 +95,7 @@ end
 $$;
 
 comment on function uplift.check_budgets(uuid, text) is
-    'What budgets that are used up demand of a chat: a refusal (as of uplift.prepare_chat), or a cheaper model in place of the one it would have; null, null for nothing.';
+    'What budgets that are used up demand of a chat: a refusal (as of uplift.prepare_chats), or a cheaper model in place of the one it would have; null, null for nothing.';
 
 create or replace function uplift.used_up_budgets()
 returns table (scope text, key text, period text, action text, cheaper_model text, ends_at bigint)

@@ -149,7 +149,7 @@ end
 $$;
 
 comment on function uplift.charge_limits(int[], text[], text[], text[], int[]) is
-    'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift.prepare_chat) of one that takes nothing.';
+    'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift.prepare_chats) of one that takes nothing.';
 
 create or replace function uplift.limit_refusal(p_scope text, p_what text, p_rate int, p_there double precision) returns jsonb
 language sql immutable

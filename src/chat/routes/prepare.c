@@ -16,7 +16,7 @@
 #define HEADERS_ROOM 1024
 #define RETRY_AFTER_OVERLOAD_MS 1000
 
-/* Columns of uplift.prepare_chat's row. */
+/* Columns of uplift.prepare_chats' rows. */
 enum prepared {
     P_CONVERSATION,
     P_COACH,
@@ -37,27 +37,17 @@ enum prepared {
 #define PARAMS 10
 #define MORE_BYTES 16384 /* of p_more */
 
-#define COLUMNS                                                                                    \
-    "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "      \
-    "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "         \
-    "p.limits"
-
-/* Of uplift.prepare_one_chat, in their order. */
-static const char *const param_names[PARAMS] = {
-    "user_id",         "protocol",      "coach_id", "severity",       "mode",
-    "conversation_id", "regenerate_of", "message",  "history_tokens", "more"};
-
-static const struct pg_statement prepare_many = {
-    .name = "prepare_chats",
-    .sql = COLUMNS ", p.n from uplift.prepare_chats($1) p",
-    .params = 1,
-};
 static const struct pg_statement prepare_statement = {
-    .name = "prepare_chat",
-    .sql = COLUMNS " from uplift.prepare_one_chat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) p",
+    .name = "prepare_chats",
+    .sql = "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "
+           "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "
+           "p.limits, p.n from uplift.prepare_chats(p_user_ids => $1::text[]::uuid[], "
+           "p_protocols => $2, p_coach_ids => $3, p_severities => $4::text[]::numeric[], "
+           "p_modes => $5, p_conversation_ids => $6::text[]::uuid[], "
+           "p_regenerate_of => $7::text[]::uuid[], p_messages => $8, "
+           "p_history_tokens => $9::text[]::int[], p_more => $10::text[]::jsonb[]) p",
     .params = PARAMS,
-    .many = &prepare_many,
-    .names = param_names,
+    .for_many = true,
 };
 
 static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,
@@ -299,7 +289,7 @@ static const char *message_for_postgres(const struct chat_wish *wish)
     return wish->message == NULL || is_wanted ? wish->message : "";
 }
 
-/* What p_more of uplift.prepare_chat() is to be: only what is present. */
+/* What p_more of uplift.prepare_chats() is to be: only what is present. */
 static void describe_more(const struct route_context *c, const struct chat_wish *wish,
                           struct buf *more)
 {
@@ -354,6 +344,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     buf_init(&more, MORE_BYTES);
     describe_more(c, wish, &more);
     const char *values[PARAMS] = {
+        /* in the order of prepare_statement's parameters */
         r->who.user_text,
         chat_protocol_name(protocol),
         wish->coach_id,

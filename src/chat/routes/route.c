@@ -9,7 +9,7 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
                  const char *const *values, PGresult **result, struct api_error *error, bool *away)
 {
     struct services *w = c->services;
-    return pg_pool_ask(statement->many != NULL ? w->prepare_pool : w->pool, w->breaker, statement,
+    return pg_pool_ask(statement->for_many ? w->prepare_pool : w->pool, w->breaker, statement,
                        values, result, error, away);
 }
 

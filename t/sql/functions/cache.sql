@@ -2,7 +2,7 @@
 \ir common.psql
 select plan(84);
 
--- A chat's row as uplift.prepare_chat() gives it; p_cache null is off.
+-- A chat's row as uplift.prepare_chats() gives it; p_cache null is off.
 create function pg_temp.prepared(p_user uuid, p_message text, p_cache jsonb default '{"mode": "on", "max_age_s": 3600, "model": "sim-1"}',
     p_coach text default null, p_severity numeric default null, p_conversation uuid default null, p_regenerate uuid default null)
 returns setof record language sql as $$

@@ -67,31 +67,40 @@ select results_eq($$select n, r is null from pg_temp.charge('[{"n": 2, "user_id"
     $$values (1, true), (2, true), (3, false), (4, true)$$, 'of those that come together the first go through');
 
 -- Whole chats.
-select is((select count(*) filter (where p.refusal is null) from uplift.prepare_chats(json_build_array(
-    json_build_object('n', 1, 'user_id', :ann, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000), json_build_object('n', 2, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000),
-    json_build_object('n', 3, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000), json_build_object('n', 4, 'user_id', :bob, 'protocol', 'chat', 'message', 'q', 'history_tokens', 4000))) p), 3::bigint, 'chats of one round trip');
+create function pg_temp.prepare(p_calls jsonb) returns table (n int, conversation_id uuid, refusal jsonb) language sql as $$
+    select p.n, p.conversation_id, p.refusal
+    from (
+        select array_agg((c ->> 'user_id')::uuid order by o) as users, array_agg(coalesce(c ->> 'protocol', 'chat') order by o) as protocols,
+            array_agg(c ->> 'coach_id' order by o) as coaches, array_agg(''::text) as messages, array_agg(4000) as tokens,
+            array_agg(c -> 'more' order by o) as more, array_fill(null::text, array[count(*)::int]) as nulls
+        from jsonb_array_elements(p_calls) with ordinality as x(c, o)) a
+    cross join lateral uplift.prepare_chats(a.users, a.protocols, a.coaches, a.nulls::numeric[], a.nulls, a.nulls::uuid[], a.nulls::uuid[],
+        a.messages, a.tokens, a.more) p
+$$;
+select is((select count(*) filter (where p.refusal is null) from pg_temp.prepare(jsonb_build_array(
+    jsonb_build_object('user_id', :ann), jsonb_build_object('user_id', :bob), jsonb_build_object('user_id', :bob),
+    jsonb_build_object('user_id', :bob))) p), 3::bigint, 'chats of one round trip');
 
 -- Before it costs: who has nothing left is refused before anything is looked up, or made, for them.
 select pg_temp.put('{"scope": "user", "requests_per_minute": 2}') \g /dev/null
 select pg_temp.put('{"scope": "address", "requests_per_minute": 1}') \g /dev/null
-create function pg_temp.call(n int, p_user uuid, p_address text, p_more jsonb default '{}') returns jsonb language sql as $$
-    select jsonb_build_object('n', n, 'user_id', p_user, 'protocol', 'chat', 'message', '', 'history_tokens', 4000,
-        'more', jsonb_build_object('address', p_address, 'bytes', 400)::text) || p_more
+create function pg_temp.call(p_user uuid, p_address text, p_more jsonb default '{}') returns jsonb language sql as $$
+    select jsonb_build_object('user_id', p_user, 'more', jsonb_build_object('address', p_address, 'bytes', 400)) || p_more
 $$;
 create function pg_temp.ask(p_calls jsonb) returns table (n int, code text, param text, is_prepared boolean) language sql as $$
-    select p.n, p.refusal ->> 'code', p.refusal ->> 'param', p.conversation_id is not null from uplift.prepare_chats(p_calls::json) p order by p.n
+    select p.n, p.refusal ->> 'code', p.refusal ->> 'param', p.conversation_id is not null from pg_temp.prepare(p_calls) p order by p.n
 $$;
 create function pg_temp.ask_alone(p_user uuid, p_address text, p_coach text default null, p_protocol text default 'chat')
 returns table (code text, param text, is_prepared boolean) language sql as $$
-    select p.refusal ->> 'code', p.refusal ->> 'param', p.conversation_id is not null
-    from uplift.prepare_one_chat(p_user, p_protocol, p_coach, null, null, null, null, '', 4000, jsonb_build_object('address', p_address, 'bytes', 400)) p
+    select a.code, a.param, a.is_prepared
+    from pg_temp.ask(jsonb_build_array(pg_temp.call(p_user, p_address, jsonb_build_object('coach_id', p_coach, 'protocol', p_protocol)))) a
 $$;
 select results_eq($$select code, is_prepared from pg_temp.ask_alone(pg_temp.id(71), '192.0.2.7')$$, $$values (null, true)$$,
     'the first from an address goes through');
 select results_eq($$select code, is_prepared from pg_temp.ask_alone(pg_temp.id(72), '192.0.2.7')$$, $$values ('rate_limit_exceeded', false)$$,
     'the next does not');
 select is((select count(*) from auth.users where id in (pg_temp.id(71), pg_temp.id(72))), 1::bigint, 'and nothing was made for it');
-select results_eq($$select n, code, is_prepared from pg_temp.ask(jsonb_build_array(pg_temp.call(1, pg_temp.id(73), '192.0.2.7'), pg_temp.call(2, pg_temp.id(74), '192.0.2.8')))$$,
+select results_eq($$select n, code, is_prepared from pg_temp.ask(jsonb_build_array(pg_temp.call(pg_temp.id(73), '192.0.2.7'), pg_temp.call(pg_temp.id(74), '192.0.2.8')))$$,
     $$values (1, 'rate_limit_exceeded', false), (2, null, true)$$, 'of two that come together only who may goes through');
 select is((select count(*) from auth.users where id in (pg_temp.id(73), pg_temp.id(74))), 1::bigint, 'and nothing was made for the other');
 select pg_temp.turn_back('1 minute') \g /dev/null
@@ -103,8 +112,8 @@ select results_eq($$select code, param from pg_temp.ask_alone(pg_temp.id(75), '1
 select is((select requests from uplift.rate_buckets where key = 'user:' || pg_temp.id(75)), 1::double precision, 'and is charged');
 select results_eq($$select code from pg_temp.ask_alone(pg_temp.id(75), '192.0.2.9', 'coach_nobody')$$, $$values ('rate_limit_exceeded')$$,
     'until there is nothing left');
-select is(pg_temp.refused($$select pg_temp.ask(jsonb_build_array(pg_temp.call(1, pg_temp.id(76), 'x', jsonb_build_object('coach_id', 'coach_nobody')),
-    pg_temp.call(2, pg_temp.id(78), 'x')))$$), 'UP404 coach_not_found coach_id', 'of several the error is everybody''s: they are called again by themselves');
+select results_eq($$select n, code, is_prepared from pg_temp.ask(jsonb_build_array(pg_temp.call(pg_temp.id(76), 'x', '{"coach_id": "coach_nobody"}'),
+    pg_temp.call(pg_temp.id(78), 'x')))$$, $$values (1, 'coach_not_found', false), (2, null, true)$$, 'of several only the one is refused that is wrong');
 select pg_temp.put('{"scope": "user", "tokens_per_minute": 250}') \g /dev/null
 select results_eq($$select code from pg_temp.ask_alone(pg_temp.id(77), 'x', null, 'completions')$$, $$values (null::text)$$, 'what the client has sent is charged');
 select is((select round(tokens) from uplift.rate_buckets where key = 'user:' || pg_temp.id(77)), 150::double precision, 'by its bytes, whose text does not come along');

@@ -5,7 +5,7 @@ select plan(17);
 select set_eq(
     $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'uplift'::regnamespace and has_function_privilege('uplift_app', p.oid, 'execute')$$,
     array['uplift.schema_version()', 'uplift.ready()', 'uplift.list_coaches()', 'uplift.list_personas()',
-        'uplift.prepare_chat(uuid,text,text,numeric,text,uuid,uuid,text,integer,jsonb)', 'uplift.prepare_chats(json)', 'uplift.prepare_one_chat(uuid,text,text,numeric,text,uuid,uuid,text,integer,jsonb)', 'uplift.record_answers(json,text[],text[],text[])', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
+        'uplift.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift.record_answers(json,text[],text[],text[])', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
         'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
         'uplift.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.get_feedback(uuid,uuid,boolean)',
         'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.get_answer(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
@@ -40,7 +40,7 @@ grant insert on public.results to uplift_app;
 set local role uplift_app;
 insert into public.results (result, wanted, name) values
     (public.tried('select uplift.ready()'), 'ok', 'ready'),
-    (public.tried($$select uplift.prepare_chat('00000000-0000-4000-8000-00000000000a', 'chat', null, null, null, null, null, 'q', 10)$$), 'ok', 'prepares a chat'),
+    (public.tried($$select uplift.prepare_chats('{00000000-0000-4000-8000-00000000000a}', '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}', '{q}', '{10}', '{null}')$$), 'ok', 'prepares a chat'),
     (public.tried($$select uplift.record_answers('[{"id": "10000000-0000-4000-8000-000000000001", "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q", "ai_response": "a"}]')$$), 'ok', 'records'),
     (public.tried($$select uplift.give_feedback('00000000-0000-4000-8000-00000000000a', '10000000-0000-4000-8000-000000000001', '{"helpful": true}', false)$$), 'ok', 'gives feedback'),
     (public.tried('select count(*) from public.coach_response_feedback'), '42501', 'reads no answers'),
