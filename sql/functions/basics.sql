@@ -67,6 +67,18 @@ as $$ select case when p_number >= p_most then p_most when p_number < 0 then 0 e
 
 comment on function uplift.clamped(numeric, int) is 'A number as a whole one from 0 to p_most; null for null.';
 
+create or replace function uplift.at_most(p_number bigint, p_most int) returns int
+language sql immutable parallel safe
+as $$ select case when p_number > p_most then p_most else p_number::int end $$;
+
+comment on function uplift.at_most(bigint, int) is 'The lesser of two; null for a null in p_number, unlike least().';
+
+create or replace function uplift.counted(p_number numeric) returns bigint
+language sql immutable parallel safe
+as $$ select case when p_number is not null then trunc(least(greatest(p_number, 0), 1000000000000))::bigint end $$;
+
+comment on function uplift.counted(numeric) is 'A number that somebody counted as a whole one from 0 to a million millions; null for null.';
+
 -- One bad row must not keep the rest of a job's rows from being done. What concerns the server or other
 -- sessions (no room, no memory, a lock, a shutdown) is not a row's fault.
 create or replace function uplift.is_bad_row(p_sqlstate text) returns boolean

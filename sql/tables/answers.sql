@@ -44,7 +44,9 @@ create table coach_response_feedback (
     memory_ids uuid[],
     source_ids uuid[],
     example_ids uuid[],
-    feedback_given_at timestamptz
+    feedback_given_at timestamptz,
+    system_prompt_id uuid,
+    personal_prompt text
 ) with (
     -- Rows arrive once and change at most by a thumb: room on the page for that change, and a
     -- vacuum after a fixed number of rows, because a share of a hundred million comes too seldom.
@@ -71,7 +73,11 @@ comment on column coach_response_feedback.user_message is
     'Text of the last user message. The conversation: user_message, ai_response, system_prompt, severity, mode.';
 comment on column coach_response_feedback.ai_response is
     'Text of the answer, as far as it was said; empty when nothing was.';
-comment on column coach_response_feedback.system_prompt is 'The system prompt that was sent; null when none was.';
+comment on column coach_response_feedback.system_prompt is
+    'The system prompt that was sent, of answers that have it whole; of others see system_prompt_id. The view uplift.answer_prompts has it of all.';
+comment on column coach_response_feedback.system_prompt_id is
+    'What of the system prompt others share: uplift.system_prompts. personal_prompt came after it.';
+comment on column coach_response_feedback.personal_prompt is 'What of the system prompt is the user''s own: facts, memories.';
 comment on column coach_response_feedback.severity is 'How hard the coach was to be, 1.0 to 6.0.';
 comment on column coach_response_feedback.mode is 'default or roast.';
 comment on column coach_response_feedback.helpful is

@@ -20,6 +20,16 @@ comment on column conversations.title is 'The first message, cut.';
 comment on column conversations.updated_at is 'Last answer.';
 comment on column conversations.deleted_at is 'When the user deleted it: out of lists, reads and history; its answers stay.';
 
+create table system_prompts (
+    id uuid primary key,
+    prompt text not null,
+    created_at timestamptz not null default now()
+);
+
+comment on table system_prompts is
+    'System prompts as far as they are not a user''s own (persona, rules, tone), each once, whatever number of answers were made with it. Nothing is ever deleted here: workers remember what there is.';
+comment on column system_prompts.id is 'uplift.prompt_id(prompt).';
+
 create table feedback_events (
     id bigint generated always as identity primary key,
     event_id uuid not null unique default uplift.uuid_v7(),

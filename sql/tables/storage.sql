@@ -10,13 +10,15 @@ begin
     for v_column in
         select a.attrelid::regclass as table_name, a.attname
         from (values
-            ('coach_response_feedback', array['user_message', 'ai_response', 'system_prompt', 'request_messages',
+            ('public.coach_response_feedback', array['user_message', 'ai_response', 'system_prompt', 'personal_prompt',
+                'request_messages',
                 'response_message', 'attempts', 'exposures']),
-            ('ai_training_examples', array['messages', 'completion', 'rejected']),
-            ('ai_response_cache', array['ai_response']),
-            ('ai_knowledge_sources', array['content'])
+            ('public.ai_training_examples', array['messages', 'completion', 'rejected']),
+            ('public.ai_response_cache', array['ai_response']),
+            ('public.ai_knowledge_sources', array['content']),
+            ('uplift.system_prompts', array['prompt'])
         ) as t(table_name, columns)
-        join pg_attribute a on a.attrelid = to_regclass('public.' || t.table_name) and a.attname = any(t.columns)
+        join pg_attribute a on a.attrelid = to_regclass(t.table_name) and a.attname = any(t.columns)
         where a.attcompression = '' and a.attlen = -1
     loop
         execute format('alter table %s alter column %I set compression lz4', v_column.table_name, v_column.attname);

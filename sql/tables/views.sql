@@ -37,6 +37,21 @@ where c.deleted_at is null
 comment on view uplift.conversation_messages is
     'Both sides of each answer as messages, without regenerated answers and deleted conversations, and a question that was asked with tools once; order by created_at, answer_id, message_type desc.';
 
+create or replace view uplift.answer_prompts with (security_invoker = true) as
+select
+    a.id as answer_id,
+    a.user_id,
+    a.created_at,
+    a.coach_id,
+    a.severity,
+    a.mode,
+    a.system_prompt_id,
+    coalesce(a.system_prompt, s.prompt || coalesce(a.personal_prompt, '')) as system_prompt
+from public.coach_response_feedback a
+left join uplift.system_prompts s on s.id = a.system_prompt_id;
+
+comment on view uplift.answer_prompts is 'The whole system prompt that each answer was made with; null when none was sent.';
+
 do $$
 begin
     if to_regclass('public.conversations') is null then

@@ -4,6 +4,7 @@
 #include "cached_answer.h"
 #include "common/clock.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,27 @@ size_t chat_weight(const struct chat *c)
            length(c->response_message) + length(c->system_prompt);
 }
 
+bool chat_set_prompt(struct chat *c, const char *shared, const char *personal)
+{
+    size_t len = strlen(shared), more = length(personal);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    struct uuid id;
+    c->system_prompt = malloc(len + more + 1);
+    if (c->system_prompt == NULL)
+        return false;
+    memcpy(c->system_prompt, shared, len);
+    if (more > 0)
+        memcpy(c->system_prompt + len, personal, more);
+    c->system_prompt[len + more] = '\0';
+    c->shared_prompt_len = len;
+    if (len > 0) {
+        SHA256((const unsigned char *)shared, len, hash);
+        memcpy(id.bytes, hash, sizeof id.bytes);
+        uuid_format(&id, c->shared_prompt_id);
+    }
+    return true;
+}
+
 /* Each put_* appends ,"key":value; what is not there is left out, and a null for Postgres. buf
  * keeps the failure, so that one check at the end is enough. */
 
@@ -164,10 +186,10 @@ static void put_time(struct buf *b, const char *key, int64_t wall_us)
         put_name(b, key, text);
 }
 
-static void put_attempts(struct buf *b, const struct chat *c)
+void chat_put_attempts(const struct chat *c, struct buf *b)
 {
     int count = c->attempt_count < CHAT_MAX_ATTEMPTS ? c->attempt_count : CHAT_MAX_ATTEMPTS;
-    buf_puts(b, ",\"attempts\":[");
+    buf_putc(b, '[');
     for (int i = 0; i < count; i++) {
         const struct chat_attempt *a = &c->attempts[i];
         buf_printf(b, "%s{\"http_status\":%d,\"duration_ms\":%lld", i > 0 ? "," : "",
@@ -203,17 +225,20 @@ static void put_cache(struct buf *b, const struct chat *c)
     }
 }
 
-static void put_texts(struct buf *b, const struct chat *c)
+static void put_prompt(struct buf *b, const struct chat *c)
+{
+    if (c->shared_prompt_len == 0) {
+        put_name(b, "system_prompt", c->system_prompt);
+        return;
+    }
+    put_text(b, "shared_prompt", c->system_prompt, c->shared_prompt_len);
+    put_name(b, "personal_prompt", c->system_prompt + c->shared_prompt_len);
+}
+
+bool chat_to_json(const struct chat *c, struct buf *out)
 {
     const char *message = c->user_message != NULL ? c->user_message : "";
     const char *answer = c->text.data != NULL ? c->text.data : "";
-    put_name(b, "system_prompt", c->system_prompt);
-    put_text(b, "user_message", message, strlen(message));
-    put_text(b, "ai_response", answer, c->text.len);
-}
-
-static bool put_chat(const struct chat *c, bool with_texts, struct buf *out)
-{
     buf_printf(out, "{\"id\":\"%s\"", c->id_text);
     put_name(out, "user_id", c->user_text);
     put_name(out, "conversation_id", c->conversation_text);
@@ -223,8 +248,9 @@ static bool put_chat(const struct chat *c, bool with_texts, struct buf *out)
     put_name(out, "coach_id", c->coach_id);
     put_decimal(out, "severity", c->severity);
     put_name(out, "mode", c->mode);
-    if (with_texts)
-        put_texts(out, c);
+    put_prompt(out, c);
+    put_text(out, "user_message", message, strlen(message));
+    put_text(out, "ai_response", answer, c->text.len);
     put_json(out, "request_messages", c->request_messages);
     put_json(out, "response_message", c->response_message);
 
@@ -242,18 +268,29 @@ static bool put_chat(const struct chat *c, bool with_texts, struct buf *out)
     if (c->time_to_first_token_ms >= 0)
         put_int(out, "time_to_first_token_ms", c->time_to_first_token_ms);
     put_int(out, "response_time_ms", c->response_time_ms);
-    put_attempts(out, c);
+    put_key(out, "attempts");
+    chat_put_attempts(c, out);
     put_json(out, "trace", c->trace);
     buf_putc(out, '}');
     return !out->failed;
 }
 
-bool chat_to_json(const struct chat *c, struct buf *out)
+void chat_put_more(const struct chat *c, struct buf *out)
 {
-    return put_chat(c, true, out);
-}
-
-bool chat_to_json_without_texts(const struct chat *c, struct buf *out)
-{
-    return put_chat(c, false, out);
+    size_t start = out->len;
+    if (c->shared_prompt_len == 0)
+        put_prompt(out, c);
+    put_name(out, "regenerate_of", c->regenerate_of);
+    put_json(out, "request_messages", c->request_messages);
+    put_json(out, "response_message", c->response_message);
+    put_name(out, "error_code", c->error.status != 0 ? c->error.code : NULL);
+    if (c->degraded)
+        put_bool(out, "degraded", true);
+    put_cache(out, c);
+    if (c->attempt_count > 1)
+        put_int(out, "tries", c->attempt_count);
+    if (out->len == start || out->failed)
+        return;
+    out->data[start] = '{'; /* in place of the first comma */
+    buf_putc(out, '}');
 }

@@ -71,7 +71,9 @@ struct chat {
     char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
     char *severity;                    /* decimal text as Postgres gave it, NULL when none */
     char *mode;
-    char *system_prompt;    /* as sent, NULL when none was injected */
+    char *system_prompt;    /* as sent, NULL when none was injected: see chat_set_prompt */
+    size_t shared_prompt_len; /* bytes of its beginning that are not the user's own */
+    char shared_prompt_id[UUID_TEXT + 1]; /* uplift.prompt_id() of those, "" when there are none */
     char *user_message;     /* text of the last user message, "" when it has none; never NULL */
     char *request_messages; /* JSON: what else was sent, NULL when nothing */
     char *model;            /* the model asked of the provider */
@@ -131,13 +133,20 @@ static inline const char *chat_trace(const struct chat *c)
     return c->request != NULL ? c->request->trace_id : "";
 }
 
+/* Makes the system prompt of its two parts, of which the second may be NULL. False when memory ran
+ * out. */
+MUST_CHECK bool chat_set_prompt(struct chat *c, const char *shared, const char *personal);
+
 /* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
  * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it
  * passed out's limit. */
 bool chat_to_json(const struct chat *c, struct buf *out);
 /* Bytes of what is recorded of it, about. */
 size_t chat_weight(const struct chat *c);
-/* As chat_to_json, without the texts: system_prompt, user_message and ai_response. */
-bool chat_to_json_without_texts(const struct chat *c, struct buf *out);
+/* What of it is the parameter p_more of uplift.record_chats(), a JSON object; nothing when there is
+ * nothing. */
+void chat_put_more(const struct chat *c, struct buf *out);
+/* The attempts as a JSON array. */
+void chat_put_attempts(const struct chat *c, struct buf *out);
 
 #endif

@@ -470,25 +470,55 @@ static void put_int32(struct buf *b, int32_t value)
     buf_append(b, &bytes, sizeof bytes);
 }
 
-void pg_text_array(struct buf *b, size_t count)
+void pg_arrays_init(struct pg_arrays *a, size_t max)
 {
-    put_int32(b, count > 0); /* dimensions */
-    put_int32(b, true);      /* there may be nulls */
+    a->count = 0;
+    buf_init(&a->data, max);
+}
+
+void pg_arrays_begin(struct pg_arrays *a, size_t elements)
+{
+    struct buf *b = &a->data;
+    a->offset[a->count++] = b->len;
+    put_int32(b, elements > 0); /* dimensions */
+    put_int32(b, true);         /* there may be nulls */
     put_int32(b, TEXT_OID);
-    if (count > 0) {
-        put_int32(b, (int32_t)count);
+    if (elements > 0) {
+        put_int32(b, (int32_t)elements);
         put_int32(b, 1); /* the first subscript */
     }
 }
 
-void pg_text_element(struct buf *b, const char *text, size_t len)
+void pg_arrays_put(struct pg_arrays *a, const char *text, size_t len)
 {
+    struct buf *b = &a->data;
     size_t at = b->len;
     put_int32(b, -1);
     if (text == NULL || !buf_utf8(b, text, len))
         return;
     uint32_t bytes = htonl((uint32_t)(b->len - at - sizeof bytes));
     memcpy(b->data + at, &bytes, sizeof bytes);
+}
+
+bool pg_arrays_end(struct pg_arrays *a)
+{
+    if (a->data.failed)
+        return false;
+    for (int i = 0; i < a->count; i++) {
+        size_t end = i + 1 < a->count ? a->offset[i + 1] : a->data.len;
+        a->values[i] = a->data.data + a->offset[i];
+        a->lengths[i] = (int)(end - a->offset[i]);
+    }
+    return true;
+}
+
+void pg_arrays_clear(struct pg_arrays *a, size_t keep)
+{
+    a->count = 0;
+    if (a->data.cap > keep)
+        buf_release(&a->data);
+    else
+        buf_clear(&a->data);
 }
 
 bool pg_only_slow(struct pg *pg)

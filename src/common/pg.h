@@ -54,11 +54,27 @@ MUST_CHECK enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_stateme
                                           const char *const *values, const int *lengths,
                                           PGresult **result);
 /*
- * Appends a text[] in binary form, in parts: its head, and then each of its count elements. An
- * element of NULL is SQL's null; bytes that Postgres does not take as UTF-8 become U+FFFD.
+ * Parameters that are all text[], in binary form, of a statement that does several things at once.
+ * An element of NULL is SQL's null; bytes that Postgres does not take as UTF-8 become U+FFFD.
  */
-void pg_text_array(struct buf *b, size_t count);
-void pg_text_element(struct buf *b, const char *text, size_t len);
+struct pg_arrays {
+    struct buf data; /* one array after the other */
+    int count;       /* of arrays */
+    size_t offset[PG_PARAMS_MAX];
+    const char *values[PG_PARAMS_MAX];
+    int lengths[PG_PARAMS_MAX];
+};
+
+/* At most max bytes. Released by buf_release(&a->data). */
+void pg_arrays_init(struct pg_arrays *a, size_t max);
+/* Begins the next array, of so many elements; then each is put. */
+void pg_arrays_begin(struct pg_arrays *a, size_t elements);
+void pg_arrays_put(struct pg_arrays *a, const char *text, size_t len);
+/* Makes values and lengths, for pg_call_binary. False when memory ran out, or there was too much.
+ */
+MUST_CHECK bool pg_arrays_end(struct pg_arrays *a);
+/* Empties it; keeps no more than so many bytes of memory. */
+void pg_arrays_clear(struct pg_arrays *a, size_t keep);
 /*
  * After a PG_AWAY: whether the server lives, and it was only that one statement that had no answer
  * in time. Asks on a new connection, which is then this one's, for up to a quarter of the time

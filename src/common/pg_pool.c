@@ -202,31 +202,17 @@ static void put_back(struct pg_pool *pool, struct call *const *batch, size_t n)
 
 /* --- making calls --- */
 
-/* Parameters of calls that are made at once. */
-struct arrays {
-    struct buf all; /* one after the other */
-    size_t offset[PG_PARAMS_MAX];
-    const char *values[PG_PARAMS_MAX];
-    int lengths[PG_PARAMS_MAX];
-};
-
-/* False when memory ran out or it is too much for one call. Released by the caller in any case. */
-static bool put_calls(struct arrays *a, struct call *const *batch, size_t n)
+/* False when memory ran out or it is too much for one call. */
+static bool put_calls(struct pg_arrays *a, struct call *const *batch, size_t n)
 {
-    int params = batch[0]->statement->params;
-    buf_init(&a->all, TOGETHER_BYTES);
-    for (int p = 0; p < params; p++) {
-        a->offset[p] = a->all.len;
-        pg_text_array(&a->all, n);
+    for (int p = 0; p < batch[0]->statement->params; p++) {
+        pg_arrays_begin(a, n);
         for (size_t i = 0; i < n; i++) {
             const char *value = batch[i]->values[p];
-            pg_text_element(&a->all, value, value != NULL ? strlen(value) : 0);
+            pg_arrays_put(a, value, value != NULL ? strlen(value) : 0);
         }
-        a->lengths[p] = (int)(a->all.len - a->offset[p]);
     }
-    for (int p = 0; p < params && !a->all.failed; p++)
-        a->values[p] = a->all.data + a->offset[p];
-    return !a->all.failed;
+    return pg_arrays_end(a);
 }
 
 /* The row as a result of its own, without the last column; NULL when memory ran out. */
@@ -267,10 +253,11 @@ static enum pg_outcome call_many(struct pg *pg, struct call *const *batch, size_
 {
     enum pg_outcome outcome = PG_REFUSED;
     PGresult *rows = NULL;
-    struct arrays arrays;
+    struct pg_arrays arrays;
+    pg_arrays_init(&arrays, TOGETHER_BYTES);
     if (put_calls(&arrays, batch, n))
         outcome = pg_call_binary(pg, batch[0]->statement, arrays.values, arrays.lengths, &rows);
-    buf_release(&arrays.all);
+    buf_release(&arrays.data);
     if (outcome == PG_DONE && !share_out(rows, batch, n))
         outcome = PG_REFUSED;
     PQclear(rows);

@@ -137,8 +137,8 @@ create or replace function uplift.look_up_chats(p_user_ids uuid[], p_protocols t
     p_severities numeric[], p_modes text[], p_conversation_ids uuid[], p_regenerate_of uuid[], p_messages text[],
     p_history_tokens int[], p_more jsonb[], p_skipped int[])
 returns table (n int, user_id uuid, more jsonb, conversation_id uuid, coach_id text, severity numeric, mode text,
-    system_prompt text, messages text, user_message text, model text, trace jsonb, cached json, cache_key text, refusal jsonb,
-    budget_model text)
+    shared_prompt text, personal_prompt text, messages text, user_message text, model text, trace jsonb, cached json,
+    cache_key text, refusal jsonb, budget_model text)
 language plpgsql volatile
 as $$
 declare
@@ -146,7 +146,6 @@ declare
     v_regenerate_of uuid;
     v_history_tokens int;
     v_is_known boolean;
-    v_is_personal boolean;
     v_is_repeated boolean;
     v_has_steps boolean;
     v_before timestamptz;
@@ -157,18 +156,17 @@ begin
     if not p_protocols <@ '{chat,completions}' then
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
     end if;
-    for n, user_id, more, conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace, cached,
-        cache_key, refusal, budget_model, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_personal, v_is_repeated,
+    for n, user_id, more, conversation_id, coach_id, severity, mode, shared_prompt, personal_prompt, messages, user_message, model,
+        trace, cached, cache_key, refusal, budget_model, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_repeated,
         v_has_steps
     in
-        select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, '', c.message,
+        select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, '', c.message,
             -- What serves now, of a handful of rows. Null is the configured model.
             case when p.n is not null then (
                 select d.model_id from uplift.model_deployments d
                 where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p.coach_id)
                 order by d.coach_id nulls last limit 1) end,
-            case when p.memory_ids is not null then jsonb_build_object('memory_ids', p.memory_ids, 'source_ids', '[]'::jsonb,
-                'example_ids', '[]'::jsonb, 'exposures', '[]'::jsonb) end,
+            case when p.memory_ids is not null then jsonb_build_object('memory_ids', p.memory_ids) end,
             null::json, null,
             case
                 -- An id that nobody used yet starts a conversation: the client made it, or its answers are
@@ -181,7 +179,7 @@ begin
             null, c.protocol, c.regenerate_of, c.history_tokens,
             -- Not exists (...), which might read all users to hash them.
             (select u.id from auth.users u where u.id = c.user_id) is not null,
-            p.is_personal is not false, c.message is null,
+            c.message is null,
             c.regenerate_of is not null or c.protocol = 'chat' and c.conversation_id is not null or c.more ? 'cache'
         from unnest(p_user_ids, p_protocols, p_severities, p_modes, p_conversation_ids, p_regenerate_of, p_messages, p_history_tokens,
             p_more) with ordinality
@@ -222,14 +220,18 @@ begin
 
         -- Whether the answer is there already.
         if v_has_steps and more ? 'cache' and refusal is null then
-            cache_key := uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated, v_is_personal,
-                coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}'), more, system_prompt, messages);
+            -- Users share answers where the prompt holds nothing of theirs.
+            cache_key := uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated,
+                shared_prompt is null or personal_prompt is not null,
+                coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}'), more,
+                shared_prompt || coalesce(personal_prompt, ''), messages);
             -- Who asks for another answer wants another one.
             if v_regenerate_of is null and more #>> '{cache,mode}' in ('on', 'read-only') then
                 cached := uplift.find_cached(cache_key, (more #>> '{cache,max_age_s}')::int);
                 if cached is not null then
                     -- Nobody is sent these, and the row of the answer that is given again has them.
-                    system_prompt := null;
+                    shared_prompt := null;
+                    personal_prompt := null;
                     messages := '';
                 end if;
             end if;
@@ -237,7 +239,8 @@ begin
 
         if refusal is not null then
             conversation_id := null;
-            system_prompt := null;
+            shared_prompt := null;
+            personal_prompt := null;
             messages := null;
         elsif conversation_id is null then
             conversation_id := uplift.uuid_v7();
@@ -253,8 +256,9 @@ comment on function uplift.look_up_chats(uuid[], text[], text[], numeric[], text
 create or replace function uplift.prepare_chats(p_user_ids uuid[], p_protocols text[], p_coach_ids text[],
     p_severities numeric[], p_modes text[], p_conversation_ids uuid[], p_regenerate_of uuid[], p_messages text[],
     p_history_tokens int[], p_more jsonb[])
-returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
+returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text,
+    messages text, user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
+    budget_model text)
 -- By index, always: see uplift.record_answers().
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -262,8 +266,8 @@ as $$
 begin
     if not exists (select from uplift.rate_limits) then
         return query
-        select p.n, p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model,
-            p.trace, p.cached, p.cache_key, null, p.refusal, p.budget_model
+        select p.n, p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, p.messages,
+            p.user_message, p.model, p.trace, p.cached, p.cache_key, null, p.refusal, p.budget_model
         from uplift.look_up_chats(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, p_conversation_ids, p_regenerate_of,
             p_messages, p_history_tokens, p_more, '{}') p;
         return;
@@ -285,20 +289,20 @@ begin
         from (
             select array_agg(x.n) as n, array_agg(x.user_id::text) as users, array_agg(x.more ->> 'address') as addresses,
                 array_agg(x.more ->> 'api_key') as keys,
-                array_agg(uplift.tokens_of(x.cached is null, x.system_prompt, x.messages, x.user_message, x.more)) as tokens
+                array_agg(uplift.tokens_of(x.cached is null, concat(x.shared_prompt, x.personal_prompt), x.messages, x.user_message, x.more)) as tokens
             from prepared x where x.refusal is null or x.refusal ->> 'code' <> 'budget_exceeded') a
         cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
     )
-    select x.n, x.conversation_id, x.coach_id, x.severity, x.mode, x.system_prompt, x.messages, x.user_message, x.model,
-        x.trace, x.cached, x.cache_key, c.limits, coalesce(c.refusal, x.refusal), x.budget_model
+    select x.n, x.conversation_id, x.coach_id, x.severity, x.mode, x.shared_prompt, x.personal_prompt, x.messages,
+        x.user_message, x.model, x.trace, x.cached, x.cache_key, c.limits, coalesce(c.refusal, x.refusal), x.budget_model
     from prepared x left join charged c on c.n = x.n
     union all
-    select f.n, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null from refused f;
+    select f.n, null, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null from refused f;
 end
 $$;
 
 comment on function uplift.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
-    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: coach, severity and mode; system prompt; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without system_prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
+    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
@@ -308,8 +312,8 @@ returns table (conversation_id uuid, coach_id text, severity numeric, mode text,
 language plpgsql volatile
 as $$
 begin
-    select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, p.user_message, p.model, p.trace,
-        p.cached, p.cache_key, p.refusal, p.budget_model
+    select p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt || coalesce(p.personal_prompt, ''), p.messages,
+        p.user_message, p.model, p.trace, p.cached, p.cache_key, p.refusal, p.budget_model
     into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace, cached, cache_key,
         refusal, budget_model
     from uplift.look_up_chats(array[p_user_id], array[p_protocol], array[p_coach_id], array[p_severity], array[p_mode],

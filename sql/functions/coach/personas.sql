@@ -4,7 +4,7 @@ create or replace function uplift.list_personas()
 returns table (coach_id text, name text, severity_band int, mode text, system_prompt text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select c.id, c.name, b.band, m.mode, uplift.compose_prompt(c.name, c.personality, b.severity, m.mode, null, null, null, null)
+    select c.id, c.name, b.band, m.mode, uplift.shared_prompt(c.name, c.personality, b.severity, m.mode)
     from uplift.coaches c
     cross join (values (1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0)) as b(band, severity)
     -- Consent cannot be looked up then, so there is no roast.

@@ -75,35 +75,56 @@ $$;
 comment on function uplift.find_cached(text, int) is
     'The answer in the cache under a key, no older than so many seconds; null for none.';
 
-create or replace function uplift.cache_answers(p_answers json, p_new uuid[]) returns void
+create or replace function uplift.cache_answers(p_ids uuid[], p_more jsonb[], p_new uuid[]) returns void
 language plpgsql
 as $$
 begin
-    -- To search the text is much cheaper than to parse it once more; inside of strings the quotes
-    -- would be escaped.
-    if p_new is not null and strpos(p_answers::text, '"cache_key":') > 0 then
-        insert into public.ai_response_cache as c (cache_key, coach_id, severity, mode, model_used, source_answer_id,
-            created_at, expires_at, is_active, hit_count, cost_saved_usd)
-        select distinct on (x.cache_key) x.cache_key, a.coach_id, a.severity, a.mode, a.model_used, a.id,
-            a.created_at, a.created_at + x.cache_ttl_s * interval '1 second', true, 0, 0
-        from json_to_recordset(p_answers) as x(id uuid, cache_key text, cache_ttl_s int)
-        -- By the key, one by one: a plan that was made while the table was small might read it whole.
-        cross join lateral (select * from public.coach_response_feedback f where f.id = x.id limit 1) a
-        where x.id = any (p_new) and x.cache_key is not null and a.created_at + x.cache_ttl_s * interval '1 second' > now()
-            and a.outcome = 'complete' and a.finish_reason = 'stop' and a.error_code is null and a.ai_response <> ''
-            and a.from_cache is not true and a.degraded is not true
-            and coalesce(not a.response_message ?| '{tool_calls,function_call,audio,refusal}', true)
-        order by x.cache_key, a.created_at desc -- in the order of keys, so that two recorders cannot wait for each other
-        on conflict (cache_key) do update set
-            source_answer_id = excluded.source_answer_id, created_at = excluded.created_at,
-            expires_at = excluded.expires_at, model_used = excluded.model_used
-        where c.is_active and (c.source_answer_id is null or c.created_at < excluded.created_at);
-    end if;
+    insert into public.ai_response_cache as c (cache_key, coach_id, severity, mode, model_used, source_answer_id,
+        created_at, expires_at, is_active, hit_count, cost_saved_usd)
+    select distinct on (x.cache_key) x.cache_key, a.coach_id, a.severity, a.mode, a.model_used, a.id,
+        a.created_at, a.created_at + x.cache_ttl_s * interval '1 second', true, 0, 0
+    from (
+        select i.id, i.more ->> 'cache_key' as cache_key, (i.more ->> 'cache_ttl_s')::int as cache_ttl_s
+        from unnest(p_ids, p_more) as i(id, more)) x
+    -- By the key, one by one: a plan that was made while the table was small might read it whole.
+    cross join lateral (select * from public.coach_response_feedback f where f.id = x.id limit 1) a
+    where x.id = any (p_new) and x.cache_key is not null and a.created_at + x.cache_ttl_s * interval '1 second' > now()
+        and a.outcome = 'complete' and a.finish_reason = 'stop' and a.error_code is null and a.ai_response <> ''
+        and a.from_cache is not true and a.degraded is not true
+        and coalesce(not a.response_message ?| '{tool_calls,function_call,audio,refusal}', true)
+    order by x.cache_key, a.created_at desc -- in the order of keys, so that two recorders cannot wait for each other
+    on conflict (cache_key) do update set
+        source_answer_id = excluded.source_answer_id, created_at = excluded.created_at,
+        expires_at = excluded.expires_at, model_used = excluded.model_used
+    where c.is_active and (c.source_answer_id is null or c.created_at < excluded.created_at);
 end
 $$;
 
-comment on function uplift.cache_answers(json, uuid[]) is
-    'What the cache makes of answers that were just recorded, given as uplift.record_answers() got them: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there.';
+comment on function uplift.cache_answers(uuid[], jsonb[], uuid[]) is
+    'What the cache makes of answers that were just recorded, given as to uplift.record_chats(), p_new those that were not there before: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there.';
+
+create or replace function uplift.note_cache_hits(p_ids uuid[], p_more jsonb[], p_new uuid[]) returns void
+language plpgsql
+as $$
+begin
+    with given_again as materialized (
+        select a.id, (i.more ->> 'cache_source_id')::uuid as source_id, a.cache_source_id is not null as is_own, a.saved_usd, a.created_at
+        from unnest(p_ids, p_more) as i(id, more)
+        cross join lateral (
+            select f.id, f.cache_source_id, f.saved_usd, f.created_at from public.coach_response_feedback f
+            where f.id = i.id and (i.more ->> 'from_cache')::boolean limit 1) a
+        where i.id = any (p_new) and i.more ->> 'cache_source_id' is not null
+    ), hits as (
+        insert into uplift.cache_hits (source_answer_id, hits, saved_usd, last_hit_at)
+        select g.source_id, count(*), sum(g.saved_usd), max(g.created_at) from given_again g group by g.source_id
+    )
+    insert into uplift.cache_sources (answer_id, source_answer_id)
+    select g.id, g.source_id from given_again g where not g.is_own;
+end
+$$;
+
+comment on function uplift.note_cache_hits(uuid[], jsonb[], uuid[]) is
+    'Notes which of the answers that were just recorded came from the cache, and from which answer; parameters as of uplift.cache_answers.';
 
 -- Feedback obeyed in its own transaction.
 

@@ -18,16 +18,10 @@ as $$ select case when p_text ~ '^[a-z][a-z0-9_]{0,47}$' then p_text else 'unkno
 
 comment on function uplift.error_word(text) is 'The reason of a failed attempt, or unknown where it is no word.';
 
-create or replace function uplift.note_errors(p_answers json, p_new uuid[]) returns void
+create or replace function uplift.note_errors(p_new uuid[]) returns void
 language plpgsql
 as $$
 begin
-    -- Mostly nothing failed, and to search the text is much cheaper than to look at the rows; inside of
-    -- strings the quotes would be escaped. Who writes a space after colons is looked at in any case.
-    if strpos(p_answers::text, '"reason":') = 0 and strpos(p_answers::text, '"outcome":"failed"') = 0
-            and strpos(p_answers::text, '"outcome":"partial"') = 0 and strpos(p_answers::text, '"outcome": "') = 0 then
-        return;
-    end if;
     insert into public.ai_errors (user_id, error_type, model_name, provider, attempt, http_status, answer_id, request_id,
         error_code, fingerprint, user_visible, auto_recovered, manual_intervention_required, duration_ms, created_at)
     select a.user_id, x.type, x.model, x.provider, x.attempt, x.status, a.id, a.request_id,
@@ -55,7 +49,7 @@ begin
 end
 $$;
 
-comment on function uplift.note_errors(json, uuid[]) is
+comment on function uplift.note_errors(uuid[]) is
     'One row of ai_errors for each call of a provider that failed for these answers, and for each answer that failed without one.';
 
 create or replace function uplift.error_groups_of(p_arguments jsonb)

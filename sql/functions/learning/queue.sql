@@ -108,8 +108,8 @@ begin
                     or old.rating is distinct from new.rating) execute function uplift.queue_answer()'),
             -- By the columns that are named in the update: whoever gives feedback pays nothing for this.
             ('uplift_training_rewritten', 'public.coach_response_feedback',
-                'after update of user_id, coach_id, user_message, ai_response, system_prompt, severity, mode, conversation_id,
-                    response_time_ms, created_at, outcome, error_code, model_used, protocol, finish_reason, request_messages,
+                'after update of user_id, coach_id, user_message, ai_response, system_prompt, system_prompt_id,
+                    personal_prompt, severity, mode, conversation_id, response_time_ms, created_at, outcome, error_code, model_used, protocol, finish_reason, request_messages,
                     response_message, regenerate_of, history_turns, degraded, from_cache, exposures, answers_tools
                     on %s for each row execute function uplift.queue_turns()'),
             -- An answer that comes with feedback, and one that takes the place of another, which

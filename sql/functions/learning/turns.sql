@@ -356,9 +356,9 @@ begin
                 r.protocol is not distinct from 'completions' as is_client_led,
                 uplift.spoken(r.user_message, r.ai_response) as spoken, q.request,
                 r.coach_id, r.model_used, r.exposures, uplift.verdict_score(r.helpful, r.rating) as quality,
-                hashtextextended(nullif(r.system_prompt, ''), 0) as prompt_key,
+                hashtextextended(coalesce(nullif(r.system_prompt, ''), r.system_prompt_id::text || coalesce(r.personal_prompt, '')), 0) as prompt_key,
                 coalesce((q.request -> 'is_plain')::boolean, true) as is_plain, q.request ->> 'spoken' as client_spoken,
-                concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then md5(r.system_prompt) end,
+                concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then coalesce(r.system_prompt_id::text, md5(r.system_prompt)) end,
                     md5(q.request ->> 'instructions')) as style,
                 case when uplift.is_whole_answer(r.outcome, r.finish_reason, r.response_message)
                         and r.error_code is null and r.from_cache is not true
@@ -486,7 +486,7 @@ begin
         from (select distinct on (x.user_id, x.prompt_key) x.answer_id, x.user_id, x.prompt_key from training_turns x
             where x.verdict is not null and x.prompt_key is not null order by x.user_id, x.prompt_key) d
         join training_users u on u.user_id = d.user_id
-        cross join lateral (select f.system_prompt from public.coach_response_feedback f where f.id = d.answer_id offset 0) r
+        cross join lateral (select f.system_prompt from uplift.answer_prompts f where f.answer_id = d.answer_id offset 0) r
     ), histories as materialized (
         select t.answer_id, uplift.alternating(array_agg(case when b.answer_id is null then h.question end order by i.place),
                 array_agg(h.answer order by i.place)) as messages,

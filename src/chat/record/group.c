@@ -12,9 +12,8 @@
 
 static const struct pg_statement record_answers = {
     .name = "record_answers",
-    .sql = "select count(*) from uplift.record_answers($1::json, $2::text[], $3::text[], "
-           "$4::text[])",
-    .params = 4};
+    .sql = "select count(*) from uplift.record_answers($1::json)",
+    .params = 1};
 static const struct pg_statement reject_answer = {
     .name = "reject_answer", .sql = "select uplift.reject_answer($1, $2)", .params = 2};
 
@@ -22,39 +21,31 @@ bool group_init(struct group *g, size_t room)
 {
     *g = (struct group){.room = room};
     buf_init(&g->text, GROUP_BYTES + GROUP_ROW_MAX + 16);
-    buf_init(&g->system_prompts, GROUP_BYTES + GROUP_ROW_MAX);
-    buf_init(&g->user_messages, GROUP_BYTES + GROUP_ROW_MAX);
-    buf_init(&g->ai_responses, GROUP_BYTES + GROUP_ROW_MAX);
+    rows_init(&g->rows, GROUP_BYTES + 2 * GROUP_ROW_MAX);
     g->items = calloc(room, sizeof *g->items);
-    return g->items != NULL;
+    g->chats = calloc(room, sizeof *g->chats);
+    return g->items != NULL && g->chats != NULL;
 }
 
 void group_release(struct group *g)
 {
     buf_release(&g->text);
-    buf_release(&g->system_prompts);
-    buf_release(&g->user_messages);
-    buf_release(&g->ai_responses);
+    rows_release(&g->rows);
     free(g->items);
+    free(g->chats);
     g->items = NULL;
+    g->chats = NULL;
     g->count = g->room = g->bytes = 0;
-}
-
-static void clear(struct buf *b)
-{
-    if (b->cap > KEEP_BYTES)
-        buf_release(b);
-    else
-        buf_clear(b);
 }
 
 void group_clear(struct group *g)
 {
     g->count = g->bytes = 0;
-    clear(&g->text);
-    clear(&g->system_prompts);
-    clear(&g->user_messages);
-    clear(&g->ai_responses);
+    if (g->text.cap > KEEP_BYTES)
+        buf_release(&g->text);
+    else
+        buf_clear(&g->text);
+    rows_clear(&g->rows, KEEP_BYTES);
 }
 
 bool group_full(const struct group *g)
@@ -74,41 +65,32 @@ bool group_put(const struct group *g, size_t i, struct buf *out)
                               : buf_append(out, group_text(g, i), item->len);
 }
 
-/* Takes back what a failed add has appended. */
-static bool undo(struct group *g, size_t len)
+bool group_add_chat(struct group *g, struct chat *chat)
 {
-    g->text.failed = false;
-    g->text.len = len;
-    return false;
-}
-
-static bool add(struct group *g, struct chat *chat, const char *json, size_t len)
-{
-    size_t before = g->text.len;
-    if (!buf_putc(&g->text, before == 0 ? '[' : ','))
-        return undo(g, before);
-    size_t offset = g->text.len;
-    bool good =
-        chat != NULL ? chat_to_json_without_texts(chat, &g->text) : buf_append(&g->text, json, len);
-    len = g->text.len - offset;
-    size_t bytes = chat != NULL ? chat_weight(chat) : len;
-    /* Room for the bracket and NUL that group_store puts behind the last. */
-    if (!good || bytes > GROUP_ROW_MAX || !buf_reserve(&g->text, 2))
-        return undo(g, before);
-    g->items[g->count++] = (struct group_item){
-        .offset = offset, .len = len, .bytes = bytes, .chat = chat, .state = GROUP_WAITING};
+    size_t bytes = chat_weight(chat);
+    if (bytes > GROUP_ROW_MAX)
+        return false;
+    g->items[g->count++] =
+        (struct group_item){.bytes = bytes, .chat = chat, .state = GROUP_WAITING};
     g->bytes += bytes;
     return true;
 }
 
-bool group_add_chat(struct group *g, struct chat *chat)
-{
-    return add(g, chat, NULL, 0);
-}
-
 bool group_add_text(struct group *g, const char *json, size_t len)
 {
-    return add(g, NULL, json, len);
+    size_t before = g->text.len;
+    bool good = len <= GROUP_ROW_MAX && buf_putc(&g->text, before == 0 ? '[' : ',') &&
+                buf_append(&g->text, json, len) &&
+                buf_reserve(&g->text, 2); /* for the bracket and NUL behind the last */
+    if (!good) {
+        g->text.failed = false;
+        g->text.len = before;
+        return false;
+    }
+    g->items[g->count++] = (struct group_item){
+        .offset = before + 1, .len = len, .bytes = len, .state = GROUP_WAITING};
+    g->bytes += len;
+    return true;
 }
 
 size_t group_rejected(const struct group *g)
@@ -150,6 +132,7 @@ struct store {
     void *arg;
     bool away;
     bool slow; /* they were too much for the time there is */
+    bool no_memory;
 };
 
 static void mark(struct store *s, size_t from, size_t to, enum group_state state)
@@ -158,35 +141,9 @@ static void mark(struct store *s, size_t from, size_t to, enum group_state state
         s->g->items[i].state = state;
 }
 
-static void put_text(struct buf *array, const char *text)
-{
-    pg_text_element(array, text, text != NULL ? strlen(text) : 0);
-}
-
-/* The long texts of items from..to; the loader's are in their JSON. False when memory ran out. */
-static bool put_texts(struct group *g, size_t from, size_t to)
-{
-    buf_clear(&g->system_prompts);
-    buf_clear(&g->user_messages);
-    buf_clear(&g->ai_responses);
-    pg_text_array(&g->system_prompts, to - from);
-    pg_text_array(&g->user_messages, to - from);
-    pg_text_array(&g->ai_responses, to - from);
-    for (size_t i = from; i < to; i++) {
-        const struct chat *c = g->items[i].chat;
-        const char *prompt = c != NULL ? c->system_prompt : NULL;
-        const char *message = c == NULL ? NULL : c->user_message != NULL ? c->user_message : "";
-        put_text(&g->system_prompts, prompt != NULL && *prompt != '\0' ? prompt : NULL);
-        put_text(&g->user_messages, message);
-        const char *answer = c == NULL ? NULL : c->text.data != NULL ? c->text.data : "";
-        pg_text_element(&g->ai_responses, answer, c != NULL ? c->text.len : 0);
-    }
-    return !g->system_prompts.failed && !g->user_messages.failed && !g->ai_responses.failed;
-}
-
-/* Records items from..to, whose long texts put_texts has put: as one array, made in place, with the
- * bytes around the slice put back afterwards. */
-static enum pg_outcome call_record(struct store *s, size_t from, size_t to)
+/* Records texts from..to as one array, made in place, with the bytes around the slice put back
+ * afterwards. */
+static enum pg_outcome record_texts(struct store *s, size_t from, size_t to)
 {
     struct group *g = s->g;
     char *begin = g->text.data + g->items[from].offset - 1;
@@ -197,18 +154,44 @@ static enum pg_outcome call_record(struct store *s, size_t from, size_t to)
     end[0] = ']';
     end[1] = '\0';
 
-    const char *values[] = {begin, g->system_prompts.data, g->user_messages.data,
-                            g->ai_responses.data};
-    const int lengths[] = {-1, (int)g->system_prompts.len, (int)g->user_messages.len,
-                           (int)g->ai_responses.len};
+    const char *values[] = {begin};
     PGresult *result = NULL;
-    enum pg_outcome outcome = pg_call_binary(s->pg, &record_answers, values, lengths, &result);
+    enum pg_outcome outcome = pg_call(s->pg, &record_answers, values, &result);
     if (outcome == PG_DONE)
         PQclear(result);
     begin[0] = before;
     end[0] = last ? '\0' : after[0];
     if (!last)
         end[1] = after[1];
+    return outcome;
+}
+
+/* Records chats from..to. */
+static enum pg_outcome record_chats(struct store *s, size_t from, size_t to)
+{
+    struct group *g = s->g;
+    size_t count = to - from;
+    enum pg_outcome outcome = PG_REFUSED;
+    for (size_t i = 0; i < count; i++)
+        g->chats[i] = g->items[from + i].chat;
+    for (int tries = 0; tries < 2; tries++) {
+        PGresult *result = NULL;
+        if (!rows_make(&g->rows, g->chats, count)) {
+            log_error("recorder", "out of memory for %zu answers", count);
+            s->no_memory = true;
+            return PG_REFUSED;
+        }
+        outcome = pg_call_binary(s->pg, &rows_statement, g->rows.arrays.values,
+                                 g->rows.arrays.lengths, &result);
+        if (outcome == PG_DONE) {
+            PQclear(result);
+            rows_stored(&g->rows, g->chats, count);
+            break;
+        }
+        if (outcome != PG_REFUSED || strcmp(pg_sqlstate(s->pg), "UP409") != 0)
+            break;
+        rows_forget(&g->rows); /* it is another database than before, restored from a backup */
+    }
     return outcome;
 }
 
@@ -246,11 +229,12 @@ static void reject(struct store *s, size_t i)
     struct group_item *item = &s->g->items[i];
     char reason[512];
     utf8_print(reason, sizeof reason, "%s: %s", pg_sqlstate(s->pg), pg_message(s->pg));
-    /* The object begins {"id":"<uuid>", which is all of it that may be logged. */
-    bool has_id = item->len > 44;
-    log_error("recorder", "answer %.*s was refused and goes to uplift.rejected_answers: %s: %s",
-              has_id ? 36 : 1, has_id ? group_text(s->g, i) + 7 : "?", pg_sqlstate(s->pg),
-              pg_message_to_log(s->pg));
+    /* A text begins {"id":"<uuid>", which is all of it that may be logged. */
+    const char *id = item->chat != NULL ? item->chat->id_text
+                     : item->len > 44   ? group_text(s->g, i) + 7
+                                        : "?";
+    log_error("recorder", "answer %.36s was refused and goes to uplift.rejected_answers: %s: %s",
+              id, pg_sqlstate(s->pg), pg_message_to_log(s->pg));
     switch (call_reject(s, i, reason)) {
     case PG_DONE:
         item->state = GROUP_REJECTED;
@@ -285,12 +269,13 @@ static void store_range(struct store *s, size_t from, size_t to)
         mark(s, from, to, GROUP_BUSY);
         return;
     }
-    if (!put_texts(s->g, from, to)) {
-        log_error("recorder", "out of memory for %zu answers", to - from);
+    enum pg_outcome outcome = s->g->items[from].chat != NULL ? record_chats(s, from, to)
+                                                             : record_texts(s, from, to);
+    if (s->no_memory) {
         mark(s, from, to, GROUP_BUSY);
         return;
     }
-    switch (call_record(s, from, to)) {
+    switch (outcome) {
     case PG_DONE:
         mark(s, from, to, GROUP_COMMITTED);
         return;

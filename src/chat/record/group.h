@@ -7,6 +7,7 @@
 #include "common/buf.h"
 #include "common/must_check.h"
 #include "common/pg.h"
+#include "rows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,17 +25,17 @@ enum group_state {
 };
 
 struct group_item {
-    size_t offset, len; /* of its JSON object in text; a chat's is without its long texts */
+    size_t offset, len; /* the loader's: of its JSON object in text */
     size_t bytes;       /* of all of it, about */
     struct chat *chat;  /* the recorder's; NULL in the loader */
     enum group_state state;
 };
 
 struct group {
-    struct buf text; /* the JSON array [a,b,c]; its last bracket is written by group_store */
-    /* Long texts of chats, which Postgres takes as they are: made for each call. */
-    struct buf system_prompts, user_messages, ai_responses;
+    struct buf text;  /* the JSON array [a,b,c]; its last bracket is written by group_store */
+    struct rows rows; /* chats as parameters: made for each call */
     struct group_item *items;
+    const struct chat **chats; /* scratch, for as many */
     size_t count, room;
     size_t bytes; /* of all items */
 };
@@ -45,8 +46,8 @@ void group_release(struct group *g);
 /* Empties it, and gives memory back that an unusually large answer needed. */
 void group_clear(struct group *g);
 bool group_full(const struct group *g);
-/* Adds an answer. False when it cannot be held: it is larger than GROUP_ROW_MAX, or memory ran out.
- * Not when full. */
+/* Adds an answer; all of a group are chats, or all are texts. False when it cannot be held: it is
+ * larger than GROUP_ROW_MAX, or memory ran out. Not when full. */
 bool group_add_chat(struct group *g, struct chat *chat);
 bool group_add_text(struct group *g, const char *json, size_t len);
 /* The JSON object of an item that was added as text. Not NUL-terminated. */

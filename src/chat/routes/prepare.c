@@ -22,7 +22,8 @@ enum prepared {
     P_COACH,
     P_SEVERITY,
     P_MODE,
-    P_SYSTEM_PROMPT,
+    P_SHARED_PROMPT,
+    P_PERSONAL_PROMPT,
     P_MESSAGES,
     P_USER_MESSAGE,
     P_MODEL,
@@ -39,7 +40,8 @@ enum prepared {
 
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chats",
-    .sql = "select p.conversation_id, p.coach_id, p.severity, p.mode, p.system_prompt, p.messages, "
+    .sql = "select p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, "
+           "p.personal_prompt, p.messages, "
            "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "
            "p.limits, p.n from uplift.prepare_chats(p_user_ids => $1::text[]::uuid[], "
            "p_protocols => $2, p_coach_ids => $3, p_severities => $4::text[]::numeric[], "
@@ -176,7 +178,9 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     chat->coach_id = copy_column(result, P_COACH, &failed);
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
-    chat->system_prompt = copy_column(result, P_SYSTEM_PROMPT, &failed);
+    if (!PQgetisnull(result, 0, P_SHARED_PROMPT))
+        failed |= !chat_set_prompt(chat, PQgetvalue(result, 0, P_SHARED_PROMPT),
+                                   PQgetvalue(result, 0, P_PERSONAL_PROMPT));
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
@@ -212,14 +216,16 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     }
     if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
         const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
+        char *prompt;
         if (!personas_find(c->services->personas, wish->coach_id, severity, wish->mode,
-                           &chat->coach_id, &chat->system_prompt))
+                           &chat->coach_id, &prompt))
             return api_error(error, 404, "coach_not_found", "coach_id",
                              "there is no coach \"%.100s\"",
                              wish->coach_id != NULL ? wish->coach_id : "");
         chat->severity = copy_text(severity, &failed);
         chat->mode = copy_text("default", &failed);
-        failed |= chat->system_prompt == NULL;
+        failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
+        free(prompt);
     }
     char cheaper[MODEL_ROOM];
     if (!budgets_allow(c->services->budgets, chat->user_text, chat->coach_id, cheaper,
