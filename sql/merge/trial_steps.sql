@@ -86,7 +86,7 @@ begin
         $q$select case when not exists (select from public.user_coach_preferences p where p.user_id = $1 and p.training_consent
             and p.severity = 3.5 and p.active_coach_mode = 'default') then 'they were stored otherwise than given' end$q$);
     perform uplift_install.try_step('a chat', 'uplift_app', v_answers,
-        $q$select p.conversation_id from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
+        $q$select p.messages from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
             '{Hello}', '{4000}', '{null}') p$q$,
         $q$select case when $2 is null then 'it is refused' end$q$);
 

@@ -74,7 +74,7 @@ comment on column coach_response_feedback.user_message is
 comment on column coach_response_feedback.ai_response is
     'Text of the answer, as far as it was said; empty when nothing was.';
 comment on column coach_response_feedback.system_prompt is
-    'The system prompt that was sent, of answers that have it whole; of others see system_prompt_id. The view uplift.answer_prompts has it of all.';
+    'The system prompt that was sent; null also where it is only in its parts (the setting answers.whole_prompts). The view uplift.answer_prompts has it of all.';
 comment on column coach_response_feedback.system_prompt_id is
     'What of the system prompt others share: uplift.system_prompts. personal_prompt came after it.';
 comment on column coach_response_feedback.personal_prompt is 'What of the system prompt is the user''s own: facts, memories.';

@@ -57,6 +57,13 @@ insert into uplift.training_prices (model, per_million_tokens) values
 on conflict (model) do nothing;
 
 -- From OpenAI's page of deprecations, as of November 2026.
+-- Where the table was there before, others may read its column.
+insert into uplift.settings (key, value, description)
+select 'answers.whole_prompts', to_jsonb(t.existing is not null),
+    'Whether each answer has its whole system prompt in the column system_prompt, besides the part that it shares with others in uplift.system_prompts: true costs space and time.'
+from uplift_install.tables t where t.target_schema = 'public' and t.target_name = 'coach_response_feedback'
+on conflict (key) do nothing;
+
 insert into uplift.base_models (model, shutdown_date, is_trainable, note) values
     ('gpt-4o-2024-08-06', '2027-01-14', true, 'with every model made of it'),
     ('gpt-4o-2024-11-20', '2027-01-14', true, 'with every model made of it'),

@@ -71,7 +71,7 @@ struct chat {
     char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
     char *severity;                    /* decimal text as Postgres gave it, NULL when none */
     char *mode;
-    char *system_prompt;    /* as sent, NULL when none was injected: see chat_set_prompt */
+    char *system_prompt;      /* as sent, NULL when none was injected: see chat_set_prompt */
     size_t shared_prompt_len; /* bytes of its beginning that are not the user's own */
     char shared_prompt_id[UUID_TEXT + 1]; /* uplift.prompt_id() of those, "" when there are none */
     char *user_message;     /* text of the last user message, "" when it has none; never NULL */

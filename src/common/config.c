@@ -29,7 +29,7 @@ static const struct config_option options[] = {
      "File mode of the Unix socket."},
     {"UPLIFT_WORKERS", INTEGER, AT(workers), "0", 0, 128, NULL,
      "Worker processes, of several threads each, at most 128; 0 is one for every two cores."},
-    {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "16", 1, 256, NULL,
+    {"UPLIFT_INTAKE_THREADS", INTEGER, AT(intake_threads), "32", 1, 256, NULL,
      "Threads of each worker that take requests in, and wait for Postgres meanwhile."},
     {"UPLIFT_DB_CONNECTIONS", INTEGER, AT(db_connections), "4", 2, 256, NULL,
      "Connections of each worker to Postgres that requests share: one half for chats, the other "

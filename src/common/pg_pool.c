@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define TOGETHER_BYTES ((size_t)64 * 1024 * 1024)
+#define GATHER_US 500       /* less than a round trip takes */
 #define RETRY_AFTER_MS 1000 /* what a client is told while Postgres is away */
 
 /* A connection, and whose call is on it, where it is one that does not go with others. */
@@ -45,6 +46,10 @@ struct call {
 struct pg_pool {
     pthread_mutex_t lock; /* guards all below */
     struct call *head, **tail;
+    pthread_cond_t gathered; /* there are as many calls as somebody waits for */
+    size_t waiting;          /* calls on the queue */
+    size_t gathering;        /* how many of them somebody waits for; 0 when nobody does */
+    size_t last;             /* how many calls went together, the last time */
     size_t count, free_count;
     struct line *all;
     struct line **free; /* a stack: the one used last is the first to be used again */
@@ -58,6 +63,7 @@ struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t conne
     if (pool == NULL)
         return NULL;
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->gathered, NULL);
     pool->tail = &pool->head;
     pool->timeout_ms = timeout_ms;
     pool->all = calloc(connections, sizeof *pool->all);
@@ -85,6 +91,7 @@ void pg_pool_free(struct pg_pool *pool)
         pg_free(pool->all[i].pg);
     free(pool->all);
     free(pool->free);
+    pthread_cond_destroy(&pool->gathered);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -152,6 +159,7 @@ static void leave_queue(struct pg_pool *pool, struct call *self)
     *at = self->next;
     if (self->next == NULL)
         pool->tail = at;
+    pool->waiting--;
 }
 
 /*
@@ -181,6 +189,8 @@ static size_t take(struct pg_pool *pool, struct call *self, struct call *batch[P
         c->taken = true;
         batch[n++] = c;
     }
+    pool->waiting -= n;
+    pool->last = n;
     while (*at != NULL)
         at = &(*at)->next;
     pool->tail = at;
@@ -198,6 +208,7 @@ static void put_back(struct pg_pool *pool, struct call *const *batch, size_t n)
             pool->tail = &batch[i]->next;
         pool->head = batch[i];
     }
+    pool->waiting += n;
 }
 
 /* --- making calls --- */
@@ -313,6 +324,7 @@ static struct call *give_up(struct pg_pool *pool)
     }
     pool->head = NULL;
     pool->tail = &pool->head;
+    pool->waiting = 0;
     return list;
 }
 
@@ -324,12 +336,33 @@ static void post_all(struct call *const *batch, size_t n, const struct call *sel
             sem_post(&batch[i]->posted);
 }
 
+/* Under load, twice as many calls as the last time are waited for: see pg_pool.h. */
+static void gather(struct pg_pool *pool, const struct call *self)
+{
+    struct timespec until;
+    size_t wanted = pool->last * 2 < PG_POOL_TOGETHER ? pool->last * 2 : PG_POOL_TOGETHER;
+    if (!goes_with_others(self) || pool->last < PG_POOL_LOAD || pool->gathering > 0)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_US * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pool->gathering = wanted;
+    while (pool->waiting < wanted && !self->taken &&
+           pthread_cond_clockwait(&pool->gathered, &pool->lock, CLOCK_MONOTONIC, &until) == 0)
+        continue;
+    pool->gathering = 0;
+}
+
 /* Runs what waits, on the connection that self was given, and passes that on. True when self's call
  * was among it. Called and left with the lock held, which is free meanwhile. */
 static bool lead(struct pg_pool *pool, struct call *self)
 {
     struct call *batch[PG_POOL_TOGETHER], *given_up = NULL, *next, *more = NULL;
     struct line *line = self->line;
+    gather(pool, self);
+    if (self->taken)
+        return false;
     size_t n = take(pool, self, batch);
     bool own = false;
     line->owner = n == 1 ? owner_of(batch[0]) : NULL;
@@ -458,6 +491,8 @@ enum pg_outcome pg_pool_call(struct pg_pool *pool, const struct pg_statement *st
     *pool->tail = &self;
     /* cppcheck-suppress autoVariables; it is off the queue before this function returns */
     pool->tail = &self.next;
+    if (++pool->waiting == pool->gathering)
+        pthread_cond_signal(&pool->gathered);
     see_through(pool, &self);
     sem_destroy(&self.posted);
     *result = self.result;

@@ -2,6 +2,7 @@
 
 import time
 
+import board
 import export
 import gateway
 import learning
@@ -41,6 +42,11 @@ def show_saturation(f):
     print("  %-18s %9.0f" % ("in all", sum(f["cpu_us_per_chat"].values())))
 
 
+def show_board(f):
+    heading("As gateways are compared elsewhere")
+    board.show(f["board"], bar)
+
+
 def show_gateway(f):
     heading("The gateway: answers a second at saturation, with and without")
     gateway.show(f["gateway"], bar)
@@ -78,7 +84,7 @@ def show_instructions(f):
         print("  %-18s %9.0f" % (name, value))
 
 
-SHOWN = {"saturation": show_saturation, "gateway": show_gateway, "rate": show_rate, "tokens": show_tokens, "open": show_open,
+SHOWN = {"saturation": show_saturation, "board": show_board, "gateway": show_gateway, "rate": show_rate, "tokens": show_tokens, "open": show_open,
          "instructions": show_instructions}
 
 
@@ -105,6 +111,9 @@ def show_goals(f):
         if "Portkey gateway" in f["saturation"]:
             ratio = f["saturation"]["Portkey gateway"]["ratio"]
             goal("times the Portkey gateway: %.1f" % ratio, ratio >= 6, "at least 6")
+    if "board" in f:
+        for text, good, wanted in board.goals(f["board"]):
+            goal(text, good, wanted)
     if "gateway" in f:
         for text, good, wanted in gateway.goals(f["gateway"]):
             goal(text, good, wanted)

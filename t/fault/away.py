@@ -75,9 +75,10 @@ def go_through(how, being_away):
 
     ok(uplift.ready("ready"), "%s: it is ready again by itself" % how)
     ok(wait_for(lambda: not uplift.spool_files(), 60), "%s: the spool is loaded" % how, uplift.spool_files())
-    rows = uplift.sql("select id::text, outcome, degraded, ai_response, system_prompt, helpful, rating, feedback_text,"
-                      " prompt_tokens from public.coach_response_feedback where conversation_id = %s"
-                      " order by created_at", conversation)
+    rows = uplift.sql("select a.id::text, a.outcome, a.degraded, a.ai_response, p.system_prompt, a.helpful, a.rating,"
+                      " a.feedback_text, a.prompt_tokens from public.coach_response_feedback a"
+                      " join uplift.answer_prompts p on p.answer_id = a.id where a.conversation_id = %s"
+                      " order by a.created_at", conversation)
     equal([row["id"] for row in rows], [first.headers["X-Feedback-Id"]] + ids, "%s: each answer is there once" % how)
     equal([row["outcome"] for row in rows], ["complete"] * 4, "%s: and whole" % how)
     equal([row["degraded"] for row in rows], [False, True, True, True], "%s: marked where Postgres was away" % how)

@@ -74,7 +74,7 @@ def the_programs_role(uplift):
         " where n.nspname in ('public', 'uplift') and has_function_privilege('uplift_app', p.oid, 'execute')"
         " and has_schema_privilege('uplift_app', n.oid, 'usage')")}
     wanted = {"uplift." + name for name in (
-        "prepare_chats", "record_answers", "worker_sync", "find_api_key", "reject_answer", "give_feedback", "take_feedback", "get_feedback", "list_conversations",
+        "prepare_chats", "record_chats", "record_answers", "worker_sync", "find_api_key", "reject_answer", "give_feedback", "take_feedback", "get_feedback", "list_conversations",
         "get_conversation", "get_answer", "rejected_lately", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
         "rest_select_feedback", "rest_update_feedback", "list_personas", "ready", "schema_version")}
     equal(may, wanted, "it may execute just the functions that the programs call")

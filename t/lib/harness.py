@@ -683,7 +683,7 @@ class Uplift:
         return next(iter(rows[0].values())) if rows else None
 
     def row(self, feedback_id, seconds=5):
-        """An answer's row, waited for; None when it does not come."""
-        found = wait_for(lambda: self.sql("select * from public.coach_response_feedback where id = %s", feedback_id),
-                         seconds)
+        """An answer's row, waited for, with the whole prompt; None when it does not come."""
+        found = wait_for(lambda: self.sql("select a.*, p.system_prompt from public.coach_response_feedback a"
+                                          " join uplift.answer_prompts p on p.answer_id = a.id where a.id = %s", feedback_id), seconds)
         return found[0] if found else None

@@ -196,6 +196,7 @@ def test_functions(cluster, db):
                    "'coach_id', 'coach_maple_avatar', 'user_message', 'Hi', 'ai_response', '', 'outcome', 'failed', 'mode', 'default', "
                    "'severity', 4.0, 'conversation_id', '20000000-0000-4000-8000-000000000001', 'error_code', 'upstream_timeout')))",
                    answer, ANN), [(answer, "recorded")], "a failed answer without a model is recorded")
+    equal(db.value("select value from uplift.settings where key = 'answers.whole_prompts'"), True, "prompts are also kept whole, as its programs read them")
     text = "y" * 5000
     equal(app.rows("select helpful, rating, feedback_text, pending from uplift.give_feedback(%s, %s, "
                    "jsonb_build_object('helpful', false, 'rating', 2, 'feedback_text', %s::text), true)", ANN, answer, text),

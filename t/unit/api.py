@@ -57,6 +57,7 @@ used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
 functions = read("sql/functions/**/*.sql")
 used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", functions))
+used |= set(re.findall(r"uplift\.refusal\(\d+, '([a-z_]+[a-z])'", functions))
 used |= set(re.findall(r"case when p_split is null then '([a-z_]+)' else '([a-z_]+)' end", functions)[0])
 used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
 # How the preferences, which are many, are written: `invalid_<name>`.

@@ -126,20 +126,20 @@ static int set_up(void **state)
 /* What a binary array of these texts is to Postgres. */
 static void assert_array(struct pg *pg, const char *const *texts, size_t count, const char *seen)
 {
-    struct buf array;
+    struct pg_arrays arrays;
     PGresult *result;
-    buf_init(&array, 1 << 20);
-    pg_text_array(&array, count);
+    pg_arrays_init(&arrays, 1 << 20);
+    pg_arrays_begin(&arrays, count);
     for (size_t i = 0; i < count; i++)
-        pg_text_element(&array, texts[i], texts[i] != NULL ? strlen(texts[i]) : 0);
-    assert_false(array.failed);
-    const char *values[] = {"text", array.data};
-    const int lengths[] = {-1, (int)array.len};
+        pg_arrays_put(&arrays, texts[i], texts[i] != NULL ? strlen(texts[i]) : 0);
+    assert_true(pg_arrays_end(&arrays));
+    const char *values[] = {"text", arrays.values[0]};
+    const int lengths[] = {-1, arrays.lengths[0]};
     if (pg_call_binary(pg, &joins, values, lengths, &result) != PG_DONE)
         fail_msg("%s %s", pg_sqlstate(pg), pg_message(pg));
     assert_string_equal(PQgetvalue(result, 0, 0), seen);
     PQclear(result);
-    buf_release(&array);
+    buf_release(&arrays.data);
 }
 
 static void arrays_go_in_binary(void **state)

@@ -74,7 +74,7 @@ static void test_every_column(void **state)
     c->coach_id = strdup("coach_decibel_avatar");
     c->severity = strdup("3.5");
     c->mode = strdup("default");
-    c->system_prompt = strdup("You are\nDecibel \"loud\"");
+    assert_true(chat_set_prompt(c, "You are\nDecibel \"loud\"", " and know her"));
     c->request_messages = strdup("[{\"role\":\"user\",\n\"content\":\"a\\nb\"}]");
     c->response_message = strdup("{\"tool_calls\":[]}");
     c->model = strdup("asked");
@@ -105,7 +105,9 @@ static void test_every_column(void **state)
     assert_string_equal(json_string(o, "created_at"), "2023-11-14T22:13:20.123456Z");
     assert_string_equal(json_string(o, "coach_id"), "coach_decibel_avatar");
     assert_true(json_number(o, "severity", 0) == 3.5);
-    assert_string_equal(json_string(o, "system_prompt"), "You are\nDecibel \"loud\"");
+    assert_string_equal(c->system_prompt, "You are\nDecibel \"loud\" and know her");
+    assert_string_equal(json_string(o, "shared_prompt"), "You are\nDecibel \"loud\"");
+    assert_string_equal(json_string(o, "personal_prompt"), " and know her");
     assert_string_equal(json_string(o, "user_message"), "hello");
     assert_string_equal(json_string(o, "ai_response"), "a\"b\\c\n\t\x01 \xc3\xa9");
     assert_string_equal(json_string(o, "outcome"), "partial");

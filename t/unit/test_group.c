@@ -16,6 +16,9 @@
 /* --- a Postgres that reads its orders from the rows: {"id":..., "do":"bad"|"lock"|"away"|"full"}
  * --- */
 
+/* Parameters of rows_statement that are looked at, by their places. */
+enum { IDS = 0, PROMPTS = 7, PERSONAL = 8, MESSAGES = 9, RESPONSES = 10, MORE = 26, SHARED = 27 };
+
 struct pg {
     const char *sqlstate;
     int calls, rejected;
@@ -24,7 +27,8 @@ struct pg {
     bool lives;         /* and was only slow, where there was no answer */
     char committed[64]; /* the "n" of each committed row, as letters */
     int rows_first_call;
-    char texts[3][256]; /* of the last call */
+    const char *refuse_once;         /* SQLSTATE for the next call that records chats */
+    char arrays[PG_PARAMS_MAX][256]; /* of the last such call: "a;-;" for {a, null} */
     char rejected_row[1024];
 };
 
@@ -66,36 +70,65 @@ static enum pg_outcome fake_record(struct pg *pg, const char *json)
     return outcome;
 }
 
-void pg_text_array(struct buf *b, size_t count)
+void pg_arrays_init(struct pg_arrays *a, size_t max)
 {
-    buf_printf(b, "%zu:", count);
+    a->count = 0;
+    buf_init(&a->data, max);
 }
 
-void pg_text_element(struct buf *b, const char *text, size_t len)
+void pg_arrays_clear(struct pg_arrays *a, size_t keep)
+{
+    (void)keep;
+    a->count = 0;
+    buf_clear(&a->data);
+}
+
+void pg_arrays_begin(struct pg_arrays *a, size_t elements)
+{
+    (void)elements;
+    a->offset[a->count++] = a->data.len;
+}
+
+void pg_arrays_put(struct pg_arrays *a, const char *text, size_t len)
 {
     if (text == NULL)
-        buf_puts(b, "-;");
+        buf_puts(&a->data, "-;");
     else
-        buf_printf(b, "%.*s;", (int)len, text);
+        buf_printf(&a->data, "%.*s;", (int)len, text);
 }
 
+bool pg_arrays_end(struct pg_arrays *a)
+{
+    for (int i = 0; i < a->count; i++) {
+        size_t end = i + 1 < a->count ? a->offset[i + 1] : a->data.len;
+        a->values[i] = a->data.data + a->offset[i];
+        a->lengths[i] = (int)(end - a->offset[i]);
+    }
+    return !a->data.failed;
+}
+
+/* Chats; one that says "bad" cannot be taken. */
 enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *statement,
                                const char *const *values, const int *lengths, PGresult **result)
 {
     *result = NULL;
-    assert_string_equal(statement->name, "record_answers");
-    assert_int_equal(lengths[0], -1);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(lengths[1 + i], strlen(values[1 + i]));
-        snprintf(pg->texts[i], sizeof pg->texts[i], "%s", values[1 + i]);
-    }
-    return fake_record(pg, values[0]);
+    assert_string_equal(statement->name, "record_chats");
+    pg->calls++;
+    for (int i = 0; i < statement->params; i++)
+        snprintf(pg->arrays[i], sizeof pg->arrays[i], "%.*s", lengths[i], values[i]);
+    pg->sqlstate = pg->refuse_once;
+    pg->refuse_once = NULL;
+    if (pg->sqlstate == NULL && strstr(pg->arrays[MESSAGES], "bad;") != NULL)
+        pg->sqlstate = "22P02";
+    return pg->sqlstate != NULL ? PG_REFUSED : PG_DONE;
 }
 
 enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
                         const char *const *values, PGresult **result)
 {
     *result = NULL;
+    if (strcmp(statement->name, "record_answers") == 0)
+        return fake_record(pg, values[0]);
     assert_string_equal(statement->name, "reject_answer");
     struct json_error error;
     cJSON *row = json_parse(values[0], strlen(values[0]), &error);
@@ -179,45 +212,89 @@ static void assert_states(const struct group *g, const char *expected)
     assert_string_equal(states, expected);
 }
 
-/* Long texts go beside the JSON; a row that is kept for an administrator has them in it. */
-static void test_texts_go_beside_the_rows(void **state)
+static struct chat *chat_of(const char *id, const char *shared, const char *personal,
+                            const char *message, const char *answer)
+{
+    struct chat *c = chat_new(NULL);
+    assert_non_null(c);
+    snprintf(c->id_text, sizeof c->id_text, "%s", id);
+    assert_true(chat_set_prompt(c, shared, personal));
+    c->user_message = strdup(message);
+    c->outcome = CHAT_COMPLETE;
+    assert_true(buf_puts(&c->text, answer));
+    return c;
+}
+
+/* What the arrays of the last call have of one column. */
+#define assert_array(pg, column, expected) assert_string_equal((pg).arrays[column], expected)
+
+/* Chats go as arrays, and a prompt that they share once, until it is there. */
+static void test_chats(void **state)
 {
     (void)state;
     struct group g;
     struct pg pg = {0};
-    struct buf whole;
-    struct chat *c = chat_new(NULL);
-    assert_non_null(c);
-    snprintf(c->id_text, sizeof c->id_text, "0190b0a0-0000-7000-8000-000000000001");
-    c->system_prompt = strdup("You are Maple.");
-    c->user_message = strdup("why?");
-    assert_true(buf_puts(&c->text, "because"));
+    struct chat *a = chat_of("a", "You are Maple.", " She runs.", "why?", "because");
+    struct chat *b = chat_of("b", "You are Maple.", NULL, "how?", "so");
+    struct chat *c = chat_of("c", "You are Decibel.", NULL, "when?", "");
+    c->degraded = true;
+    c->attempt_count = 2;
     assert_true(group_init(&g, 64));
-    const char *json = "{\"id\":\"0190b0a0-0000-7000-8000-000000000002\",\"n\":\"a\"}";
-    assert_true(group_add_text(&g, json, strlen(json)));
-    assert_true(group_add_chat(&g, c));
-    assert_int_equal(g.bytes, strlen(json) + strlen("You are Maple.why?because"));
-    assert_null(strstr(g.text.data, "because"));
-    buf_init(&whole, 4096);
-    assert_true(group_put(&g, 0, &whole));
-    assert_string_equal(whole.data, json);
-    buf_clear(&whole);
-    assert_true(group_put(&g, 1, &whole));
-    assert_non_null(strstr(whole.data, "\"ai_response\":\"because\""));
-    buf_release(&whole);
+    assert_true(group_add_chat(&g, a));
+    assert_true(group_add_chat(&g, b));
+    assert_int_equal(g.bytes, strlen("You are Maple. She runs.why?because") +
+                                  strlen("You are Maple.how?so"));
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "CC");
+    assert_array(pg, IDS, "a;b;");
+    assert_array(pg, PERSONAL, " She runs.;-;");
+    assert_array(pg, MESSAGES, "why?;how?;");
+    assert_array(pg, RESPONSES, "because;so;");
+    assert_array(pg, MORE, "-;-;");
+    assert_array(pg, SHARED, "You are Maple.;");
+    /* The first half of: printf 'You are Maple.' | sha256sum */
+    assert_array(pg, PROMPTS,
+                 "63ec0ac7-5c84-7b48-384b-e1e1e59ef0d1;63ec0ac7-5c84-7b48-384b-e1e1e59ef0d1;");
 
-    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
-    assert_string_equal(pg.texts[0], "2:-;You are Maple.;");
-    assert_string_equal(pg.texts[1], "2:-;why?;");
-    assert_string_equal(pg.texts[2], "2:-;because;");
     group_clear(&g);
-    c->trace = strdup("{},\"do\":\"bad\"");
+    assert_true(group_add_chat(&g, b));
     assert_true(group_add_chat(&g, c));
     assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
-    assert_int_equal(pg.rejected, 1);
-    assert_non_null(strstr(pg.rejected_row, "\"system_prompt\":\"You are Maple.\""));
+    assert_array(pg, SHARED, "You are Decibel.;");
+    assert_array(pg, MORE, "-;{\"degraded\":true,\"tries\":2};");
+
+    /* Another database than before, which lacks them. */
+    pg.refuse_once = "UX001";
+    pg.calls = 0;
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_int_equal(pg.calls, 2);
+    assert_states(&g, "CC");
+    assert_array(pg, SHARED, "You are Maple.;You are Decibel.;");
     group_release(&g);
+    chat_free(a);
+    chat_free(b);
     chat_free(c);
+}
+
+/* One that cannot be taken is kept whole for an administrator. */
+static void test_bad_chat(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {0};
+    struct chat *a = chat_of("a", "You are Maple.", " She runs.", "bad", "because");
+    struct chat *b = chat_of("b", "You are Maple.", NULL, "how?", "so");
+    assert_true(group_init(&g, 64));
+    assert_true(group_add_chat(&g, a));
+    assert_true(group_add_chat(&g, b));
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "RC");
+    assert_non_null(strstr(pg.rejected_row, "\"shared_prompt\":\"You are Maple.\","
+                                            "\"personal_prompt\":\" She runs.\""));
+    assert_non_null(strstr(pg.rejected_row, "\"ai_response\":\"because\""));
+    group_release(&g);
+    chat_free(a);
+    chat_free(b);
 }
 
 static void test_good_group_is_one_call(void **state)
@@ -429,7 +506,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_group_is_one_call),
-        cmocka_unit_test(test_texts_go_beside_the_rows),
+        cmocka_unit_test(test_chats),
+        cmocka_unit_test(test_bad_chat),
         cmocka_unit_test(test_bad_rows_are_rejected_alone),
         cmocka_unit_test(test_one_bad_row_costs_a_logarithm),
         cmocka_unit_test(test_a_row_that_cannot_even_be_rejected_waits),

@@ -93,6 +93,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_has_more boolean := cardinality(array_remove(p_more, null)) > 0;
+    v_has_whole_prompts boolean := (select s.value = 'true' from uplift.settings s where s.key = 'answers.whole_prompts');
     v_user uuid;
     v_places uuid[];
     v_new uuid[];
@@ -104,7 +105,7 @@ begin
     end if;
     if (select count(*) from uplift.system_prompts s where s.id = any (p_prompt_ids))
             < (select count(distinct i) from unnest(p_prompt_ids) i) then
-        perform uplift.fail(409, 'unknown_prompt', 'a shared prompt is not there, and has to come along');
+        raise exception 'a shared prompt is not there, and has to come along' using errcode = 'UX001';
     end if;
     if v_has_more then
         -- Users are made when their chat is prepared, unless Postgres was away then.
@@ -134,7 +135,9 @@ begin
             cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
             answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache,
             cache_source_id, exposures, memory_ids, source_ids, example_ids)
-        select i.id, i.user_id, i.coach_id, i.message, i.response, i.more ->> 'system_prompt',
+        select i.id, i.user_id, i.coach_id, i.message, i.response,
+            coalesce(i.more ->> 'system_prompt', case when v_has_whole_prompts then (
+                select s.prompt from uplift.system_prompts s where s.id = i.prompt_id) || coalesce(i.personal_prompt, '') end),
             i.prompt_id, i.personal_prompt, i.severity, i.mode, i.place, uplift.at_most(i.response_time_ms, 2147483647),
             coalesce(t.prompt + t.completion, uplift.at_most((i.more ->> 'tokens_used')::bigint, 200000000)), i.created_at,
             i.outcome, i.more ->> 'error_code', i.model, i.provider, i.protocol, i.streamed, i.finish_reason,
@@ -192,7 +195,7 @@ $$;
 comment on function uplift.record_chats(uuid[], uuid[], uuid[], timestamptz[], text[], numeric[], text[], uuid[], text[], text[], text[],
     text[], text[], text[], text[], boolean[], text[], bigint[], bigint[], bigint[], boolean[], bigint[], bigint[], jsonb[], text[], jsonb[],
     jsonb[], text[]) is
-    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (UP409 unknown_prompt). p_traces: what shaped them, as uplift.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
 
 create or replace function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

@@ -152,6 +152,8 @@ declare
     v_turns int;
     v_is_cut boolean;
     v_has_budgets boolean := exists (select from uplift.budgets_used_up);
+    v_has_deployments boolean := exists (
+        select from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null);
 begin
     if not p_protocols <@ '{chat,completions}' then
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
@@ -162,7 +164,7 @@ begin
     in
         select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, '', c.message,
             -- What serves now, of a handful of rows. Null is the configured model.
-            case when p.n is not null then (
+            case when v_has_deployments and p.n is not null then (
                 select d.model_id from uplift.model_deployments d
                 where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p.coach_id)
                 order by d.coach_id nulls last limit 1) end,
@@ -242,8 +244,6 @@ begin
             shared_prompt := null;
             personal_prompt := null;
             messages := null;
-        elsif conversation_id is null then
-            conversation_id := uplift.uuid_v7();
         end if;
         return next;
     end loop;
@@ -302,7 +302,7 @@ end
 $$;
 
 comment on function uplift.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
-    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
+    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,

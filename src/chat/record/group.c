@@ -87,8 +87,8 @@ bool group_add_text(struct group *g, const char *json, size_t len)
         g->text.len = before;
         return false;
     }
-    g->items[g->count++] = (struct group_item){
-        .offset = before + 1, .len = len, .bytes = len, .state = GROUP_WAITING};
+    g->items[g->count++] =
+        (struct group_item){.offset = before + 1, .len = len, .bytes = len, .state = GROUP_WAITING};
     g->bytes += len;
     return true;
 }
@@ -188,7 +188,7 @@ static enum pg_outcome record_chats(struct store *s, size_t from, size_t to)
             rows_stored(&g->rows, g->chats, count);
             break;
         }
-        if (outcome != PG_REFUSED || strcmp(pg_sqlstate(s->pg), "UP409") != 0)
+        if (outcome != PG_REFUSED || strcmp(pg_sqlstate(s->pg), "UX001") != 0)
             break;
         rows_forget(&g->rows); /* it is another database than before, restored from a backup */
     }
@@ -269,8 +269,8 @@ static void store_range(struct store *s, size_t from, size_t to)
         mark(s, from, to, GROUP_BUSY);
         return;
     }
-    enum pg_outcome outcome = s->g->items[from].chat != NULL ? record_chats(s, from, to)
-                                                             : record_texts(s, from, to);
+    enum pg_outcome outcome =
+        s->g->items[from].chat != NULL ? record_chats(s, from, to) : record_texts(s, from, to);
     if (s->no_memory) {
         mark(s, from, to, GROUP_BUSY);
         return;

@@ -17,7 +17,12 @@
 #define LARGE_BYTES ((size_t)512 * 1024) /* an answer this large goes alone */
 /* A larger one takes Postgres a tenth of a second: not while others wait. */
 #define STRAIGHT_TO_SPOOL_BYTES ((size_t)2 * 1024 * 1024)
-#define GATHER_MS 2 /* how long a group waits to become as large as the last */
+#define GATHER_MS 2 /* how long a group waits to become larger */
+/* Under load, which is when so many answers came together last time, twice as many are waited for:
+ * what a group costs, however small it is, is then shared by more. From a size on that gains
+ * nothing. */
+#define GATHER_FROM 4
+#define GATHER_MOST 32
 #define HOLD_MS                                                                                    \
     1000 /* how long nothing is tried after a group of which every row was locked or refused for   \
             now */
@@ -263,18 +268,20 @@ static bool gather(struct recorder *r, struct chat *c)
     return true;
 }
 
-/* Where an answer from the cache is the first, as many as came together last time are waited for:
- * see recorder.h. One that comes by itself, as the last one did, is not kept. The lock is held. */
+/* Waits for more: see recorder.h. An answer that comes by itself, as the last one did, is not kept.
+ * The lock is held. */
 static void gather_shortly(struct recorder *r)
 {
     struct timespec until;
-    if (r->head == NULL || r->head->cache.answer == NULL)
+    if (r->head == NULL || (r->head->cache.answer == NULL && r->taken < GATHER_FROM))
         return;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += GATHER_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    r->gathering = r->taken;
+    r->gathering = r->taken >= GATHER_FROM ? 2 * r->taken : r->taken;
+    if (r->gathering > GATHER_MOST)
+        r->gathering = GATHER_MOST;
     while (r->waiting < r->gathering && r->thumbs == NULL && !r->stopping &&
            pthread_cond_clockwait(&r->work, &r->lock, CLOCK_MONOTONIC, &until) == 0)
         continue;

@@ -1,10 +1,11 @@
 /*
  * The recorder: the one thread that makes answers durable. It takes finished answers in groups,
  * writes each group in one transaction, and hands the group back to the relay, which only then
- * sends the end of each answer. Most of what a commit costs is the same for one answer as for many,
- * and those from the cache come so soon that groups would be small: under load such a group waits
- * up to two milliseconds for as many as the last one had. While
- * Postgres is away groups go to the spool (spool.h), which it loads, once, when Postgres is back.
+ * sends the end of each answer. Most of what a commit costs is the same for one answer as for many:
+ * under load, which is when several came together the last time, a group waits up to two
+ * milliseconds for twice as many; so does one of answers from the cache, which come so soon that it
+ * would be small, for as many. While Postgres is away groups go to the spool (spool.h), which it
+ * loads, once, when Postgres is back.
  */
 #ifndef UPLIFT_RECORDER_H
 #define UPLIFT_RECORDER_H

@@ -31,7 +31,7 @@ void rows_clear(struct rows *r, size_t keep);
 MUST_CHECK bool rows_make(struct rows *r, const struct chat *const *chats, size_t count);
 /* These were recorded: Postgres has their prompts. */
 void rows_stored(struct rows *r, const struct chat *const *chats, size_t count);
-/* Postgres lacks a prompt that was taken to be there (UP409 unknown_prompt): all go along again. */
+/* Postgres lacks a prompt that was taken to be there (SQLSTATE UX001): all go along again. */
 void rows_forget(struct rows *r);
 
 extern const struct pg_statement rows_statement;

@@ -163,6 +163,13 @@ static void take_cached(struct chat *chat, const PGresult *result)
     chat->cache.result = chat->cache.answer != NULL ? CACHE_HIT : CACHE_MISS;
 }
 
+static void begin_conversation(struct chat *chat)
+{
+    struct uuid conversation;
+    uuid_v7(&conversation);
+    uuid_format(&conversation, chat->conversation_text);
+}
+
 static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
                           struct preparation *out, struct api_error *error)
 {
@@ -173,8 +180,11 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
         limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
     if (!PQgetisnull(result, 0, P_REFUSAL))
         return route_refused(PQgetvalue(result, 0, P_REFUSAL), error);
-    snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
-             PQgetvalue(result, 0, P_CONVERSATION));
+    if (PQgetisnull(result, 0, P_CONVERSATION))
+        begin_conversation(chat);
+    else
+        snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
+                 PQgetvalue(result, 0, P_CONVERSATION));
     chat->coach_id = copy_column(result, P_COACH, &failed);
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
@@ -210,9 +220,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         snprintf(chat->conversation_text, sizeof chat->conversation_text, "%s",
                  wish->conversation_id);
     } else {
-        struct uuid conversation;
-        uuid_v7(&conversation);
-        uuid_format(&conversation, chat->conversation_text);
+        begin_conversation(chat);
     }
     if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
         const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";

@@ -1,6 +1,6 @@
 -- uplift.record_answers() and what happens to answers it cannot take.
 \ir common.psql
-select plan(48);
+select plan(60);
 
 select is(pg_temp.record(1, :ann, pg_temp.id(100), e'hello\nthere', 'hi', jsonb_build_object(
     'system_prompt', 'be kind', 'model_used', 'gpt-4.1-mini', 'provider', 'api.openai.com', 'streamed', true, 'finish_reason', 'stop',
@@ -75,15 +75,46 @@ select results_eq($$select count(*) from uplift.record_answers(json_build_array(
 select results_eq($$select id, conversation_id = pg_temp.id(400) from public.coach_response_feedback where id in (pg_temp.id(32), pg_temp.id(33)) order by id$$,
     'values (pg_temp.id(32), false), (pg_temp.id(33), true)', 'the earlier has it');
 
--- Texts beside the rows.
-select results_eq($$select count(*) from uplift.record_answers(json_build_array(
-        json_build_object('id', pg_temp.id(60), 'user_id', pg_temp.ann(), 'conversation_id', pg_temp.id(160)),
-        json_build_object('id', pg_temp.id(61), 'user_id', pg_temp.ann(), 'user_message', 'in', 'ai_response', 'it', 'system_prompt', 'all')),
-        array['You are Maple.', null], array['why?', null], array['because', null])$$, 'values (2::bigint)', 'long texts may come beside the rows');
-select results_eq($$select system_prompt, user_message, ai_response from public.coach_response_feedback where id in (pg_temp.id(60), pg_temp.id(61)) order by id$$,
-    $$values ('You are Maple.', 'why?', 'because'), ('all', 'in', 'it')$$, 'each with its own');
-select is((select title from uplift.conversations where id = pg_temp.id(160)), 'why?', 'a conversation has its title from there');
-select is(pg_temp.refused($$select uplift.record_answers('[]', array['p'], array['m'], array['r'])$$), '23502', 'texts without a row are an error');
+-- Arrays, as workers send them, and prompts that answers share.
+create function pg_temp.chat(p_ids uuid[], p_prompts text[], p_personal text[], p_shared text[], p_more jsonb[] default null) returns uuid[] language sql as $$
+    select uplift.record_chats(array_agg(i order by o), array_agg(pg_temp.ann()), array_agg(pg_temp.id(160)), array_agg(now() + o * interval '1 ms' order by o),
+        array_agg('coach_maple_avatar'::text), array_agg(3.0), array_agg('default'::text), array_agg(uplift.prompt_id(p_prompts[o]) order by o),
+        array_agg(p_personal[o] order by o), array_agg('q' || o order by o), array_agg('a' || o order by o), array_agg('complete'::text),
+        array_agg('gpt-4.1-mini'::text), array_agg('openai'::text), array_agg('chat'::text), array_agg(true), array_agg('stop'::text),
+        array_agg(1000::bigint), array_agg(100::bigint), array_agg(400::bigint), array_agg(false), array_agg(5::bigint), array_agg(9::bigint),
+        array_agg('[]'::jsonb), array_agg('r'::text), array_agg(null::jsonb), coalesce(p_more, array_agg(null::jsonb)), p_shared)
+    from unnest(p_ids) with ordinality as x(i, o)
+$$;
+create function pg_temp.prompt(n int) returns text language sql as $$
+    select system_prompt from uplift.answer_prompts where answer_id = pg_temp.id(n)
+$$;
+select is(pg_temp.refused($$select pg_temp.chat(array[pg_temp.id(60)], '{You are Maple.}', '{null}', '{}')$$), 'UX001',
+    'a shared prompt that is not there has to come along');
+select is((select count(*) from public.coach_response_feedback where id = pg_temp.id(60)), 0::bigint, 'and nothing is recorded');
+select is(pg_temp.chat(array[pg_temp.id(60), pg_temp.id(61)], '{You are Maple.,You are Maple.}', array[' She runs.', null], '{You are Maple.}'),
+    array[pg_temp.id(60), pg_temp.id(61)], 'two that share one');
+select is(pg_temp.prompt(60), 'You are Maple. She runs.', 'each has its own');
+select is(pg_temp.prompt(61), 'You are Maple.', 'prompt');
+select is((select count(*) from uplift.system_prompts where prompt like 'You are Maple.%'), 1::bigint, 'of which the shared part is kept once');
+select is(pg_temp.chat(array[pg_temp.id(62), pg_temp.id(61)], '{You are Maple.,You are Maple.}', '{null,null}', '{}'), array[pg_temp.id(62)],
+    'afterwards it need not come along; and what was there already is not new');
+select results_eq($$select user_message, ai_response, cost_usd, prompt_tokens, cached_tokens, tokens_used, time_to_first_token_ms, degraded, from_cache
+    from public.coach_response_feedback where id = pg_temp.id(61)$$,
+    $$values ('q2', 'a2', 0.00044, 1000, 400, 1100, 5, false, null::boolean)$$, 'and how it went');
+select is((select title from uplift.conversations where id = pg_temp.id(160)), 'q1', 'a conversation has its title from the first');
+select is(pg_temp.chat(array[pg_temp.id(63)], '{null}', '{null}', '{}', array['{"system_prompt": "whole", "error_code": "e", "degraded": true, "tries": 2}']::jsonb[]),
+    array[pg_temp.id(63)], 'what most do without');
+select results_eq($$select system_prompt, system_prompt_id, error_code, degraded from public.coach_response_feedback where id = pg_temp.id(63)$$,
+    $$values ('whole', null::uuid, 'e', true)$$, 'is there');
+select is(pg_temp.prompt(63), 'whole', 'a prompt that came whole is seen, too');
+select is((select outcome from uplift.record_answers(json_build_array(json_build_object('id', pg_temp.id(64), 'user_id', pg_temp.ann(), 'user_message', 'm',
+    'ai_response', 'a', 'shared_prompt', 'You are Ash.', 'personal_prompt', ' He swims.')))), 'recorded', 'an answer of a spool');
+select is(pg_temp.prompt(64), 'You are Ash. He swims.', 'has its prompt from there');
+
+update uplift.settings set value = 'true' where key = 'answers.whole_prompts';
+select isnt(pg_temp.chat(array[pg_temp.id(65)], '{You are Maple.}', '{ She runs.}', '{}'), null, 'for deployments whose programs read the column');
+select is((select system_prompt from public.coach_response_feedback where id = pg_temp.id(65)), 'You are Maple. She runs.', 'it is filled');
+update uplift.settings set value = 'false' where key = 'answers.whole_prompts';
 
 -- Bad rows.
 select is(pg_temp.refused($$select uplift.record_answers(json_build_array(

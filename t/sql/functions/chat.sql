@@ -1,6 +1,6 @@
 -- uplift.prepare_chat(): what an answer needs, and who may not have it.
 \ir common.psql
-select plan(56);
+select plan(55);
 
 create function pg_temp.prepare(p_user uuid, p_coach text default null, p_severity numeric default null, p_mode text default null,
     p_conversation uuid default null, p_regenerate uuid default null, p_message text default 'hello',
@@ -16,14 +16,13 @@ select is(pg_temp.prepare(:ann) ->> 'model', null, 'the configured model');
 select is(pg_temp.prepare(:ann) ->> 'cached', null, 'no cached answer');
 select is(pg_temp.prepare(:ann) ->> 'user_message', 'hello', 'the message');
 select is(pg_temp.prepare(:ann) -> 'trace', 'null', 'nothing to trace');
-select matches(pg_temp.prepare(:ann) ->> 'conversation_id', '^.{14}7', 'a new conversation, UUID version 7');
+select is(pg_temp.prepare(:ann) ->> 'conversation_id', null, 'a new conversation');
 select is(pg_temp.prepare(:ann) ->> 'system_prompt', public.build_coach_system_prompt(:ann), 'the prompt is build_coach_system_prompt()''s');
 select is(pg_temp.prepare(:demo, 'coach_maple_avatar', 5.0, 'roast') ->> 'system_prompt',
     public.build_coach_system_prompt(:demo, 'coach_maple_avatar', 5.0, 'roast'), 'with everything chosen, too');
 select is(pg_temp.prepare(:ann) ->> 'messages', '', 'nothing was said before');
 select is(pg_temp.prepare(:demo) #>> '{trace,memory_ids,0}',
     (select id::text from public.ai_episodic_memory where user_id = :demo order by importance_score desc limit 1), 'memories in the prompt are traced');
-select is(pg_temp.prepare(:demo) -> 'trace' -> 'exposures', '[]', 'and there is a place for the rest');
 
 -- Who may not.
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.ann(), 'nobody')$$), 'UP404 coach_not_found coach_id', 'unknown coach');

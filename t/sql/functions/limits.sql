@@ -67,8 +67,8 @@ select results_eq($$select n, r is null from pg_temp.charge('[{"n": 2, "user_id"
     $$values (1, true), (2, true), (3, false), (4, true)$$, 'of those that come together the first go through');
 
 -- Whole chats.
-create function pg_temp.prepare(p_calls jsonb) returns table (n int, conversation_id uuid, refusal jsonb) language sql as $$
-    select p.n, p.conversation_id, p.refusal
+create function pg_temp.prepare(p_calls jsonb) returns table (n int, messages text, refusal jsonb) language sql as $$
+    select p.n, p.messages, p.refusal
     from (
         select array_agg((c ->> 'user_id')::uuid order by o) as users, array_agg(coalesce(c ->> 'protocol', 'chat') order by o) as protocols,
             array_agg(c ->> 'coach_id' order by o) as coaches, array_agg(''::text) as messages, array_agg(4000) as tokens,
@@ -88,7 +88,7 @@ create function pg_temp.call(p_user uuid, p_address text, p_more jsonb default '
     select jsonb_build_object('user_id', p_user, 'more', jsonb_build_object('address', p_address, 'bytes', 400)) || p_more
 $$;
 create function pg_temp.ask(p_calls jsonb) returns table (n int, code text, param text, is_prepared boolean) language sql as $$
-    select p.n, p.refusal ->> 'code', p.refusal ->> 'param', p.conversation_id is not null from pg_temp.prepare(p_calls) p order by p.n
+    select p.n, p.refusal ->> 'code', p.refusal ->> 'param', p.messages is not null from pg_temp.prepare(p_calls) p order by p.n
 $$;
 create function pg_temp.ask_alone(p_user uuid, p_address text, p_coach text default null, p_protocol text default 'chat')
 returns table (code text, param text, is_prepared boolean) language sql as $$

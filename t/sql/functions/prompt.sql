@@ -1,6 +1,6 @@
 -- The system prompt: bands, modes, what is known of the user, and what a user cannot make of it.
 \ir common.psql
-select plan(45);
+select plan(47);
 
 select is(uplift.severity_band(s), b, format('severity %s is band %s', s, b))
 from (values (1.0, 1), (1.5, 1), (1.6, 2), (2.5, 2), (2.6, 3), (3.5, 3), (3.6, 4), (4.5, 4), (4.6, 5), (5.5, 5), (5.6, 6), (6.0, 6)) as v(s, b);
@@ -60,8 +60,11 @@ select is((select count(*) from regexp_matches(public.build_coach_system_prompt(
 select doesnt_match(public.build_coach_system_prompt(:bob, p_include_memory => false), 'Memories', 'none if not wanted');
 select doesnt_match(public.build_coach_system_prompt(:ann), 'marathon', 'nobody else''s memories');
 
-select matches(uplift.compose_prompt('N', 'P', 3, 'default', null, null, e'- a source', e'- an example'),
+select matches(uplift.personal_prompt(null, null, e'- a source', e'- an example'),
     '# Knowledge\n.*<knowledge>\n- a source\n</knowledge>\n\n# Examples\n.*<examples>\n- an example\n</examples>$', 'places for knowledge and examples');
+
+select is(uplift.personal_prompt(null, null, null, null), null, 'nothing of the user''s, nothing to add');
+select is(uplift.prompt_id('You are Maple.'), '63ec0ac7-5c84-7b48-384b-e1e1e59ef0d1'::uuid, 'a prompt is known by its SHA-256');
 
 select * from finish();
 rollback;

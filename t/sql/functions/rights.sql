@@ -5,7 +5,7 @@ select plan(17);
 select set_eq(
     $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'uplift'::regnamespace and has_function_privilege('uplift_app', p.oid, 'execute')$$,
     array['uplift.schema_version()', 'uplift.ready()', 'uplift.list_coaches()', 'uplift.list_personas()',
-        'uplift.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift.record_answers(json,text[],text[],text[])', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
+        'uplift.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift.record_chats(uuid[],uuid[],uuid[],timestamp with time zone[],text[],numeric[],text[],uuid[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],bigint[],bigint[],bigint[],boolean[],bigint[],bigint[],jsonb[],text[],jsonb[],jsonb[],text[])', 'uplift.record_answers(json)', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
         'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
         'uplift.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.get_feedback(uuid,uuid,boolean)',
         'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.get_answer(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
