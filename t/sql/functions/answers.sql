@@ -112,7 +112,7 @@ select is((select outcome from uplift.record_answers(json_build_array(json_build
 select is(pg_temp.prompt(64), 'You are Ash. He swims.', 'has its prompt from there');
 
 update uplift.settings set value = 'true' where key = 'answers.whole_prompts';
-select isnt(pg_temp.chat(array[pg_temp.id(65)], '{You are Maple.}', '{ She runs.}', '{}'), null, 'for deployments whose programs read the column');
+select isnt(pg_temp.chat(array[pg_temp.id(65)], '{You are Maple.}', array[' She runs.'], '{}'), null, 'for deployments whose programs read the column');
 select is((select system_prompt from public.coach_response_feedback where id = pg_temp.id(65)), 'You are Maple. She runs.', 'it is filled');
 update uplift.settings set value = 'false' where key = 'answers.whole_prompts';
 
