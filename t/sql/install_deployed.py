@@ -183,7 +183,7 @@ def test_other_tables(db):
 def test_functions(cluster, db):
     """The programs' functions, by the programs' role, on a deployment's tables."""
     app = Database(cluster, "deployed", "uplift_app")
-    prepare = ("select conversation_id::text, coach_id, severity, mode, system_prompt, messages, refusal ->> 'code' from "
+    prepare = ("select conversation_id::text, coach_id, severity, mode, concat(shared_prompt, personal_prompt), messages, refusal ->> 'code' from "
                "uplift.prepare_chats(array[%s::uuid], '{chat}', '{null}', '{null}', '{null}', array[%s::uuid], '{null}', '{Hi}', '{4000}', '{null}')")
     chat = app.rows(prepare, ANN, "20000000-0000-4000-8000-000000000001")[0]
     equal(chat[:4], ("20000000-0000-4000-8000-000000000001", "coach_maple_avatar", 4.0, "default"),

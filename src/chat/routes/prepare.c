@@ -170,8 +170,46 @@ static void begin_conversation(struct chat *chat)
     uuid_format(&conversation, chat->conversation_text);
 }
 
-static bool take_prepared(struct chat *chat, const struct config *config, const PGresult *result,
-                          struct preparation *out, struct api_error *error)
+/* NULL for SQL null. */
+static const char *column_text(const PGresult *result, int column)
+{
+    return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
+}
+
+/*
+ * Which model is asked: the cheaper one of a budget that is used up, else the one the client names,
+ * else the one that serves in production (NULL: none does), else the configured one. What the
+ * server chose and is closed to who asks gives way to the configured one.
+ */
+static bool decide_model(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                         const char *cheaper, const char *serves, struct api_error *error)
+{
+    struct model_access *access = c->services->access;
+    const char *configured = c->services->config->model;
+    bool is_named = cheaper == NULL && wish->model != NULL;
+    const char *model = cheaper != NULL  ? cheaper
+                        : is_named       ? wish->model
+                        : serves != NULL ? serves
+                                         : configured;
+    const struct model_asker who = {
+        .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
+    if (cheaper == NULL && !is_named && !model_access_allows(access, &who, model, false, error)) {
+        /* An answer of the cache comes without the prompt that another model would need. */
+        if (chat->cache.answer != NULL || strcmp(model, configured) == 0 ||
+            !model_access_allows(access, &who, configured, false, error))
+            return false;
+        model = configured;
+        chat->cache.key[0] = '\0'; /* it is of the other model */
+        chat->cache.may_share = false;
+        chat->cache.result = CACHE_UNUSED;
+    }
+    chat->is_model_known = !is_named || model_access_knows(access, model);
+    chat->model = strdup(model);
+    return chat->model != NULL || out_of_memory(error);
+}
+
+static bool take_prepared(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                          const PGresult *result, struct preparation *out, struct api_error *error)
 {
     bool failed = false;
     if (PQntuples(result) != 1)
@@ -194,12 +232,11 @@ static bool take_prepared(struct chat *chat, const struct config *config, const 
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
-    out->is_model_fixed = !PQgetisnull(result, 0, P_BUDGET_MODEL);
-    chat->is_model_known = true;
-    chat->model = PQgetisnull(result, 0, P_MODEL) ? copy_text(config->model, &failed)
-                                                  : copy_column(result, P_MODEL, &failed);
     take_cached(chat, result);
-    return !failed || out_of_memory(error);
+    if (failed)
+        return out_of_memory(error);
+    return decide_model(c, chat, wish, column_text(result, P_BUDGET_MODEL),
+                        column_text(result, P_MODEL), error);
 }
 
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
@@ -245,34 +282,9 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
                                           .address = request_param(c->request, "REMOTE_ADDR")},
                       (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
         return false;
-    out->is_model_fixed = *cheaper != '\0';
-    chat->is_model_known = true;
-    chat->model = copy_text(out->is_model_fixed ? cheaper : c->services->config->model, &failed);
-    return !failed || out_of_memory(error);
-}
-
-/* The model that the server chose, unless it is closed to who asks: then the configured one, if
- * that is not. */
-static bool choose_model(struct route_context *c, struct chat *chat, struct api_error *error)
-{
-    struct services *w = c->services;
-    const struct model_asker who = {
-        .user = chat->user_text, .coach_id = chat->coach_id, .api_key = c->request->who.key_id};
-    if (model_access_allows(w->access, &who, chat->model, false, error))
-        return true;
-    /* An answer of the cache comes without the prompt that another model would need. */
-    if (chat->cache.answer != NULL || strcmp(chat->model, w->config->model) == 0 ||
-        !model_access_allows(w->access, &who, w->config->model, false, error))
-        return false;
-    char *model = strdup(w->config->model);
-    if (model == NULL)
+    if (failed)
         return out_of_memory(error);
-    free(chat->model);
-    chat->model = model;
-    chat->cache.key[0] = '\0'; /* it is of the other model */
-    chat->cache.may_share = false;
-    chat->cache.result = CACHE_UNUSED;
-    return true;
+    return decide_model(c, chat, wish, *cheaper != '\0' ? cheaper : NULL, NULL, error);
 }
 
 static void put_more(struct buf *more, const char *key, const char *value)
@@ -373,14 +385,12 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     PGresult *result;
     bool away, good;
     if (route_query(c, &prepare_statement, values, &result, error, &away)) {
-        good = take_prepared(chat, w->config, result, out, error);
+        good = take_prepared(c, chat, wish, result, out, error);
         PQclear(result);
     } else {
         good = away && take_degraded(c, chat, wish, out, error);
     }
     buf_release(&more);
-    if (good && wish->model == NULL && !out->is_model_fixed)
-        good = choose_model(c, chat, error);
     if (!good) {
         chat_free(chat);
         preparation_release(out);

@@ -36,7 +36,6 @@ struct preparation {
     char *message; /* the user's text, which a regeneration takes from the original; owned, NULL
                        when the wish had it */
     struct limit_left left; /* of rate limits, also where the chat is refused */
-    bool is_model_fixed;    /* the chat's model takes the place of any that was asked for */
 };
 void preparation_release(struct preparation *p);
 

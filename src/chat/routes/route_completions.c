@@ -257,16 +257,8 @@ static bool may_ask_for(const struct route_context *c, const struct chat_wish *w
 }
 
 /* Fills in what the relay needs beside what was prepared. */
-static bool complete_chat(struct route_context *c, const struct asked *a, struct chat *chat,
-                          const struct chat_wish *wish, bool is_model_fixed)
+static bool complete_chat(const struct asked *a, struct chat *chat)
 {
-    if (wish->model != NULL && !is_model_fixed) {
-        free(chat->model);
-        chat->model = strdup(wish->model);
-        chat->is_model_known = model_access_knows(c->services->access, wish->model);
-        if (chat->model == NULL)
-            return false;
-    }
     return (chat->user_message != NULL ||
             transcript_read(a->body, &chat->user_message, &chat->request_messages)) &&
            (chat->cache.answer != NULL || build_upstream(chat, a));
@@ -307,7 +299,7 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     chat->request_messages = rest;
     chat->stream = stream;
     chat->client_wants_usage = usage;
-    bool good = complete_chat(c, a, chat, &wish, prepared.is_model_fixed);
+    bool good = complete_chat(a, chat);
     preparation_release(&prepared);
     if (!good) {
         out_of_memory(error);
