@@ -17,8 +17,10 @@ struct follower {
     struct client client;
     size_t sent; /* bytes of the answer's text */
     int64_t sent_ms;
+    bool has_ended;
     struct follower *next_of_chat;
-    struct follower *next, **link; /* of all followers in the relay */
+    struct follower *next, **link; /* of all followers in the relay; next stays when it has ended */
+    struct follower *next_ended;
 };
 
 static void leave_chat(struct follower *f)
@@ -40,7 +42,18 @@ static void on_end(void *arg)
     *f->link = f->next;
     if (f->next != NULL)
         f->next->link = f->link;
-    free(f);
+    f->has_ended = true;
+    f->next_ended = f->core->ended_followers;
+    f->core->ended_followers = f;
+}
+
+void followers_free(struct relay_core *core)
+{
+    while (core->ended_followers != NULL) {
+        struct follower *f = core->ended_followers;
+        core->ended_followers = f->next_ended;
+        free(f);
+    }
 }
 
 static void on_gone(void *arg)
@@ -87,7 +100,7 @@ static struct follower *new_follower(struct relay_core *core, const struct mail 
     return f;
 }
 
-/* Sends core->head. f may be gone after. */
+/* Sends core->head. */
 static void send_head(struct follower *f)
 {
     struct buf *out = &f->core->head;
@@ -138,8 +151,7 @@ void followers_add(struct relay_core *core, const struct mail *mail, int fd)
 
 void followers_update(struct relay_chat *rc)
 {
-    for (struct follower *f = rc->followers, *next; f != NULL; f = next) {
-        next = f->next_of_chat;
+    for (struct follower *f = rc->followers; f != NULL; f = f->next_of_chat) {
         buf_clear(&rc->core->head);
         put_text(f, &rc->core->head);
         if (rc->core->head.len > 0)
@@ -149,8 +161,7 @@ void followers_update(struct relay_chat *rc)
 
 void followers_restart(struct relay_chat *rc)
 {
-    for (struct follower *f = rc->followers, *next; f != NULL; f = next) {
-        next = f->next_of_chat;
+    for (struct follower *f = rc->followers; f != NULL; f = f->next_of_chat) {
         if (f->sent == 0)
             continue;
         f->sent = 0;
@@ -186,8 +197,9 @@ void followers_end(struct relay_chat *rc)
 void followers_sweep(struct relay_core *core, int64_t now_ms)
 {
     static const char comment[] = ": keep-alive\n\n";
-    for (struct follower *f = core->followers, *next; f != NULL; f = next) {
-        next = f->next;
+    for (struct follower *f = core->followers; f != NULL; f = f->next) {
+        if (f->has_ended)
+            continue;
         if (client_waiting(&f->client) > 0 &&
             now_ms >= f->client.progress_ms + core->config->idle_timeout_ms) {
             client_drop(&f->client);

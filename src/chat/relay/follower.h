@@ -31,5 +31,7 @@ void followers_restart(struct relay_chat *rc);
 void followers_end(struct relay_chat *rc);
 /* Heartbeats; gives up those who do not read. */
 void followers_sweep(struct relay_core *core, int64_t now_ms);
+/* Frees those that have ended: once in each turn of the loop, when none of them is at hand. */
+void followers_free(struct relay_core *core);
 
 #endif

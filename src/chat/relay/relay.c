@@ -103,10 +103,8 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct relay *r = timer->data;
     int64_t now = clock_ms();
-    for (struct relay_chat *rc = r->core.chats, *next; rc != NULL; rc = next) {
-        next = rc->next;
+    for (struct relay_chat *rc = r->core.chats; rc != NULL; rc = rc->next)
         relay_chat_sweep(rc, now);
-    }
     followers_sweep(&r->core, now);
     upstreams_sweep(&r->core.upstreams, now);
     trim(&r->core.out);
@@ -123,10 +121,8 @@ static void shut_down(struct relay *r)
 {
     if (r->stop_deadline_ms == 0) {
         r->stop_deadline_ms = clock_ms() + r->stop_wait_ms;
-        for (struct relay_chat *rc = r->core.chats, *next; rc != NULL; rc = next) {
-            next = rc->next;
+        for (struct relay_chat *rc = r->core.chats; rc != NULL; rc = rc->next)
             relay_chat_shut_down(rc);
-        }
     }
 }
 
@@ -201,10 +197,12 @@ static bool open_mailbox(struct relay *r)
     return uv_poll_start(&r->mail, UV_READABLE, on_mail) == 0;
 }
 
-/* Whether the thread has nothing left to do. */
+/* At the end of each turn. */
 static void on_turn(uv_prepare_t *prepare)
 {
     struct relay *r = prepare->data;
+    relay_chats_free(&r->core);
+    followers_free(&r->core);
     if (r->stop_deadline_ms != 0 && r->core.chats == NULL && r->core.followers == NULL) {
         close_all(r);
         uv_close((uv_handle_t *)prepare, NULL);
@@ -219,6 +217,8 @@ static void *run(void *arg)
     turn.data = r;
     uv_prepare_start(&turn, on_turn);
     uv_run(&r->core.loop, UV_RUN_DEFAULT);
+    relay_chats_free(&r->core);
+    followers_free(&r->core);
     return NULL;
 }
 

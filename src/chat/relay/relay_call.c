@@ -94,7 +94,7 @@ static enum failover_scope scope_of(const struct relay_chat *rc)
                : SCOPE_NONE;
 }
 
-/* Prepares for what comes next. False when rc has broken off; it may be gone then. */
+/* Prepares for what comes next. False when rc has broken off. */
 static bool prepare_next(struct relay_chat *rc, enum failover_scope scope)
 {
     struct metrics *metrics = rc->core->options.metrics;

@@ -26,12 +26,23 @@ static void on_client_end(void *arg)
     *rc->link = rc->next;
     if (rc->next != NULL)
         rc->next->link = rc->link;
-    answer_release(&rc->answer);
-    chat_free(rc->chat);
-    failover_end(&rc->failover);
-    free(rc->body);
+    rc->state = RELAY_ENDED;
+    rc->next_ended = rc->core->ended;
+    rc->core->ended = rc;
     atomic_fetch_sub(rc->core->open, 1);
-    free(rc);
+}
+
+void relay_chats_free(struct relay_core *core)
+{
+    while (core->ended != NULL) {
+        struct relay_chat *rc = core->ended;
+        core->ended = rc->next_ended;
+        answer_release(&rc->answer);
+        chat_free(rc->chat);
+        failover_end(&rc->failover);
+        free(rc->body);
+        free(rc);
+    }
 }
 
 /* Tokens were charged as they were estimated: now comes what was used. An answer from the cache, or
@@ -105,7 +116,7 @@ static void tell_facts(const struct chat *chat)
     facts->completion_tokens = is_new ? chat->completion_tokens : 0;
 }
 
-/* The chat is recorded, or could not be: its client gets the end. rc may be gone after. */
+/* The chat is recorded, or could not be: its client gets the end. */
 static void conclude(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
@@ -250,6 +261,7 @@ void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
             return;
         break;
     case RELAY_RECORDING:
+    case RELAY_ENDED:
         return;
     case RELAY_ENDING:
         rc->due_ms = rc->client.progress_ms + rc->core->config->idle_timeout_ms;
@@ -267,15 +279,15 @@ void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms)
 
 void relay_chat_stop(struct relay_chat *rc)
 {
-    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
-        return; /* it is over already */
+    if (rc->state >= RELAY_RECORDING)
+        return; /* it is finished already */
     api_error(&rc->chat->error, 499, "stopped", "", "the answer was stopped");
     relay_break_off(rc, CHAT_CANCELLED, "stopped");
 }
 
 void relay_chat_shut_down(struct relay_chat *rc)
 {
-    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
+    if (rc->state >= RELAY_RECORDING)
         return;
     if (relay_is_over(rc)) {
         relay_complete(rc);

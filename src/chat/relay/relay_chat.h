@@ -11,6 +11,10 @@
  * ANSWERING with that one's answer, or in ASKING where it has none. One that has its answer from
  * the cache begins in ANSWERING.
  *
+ * A chat may come back ENDED from any function below: its client has been ended, and nothing is
+ * done for it any more. It is freed at the end of the loop's turn (relay_chats_free), so that
+ * whoever has it at hand may still look at it.
+ *
  * In RECORDING the struct chat is the recorder's, which only reads it: it may be read here, too,
  * but for recorded. The client and the followers are the relay's in every state.
  *
@@ -44,6 +48,7 @@ enum relay_chat_state {
     RELAY_PAUSING,   /* it failed, and will be asked again */
     RELAY_RECORDING, /* the recorder has the chat */
     RELAY_ENDING,    /* the last bytes are on their way to the client */
+    RELAY_ENDED,     /* its request is no more */
 };
 
 /* What all chats of a relay share; used by its thread only, but for open. */
@@ -56,9 +61,11 @@ struct relay_core {
     struct buf out;           /* what the chat at hand sends next; empty between chats */
     struct buf head;          /* the same with a response head before it */
     struct relay_chat *chats; /* all that are open */
+    struct relay_chat *ended; /* those that ended in this turn of the loop */
     struct flights flights;
     atomic_int_fast64_t *open;  /* how many those are */
     struct follower *followers; /* all of them */
+    struct follower *ended_followers;
     unsigned random;
 };
 
@@ -88,7 +95,8 @@ struct relay_chat {
     int place;           /* in the directory of answers under way, -1 for none */
     struct follower *followers;
     int follower_count;
-    struct relay_chat *next, **link;
+    struct relay_chat *next, **link; /* next stays when it has ended, for who goes through all */
+    struct relay_chat *next_ended;
 };
 
 /* --- for the relay --- */
@@ -98,16 +106,18 @@ void relay_chat_open(struct relay_core *core, struct chat *chat);
 /* A user's chat by its id; NULL when it is not open here. */
 struct relay_chat *relay_chat_find(struct relay_core *core, const struct uuid *id,
                                    const struct uuid *user);
-/* Does what time demands. The chat may be gone after. */
+/* Does what time demands. */
 void relay_chat_sweep(struct relay_chat *rc, int64_t now_ms);
-/* The recorder gave the chat back. The chat may be gone after. */
+/* The recorder gave the chat back. */
 void relay_chat_recorded(struct relay_chat *rc);
-/* Its user wants no more of it. The chat may be gone after. */
+/* Its user wants no more of it. */
 void relay_chat_stop(struct relay_chat *rc);
 /* The worker ends: what is not yet recorded is recorded as it is. */
 void relay_chat_shut_down(struct relay_chat *rc);
+/* Frees those that have ended. Once in each turn of the loop, when none of them is at hand. */
+void relay_chats_free(struct relay_core *core);
 
-/* --- its life; after each of these rc may be gone --- */
+/* --- its life --- */
 
 /* The answer is over, whatever it is. The one way into RECORDING. */
 void relay_record(struct relay_chat *rc, enum chat_outcome outcome);
@@ -122,7 +132,7 @@ void relay_client_gone(void *rc);
 
 /* --- its calls --- */
 
-/* Finds a route and asks it; records a failure where there is none. rc may be gone after. */
+/* Finds a route and asks it; records a failure where there is none. */
 void relay_begin_asking(struct relay_chat *rc);
 /* Asks the route in use. */
 void relay_ask(struct relay_chat *rc);
@@ -130,7 +140,7 @@ void relay_ask(struct relay_chat *rc);
 void relay_drop_call(struct relay_chat *rc, const char *reason);
 /*
  * The call has ended, or was dropped, for this failure: tries again, goes on to the next route, or
- * gives up. soon: not now, because libcurl is on the stack. rc may be gone after.
+ * gives up. soon: not now, because libcurl is on the stack.
  */
 void relay_fail_over(struct relay_chat *rc, const struct failure *failure, bool soon);
 /* Whether nothing of the answer is missing but the provider's last word. */
@@ -138,17 +148,15 @@ bool relay_is_over(const struct relay_chat *rc);
 
 /* --- time --- */
 
-/* False when the call was ended by a limit; rc may be gone then. Else due_ms is no later than the
- * next limit. */
+/* False when the call was ended by a limit. Else due_ms is no later than the next limit. */
 bool relay_check_limits(struct relay_chat *rc, int64_t now_ms);
 
 /* --- its client --- */
 
-/* Sends core->out, behind a head if none went out yet. False when rc has broken off; it may be gone
- * then. */
+/* Sends core->out, behind a head if none went out yet. False when rc has broken off. */
 bool relay_flush(struct relay_chat *rc);
-/* Sends a comment when nothing else was sent for long. False when the client turned out to be gone;
- * rc may be gone then. */
+/* Sends a comment when nothing else was sent for long. False when the client turned out to be gone.
+ */
 bool relay_beat(struct relay_chat *rc, int64_t now_ms);
 /* Whether the client heard some of the answer. */
 bool relay_was_heard(const struct relay_chat *rc);

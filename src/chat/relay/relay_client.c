@@ -58,7 +58,7 @@ static bool goes_on_unheard(const struct relay_chat *rc)
 void relay_client_gone(void *arg)
 {
     struct relay_chat *rc = arg;
-    if (rc->state == RELAY_RECORDING || rc->state == RELAY_ENDING)
+    if (rc->state >= RELAY_RECORDING)
         return; /* noticed when it comes back */
     if (goes_on_unheard(rc)) {
         rc->is_unheard = true;
@@ -108,9 +108,8 @@ bool relay_flush(struct relay_chat *rc)
         relay_break_off(rc, CHAT_CANCELLED, "client_stalled");
         return false;
     }
-    bool goes_on = goes_on_unheard(rc); /* rc itself may be gone after */
     relay_client_gone(rc);
-    return goes_on;
+    return rc->is_unheard;
 }
 
 bool relay_beat(struct relay_chat *rc, int64_t now_ms)
