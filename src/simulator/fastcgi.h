@@ -1,7 +1,10 @@
 /*
  * A small FastCGI responder on libuv: thousands of requests open at once in one thread, none of
- * which can block another. (The chat itself uses libfcgi; here every answer is a timer and a
- * write.) Protocol: FastCGI specification 1.0; no multiplexing, as libfcgi.
+ * which can block another. Protocol: FastCGI specification 1.0; no multiplexing, as libfcgi.
+ *
+ * It is not libfcgi, because what is simulated needs the bytes: libfcgi's output blocks the thread,
+ * so that each of thousands of answers that come word by word would take one, and it ends every
+ * request as it should be ended, where a fault here is an answer that breaks off (fastcgi_cut).
  */
 #ifndef UPLIFT_SIMULATOR_FASTCGI_H
 #define UPLIFT_SIMULATOR_FASTCGI_H

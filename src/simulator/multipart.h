@@ -1,4 +1,7 @@
-/* Parts of a multipart/form-data body (RFC 7578), found without copying them. */
+/*
+ * Parts of a multipart/form-data body (RFC 7578), found without copying them. By hand, because the
+ * libraries that Debian has for this (libmicrohttpd, libapreq2) read it from a server of their own.
+ */
 #ifndef UPLIFT_SIMULATOR_MULTIPART_H
 #define UPLIFT_SIMULATOR_MULTIPART_H
 

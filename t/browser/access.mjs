@@ -73,7 +73,7 @@ function contrasts(pairs) {
 /** How far the hue of the coaches' own colours is from that of errors, at the least, in degrees. */
 async function checkHues(page) {
   const near = await page.evaluate(async () => {
-    const { lookOf } = await import("/coach.js");
+    const { lookOf } = await import("/chat/coach.js");
     const ids = ["coach_decibel_avatar", "coach_maple_avatar", "coach_ledger_avatar", ...Array.from({ length: 500 }, (_, i) => `coach_${i}`)];
     const danger = Number(/oklch\([\d.]+ [\d.]+ ([\d.]+)/.exec(getComputedStyle(document.documentElement).getPropertyValue("--danger"))[1]);
     return [...new Set(ids.map((id) => lookOf(id).hue))].filter((hue) => Math.min(Math.abs(hue - danger), 360 - Math.abs(hue - danger)) < 45);

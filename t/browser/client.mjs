@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, test } from "node:test";
 
-const { SseParser, Uplift, UpliftError } = await import(`${process.env.PAGE_DIR}/uplift.js`);
+const { SseParser, Uplift, UpliftError } = await import(`${process.env.PAGE_DIR}/lib/uplift.js`);
 
 const bytes = (text) => new TextEncoder().encode(text);
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { answerStart, plainText, safeAddress, showMarkdown } = await import(`${process.env.PAGE_DIR}/markdown.js`);
+const { answerStart, plainText, safeAddress, showMarkdown } = await import(`${process.env.PAGE_DIR}/lib/markdown.js`);
 
 const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
 

@@ -38,12 +38,12 @@ def main():
                               stderr=subprocess.STDOUT, text=True)
         tap.equal(done.returncode, 0, "npm installs the page's directory") or tap.note(done.stdout)
         use(directory, "uplift-client", "a program imports it by its name")
-        shutil.copy(page + "/uplift.js", directory + "/uplift.mjs")
+        shutil.copy(page + "/lib/uplift.js", directory + "/uplift.mjs")
         use(directory, "./uplift.mjs", "or a copy of the file, as uplift.mjs")
-        os.mkdir(directory + "/page")
-        for name in ("uplift.js", "package.json"):
-            shutil.copy(page + "/" + name, directory + "/page")
-        use(directory, "./page/uplift.js", "or the file in its directory")
+        os.makedirs(directory + "/page/lib")
+        for name in ("lib/uplift.js", "package.json"):
+            shutil.copy(page + "/" + name, directory + "/page/" + name)
+        use(directory, "./page/lib/uplift.js", "or the file in its directory")
     tap.done()
 
 

@@ -255,8 +255,8 @@ configure_nginx() {
     # The page and its libraries in one place, which nginx may read wherever the checkout lies.
     rm -rf "$var/www/html"
     cp -R "$here/nginx/html" "$var/www/html"
-    rm -rf "$var/www/html/lib"
-    cp -R "$var/build/nginx/html/lib" "$var/www/html/lib"
+    rm -rf "$var/www/html/lib/vendor"
+    cp -R "$var/build/nginx/html/lib/vendor" "$var/www/html/lib/vendor"
     cors=$(kept UPLIFT_CORS_ORIGINS)
     sed -e "s|^@USER_LINE@|$user|" -e "s|@RUN@|$var/run|g" -e "s|@LOG@|$var/log|g" \
         -e "s|@HTTPS_PORT@|$https_port|g" -e "s|@SIM_PORT@|$sim_port|g" \

@@ -16,7 +16,7 @@ HEADERS = ["authorization", "content-type", "x-title", "http-referer", "x-reques
            "traceparent", "cache-control", "x-request-id", "x-client-request-id", "x-stainless-poll-helper", "apikey", "x-my-own.header_1~"]
 PATHS = ["/v1/chat", "/v1/chat/completions", "/v1/feedback/01890000-0000-7000-8000-000000000000", "/v1/conversations", "/v1/nothing",
          "/v1/responses", "/v1/", "/rest/v1/coach_response_feedback", "/rest/v1/nothing", "/healthz", "/readyz", "/metrics",
-         "/admin/jobs", "/admin/nothing", "/", "/index.html", "/app.js", "/config.json", "/nothing.html", "/chat/completions", "/auth/v1/token"]
+         "/admin/jobs", "/admin/nothing", "/", "/index.html", "/chat/app.js", "/config.json", "/nothing.html", "/chat/completions", "/auth/v1/token"]
 
 
 def words(header):

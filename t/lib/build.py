@@ -23,5 +23,5 @@ def program(name):
 
 def copy_page(directory):
     """Makes directory, with the page in it."""
-    shutil.copytree(TOP + "/nginx/html", directory, ignore=shutil.ignore_patterns("lib"))
-    shutil.copytree(os.path.dirname(built("nginx/html/lib/markdown-it.js")), directory + "/lib")
+    shutil.copytree(TOP + "/nginx/html", directory, ignore=shutil.ignore_patterns("vendor"))
+    shutil.copytree(os.path.dirname(built("nginx/html/lib/vendor/markdown-it.js")), directory + "/lib/vendor")

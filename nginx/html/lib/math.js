@@ -39,7 +39,7 @@ export function showMath(document, tex, markup) {
 }
 
 function fetchKatex() {
-  fetching ??= import("./lib/katex.js").then(
+  fetching ??= import("./vendor/katex.js").then(
     (module) => {
       katex = module.default;
       for (const formula of waiting) draw(formula);

@@ -4,8 +4,8 @@
  */
 
 import { avatar, bandName, lookOf } from "./coach.js";
-import { h, icon, speak } from "./dom.js";
-import { answerStart, plainText, showMarkdown } from "./markdown.js";
+import { h, icon, speak } from "../lib/dom.js";
+import { answerStart, plainText, showMarkdown } from "../lib/markdown.js";
 
 const SPEAK_EVERY_MS = 1500;
 

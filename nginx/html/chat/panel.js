@@ -4,7 +4,7 @@
  */
 
 import { avatar, bandName, bandNames, lookOf, meter } from "./coach.js";
-import { $, ask, h, icon, speak } from "./dom.js";
+import { $, ask, h, icon, speak } from "../lib/dom.js";
 
 const SAVE_AFTER_MS = 600;
 const PLACES = [1, 2, 3]; // kept free until it is known who there is

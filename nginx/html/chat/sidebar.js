@@ -1,8 +1,8 @@
 /** The list of conversations: shows, opens, deletes, and is a drawer on narrow screens. */
 
 import { avatar } from "./coach.js";
-import { $, ask, h, icon, speak } from "./dom.js";
-import { plainText } from "./markdown.js";
+import { $, ask, h, icon, speak } from "../lib/dom.js";
+import { plainText } from "../lib/markdown.js";
 
 const PAGE = 30;
 const NARROW = matchMedia("(max-width: 860px)");

@@ -1,6 +1,6 @@
 /** What a coach looks like and how severe it is: colours, marks, bands. */
 
-import { svg } from "./dom.js";
+import { svg } from "../lib/dom.js";
 
 // The bands of build_coach_system_prompt: each reaches up to its cut.
 const BANDS = [

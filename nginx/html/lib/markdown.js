@@ -8,7 +8,7 @@
  * at its end are drawn as if they were closed, and only blocks that changed are built again.
  */
 
-import MarkdownIt from "./lib/markdown-it.js";
+import MarkdownIt from "./vendor/markdown-it.js";
 import { findMath, showMath } from "./math.js";
 
 const DEPTH_MAX = 40; // of markdown-it's nesting: quotes, lists and emphasis inside each other

@@ -8,11 +8,11 @@
  */
 
 import { Availability } from "./availability.js";
-import { $, h, icon, recall, remember, speak, stopIcon } from "./dom.js";
-import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "./errors.js";
-import { plainText } from "./markdown.js";
+import { $, h, icon, recall, remember, speak, stopIcon } from "../lib/dom.js";
+import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "../lib/errors.js";
+import { plainText } from "../lib/markdown.js";
 import { CoachPanel } from "./panel.js";
-import { isSimulated, openSession, signedInByHand, signIn, signOut } from "./session.js";
+import { isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
 
