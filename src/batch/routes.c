@@ -3,13 +3,13 @@
 
 #include "common/json.h"
 #include "common/query.h"
+#include "common/route_table.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct admin_route {
-    const char *method;
-    const char *path; /* a segment {id} is a UUID, {name} any text */
+    struct route_key key;
     void (*run)(struct admin_call *c);
     /* Of route_sql: select uplift.F($1 key, $2 arguments, $3 who), and $4, the Idempotency-Key. */
     const struct pg_statement *statement;
@@ -30,84 +30,86 @@ static void route_sql(struct admin_call *c);
     }
 
 static const struct admin_route routes[] = {
-    {"GET", "/admin/job-kinds", route_sql, SQL(admin_list_kinds), 200},
-    {"GET", "/admin/jobs", route_sql, SQL(admin_list_jobs), 200},
-    {"POST", "/admin/jobs/{name}", route_submit_job, NULL, 202},
-    {"GET", "/admin/jobs/{id}", route_sql, SQL(admin_job_history), 200},
-    {"GET", "/admin/jobs/{id}/events", route_watch_job, NULL, 200},
-    {"POST", "/admin/jobs/{id}/cancel", route_sql, SQL(admin_cancel_job), 202},
+    {{"GET", "/admin/job-kinds"}, route_sql, SQL(admin_list_kinds), 200},
+    {{"GET", "/admin/jobs"}, route_sql, SQL(admin_list_jobs), 200},
+    {{"POST", "/admin/jobs/{name}"}, route_submit_job, NULL, 202},
+    {{"GET", "/admin/jobs/{id}"}, route_sql, SQL(admin_job_history), 200},
+    {{"GET", "/admin/jobs/{id}/events"}, route_watch_job, NULL, 200},
+    {{"POST", "/admin/jobs/{id}/cancel"}, route_sql, SQL(admin_cancel_job), 202},
 
-    {"GET", "/admin/datasets", route_sql, SQL(admin_list_datasets), 200},
-    {"POST", "/admin/datasets", route_sql, SQL(admin_create_dataset), 201},
-    {"GET", "/admin/datasets/{id}", route_sql, SQL(admin_get_dataset), 200},
-    {"GET", "/admin/datasets/{id}/export", route_export, NULL, 200},
-    {"GET", "/admin/datasets/{id}/examples", route_sql, SQL(admin_list_examples), 200},
-    {"POST", "/admin/datasets/{id}/examples", route_sql, SQL(admin_create_example), 201},
-    {"GET", "/admin/datasets/{id}/versions", route_sql, SQL(admin_list_versions), 200},
-    {"POST", "/admin/datasets/{id}/versions", route_sql, SQL(admin_create_version), 201},
-    {"GET", "/admin/dataset-versions/{id}", route_sql, SQL(admin_get_version), 200},
-    {"GET", "/admin/dataset-versions/{id}/users", route_sql, SQL(admin_version_users), 200},
-    {"GET", "/admin/examples/{id}", route_sql, SQL(admin_get_example), 200},
-    {"PATCH", "/admin/examples/{id}", route_sql, SQL(admin_edit_example), 200},
-    {"DELETE", "/admin/examples/{id}", route_sql, SQL(admin_delete_example), 200},
-    {"POST", "/admin/examples/{id}/validate", route_sql, SQL(admin_validate_example), 200},
-    {"POST", "/admin/examples/{id}/reject", route_sql, SQL(admin_reject_example), 200},
-    {"POST", "/admin/users/{id}/erase-training-data", route_sql, SQL(admin_erase_user), 200},
+    {{"GET", "/admin/datasets"}, route_sql, SQL(admin_list_datasets), 200},
+    {{"POST", "/admin/datasets"}, route_sql, SQL(admin_create_dataset), 201},
+    {{"GET", "/admin/datasets/{id}"}, route_sql, SQL(admin_get_dataset), 200},
+    {{"GET", "/admin/datasets/{id}/export"}, route_export, NULL, 200},
+    {{"GET", "/admin/datasets/{id}/examples"}, route_sql, SQL(admin_list_examples), 200},
+    {{"POST", "/admin/datasets/{id}/examples"}, route_sql, SQL(admin_create_example), 201},
+    {{"GET", "/admin/datasets/{id}/versions"}, route_sql, SQL(admin_list_versions), 200},
+    {{"POST", "/admin/datasets/{id}/versions"}, route_sql, SQL(admin_create_version), 201},
+    {{"GET", "/admin/dataset-versions/{id}"}, route_sql, SQL(admin_get_version), 200},
+    {{"GET", "/admin/dataset-versions/{id}/users"}, route_sql, SQL(admin_version_users), 200},
+    {{"GET", "/admin/examples/{id}"}, route_sql, SQL(admin_get_example), 200},
+    {{"PATCH", "/admin/examples/{id}"}, route_sql, SQL(admin_edit_example), 200},
+    {{"DELETE", "/admin/examples/{id}"}, route_sql, SQL(admin_delete_example), 200},
+    {{"POST", "/admin/examples/{id}/validate"}, route_sql, SQL(admin_validate_example), 200},
+    {{"POST", "/admin/examples/{id}/reject"}, route_sql, SQL(admin_reject_example), 200},
+    {{"POST", "/admin/users/{id}/erase-training-data"}, route_sql, SQL(admin_erase_user), 200},
 
-    {"POST", "/admin/finetuning-jobs", route_sql, SQL_ONCE(admin_create_finetuning), 202},
-    {"GET", "/admin/finetuning-jobs", route_sql, SQL(admin_list_finetuning), 200},
-    {"GET", "/admin/finetuning-jobs/{id}", route_sql, SQL(admin_get_finetuning), 200},
-    {"GET", "/admin/finetuning-jobs/{id}/events", route_sql, SQL(admin_finetuning_events), 200},
-    {"POST", "/admin/finetuning-jobs/{id}/cancel", route_sql, SQL(admin_cancel_finetuning), 202},
+    {{"POST", "/admin/finetuning-jobs"}, route_sql, SQL_ONCE(admin_create_finetuning), 202},
+    {{"GET", "/admin/finetuning-jobs"}, route_sql, SQL(admin_list_finetuning), 200},
+    {{"GET", "/admin/finetuning-jobs/{id}"}, route_sql, SQL(admin_get_finetuning), 200},
+    {{"GET", "/admin/finetuning-jobs/{id}/events"}, route_sql, SQL(admin_finetuning_events), 200},
+    {{"POST", "/admin/finetuning-jobs/{id}/cancel"}, route_sql, SQL(admin_cancel_finetuning), 202},
 
-    {"GET", "/admin/model-versions", route_sql, SQL(admin_list_model_versions), 200},
-    {"GET", "/admin/model-versions/{id}", route_sql, SQL(admin_get_model_version), 200},
-    {"POST", "/admin/model-versions/{id}/deploy", route_sql, SQL(admin_deploy_model), 200},
-    {"POST", "/admin/model-versions/{id}/rollback", route_sql, SQL(admin_rollback_model), 200},
+    {{"GET", "/admin/model-versions"}, route_sql, SQL(admin_list_model_versions), 200},
+    {{"GET", "/admin/model-versions/{id}"}, route_sql, SQL(admin_get_model_version), 200},
+    {{"POST", "/admin/model-versions/{id}/deploy"}, route_sql, SQL(admin_deploy_model), 200},
+    {{"POST", "/admin/model-versions/{id}/rollback"}, route_sql, SQL(admin_rollback_model), 200},
 
-    {"GET", "/admin/providers", route_sql, SQL(admin_list_providers), 200},
-    {"GET", "/admin/providers/{name}", route_sql, SQL(admin_get_provider), 200},
-    {"PUT", "/admin/providers/{name}", route_put_provider, NULL, 200},
-    {"DELETE", "/admin/providers/{name}", route_sql, SQL(admin_delete_provider), 200},
-    {"GET", "/admin/models", route_sql, SQL(admin_list_models), 200},
-    {"PUT", "/admin/models", route_sql, SQL(admin_put_model), 200},
-    {"DELETE", "/admin/models", route_sql, SQL(admin_delete_model), 200},
-    {"GET", "/admin/model-rules", route_sql, SQL(admin_list_model_rules), 200},
-    {"PUT", "/admin/model-rules", route_sql, SQL(admin_put_model_rule), 200},
-    {"DELETE", "/admin/model-rules", route_sql, SQL(admin_delete_model_rule), 200},
+    {{"GET", "/admin/providers"}, route_sql, SQL(admin_list_providers), 200},
+    {{"GET", "/admin/providers/{name}"}, route_sql, SQL(admin_get_provider), 200},
+    {{"PUT", "/admin/providers/{name}"}, route_put_provider, NULL, 200},
+    {{"DELETE", "/admin/providers/{name}"}, route_sql, SQL(admin_delete_provider), 200},
+    {{"GET", "/admin/models"}, route_sql, SQL(admin_list_models), 200},
+    {{"PUT", "/admin/models"}, route_sql, SQL(admin_put_model), 200},
+    {{"DELETE", "/admin/models"}, route_sql, SQL(admin_delete_model), 200},
+    {{"GET", "/admin/model-rules"}, route_sql, SQL(admin_list_model_rules), 200},
+    {{"PUT", "/admin/model-rules"}, route_sql, SQL(admin_put_model_rule), 200},
+    {{"DELETE", "/admin/model-rules"}, route_sql, SQL(admin_delete_model_rule), 200},
 
-    {"GET", "/admin/rate-limits", route_sql, SQL(admin_list_rate_limits), 200},
-    {"PUT", "/admin/rate-limits", route_sql, SQL(admin_put_rate_limit), 200},
-    {"DELETE", "/admin/rate-limits", route_sql, SQL(admin_delete_rate_limit), 200},
+    {{"GET", "/admin/rate-limits"}, route_sql, SQL(admin_list_rate_limits), 200},
+    {{"PUT", "/admin/rate-limits"}, route_sql, SQL(admin_put_rate_limit), 200},
+    {{"DELETE", "/admin/rate-limits"}, route_sql, SQL(admin_delete_rate_limit), 200},
 
-    {"GET", "/admin/prices", route_sql, SQL(admin_list_prices), 200},
-    {"PUT", "/admin/prices", route_sql, SQL(admin_put_price), 200},
-    {"DELETE", "/admin/prices", route_sql, SQL(admin_delete_price), 200},
-    {"GET", "/admin/budgets", route_sql, SQL(admin_list_budgets), 200},
-    {"POST", "/admin/budgets", route_sql, SQL(admin_create_budget), 201},
-    {"GET", "/admin/budgets/{id}", route_sql, SQL(admin_get_budget), 200},
-    {"PATCH", "/admin/budgets/{id}", route_sql, SQL(admin_edit_budget), 200},
-    {"DELETE", "/admin/budgets/{id}", route_sql, SQL(admin_delete_budget), 200},
-    {"GET", "/admin/api-keys", route_sql, SQL(admin_list_api_keys), 200},
-    {"POST", "/admin/api-keys", route_sql, SQL(admin_create_api_key), 201},
-    {"GET", "/admin/api-keys/{id}", route_sql, SQL(admin_get_api_key), 200},
-    {"PATCH", "/admin/api-keys/{id}", route_sql, SQL(admin_edit_api_key), 200},
-    {"POST", "/admin/api-keys/{id}/revoke", route_sql, SQL(admin_revoke_api_key), 200},
-    {"GET", "/admin/errors", route_sql, SQL(admin_list_errors), 200},
-    {"GET", "/admin/errors/{name}", route_sql, SQL(admin_get_error), 200},
-    {"POST", "/admin/errors/{name}/resolve", route_sql, SQL(admin_resolve_error), 200},
-    {"POST", "/admin/errors/{name}/reopen", route_sql, SQL(admin_reopen_error), 200},
-    {"GET", "/admin/costs", route_sql, SQL(admin_costs), 200},
-    {"GET", "/admin/stats", route_sql, SQL(admin_stats), 200},
+    {{"GET", "/admin/prices"}, route_sql, SQL(admin_list_prices), 200},
+    {{"PUT", "/admin/prices"}, route_sql, SQL(admin_put_price), 200},
+    {{"DELETE", "/admin/prices"}, route_sql, SQL(admin_delete_price), 200},
+    {{"GET", "/admin/budgets"}, route_sql, SQL(admin_list_budgets), 200},
+    {{"POST", "/admin/budgets"}, route_sql, SQL(admin_create_budget), 201},
+    {{"GET", "/admin/budgets/{id}"}, route_sql, SQL(admin_get_budget), 200},
+    {{"PATCH", "/admin/budgets/{id}"}, route_sql, SQL(admin_edit_budget), 200},
+    {{"DELETE", "/admin/budgets/{id}"}, route_sql, SQL(admin_delete_budget), 200},
+    {{"GET", "/admin/api-keys"}, route_sql, SQL(admin_list_api_keys), 200},
+    {{"POST", "/admin/api-keys"}, route_sql, SQL(admin_create_api_key), 201},
+    {{"GET", "/admin/api-keys/{id}"}, route_sql, SQL(admin_get_api_key), 200},
+    {{"PATCH", "/admin/api-keys/{id}"}, route_sql, SQL(admin_edit_api_key), 200},
+    {{"POST", "/admin/api-keys/{id}/revoke"}, route_sql, SQL(admin_revoke_api_key), 200},
+    {{"GET", "/admin/errors"}, route_sql, SQL(admin_list_errors), 200},
+    {{"GET", "/admin/errors/{name}"}, route_sql, SQL(admin_get_error), 200},
+    {{"POST", "/admin/errors/{name}/resolve"}, route_sql, SQL(admin_resolve_error), 200},
+    {{"POST", "/admin/errors/{name}/reopen"}, route_sql, SQL(admin_reopen_error), 200},
+    {{"GET", "/admin/costs"}, route_sql, SQL(admin_costs), 200},
+    {{"GET", "/admin/stats"}, route_sql, SQL(admin_stats), 200},
 
-    {"GET", "/admin/schedules", route_sql, SQL(admin_list_schedules), 200},
-    {"PUT", "/admin/schedules/{name}", route_sql, SQL(admin_put_schedule), 200},
-    {"POST", "/admin/schedules/{name}/run", route_sql, SQL(admin_run_schedule), 202},
+    {{"GET", "/admin/schedules"}, route_sql, SQL(admin_list_schedules), 200},
+    {{"PUT", "/admin/schedules/{name}"}, route_sql, SQL(admin_put_schedule), 200},
+    {{"POST", "/admin/schedules/{name}/run"}, route_sql, SQL(admin_run_schedule), 202},
 
-    {"GET", "/healthz", route_batch_alive, NULL, 200},
-    {"GET", "/readyz", route_batch_health, NULL, 200},
+    {{"GET", "/healthz"}, route_batch_alive, NULL, 200},
+    {{"GET", "/readyz"}, route_batch_health, NULL, 200},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
+
+static const struct route_table table = {routes, ROUTE_COUNT, sizeof routes[0]};
 
 #define SMALL_BODY_BYTES 65536 /* a provider, a job's arguments, a note */
 
@@ -124,39 +126,7 @@ static int64_t max_body(const struct config *config, const char *path)
 /* What is not below /admin/ is for those who watch over the server, and tells nothing. */
 static bool is_open(const struct admin_route *route)
 {
-    return strncmp(route->path, "/admin/", strlen("/admin/")) != 0;
-}
-
-/*
- * Whether the path is the route's. What stands at its {id} or {name} goes to key; a path whose {id}
- * is no UUID matches, with *bad_id set.
- */
-static bool path_matches(const char *pattern, const char *path, char *key, bool *bad_id)
-{
-    *key = '\0';
-    *bad_id = false;
-    while (*pattern != '\0') {
-        if (*pattern != '{') {
-            if (*pattern++ != *path++)
-                return false;
-            continue;
-        }
-        size_t len = strcspn(path, "/");
-        if (len == 0 || len > ROUTE_KEY_MAX)
-            return false;
-        memcpy(key, path, len);
-        key[len] = '\0';
-        if (strncmp(pattern, "{id}", 4) == 0) {
-            struct uuid id;
-            if (uuid_parse(key, &id))
-                uuid_format(&id, key);
-            else
-                *bad_id = true;
-        }
-        path += len;
-        pattern = strchr(pattern, '}') + 1;
-    }
-    return *path == '\0';
+    return strncmp(route->key.path, "/admin/", strlen("/admin/")) != 0;
 }
 
 bool admin_query(struct admin_call *c, const struct pg_statement *statement,
@@ -248,71 +218,49 @@ static bool authorize(struct admin_call *c, struct api_error *error)
     return true;
 }
 
-static void run(struct admin_call *c, bool bad_id)
+static void run(struct admin_call *c, const struct route_match *match)
 {
     struct api_error error;
     if (!is_open(c->route) && !authorize(c, &error)) {
         request_fail(c->request, &error,
                      error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
-    } else if (bad_id) {
-        api_error(&error, 400, "invalid_id", "id", "\"%.60s\" is not a UUID", c->key);
-        request_fail(c->request, &error, NULL);
-    } else if (!request_read_body(c->request, max_body(c->admin->config, c->route->path), &error)) {
+    } else if ((match->is_bad_id && !route_bad_id(match, &error)) ||
+               !request_read_body(c->request, max_body(c->admin->config, c->route->key.path),
+                                  &error)) {
         request_fail(c->request, &error, NULL);
     } else {
         c->route->run(c);
     }
 }
 
-static bool method_matches(const struct admin_route *route, const char *method)
-{
-    return strcmp(route->method, method) == 0 ||
-           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
-}
-
 void admin_dispatch(struct admin *admin, struct request *r)
 {
     struct admin_call call = {.admin = admin, .request = r};
+    struct route_match match;
     struct api_error error;
-    char allowed[64] = "";
+    char room[ROUTE_ALLOWED + 16];
     if (strcmp(r->method, "OPTIONS") == 0) {
         request_reply(r, 204, NULL, NULL, NULL, 0);
         return;
     }
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        bool bad_id;
-        if (!path_matches(routes[i].path, r->path, call.key, &bad_id))
-            continue;
-        if (method_matches(&routes[i], r->method)) {
-            call.route = &routes[i];
-            r->route = routes[i].path;
-            run(&call, bad_id);
-            return;
-        }
-        size_t used = strlen(allowed);
-        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "",
-                 routes[i].method);
-    }
-    if (*allowed == '\0') {
-        api_error(&error, 404, "unknown_url", "",
-                  "there is no %.16s %.200s here; the API reference lists what there is", r->method,
-                  r->path);
-        request_fail(r, &error, NULL);
+    route_find(&table, r, &match);
+    if (match.index == ROUTE_COUNT || match.variable_len > ROUTE_KEY_MAX) {
+        const char *header = route_unknown(r, &match, NULL, &error, room);
+        request_fail(r, &error, header);
         return;
     }
-    char header[96];
-    snprintf(header, sizeof header, "Allow: %s\r\n", allowed);
-    api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
-              r->method);
-    request_fail(r, &error, header);
+    call.route = &routes[match.index];
+    r->route = call.route->key.path;
+    snprintf(call.key, sizeof call.key, "%.*s", (int)match.variable_len,
+             match.id[0] != '\0'      ? match.id
+             : match.variable != NULL ? match.variable
+                                      : "");
+    run(&call, &match);
 }
 
 void routes_print(FILE *out)
 {
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        fprintf(out, "%s %s %s ", routes[i].method, routes[i].path,
-                is_open(&routes[i]) ? "open" : "admin");
-        api_key_print_scopes(out, is_open(&routes[i]) ? 0 : SCOPE_ADMIN);
-        fputc('\n', out);
-    }
+    for (size_t i = 0; i < ROUTE_COUNT; i++)
+        route_print(out, &routes[i].key, is_open(&routes[i]) ? "open" : "admin",
+                    is_open(&routes[i]) ? 0 : SCOPE_ADMIN);
 }

@@ -47,7 +47,7 @@ CHAT = {
     "GET /v1/preferences": people("read"),
     "PUT /v1/preferences": people("chat", guest=False),
     "GET /v1/models": people("read", "chat"),
-    "GET /v1/models/{name}": people("read", "chat"),
+    "GET /v1/models/{+name}": people("read", "chat"),
     "GET " + REST: people("read", guest=False),
     "PATCH " + REST: people("feedback"),
     "POST " + REST: NOBODY,

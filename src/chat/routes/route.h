@@ -16,7 +16,7 @@ struct route_context {
     struct services *services;
     struct request *request;
     char id[UUID_TEXT + 1]; /* the {id} of the path, lower case; "" where the path has none */
-    const char *name; /* the raw last segment of the path where it may be any text, else NULL */
+    const char *name;       /* the raw end of the path where that may be any text, else NULL */
 };
 
 /*

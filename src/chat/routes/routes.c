@@ -1,6 +1,7 @@
 /* The table of routes, and its dispatch. */
 #include "routes.h"
 
+#include "common/route_table.h"
 #include "elsewhere.h"
 #include "route_rest.h"
 
@@ -26,71 +27,55 @@ enum body {
 #define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
 
 static const struct endpoint {
-    const char *method;
-    const char
-        *path; /* with {id}, a UUID, or at its end {name}, one or more segments of any text */
+    struct route_key key;
     enum access access;
     unsigned scopes; /* any of these will do; of OPEN ones none. What was said is for SCOPE_READ. */
     enum body body;
     route_fn run;
 } routes[] = {
-    {"POST", "/v1/chat", AS_USER, SCOPE_CHAT, MESSAGE, route_native_chat},
-    {"GET", "/v1/chat", SIGNED_IN, SCOPE_READ | SCOPE_CHAT, SMALL, route_open_answers},
-    {"GET", "/v1/chat/{id}/events", AS_USER, SCOPE_READ, SMALL, route_follow},
-    {"POST", "/v1/chat/{id}/stop", AS_USER, SCOPE_CHAT, SMALL, route_stop},
-    {"POST", "/v1/chat/completions", AS_USER, SCOPE_CHAT, WHOLE, route_completions},
-    {"POST", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
-    {"PATCH", "/v1/feedback/{id}", AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
-    {"GET", "/v1/feedback/{id}", AS_USER, SCOPE_READ, SMALL, route_feedback_get},
-    {"GET", "/v1/conversations", AS_USER, SCOPE_READ, SMALL, route_conversations_list},
-    {"GET", "/v1/conversations/{id}", AS_USER, SCOPE_READ, SMALL, route_conversation_get},
-    {"DELETE", "/v1/conversations/{id}", AS_USER, SCOPE_CHAT, SMALL, route_conversation_delete},
-    {"GET", "/v1/coaches", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
-    {"GET", "/v1/preferences", AS_USER, SCOPE_READ, SMALL, route_preferences_get},
-    {"PUT", "/v1/preferences", SIGNED_IN, SCOPE_CHAT, SMALL, route_preferences_put},
-    {"GET", "/v1/models", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_models},
-    {"GET", "/v1/models/{name}", AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_model},
-    {"GET", "/rest/v1/coach_response_feedback", SIGNED_IN, SCOPE_READ, SMALL, route_rest_feedback},
-    {"PATCH", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+    {{"POST", "/v1/chat"}, AS_USER, SCOPE_CHAT, MESSAGE, route_native_chat},
+    {{"GET", "/v1/chat"}, SIGNED_IN, SCOPE_READ | SCOPE_CHAT, SMALL, route_open_answers},
+    {{"GET", "/v1/chat/{id}/events"}, AS_USER, SCOPE_READ, SMALL, route_follow},
+    {{"POST", "/v1/chat/{id}/stop"}, AS_USER, SCOPE_CHAT, SMALL, route_stop},
+    {{"POST", "/v1/chat/completions"}, AS_USER, SCOPE_CHAT, WHOLE, route_completions},
+    {{"POST", "/v1/feedback/{id}"}, AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {{"PATCH", "/v1/feedback/{id}"}, AS_USER, SCOPE_FEEDBACK, SMALL, route_feedback_put},
+    {{"GET", "/v1/feedback/{id}"}, AS_USER, SCOPE_READ, SMALL, route_feedback_get},
+    {{"GET", "/v1/conversations"}, AS_USER, SCOPE_READ, SMALL, route_conversations_list},
+    {{"GET", "/v1/conversations/{id}"}, AS_USER, SCOPE_READ, SMALL, route_conversation_get},
+    {{"DELETE", "/v1/conversations/{id}"}, AS_USER, SCOPE_CHAT, SMALL, route_conversation_delete},
+    {{"GET", "/v1/coaches"}, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
+    {{"GET", "/v1/preferences"}, AS_USER, SCOPE_READ, SMALL, route_preferences_get},
+    {{"PUT", "/v1/preferences"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_preferences_put},
+    {{"GET", "/v1/models"}, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_models},
+    {{"GET", "/v1/models/{+name}"}, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_model},
+    {{"GET", "/rest/v1/coach_response_feedback"},
+     SIGNED_IN,
+     SCOPE_READ,
+     SMALL,
      route_rest_feedback},
-    {"POST", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+    {{"PATCH", "/rest/v1/coach_response_feedback"},
+     AS_USER,
+     SCOPE_FEEDBACK,
+     SMALL,
      route_rest_feedback},
-    {"DELETE", "/rest/v1/coach_response_feedback", AS_USER, SCOPE_FEEDBACK, SMALL,
+    {{"POST", "/rest/v1/coach_response_feedback"},
+     AS_USER,
+     SCOPE_FEEDBACK,
+     SMALL,
      route_rest_feedback},
-    {"GET", "/healthz", OPEN, 0, SMALL, route_health},
-    {"GET", "/readyz", OPEN, 0, SMALL, route_ready},
-    {"GET", "/metrics", OPEN, 0, SMALL, route_metrics},
+    {{"DELETE", "/rest/v1/coach_response_feedback"},
+     AS_USER,
+     SCOPE_FEEDBACK,
+     SMALL,
+     route_rest_feedback},
+    {{"GET", "/healthz"}, OPEN, 0, SMALL, route_health},
+    {{"GET", "/readyz"}, OPEN, 0, SMALL, route_ready},
+    {{"GET", "/metrics"}, OPEN, 0, SMALL, route_metrics},
 };
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 
-static bool method_matches(const struct endpoint *route, const char *method)
-{
-    if (strcmp(route->method, method) == 0)
-        return true;
-    return strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
-}
-
-/* What stands for {id} or {name} in a path. */
-struct variable {
-    const char *at;
-    size_t len; /* 0: the path has none */
-};
-
-/* Whether the path is the route's. */
-static bool path_matches(const struct endpoint *route, const char *path, struct variable *found)
-{
-    const char *brace = strchr(route->path, '{');
-    *found = (struct variable){path, 0};
-    if (brace == NULL)
-        return strcmp(route->path, path) == 0;
-    const char *behind = strchr(brace, '}') + 1;
-    size_t before = (size_t)(brace - route->path), after = strlen(behind), len = strlen(path);
-    if (len <= before + after || strncmp(path, route->path, before) != 0 ||
-        strcmp(path + len - after, behind) != 0)
-        return false;
-    *found = (struct variable){path + before, len - before - after};
-    return brace[1] == 'n' || memchr(found->at, '/', found->len) == NULL;
-}
+static const struct route_table table = {routes, ROUTE_COUNT, sizeof routes[0]};
 
 static void answer_preflight(struct request *r)
 {
@@ -104,23 +89,6 @@ static void fail(struct request *r, const struct api_error *error, const char *h
         rest_fail(r, error, headers);
     else
         request_fail(r, error, headers);
-}
-
-static void fail_unrouted(struct request *r, const char *allowed)
-{
-    struct api_error error;
-    if (*allowed == '\0') {
-        const char *advice = elsewhere_advice(r->path);
-        api_error(&error, 404, "unknown_url", "", "there is no %.16s %.200s here; %s", r->method,
-                  r->path, advice != NULL ? advice : "the API reference lists what there is");
-        fail(r, &error, NULL);
-        return;
-    }
-    char header[96];
-    snprintf(header, sizeof header, "Allow: %s\r\n", allowed);
-    api_error(&error, 405, "method_not_allowed", "", "%.200s takes %s, not %.16s", r->path, allowed,
-              r->method);
-    fail(r, &error, header);
 }
 
 static bool authenticate(struct route_context *c, const struct endpoint *route,
@@ -152,64 +120,45 @@ static int64_t max_body(const struct config *config, enum body body)
     return max < config->max_body_bytes ? max : config->max_body_bytes;
 }
 
-/* Reads the id of the path. */
-static bool take_id(struct route_context *c, const struct variable *v, struct api_error *error)
-{
-    struct uuid id;
-    char text[UUID_TEXT + 1];
-    snprintf(text, sizeof text, "%.*s", (int)(v->len < sizeof text ? v->len : 0), v->at);
-    if (!uuid_parse(text, &id))
-        return api_error(error, 400, "invalid_id", "id", "\"%.*s\" is not a UUID",
-                         (int)(v->len < 60 ? v->len : 60), v->at);
-    uuid_format(&id, c->id);
-    return true;
-}
-
-static void run(struct route_context *c, const struct endpoint *route, const struct variable *v)
+static void run(struct route_context *c, const struct endpoint *route,
+                const struct route_match *match)
 {
     struct api_error error;
     if (route->access != OPEN && !authenticate(c, route, &error)) {
         fail(c->request, &error, error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
         return;
     }
-    if (!request_read_body(c->request, max_body(c->services->config, route->body), &error)) {
+    if (!request_read_body(c->request, max_body(c->services->config, route->body), &error) ||
+        (match->is_bad_id && !route_bad_id(match, &error))) {
         fail(c->request, &error, NULL);
         return;
     }
-    bool has_name = strstr(route->path, "{name}") != NULL;
-    if (v->len > 0 && !has_name && !take_id(c, v, &error)) {
-        request_fail(c->request, &error, NULL);
-        return;
-    }
-    if (has_name)
-        c->name = v->at;
+    snprintf(c->id, sizeof c->id, "%s", match->id);
+    if (match->id[0] == '\0')
+        c->name = match->variable;
     route->run(c);
 }
 
 void routes_dispatch(struct route_context *c)
 {
     struct request *r = c->request;
-    char allowed[64] = "";
+    struct route_match match;
+    struct api_error error;
+    char room[ROUTE_ALLOWED + 16];
     r->endpoint = (int)ROUTE_COUNT;
     if (strcmp(r->method, "OPTIONS") == 0) {
         answer_preflight(r);
         return;
     }
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        struct variable v;
-        if (!path_matches(&routes[i], r->path, &v))
-            continue;
-        if (method_matches(&routes[i], r->method)) {
-            r->endpoint = (int)i;
-            r->route = routes[i].path;
-            run(c, &routes[i], &v);
-            return;
-        }
-        size_t used = strlen(allowed);
-        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "",
-                 routes[i].method);
+    route_find(&table, r, &match);
+    if (match.index == ROUTE_COUNT) {
+        const char *header = route_unknown(r, &match, elsewhere_advice(r->path), &error, room);
+        fail(r, &error, header);
+        return;
     }
-    fail_unrouted(r, allowed);
+    r->endpoint = (int)match.index;
+    r->route = routes[match.index].key.path;
+    run(c, &routes[match.index], &match);
 }
 
 static char names[ROUTE_COUNT][64];
@@ -218,7 +167,7 @@ static const char *name_list[ROUTE_COUNT + 1];
 static void make_names(void)
 {
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        snprintf(names[i], sizeof names[i], "%s %s", routes[i].method, routes[i].path);
+        snprintf(names[i], sizeof names[i], "%s %s", routes[i].key.method, routes[i].key.path);
         name_list[i] = names[i];
     }
     name_list[ROUTE_COUNT] = "other";
@@ -236,11 +185,6 @@ void routes_print(FILE *out)
 {
     static const char *const who[] = {
         [OPEN] = "open", [AS_USER] = "user", [SIGNED_IN] = "signed-in"};
-    int count;
-    const char *const *list = routes_names(&count);
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        fprintf(out, "%s %s ", list[i], who[routes[i].access]);
-        api_key_print_scopes(out, routes[i].scopes);
-        fputc('\n', out);
-    }
+    for (size_t i = 0; i < ROUTE_COUNT; i++)
+        route_print(out, &routes[i].key, who[routes[i].access], routes[i].scopes);
 }
