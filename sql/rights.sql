@@ -168,6 +168,8 @@ begin
     -- The views read as who asks, so that one needs what they are made of.
     perform uplift_install.give('uplift.conversations', r, '{SELECT}')
         from unnest('{authenticated,service_role}'::name[]) r;
+    perform uplift_install.give(v, 'service_role', '{SELECT}')
+        from unnest('{uplift.answer_prompts,uplift.system_prompts}'::regclass[]) v;
     for t in
         select c.oid::regclass as id from pg_class c
         where c.oid = 'uplift.conversation_messages'::regclass
