@@ -92,7 +92,7 @@ $$;
 
 select uplift_install.give_usage(s, r)
 from (values ('uplift', 'uplift_app'), ('uplift', 'authenticated'), ('uplift', 'service_role'),
-    ('uplift', 'uplift_batch'), ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
+    ('uplift', 'uplift_batch'), ('uplift_chat', 'uplift_app'), ('uplift_batch', 'uplift_batch'), ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
     ('public', 'uplift_batch'),
     ('auth', 'authenticated'), ('auth', 'service_role')) as g(s, r) \g /dev/null
 
@@ -190,7 +190,7 @@ begin
         grant execute on function uplift.uuid_v7() to service_role;
     end if;
     perform uplift_install.leave_function(p.oid::regprocedure, '{}')
-        from pg_proc p where p.pronamespace = 'uplift'::regnamespace and p.prokind in ('f', 'a') and pg_has_role(p.proowner, 'usage');
+        from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and p.prokind in ('f', 'a') and pg_has_role(p.proowner, 'usage');
     perform uplift_install.leave_function(to_regprocedure(format('public.%I(%s)', f.name, f.types)), '{}')
         from uplift_install.known_functions f where to_regprocedure(format('public.%I(%s)', f.name, f.types)) is not null;
 end

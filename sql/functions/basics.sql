@@ -7,7 +7,7 @@ as $$ select 1 $$;
 comment on function uplift.schema_version() is
     'Version of the functions'' contract with the programs; a program that expects another one does not start.';
 
-create or replace function uplift.ready() returns text
+create or replace function uplift_chat.ready() returns text
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -29,7 +29,7 @@ begin
 end
 $$;
 
-comment on function uplift.ready() is
+comment on function uplift_chat.ready() is
     'ok when chats can be prepared and recorded here; otherwise the reason, in words.';
 
 -- One way to say no: SQLSTATE UPnnn is HTTP status nnn, detail the error code, hint the parameter.

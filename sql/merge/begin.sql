@@ -91,6 +91,8 @@ end
 $$;
 
 do $$
+declare
+    v_schema regnamespace;
 begin
     if getdatabaseencoding() <> 'UTF8' then
         perform uplift_install.conflict(format('database %s', current_database()),
@@ -98,12 +100,14 @@ begin
             'create one with encoding ''UTF8'', and load what is in this one into it');
     end if;
     -- Ours has this function since ever; an empty one may have been made for us.
-    if to_regnamespace('uplift') is not null and to_regproc('uplift.schema_version') is null and exists (
-            select from pg_class where relnamespace = to_regnamespace('uplift')
-            union all select from pg_proc where pronamespace = to_regnamespace('uplift')
-            union all select from pg_type where typnamespace = to_regnamespace('uplift')) then
-        perform uplift_install.conflict('schema uplift', 'is there already, and is not uplift''s',
-            'alter schema uplift rename to ...');
-    end if;
+    for v_schema in select n.oid::regnamespace from pg_namespace n where n.nspname in ('uplift', 'uplift_chat', 'uplift_batch') order by n.nspname loop
+        if to_regproc('uplift.schema_version') is null and exists (
+                select from pg_class where relnamespace = v_schema
+                union all select from pg_proc where pronamespace = v_schema
+                union all select from pg_type where typnamespace = v_schema) then
+            perform uplift_install.conflict(format('schema %s', v_schema), 'is there already, and is not uplift''s',
+                format('alter schema %s rename to ...', v_schema));
+        end if;
+    end loop;
 end
 $$;

@@ -59,7 +59,7 @@ declare
         'request_id', format('trial-%s', p_number)) || p_more;
 begin
     insert into uplift_install.trial_steps (what, role, tables, command, verify) values (p_what, 'uplift_app', p_tables,
-        format('select count(*) from uplift.record_answers(json_build_array(%L::jsonb || jsonb_build_object(''user_id'', $1)))',
+        format('select count(*) from uplift_chat.record_answers(json_build_array(%L::jsonb || jsonb_build_object(''user_id'', $1)))',
             jsonb_strip_nulls(v_answer)),
         format('select uplift_install.difference(%L::jsonb || jsonb_build_object(''user_id'', $1))', jsonb_strip_nulls(v_answer)));
 end
@@ -82,11 +82,11 @@ declare
         then ''it was stored otherwise than given'' end from public.coach_response_feedback a where a.id = %L';
 begin
     perform uplift_install.try_step('preferences', 'uplift_app', 'public.user_coach_preferences',
-        $q$select uplift.put_preferences($1, '{"training_consent": true, "severity": 3.5, "mode": "default"}')$q$,
+        $q$select uplift_chat.put_preferences($1, '{"training_consent": true, "severity": 3.5, "mode": "default"}')$q$,
         $q$select case when not exists (select from public.user_coach_preferences p where p.user_id = $1 and p.training_consent
             and p.severity = 3.5 and p.active_coach_mode = 'default') then 'they were stored otherwise than given' end$q$);
     perform uplift_install.try_step('a chat', 'uplift_app', v_answers,
-        $q$select p.messages from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
+        $q$select p.messages from uplift_chat.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
             '{Hello}', '{4000}', '{null}') p$q$,
         $q$select case when $2 is null then 'it is refused' end$q$);
 
@@ -114,28 +114,28 @@ begin
         'completion_tokens', 1000000, 'tokens_used', 2000000));
 
     perform uplift_install.try_step('a chat that goes on', 'uplift_app', v_answers, format(
-        $q$select p.messages from uplift.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', array[%L::uuid], '{null}',
+        $q$select p.messages from uplift_chat.prepare_chats(array[$1], '{chat}', '{null}', '{null}', '{null}', array[%L::uuid], '{null}',
             '{Hello}', '{4000}', '{null}') p$q$, v_talk),
         $q$select case when ($2 ~ 'ten miles') is not true then 'what was said before is not seen' end$q$);
     perform uplift_install.try_step('feedback', 'uplift_app', v_answers, format(
-        $q$select pending from uplift.give_feedback($1, %L, '{"helpful": true, "rating": 5, "feedback_text": "Good soup"}', true)$q$, v_first),
+        $q$select pending from uplift_chat.give_feedback($1, %L, '{"helpful": true, "rating": 5, "feedback_text": "Good soup"}', true)$q$, v_first),
         format(v_feedback, true, 5, 'Good soup', v_first));
     perform uplift_install.try_step('feedback through supabase-js', 'authenticated', v_answers, format(
         $q$with changed as (update public.coach_response_feedback set helpful = false, rating = 1, feedback_text = 'No'
             where id = %L returning 1) select count(*) from changed$q$, v_third),
         format(v_feedback, false, 1, 'No', v_third));
     perform uplift_install.try_step('feedback through /rest/v1', 'uplift_app', v_answers, format(
-        $q$select u.rows from uplift.rest_update_feedback($1, %L, '{}', '{"helpful": false, "rating": 2, "feedback_text": "Not at all"}',
+        $q$select u.rows from uplift_chat.rest_update_feedback($1, %L, '{}', '{"helpful": false, "rating": 2, "feedback_text": "Not at all"}',
             true, statement_timestamp(), gen_random_uuid(), null, null) u$q$, v_third),
         format(v_feedback, false, 2, 'Not at all', v_third));
     perform uplift_install.try_step('feedback that is taken back', 'uplift_app', v_answers, format(
-        $q$select pending from uplift.give_feedback($1, %L, '{"rating": null}', true)$q$, v_third),
+        $q$select pending from uplift_chat.give_feedback($1, %L, '{"rating": null}', true)$q$, v_third),
         format(v_feedback, false, null, 'Not at all', v_third));
     perform uplift_install.try_step('a user''s reading of own answers', 'authenticated', v_answers, format(
         $q$select count(*) from public.coach_response_feedback where id = %L$q$, v_first),
         $q$select case when $2 <> '1' then 'they are not seen' end$q$);
     perform uplift_install.try_step('the reading of a conversation', 'uplift_app', v_answers, format(
-        $q$select uplift.get_conversation($1, %L)$q$, v_talk),
+        $q$select uplift_chat.get_conversation($1, %L)$q$, v_talk),
         $q$select case when $2 !~ 'ten miles' then 'what was said is not seen' end$q$);
 
     -- As the owner, as whom the batch program's function runs: that one sets aside what cannot be done.
@@ -154,13 +154,13 @@ begin
         $q$insert into public.ai_finetuning_jobs (id, job_name, base_model, provider, method, status)
             values (%L, 'trial', 'gpt-4.1-mini', 'openai', 'supervised', 'running') returning id$q$, v_job));
     perform uplift_install.try_step('the progress of a fine-tuning job', 'uplift_batch', 'public.ai_finetuning_jobs', format(
-        $q$select uplift.note_finetuning(%L, '{"progress": 50, "external_status": "running"}')$q$, v_job));
+        $q$select uplift_batch.note_finetuning(%L, '{"progress": 50, "external_status": "running"}')$q$, v_job));
     perform uplift_install.try_step('a model version', 'uplift_batch', 'public.ai_model_versions', format(
-        $q$select uplift.finish_finetuning(%L, 'ft:trial', 1000000, '{"loss": 0.5}')$q$, v_job),
+        $q$select uplift_batch.finish_finetuning(%L, 'ft:trial', 1000000, '{"loss": 0.5}')$q$, v_job),
         $q$select case when not exists (select from public.ai_model_versions v where v.id::text = $2) then 'it was not stored' end$q$);
     perform uplift_install.try_step('the deletion of a conversation', 'uplift_app', v_answers, format(
-        $q$select uplift.delete_conversation($1, %L)$q$, v_talk));
+        $q$select uplift_chat.delete_conversation($1, %L)$q$, v_talk));
     perform uplift_install.try_step('what workers ask for', 'uplift_app', v_answers,
-        $q$select uplift.worker_sync('{"gauges": true}')$q$);
+        $q$select uplift_chat.worker_sync('{"gauges": true}')$q$);
 end
 $$;

@@ -39,7 +39,9 @@ static bool note(struct job *j, const char *model, const struct base_model *foun
                  enum job_outcome *outcome)
 {
     static const struct pg_statement statement = {
-        .name = "note_base_model", .sql = "select uplift.note_base_model($1, $2, $3)", .params = 3};
+        .name = "note_base_model",
+        .sql = "select uplift_batch.note_base_model($1, $2, $3)",
+        .params = 3};
     PGresult *row;
     if (!job_query(j, &statement,
                    (const char *[]){model,

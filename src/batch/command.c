@@ -130,7 +130,9 @@ static void print_schedule(const cJSON *s)
 static int list_jobs(struct pg *pg, int count, char **words)
 {
     static const struct pg_statement statement = {
-        .name = "admin_list_jobs", .sql = "select uplift.admin_list_jobs($1, $2, $3)", .params = 3};
+        .name = "admin_list_jobs",
+        .sql = "select uplift_batch.admin_list_jobs($1, $2, $3)",
+        .params = 3};
     cJSON *arguments = cJSON_CreateObject();
     for (int i = 0; i < count; i += 2) {
         if (i + 1 == count || strncmp(words[i], "--", 2) != 0) {
@@ -152,10 +154,10 @@ static int show_job(struct pg *pg, const char *id, bool cancel)
 {
     static const struct pg_statement statements[] = {
         {.name = "admin_job_history",
-         .sql = "select uplift.admin_job_history($1, $2, $3)",
+         .sql = "select uplift_batch.admin_job_history($1, $2, $3)",
          .params = 3},
         {.name = "admin_cancel_job",
-         .sql = "select uplift.admin_cancel_job($1, $2, $3)",
+         .sql = "select uplift_batch.admin_cancel_job($1, $2, $3)",
          .params = 3}};
     cJSON *job = ask(pg, &statements[cancel], (const char *[]){id, "{}", "command line"});
     if (job == NULL)
@@ -233,7 +235,7 @@ static int show_tuning(struct pg *pg, const char *id)
 {
     static const struct pg_statement statement = {
         .name = "admin_get_finetuning",
-        .sql = "select uplift.admin_get_finetuning($1, '{}', 'command line')",
+        .sql = "select uplift_batch.admin_get_finetuning($1, '{}', 'command line')",
         .params = 1};
     static const char *const lines[][2] = {{"external_status", "the trainer's word"},
                                            {"external_job_id", "the trainer's job"},
@@ -296,12 +298,14 @@ static cJSON *schedule_changes(int count, char **words, bool *run_now)
 
 static int change_schedule(struct pg *pg, const char *name, int count, char **words)
 {
-    static const struct pg_statement put = {.name = "admin_put_schedule",
-                                            .sql = "select uplift.admin_put_schedule($1, $2, $3)",
-                                            .params = 3};
-    static const struct pg_statement run = {.name = "admin_run_schedule",
-                                            .sql = "select uplift.admin_run_schedule($1, '{}', $2)",
-                                            .params = 2};
+    static const struct pg_statement put = {
+        .name = "admin_put_schedule",
+        .sql = "select uplift_batch.admin_put_schedule($1, $2, $3)",
+        .params = 3};
+    static const struct pg_statement run = {
+        .name = "admin_run_schedule",
+        .sql = "select uplift_batch.admin_run_schedule($1, '{}', $2)",
+        .params = 2};
     bool run_now = false;
     int status = EXIT_SUCCESS;
     cJSON *changes = schedule_changes(count, words, &run_now), *answer = NULL;
@@ -332,7 +336,7 @@ static int change_schedule(struct pg *pg, const char *name, int count, char **wo
 /* --- running a job --- */
 
 static const struct pg_statement get_job = {
-    .name = "admin_get_job", .sql = "select uplift.admin_get_job($1)", .params = 1};
+    .name = "admin_get_job", .sql = "select uplift_batch.admin_get_job($1)", .params = 1};
 
 static bool is_over(const cJSON *job)
 {
@@ -346,7 +350,7 @@ static cJSON *watch(struct pg *pg, const char *id)
 {
     static const struct pg_statement cancel = {
         .name = "admin_cancel_job",
-        .sql = "select uplift.admin_cancel_job($1, '{}', 'command line')",
+        .sql = "select uplift_batch.admin_cancel_job($1, '{}', 'command line')",
         .params = 1};
     struct progress progress;
     struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
@@ -448,7 +452,7 @@ static int run_job(const struct config *config, struct pg *pg, int count, char *
 {
     static const struct pg_statement submit = {
         .name = "submit_job",
-        .sql = "select uplift.submit_job($1, $2, 'command line')",
+        .sql = "select uplift_batch.submit_job($1, $2, 'command line')",
         .params = 2};
     const struct job_kind *kind = count > 0 ? job_kind_find(words[0]) : NULL;
     bool detach = false;
@@ -497,11 +501,11 @@ int command_run(const struct config *config, int count, char **words)
 {
     static const struct pg_statement schedules = {
         .name = "admin_list_schedules",
-        .sql = "select uplift.admin_list_schedules($1, $2, $3)",
+        .sql = "select uplift_batch.admin_list_schedules($1, $2, $3)",
         .params = 3};
     static const struct pg_statement tunings = {
         .name = "admin_list_finetuning",
-        .sql = "select uplift.admin_list_finetuning($1, $2, $3)",
+        .sql = "select uplift_batch.admin_list_finetuning($1, $2, $3)",
         .params = 3};
     const char *name = words[0];
     int status = EXIT_USAGE;

@@ -49,7 +49,7 @@ enum export_outcome export_look(struct pg *pg, const struct export_request *requ
     static const struct pg_statement statement = {
         .name = "export_head",
         .sql = "select dataset_id, version_id, etag, examples, tokens, left_out "
-               "from uplift.export_head($1, $2, $3, $4)",
+               "from uplift_batch.export_head($1, $2, $3, $4)",
         .params = 4};
     char quality[NUMBER_TEXT];
     PGresult *row = NULL;
@@ -100,7 +100,7 @@ static void *read_main(void *arg)
 {
     static const struct pg_statement statement = {
         .name = "export_page",
-        .sql = "select * from uplift.export_page($1, $2, $3, $4, $5, $6, " PAGE_BYTES ")",
+        .sql = "select * from uplift_batch.export_page($1, $2, $3, $4, $5, $6, " PAGE_BYTES ")",
         .params = 6};
     struct reading *r = arg;
     char quality[NUMBER_TEXT], after[UUID_TEXT + 1] = "";

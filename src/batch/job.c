@@ -55,7 +55,7 @@ enum job_stop job_stop_reason(struct job *j)
 static enum pg_outcome save(struct job *j, bool *still_ours)
 {
     static const struct pg_statement statement = {
-        .name = "save_job", .sql = "select uplift.save_job($1, $2, $3, $4)", .params = 4};
+        .name = "save_job", .sql = "select uplift_batch.save_job($1, $2, $3, $4)", .params = 4};
     char lease[24];
     PGresult *result = NULL;
     char *state = cJSON_PrintUnformatted(j->state);
@@ -168,7 +168,7 @@ enum job_outcome job_later(struct job *j, int64_t ms)
 void job_log(struct job *j, const char *format, ...)
 {
     static const struct pg_statement statement = {
-        .name = "log_job", .sql = "select uplift.log_job($1, $2)", .params = 2};
+        .name = "log_job", .sql = "select uplift_batch.log_job($1, $2)", .params = 2};
     char message[1024];
     va_list args;
     va_start(args, format);

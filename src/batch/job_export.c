@@ -228,7 +228,7 @@ static bool find_target(struct job *j, struct export_request *r, char *name, siz
 {
     static const struct pg_statement statement = {
         .name = "export_target",
-        .sql = "select id, dataset_name from uplift.export_target($1, $2)",
+        .sql = "select id, dataset_name from uplift_batch.export_target($1, $2)",
         .params = 2};
     const char *id = json_string(j->arguments, "dataset_id");
     const char *version = json_string(j->arguments, "dataset_version_id");

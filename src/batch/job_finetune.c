@@ -49,7 +49,7 @@ const struct job_argument fine_tune_arguments[] = {
 /* A fine-tuning job on its way. */
 struct tuning {
     struct job *job;
-    cJSON *begun; /* what uplift.begin_finetuning told; owned */
+    cJSON *begun; /* what uplift_batch.begin_finetuning told; owned */
     const struct trainer *trainer;
     struct trainer_run run;
     char directory[PATH_BYTES], training[PATH_BYTES], validation[PATH_BYTES];
@@ -62,8 +62,10 @@ struct tuning {
 /* Notes how the fine-tuning job stands. changes is taken. */
 static bool note(struct tuning *t, cJSON *changes)
 {
-    static const struct pg_statement statement = {
-        .name = "note_finetuning", .sql = "select uplift.note_finetuning($1, $2)", .params = 2};
+    static const struct pg_statement statement = {.name = "note_finetuning",
+                                                  .sql =
+                                                      "select uplift_batch.note_finetuning($1, $2)",
+                                                  .params = 2};
     PGresult *row;
     char *text = cJSON_PrintUnformatted(changes);
     bool good = text != NULL &&
@@ -234,10 +236,10 @@ static const char *configured_trainer(const struct config *config)
 /* Finds out what is to be done. False: nothing, or not now. */
 static bool begin(struct tuning *t)
 {
-    static const struct pg_statement statement = {.name = "begin_finetuning",
-                                                  .sql =
-                                                      "select uplift.begin_finetuning($1, $2, $3)",
-                                                  .params = 3};
+    static const struct pg_statement statement = {
+        .name = "begin_finetuning",
+        .sql = "select uplift_batch.begin_finetuning($1, $2, $3)",
+        .params = 3};
     struct job *j = t->job;
     char *arguments = cJSON_PrintUnformatted(j->arguments);
     t->begun =
@@ -336,10 +338,10 @@ static enum job_outcome cancel(struct tuning *t)
 
 static bool add_events(struct tuning *t, const struct trainer_report *report)
 {
-    static const struct pg_statement statement = {.name = "add_finetuning_events",
-                                                  .sql =
-                                                      "select uplift.add_finetuning_events($1, $2)",
-                                                  .params = 2};
+    static const struct pg_statement statement = {
+        .name = "add_finetuning_events",
+        .sql = "select uplift_batch.add_finetuning_events($1, $2)",
+        .params = 2};
     PGresult *row;
     if (cJSON_GetArraySize(report->events) == 0)
         return true;
@@ -384,7 +386,7 @@ static enum job_outcome finish(struct tuning *t, const struct trainer_report *re
 {
     static const struct pg_statement statement = {
         .name = "finish_finetuning",
-        .sql = "select to_json(uplift.finish_finetuning($1, $2, $3, $4))",
+        .sql = "select to_json(uplift_batch.finish_finetuning($1, $2, $3, $4))",
         .params = 4};
     char tokens[24];
     char *metrics = report->metrics != NULL ? cJSON_PrintUnformatted(report->metrics) : NULL;

@@ -17,9 +17,10 @@ const struct job_argument refresh_model_metrics_arguments[] = {
 
 enum job_outcome job_refresh_model_metrics(struct job *j)
 {
-    static const struct pg_statement statement = {.name = "refresh_model_metrics",
-                                                  .sql = "select uplift.refresh_model_metrics($1)",
-                                                  .params = 1};
+    static const struct pg_statement statement = {
+        .name = "refresh_model_metrics",
+        .sql = "select uplift_batch.refresh_model_metrics($1)",
+        .params = 1};
     char days[24];
     enum job_outcome outcome;
     double asked = json_number(j->arguments, "days", METRIC_DAYS);
@@ -40,9 +41,11 @@ enum job_outcome job_refresh_model_metrics(struct job *j)
 enum job_outcome job_check_models(struct job *j)
 {
     static const struct pg_statement to_check = {
-        .name = "models_to_check", .sql = "select uplift.models_to_check()", .params = 0};
+        .name = "models_to_check", .sql = "select uplift_batch.models_to_check()", .params = 0};
     static const struct pg_statement get_warnings = {
-        .name = "base_model_warnings", .sql = "select uplift.base_model_warnings()", .params = 0};
+        .name = "base_model_warnings",
+        .sql = "select uplift_batch.base_model_warnings()",
+        .params = 0};
     enum job_outcome outcome = JOB_DONE;
     cJSON *models = job_ask(j, &to_check, NULL, &outcome);
     const cJSON *model;

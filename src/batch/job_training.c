@@ -30,15 +30,15 @@ enum { TAKEN, REMAINING, ADDED, COUNTS = 7 };
 
 static const struct pg_statement of_lane[] = {
     {.name = "generate_training_lane_0",
-     .sql = "select * from uplift.generate_training_lane($1, 0)",
+     .sql = "select * from uplift_batch.generate_training_lane($1, 0)",
      .params = 1},
     {.name = "generate_training_lane_1",
-     .sql = "select * from uplift.generate_training_lane($1, 1)",
+     .sql = "select * from uplift_batch.generate_training_lane($1, 1)",
      .params = 1},
 };
 static const struct pg_statement of_all = {
     .name = "generate_training_examples",
-    .sql = "select * from uplift.generate_training_examples($1)",
+    .sql = "select * from uplift_batch.generate_training_examples($1)",
     .params = 1};
 
 /* What both connections did. The job owns it, and joins the thread before it ends. */

@@ -11,7 +11,7 @@
 enum job_outcome job_trim_cache(struct job *j)
 {
     static const struct pg_statement statement = {
-        .name = "trim_cache", .sql = "select uplift.trim_cache($1)", .params = 1};
+        .name = "trim_cache", .sql = "select uplift_batch.trim_cache($1)", .params = 1};
     char most[24];
     enum job_outcome outcome;
     snprintf(most, sizeof most, "%lld", (long long)j->config->cache_max_entries);
@@ -29,7 +29,7 @@ enum job_outcome job_trim_cache(struct job *j)
 enum job_outcome job_trim_errors(struct job *j)
 {
     static const struct pg_statement statement = {
-        .name = "trim_errors", .sql = "select uplift.trim_errors($1)", .params = 1};
+        .name = "trim_errors", .sql = "select uplift_batch.trim_errors($1)", .params = 1};
     char most[24];
     int64_t deleted = 0, failed;
     bool goes_on;

@@ -13,7 +13,7 @@
 static bool trim_spent(struct job *j, int64_t hours, enum job_outcome *outcome)
 {
     static const struct pg_statement statement = {
-        .name = "trim_spent", .sql = "select uplift.trim_spent($1)", .params = 1};
+        .name = "trim_spent", .sql = "select uplift_batch.trim_spent($1)", .params = 1};
     char most[24];
     int64_t trimmed;
     snprintf(most, sizeof most, "%d", ROWS_A_STEP);
@@ -34,7 +34,7 @@ static bool trim_spent(struct job *j, int64_t hours, enum job_outcome *outcome)
 enum job_outcome job_roll_up_usage(struct job *j)
 {
     static const struct pg_statement statement = {
-        .name = "roll_up_usage", .sql = "select uplift.roll_up_usage($1)", .params = 1};
+        .name = "roll_up_usage", .sql = "select uplift_batch.roll_up_usage($1)", .params = 1};
     int64_t done = 0, failed = 0;
     enum job_outcome outcome;
     for (;;) {

@@ -33,7 +33,7 @@ static char *checked_arguments(struct admin_call *c, struct api_error *error)
 void route_submit_job(struct admin_call *c)
 {
     static const struct pg_statement submit = {
-        .name = "submit_job", .sql = "select uplift.submit_job($1, $2, $3, $4)", .params = 4};
+        .name = "submit_job", .sql = "select uplift_batch.submit_job($1, $2, $3, $4)", .params = 4};
     struct api_error error;
     PGresult *result;
     char *arguments = checked_arguments(c, &error);

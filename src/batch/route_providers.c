@@ -68,9 +68,10 @@ static bool check_provider(const struct config *config, const cJSON *asked, cons
 /* The provider as it is. True with NULL where there is none, false with *error. */
 static bool find_provider(struct admin_call *c, cJSON **out, struct api_error *error)
 {
-    static const struct pg_statement get = {.name = "get_provider",
-                                            .sql = "select uplift.admin_get_provider($1, '{}', '')",
-                                            .params = 1};
+    static const struct pg_statement get = {
+        .name = "get_provider",
+        .sql = "select uplift_batch.admin_get_provider($1, '{}', '')",
+        .params = 1};
     PGresult *result;
     *out = NULL;
     if (!admin_query(c, &get, (const char *[]){c->key}, &result, error))
@@ -83,7 +84,9 @@ static bool find_provider(struct admin_call *c, cJSON **out, struct api_error *e
 void route_put_provider(struct admin_call *c)
 {
     static const struct pg_statement put = {
-        .name = "put_provider", .sql = "select uplift.admin_put_provider($1, $2, $3)", .params = 3};
+        .name = "put_provider",
+        .sql = "select uplift_batch.admin_put_provider($1, $2, $3)",
+        .params = 3};
     struct api_error error;
     cJSON *before = NULL;
     char *text = admin_arguments(c, &error);

@@ -19,7 +19,7 @@
 #define EVENT_BYTES ((size_t)1 << 20)
 
 static const struct pg_statement get_job = {
-    .name = "admin_get_job", .sql = "select uplift.admin_get_job($1)", .params = 1};
+    .name = "admin_get_job", .sql = "select uplift_batch.admin_get_job($1)", .params = 1};
 
 static bool send_text(struct request *r, const char *text, size_t len)
 {

@@ -21,12 +21,12 @@ static void route_sql(struct admin_call *c);
 #define SQL(function)                                                                              \
     &(const struct pg_statement)                                                                   \
     {                                                                                              \
-        .name = #function, .sql = "select uplift." #function "($1, $2, $3)", .params = 3           \
+        .name = #function, .sql = "select uplift_batch." #function "($1, $2, $3)", .params = 3     \
     }
 #define SQL_ONCE(function)                                                                         \
     &(const struct pg_statement)                                                                   \
     {                                                                                              \
-        .name = #function, .sql = "select uplift." #function "($1, $2, $3, $4)", .params = 4       \
+        .name = #function, .sql = "select uplift_batch." #function "($1, $2, $3, $4)", .params = 4 \
     }
 
 static const struct admin_route routes[] = {

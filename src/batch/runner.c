@@ -129,7 +129,7 @@ static void hear(struct runners *r, const PGresult *result, const int64_t *lease
 static void beat(struct runners *r)
 {
     static const struct pg_statement statement = {
-        .name = "beat_jobs", .sql = "select * from uplift.beat_jobs($1, $2)", .params = 2};
+        .name = "beat_jobs", .sql = "select * from uplift_batch.beat_jobs($1, $2)", .params = 2};
     struct buf beats;
     char lease_ms[NUMBER_TEXT];
     int64_t *leases = calloc(r->count + 1, sizeof *leases);
@@ -250,7 +250,7 @@ static bool try_to_end(struct job *j, enum job_outcome outcome, const char *cons
 {
     static const struct pg_statement statement = {
         .name = "end_job",
-        .sql = "select uplift.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        .sql = "select uplift_batch.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         .params = 9};
     PGresult *result = NULL;
     enum pg_outcome how = pg_call(j->slot->control, &statement, values, &result);
@@ -346,7 +346,7 @@ static bool claim_and_do(struct runner_slot *s)
 {
     static const struct pg_statement statement = {
         .name = "claim_job",
-        .sql = "select * from uplift.claim_job($1, $2, $3::text[], $4, $5)",
+        .sql = "select * from uplift_batch.claim_job($1, $2, $3::text[], $4, $5)",
         .params = 5};
     struct runners *r = s->runners;
     char lease_ms[NUMBER_TEXT];

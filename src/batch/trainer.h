@@ -51,7 +51,7 @@ struct trainer_report {
     char model[256]; /* of one that succeeded */
     int64_t tokens;  /* trained; 0: not known */
     cJSON *metrics;  /* an object, or NULL; owned */
-    cJSON *events;   /* an array for uplift.add_finetuning_events, oldest first; owned */
+    cJSON *events;   /* an array for uplift_batch.add_finetuning_events, oldest first; owned */
     struct trainer_problem problem; /* of one that failed */
 };
 

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of a question that Postgres looks an answer up by; uplift.prepare_chats() has the same. */
+/* Bytes of a question that Postgres looks an answer up by; uplift_chat.prepare_chats() has the
+ * same. */
 #define QUESTION_MAX 8192
 #define CANONICAL_MAX ((size_t)256 * 1024 * 1024)
 #define MAX_AGE_MOST_S 1000000000.0

@@ -138,13 +138,13 @@ static inline const char *chat_trace(const struct chat *c)
 MUST_CHECK bool chat_set_prompt(struct chat *c, const char *shared, const char *personal);
 
 /* Appends the chat as one JSON object on one line, keys as columns of coach_response_feedback, as
- * uplift.record_answers takes it and the spool keeps it; without those that are null. False when it
- * passed out's limit. */
+ * uplift_chat.record_answers takes it and the spool keeps it; without those that are null. False
+ * when it passed out's limit. */
 bool chat_to_json(const struct chat *c, struct buf *out);
 /* Bytes of what is recorded of it, about. */
 size_t chat_weight(const struct chat *c);
-/* What of it is the parameter p_more of uplift.record_chats(), a JSON object; nothing when there is
- * nothing. */
+/* What of it is the parameter p_more of uplift_chat.record_chats(), a JSON object; nothing when
+ * there is nothing. */
 void chat_put_more(const struct chat *c, struct buf *out);
 /* The attempts as a JSON array. */
 void chat_put_attempts(const struct chat *c, struct buf *out);

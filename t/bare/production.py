@@ -227,7 +227,7 @@ def check_schedules(site):
     tap.equal(site.machine.run("systemctl start uplift-trim-cache.timer uplift-schedule@trim-cache.service").status, 0,
               "a timer's unit runs its schedule")
     tap.like(site.sql("select requested_by, name from uplift.batch_jobs where name like 'trim-cache%'"), "trim-cache", "which is a job then")
-    site.sql("select uplift.admin_put_schedule('roll-up-usage', '{\"cron\": \"* * * * *\"}', 'test')")
+    site.sql("select uplift_batch.admin_put_schedule('roll-up-usage', '{\"cron\": \"* * * * *\"}', 'test')")
 
 
 def check_backup(site):

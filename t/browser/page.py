@@ -114,7 +114,7 @@ def value(uplift, sql, *values):
 def check_people(uplift, quick, slow):
     """Some need answers that take their time; the others are content with quick ones."""
     user, reader, unlucky, other, stranger, hostile, asked, prose, away = (str(uuid.uuid4()) for _ in range(9))
-    uplift.sql("select * from uplift.record_answers(%s)", json.dumps([{
+    uplift.sql("select * from uplift_chat.record_answers(%s)", json.dumps([{
         "id": str(uuid.uuid4()), "user_id": who, "conversation_id": conversation, "coach_id": "coach_maple_avatar",
         "severity": 3, "mode": "default", "user_message": message, "ai_response": answer, "outcome": "complete",
         "model_used": "sim-1"} for who, conversation, message, answer in (

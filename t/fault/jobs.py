@@ -18,7 +18,7 @@ WORK = """
 create table uplift.units (n int primary key, done_by int[] not null default '{}');
 grant select on uplift.units to uplift_owner;
 alter table uplift.units owner to uplift_owner;
-create or replace function uplift.generate_training_examples(p_limit int)
+create or replace function uplift_batch.generate_training_examples(p_limit int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -18,7 +18,7 @@ from tap import done, equal, note, ok  # noqa: E402
 SLOW = str(uuid.uuid4())
 OTHERS = [str(uuid.uuid4()) for _ in range(4)]
 ROUNDS = 15
-SLEEPS = """create or replace function uplift.get_preferences(p_user_id uuid) returns json
+SLEEPS = """create or replace function uplift_chat.get_preferences(p_user_id uuid) returns json
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$ begin
     if p_user_id = '%s' then

@@ -84,7 +84,7 @@ def export(directory):
                           " values (lpad('%d', 32, '0')::uuid, md5('%s')::uuid, %s, true, 'train')"
                           % (number + 1 + 1000 * len(kind), kind, ", ".join(values)))
         cluster.psql("readers", sql="; ".join(quoted))
-        lines = cluster.psql("readers", sql="select lines from uplift.export_page(md5('%s')::uuid, null, '%s', null, 0, null, 1000000)" % (kind, name)).stdout
+        lines = cluster.psql("readers", sql="select lines from uplift_batch.export_page(md5('%s')::uuid, null, '%s', null, 0, null, 1000000)" % (kind, name)).stdout
         with open("%s/%s.jsonl" % (directory, name), "w") as file:
             file.write(lines[:-1])  # psql ends it once more
         equal(len(lines.splitlines()) - 1, len(EXAMPLES[kind]) * 5, "%s is exported" % name)

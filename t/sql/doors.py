@@ -74,7 +74,7 @@ def calls_of(cluster, role):
             array(select format_type(t, null) from unnest(p.proargtypes) with ordinality u(t, at) order by at),
             coalesce(p.proargnames, '{}')
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname in ('uplift', 'public') and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
+        where n.nspname in ('uplift', 'uplift_chat', 'uplift_batch', 'public') and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
             and has_function_privilege(%s, p.oid, 'execute') and has_schema_privilege(%s, n.oid, 'usage')
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')""", (role, role))
     calls = []
@@ -138,7 +138,7 @@ def main():
 
     cursor.execute("grant temporary on database doors to public")
     cursor.execute("insert into auth.users (id) values (%s) on conflict do nothing", (ANN,))
-    cursor.execute("select * from uplift.record_answers(%s)", (json.dumps(ANSWERS),))
+    cursor.execute("select * from uplift_chat.record_answers(%s)", (json.dumps(ANSWERS),))
     for role in ("uplift_app", "uplift_batch"):
         calls = calls_of(cluster, role)
         through, good = try_doors(cluster, role, calls)

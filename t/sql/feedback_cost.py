@@ -35,7 +35,7 @@ def sql(text, *values):
 
 
 def thumb(n, up):
-    return ("select * from uplift.take_feedback('%s', '%s', '{\"helpful\": %s, \"rating\": %d}', true, clock_timestamp(), uplift.uuid_v7(), "
+    return ("select * from uplift_chat.take_feedback('%s', '%s', '{\"helpful\": %s, \"rating\": %d}', true, clock_timestamp(), uplift.uuid_v7(), "
             "'192.0.2.1', null)" % (user_of(n), id_of(n), str(up).lower(), 5 if up else 1))
 
 
@@ -54,7 +54,7 @@ connection = psycopg2.connect(cluster.conninfo("cost"))
 connection.autocommit = True
 sql("delete from uplift.rate_limits")
 sql("insert into uplift.rate_limits (scope, feedback_per_minute) values ('user', 1000000)")
-sql("select * from uplift.record_answers(%s::json)", json.dumps([
+sql("select * from uplift_chat.record_answers(%s::json)", json.dumps([
     {"id": id_of(n), "user_id": user_of(n), "conversation_id": id_of(100 + n), "user_message": "q", "ai_response": "a"}
     for n in (1, 2)]))
 
@@ -74,9 +74,9 @@ for few, many, name in ((1, 2, "an answer"), (3, 4, "an answer that still stream
 # What waits is applied by the group that records the answer, in one go.
 answers = {n: json.dumps([{"id": id_of(n), "user_id": user_of(n), "conversation_id": id_of(100 + n), "user_message": "q",
                            "ai_response": "a"}]) for n in (3, 4)}
-plans = {n: explained.plans("select * from uplift.record_answers('%s'::json)" % answers[n]) for n in answers}
+plans = {n: explained.plans("select * from uplift_chat.record_answers('%s'::json)" % answers[n]) for n in answers}
 equal(rows_of(plans[4]), rows_of(plans[3]), "to record an answer costs the same after %d words as after %d" % (MANY, FEW))
-sql("select * from uplift.record_answers(%s::json)", answers[4])
+sql("select * from uplift_chat.record_answers(%s::json)", answers[4])
 equal(sql("select helpful, rating from public.coach_response_feedback where id = %s", id_of(4)), [(False, 1)],
       "and the last word is there")
 done()

@@ -44,14 +44,14 @@ def test_empty(cluster):
     tables = {name for name, in rows(connection, "select tablename from pg_tables where schemaname = 'public'")}
     equal(PLANNED_TABLES - tables, set(), "empty: all fourteen tables are there")
     equal(rows(connection, "select nspname from pg_namespace where nspname like 'uplift%%' order by 1"),
-          [("uplift",)], "empty: no scratch is left")
+          [("uplift",), ("uplift_batch",), ("uplift_chat",)], "empty: no scratch is left")
     equal(rows(connection, """
         select c.relname from pg_class c where c.relkind in ('r', 'v')
             and c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace)
             and obj_description(c.oid, 'pg_class') is null"""), [], "empty: every table and view has a comment")
     equal(rows(connection, """
         select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace, 'auth'::regnamespace)
+        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,auth}'::regnamespace[])
             and obj_description(p.oid, 'pg_proc') is null"""), [], "empty: every function has a comment")
     equal(rows(connection, """
         select attname from pg_attribute where attrelid = 'coach_response_feedback'::regclass and attnum > 0
@@ -127,13 +127,13 @@ def test_first_tables(cluster):
           "plan: a liked answer becomes an example, once")
     context = rows(connection, "select get_user_memory_context(%s)", ANN)[0][0]
     ok(context.index("run 10 km") < context.index("mushrooms"), "plan: memories are told by importance", context)
-    rows(connection, "select * from uplift.give_feedback(%s, %s, '{\"helpful\": false}', true)", ANN, SECOND)
+    rows(connection, "select * from uplift_chat.give_feedback(%s, %s, '{\"helpful\": false}', true)", ANN, SECOND)
     equal(rows(connection, "select helpful from coach_response_feedback where id = %s", SECOND), [(False,)],
           "plan: an answer from before takes feedback")
     equal(rows(connection, "select messages ~ 'Three' from uplift.prepare_chat(%s, 'chat', null, null, null, "
                "'20000000-0000-4000-8000-000000000001', null, 'Hi', 4000)", ANN), [(True,)],
           "plan: a conversation from before goes on")
-    rows(connection, "select * from uplift.record_answers(json_build_array(json_build_object('id', uplift.uuid_v7(), "
+    rows(connection, "select * from uplift_chat.record_answers(json_build_array(json_build_object('id', uplift.uuid_v7(), "
          "'user_id', %s::text, 'user_message', 'q', 'ai_response', 'a', 'conversation_id', '20000000-0000-4000-8000-000000000001')))", ANN)
     equal(rows(connection, "select count(*) from conversations where id = '20000000-0000-4000-8000-000000000001'"), [(6,)],
           "plan: and its next answer is recorded")
@@ -287,11 +287,11 @@ def test_owner(cluster):
     connection = connect(cluster, "owned")
     equal(rows(connection, """
         select distinct proowner::regrole::text from pg_proc
-        where pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)"""),
+        where pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])"""),
           [("uplift_owner",)], "owner: all functions are the owner's")
     equal(rows(connection, """
         select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
             and p.prosecdef and (p.proconfig is null or not exists (
                 select from unnest(p.proconfig) s where s = 'search_path=pg_catalog, pg_temp'))"""),
           [], "owner: no definer's function goes by the caller's search path")

@@ -113,7 +113,7 @@ def test_fits(cluster):
     equal(rows(connection, "select id::text, title, created_at is not null from uplift.conversations order by id"),
           [("20000000-0000-4000-8000-000000000001", "q", True), ("20000000-0000-4000-8000-000000000004", None, True)],
           "fits: conversations of people who are there are listed, without a time too")
-    rows(connection, "select * from uplift.record_answers(json_build_array(json_build_object('id', uplift.uuid_v7(), 'user_id', %s::text, "
+    rows(connection, "select * from uplift_chat.record_answers(json_build_array(json_build_object('id', uplift.uuid_v7(), 'user_id', %s::text, "
          "'user_message', 'How?', 'ai_response', 'So.', 'severity', 3.5, 'mode', 'roast', "
          "'conversation_id', '20000000-0000-4000-8000-000000000004')))", ANN)
     equal(rows(connection, "select severity::text, mode, helpful from coach_response_feedback where user_message = 'How?'"), [("3.5", "roast", None)],

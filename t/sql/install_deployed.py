@@ -184,7 +184,7 @@ def test_functions(cluster, db):
     """The programs' functions, by the programs' role, on a deployment's tables."""
     app = Database(cluster, "deployed", "uplift_app")
     prepare = ("select conversation_id::text, coach_id, severity, mode, concat(shared_prompt, personal_prompt), messages, refusal ->> 'code' from "
-               "uplift.prepare_chats(array[%s::uuid], '{chat}', '{null}', '{null}', '{null}', array[%s::uuid], '{null}', '{Hi}', '{4000}', '{null}')")
+               "uplift_chat.prepare_chats(array[%s::uuid], '{chat}', '{null}', '{null}', '{null}', array[%s::uuid], '{null}', '{Hi}', '{4000}', '{null}')")
     chat = app.rows(prepare, ANN, "20000000-0000-4000-8000-000000000001")[0]
     equal(chat[:4], ("20000000-0000-4000-8000-000000000001", "coach_maple_avatar", 4.0, "default"),
           "a chat is prepared with the user's coach and severity")
@@ -192,13 +192,13 @@ def test_functions(cluster, db):
     ok("run 10 km" in chat[4] and "ran 5 km" not in chat[4], "with memories, but no forgotten one", chat[4])
     ok("How much should I drink?" in chat[5], "with the history from before", chat[5])
     answer = "018f0000-0000-7000-8000-000000000001"
-    equal(app.rows("select id::text, outcome from uplift.record_answers(json_build_array(json_build_object('id', %s, 'user_id', %s, "
+    equal(app.rows("select id::text, outcome from uplift_chat.record_answers(json_build_array(json_build_object('id', %s, 'user_id', %s, "
                    "'coach_id', 'coach_maple_avatar', 'user_message', 'Hi', 'ai_response', '', 'outcome', 'failed', 'mode', 'default', "
                    "'severity', 4.0, 'conversation_id', '20000000-0000-4000-8000-000000000001', 'error_code', 'upstream_timeout')))",
                    answer, ANN), [(answer, "recorded")], "a failed answer without a model is recorded")
     equal(db.value("select value from uplift.settings where key = 'answers.whole_prompts'"), True, "prompts are also kept whole, as its programs read them")
     text = "y" * 5000
-    equal(app.rows("select helpful, rating, feedback_text, pending from uplift.give_feedback(%s, %s, "
+    equal(app.rows("select helpful, rating, feedback_text, pending from uplift_chat.give_feedback(%s, %s, "
                    "jsonb_build_object('helpful', false, 'rating', 2, 'feedback_text', %s::text), true)", ANN, answer, text),
           [(False, 2, text, False)], "it takes feedback")
     equal(db.rows("select coach_mode, user_comment, helpful, rating from coach_response_feedback where id = %s", answer),

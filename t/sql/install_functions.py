@@ -88,14 +88,16 @@ def test_foreign_schema(cluster):
     cluster.createdb("names")
     cluster.psql("names", sql="""
         create schema uplift; create table uplift.orders (id int);
+        create schema uplift_batch; create table uplift_batch.orders (id int);
         create type ai_experiments as enum ('a');
         create table coaching (id int); create index ai_errors_created_at_idx on coaching (id);
         create view ai_predictions as select 1 as id""")
     refused(cluster, "names", "names", [
         "schema uplift: is there already, and is not uplift's",
+        "schema uplift_batch: is there already, and is not uplift's",
         "type public.ai_experiments: has the name of a table that is needed",
-        "view ai_predictions: is not a table"], count=3)
-    cluster.psql("names", sql="drop schema uplift cascade; create schema uplift; drop type ai_experiments; drop view ai_predictions")
+        "view ai_predictions: is not a table"], count=4)
+    cluster.psql("names", sql="drop schema uplift cascade; create schema uplift; drop schema uplift_batch cascade; drop type ai_experiments; drop view ai_predictions")
     installed(cluster, "names", "names, of them only an index and an empty schema")
     connection = connect(cluster, "names")
     equal(rows(connection, "select indrelid::regclass::text from pg_index where indexrelid = 'ai_errors_created_at_idx'::regclass"),

@@ -146,7 +146,7 @@ def test_everything_else(asker, where, old_tables):
     equal(asker.admin("""
         select p.oid::regprocedure::text, r from pg_proc p, unnest('{anon,authenticated}'::name[]) r
         where has_function_privilege(r, p.oid, 'execute') and p.prokind = 'f' and (
-            p.pronamespace = 'uplift'::regnamespace and has_schema_privilege(r, 'uplift', 'usage')
+            p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and has_schema_privilege(r, 'uplift', 'usage')
             or p.pronamespace = 'public'::regnamespace and p.proname in ('generate_training_examples_from_feedback',
                 'export_training_dataset_openai_format', 'extract_user_memories', 'get_user_memory_context',
                 'build_coach_system_prompt'))"""), [], where + "neither anon nor authenticated may execute our functions")

@@ -191,7 +191,7 @@ def test_no_trace(cluster):
     equal(rows(connection, "select count(*) from pg_auth_members where member = 'uplift_owner'::regrole and roleid in "
                "('uplift_app'::regrole, 'uplift_batch'::regrole, 'authenticated'::regrole)"), [(0,)], "trace: the owner is in no other role")
     # Whoever uses a sequence meanwhile is not waited for.
-    cluster.psql(database, sql="select uplift.give_feedback('%s', (select id from coach_response_feedback limit 1), '{\"rating\": 3}', true)" % ANN)
+    cluster.psql(database, sql="select uplift_chat.give_feedback('%s', (select id from coach_response_feedback limit 1), '{\"rating\": 3}', true)" % ANN)
     writer = connect(cluster, database)
     writer.autocommit = False
     rows(writer, "select nextval('uplift.feedback_events_id_seq'), pg_advisory_xact_lock(uplift.training_lock())")

@@ -96,7 +96,7 @@ for model, base in MODELS.items():
 answers = [{"id": "10000000-0000-4000-8000-%012d" % n, "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q",
             "ai_response": "a", "model_used": model, "provider": "p", "prompt_tokens": 1000000, "completion_tokens": 0}
            for n, model in enumerate(MODELS)]
-sql("select count(*) from uplift.record_answers(%s::json)", json.dumps(answers))
+sql("select count(*) from uplift_chat.record_answers(%s::json)", json.dumps(answers))
 got = dict(sql("select model_used, cost_usd::int from public.coach_response_feedback"))
 equal(got, {model: priced.index(base) + 1 if base else None for model, base in MODELS.items()}, "answers cost as much")
 

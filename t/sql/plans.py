@@ -86,56 +86,56 @@ CALLS = {
     "a chat in OpenAI's form":
         "select * from uplift.prepare_chat({user}, 'completions', 'coach_decibel_avatar', 3.0, 'default', null, null, 'Hi', 4000)",
     "a group of answers is recorded":
-        "select * from uplift.record_answers((select json_agg(json_build_object('id', uplift.uuid_v7(), 'user_id', {user}, "
+        "select * from uplift_chat.record_answers((select json_agg(json_build_object('id', uplift.uuid_v7(), 'user_id', {user}, "
         "'user_message', 'q', 'ai_response', 'a', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', "
         "'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'prompt_tokens', 10, "
         "'completion_tokens', 5, 'created_at', now())) from generate_series(1, 5)))",
     "an answer gets a thumb":
-        "select * from uplift.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
+        "select * from uplift_chat.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
     "a thumb comes before its answer":
-        "select * from uplift.give_feedback({user}, uplift.uuid_v7(), '{{\"helpful\": true}}', true)",
-    "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",
-    "conversations are listed": "select uplift.list_conversations({user}, 20, null)",
-    "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
+        "select * from uplift_chat.give_feedback({user}, uplift.uuid_v7(), '{{\"helpful\": true}}', true)",
+    "feedback is read": "select * from uplift_chat.get_feedback({user}, {answer}, true)",
+    "conversations are listed": "select uplift_chat.list_conversations({user}, 20, null)",
+    "a conversation is read": "select uplift_chat.get_conversation({user}, {conversation})",
     "answers are read as supabase-js does":
-        "select * from uplift.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": [{{\"column\": \"created_at\", \"desc\": true}}]}}')",
+        "select * from uplift_chat.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": [{{\"column\": \"created_at\", \"desc\": true}}]}}')",
     "an answer is read as supabase-js does":
-        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('one', true, 'where', jsonb_build_array("
+        "select * from uplift_chat.rest_select_feedback({user}, jsonb_build_object('one', true, 'where', jsonb_build_array("
         "jsonb_build_object('column', 'id', 'op', 'eq', 'value', {answer}))))",
     "a conversation is read and counted as supabase-js does":
-        "select * from uplift.rest_select_feedback({user}, jsonb_build_object('count', 'exact', 'limit', 2, 'where', jsonb_build_array("
+        "select * from uplift_chat.rest_select_feedback({user}, jsonb_build_object('count', 'exact', 'limit', 2, 'where', jsonb_build_array("
         "jsonb_build_object('column', 'conversation_id', 'op', 'eq', 'value', {conversation}))))",
     "an answer is changed as supabase-js does":
-        "select * from uplift.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+        "select * from uplift_chat.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
     "answers are changed as supabase-js does":
-        "select * from uplift.rest_update_feedback({user}, null, jsonb_build_object('where', jsonb_build_array(jsonb_build_object("
+        "select * from uplift_chat.rest_update_feedback({user}, null, jsonb_build_object('where', jsonb_build_array(jsonb_build_object("
         "'column', 'conversation_id', 'op', 'eq', 'value', {conversation}))), '{{\"helpful\": false}}', false, now(), uplift.uuid_v7(), '192.0.2.1', null)",
-    "a conversation is deleted": "select uplift.delete_conversation({user}, {conversation})",
+    "a conversation is deleted": "select uplift_chat.delete_conversation({user}, {conversation})",
     "memories are extracted": "select public.extract_user_memories({user}, {conversation})",
     "memories are read": "select public.get_user_memory_context({user})",
     "a prompt is built": "select public.build_coach_system_prompt({user})",
-    "preferences are changed": "select uplift.put_preferences({user}, '{{\"severity\": 4.0}}')",
-    "preferences are read": "select uplift.get_preferences({user})",
+    "preferences are changed": "select uplift_chat.put_preferences({user}, '{{\"severity\": 4.0}}')",
+    "preferences are read": "select uplift_chat.get_preferences({user})",
 }
-LIST = "select uplift.admin_list_examples(md5('large')::uuid, '{{%s}}', 'admin')"
+LIST = "select uplift_batch.admin_list_examples(md5('large')::uuid, '{{%s}}', 'admin')"
 # What admins ask.
 ADMIN = {
     "examples are listed": LIST % "",
-    "an answer's examples are found": "select uplift.admin_list_examples(md5('large')::uuid, jsonb_build_object('answer_id', {answer}), 'admin')",
+    "an answer's examples are found": "select uplift_batch.admin_list_examples(md5('large')::uuid, jsonb_build_object('answer_id', {answer}), 'admin')",
     "rejected examples are found": LIST % '"review": "rejected"',
-    "a dataset is looked at": "select uplift.admin_get_dataset(md5('large')::uuid, '{{}}', 'admin')",
-    "an export begins": "select * from uplift.export_head(md5('large')::uuid, 'openai', 'train', 8)",
+    "a dataset is looked at": "select uplift_batch.admin_get_dataset(md5('large')::uuid, '{{}}', 'admin')",
+    "an export begins": "select * from uplift_batch.export_head(md5('large')::uuid, 'openai', 'train', 8)",
     "an export of a version begins":
-        "select * from uplift.export_head((select id from uplift.dataset_versions), 'openai', 'train', 8)",
-    "a page of an export": "select * from uplift.export_page(md5('large')::uuid, null, 'openai', 'train', 8, null, 2000)",
+        "select * from uplift_batch.export_head((select id from uplift.dataset_versions), 'openai', 'train', 8)",
+    "a page of an export": "select * from uplift_batch.export_page(md5('large')::uuid, null, 'openai', 'train', 8, null, 2000)",
 }
 STEPS = {
-    "a failure's occurrences go on": "select uplift.admin_get_error('f', jsonb_build_object('limit', 5, 'after', {error}), 'admin')",
+    "a failure's occurrences go on": "select uplift_batch.admin_get_error('f', jsonb_build_object('limit', 5, 'after', {error}), 'admin')",
     "examples with a tag that none has": LIST % '"tag": "none"',
     "examples of a quality that none has": LIST % '"max_quality": 1',
     "examples with words that none has": LIST % '"search": "nowhere"',
     "examples of a split that none is in": LIST % '"split": "test"',
-    "a failure of many": "select uplift.admin_get_error('f', '{{}}', 'admin')",
+    "a failure of many": "select uplift_batch.admin_get_error('f', '{{}}', 'admin')",
 }
 # The same by row level security, as the user.
 AS_USER = {

@@ -37,11 +37,11 @@ def call(connection, sql, *arguments):
 
 
 def record(connection, *answers):
-    return call(connection, "select outcome from uplift.record_answers(%s::json)", json.dumps(answers))
+    return call(connection, "select outcome from uplift_chat.record_answers(%s::json)", json.dumps(answers))
 
 
 def give(connection, n, changes, event=None):
-    return call(connection, "select helpful, pending from uplift.give_feedback(%s::uuid, %s::uuid, %s::jsonb, true, now(), %s::uuid)",
+    return call(connection, "select helpful, pending from uplift_chat.give_feedback(%s::uuid, %s::uuid, %s::jsonb, true, now(), %s::uuid)",
                 ANN, id_of(n), json.dumps(changes), event)[0]
 
 

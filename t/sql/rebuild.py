@@ -80,8 +80,8 @@ class Database:
     def chunk(self, limit, lane=None):
         """One chunk; how many answers it took."""
         if lane is None:
-            return self.ask("select taken from uplift.generate_training_examples(%s)", limit)[0][0]
-        return self.ask("select taken from uplift.generate_training_lane(%s, %s)", limit, lane)[0][0]
+            return self.ask("select taken from uplift_batch.generate_training_examples(%s)", limit)[0][0]
+        return self.ask("select taken from uplift_batch.generate_training_lane(%s, %s)", limit, lane)[0][0]
 
     def finish(self, draw):
         """All chunks; raises when they come to no end."""
@@ -212,7 +212,7 @@ class History:
             change = {"quality_score": 9} if draw.random() < 0.3 else {"messages": [{"role": "user", "content": draw.choice(self.questions)}]} \
                 if kind != "conversation" else {"messages": [{"role": "user", "content": draw.choice(self.questions)},
                                                              {"role": "assistant", "content": self.text()}]}
-            ask("select uplift.admin_edit_example(%s, %s, 'test')", example, json.dumps(change))
+            ask("select uplift_batch.admin_edit_example(%s, %s, 'test')", example, json.dumps(change))
         else:
             ask("select uplift.admin_%s_example(%%s, '{}', 'test')" % act, example)
 

@@ -29,7 +29,7 @@ def fields(ask):
     version = [int(n) for n in re.match(r"(\d+)\.(\d+)", ask("select extversion from pg_extension where extname = 'pg_cron'")[0][0]).groups()]
     for cron, good in FIELDS + [(cron, version >= [1, 5]) for cron in ("0 2 $ * *", "0 2 $ FEB MON", "30 seconds")]:
         try:
-            ask("select uplift.admin_put_schedule('fields', %s, 'test')",
+            ask("select uplift_batch.admin_put_schedule('fields', %s, 'test')",
                 json.dumps({"job": "trim-errors", "cron": cron, "is_enabled": True}))
             found = ask("select schedule from cron.job where jobname = 'uplift fields'")[0][0] == " ".join(cron.split())
         except psycopg2.Error as error:
@@ -37,7 +37,7 @@ def fields(ask):
             equal((error.pgcode, error.diag.message_detail, error.diag.message_hint, bool(error.diag.message_primary)),
                   ("UP400", "invalid_cron", "cron", True), "%r is refused with a reason" % cron[:40])
         equal(found, good, "%r is %s" % (cron[:40], "a schedule, also to pg_cron" if good else "none"))
-    ask("select uplift.admin_put_schedule('fields', '{\"is_enabled\": false}', 'test')")
+    ask("select uplift_batch.admin_put_schedule('fields', '{\"is_enabled\": false}', 'test')")
 
 
 def main():
@@ -66,12 +66,12 @@ def main():
         ids = ask("select jobid from cron.job order by jobname")
         ask("select uplift.sync_schedules()")
         equal(ask("select jobid from cron.job order by jobname"), ids, "again it changes nothing")
-        ask("select uplift.admin_put_schedule('fine-tune', '{\"cron\": \"5 4 2 * *\"}', 'test')")
+        ask("select uplift_batch.admin_put_schedule('fine-tune', '{\"cron\": \"5 4 2 * *\"}', 'test')")
         equal(ask("select schedule from cron.job where jobname = 'uplift fine-tune'"), [("5 4 2 * *",)], "a change reaches it")
-        ask("select uplift.admin_put_schedule('fine-tune', '{\"is_enabled\": false}', 'test')")
+        ask("select uplift_batch.admin_put_schedule('fine-tune', '{\"is_enabled\": false}', 'test')")
         equal(ask("select count(*) from cron.job where jobname = 'uplift fine-tune'"), [(0,)], "so does switching off")
         try:
-            ask("select uplift.admin_put_schedule('fine-tune', '{\"cron\": \"99 99 99 99 99\", \"is_enabled\": true}', 'test')")
+            ask("select uplift_batch.admin_put_schedule('fine-tune', '{\"cron\": \"99 99 99 99 99\", \"is_enabled\": true}', 'test')")
             ok(False, "what pg_cron does not understand is refused")
         except psycopg2.Error as error:
             equal((error.pgcode, error.diag.message_detail), ("UP400", "invalid_cron"), "what pg_cron does not understand is refused")

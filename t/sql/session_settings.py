@@ -24,24 +24,24 @@ CALLS = [
     "select * from get_daily_cost_report('2026-11-01')",
     "select * from get_daily_cost_report('2026-03-08')",
     "select * from get_daily_cost_report('2026-10-31')",
-    "select uplift.admin_stats(null, '{\"from\": \"2026-10-30\", \"to\": \"2026-11-04\", \"step\": \"day\"}', 'x')",
-    "select uplift.admin_stats(null, '{\"from\": \"2026-03-07\", \"to\": \"2026-03-10\", \"step\": \"day\", \"group_by\": \"model\"}', 'x')",
-    "select uplift.admin_stats(null, '{\"from\": \"2026-11-01\", \"to\": \"2026-11-02\", \"step\": \"hour\"}', 'x')",
-    "select uplift.admin_stats(null, '{\"to\": \"2026-11-02\", \"step\": \"day\"}', 'x')",
-    "select uplift.admin_stats(null, '{\"to\": \"2026-11-01T12:00:00Z\"}', 'x')",
-    "select uplift.admin_costs(null, '{\"to\": \"2026-11-02\"}', 'x')",
-    "select uplift.admin_costs(null, '{\"from\": \"2026-03-08\", \"to\": \"2026-03-09\"}', 'x')",
+    "select uplift_batch.admin_stats(null, '{\"from\": \"2026-10-30\", \"to\": \"2026-11-04\", \"step\": \"day\"}', 'x')",
+    "select uplift_batch.admin_stats(null, '{\"from\": \"2026-03-07\", \"to\": \"2026-03-10\", \"step\": \"day\", \"group_by\": \"model\"}', 'x')",
+    "select uplift_batch.admin_stats(null, '{\"from\": \"2026-11-01\", \"to\": \"2026-11-02\", \"step\": \"hour\"}', 'x')",
+    "select uplift_batch.admin_stats(null, '{\"to\": \"2026-11-02\", \"step\": \"day\"}', 'x')",
+    "select uplift_batch.admin_stats(null, '{\"to\": \"2026-11-01T12:00:00Z\"}', 'x')",
+    "select uplift_batch.admin_costs(null, '{\"to\": \"2026-11-02\"}', 'x')",
+    "select uplift_batch.admin_costs(null, '{\"from\": \"2026-03-08\", \"to\": \"2026-03-09\"}', 'x')",
     "select uplift.period_start('day', '2026-11-02 03:30Z'), uplift.period_end('day', '2026-11-02 03:30Z')",
     "select uplift.period_start('month', '2026-11-01 03:30Z'), uplift.period_end('month', '2026-11-01 03:30Z')",
     "select uplift.base_model_state('shut')",
     "select uplift.base_model_state('shuts')",
-    "select uplift.admin_list_prices(null, '{}', 'x')",
-    "select uplift.admin_list_budgets(null, '{}', 'x')",
+    "select uplift_batch.admin_list_prices(null, '{}', 'x')",
+    "select uplift_batch.admin_list_budgets(null, '{}', 'x')",
     "select uplift.used_up_budgets(), uplift.used_up_mark()",
-    "select uplift.worker_sync('{}')",
-    "select uplift.list_conversations('%s', 20, null)" % ANN,
-    "select uplift.get_preferences('%s')" % ANN,
-    "select uplift.get_feedback('%s', '10000000-0000-4000-8000-000000000001', true)" % ANN,
+    "select uplift_chat.worker_sync('{}')",
+    "select uplift_chat.list_conversations('%s', 20, null)" % ANN,
+    "select uplift_chat.get_preferences('%s')" % ANN,
+    "select uplift_chat.get_feedback('%s', '10000000-0000-4000-8000-000000000001', true)" % ANN,
     "select uplift.finetuning_readiness((select id from public.ai_training_datasets limit 1), 6)",
     "select uplift.limits_text(7, 100, 7, 1.0 / 3, 10.0 / 3, 1)",
     "select uplift.time_argument('{\"t\": \"2026-11-01\"}', 't'), uplift.time_argument('{\"t\": \"2026-11-01T01:30:00\"}', 't')",
@@ -98,7 +98,7 @@ with plain.cursor() as cursor:
     cursor.execute("insert into uplift.base_models (model, shutdown_date) values ('shut', current_date), ('shuts', current_date + 5)")
     cursor.execute("insert into public.ai_training_datasets (dataset_name) values ('d')")
     cursor.execute("""
-        select count(*) from uplift.record_answers((select json_agg(json_build_object('id',
+        select count(*) from uplift_chat.record_answers((select json_agg(json_build_object('id',
                 ('10000000-0000-4000-8000-' || lpad(a.n::text, 12, '0')), 'user_id', '%s', 'conversation_id', '%s', 'coach_id',
                 'coach_maple_avatar', 'user_message', 'q', 'ai_response', 'a', 'model_used', 'm', 'provider', 'p', 'created_at', a.at,
                 'prompt_tokens', a.n, 'completion_tokens', 1, 'response_time_ms', 100))
@@ -113,7 +113,7 @@ with plain.cursor() as cursor:
     cursor.execute("select uplift.begin_budget(b) from uplift.budgets b")
     cursor.execute("insert into uplift.rate_limits (scope, key, requests_per_minute) values ('user', %s, 7)", (ANN,))
     cursor.execute("insert into public.ai_errors (error_type, fingerprint, created_at) values ('x', 'f', '2026-11-01 05:30Z')")
-    cursor.execute("select uplift.give_feedback(%s, '10000000-0000-4000-8000-000000000001', '{\"helpful\": true}', true)", (ANN,))
+    cursor.execute("select uplift_chat.give_feedback(%s, '10000000-0000-4000-8000-000000000001', '{\"helpful\": true}', true)", (ANN,))
 
 for call in CALLS:
     one, other = ask(plain, call), ask(strange, call)

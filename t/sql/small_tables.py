@@ -21,20 +21,20 @@ GROW = {"coach_response_feedback", "conversations", "feedback_events", "feedback
 USER = "'00000000-0000-4000-8000-000000000001'::uuid"
 ANSWER = "'10000000-0000-7000-8000-000000000001'::uuid"
 CONVERSATION = "'20000000-0000-4000-8000-000000000001'::uuid"
-RECORD = """select * from uplift.record_answers(json_build_array(json_build_object('id', %s, 'user_id', {user}, 'user_message', 'q',
+RECORD = """select * from uplift_chat.record_answers(json_build_array(json_build_object('id', %s, 'user_id', {user}, 'user_message', 'q',
     'ai_response', 'a', 'conversation_id', {conversation}, 'outcome', 'complete', 'model_used', 'gpt-4.1-mini', 'cache_key', 'k',
     'cache_ttl_s', 60, 'created_at', now())))"""
 CALLS = {
-    "chats are prepared": """select * from uplift.prepare_chats(array[{user}, {user}], '{{chat,chat}}', '{{null,null}}', '{{null,null}}',
+    "chats are prepared": """select * from uplift_chat.prepare_chats(array[{user}, {user}], '{{chat,chat}}', '{{null,null}}', '{{null,null}}',
         '{{null,null}}', array[{conversation}, {conversation}], array[null, {answer}], '{{And then?,null}}', '{{4000,4000}}',
         array['{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}', '{{"address": "192.0.2.1"}}']::jsonb[])""",
     "an answer is recorded": RECORD % "uplift.uuid_v7()",
-    "an answer gets a thumb": "select * from uplift.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
-    "feedback is read": "select * from uplift.get_feedback({user}, {answer}, true)",
-    "a conversation is read": "select uplift.get_conversation({user}, {conversation})",
+    "an answer gets a thumb": "select * from uplift_chat.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
+    "feedback is read": "select * from uplift_chat.get_feedback({user}, {answer}, true)",
+    "a conversation is read": "select uplift_chat.get_conversation({user}, {conversation})",
     "an answer is changed as supabase-js does":
-        "select * from uplift.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
-    "preferences are changed": "select uplift.put_preferences({user}, '{{\"severity\": 4.0}}')",
+        "select * from uplift_chat.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+    "preferences are changed": "select uplift_chat.put_preferences({user}, '{{\"severity\": 4.0}}')",
     "an API key is looked for": "select * from uplift.find_api_key(repeat('0', 64))",
 }
 

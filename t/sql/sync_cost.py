@@ -30,11 +30,11 @@ insert into uplift.rate_buckets (key, requests, tokens, filled_at, rpm, tpm, too
 analyze;
 """
 CALLS = {
-    "a sync that hears of all that is used up": "select uplift.worker_sync('{}')",
-    "a sync that knows": "select uplift.worker_sync(jsonb_build_object('budgets', uplift.used_up_mark()))",
-    "a sync with gauges": "select uplift.worker_sync('{\"gauges\": true}')",
+    "a sync that hears of all that is used up": "select uplift_chat.worker_sync('{}')",
+    "a sync that knows": "select uplift_chat.worker_sync(jsonb_build_object('budgets', uplift.used_up_mark()))",
+    "a sync with gauges": "select uplift_chat.worker_sync('{\"gauges\": true}')",
     "a sync that tells what was spent":
-        "select uplift.worker_sync(jsonb_build_object('budgets', uplift.used_up_mark(), 'tokens', "
+        "select uplift_chat.worker_sync(jsonb_build_object('budgets', uplift.used_up_mark(), 'tokens', "
         "jsonb_build_object('user:' || md5('user 7')::uuid, 5)))",
     "a chat": "select * from uplift.check_budgets(md5('user 7')::uuid, null)",
 }
@@ -77,7 +77,7 @@ sql(FILL, {"begin": FEW + 1, "end": USERS})
 sql("vacuum analyze")
 many = costs()
 note("%d rows of spending" % sql("select count(*) from uplift.budget_spend")[0][0])
-told = sql("select jsonb_array_length(uplift.worker_sync('{}') -> 'budgets')")
+told = sql("select jsonb_array_length(uplift_chat.worker_sync('{}') -> 'budgets')")
 equal(told, [(MOST_TOLD,)], "as many as that are told")
 for name in CALLS:
     note("%s: of %d users %r, of %d users %r" % (name, FEW, few[name], USERS, many[name]))
@@ -91,11 +91,11 @@ for name in CALLS:
 sql("update uplift.budget_spend set period_start = period_start - 1 where shard = 0")
 sql("vacuum analyze")
 steps = 0
-while sql("select uplift.trim_spent(10000)") == [(10000,)]:
+while sql("select uplift_batch.trim_spent(10000)") == [(10000,)]:
     steps += 1
 equal((steps, sql("select count(*) from uplift.budget_spend where period_start < uplift.period_start('day', now())")),
       (USERS // 10000, [(0,)]), "and in the end all of it is gone")
 sql("vacuum analyze")
-equal(read_whole(explained.plans("select uplift.trim_spent(10000)"), "budget_spend"), [],
+equal(read_whole(explained.plans("select uplift_batch.trim_spent(10000)"), "budget_spend"), [],
       "where nothing is over, what is spent is not read to find that out")
 done()

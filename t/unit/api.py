@@ -37,13 +37,13 @@ def headings(reference):
 
 
 def table(path):
-    return set(re.findall(r'^    \{"([A-Z]+)", "([^"]+)",', read(path), re.M))
+    return set(re.findall(r'^    \{\{"([A-Z]+)", "([^"]+)"\}', read(path), re.M))
 
 
 chat, batch = read("src/chat/API.md"), read("src/batch/API.md")
 refused = {("POST", "/rest/v1/coach_response_feedback"), ("DELETE", "/rest/v1/coach_response_feedback")}
 equal(sorted((method, path.replace("{name}", "{id}")) for method, path in headings(chat)),
-      sorted((method, path.replace("{name}", "{id}")) for method, path in table("src/chat/routes/routes.c") - refused),
+      sorted((method, path.replace("{+name}", "{id}")) for method, path in table("src/chat/routes/routes.c") - refused),
       "the routes are those of src/chat/routes/routes.c")
 equal(sorted(headings(batch)), sorted(table("src/batch/routes.c")), "and of src/batch/routes.c")
 

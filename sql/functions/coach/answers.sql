@@ -80,9 +80,9 @@ end
 $$;
 
 comment on function uplift.touch_conversations(uuid[], uuid[], uuid[], timestamptz[], text[], text[]) is
-    'Makes or touches the conversations of answers, given as to uplift.record_chats(), and returns which conversation each of them is of.';
+    'Makes or touches the conversations of answers, given as to uplift_chat.record_chats(), and returns which conversation each of them is of.';
 
-create or replace function uplift.record_chats(p_ids uuid[], p_user_ids uuid[], p_conversation_ids uuid[], p_created_at timestamptz[],
+create or replace function uplift_chat.record_chats(p_ids uuid[], p_user_ids uuid[], p_conversation_ids uuid[], p_created_at timestamptz[],
     p_coach_ids text[], p_severities numeric[], p_modes text[], p_prompt_ids uuid[], p_personal_prompts text[],
     p_user_messages text[], p_ai_responses text[], p_outcomes text[], p_models text[], p_providers text[], p_protocols text[],
     p_streamed boolean[], p_finish_reasons text[], p_prompt_tokens bigint[], p_completion_tokens bigint[], p_cached_tokens bigint[],
@@ -192,19 +192,19 @@ begin
 end
 $$;
 
-comment on function uplift.record_chats(uuid[], uuid[], uuid[], timestamptz[], text[], numeric[], text[], uuid[], text[], text[], text[],
+comment on function uplift_chat.record_chats(uuid[], uuid[], uuid[], timestamptz[], text[], numeric[], text[], uuid[], text[], text[], text[],
     text[], text[], text[], text[], boolean[], text[], bigint[], bigint[], bigint[], boolean[], bigint[], bigint[], jsonb[], text[], jsonb[],
     jsonb[], text[]) is
-    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift.reject_answer().';
+    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift_chat.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift_chat.reject_answer().';
 
-create or replace function uplift.record_answers(p_answers json) returns table (id uuid, outcome text)
+create or replace function uplift_chat.record_answers(p_answers json) returns table (id uuid, outcome text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_all uuid[];
     v_new uuid[];
 begin
-    select array_agg(x.id), uplift.record_chats(array_agg(x.id), array_agg(x.user_id), array_agg(x.conversation_id),
+    select array_agg(x.id), uplift_chat.record_chats(array_agg(x.id), array_agg(x.user_id), array_agg(x.conversation_id),
         array_agg(coalesce(x.created_at, now())), array_agg(x.coach_id), array_agg(x.severity), array_agg(x.mode),
         array_agg(uplift.prompt_id(x.shared_prompt)), array_agg(x.personal_prompt), array_agg(x.user_message),
         array_agg(x.ai_response), array_agg(coalesce(x.outcome, 'complete')), array_agg(x.model_used), array_agg(x.provider),
@@ -231,10 +231,10 @@ begin
 end
 $$;
 
-comment on function uplift.record_answers(json) is
-    'uplift.record_chats for answers as a spool has them: an array of objects whose keys are columns of coach_response_feedback, the keys of p_more there, and shared_prompt and personal_prompt. What is less than nothing is nothing.';
+comment on function uplift_chat.record_answers(json) is
+    'uplift_chat.record_chats for answers as a spool has them: an array of objects whose keys are columns of coach_response_feedback, the keys of p_more there, and shared_prompt and personal_prompt. What is less than nothing is nothing.';
 
-create or replace function uplift.reject_answer(p_answer text, p_reason text) returns void
+create or replace function uplift_chat.reject_answer(p_answer text, p_reason text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     -- A loader that died half-way brings the same answer again.
@@ -243,11 +243,11 @@ as $$
     where not exists (select from uplift.rejected_answers r where r.answer = p_answer and r.replayed_at is null)
 $$;
 
-comment on function uplift.reject_answer(text, text) is
+comment on function uplift_chat.reject_answer(text, text) is
     'Keeps an answer that could not be recorded, whole, with the reason; one already kept is not kept twice.';
 
 -- By the last ids, so that it reads no more of a long list.
-create or replace function uplift.rejected_lately() returns bigint
+create or replace function uplift_chat.rejected_lately() returns bigint
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select count(*) from (
@@ -255,7 +255,7 @@ as $$
     where r.replayed_at is null and r.rejected_at > now() - interval '5 minutes'
 $$;
 
-comment on function uplift.rejected_lately() is
+comment on function uplift_chat.rejected_lately() is
     'How many answers were rejected in the last five minutes and not recorded since, at most 1000: while there are any, fcgi-chat is degraded.';
 
 create or replace function uplift.replay_rejected_answers() returns table (id bigint, replayed boolean, reason text)
@@ -271,7 +271,7 @@ begin
     loop
         id := v_rejected.id;
         begin
-            perform uplift.record_answers(('[' || v_rejected.answer || ']')::json);
+            perform uplift_chat.record_answers(('[' || v_rejected.answer || ']')::json);
             update uplift.rejected_answers r set replayed_at = now() where r.id = v_rejected.id;
             replayed := true;
             reason := v_rejected.reason;

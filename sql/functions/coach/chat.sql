@@ -1,6 +1,6 @@
 -- Preparing a chat: everything an answer needs, in one round trip.
 --
--- This and uplift.record_answers() are the hot path. Every query is a look-up in an index, and what
+-- This and uplift_chat.record_answers() are the hot path. Every query is a look-up in an index, and what
 -- a chat costs does not grow with the tables.
 
 -- What was given anew may be given anew again: all of these are versions of one answer.
@@ -251,15 +251,15 @@ end
 $$;
 
 comment on function uplift.look_up_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[], int[]) is
-    'uplift.prepare_chats without rate limits, for the calls whose numbers are not in p_skipped.';
+    'uplift_chat.prepare_chats without rate limits, for the calls whose numbers are not in p_skipped.';
 
-create or replace function uplift.prepare_chats(p_user_ids uuid[], p_protocols text[], p_coach_ids text[],
+create or replace function uplift_chat.prepare_chats(p_user_ids uuid[], p_protocols text[], p_coach_ids text[],
     p_severities numeric[], p_modes text[], p_conversation_ids uuid[], p_regenerate_of uuid[], p_messages text[],
     p_history_tokens int[], p_more jsonb[])
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text,
     messages text, user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
     budget_model text)
--- By index, always: see uplift.record_answers().
+-- By index, always: see uplift_chat.record_answers().
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
@@ -301,7 +301,7 @@ begin
 end
 $$;
 
-comment on function uplift.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
+comment on function uplift_chat.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
     'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
@@ -325,4 +325,4 @@ end
 $$;
 
 comment on function uplift.prepare_chat(uuid, text, text, numeric, text, uuid, uuid, text, int, jsonb) is
-    'What one chat would be prepared to, to look at by hand: uplift.prepare_chats for one call, without rate limits. Raises its refusal, unless that is a budget''s.';
+    'What one chat would be prepared to, to look at by hand: uplift_chat.prepare_chats for one call, without rate limits. Raises its refusal, unless that is a budget''s.';

@@ -26,7 +26,7 @@ order by b.asset_name, b.created_at;
 
 comment on view uplift.coaches is 'Coaches on offer, from brand_assets.';
 
-create or replace function uplift.list_coaches() returns json
+create or replace function uplift_chat.list_coaches() returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object('object', 'list', 'data', coalesce(json_agg(json_build_object(
@@ -35,5 +35,5 @@ as $$
         select c.*, row_number() over (order by c.is_default desc, c.created_at, c.id) as position from uplift.coaches c) c
 $$;
 
-comment on function uplift.list_coaches() is
+comment on function uplift_chat.list_coaches() is
     'The coaches on offer as JSON: {"object":"list","data":[{id, name, description, default}]}, the default first.';

@@ -1,6 +1,6 @@
 -- A user's conversations, to list, read and delete.
 
-create or replace function uplift.list_conversations(p_user_id uuid, p_limit int, p_before timestamptz) returns json
+create or replace function uplift_chat.list_conversations(p_user_id uuid, p_limit int, p_before timestamptz) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     with found as (
@@ -20,7 +20,7 @@ as $$
     from found f
 $$;
 
-comment on function uplift.list_conversations(uuid, int, timestamptz) is
+comment on function uplift_chat.list_conversations(uuid, int, timestamptz) is
     'A user''s conversations as JSON, latest answer first: {"object":"list","data":[{id, title, coach_id, created_at, updated_at}],"has_more"}; p_limit 1 to 200 (null: 50), p_before an updated_at to go on from.';
 
 create or replace function uplift.words_said(p_text text, p_message jsonb) returns text
@@ -32,7 +32,7 @@ $$;
 comment on function uplift.words_said(text, jsonb) is
     'What a person is shown of an answer with this ai_response and response_message: its text, or the model''s refusal where it said nothing else.';
 
-create or replace function uplift.get_conversation(p_user_id uuid, p_id uuid) returns json
+create or replace function uplift_chat.get_conversation(p_user_id uuid, p_id uuid) returns json
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -88,10 +88,10 @@ begin
 end
 $$;
 
-comment on function uplift.get_conversation(uuid, uuid) is
+comment on function uplift_chat.get_conversation(uuid, uuid) is
     'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns, and of them as many as have 4 MiB of text. UP404 conversation_not_found.';
 
-create or replace function uplift.get_answer(p_user_id uuid, p_id uuid) returns json
+create or replace function uplift_chat.get_answer(p_user_id uuid, p_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object('message', uplift.words_said(a.ai_response, a.response_message),
@@ -108,10 +108,10 @@ as $$
         select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null)
 $$;
 
-comment on function uplift.get_answer(uuid, uuid) is
+comment on function uplift_chat.get_answer(uuid, uuid) is
     'An own answer that has ended: {message, user_message, outcome, error_code, result}, result being what POST /v1/chat ends with, without what is null. Null where there is none, or its conversation was deleted.';
 
-create or replace function uplift.delete_conversation(p_user_id uuid, p_id uuid) returns void
+create or replace function uplift_chat.delete_conversation(p_user_id uuid, p_id uuid) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
@@ -123,5 +123,5 @@ begin
 end
 $$;
 
-comment on function uplift.delete_conversation(uuid, uuid) is
+comment on function uplift_chat.delete_conversation(uuid, uuid) is
     'Takes an own conversation out of lists, reads and history; its answers are kept. UP404 conversation_not_found.';

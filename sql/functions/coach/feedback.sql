@@ -80,7 +80,7 @@ end
 $$;
 
 comment on function uplift.feedback_changed() is
-    'Trigger of coach_response_feedback: dates feedback that somebody writes in SQL, and keeps it as uplift.give_feedback() does.';
+    'Trigger of coach_response_feedback: dates feedback that somebody writes in SQL, and keeps it as uplift_chat.give_feedback() does.';
 
 create or replace function uplift.feedback_repeated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -252,7 +252,7 @@ $$;
 comment on function uplift.waiting_feedback(uuid, uuid) is
     'What a user said so far of an answer whose row is not there yet.';
 
-create or replace function uplift.get_feedback(p_user_id uuid, p_answer_id uuid, p_issued boolean)
+create or replace function uplift_chat.get_feedback(p_user_id uuid, p_answer_id uuid, p_issued boolean)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -275,10 +275,10 @@ begin
 end
 $$;
 
-comment on function uplift.get_feedback(uuid, uuid, boolean) is
+comment on function uplift_chat.get_feedback(uuid, uuid, boolean) is
     'What a user said of an own answer. p_issued: the id was given to this user, so that a missing row means not yet recorded (pending true). UP404 answer_not_found.';
 
-create or replace function uplift.give_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
+create or replace function uplift_chat.give_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz default statement_timestamp(), p_event_id uuid default null, p_source text default 'route')
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -317,14 +317,14 @@ begin
         end if;
     end if;
 
-    return query select f.* from uplift.get_feedback(p_user_id, p_answer_id, p_issued) f;
+    return query select f.* from uplift_chat.get_feedback(p_user_id, p_answer_id, p_issued) f;
 end
 $$;
 
-comment on function uplift.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text) is
+comment on function uplift_chat.give_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text) is
     'A user''s feedback on an own answer: p_changes has helpful, rating, feedback_text, only what is said, null to take back. Returns what now stands. p_issued: the id was given to this user; if its row is missing, the words wait for it (pending true). p_given_at, when it was accepted, decides which of two words is the last; p_event_id, made then, lets it count once, however often it comes; p_source: which way it came. UP400 as uplift.check_feedback; UP404 answer_not_found, the same for none and another user''s.';
 
-create or replace function uplift.take_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
+create or replace function uplift_chat.take_feedback(p_user_id uuid, p_answer_id uuid, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
 returns table (id uuid, helpful boolean, rating int, feedback_text text, feedback_given_at timestamptz, pending boolean, refusal jsonb)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -341,7 +341,7 @@ begin
         return;
     end if;
     return query select f.*, null::jsonb
-        from uplift.give_feedback(p_user_id, p_answer_id, p_changes, p_issued, p_given_at, p_event_id) f;
+        from uplift_chat.give_feedback(p_user_id, p_answer_id, p_changes, p_issued, p_given_at, p_event_id) f;
 exception when sqlstate 'UP400' or sqlstate 'UP404' then
     get stacked diagnostics v_message = message_text, v_code = pg_exception_detail, v_param = pg_exception_hint;
     -- The charge was undone with the rest, but what is asked for in vain costs as much.
@@ -351,5 +351,5 @@ exception when sqlstate 'UP400' or sqlstate 'UP404' then
 end
 $$;
 
-comment on function uplift.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text) is
-    'uplift.give_feedback() as somebody asks for it now, by an address and perhaps an API key: rate limits are charged, and may refuse it (as uplift.charge_feedback). What uplift.give_feedback() raises is charged, too, and is then the refusal, {status, code, message, param}.';
+comment on function uplift_chat.take_feedback(uuid, uuid, jsonb, boolean, timestamptz, uuid, text, text) is
+    'uplift_chat.give_feedback() as somebody asks for it now, by an address and perhaps an API key: rate limits are charged, and may refuse it (as uplift.charge_feedback). What uplift_chat.give_feedback() raises is charged, too, and is then the refusal, {status, code, message, param}.';

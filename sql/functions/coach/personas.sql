@@ -1,6 +1,6 @@
 -- The prompts for when Postgres is away.
 
-create or replace function uplift.list_personas()
+create or replace function uplift_chat.list_personas()
 returns table (coach_id text, name text, severity_band int, mode text, system_prompt text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -12,5 +12,5 @@ as $$
     order by c.is_default desc, c.created_at, c.id, b.band
 $$;
 
-comment on function uplift.list_personas() is
+comment on function uplift_chat.list_personas() is
     'The system prompts without anything personal, for every coach and severity band, in default mode: what a worker falls back on while Postgres is away. The default coach comes first.';

@@ -18,7 +18,7 @@ $$;
 
 comment on function uplift.may_train(uuid) is 'Whether a user''s answers may train models: what the user said, else uplift.trains_by_default().';
 
-create or replace function uplift.get_preferences(p_user_id uuid) returns json
+create or replace function uplift_chat.get_preferences(p_user_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object(
@@ -37,7 +37,7 @@ as $$
     from (select) one left join public.user_coach_preferences p on p.user_id = p_user_id
 $$;
 
-comment on function uplift.get_preferences(uuid) is
+comment on function uplift_chat.get_preferences(uuid) is
     'A user''s preferences as JSON, with the defaults where nothing was chosen: {active_coach_id, severity, mode, roast_consent, training_consent (null: no answer), training_consent_asked, training_consent_default (what null means), auto_select_coach, quiet_hours_start, quiet_hours_end (HH:MM), timezone}.';
 
 create or replace function uplift.check_preferences(p_changes jsonb) returns void
@@ -85,7 +85,7 @@ $$;
 comment on function uplift.check_preferences(jsonb) is
     'Returns when these are preferences. UP400 invalid_preferences, unknown_parameter, invalid_<key>; UP404 coach_not_found.';
 
-create or replace function uplift.put_preferences(p_user_id uuid, p_changes jsonb) returns json
+create or replace function uplift_chat.put_preferences(p_user_id uuid, p_changes jsonb) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -127,9 +127,9 @@ begin
         timezone = case when p_changes ? 'timezone' then p_changes ->> 'timezone' else p.timezone end,
         updated_at = now()
     where p.user_id = p_user_id;
-    return uplift.get_preferences(p_user_id);
+    return uplift_chat.get_preferences(p_user_id);
 end
 $$;
 
-comment on function uplift.put_preferences(uuid, jsonb) is
-    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift.get_preferences; training_consent_default is told, and not set. Whoever says yes or no to training was asked. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';
+comment on function uplift_chat.put_preferences(uuid, jsonb) is
+    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift_chat.get_preferences; training_consent_default is told, and not set. Whoever says yes or no to training was asked. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';

@@ -230,7 +230,7 @@ end
 $$;
 
 comment on function uplift.coach_prompts(uuid[], text[], text[], numeric[], text[], boolean) is
-    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where nothing is known of the user), and the memories in it: arrays side by side as of uplift.prepare_chats; one row each, in any order, with its place, but none for those without a coach. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
+    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where nothing is known of the user), and the memories in it: arrays side by side as of uplift_chat.prepare_chats; one row each, in any order, with its place, but none for those without a coach. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
 
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)

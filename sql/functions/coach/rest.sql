@@ -191,7 +191,7 @@ $$;
 comment on function uplift.rest_rows(uuid, jsonb, text) is
     'The rows of a query as a JSON array, or as the one object that was asked for; empty for HEAD. PT406 PGRST116.';
 
-create or replace function uplift.rest_select_feedback(p_user_id uuid, p_query jsonb)
+create or replace function uplift_chat.rest_select_feedback(p_user_id uuid, p_query jsonb)
 returns table (rows text, row_count bigint, total bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -217,7 +217,7 @@ exception when others then
 end
 $$;
 
-comment on function uplift.rest_select_feedback(uuid, jsonb) is
+comment on function uplift_chat.rest_select_feedback(uuid, jsonb) is
     'A user''s own answers, at most 1000 of them, as JSON, how many they are, and of a count how many there are in all. p_query is as src/chat/routes/rest_query.h tells. PT400 42703, 22P02, PGRST100 and what Postgres says of a query; PT403 42501; PT404 42883; PT406 PGRST116; PT416 PGRST103.';
 
 create or replace function uplift.rest_changes(p_changes jsonb) returns jsonb
@@ -283,7 +283,7 @@ $$;
 comment on function uplift.rest_changed_ids(uuid, jsonb) is
     'The own answers that an update is of. PT400 21000 without filters, PGRST124 for more than 100, or than were allowed (most).';
 
-create or replace function uplift.rest_update_feedback(p_user_id uuid, p_id text, p_query jsonb, p_changes jsonb, p_issued boolean,
+create or replace function uplift_chat.rest_update_feedback(p_user_id uuid, p_id text, p_query jsonb, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
 returns table (rows text, row_count bigint, refusal jsonb)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -320,7 +320,7 @@ begin
         foreach v_id in array v_ids loop
             begin
                 -- One event a row, the same one however often the call comes.
-                perform uplift.give_feedback(p_user_id, v_id, v_changes, v_is_issued, p_given_at,
+                perform uplift_chat.give_feedback(p_user_id, v_id, v_changes, v_is_issued, p_given_at,
                     case when p_id is not null then p_event_id else md5(p_event_id::text || v_id)::uuid end, 'rest');
             exception when sqlstate 'UP404' then
                 null; -- nobody's answer and another user's are the same: no row
@@ -333,7 +333,7 @@ begin
         -- Of an answer whose row is still to come there is what was said.
         v_found := format('select %s from jsonb_populate_record(null::public.coach_response_feedback, %L) a where $1 is not null',
             v_list, (select to_jsonb(f) || jsonb_build_object('user_id', p_user_id, 'user_comment', f.feedback_text)
-                from uplift.get_feedback(p_user_id, v_ids[1], true) f));
+                from uplift_chat.get_feedback(p_user_id, v_ids[1], true) f));
     end if;
     select r.rows, r.row_count into rows, row_count from uplift.rest_rows(p_user_id, p_query, v_found) r;
     return next;
@@ -353,5 +353,5 @@ exception when others then
 end
 $$;
 
-comment on function uplift.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text) is
-    'Changes helpful, rating, feedback_text of own answers, as uplift.take_feedback() does, and returns the changed rows as uplift.rest_select_feedback() does. p_id is the answer, where id=eq. is the only filter, and null otherwise; p_query and what it may refuse are as there, and 400 PGRST102, PGRST204, 21000, 23514, PGRST124: nothing of that is raised, for it is charged as well, but is the refusal, {status, code, message, param}.';
+comment on function uplift_chat.rest_update_feedback(uuid, text, jsonb, jsonb, boolean, timestamptz, uuid, text, text) is
+    'Changes helpful, rating, feedback_text of own answers, as uplift_chat.take_feedback() does, and returns the changed rows as uplift_chat.rest_select_feedback() does. p_id is the answer, where id=eq. is the only filter, and null otherwise; p_query and what it may refuse are as there, and 400 PGRST102, PGRST204, 21000, 23514, PGRST124: nothing of that is raised, for it is charged as well, but is the refusal, {status, code, message, param}.';

@@ -107,7 +107,7 @@ $$;
 comment on function uplift.models_argument(jsonb, text) is
     'An argument that is a list of models'' names, which may end in *; null where absent or null. UP400 invalid_NAME.';
 
-create or replace function uplift.admin_list_model_rules(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_model_rules(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -126,10 +126,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_model_rules(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_model_rules(uuid, jsonb, text) is
     'Rules, the oldest first: scope, key, limit, after (an id). UP400 invalid_limit, invalid_after.';
 
-create or replace function uplift.admin_put_model_rule(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_model_rule(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -156,10 +156,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_model_rule(uuid, jsonb, text) is
+comment on function uplift_batch.admin_put_model_rule(uuid, jsonb, text) is
     'Sets which models a user, coach or API key (key; without it each that has no rule of its own) may name: allow, deny, note. UP400 invalid_scope, invalid_key, invalid_allow, invalid_deny, incomplete_rule; UP409 too_many_rules.';
 
-create or replace function uplift.admin_delete_model_rule(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_model_rule(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -175,7 +175,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_model_rule(uuid, jsonb, text) is
+comment on function uplift_batch.admin_delete_model_rule(uuid, jsonb, text) is
     'Deletes a rule (?scope=&key=) and returns what it was. UP404 model_rule_not_found.';
 
 create or replace function uplift.lacks_price(p_model text) returns boolean

@@ -71,7 +71,7 @@ $$;
 
 comment on function uplift.expiry_argument(jsonb) is 'When a key ends; null for never. UP400 invalid_expires_at.';
 
-create or replace function uplift.admin_create_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_create_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -94,7 +94,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_api_key(uuid, jsonb, text) is
+comment on function uplift_batch.admin_create_api_key(uuid, jsonb, text) is
     'Makes a key: name, scopes, user_id (its service user; a new one where there is none, which on Supabase there must be), expires_at. The answer has key, this once. UP400 missing_name, invalid_scopes, invalid_expires_at, invalid_user_id, UP403 unknown_user.';
 
 create or replace function uplift.found_api_key(p_id uuid) returns uplift.api_keys
@@ -113,7 +113,7 @@ $$;
 
 comment on function uplift.found_api_key(uuid) is 'A key, locked. UP404 api_key_not_found.';
 
-create or replace function uplift.admin_list_api_keys(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_api_keys(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -128,9 +128,9 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_api_keys(uuid, jsonb, text) is 'Keys, also those that ended, oldest first: limit, after (an id). UP400 invalid_limit, invalid_after.';
+comment on function uplift_batch.admin_list_api_keys(uuid, jsonb, text) is 'Keys, also those that ended, oldest first: limit, after (an id). UP400 invalid_limit, invalid_after.';
 
-create or replace function uplift.admin_get_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -139,9 +139,9 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_api_key(uuid, jsonb, text) is 'One key. UP404 api_key_not_found.';
+comment on function uplift_batch.admin_get_api_key(uuid, jsonb, text) is 'One key. UP404 api_key_not_found.';
 
-create or replace function uplift.admin_edit_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_edit_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -160,10 +160,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_edit_api_key(uuid, jsonb, text) is
-    'Changes what is named of a key: name, scopes, expires_at. UP400 as uplift.admin_create_api_key, UP404 api_key_not_found, UP409 api_key_revoked.';
+comment on function uplift_batch.admin_edit_api_key(uuid, jsonb, text) is
+    'Changes what is named of a key: name, scopes, expires_at. UP400 as uplift_batch.admin_create_api_key, UP404 api_key_not_found, UP409 api_key_revoked.';
 
-create or replace function uplift.admin_revoke_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_revoke_api_key(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -176,5 +176,5 @@ begin
 end
 $$;
 
-comment on function uplift.admin_revoke_api_key(uuid, jsonb, text) is
+comment on function uplift_batch.admin_revoke_api_key(uuid, jsonb, text) is
     'Ends a key for good; workers that know it take it for five seconds more. UP404 api_key_not_found.';

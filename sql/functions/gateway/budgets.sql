@@ -95,7 +95,7 @@ end
 $$;
 
 comment on function uplift.check_budgets(uuid, text) is
-    'What budgets that are used up demand of a chat: a refusal (as of uplift.prepare_chats), or a cheaper model in place of the one it would have; null, null for nothing.';
+    'What budgets that are used up demand of a chat: a refusal (as of uplift_chat.prepare_chats), or a cheaper model in place of the one it would have; null, null for nothing.';
 
 create or replace function uplift.used_up_budgets()
 returns table (scope text, key text, period text, action text, cheaper_model text, ends_at bigint)
@@ -179,7 +179,7 @@ $$;
 comment on function uplift.budget_gauges() is
     'For metrics: the 50 budgets of which most is spent, with their state; used_up: how many coaches or users have used theirs up, of a budget of each.';
 
-create or replace function uplift.trim_spent(p_most int) returns bigint
+create or replace function uplift_batch.trim_spent(p_most int) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -208,7 +208,7 @@ begin
 end
 $$;
 
-comment on function uplift.trim_spent(int) is
+comment on function uplift_batch.trim_spent(int) is
     'Forgets what was spent of budgets in periods that are over, and rate limits'' buckets of long ago: up to p_most rows of each table. Returns how many of the one with most.';
 
 create or replace function uplift.begin_budget(p_budget uplift.budgets) returns void
@@ -241,7 +241,7 @@ $$;
 comment on function uplift.begin_budget(uplift.budgets) is
     'What was already spent in the period under way, from the answers: for a budget that is new, or for something else than before.';
 
-create or replace function uplift.admin_list_budgets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_budgets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -251,7 +251,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_budgets(uuid, jsonb, text) is 'All budgets, and what is spent of them.';
+comment on function uplift_batch.admin_list_budgets(uuid, jsonb, text) is 'All budgets, and what is spent of them.';
 
 create or replace function uplift.found_budget(p_id uuid) returns uplift.budgets
 language plpgsql volatile
@@ -269,7 +269,7 @@ $$;
 
 comment on function uplift.found_budget(uuid) is 'A budget, locked. UP404 budget_not_found.';
 
-create or replace function uplift.admin_get_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -278,7 +278,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_budget(uuid, jsonb, text) is 'One budget. UP404 budget_not_found.';
+comment on function uplift_batch.admin_get_budget(uuid, jsonb, text) is 'One budget. UP404 budget_not_found.';
 
 create or replace function uplift.checked_budget(p_budget uplift.budgets, p_arguments jsonb) returns uplift.budgets
 language plpgsql stable
@@ -350,7 +350,7 @@ $$;
 comment on function uplift.store_budget(uplift.budgets, text) is
     'Writes a budget, and counts what is already spent of it. UP409 overlapping_budget.';
 
-create or replace function uplift.admin_create_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_create_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -362,10 +362,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_budget(uuid, jsonb, text) is
+comment on function uplift_batch.admin_create_budget(uuid, jsonb, text) is
     'Makes a budget: scope, key, period, limit_usd, warn_at, action, cheaper_model, is_enabled, note. UP400 as uplift.checked_budget, UP409 overlapping_budget.';
 
-create or replace function uplift.admin_edit_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_edit_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -373,10 +373,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_edit_budget(uuid, jsonb, text) is
+comment on function uplift_batch.admin_edit_budget(uuid, jsonb, text) is
     'Changes what is named of a budget. UP400 as uplift.checked_budget, UP404 budget_not_found, UP409 overlapping_budget.';
 
-create or replace function uplift.admin_delete_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_budget(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -390,4 +390,4 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_budget(uuid, jsonb, text) is 'Deletes a budget and returns what it was. UP404 budget_not_found.';
+comment on function uplift_batch.admin_delete_budget(uuid, jsonb, text) is 'Deletes a budget and returns what it was. UP404 budget_not_found.';

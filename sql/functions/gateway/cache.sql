@@ -1,7 +1,7 @@
 -- The response cache: the same question under the same circumstances gets the answer it got before.
 --
 -- An entry of ai_response_cache has the key and the id of an answer; the text stays in that answer's
--- row. uplift.prepare_chats() looks up, uplift.record_answers() stores and notes hits, and feedback
+-- row. uplift_chat.prepare_chats() looks up, uplift_chat.record_answers() stores and notes hits, and feedback
 -- withdraws. A withdrawn entry keeps its key, and so keeps the question out of the cache.
 
 create or replace function uplift.normal_message(p_message text) returns text
@@ -101,7 +101,7 @@ end
 $$;
 
 comment on function uplift.cache_answers(uuid[], jsonb[], uuid[]) is
-    'What the cache makes of answers that were just recorded, given as to uplift.record_chats(), p_new those that were not there before: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there.';
+    'What the cache makes of answers that were just recorded, given as to uplift_chat.record_chats(), p_new those that were not there before: stores those with cache_key and cache_ttl_s that are whole and plain, unless feedback withdrew what was there.';
 
 create or replace function uplift.note_cache_hits(p_ids uuid[], p_more jsonb[], p_new uuid[]) returns void
 language plpgsql
@@ -208,7 +208,7 @@ $$;
 comment on function uplift.count_cache_hits() is
     'Adds the hits since the last time to the counts of ai_response_cache; how many, and of how many answers they could not be counted and stay.';
 
-create or replace function uplift.trim_cache(p_max_entries int) returns jsonb
+create or replace function uplift_batch.trim_cache(p_max_entries int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -242,5 +242,5 @@ begin
 end
 $$;
 
-comment on function uplift.trim_cache(int) is
+comment on function uplift_batch.trim_cache(int) is
     'Counts hits, then takes out of ai_response_cache what has expired, was withdrawn longer than the setting cache.block_days ago or has lost its answer, and, beyond p_max_entries, what is least useful: fewest hits a day first. What came of it, in an object; failed: rows that could not be changed, and were left as they are.';

@@ -114,7 +114,7 @@ $$;
 comment on function uplift.error_group_json(text) is
     'The failures of a fingerprint as uplift.error_groups_of() has them, of all times; counted are the last 10,000. Null for none.';
 
-create or replace function uplift.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -136,10 +136,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_errors(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_errors(uuid, jsonb, text) is
     'Failures that are alike, the last seen first: limit, since, until, type, provider, model, resolved, q (a part of a type, code, name or id). UP400 invalid_limit, invalid_since, invalid_until, invalid_resolved, invalid_q.';
 
-create or replace function uplift.admin_get_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -164,7 +164,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_error(text, jsonb, text) is
+comment on function uplift_batch.admin_get_error(text, jsonb, text) is
     'The failures of a fingerprint, the latest first: limit, after. UP404 error_not_found.';
 
 create or replace function uplift.mark_error(p_fingerprint text, p_arguments jsonb, p_who text, p_resolved_at timestamptz) returns jsonb
@@ -192,7 +192,7 @@ $$;
 comment on function uplift.mark_error(text, jsonb, text, timestamptz) is
     'Notes that the failures of a fingerprint are resolved, or (null) are not.';
 
-create or replace function uplift.admin_resolve_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_resolve_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -200,10 +200,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_resolve_error(text, jsonb, text) is
+comment on function uplift_batch.admin_resolve_error(text, jsonb, text) is
     'The cause of these failures is mended (note): they count as resolved until one comes again. UP404 error_not_found.';
 
-create or replace function uplift.admin_reopen_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_reopen_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -211,9 +211,9 @@ begin
 end
 $$;
 
-comment on function uplift.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
+comment on function uplift_batch.admin_reopen_error(text, jsonb, text) is 'They are not resolved after all. UP404 error_not_found.';
 
-create or replace function uplift.trim_errors(p_most int) returns jsonb
+create or replace function uplift_batch.trim_errors(p_most int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -234,5 +234,5 @@ begin
 end
 $$;
 
-comment on function uplift.trim_errors(int) is
+comment on function uplift_batch.trim_errors(int) is
     'Deletes failures older than the setting errors.keep_days, the oldest p_most of them, and what admins said of kinds that are no more. How many, how many could not be deleted and stay (failed), and whether there may be more (goes_on). The attempts stay with their answers.';

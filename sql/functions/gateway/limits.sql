@@ -149,7 +149,7 @@ end
 $$;
 
 comment on function uplift.charge_limits(int[], text[], text[], text[], int[]) is
-    'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift.prepare_chats) of one that takes nothing.';
+    'Takes what calls need out of their buckets, which are filled up before (new ones are full). Arrays side by side: p_n their order; users, addresses and API keys to charge (null: none); tokens. One row for each call that has a limit: what of it is left (uplift.limits_text), and the refusal (as of uplift_chat.prepare_chats) of one that takes nothing.';
 
 create or replace function uplift.limit_refusal(p_scope text, p_what text, p_rate int, p_there double precision) returns jsonb
 language sql immutable
@@ -275,7 +275,7 @@ $$;
 
 comment on function uplift.rate_limit_json(uplift.rate_limits) is 'A rate limit as admins see it; key null is each that has none of its own.';
 
-create or replace function uplift.admin_list_rate_limits(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_rate_limits(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -285,7 +285,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_rate_limits(uuid, jsonb, text) is 'All rate limits.';
+comment on function uplift_batch.admin_list_rate_limits(uuid, jsonb, text) is 'All rate limits.';
 
 create or replace function uplift.limit_key(p_arguments jsonb) returns text
 language plpgsql immutable
@@ -310,7 +310,7 @@ $$;
 
 comment on function uplift.limit_key(jsonb) is 'The key of a rate limit as it is kept, checked. UP400 invalid_scope, invalid_key.';
 
-create or replace function uplift.admin_put_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -334,10 +334,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_rate_limit(uuid, jsonb, text) is
+comment on function uplift_batch.admin_put_rate_limit(uuid, jsonb, text) is
     'Sets the limit of a scope and key: requests_per_minute, tokens_per_minute, burst, feedback_per_minute; what is left out is no limit, but feedback and chats are then under that of each. UP400 invalid_scope, invalid_key, invalid_NAME.';
 
-create or replace function uplift.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_rate_limit(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -353,5 +353,5 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_rate_limit(uuid, jsonb, text) is
+comment on function uplift_batch.admin_delete_rate_limit(uuid, jsonb, text) is
     'Deletes a limit (?scope=&key=) and returns what it was. UP404 rate_limit_not_found.';

@@ -132,7 +132,7 @@ $$;
 
 comment on function uplift.price_json(uplift.model_prices) is 'A price as admins see it; null for any provider, ever before, ever after.';
 
-create or replace function uplift.admin_list_prices(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_prices(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -146,7 +146,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_prices(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_prices(uuid, jsonb, text) is
     'Prices by model and time: model, provider, current (true: only those of now).';
 
 create or replace function uplift.price_argument(p_arguments jsonb, p_name text) returns numeric
@@ -163,7 +163,7 @@ $$;
 
 comment on function uplift.price_argument(jsonb, text) is 'An argument that is a price; null where absent or null. UP400 invalid_NAME.';
 
-create or replace function uplift.admin_put_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -206,10 +206,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_price(uuid, jsonb, text) is
+comment on function uplift_batch.admin_put_price(uuid, jsonb, text) is
     'Sets the price of a model from a time on (now), which ends the one before: model, provider, valid_from, valid_until, input_per_million, cached_input_per_million, output_per_million. UP400 incomplete_price, invalid_NAME, UP409 overlapping_price.';
 
-create or replace function uplift.admin_delete_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_price(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -227,5 +227,5 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_price(uuid, jsonb, text) is
+comment on function uplift_batch.admin_delete_price(uuid, jsonb, text) is
     'Deletes a price (?model=&provider=&valid_from=) and returns what it was; answers keep what they cost. UP404 price_not_found.';

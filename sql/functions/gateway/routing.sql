@@ -90,7 +90,7 @@ $$;
 
 -- --- providers ---
 
-create or replace function uplift.admin_list_providers(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_providers(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -100,7 +100,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_providers(uuid, jsonb, text) is 'All providers beside the configured one.';
+comment on function uplift_batch.admin_list_providers(uuid, jsonb, text) is 'All providers beside the configured one.';
 
 create or replace function uplift.found_provider(p_name text) returns uplift.providers
 language plpgsql stable
@@ -118,7 +118,7 @@ $$;
 
 comment on function uplift.found_provider(text) is 'The provider of that name. UP404 provider_not_found.';
 
-create or replace function uplift.admin_get_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -127,7 +127,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_provider(text, jsonb, text) is 'One provider. UP404 provider_not_found.';
+comment on function uplift_batch.admin_get_provider(text, jsonb, text) is 'One provider. UP404 provider_not_found.';
 
 create or replace function uplift.checked_provider(p_provider uplift.providers, p_arguments jsonb) returns uplift.providers
 language plpgsql stable
@@ -193,7 +193,7 @@ $$;
 comment on function uplift.checked_provider(uplift.providers, jsonb) is
     'A provider with what is named of it changed. UP400 invalid_NAME of what cannot be.';
 
-create or replace function uplift.admin_put_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -226,10 +226,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_provider(text, jsonb, text) is
+comment on function uplift_batch.admin_put_provider(text, jsonb, text) is
     'Changes what is named of a provider, or makes one. UP400 invalid_name, missing_base_url, invalid_NAME of what cannot be.';
 
-create or replace function uplift.admin_delete_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_provider(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -247,12 +247,12 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_provider(text, jsonb, text) is
+comment on function uplift_batch.admin_delete_provider(text, jsonb, text) is
     'Deletes a provider that no route leads to, and returns what it was. UP404 provider_not_found, UP409 provider_in_use.';
 
 -- --- models ---
 
-create or replace function uplift.admin_list_models(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_models(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -263,7 +263,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_models(uuid, jsonb, text) is 'Models with routes of their own; name picks one.';
+comment on function uplift_batch.admin_list_models(uuid, jsonb, text) is 'Models with routes of their own; name picks one.';
 
 create or replace function uplift.put_routes(p_model text, p_routes jsonb) returns void
 language plpgsql volatile
@@ -339,7 +339,7 @@ $$;
 comment on function uplift.check_fallbacks(text) is
     'Returns when a model leads somewhere. UP400 unknown_fallback, fallback_loop, no_route.';
 
-create or replace function uplift.admin_put_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -376,10 +376,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_model(uuid, jsonb, text) is
+comment on function uplift_batch.admin_put_model(uuid, jsonb, text) is
     'Makes or changes the model of that name: routes, fallbacks, is_listed, note, only what is given. UP400 missing_name, invalid_fallbacks, unknown_fallback, fallback_loop, no_route, and as uplift.put_routes.';
 
-create or replace function uplift.admin_delete_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -404,5 +404,5 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_model(uuid, jsonb, text) is
+comment on function uplift_batch.admin_delete_model(uuid, jsonb, text) is
     'Deletes the routes of a model (?name=), which then goes to the configured provider, and returns what it was. UP404 model_not_found, UP409 model_in_use.';

@@ -1,6 +1,6 @@
 -- What a worker asks for every second, beside its chats: what has changed since.
 
-create or replace function uplift.worker_sync(p_known jsonb) returns jsonb
+create or replace function uplift_chat.worker_sync(p_known jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -46,5 +46,5 @@ begin
 end
 $$;
 
-comment on function uplift.worker_sync(jsonb) is
+comment on function uplift_chat.worker_sync(jsonb) is
     'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, and queues, what waits, up to 10000 of each.';

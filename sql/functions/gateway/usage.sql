@@ -101,7 +101,7 @@ $$;
 comment on function uplift.count_hour(timestamptz, timestamptz) is
     'Counts an hour anew. False where that cannot be: the hour stays as it was, and is tried again later.';
 
-create or replace function uplift.roll_up_usage(p_hours int) returns jsonb
+create or replace function uplift_batch.roll_up_usage(p_hours int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -143,7 +143,7 @@ begin
 end
 $$;
 
-comment on function uplift.roll_up_usage(int) is
+comment on function uplift_batch.roll_up_usage(int) is
     'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, failed, left}; the first time it counts all there is. An hour that cannot be counted stays in uplift.usage_dirty with the reason, and is tried again half an hour later.';
 
 -- --- what has changed since ---
@@ -270,7 +270,7 @@ $$;
 
 comment on function uplift.usage_range(jsonb, text) is 'The hours from "from" to "to"; by default 24 steps (hour, day) up to now. UP400 invalid_from, invalid_to.';
 
-create or replace function uplift.admin_stats(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_stats(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -310,10 +310,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_stats(uuid, jsonb, text) is
+comment on function uplift_batch.admin_stats(uuid, jsonb, text) is
     'Use as a time series: from, to, step (hour, day), group_by (coach, provider, model), coach_id, provider, model. UP400 invalid_from, invalid_to, invalid_step, invalid_group_by.';
 
-create or replace function uplift.admin_costs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_costs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -343,7 +343,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_costs(uuid, jsonb, text) is
+comment on function uplift_batch.admin_costs(uuid, jsonb, text) is
     'What was spent and saved, by day, coach, model and provider, the models whose price was not known, and the budgets: from, to; by default this month. UP400 invalid_from, invalid_to.';
 
 create or replace function uplift.costs_by(p_by text, p_rows uplift.usage_hourly[]) returns jsonb

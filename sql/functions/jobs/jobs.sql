@@ -28,7 +28,7 @@ $$;
 
 comment on function uplift.job_json(uplift.batch_jobs) is 'A job as admins see it.';
 
-create or replace function uplift.submit_job(p_name text, p_arguments jsonb, p_requested_by text,
+create or replace function uplift_batch.submit_job(p_name text, p_arguments jsonb, p_requested_by text,
     p_idempotency_key text default null) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -65,10 +65,10 @@ begin
 end
 $$;
 
-comment on function uplift.submit_job(text, jsonb, text, text) is
+comment on function uplift_batch.submit_job(text, jsonb, text, text) is
     'Queues a job, and returns it as uplift.job_json(); with an idempotency key that was used before, the job of then. UP404 unknown_job, UP400 invalid_arguments, invalid_idempotency_key, UP409 idempotency_key_reused.';
 
-create or replace function uplift.claim_job(p_runner text, p_host text, p_names text[], p_lease_ms bigint,
+create or replace function uplift_batch.claim_job(p_runner text, p_host text, p_names text[], p_lease_ms bigint,
     p_id uuid default null)
 returns table (id uuid, name text, arguments jsonb, state jsonb, attempt int, lease bigint, left_ms bigint,
     done bigint, total bigint, is_cancelled boolean)
@@ -126,10 +126,10 @@ begin
 end
 $$;
 
-comment on function uplift.claim_job(text, text, text[], bigint, uuid) is
+comment on function uplift_batch.claim_job(text, text, text[], bigint, uuid) is
     'Takes the next job that is due, of these kinds (or the one with p_id), for p_lease_ms; no row when there is none. Also those whose runner died: one that died with its last attempt has failed. left_ms: what is left of its time limit.';
 
-create or replace function uplift.beat_jobs(p_beats jsonb, p_lease_ms bigint) returns table (id uuid, is_cancelled boolean)
+create or replace function uplift_batch.beat_jobs(p_beats jsonb, p_lease_ms bigint) returns table (id uuid, is_cancelled boolean)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     update uplift.batch_jobs j set lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond',
@@ -139,10 +139,10 @@ as $$
     returning j.id, j.cancel_requested_at is not null
 $$;
 
-comment on function uplift.beat_jobs(jsonb, bigint) is
+comment on function uplift_batch.beat_jobs(jsonb, bigint) is
     'A runner''s heartbeat, [{"id", "lease", "done", "total", "message"}]: keeps its jobs for p_lease_ms more. A job that does not come back is lost to it.';
 
-create or replace function uplift.save_job(p_id uuid, p_lease bigint, p_state jsonb, p_host text default null) returns boolean
+create or replace function uplift_batch.save_job(p_id uuid, p_lease bigint, p_state jsonb, p_host text default null) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -152,19 +152,19 @@ begin
 end
 $$;
 
-comment on function uplift.save_job(uuid, bigint, jsonb, text) is
+comment on function uplift_batch.save_job(uuid, bigint, jsonb, text) is
     'Keeps what a job goes on from, and the one host that can (null: any). False: the job is no longer this runner''s.';
 
-create or replace function uplift.log_job(p_id uuid, p_message text) returns void
+create or replace function uplift_batch.log_job(p_id uuid, p_message text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     insert into uplift.batch_job_events (job_id, event, message, runner, attempt)
     select j.id, 'log', left(p_message, 2000), j.runner, j.attempts from uplift.batch_jobs j where j.id = p_id
 $$;
 
-comment on function uplift.log_job(uuid, text) is 'What a job says of itself, for its history.';
+comment on function uplift_batch.log_job(uuid, text) is 'What a job says of itself, for its history.';
 
-create or replace function uplift.end_job(p_id uuid, p_lease bigint, p_outcome text, p_detail jsonb, p_state jsonb,
+create or replace function uplift_batch.end_job(p_id uuid, p_lease bigint, p_outcome text, p_detail jsonb, p_state jsonb,
     p_done bigint, p_total bigint, p_message text, p_delay_ms bigint) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -215,10 +215,10 @@ begin
 end
 $$;
 
-comment on function uplift.end_job(uuid, bigint, text, jsonb, jsonb, bigint, bigint, text, bigint) is
+comment on function uplift_batch.end_job(uuid, bigint, text, jsonb, jsonb, bigint, bigint, text, bigint) is
     'Ends a runner''s turn: succeeded (detail: result), failed, retry (detail: error; after p_delay_ms or a growing pause, whichever is longer), later (parked for p_delay_ms), stopped (given back). Returns what became of it: also cancelled, or failed for a retry too many; null when the job was no longer this runner''s.';
 
-create or replace function uplift.admin_get_job(p_id uuid) returns jsonb
+create or replace function uplift_batch.admin_get_job(p_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -232,23 +232,23 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_job(uuid) is 'A job. UP404 job_not_found.';
+comment on function uplift_batch.admin_get_job(uuid) is 'A job. UP404 job_not_found.';
 
-create or replace function uplift.admin_job_history(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_job_history(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return uplift.admin_get_job(p_id) || jsonb_build_object('history', coalesce((
+    return uplift_batch.admin_get_job(p_id) || jsonb_build_object('history', coalesce((
         select jsonb_agg(jsonb_build_object('at', e.at, 'event', e.event, 'message', e.message, 'runner', e.runner,
             'attempt', e.attempt) order by e.id)
         from (select * from uplift.batch_job_events e where e.job_id = p_id order by e.id desc limit 1000) e), '[]'));
 end
 $$;
 
-comment on function uplift.admin_job_history(uuid, jsonb, text) is
+comment on function uplift_batch.admin_job_history(uuid, jsonb, text) is
     'A job with its history, the last 1000 lines of it. UP404 job_not_found.';
 
-create or replace function uplift.admin_list_jobs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_jobs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -271,10 +271,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_jobs(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_jobs(uuid, jsonb, text) is
     'Jobs, the newest first: limit, after (an id), name, status. UP400 for bad ones.';
 
-create or replace function uplift.admin_cancel_job(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_cancel_job(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -305,10 +305,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_cancel_job(uuid, jsonb, text) is
+comment on function uplift_batch.admin_cancel_job(uuid, jsonb, text) is
     'Cancels a job: at once when it has not begun, else as soon as its runner hears of it. UP404 job_not_found, UP409 job_has_ended.';
 
-create or replace function uplift.admin_list_kinds(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_kinds(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -321,4 +321,4 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_kinds(uuid, jsonb, text) is 'The kinds of jobs there are.';
+comment on function uplift_batch.admin_list_kinds(uuid, jsonb, text) is 'The kinds of jobs there are.';

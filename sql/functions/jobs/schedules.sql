@@ -29,7 +29,7 @@ begin
     if found then
         return v_job;
     end if;
-    v_job := uplift.submit_job(v_schedule.job, v_schedule.arguments, 'schedule ' || p_name);
+    v_job := uplift_batch.submit_job(v_schedule.job, v_schedule.arguments, 'schedule ' || p_name);
     update uplift.batch_schedules s set last_job_id = (v_job ->> 'job_id')::uuid, last_run_at = clock_timestamp()
     where s.name = p_name;
     return v_job;
@@ -152,7 +152,7 @@ $$;
 comment on function uplift.sync_schedules() is
     'Brings pg_cron''s jobs in step with uplift.batch_schedules. Returns ok, or why pg_cron does not run them: then timers must.';
 
-create or replace function uplift.admin_list_schedules(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_schedules(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -162,10 +162,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_schedules(text, jsonb, text) is
+comment on function uplift_batch.admin_list_schedules(text, jsonb, text) is
     'All schedules, and whether pg_cron runs them ("ok" or why not).';
 
-create or replace function uplift.admin_put_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_put_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -209,10 +209,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_put_schedule(text, jsonb, text) is
+comment on function uplift_batch.admin_put_schedule(text, jsonb, text) is
     'Changes what is named of a schedule (job, arguments, cron, is_enabled, description), or makes one. UP400 invalid_name, incomplete_schedule, unknown_job, invalid_arguments, invalid_is_enabled, invalid_cron.';
 
-create or replace function uplift.admin_run_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_run_schedule(p_name text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -221,7 +221,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_run_schedule(text, jsonb, text) is
+comment on function uplift_batch.admin_run_schedule(text, jsonb, text) is
     'Runs a schedule now, as pg_cron would: for timers where there is no pg_cron. UP404 schedule_not_found.';
 
 do $$

@@ -15,7 +15,7 @@ $$;
 
 comment on function uplift.dataset_json(public.ai_training_datasets) is 'A dataset as admins see it.';
 
-create or replace function uplift.admin_list_datasets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_datasets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -30,7 +30,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_datasets(uuid, jsonb, text) is 'Datasets: limit, after (an id).';
+comment on function uplift_batch.admin_list_datasets(uuid, jsonb, text) is 'Datasets: limit, after (an id).';
 
 create or replace function uplift.found_dataset(p_id uuid) returns public.ai_training_datasets
 language plpgsql stable
@@ -48,7 +48,7 @@ $$;
 
 comment on function uplift.found_dataset(uuid) is 'A dataset. UP404 dataset_not_found.';
 
-create or replace function uplift.admin_get_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -68,10 +68,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_dataset(uuid, jsonb, text) is
+comment on function uplift_batch.admin_get_dataset(uuid, jsonb, text) is
     'A dataset with its quality histogram, its most frequent tags, and how many examples people rejected. UP404 dataset_not_found.';
 
-create or replace function uplift.admin_create_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_create_dataset(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -95,7 +95,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_dataset(uuid, jsonb, text) is
+comment on function uplift_batch.admin_create_dataset(uuid, jsonb, text) is
     'Makes an empty dataset: name, description, type, model_target. UP400 invalid_name, invalid_type, UP409 dataset_exists.';
 
 -- --- examples ---
@@ -118,7 +118,7 @@ $$;
 
 comment on function uplift.example_json(public.ai_training_examples) is 'A training example as admins see it.';
 
-create or replace function uplift.admin_list_examples(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_examples(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -177,7 +177,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_examples(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_examples(uuid, jsonb, text) is
     'Examples of a dataset, oldest first: limit, after, split, tag, review (validated, rejected, none), min_quality, max_quality, search (text anywhere in them, in either case), answer_id (made from this answer). At most 5,000 are looked at for a page: has_more says that there are others, found or to be looked at, which next_after as after goes on with. UP404 dataset_not_found.';
 
 create or replace function uplift.found_example(p_id uuid) returns public.ai_training_examples
@@ -201,7 +201,7 @@ $$;
 comment on function uplift.found_example(uuid) is
     'An example that may be changed, locked. UP404 example_not_found, UP409 example_withdrawn.';
 
-create or replace function uplift.admin_get_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -222,7 +222,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_get_example(uuid, jsonb, text) is
     'An example with the answers it was made from and the versions that name it. UP404 example_not_found.';
 
 create or replace function uplift.queue_example(p_example public.ai_training_examples) returns void
@@ -261,18 +261,18 @@ $$;
 
 comment on function uplift.review_example(uuid, text, jsonb, text) is 'Notes what a person thinks of an example.';
 
-create or replace function uplift.admin_validate_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_validate_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select uplift.review_example(p_id, 'validated', p_arguments, p_who) $$;
 
-comment on function uplift.admin_validate_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_validate_example(uuid, jsonb, text) is
     'An example is good, whatever its score: it stays in its set while its feedback stands. note. UP404 example_not_found.';
 
-create or replace function uplift.admin_reject_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_reject_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select uplift.review_example(p_id, 'rejected', p_arguments, p_who) $$;
 
-comment on function uplift.admin_reject_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_reject_example(uuid, jsonb, text) is
     'An example is out of its set, and stays out however it is rated. note. UP404 example_not_found.';
 
 create or replace function uplift.message_problem(p_message jsonb, p_role text, p_last_role text, p_shape text) returns text
@@ -400,7 +400,7 @@ $$;
 
 comment on function uplift.messages_of(jsonb) is 'All messages of an example''s parts, one after the other.';
 
-create or replace function uplift.admin_edit_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_edit_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -447,10 +447,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_edit_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_edit_example(uuid, jsonb, text) is
     'Changes what is named of an example (messages, completion, rejected, label, quality_score, tags), redacted as all are. The text then stays while its feedback stands. One that a frozen version names is replaced by an edited copy, with another id. UP400 invalid_NAME, nothing_to_change, UP404 example_not_found, UP409 example_withdrawn.';
 
-create or replace function uplift.admin_create_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_create_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -486,10 +486,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_create_example(uuid, jsonb, text) is
     'Adds an example that a person wrote (source_type expert_labeled), of quality 10 and in split train unless said. UP400 invalid_NAME, UP404 dataset_not_found.';
 
-create or replace function uplift.admin_delete_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_delete_example(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -505,7 +505,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_delete_example(uuid, jsonb, text) is
+comment on function uplift_batch.admin_delete_example(uuid, jsonb, text) is
     'Takes an example that a person wrote out of its set. UP404 example_not_found, UP409 example_from_feedback, example_withdrawn.';
 
 -- --- versions ---
@@ -523,7 +523,7 @@ $$;
 
 comment on function uplift.dataset_version_json(uplift.dataset_versions) is 'A frozen version of a dataset as admins see it.';
 
-create or replace function uplift.admin_create_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_create_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -541,10 +541,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_version(uuid, jsonb, text) is
+comment on function uplift_batch.admin_create_version(uuid, jsonb, text) is
     'Freezes what is in a dataset now: min_quality, note. UP400 invalid_min_quality, invalid_note, UP404 dataset_not_found.';
 
-create or replace function uplift.admin_list_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -561,10 +561,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_versions(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_versions(uuid, jsonb, text) is
     'Frozen versions of a dataset, the newest first: limit, after. UP404 dataset_not_found.';
 
-create or replace function uplift.admin_get_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -585,10 +585,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_version(uuid, jsonb, text) is
+comment on function uplift_batch.admin_get_version(uuid, jsonb, text) is
     'A frozen version: how many of its examples are gone since (people who were erased), how many users are in it, what was trained on it. UP404 version_not_found.';
 
-create or replace function uplift.admin_version_users(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_version_users(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -597,7 +597,7 @@ declare
     v_rows jsonb[];
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after}');
-    perform uplift.admin_get_version(p_id, '{}', p_who);
+    perform uplift_batch.admin_get_version(p_id, '{}', p_who);
     select array_agg(jsonb_build_object('user_id', u.user_id, 'examples', u.examples) order by u.user_id) into v_rows from (
         select d.* from uplift.dataset_version_users(p_id) d where v_after is null or d.user_id > v_after
         order by d.user_id limit v_limit + 1) u;
@@ -605,10 +605,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_version_users(uuid, jsonb, text) is
+comment on function uplift_batch.admin_version_users(uuid, jsonb, text) is
     'Whose data is in a frozen version, and so in what was trained on it: limit, after (a user''s id). UP404 version_not_found.';
 
-create or replace function uplift.admin_erase_user(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_erase_user(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -626,5 +626,5 @@ begin
 end
 $$;
 
-comment on function uplift.admin_erase_user(uuid, jsonb, text) is
+comment on function uplift_batch.admin_erase_user(uuid, jsonb, text) is
     'Takes a person out of all training data, frozen versions too, and notes that nothing of theirs is to be used again. Returns how many examples went, and which models were trained with them.';

@@ -32,7 +32,7 @@ $$;
 comment on function uplift.missing_examples(uplift.dataset_versions, text) is
     'How many examples of a version, or of a split of it, are gone since or no longer the same.';
 
-create or replace function uplift.export_head(p_target uuid, p_format text, p_split text, p_min_quality numeric)
+create or replace function uplift_batch.export_head(p_target uuid, p_format text, p_split text, p_min_quality numeric)
 returns table (dataset_id uuid, version_id uuid, dataset_name text, examples bigint, tokens bigint, left_out bigint, etag text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -100,10 +100,10 @@ begin
 end
 $$;
 
-comment on function uplift.export_head(uuid, text, text, numeric) is
+comment on function uplift_batch.export_head(uuid, text, text, numeric) is
     'What an export of a dataset or of a frozen version will have: lines, tokens (estimated), examples of a version that are gone or no longer the same (left_out), and a tag that changes when the lines do. UP400 invalid_format, invalid_split, invalid_min_quality, format_does_not_fit, empty_dataset, empty_split, too_few_examples; UP404 dataset_not_found.';
 
-create or replace function uplift.export_page(p_dataset_id uuid, p_version_id uuid, p_format text, p_split text,
+create or replace function uplift_batch.export_page(p_dataset_id uuid, p_version_id uuid, p_format text, p_split text,
     p_min_quality numeric, p_after uuid, p_bytes int)
 returns table (lines text, line_count int, last_id uuid)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -151,10 +151,10 @@ begin
 end
 $$;
 
-comment on function uplift.export_page(uuid, uuid, text, text, numeric, uuid, int) is
+comment on function uplift_batch.export_page(uuid, uuid, text, text, numeric, uuid, int) is
     'The lines after the example p_after (null: from the beginning), in the order of ids, about p_bytes of them and at least one; no row at the end.';
 
-create or replace function uplift.export_target(p_id uuid, p_name text) returns table (id uuid, dataset_name text)
+create or replace function uplift_batch.export_target(p_id uuid, p_name text) returns table (id uuid, dataset_name text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
@@ -171,7 +171,7 @@ begin
 end
 $$;
 
-comment on function uplift.export_target(uuid, text) is
+comment on function uplift_batch.export_target(uuid, text) is
     'The dataset, or the version of one, with this id or this name, and what to call it. UP404 dataset_not_found.';
 
 create or replace function public.export_training_dataset_openai_format(p_dataset_id uuid)

@@ -235,7 +235,7 @@ begin
     update public.ai_finetuning_jobs j set
         estimated_cost = round(v_job.estimated_tokens * uplift.epochs_of(v_parameters, v_version.train_examples)
             * uplift.training_price(v_model) / 1000000, 4),
-        batch_job_id = coalesce(p_batch_job_id, (uplift.submit_job('fine-tune',
+        batch_job_id = coalesce(p_batch_job_id, (uplift_batch.submit_job('fine-tune',
             jsonb_build_object('finetuning_job_id', v_job.id), p_who) ->> 'job_id')::uuid)
     where j.id = v_job.id
     returning j.* into v_job;
@@ -246,7 +246,7 @@ $$;
 comment on function uplift.start_finetuning(jsonb, text, text, uuid) is
     'Checks what is asked for, freezes the dataset, and notes a fine-tuning job with its estimated cost, with a batch job to see to it. UP400 for bad arguments, model_shut_down, too_few_examples; UP404; UP409 not_ready.';
 
-create or replace function uplift.admin_create_finetuning(p_id uuid, p_arguments jsonb, p_who text, p_key text) returns jsonb
+create or replace function uplift_batch.admin_create_finetuning(p_id uuid, p_arguments jsonb, p_who text, p_key text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -273,7 +273,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_create_finetuning(uuid, jsonb, text, text) is
+comment on function uplift_batch.admin_create_finetuning(uuid, jsonb, text, text) is
     'Asks for a fine-tuning run: dataset_id or dataset_version_id, base_model, trainer, method, hyperparameters, suffix, seed, force. With an idempotency key that was used before, the job of then. Errors as uplift.start_finetuning().';
 
 create or replace function uplift.loss_curve(p_id uuid) returns jsonb
@@ -287,7 +287,7 @@ $$;
 
 comment on function uplift.loss_curve(uuid) is 'The losses a trainer told, by step.';
 
-create or replace function uplift.admin_get_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -302,10 +302,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_finetuning(uuid, jsonb, text) is
+comment on function uplift_batch.admin_get_finetuning(uuid, jsonb, text) is
     'A fine-tuning job with its loss curve. UP404 finetuning_job_not_found.';
 
-create or replace function uplift.admin_list_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -325,9 +325,9 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_finetuning(uuid, jsonb, text) is 'Fine-tuning jobs, the newest first: limit, after, status.';
+comment on function uplift_batch.admin_list_finetuning(uuid, jsonb, text) is 'Fine-tuning jobs, the newest first: limit, after, status.';
 
-create or replace function uplift.admin_finetuning_events(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_finetuning_events(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -340,7 +340,7 @@ begin
         perform uplift.fail(400, 'invalid_after', 'after must be the id of an event', 'after');
     end if;
     v_after := coalesce((p_arguments ->> 'after')::bigint, 0);
-    perform uplift.admin_get_finetuning(p_id, '{}', p_who);
+    perform uplift_batch.admin_get_finetuning(p_id, '{}', p_who);
     select array_agg(jsonb_build_object('object', 'finetuning_event', 'id', e.id, 'at', e.at, 'level', e.level,
         'message', e.message, 'step', e.step, 'training_loss', e.training_loss, 'validation_loss', e.validation_loss)
         order by e.id) into v_rows
@@ -350,10 +350,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_finetuning_events(uuid, jsonb, text) is
+comment on function uplift_batch.admin_finetuning_events(uuid, jsonb, text) is
     'What the trainer said of a fine-tuning job, the oldest first: limit, after (an event''s id).';
 
-create or replace function uplift.admin_cancel_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_cancel_finetuning(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -366,14 +366,14 @@ begin
     elsif v_job.status in ('succeeded', 'failed') then
         perform uplift.fail(409, 'job_has_ended', format('this job has %s already', v_job.status));
     elsif v_job.status <> 'cancelled' then
-        perform uplift.admin_cancel_job(v_job.batch_job_id, '{}', p_who);
+        perform uplift_batch.admin_cancel_job(v_job.batch_job_id, '{}', p_who);
         select j.* into v_job from public.ai_finetuning_jobs j where j.id = p_id;
     end if;
     return uplift.finetuning_json(v_job);
 end
 $$;
 
-comment on function uplift.admin_cancel_finetuning(uuid, jsonb, text) is
+comment on function uplift_batch.admin_cancel_finetuning(uuid, jsonb, text) is
     'Cancels a fine-tuning job, at the trainer too. UP404 finetuning_job_not_found, UP409 job_has_ended.';
 
 -- --- for the batch job ---
@@ -410,7 +410,7 @@ as $$ select case when p_number between 0 and 2147483647 then trunc(p_number)::i
 
 comment on function uplift.whole_number(numeric) is 'A step or a time, as somebody else told it, as a whole number; null for what cannot be one.';
 
-create or replace function uplift.begin_finetuning(p_batch_job_id uuid, p_arguments jsonb, p_trainer text) returns jsonb
+create or replace function uplift_batch.begin_finetuning(p_batch_job_id uuid, p_arguments jsonb, p_trainer text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -451,10 +451,10 @@ begin
 end
 $$;
 
-comment on function uplift.begin_finetuning(uuid, jsonb, text) is
+comment on function uplift_batch.begin_finetuning(uuid, jsonb, text) is
     'The fine-tuning job of a batch job, made from the arguments of a schedule when there is none; or, with if_ready, what is missing ("ready": false), and with "submit": false only that.';
 
-create or replace function uplift.note_finetuning(p_id uuid, p_changes jsonb) returns text
+create or replace function uplift_batch.note_finetuning(p_id uuid, p_changes jsonb) returns text
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     update public.ai_finetuning_jobs j set
@@ -471,10 +471,10 @@ as $$
     returning j.status
 $$;
 
-comment on function uplift.note_finetuning(uuid, jsonb) is
+comment on function uplift_batch.note_finetuning(uuid, jsonb) is
     'Notes how a fine-tuning job stands: status, external_status, external_job_id, training_file_id, validation_file_id, progress, error. What has ended stays as it is.';
 
-create or replace function uplift.add_finetuning_events(p_id uuid, p_events jsonb) returns int
+create or replace function uplift_batch.add_finetuning_events(p_id uuid, p_events jsonb) returns int
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -503,10 +503,10 @@ begin
 end
 $$;
 
-comment on function uplift.add_finetuning_events(uuid, jsonb) is
+comment on function uplift_batch.add_finetuning_events(uuid, jsonb) is
     'Keeps what a trainer said, oldest first, [{"id", "at" (seconds since 1970), "level", "message", "step", "training_loss", "validation_loss"}]; an id that is there already is left out. Returns how many were new.';
 
-create or replace function uplift.finish_finetuning(p_id uuid, p_model_id text, p_trained_tokens bigint, p_metrics jsonb) returns uuid
+create or replace function uplift_batch.finish_finetuning(p_id uuid, p_model_id text, p_trained_tokens bigint, p_metrics jsonb) returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -537,10 +537,10 @@ begin
 end
 $$;
 
-comment on function uplift.finish_finetuning(uuid, text, bigint, jsonb) is
+comment on function uplift_batch.finish_finetuning(uuid, text, bigint, jsonb) is
     'Ends a fine-tuning job that succeeded, with its actual cost, and makes its model version in staging, once. Returns the version''s id.';
 
-create or replace function uplift.note_base_model(p_model text, p_shutdown_date date, p_note text) returns void
+create or replace function uplift_batch.note_base_model(p_model text, p_shutdown_date date, p_note text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     insert into uplift.base_models as b (model, shutdown_date, note, checked_at)
@@ -549,9 +549,9 @@ as $$
         note = coalesce(excluded.note, b.note), checked_at = now()
 $$;
 
-comment on function uplift.note_base_model(text, date, text) is 'Keeps what a provider said of a base model.';
+comment on function uplift_batch.note_base_model(text, date, text) is 'Keeps what a provider said of a base model.';
 
-create or replace function uplift.models_to_check() returns jsonb
+create or replace function uplift_batch.models_to_check() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(m.model order by m.model), '[]') from (
@@ -561,15 +561,15 @@ as $$
         select j.base_model from public.ai_finetuning_jobs j where j.status in ('pending', 'running') and j.base_model is not null) m
 $$;
 
-comment on function uplift.models_to_check() is 'Base models that model versions and running fine-tuning jobs stand on.';
+comment on function uplift_batch.models_to_check() is 'Base models that model versions and running fine-tuning jobs stand on.';
 
-create or replace function uplift.base_model_warnings() returns jsonb
+create or replace function uplift_batch.base_model_warnings() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(distinct w.warning), '[]')
-    from jsonb_array_elements_text(uplift.models_to_check()) m
+    from jsonb_array_elements_text(uplift_batch.models_to_check()) m
     cross join lateral (select uplift.base_model_state(m) ->> 'warning' as warning) w
     where w.warning is not null
 $$;
 
-comment on function uplift.base_model_warnings() is 'What is to be said of base models in use that are shut down soon, or were.';
+comment on function uplift_batch.base_model_warnings() is 'What is to be said of base models in use that are shut down soon, or were.';

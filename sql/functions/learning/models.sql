@@ -15,7 +15,7 @@ $$;
 
 comment on function uplift.model_version_json(public.ai_model_versions) is 'A model version as admins see it.';
 
-create or replace function uplift.admin_list_model_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_list_model_versions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -36,10 +36,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_list_model_versions(uuid, jsonb, text) is
+comment on function uplift_batch.admin_list_model_versions(uuid, jsonb, text) is
     'Model versions, the newest first: limit, after, environment.';
 
-create or replace function uplift.admin_get_model_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_get_model_version(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -58,7 +58,7 @@ begin
 end
 $$;
 
-comment on function uplift.admin_get_model_version(uuid, jsonb, text) is
+comment on function uplift_batch.admin_get_model_version(uuid, jsonb, text) is
     'A model version with where it served. UP404 model_version_not_found.';
 
 -- The columns of a version tell where it serves foremost; uplift.model_deployments has it all.
@@ -111,7 +111,7 @@ $$;
 comment on function uplift.begin_deployment(uuid, text, text, text, uuid) is
     'Lets a model version serve where nothing serves, after a previous one.';
 
-create or replace function uplift.admin_deploy_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_deploy_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -151,10 +151,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_deploy_model(uuid, jsonb, text) is
+comment on function uplift_batch.admin_deploy_model(uuid, jsonb, text) is
     'Lets a model version serve in an environment, for coach_id or for all coaches that have none of their own; what served there ends, and is its previous_version_id. Chats ask production''s from the next one on. UP400 invalid_environment, UP404 model_version_not_found, coach_not_found, UP409 no_model, model_shut_down, model_not_priced.';
 
-create or replace function uplift.admin_rollback_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+create or replace function uplift_batch.admin_rollback_model(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -200,10 +200,10 @@ begin
 end
 $$;
 
-comment on function uplift.admin_rollback_model(uuid, jsonb, text) is
+comment on function uplift_batch.admin_rollback_model(uuid, jsonb, text) is
     'Ends where a model version serves (the latest of production first, or the environment and coach_id that are named), for a reason; its previous version serves again, or, without one, the configured model (serves_now null). UP400 invalid_reason, UP404 model_version_not_found, UP409 not_deployed.';
 
-create or replace function uplift.refresh_model_metrics(p_days int default 7) returns jsonb
+create or replace function uplift_batch.refresh_model_metrics(p_days int default 7) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -250,5 +250,5 @@ begin
 end
 $$;
 
-comment on function uplift.refresh_model_metrics(int) is
+comment on function uplift_batch.refresh_model_metrics(int) is
     'Works out how each model version does in production over the last days: answers, thumbs-up rate, rating, latency in ms, cost in US dollars, errors. How many were refreshed, and how many could not be and stay as they are (failed).';

@@ -1,5 +1,5 @@
 -- What training examples have to be brought in step with: everything that may change one ends up in
--- uplift.training_queue, as cheaply as can be, and uplift.generate_training_examples() empties it.
+-- uplift.training_queue, as cheaply as can be, and uplift_batch.generate_training_examples() empties it.
 
 create or replace function uplift.training_lane(p_user_id uuid) returns smallint
 language sql immutable parallel safe

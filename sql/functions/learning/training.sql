@@ -96,7 +96,7 @@ $$;
 comment on function uplift.generate_training_step(int, int) is
     'As uplift.generate_training_chunk(), of fewer answers where one of them cannot be done; that one alone goes to uplift.training_failures (failed).';
 
-create or replace function uplift.generate_training_lane(p_limit int, p_lane int)
+create or replace function uplift_batch.generate_training_lane(p_limit int, p_lane int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 -- Estimates for scratch tables are high enough to set off compilation, which would take longer than
 -- the work; and a chunk's texts are to be sorted in memory.
@@ -115,10 +115,10 @@ begin
 end
 $$;
 
-comment on function uplift.generate_training_lane(int, int) is
-    'As uplift.generate_training_examples(), of one of the two lanes of the queue: both may be worked on at the same time, by two connections. Ends with a run of that function, for what was queued meanwhile.';
+comment on function uplift_batch.generate_training_lane(int, int) is
+    'As uplift_batch.generate_training_examples(), of one of the two lanes of the queue: both may be worked on at the same time, by two connections. Ends with a run of that function, for what was queued meanwhile.';
 
-create or replace function uplift.generate_training_examples(p_limit int)
+create or replace function uplift_batch.generate_training_examples(p_limit int)
 returns table (taken int, remaining bigint, added int, changed int, withdrawn int, duplicates int, failed int)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
 as $$
@@ -134,7 +134,7 @@ begin
 end
 $$;
 
-comment on function uplift.generate_training_examples(int) is
+comment on function uplift_batch.generate_training_examples(int) is
     'Brings training examples in step with what is in uplift.training_queue, about p_limit answers of it: one chunk, in this transaction, one at a time. taken is 0 when there was nothing; remaining is about what is left. Run again with an empty queue it changes nothing.';
 
 create or replace function public.generate_training_examples_from_feedback() returns void
@@ -145,7 +145,7 @@ declare
     v_added bigint := 0;
 begin
     loop
-        select g.taken, g.added into v_chunk from uplift.generate_training_examples(5000) g;
+        select g.taken, g.added into v_chunk from uplift_batch.generate_training_examples(5000) g;
         exit when v_chunk.taken = 0;
         v_added := v_added + v_chunk.added;
     end loop;

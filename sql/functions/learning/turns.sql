@@ -402,7 +402,7 @@ begin
             case when s.regenerate_of is null then s.asked_at else s.first_at end as until
         from screened s
     ), histories as materialized (
-        -- As uplift.prepare_chats() makes them.
+        -- As uplift_chat.prepare_chats() makes them.
         select x.id, array_agg(r.id order by r.created_at, r.id) as history,
             array_agg(r.spoken order by r.created_at, r.id) as spoken
         from numbered x

@@ -12,10 +12,10 @@
 
 static const struct pg_statement record_answers = {
     .name = "record_answers",
-    .sql = "select count(*) from uplift.record_answers($1::json)",
+    .sql = "select count(*) from uplift_chat.record_answers($1::json)",
     .params = 1};
 static const struct pg_statement reject_answer = {
-    .name = "reject_answer", .sql = "select uplift.reject_answer($1, $2)", .params = 2};
+    .name = "reject_answer", .sql = "select uplift_chat.reject_answer($1, $2)", .params = 2};
 
 bool group_init(struct group *g, size_t room)
 {
@@ -240,8 +240,8 @@ static void reject(struct store *s, size_t i)
         item->state = GROUP_REJECTED;
         break;
     case PG_REFUSED:
-        log_error("recorder", "uplift.reject_answer was refused too: %s: %s", pg_sqlstate(s->pg),
-                  pg_message(s->pg));
+        log_error("recorder", "uplift_chat.reject_answer was refused too: %s: %s",
+                  pg_sqlstate(s->pg), pg_message(s->pg));
         item->state = GROUP_BUSY;
         break;
     case PG_AWAY:

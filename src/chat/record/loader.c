@@ -46,8 +46,9 @@ static const struct pg_statement probe_statement = {
     .name = "probe", .sql = "select 1", .params = 0};
 static const struct pg_statement give_feedback = {
     .name = "give_feedback",
-    .sql = "select pending from uplift.give_feedback($1::uuid, $2::uuid, $3::jsonb, $4::boolean, "
-           "$5::timestamptz, $6::uuid)",
+    .sql =
+        "select pending from uplift_chat.give_feedback($1::uuid, $2::uuid, $3::jsonb, $4::boolean, "
+        "$5::timestamptz, $6::uuid)",
     .params = 6};
 
 static bool stopping(struct loader *l)

@@ -42,7 +42,7 @@ enum column {
 
 const struct pg_statement rows_statement = {
     .name = "record_chats",
-    .sql = "select cardinality(uplift.record_chats(p_ids => $1::text[]::uuid[], "
+    .sql = "select cardinality(uplift_chat.record_chats(p_ids => $1::text[]::uuid[], "
            "p_user_ids => $2::text[]::uuid[], p_conversation_ids => $3::text[]::uuid[], "
            "p_created_at => $4::text[]::timestamptz[], p_coach_ids => $5, "
            "p_severities => $6::text[]::numeric[], p_modes => $7, "

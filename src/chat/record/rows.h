@@ -1,4 +1,4 @@
-/* Answers as the parameters of uplift.record_chats(). */
+/* Answers as the parameters of uplift_chat.record_chats(). */
 #ifndef UPLIFT_ROWS_H
 #define UPLIFT_ROWS_H
 

@@ -34,7 +34,7 @@ bool spool_answer_line(struct buf *out, const struct chat *chat);
  * Appends a line for a thumb. changes is a JSON object with only the keys that were given; issued
  * says whether the answer's id was verified to be this user's; given_us is when it was accepted, in
  * wall-clock microseconds.
- * event_id is the UUID by which uplift.give_feedback applies it exactly once. False when out's
+ * event_id is the UUID by which uplift_chat.give_feedback applies it exactly once. False when out's
  * limit was passed.
  */
 bool spool_feedback_line(struct buf *out, const char *event_id, const char *user_id,

@@ -16,7 +16,7 @@
 #define HEADERS_ROOM 1024
 #define RETRY_AFTER_OVERLOAD_MS 1000
 
-/* Columns of uplift.prepare_chats' rows. */
+/* Columns of uplift_chat.prepare_chats' rows. */
 enum prepared {
     P_CONVERSATION,
     P_COACH,
@@ -43,7 +43,7 @@ static const struct pg_statement prepare_statement = {
     .sql = "select p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, "
            "p.personal_prompt, p.messages, "
            "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "
-           "p.limits, p.n from uplift.prepare_chats(p_user_ids => $1::text[]::uuid[], "
+           "p.limits, p.n from uplift_chat.prepare_chats(p_user_ids => $1::text[]::uuid[], "
            "p_protocols => $2, p_coach_ids => $3, p_severities => $4::text[]::numeric[], "
            "p_modes => $5, p_conversation_ids => $6::text[]::uuid[], "
            "p_regenerate_of => $7::text[]::uuid[], p_messages => $8, "
@@ -315,7 +315,7 @@ static const char *message_for_postgres(const struct chat_wish *wish)
     return wish->message == NULL || is_wanted ? wish->message : "";
 }
 
-/* What p_more of uplift.prepare_chats() is to be: only what is present. */
+/* What p_more of uplift_chat.prepare_chats() is to be: only what is present. */
 static void describe_more(const struct route_context *c, const struct chat_wish *wish,
                           struct buf *more)
 {

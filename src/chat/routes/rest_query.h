@@ -1,7 +1,7 @@
 /*
  * What a request to /rest/v1 asks for, in PostgREST's form: filters, select, order, limit, offset,
  * and the headers Accept, Prefer and Range. It is read here and told to Postgres as JSON, which
- * uplift.rest_select_feedback() and uplift.rest_update_feedback() make a query of:
+ * uplift_chat.rest_select_feedback() and uplift_chat.rest_update_feedback() make a query of:
  *
  *   {"select": [{"column", "as", "cast"}], "where": [condition], "order": [{"column", "desc",
  * "nulls"}], "limit", "offset", "count", "strip", "one", "head"}

@@ -27,7 +27,7 @@ MUST_CHECK bool route_query(struct route_context *c, const struct pg_statement *
                             const char *const *values, PGresult **result, struct api_error *error,
                             bool *away);
 /* Why Postgres refuses what it was asked for, said as data and not as an error: see
- * uplift.prepare_chats(). Fills in *error and returns false. */
+ * uplift_chat.prepare_chats(). Fills in *error and returns false. */
 bool route_refused(const char *refusal_json, struct api_error *error);
 /* Runs a statement whose single value is a JSON text and answers with it, or with the error. Ends
  * the request. */

@@ -16,10 +16,10 @@ enum { F_ID, F_HELPFUL, F_RATING, F_TEXT, F_GIVEN_AT, F_PENDING, F_REFUSAL };
 
 static const struct pg_statement take_statement = {
     .name = "take_feedback",
-    .sql = COLUMNS ", refusal from uplift.take_feedback($1,$2,$3,$4,$5,$6,$7,$8)",
+    .sql = COLUMNS ", refusal from uplift_chat.take_feedback($1,$2,$3,$4,$5,$6,$7,$8)",
     .params = FEEDBACK_PARAMS};
 static const struct pg_statement get_statement = {
-    .name = "get_feedback", .sql = COLUMNS " from uplift.get_feedback($1,$2,$3)", .params = 3};
+    .name = "get_feedback", .sql = COLUMNS " from uplift_chat.get_feedback($1,$2,$3)", .params = 3};
 
 static size_t characters(const char *text)
 {

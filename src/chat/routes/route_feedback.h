@@ -25,9 +25,9 @@ MUST_CHECK bool feedback_check(const cJSON *changes, struct api_error *error);
 /* Accepts feedback, now. Borrows changes. */
 void feedback_accept(const struct route_context *c, const struct uuid *answer, const char *changes,
                      struct feedback *f);
-/* The parameters that uplift.take_feedback and uplift.rest_update_feedback have in common: the
- * user, the answer, the changes, whether it was issued, when and as which event it was given, and
- * who asks: address and API key. Borrowed from f and the request. */
+/* The parameters that uplift_chat.take_feedback and uplift_chat.rest_update_feedback have in
+ * common: the user, the answer, the changes, whether it was issued, when and as which event it was
+ * given, and who asks: address and API key. Borrowed from f and the request. */
 #define FEEDBACK_PARAMS 8
 void feedback_values(const struct route_context *c, const struct feedback *f,
                      const char *values[FEEDBACK_PARAMS]);
@@ -38,8 +38,8 @@ void feedback_values(const struct route_context *c, const struct feedback *f,
  */
 MUST_CHECK bool feedback_spool(struct route_context *c, const struct feedback *f,
                                struct api_error *error);
-/* What was refused in Postgres, by rate limits or otherwise, as uplift.take_feedback() tells it:
- * fills in *error and returns false. */
+/* What was refused in Postgres, by rate limits or otherwise, as uplift_chat.take_feedback() tells
+ * it: fills in *error and returns false. */
 bool feedback_refused(const struct route_context *c, const char *refusal_json,
                       struct api_error *error);
 /* Counts feedback that was taken. */

@@ -163,7 +163,7 @@ static void put_end(struct buf *out, const cJSON *answer, const cJSON *result, c
     buf_printf(out, ",\"feedbackId\":\"%s\"}\n\n", id);
 }
 
-/* An answer that has ended, as uplift.get_answer() tells it. */
+/* An answer that has ended, as uplift_chat.get_answer() tells it. */
 static void reply_recorded(struct route_context *c, const char *json)
 {
     cJSON *answer = cJSON_Parse(json);
@@ -215,7 +215,7 @@ static void fail_not_found(struct request *r)
 void route_follow(struct route_context *c)
 {
     static const struct pg_statement get_answer = {
-        .name = "get_answer", .sql = "select uplift.get_answer($1, $2)", .params = 2};
+        .name = "get_answer", .sql = "select uplift_chat.get_answer($1, $2)", .params = 2};
     const char *values[2] = {c->request->who.user_text, c->id};
     struct open_answer open;
     struct api_error error;

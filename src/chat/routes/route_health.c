@@ -67,7 +67,9 @@ static void put_state(struct services *w, struct buf *body)
 void route_ready(struct route_context *c)
 {
     static const struct pg_statement ready = {
-        .name = "ready", .sql = "select uplift.ready(), uplift.rejected_lately()", .params = 0};
+        .name = "ready",
+        .sql = "select uplift_chat.ready(), uplift_chat.rejected_lately()",
+        .params = 0};
     struct services *w = c->services;
     struct api_error error;
     PGresult *result = NULL;

@@ -119,7 +119,7 @@ static void rest_get(struct route_context *c, const struct rest_query *q)
     static const struct pg_statement statement = {
         .name = "rest_select_feedback",
         .sql = "select rows, row_count, total, coalesce(($2::jsonb ->> 'offset')::bigint, 0) "
-               "from uplift.rest_select_feedback($1,$2)",
+               "from uplift_chat.rest_select_feedback($1,$2)",
         .params = 2};
     const char *values[2] = {c->request->who.user_text, q->json.data};
     struct api_error error;
@@ -213,7 +213,7 @@ static void change(struct route_context *c, const struct rest_query *q, const ch
     static const struct pg_statement statement = {
         .name = "rest_update_feedback",
         .sql = "select rows, row_count, refusal "
-               "from uplift.rest_update_feedback($1,$2,$9,$3,$4,$5,$6,$7,$8)",
+               "from uplift_chat.rest_update_feedback($1,$2,$9,$3,$4,$5,$6,$7,$8)",
         .params = FEEDBACK_PARAMS + 1};
     const char *values[FEEDBACK_PARAMS + 1];
     const char *id = rest_query_only_id(q, c->request->who.user_text);

@@ -13,10 +13,10 @@
 
 void route_conversations_list(struct route_context *c)
 {
-    static const struct pg_statement statement = {.name = "list_conversations",
-                                                  .sql =
-                                                      "select uplift.list_conversations($1,$2,$3)",
-                                                  .params = 3};
+    static const struct pg_statement statement = {
+        .name = "list_conversations",
+        .sql = "select uplift_chat.list_conversations($1,$2,$3)",
+        .params = 3};
     static const char nothing[] = "{\"object\":\"list\",\"data\":[],\"has_more\":false}";
     struct api_error error;
     struct query q;
@@ -51,17 +51,20 @@ void route_conversations_list(struct route_context *c)
 
 void route_conversation_get(struct route_context *c)
 {
-    static const struct pg_statement statement = {
-        .name = "get_conversation", .sql = "select uplift.get_conversation($1,$2)", .params = 2};
+    static const struct pg_statement statement = {.name = "get_conversation",
+                                                  .sql =
+                                                      "select uplift_chat.get_conversation($1,$2)",
+                                                  .params = 2};
     const char *values[2] = {c->request->who.user_text, c->id};
     route_reply_json_query(c, &statement, values);
 }
 
 void route_conversation_delete(struct route_context *c)
 {
-    static const struct pg_statement statement = {.name = "delete_conversation",
-                                                  .sql = "select uplift.delete_conversation($1,$2)",
-                                                  .params = 2};
+    static const struct pg_statement statement = {
+        .name = "delete_conversation",
+        .sql = "select uplift_chat.delete_conversation($1,$2)",
+        .params = 2};
     struct api_error error;
     PGresult *result;
     const char *values[2] = {c->request->who.user_text, c->id};
@@ -76,7 +79,7 @@ void route_conversation_delete(struct route_context *c)
 char *route_list_coaches(struct route_context *c, bool *degraded, struct api_error *error)
 {
     static const struct pg_statement statement = {
-        .name = "list_coaches", .sql = "select uplift.list_coaches()", .params = 0};
+        .name = "list_coaches", .sql = "select uplift_chat.list_coaches()", .params = 0};
     PGresult *result;
     char *list = NULL;
     *degraded = false;
@@ -107,7 +110,7 @@ void route_coaches(struct route_context *c)
 void route_preferences_get(struct route_context *c)
 {
     static const struct pg_statement statement = {
-        .name = "get_preferences", .sql = "select uplift.get_preferences($1)", .params = 1};
+        .name = "get_preferences", .sql = "select uplift_chat.get_preferences($1)", .params = 1};
     const char *values[1] = {c->request->who.user_text};
     route_reply_json_query(c, &statement, values);
 }
@@ -146,7 +149,7 @@ static void reply_with_named(struct route_context *c, const struct pg_statement 
 void route_preferences_put(struct route_context *c)
 {
     static const struct pg_statement statement = {
-        .name = "put_preferences", .sql = "select uplift.put_preferences($1,$2)", .params = 2};
+        .name = "put_preferences", .sql = "select uplift_chat.put_preferences($1,$2)", .params = 2};
     struct api_error error;
     struct span changes;
     if (!request_json(c->request, false, &changes, &error)) {

@@ -1,8 +1,8 @@
 /*
  * Rate limits, as far as a worker has to do with them.
  *
- * While Postgres answers, the buckets are there (uplift.prepare_chats), common to all workers; a
- * worker only gathers how many tokens its answers took beyond what was estimated, for the sync
+ * While Postgres answers, the buckets are there (uplift_chat.prepare_chats), common to all workers;
+ * a worker only gathers how many tokens its answers took beyond what was estimated, for the sync
  * thread to tell. While it is away each worker holds the limits it last knew by itself, with
  * buckets of its own: full ones at first, and of as many users as there is room for.
  */
@@ -37,7 +37,7 @@ struct limits;
 /* NULL when memory ran out. */
 MUST_CHECK struct limits *limits_new(void);
 void limits_free(struct limits *l);
-/* Replaces the limits by what uplift.worker_sync told. All of these are thread-safe. */
+/* Replaces the limits by what uplift_chat.worker_sync told. All of these are thread-safe. */
 void limits_take(struct limits *l, const cJSON *list);
 /* Without Postgres: takes one request and so many tokens, left->charged_here then. False with
  * *error, 429. */

@@ -29,17 +29,18 @@ struct personas {
     struct persona *list;
     size_t count;
     char *default_coach; /* NULL when nothing is known */
-    char *coaches_json;  /* as uplift.list_coaches() gave it */
+    char *coaches_json;  /* as uplift_chat.list_coaches() gave it */
     char *file_text;     /* what the file holds, to write it only when it changes */
 };
 
 static const struct pg_statement list_personas = {
     .name = "list_personas",
-    .sql = "select coach_id, name, severity_band, mode, system_prompt from uplift.list_personas() "
+    .sql = "select coach_id, name, severity_band, mode, system_prompt from "
+           "uplift_chat.list_personas() "
            "order by coach_id, mode, severity_band",
     .params = 0};
 static const struct pg_statement list_coaches = {
-    .name = "list_coaches", .sql = "select uplift.list_coaches()", .params = 0};
+    .name = "list_coaches", .sql = "select uplift_chat.list_coaches()", .params = 0};
 
 int persona_band(double severity)
 {
@@ -218,13 +219,13 @@ enum pg_outcome personas_refresh(struct personas *p, struct pg *pg)
     enum pg_outcome outcome = pg_call(pg, &list_coaches, NULL, &coaches);
     if (outcome != PG_DONE) {
         if (outcome == PG_REFUSED)
-            log_refused(pg, "uplift.list_coaches()");
+            log_refused(pg, "uplift_chat.list_coaches()");
         goto out;
     }
     outcome = pg_call(pg, &list_personas, NULL, &rows);
     if (outcome != PG_DONE) {
         if (outcome == PG_REFUSED)
-            log_refused(pg, "uplift.list_personas()");
+            log_refused(pg, "uplift_chat.list_personas()");
         goto out;
     }
     const char *json =

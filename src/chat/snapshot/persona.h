@@ -14,7 +14,7 @@ struct personas;
 /* Reads dir/personas.json when there is one. NULL when memory ran out. */
 MUST_CHECK struct personas *personas_new(const char *dir);
 void personas_free(struct personas *p);
-/* Asks uplift.list_personas() and uplift.list_coaches() and replaces all; writes the file
+/* Asks uplift_chat.list_personas() and uplift_chat.list_coaches() and replaces all; writes the file
  * (atomically) when something changed. An empty or refused answer (logged) keeps what is known. */
 enum pg_outcome personas_refresh(struct personas *p, struct pg *pg);
 /*

@@ -1,6 +1,6 @@
 /*
- * Prices of models, as Postgres last told them (uplift.worker_sync), for the cost of answers in
- * /metrics and for models that have none. What an answer cost for good is worked out in SQL.
+ * Prices of models, as Postgres last told them (uplift_chat.worker_sync), for the cost of answers
+ * in /metrics and for models that have none. What an answer cost for good is worked out in SQL.
  */
 #ifndef UPLIFT_PRICES_H
 #define UPLIFT_PRICES_H
@@ -20,7 +20,7 @@ struct token_counts {
 /* NULL when memory ran out. */
 MUST_CHECK struct prices *prices_new(void);
 void prices_free(struct prices *p);
-/* Replaces the prices by what uplift.worker_sync told. These are thread-safe. */
+/* Replaces the prices by what uplift_chat.worker_sync told. These are thread-safe. */
 void prices_take(struct prices *p, const cJSON *list);
 /* Whether a model has a price at a provider; true while nothing was told of any. */
 bool prices_have(struct prices *p, const char *model, const char *provider);

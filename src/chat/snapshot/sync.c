@@ -30,7 +30,7 @@ struct sync {
 };
 
 static const struct pg_statement worker_sync = {
-    .name = "worker_sync", .sql = "select uplift.worker_sync($1)", .params = 1};
+    .name = "worker_sync", .sql = "select uplift_chat.worker_sync($1)", .params = 1};
 
 /* What this worker knows, and tells. */
 static bool tell_known(struct sync *s, struct buf *out)
@@ -89,7 +89,8 @@ static void take_news(struct sync *s, const char *text, size_t len)
     struct json_error wrong;
     cJSON *news = json_parse(text, len, &wrong);
     if (news == NULL) {
-        log_error("sync", "uplift.worker_sync() answered what cannot be read: %s", wrong.message);
+        log_error("sync", "uplift_chat.worker_sync() answered what cannot be read: %s",
+                  wrong.message);
         return;
     }
     const cJSON *routing = cJSON_GetObjectItemCaseSensitive(news, "routing");
@@ -126,7 +127,7 @@ static void sync_once(struct sync *s)
     if (outcome == PG_DONE)
         take_news(s, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
     else if (outcome == PG_REFUSED && !s->was_refused)
-        log_error("sync", "uplift.worker_sync() was refused: %s: %s", pg_sqlstate(s->pg),
+        log_error("sync", "uplift_chat.worker_sync() was refused: %s: %s", pg_sqlstate(s->pg),
                   pg_message_to_log(s->pg));
     s->was_refused = outcome == PG_REFUSED;
     PQclear(row);

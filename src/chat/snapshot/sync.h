@@ -1,7 +1,7 @@
 /*
  * The sync thread: the one thread of a worker that asks Postgres, each second, what has changed
- * beside the chats (uplift.worker_sync), and passes it on. While Postgres is away all stays as it
- * was last known.
+ * beside the chats (uplift_chat.worker_sync), and passes it on. While Postgres is away all stays as
+ * it was last known.
  */
 #ifndef UPLIFT_SYNC_H
 #define UPLIFT_SYNC_H

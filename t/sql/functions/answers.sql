@@ -1,4 +1,4 @@
--- uplift.record_answers() and what happens to answers it cannot take.
+-- uplift_chat.record_answers() and what happens to answers it cannot take.
 \ir common.psql
 select plan(60);
 
@@ -40,18 +40,18 @@ select is(pg_temp.record(4, :ann, pg_temp.id(100), 'late', 'x', '{"created_at": 
 select is((select updated_at from uplift.conversations where id = pg_temp.id(100)), timestamptz '2026-01-01 00:02Z', 'does not turn the conversation''s clock back');
 
 -- Groups.
-select results_eq($$select r.id, r.outcome from uplift.record_answers((select json_agg(json_build_object('id', pg_temp.id(n), 'user_id', pg_temp.ann(),
+select results_eq($$select r.id, r.outcome from uplift_chat.record_answers((select json_agg(json_build_object('id', pg_temp.id(n), 'user_id', pg_temp.ann(),
         'conversation_id', pg_temp.id(200 + n % 2), 'user_message', 'm' || n, 'ai_response', 'a', 'created_at', timestamptz '2026-01-02Z' - n * interval '1 s'))
     from generate_series(10, 13) n)) r order by id$$,
     $$values (pg_temp.id(10), 'recorded'), (pg_temp.id(11), 'recorded'), (pg_temp.id(12), 'recorded'), (pg_temp.id(13), 'recorded')$$, 'a group, one row each');
 select results_eq($$select id, title, updated_at from uplift.conversations where id in (pg_temp.id(200), pg_temp.id(201)) order by id$$,
     $$values (pg_temp.id(200), 'm12', timestamptz '2026-01-01 23:59:50Z'), (pg_temp.id(201), 'm13', timestamptz '2026-01-01 23:59:49Z')$$,
     'several of one conversation make it once: the first is the title, the last its time');
-select results_eq($$select count(*) from uplift.record_answers(json_build_array(
+select results_eq($$select count(*) from uplift_chat.record_answers(json_build_array(
         json_build_object('id', pg_temp.id(14), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a'),
         json_build_object('id', pg_temp.id(14), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a')))$$, 'values (2::bigint)', 'twice in one group');
 select is((select count(*) from public.coach_response_feedback where id = pg_temp.id(14)), 1::bigint, 'is one row');
-select lives_ok($$select uplift.record_answers('[]')$$, 'an empty group');
+select lives_ok($$select uplift_chat.record_answers('[]')$$, 'an empty group');
 
 -- Users.
 select is(pg_temp.record(20, :eve, pg_temp.id(300), 'q', 'a'), 'recorded', 'a user nobody saw before');
@@ -68,7 +68,7 @@ select is((select user_id from uplift.conversations where id = pg_temp.id(100)),
 select is((select updated_at from uplift.conversations where id = pg_temp.id(100)), timestamptz '2026-01-01 00:02Z', 'untouched');
 do $$ begin perform pg_temp.record(31, pg_temp.bob(), pg_temp.id(100), 'mine too', 'a'); end $$;
 select is((select count(distinct conversation_id) from public.coach_response_feedback where id in (pg_temp.id(30), pg_temp.id(31))), 1::bigint, 'the next goes to the same one');
-select results_eq($$select count(*) from uplift.record_answers(json_build_array(
+select results_eq($$select count(*) from uplift_chat.record_answers(json_build_array(
         json_build_object('id', pg_temp.id(32), 'user_id', pg_temp.bob(), 'conversation_id', pg_temp.id(400), 'user_message', 'm', 'ai_response', 'a', 'created_at', '2026-01-01T00:00:02Z'),
         json_build_object('id', pg_temp.id(33), 'user_id', pg_temp.ann(), 'conversation_id', pg_temp.id(400), 'user_message', 'm', 'ai_response', 'a', 'created_at', '2026-01-01T00:00:01Z')))$$,
     'values (2::bigint)', 'two users with one new id in one group');
@@ -77,7 +77,7 @@ select results_eq($$select id, conversation_id = pg_temp.id(400) from public.coa
 
 -- Arrays, as workers send them, and prompts that answers share.
 create function pg_temp.chat(p_ids uuid[], p_prompts text[], p_personal text[], p_shared text[], p_more jsonb[] default null) returns uuid[] language sql as $$
-    select uplift.record_chats(array_agg(i order by o), array_agg(pg_temp.ann()), array_agg(pg_temp.id(160)), array_agg(now() + o * interval '1 ms' order by o),
+    select uplift_chat.record_chats(array_agg(i order by o), array_agg(pg_temp.ann()), array_agg(pg_temp.id(160)), array_agg(now() + o * interval '1 ms' order by o),
         array_agg('coach_maple_avatar'::text), array_agg(3.0), array_agg('default'::text), array_agg(uplift.prompt_id(p_prompts[o]) order by o),
         array_agg(p_personal[o] order by o), array_agg('q' || o order by o), array_agg('a' || o order by o), array_agg('complete'::text),
         array_agg('gpt-4.1-mini'::text), array_agg('openai'::text), array_agg('chat'::text), array_agg(true), array_agg('stop'::text),
@@ -107,7 +107,7 @@ select is(pg_temp.chat(array[pg_temp.id(63)], '{null}', '{null}', '{}', array['{
 select results_eq($$select system_prompt, system_prompt_id, error_code, degraded from public.coach_response_feedback where id = pg_temp.id(63)$$,
     $$values ('whole', null::uuid, 'e', true)$$, 'is there');
 select is(pg_temp.prompt(63), 'whole', 'a prompt that came whole is seen, too');
-select is((select outcome from uplift.record_answers(json_build_array(json_build_object('id', pg_temp.id(64), 'user_id', pg_temp.ann(), 'user_message', 'm',
+select is((select outcome from uplift_chat.record_answers(json_build_array(json_build_object('id', pg_temp.id(64), 'user_id', pg_temp.ann(), 'user_message', 'm',
     'ai_response', 'a', 'shared_prompt', 'You are Ash.', 'personal_prompt', ' He swims.')))), 'recorded', 'an answer of a spool');
 select is(pg_temp.prompt(64), 'You are Ash. He swims.', 'has its prompt from there');
 
@@ -117,15 +117,15 @@ select is((select system_prompt from public.coach_response_feedback where id = p
 update uplift.settings set value = 'false' where key = 'answers.whole_prompts';
 
 -- Bad rows.
-select is(pg_temp.refused($$select uplift.record_answers(json_build_array(
+select is(pg_temp.refused($$select uplift_chat.record_answers(json_build_array(
     json_build_object('id', pg_temp.id(40), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a'),
     json_build_object('id', pg_temp.id(41), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', null)))$$), '23502', 'a bad row fails the call');
 select ok(not exists (select from public.coach_response_feedback where id = pg_temp.id(40)), 'whole');
 select is(pg_temp.refused($$select pg_temp.record(42, pg_temp.ann(), null, 'm', 'a', '{"outcome": "splendid"}')$$), '23514', 'so does an unknown outcome');
 
-select uplift.reject_answer(json_build_object('id', pg_temp.id(50), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a', 'outcome', 'splendid')::text, 'unknown outcome');
-select uplift.reject_answer(json_build_object('id', pg_temp.id(50), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a', 'outcome', 'splendid')::text, 'again');
-select uplift.reject_answer('{"id": not JSON', 'not JSON');
+select uplift_chat.reject_answer(json_build_object('id', pg_temp.id(50), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a', 'outcome', 'splendid')::text, 'unknown outcome');
+select uplift_chat.reject_answer(json_build_object('id', pg_temp.id(50), 'user_id', pg_temp.ann(), 'user_message', 'm', 'ai_response', 'a', 'outcome', 'splendid')::text, 'again');
+select uplift_chat.reject_answer('{"id": not JSON', 'not JSON');
 select is((select count(*) from uplift.rejected_answers), 2::bigint, 'rejected answers are kept, each once');
 select results_eq('select replayed from uplift.replay_rejected_answers()', 'values (false), (false)', 'what is still bad stays');
 select ok((select bool_and(reason not in ('unknown outcome', 'not JSON')) from uplift.rejected_answers), 'with its new reason');
@@ -134,8 +134,8 @@ select results_eq('select replayed from uplift.replay_rejected_answers()', 'valu
 select ok(exists (select from public.coach_response_feedback where id = pg_temp.id(50)), 'and recorded');
 select results_eq('select replayed from uplift.replay_rejected_answers()', 'values (false)', 'once');
 
-select is(uplift.ready(), 'ok', 'ready');
+select is(uplift_chat.ready(), 'ok', 'ready');
 select is(uplift.schema_version(), 1, 'the version');
 set local transaction_read_only = on;
-select is(uplift.ready(), 'this server is read only', 'not ready on a server that takes no answers');
+select is(uplift_chat.ready(), 'this server is read only', 'not ready on a server that takes no answers');
 rollback;

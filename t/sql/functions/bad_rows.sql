@@ -8,7 +8,7 @@ create function pg_temp.answer(n int) returns public.coach_response_feedback lan
 $$;
 
 -- Numbers that cannot be, from a provider or a clock.
-select uplift.admin_put_price(null, '{"model": "m", "valid_from": "2025-01-01", "input_per_million": 1000000, "output_per_million": 1000000}', 'x') \g /dev/null
+select uplift_batch.admin_put_price(null, '{"model": "m", "valid_from": "2025-01-01", "input_per_million": 1000000, "output_per_million": 1000000}', 'x') \g /dev/null
 select is(pg_temp.record(1, :ann, pg_temp.id(100), 'q', 'a', '{"model_used": "m", "prompt_tokens": 3000000000, "completion_tokens": 12, "cached_tokens": 1e30,
     "tokens_used": 3000000012, "usage_estimated": false, "response_time_ms": 1e15, "time_to_first_token_ms": -5,
     "attempts": [{"http_status": 1e9, "duration_ms": 1e15, "reason": "status_503"}, {"http_status": 200, "duration_ms": 3}]}'), 'recorded', 'three billion tokens, and a row all the same');
@@ -51,7 +51,7 @@ select is(uplift.is_bad_row(s), b, s) from (values ('22003', true), ('23514', tr
 -- The response cache, where a row of a deployment's makes trouble.
 insert into public.ai_response_cache (cache_key, source_answer_id, expires_at, created_at) select 'k' || n, pg_temp.id(n), now() + interval '1 hour', now() from generate_series(1, 3) n;
 insert into uplift.cache_hits (source_answer_id, hits, saved_usd, last_hit_at) select pg_temp.id(n), 2, 6000, now() from generate_series(1, 3) n, generate_series(1, 2);
-select is(uplift.trim_cache(10), '{"hits_counted": 13, "expired": 0, "least_useful": 0, "entries": 3, "failed": 0}', 'one entry may save more than $10,000');
+select is(uplift_batch.trim_cache(10), '{"hits_counted": 13, "expired": 0, "least_useful": 0, "entries": 3, "failed": 0}', 'one entry may save more than $10,000');
 select is((select cost_saved_usd from public.ai_response_cache where cache_key = 'k2'), 12000.0, 'and says so');
 update public.ai_response_cache set hit_count = 2147483640 where cache_key = 'k1';
 insert into uplift.cache_hits (source_answer_id, hits, saved_usd, last_hit_at) select pg_temp.id(n), 9, 1, now() from generate_series(1, 3) n;
@@ -62,13 +62,13 @@ create function pg_temp.stubborn() returns trigger language plpgsql as $$ begin
     return coalesce(new, old);
 end $$;
 create trigger stubborn before update or delete on public.ai_response_cache for each row execute function pg_temp.stubborn();
-select is(uplift.trim_cache(10), '{"hits_counted": 18, "expired": 0, "least_useful": 0, "entries": 3, "failed": 1}', 'an entry that cannot be changed keeps none from being counted');
+select is(uplift_batch.trim_cache(10), '{"hits_counted": 18, "expired": 0, "least_useful": 0, "entries": 3, "failed": 1}', 'an entry that cannot be changed keeps none from being counted');
 select results_eq('select cache_key, hit_count from public.ai_response_cache order by 1', $$values ('k1', 2147483647), ('k2', 4), ('k3', 13)$$, 'as far as there is room');
 select is((select sum(hits) from uplift.cache_hits), 9::bigint, 'its hits wait');
 alter table public.ai_response_cache disable trigger stubborn;
 update public.ai_response_cache set expires_at = now() - interval '1 minute';
 alter table public.ai_response_cache enable trigger stubborn;
-select is(uplift.trim_cache(10) - 'hits_counted', '{"expired": 2, "least_useful": 0, "entries": 1, "failed": 2}', 'one that cannot be deleted keeps none from being deleted');
+select is(uplift_batch.trim_cache(10) - 'hits_counted', '{"expired": 2, "least_useful": 0, "entries": 1, "failed": 2}', 'one that cannot be deleted keeps none from being deleted');
 drop trigger stubborn on public.ai_response_cache;
 
 -- Failures of long ago, one of which something of the deployment's refers to.
@@ -81,9 +81,9 @@ create function pg_temp.referred() returns trigger language plpgsql as $$ begin
     return old;
 end $$;
 create trigger referred before delete on public.ai_errors for each row execute function pg_temp.referred();
-select is(uplift.trim_errors(4), '{"deleted": 3, "failed": 1, "goes_on": true}', 'a failure that cannot be deleted');
-select is(uplift.trim_errors(4), '{"deleted": 3, "failed": 1, "goes_on": true}', 'holds up no other');
-select is(uplift.trim_errors(4), '{"deleted": 2, "failed": 1, "goes_on": false}', 'to the end');
+select is(uplift_batch.trim_errors(4), '{"deleted": 3, "failed": 1, "goes_on": true}', 'a failure that cannot be deleted');
+select is(uplift_batch.trim_errors(4), '{"deleted": 3, "failed": 1, "goes_on": true}', 'holds up no other');
+select is(uplift_batch.trim_errors(4), '{"deleted": 2, "failed": 1, "goes_on": false}', 'to the end');
 
 -- Use by the hour.
 delete from uplift.usage_state;
@@ -96,14 +96,14 @@ create function pg_temp.no_such_hour() returns trigger language plpgsql as $$ be
     return new;
 end $$;
 create trigger no_such_hour before insert on uplift.usage_hourly for each row execute function pg_temp.no_such_hour();
-select uplift.roll_up_usage(3) as rolled \gset
+select uplift_batch.roll_up_usage(3) as rolled \gset
 select results_eq(format($$select (%L::jsonb ->> 'hours')::int, (%1$L::jsonb ->> 'failed')::int$$, :'rolled'), 'values (2, 1)', 'an hour that cannot be counted');
 select results_eq('select hour, reason from uplift.usage_dirty where failed_at is not null', $$values (timestamptz '2026-01-01T00:00Z', 'this hour never was')$$, 'waits, with the reason');
-select uplift.roll_up_usage(2) as rolled \gset
+select uplift_batch.roll_up_usage(2) as rolled \gset
 select is((:'rolled'::jsonb ->> 'hours')::int, 2, 'and holds up no other');
 drop trigger no_such_hour on uplift.usage_hourly;
 update uplift.usage_dirty set failed_at = failed_at - interval '31 minutes';
-select uplift.roll_up_usage(1) \g /dev/null
+select uplift_batch.roll_up_usage(1) \g /dev/null
 select ok((select sum(requests) from uplift.usage_hourly where hour = '2026-01-01T00:00Z') > 0, 'later it is tried again');
 
 -- How models do.
@@ -115,7 +115,7 @@ create function pg_temp.frozen() returns trigger language plpgsql as $$ begin
     return new;
 end $$;
 create trigger frozen before update on public.ai_model_versions for each row execute function pg_temp.frozen();
-select ok((r ->> 'refreshed')::int >= 2 and r ->> 'failed' = '1', 'a version that cannot be changed') from uplift.refresh_model_metrics(7) r;
+select ok((r ->> 'refreshed')::int >= 2 and r ->> 'failed' = '1', 'a version that cannot be changed') from uplift_batch.refresh_model_metrics(7) r;
 select results_eq($$select production_metrics is not null from public.ai_model_versions where model_name = 'v' order by model_id$$, 'values (true), (false), (true)', 'keeps none from being refreshed');
 
 -- Training examples.
@@ -126,8 +126,8 @@ create function pg_temp.words(n int) returns text[] language sql as $$
 $$;
 select pg_temp.record(n, :ann, null, format('What about %s and %s?', w[1], w[2]), format('Think of %s, then %s.', w[3], w[4]))
     from generate_series(10, 20) n, pg_temp.words(n - 10) w \g /dev/null
-select count(*) from uplift.give_feedback(:ann, pg_temp.id(10), '{"helpful": true}', true) \g /dev/null
-select uplift.give_feedback(:ann, pg_temp.id(n), '{"helpful": true}', true) from generate_series(11, 20) n \g /dev/null
+select count(*) from uplift_chat.give_feedback(:ann, pg_temp.id(10), '{"helpful": true}', true) \g /dev/null
+select uplift_chat.give_feedback(:ann, pg_temp.id(n), '{"helpful": true}', true) from generate_series(11, 20) n \g /dev/null
 create function pg_temp.picky() returns trigger language plpgsql as $$ begin
     if new.source_id = pg_temp.id(14) then
         raise exception 'is not to be learnt' using errcode = 'check_violation';
@@ -139,7 +139,7 @@ create function pg_temp.generate() returns int language plpgsql as $$
 declare v record; v_failed int := 0;
 begin
     loop
-        select * into v from uplift.generate_training_examples(1000);
+        select * into v from uplift_batch.generate_training_examples(1000);
         v_failed := v_failed + v.failed;
         exit when v.taken = 0;
     end loop;
@@ -150,7 +150,7 @@ select is((select count(distinct source_id) from public.ai_training_examples whe
 select results_eq('select answer_id, reason from uplift.training_failures', $$values (pg_temp.id(14), 'is not to be learnt')$$, 'it is set aside, with the reason');
 select is(pg_temp.generate(), 0, 'and is not tried again and again');
 drop trigger picky on public.ai_training_examples;
-select uplift.give_feedback(:ann, pg_temp.id(14), '{"rating": 5}', true) \g /dev/null
+select uplift_chat.give_feedback(:ann, pg_temp.id(14), '{"rating": 5}', true) \g /dev/null
 select is(pg_temp.generate(), 0, 'but with the next word on it');
 select is((select count(*) from uplift.training_failures), 0::bigint, 'and then it comes in');
 insert into public.ai_training_examples (dataset_id, messages, tokens, is_validated, split)

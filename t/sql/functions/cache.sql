@@ -2,7 +2,7 @@
 \ir common.psql
 select plan(84);
 
--- A chat's row as uplift.prepare_chats() gives it; p_cache null is off.
+-- A chat's row as uplift_chat.prepare_chats() gives it; p_cache null is off.
 create function pg_temp.prepared(p_user uuid, p_message text, p_cache jsonb default '{"mode": "on", "max_age_s": 3600, "model": "sim-1"}',
     p_coach text default null, p_severity numeric default null, p_conversation uuid default null, p_regenerate uuid default null)
 returns setof record language sql as $$
@@ -33,7 +33,7 @@ create function pg_temp.hit(n int, p_user uuid, p_source uuid) returns text lang
         'finish_reason', 'stop', 'created_at', now(), 'model_used', 'gpt-4.1-mini', 'prompt_tokens', 0, 'completion_tokens', 0))
 $$;
 create function pg_temp.rate(n int, p_user uuid, p_changes jsonb) returns void language sql as $$
-    select uplift.give_feedback(p_user, pg_temp.id(n), p_changes, true)
+    select uplift_chat.give_feedback(p_user, pg_temp.id(n), p_changes, true)
 $$;
 
 -- Messages.
@@ -142,14 +142,14 @@ select pg_temp.rate(40, :bob, '{"rating": 3}') \g /dev/null
 select is(pg_temp.found(:ann, 'q1'), null, 'and while one dislike stands, it stays out');
 update public.coach_response_feedback set helpful = true where id = pg_temp.id(41);
 select is(pg_temp.found(:ann, 'q1'), 'answer two', 'whichever way it is taken back');
-select uplift.give_feedback(:ann, pg_temp.id(51), '{"helpful": false}', true) \g /dev/null
+select uplift_chat.give_feedback(:ann, pg_temp.id(51), '{"helpful": false}', true) \g /dev/null
 select is(pg_temp.store(51, :ann, 'q2', 'bad'), 'recorded', 'an answer that was disliked before it had ended');
 select is(pg_temp.found(:ann, 'q2'), null, 'is not given again');
 
 -- A conversation that was deleted.
 select is(pg_temp.store(60, :ann, 'q3', 'private', jsonb_build_object('conversation_id', pg_temp.id(901))), 'recorded', 'an answer in a conversation');
 select is(pg_temp.found(:bob, 'q3'), 'private', 'is given again');
-select lives_ok('select uplift.delete_conversation(pg_temp.ann(), pg_temp.id(901))', 'until its user deletes the conversation');
+select lives_ok('select uplift_chat.delete_conversation(pg_temp.ann(), pg_temp.id(901))', 'until its user deletes the conversation');
 select is(pg_temp.found(:bob, 'q3'), null, 'then it is not');
 
 -- Trimming.
@@ -159,14 +159,14 @@ select is(count(pg_temp.store(70 + n, :ann, 'trim ' || n, 'x')), 5::bigint, 'fiv
 select is(count(pg_temp.hit(80 + n, :ann, pg_temp.id(70 + n / 4))), 8::bigint, 'with hits: 3 of the first, 4 of the second') from generate_series(5, 12) n;
 select pg_temp.rate(73, :ann, '{"helpful": false}') \g /dev/null
 update public.ai_response_cache set expires_at = now() where source_answer_id = pg_temp.id(74);
-select is(uplift.trim_cache(3), '{"hits_counted": 8, "expired": 1, "least_useful": 1, "entries": 3, "failed": 0}', 'trimming says what it did');
+select is(uplift_batch.trim_cache(3), '{"hits_counted": 8, "expired": 1, "least_useful": 1, "entries": 3, "failed": 0}', 'trimming says what it did');
 select results_eq('select source_answer_id from public.ai_response_cache where source_answer_id is not null order by 1',
     'values (pg_temp.id(71)), (pg_temp.id(72)), (pg_temp.id(73))', 'the useful ones stay, and what feedback withdrew');
-select is(uplift.trim_cache(2) -> 'least_useful', '1', 'one less');
+select is(uplift_batch.trim_cache(2) -> 'least_useful', '1', 'one less');
 select results_eq('select source_answer_id from public.ai_response_cache where source_answer_id is not null order by 1',
     'values (pg_temp.id(72)), (pg_temp.id(73))', 'fewest hits go first');
 update public.ai_response_cache set created_at = now() - interval '91 days' where source_answer_id = pg_temp.id(73);
-select is(uplift.trim_cache(2) -> 'expired', '1', 'after 90 days a question may come in again');
+select is(uplift_batch.trim_cache(2) -> 'expired', '1', 'after 90 days a question may come in again');
 select is((select count(*) from uplift.cache_dislikes), 0::bigint, 'and what was disliked is forgotten');
 select is((select count(*) from uplift.cache_sources), 0::bigint, 'so is whose answer was given again');
 select is((select count(*) from public.ai_response_cache where source_answer_id is null), 1::bigint, 'a deployment''s own rows stay');

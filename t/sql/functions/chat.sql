@@ -39,7 +39,7 @@ select lives_ok($$select pg_temp.prepare(pg_temp.eve())$$, 'on plain Postgres an
 select ok(exists (select from auth.users where id = :eve), 'is made');
 update uplift.settings set value = 'false' where key = 'auth.makes_users';
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.id(99))$$), 'UP403 unknown_user', 'on Supabase it is refused');
-select is(pg_temp.refused($$select uplift.put_preferences(pg_temp.id(99), '{}')$$), 'UP403 unknown_user', 'by preferences, too');
+select is(pg_temp.refused($$select uplift_chat.put_preferences(pg_temp.id(99), '{}')$$), 'UP403 unknown_user', 'by preferences, too');
 update uplift.settings set value = 'true' where key = 'auth.makes_users';
 
 -- History.
@@ -113,7 +113,7 @@ do $$ begin
     perform pg_temp.record(116, pg_temp.ann(), pg_temp.id(450), 'q6', '', jsonb_build_object('regenerate_of', pg_temp.id(114), 'outcome', 'failed'));
 end $$;
 select is(pg_temp.said(pg_temp.messages(:ann, pg_temp.id(450))), 'q6 a6 cut', 'of versions on different branches the last that was seen stays');
-select is((select string_agg(m ->> 'content', ' ' order by o) from json_array_elements(uplift.get_conversation(:ann, pg_temp.id(450)) -> 'messages') with ordinality e(m, o)),
+select is((select string_agg(m ->> 'content', ' ' order by o) from json_array_elements(uplift_chat.get_conversation(:ann, pg_temp.id(450)) -> 'messages') with ordinality e(m, o)),
     'q6 a6 cut', 'and a reader of the conversation sees the same');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.bob(), p_regenerate => pg_temp.id(105))$$), 'UP404 answer_not_found regenerate_of', 'another user''s answer');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.ann(), p_regenerate => pg_temp.id(999))$$), 'UP404 answer_not_found regenerate_of', 'nobody''s answer');

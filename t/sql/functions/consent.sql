@@ -7,14 +7,14 @@ create function pg_temp.say(n int, p_user uuid) returns void language plpgsql as
 begin
     perform pg_temp.record(n, p_user, pg_temp.id(100 + n), 'question of ' || repeat((array['apples', 'bread', 'chess'])[n] || ' ', 5),
         'answer about ' || repeat((array['trees', 'ovens', 'queens'])[n] || ' ', 9));
-    perform uplift.give_feedback(p_user, pg_temp.id(n), '{"helpful": true}', false);
+    perform uplift_chat.give_feedback(p_user, pg_temp.id(n), '{"helpful": true}', false);
 end
 $$;
 -- The answers that are in the set, after a run.
 create function pg_temp.trained() returns text language plpgsql as $$
 begin
     while exists (select from uplift.training_queue) loop
-        perform uplift.generate_training_examples(1000);
+        perform uplift_batch.generate_training_examples(1000);
     end loop;
     return coalesce((select string_agg(right(e.source_id::text, 1), ' ' order by e.source_id) from public.ai_training_examples e
         join public.ai_training_datasets d on d.id = e.dataset_id
@@ -22,7 +22,7 @@ begin
 end
 $$;
 create function pg_temp.preference(p_user uuid, p_key text) returns text language sql as $$
-    select uplift.get_preferences(p_user)::jsonb ->> p_key
+    select uplift_chat.get_preferences(p_user)::jsonb ->> p_key
 $$;
 
 insert into auth.users (id) values (:eve);
@@ -30,17 +30,17 @@ select pg_temp.say(1, :ann), pg_temp.say(2, :bob), pg_temp.say(3, :eve) \g /dev/
 select is(uplift.trains_by_default(), false, 'the operator says no');
 select is(pg_temp.preference(:ann, 'training_consent_default'), 'false', 'which users are told');
 select is(pg_temp.trained(), '', 'who was not asked is not in');
-select is(uplift.put_preferences(:ann, '{"training_consent": true}') ->> 'training_consent', 'true', 'Ann agrees');
+select is(uplift_chat.put_preferences(:ann, '{"training_consent": true}') ->> 'training_consent', 'true', 'Ann agrees');
 select is(pg_temp.trained(), '1', 'and is in');
-select uplift.put_preferences(:bob, '{"training_consent": false}') \g /dev/null
+select uplift_chat.put_preferences(:bob, '{"training_consent": false}') \g /dev/null
 select is(pg_temp.trained(), '1', 'Bob refuses, and is not');
-select uplift.put_preferences(:ann, '{"training_consent": null}') \g /dev/null
+select uplift_chat.put_preferences(:ann, '{"training_consent": null}') \g /dev/null
 select is(pg_temp.trained(), '', 'an answer taken back is none');
 
 update uplift.settings set value = 'true' where key = 'training.consent_default';
 select is(pg_temp.preference(:ann, 'training_consent_default'), 'true', 'the operator says yes');
 select is(pg_temp.trained(), '1 3', 'then all are in who did not refuse');
-select uplift.put_preferences(:eve, '{"training_consent": true}') \g /dev/null
+select uplift_chat.put_preferences(:eve, '{"training_consent": true}') \g /dev/null
 update uplift.settings set value = 'false' where key = 'training.consent_default';
 select is(pg_temp.trained(), '3', 'and out again but for those who agreed');
 insert into public.user_coach_preferences as p (user_id, training_consent) values (:ann, true)
@@ -70,18 +70,18 @@ select is((select count(*) from uplift.training_queue), :queued::bigint, 'what d
 -- Whether a user was asked.
 select is(pg_temp.preference('00000000-0000-4000-8000-0000000000ff', 'training_consent_asked'), 'false', 'nobody was asked yet');
 delete from public.user_coach_preferences where user_id = :bob;
-select uplift.put_preferences(:bob, '{"severity": 2}') \g /dev/null
+select uplift_chat.put_preferences(:bob, '{"severity": 2}') \g /dev/null
 select is(pg_temp.preference(:bob, 'training_consent_asked'), 'false', 'nor by setting something else');
-select is(uplift.put_preferences(:bob, '{"training_consent_asked": true}') ->> 'training_consent_asked', 'true', 'a page that asked says so');
+select is(uplift_chat.put_preferences(:bob, '{"training_consent_asked": true}') ->> 'training_consent_asked', 'true', 'a page that asked says so');
 select is(pg_temp.preference(:bob, 'training_consent_asked') || coalesce(pg_temp.preference(:bob, 'training_consent'), ' without an answer'), 'true without an answer', 'where there was no answer');
 select ok((select p.training_consent_asked_at is not null from public.user_coach_preferences p where p.user_id = :bob), 'with the time');
 select is(pg_temp.trained(), '3', 'which is no yes');
-select uplift.put_preferences(:bob, '{"training_consent": false}') \g /dev/null
-select uplift.put_preferences(:bob, '{"training_consent": null}') \g /dev/null
+select uplift_chat.put_preferences(:bob, '{"training_consent": false}') \g /dev/null
+select uplift_chat.put_preferences(:bob, '{"training_consent": null}') \g /dev/null
 select is(pg_temp.preference(:bob, 'training_consent_asked'), 'true', 'who answered was asked');
-select is(uplift.put_preferences(:bob, '{"training_consent_asked": false}') ->> 'training_consent_asked', 'false', 'and can be asked again');
-select is(uplift.put_preferences(:bob, '{"training_consent_default": true}') ->> 'training_consent_default', 'false', 'what null means is for the operator to say');
-select is(pg_temp.refused($$select uplift.put_preferences(pg_temp.bob(), '{"training_consent_asked": 1}')$$), 'UP400 invalid_training_consent_asked training_consent_asked', 'asked is yes or no');
+select is(uplift_chat.put_preferences(:bob, '{"training_consent_asked": false}') ->> 'training_consent_asked', 'false', 'and can be asked again');
+select is(uplift_chat.put_preferences(:bob, '{"training_consent_default": true}') ->> 'training_consent_default', 'false', 'what null means is for the operator to say');
+select is(pg_temp.refused($$select uplift_chat.put_preferences(pg_temp.bob(), '{"training_consent_asked": 1}')$$), 'UP400 invalid_training_consent_asked training_consent_asked', 'asked is yes or no');
 
 select * from finish();
 rollback;

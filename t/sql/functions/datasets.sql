@@ -14,7 +14,7 @@ create function pg_temp.generate() returns text language plpgsql as $$
 declare v record; v_sums int[] := '{0,0,0,0}';
 begin
     loop
-        select * into v from uplift.generate_training_examples(1000);
+        select * into v from uplift_batch.generate_training_examples(1000);
         v_sums := array[v_sums[1] + v.added, v_sums[2] + v.changed, v_sums[3] + v.withdrawn, v_sums[4] + v.duplicates];
         exit when v.taken = 0;
     end loop;
@@ -194,13 +194,13 @@ insert into public.ai_training_datasets (id, dataset_name, revision) values (pg_
 insert into public.ai_training_examples (id, dataset_id, messages, split, is_validated, tags, quality_score)
 select ('20000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, pg_temp.id(902), '[{"role":"user","content":"xxxx"}]', 'train', true,
     case when n > 5990 then '{rare}'::text[] end, 5 from generate_series(1, 6000) n;
-create temp table page as select uplift.admin_list_examples(pg_temp.id(902), '{"tag": "rare", "limit": 4}', 'root') as p;
+create temp table page as select uplift_batch.admin_list_examples(pg_temp.id(902), '{"tag": "rare", "limit": 4}', 'root') as p;
 select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (0, 'true'::jsonb, '5000')$$, 'nothing yet, and more to look at');
-update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 4, 'after', p -> 'next_after'), 'root');
+update page set p = uplift_batch.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 4, 'after', p -> 'next_after'), 'root');
 select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', right(p ->> 'next_after', 4) from page$$, $$values (4, 'true'::jsonb, '5994')$$, 'some, and more');
-update page set p = uplift.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 6, 'after', p -> 'next_after'), 'root');
+update page set p = uplift_batch.admin_list_examples(pg_temp.id(902), jsonb_build_object('tag', 'rare', 'limit', 6, 'after', p -> 'next_after'), 'root');
 select results_eq($$select jsonb_array_length(p -> 'data'), p -> 'has_more', p -> 'next_after' from page$$, $$values (6, 'false'::jsonb, 'null'::jsonb)$$, 'and the last');
-select results_eq($$select d -> 'tags', d -> 'quality_histogram', d -> 'rejected_examples' from uplift.admin_get_dataset(pg_temp.id(902), '{}', 'root') d$$,
+select results_eq($$select d -> 'tags', d -> 'quality_histogram', d -> 'rejected_examples' from uplift_batch.admin_get_dataset(pg_temp.id(902), '{}', 'root') d$$,
     $$values ('[{"tag": "rare", "examples": 10}]'::jsonb, '[{"quality": 5, "examples": 6000}]'::jsonb, '0'::jsonb)$$, 'a dataset is described from counts');
 
 select * from finish();

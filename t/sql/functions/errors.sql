@@ -3,7 +3,7 @@
 select plan(18);
 
 create function pg_temp.failures(p_arguments jsonb default '{}') returns jsonb language sql as $$
-    select uplift.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') -> 'data'
+    select uplift_batch.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') -> 'data'
 $$;
 
 select is(pg_temp.record(1, :ann, null, 'secret words', 'hi', '{"model_used": "m", "provider": "b", "attempts": [
@@ -25,16 +25,16 @@ select is(jsonb_array_length(pg_temp.failures('{"type": "unknown"}')), 1, 'is un
 select is((select count(*) from public.ai_errors e where e::text ilike '%secret words%'), 0::bigint, 'and no row holds what was said');
 select is(jsonb_array_length(pg_temp.failures('{"q": "_"}')), 1, 'a search takes wildcards for what they are');
 
-select is(uplift.admin_resolve_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'true', 'resolved');
-select is(uplift.admin_reopen_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'false', 'and reopened');
+select is(uplift_batch.admin_resolve_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'true', 'resolved');
+select is(uplift_batch.admin_reopen_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'false', 'and reopened');
 
 update public.ai_errors set created_at = now() - interval '91 days' where answer_id in (pg_temp.id(1), pg_temp.id(2));
 update public.ai_errors set created_at = now() - interval '89 days' where answer_id = pg_temp.id(3);
 update uplift.error_groups set resolved_at = now() - interval '91 days';
 insert into public.ai_errors (error_type, created_at) values ('of the deployment', now() - interval '200 days');
-select is(uplift.trim_errors(1), '{"deleted": 1, "failed": 0, "goes_on": true}', 'what is older than 90 days is forgotten, a step at a time');
+select is(uplift_batch.trim_errors(1), '{"deleted": 1, "failed": 0, "goes_on": true}', 'what is older than 90 days is forgotten, a step at a time');
 select is((select count(*) from uplift.error_groups), 1::bigint, 'with what was said of it only once the last is gone');
-select is(uplift.trim_errors(10), '{"deleted": 1, "failed": 0, "goes_on": false}', 'to the last');
+select is(uplift_batch.trim_errors(10), '{"deleted": 1, "failed": 0, "goes_on": false}', 'to the last');
 select is((select count(*) from uplift.error_groups), 0::bigint, 'and then that too');
 select results_eq('select error_type from public.ai_errors order by 1', $$values ('of the deployment'), ('unknown')$$,
     'what is younger stays, and what is not of uplift');

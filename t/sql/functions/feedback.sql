@@ -5,7 +5,7 @@ select plan(98);
 create function pg_temp.give(p_user uuid, n int, p_changes jsonb, p_issued boolean default false, p_at timestamptz default null, p_event uuid default null)
 returns text language sql as $$
     select concat_ws('|', helpful::text, rating, feedback_text, case when pending then 'pending' end)
-    from uplift.give_feedback(p_user, pg_temp.id(n), p_changes, p_issued, coalesce(p_at, statement_timestamp()), p_event)
+    from uplift_chat.give_feedback(p_user, pg_temp.id(n), p_changes, p_issued, coalesce(p_at, statement_timestamp()), p_event)
 $$;
 create function pg_temp.row(n int) returns text language sql as $$
     select concat_ws('|', helpful::text, rating, feedback_text) from public.coach_response_feedback where id = pg_temp.id(n)
@@ -31,7 +31,7 @@ select results_eq($$select changes from uplift.feedback_events where answer_id =
         ('{"helpful": false, "rating": null, "feedback_text": null}')$$, 'earlier words are kept');
 select is(pg_temp.give(:ann, 1, '{}'), 'false', 'nothing said, nothing changed');
 select is(pg_temp.give(:ann, 1, '{"rating": 4.0}'), 'false|4', 'a whole number, however written');
-select is((select concat_ws('|', helpful::text, rating, pending) from uplift.get_feedback(:ann, pg_temp.id(1), false)), 'false|4|f', 'reading it');
+select is((select concat_ws('|', helpful::text, rating, pending) from uplift_chat.get_feedback(:ann, pg_temp.id(1), false)), 'false|4|f', 'reading it');
 
 -- Refusals.
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '{"rating": 0}')$$), 'UP400 invalid_rating rating', 'no star');
@@ -47,8 +47,8 @@ select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 1, '[]')$$), 'UP4
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.bob(), 1, '{"helpful": true}')$$), 'UP404 answer_not_found', 'another user''s answer');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.bob(), 1, '{"helpful": true}', true)$$), 'UP404 answer_not_found', 'though said to be issued');
 select is(pg_temp.refused($$select pg_temp.give(pg_temp.ann(), 999, '{"helpful": true}')$$), 'UP404 answer_not_found', 'nobody''s answer is the same');
-select is(pg_temp.refused($$select uplift.get_feedback(pg_temp.bob(), pg_temp.id(1), true)$$), 'UP404 answer_not_found', 'nor can it be read');
-select is(pg_temp.refused($$select uplift.get_feedback(pg_temp.ann(), pg_temp.id(999), false)$$), 'UP404 answer_not_found', 'nor nobody''s');
+select is(pg_temp.refused($$select uplift_chat.get_feedback(pg_temp.bob(), pg_temp.id(1), true)$$), 'UP404 answer_not_found', 'nor can it be read');
+select is(pg_temp.refused($$select uplift_chat.get_feedback(pg_temp.ann(), pg_temp.id(999), false)$$), 'UP404 answer_not_found', 'nor nobody''s');
 
 -- As the user: PostgREST, or SQL.
 set local role authenticated;
@@ -60,7 +60,7 @@ reset role;
 create function pg_temp.patch(n int, p_changes jsonb, p_issued boolean default false, p_at timestamptz default statement_timestamp(), p_event uuid default null)
 returns text language sql as $$
     select concat_ws('|', x ->> 'helpful', x ->> 'rating', x ->> 'feedback_text')
-    from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, '{}', p_changes, p_issued, p_at, p_event, null, null) r, json_array_elements(r.rows::json) x
+    from uplift_chat.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, '{}', p_changes, p_issued, p_at, p_event, null, null) r, json_array_elements(r.rows::json) x
 $$;
 select pg_temp.patch(3, '{"helpful": true, "rating": 5, "feedback_text": "fine"}') \g /dev/null
 select pg_temp.patch(3, '{"helpful": true}') \g /dev/null
@@ -114,7 +114,7 @@ select is(pg_temp.give(:ann, 50, '{"rating": null, "feedback_text": "hm"}', true
 select is(pg_temp.give(:ann, 50, '{"feedback_text": "hm!"}', true, pg_temp.at(4), pg_temp.id(1050)), 'true|hm!|pending', 'with an event''s id');
 select is(pg_temp.give(:ann, 50, '{"feedback_text": "hm!"}', true, pg_temp.at(4), pg_temp.id(1050)), 'true|hm!|pending', 'that comes again');
 select is(pg_temp.events(50), 3::bigint, 'counts once');
-select is((select concat_ws('|', helpful::text, rating, feedback_text, pending) from uplift.get_feedback(:ann, pg_temp.id(50), true)), 'true|hm!|t', 'it can be read');
+select is((select concat_ws('|', helpful::text, rating, feedback_text, pending) from uplift_chat.get_feedback(:ann, pg_temp.id(50), true)), 'true|hm!|t', 'it can be read');
 select pg_temp.give(:bob, 50, '{"rating": 1}', true, pg_temp.at(5)) \g /dev/null
 select is(pg_temp.record(50, :ann, pg_temp.id(100), 'q', 'a'), 'recorded', 'the answer comes');
 select is(pg_temp.row(50), 'true|hm!', 'with the feedback of its user');
@@ -181,8 +181,8 @@ select is(array[pg_temp.charge(:ann), pg_temp.charge(:ann), pg_temp.charge(:ann)
 select is(pg_temp.charge(:ann), 'the limit of 3 feedback calls a minute for this user is reached; try again in 20 s', 'and no more');
 select ok((select (r ->> 'retry_after_ms')::int between 15000 and 20000 and r ->> 'type' = 'requests' and r ->> 'code' = 'rate_limit_exceeded' and r ->> 'status' = '429'
     from uplift.charge_feedback(:ann, null, null, 1) r), 'as OpenAI says it, with the time to wait');
-select is((select refusal ->> 'code' from uplift.take_feedback(:ann, pg_temp.id(1), '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'our route is refused');
-select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, pg_temp.id(1)::text, '{}', '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'and PostgREST''s');
+select is((select refusal ->> 'code' from uplift_chat.take_feedback(:ann, pg_temp.id(1), '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'our route is refused');
+select is((select refusal ->> 'code' from uplift_chat.rest_update_feedback(:ann, pg_temp.id(1)::text, '{}', '{"helpful": true}', true, now(), null, null, null)), 'rate_limit_exceeded', 'and PostgREST''s');
 select is(pg_temp.charge(:bob), null, 'another user is not');
 select is(uplift.charge_feedback(:eve, null, null, 100), null, 'a call of more rows than a bucket holds takes all of it');
 select ok((uplift.charge_feedback(:eve, null, null, 2) ->> 'retry_after_ms')::int between 35000 and 40000, 'and the next one is told to wait for as many as it needs');
@@ -194,9 +194,9 @@ select matches(pg_temp.charge(pg_temp.id(903), 1, '192.0.2.9', 'k'), '^the limit
 select is((select requests::int from uplift.rate_buckets where key = 'feedback:address:192.0.2.9'), 3, 'what one refuses takes nothing from the others');
 select is((select count(*) from uplift.rate_buckets where key like 'feedback:user:%03'), 0::bigint, 'nor makes any');
 select pg_temp.charge(:ann, 3) \g /dev/null
-select is(uplift.admin_put_rate_limit(null, '{"scope": "user", "feedback_per_minute": 4}', 'x') ->> 'feedback_per_minute', '4', 'an admin sets the limit');
+select is(uplift_batch.admin_put_rate_limit(null, '{"scope": "user", "feedback_per_minute": 4}', 'x') ->> 'feedback_per_minute', '4', 'an admin sets the limit');
 select is(pg_temp.charge(:ann, 4), null, 'which begins with full buckets');
-select is(pg_temp.refused($$select uplift.admin_put_rate_limit(null, '{"scope": "user", "feedback_per_minute": 0}', 'x')$$), 'UP400 invalid_feedback_per_minute feedback_per_minute', 'and not to nothing');
+select is(pg_temp.refused($$select uplift_batch.admin_put_rate_limit(null, '{"scope": "user", "feedback_per_minute": 0}', 'x')$$), 'UP400 invalid_feedback_per_minute feedback_per_minute', 'and not to nothing');
 
 select * from finish();
 rollback;

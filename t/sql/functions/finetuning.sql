@@ -17,7 +17,7 @@ create function pg_temp.ready(p_dataset uuid) returns text language sql as $$
 $$;
 create function pg_temp.ask(p_arguments jsonb) returns public.ai_finetuning_jobs language plpgsql as $$
 declare
-    v_id uuid := uplift.admin_create_finetuning(null, p_arguments, 'ann', null) ->> 'id';
+    v_id uuid := uplift_batch.admin_create_finetuning(null, p_arguments, 'ann', null) ->> 'id';
     v_job public.ai_finetuning_jobs;
 begin
     select j.* into v_job from public.ai_finetuning_jobs j where j.id = v_id;
@@ -77,23 +77,23 @@ from (values ('{"n_epochs": 1, "batch_size": 256, "beta": 2, "learning_rate_mult
     ('{"lora": true}', 'UP400 unknown_hyperparameter hyperparameters')) as x(h, wanted);
 
 -- What trainers tell.
-select is(uplift.add_finetuning_events(:'job', '[{"id": "1", "message": "began"}, {"id": "2", "step": 1, "training_loss": 2},
+select is(uplift_batch.add_finetuning_events(:'job', '[{"id": "1", "message": "began"}, {"id": "2", "step": 1, "training_loss": 2},
     {"id": "3", "step": 2, "training_loss": 1, "validation_loss": 1.5}]'), 3, 'events are kept');
-select is(uplift.add_finetuning_events(:'job', '[{"id": "3", "step": 2, "training_loss": 1}, {"id": "4", "message": "more"}]'), 1, 'each once');
+select is(uplift_batch.add_finetuning_events(:'job', '[{"id": "3", "step": 2, "training_loss": 1}, {"id": "4", "message": "more"}]'), 1, 'each once');
 select is((j.training_loss, j.validation_loss)::text, '(1,1.5)', 'the last losses are the job''s') from public.ai_finetuning_jobs j where j.id = :'job';
 select is(jsonb_array_length(uplift.loss_curve(:'job')), 2, 'steps are the curve');
-select is(uplift.add_finetuning_events(:'job', '[{"id": "5", "step": 1.5}, {"id": "6", "step": 1e300, "at": 1e300}, {"id": "7", "step": -1, "at": -1e99}]'),
+select is(uplift_batch.add_finetuning_events(:'job', '[{"id": "5", "step": 1.5}, {"id": "6", "step": 1e300, "at": 1e300}, {"id": "7", "step": -1, "at": -1e99}]'),
     3, 'steps and times that cannot be are no failure');
 
 -- How it ends.
-select uplift.note_finetuning(:'job', '{"status": "running", "external_status": "odd"}') as status \gset
-select uplift.finish_finetuning(:'job', 'ft:one', 1000000, '{"a": 1}') as made \gset
-select is(uplift.finish_finetuning(:'job', 'ft:one', 1000000, null), :'made', 'a model version is made once');
+select uplift_batch.note_finetuning(:'job', '{"status": "running", "external_status": "odd"}') as status \gset
+select uplift_batch.finish_finetuning(:'job', 'ft:one', 1000000, '{"a": 1}') as made \gset
+select is(uplift_batch.finish_finetuning(:'job', 'ft:one', 1000000, null), :'made', 'a model version is made once');
 select is((j.status, j.actual_cost, j.external_status)::text, '(succeeded,5.0000,odd)', 'with what it cost') from public.ai_finetuning_jobs j where j.id = :'job';
-select is(uplift.note_finetuning(:'job', '{"status": "failed"}'), null, 'what has ended stays as it is');
+select is(uplift_batch.note_finetuning(:'job', '{"status": "failed"}'), null, 'what has ended stays as it is');
 select (j).id as job2, (j).batch_job_id as batch2
 from (select pg_temp.ask(jsonb_build_object('dataset_id', :'enough', 'base_model', 'm', 'force', true)) as j) x \gset
-select is(uplift.admin_cancel_finetuning(:'job2', '{}', 'ann') ->> 'status', 'cancelled', 'one that has not begun is cancelled at once');
+select is(uplift_batch.admin_cancel_finetuning(:'job2', '{}', 'ann') ->> 'status', 'cancelled', 'one that has not begun is cancelled at once');
 select (j).id as job3, (j).batch_job_id as batch3
 from (select pg_temp.ask(jsonb_build_object('dataset_id', :'enough', 'base_model', 'm', 'force', true)) as j) x \gset
 update uplift.batch_jobs set status = 'failed', error = '{"code": "runner_lost", "message": "gone"}' where id = :'batch3';
@@ -101,7 +101,7 @@ select is((j.status, j.error ->> 'code', j.error ? 'advice', j.completed_at is n
 from public.ai_finetuning_jobs j where j.id = :'job3';
 select (j).id as job4, (j).batch_job_id as batch4
 from (select pg_temp.ask(jsonb_build_object('dataset_id', :'enough', 'base_model', 'm', 'force', true)) as j) x \gset
-select uplift.note_finetuning(:'job4', '{"error": {"code": "trainer_unreachable", "advice": "wait"}}') as status \gset
+select uplift_batch.note_finetuning(:'job4', '{"error": {"code": "trainer_unreachable", "advice": "wait"}}') as status \gset
 update uplift.batch_jobs set status = 'failed', error = '{"code": "trainer_unreachable", "message": "again"}' where id = :'batch4';
 select is((j.status, j.error ->> 'advice')::text, '(failed,wait)', 'and keeps the advice it had') from public.ai_finetuning_jobs j where j.id = :'job4';
 
@@ -112,37 +112,37 @@ select pg_temp.version('three') as three \gset
 \set maple '''coach_maple_avatar'''
 \set ledger '''coach_ledger_avatar'''
 select is(pg_temp.production(:maple), null, 'at first the configured model');
-select uplift.admin_deploy_model(:'one', '{"environment": "production"}', 'ann') is null as x,
-    uplift.admin_deploy_model(:'two', '{"environment": "production", "coach_id": "coach_maple_avatar"}', 'ann') is null as x,
-    uplift.admin_deploy_model(:'three', '{"environment": "production", "coach_id": "coach_maple_avatar"}', 'ann') is null as x,
-    uplift.admin_deploy_model(:'three', '{"environment": "production"}', 'ann') is null as x \gset
+select uplift_batch.admin_deploy_model(:'one', '{"environment": "production"}', 'ann') is null as x,
+    uplift_batch.admin_deploy_model(:'two', '{"environment": "production", "coach_id": "coach_maple_avatar"}', 'ann') is null as x,
+    uplift_batch.admin_deploy_model(:'three', '{"environment": "production", "coach_id": "coach_maple_avatar"}', 'ann') is null as x,
+    uplift_batch.admin_deploy_model(:'three', '{"environment": "production"}', 'ann') is null as x \gset
 select is(pg_temp.production(:maple) || ' ' || pg_temp.production(:ledger), 'ft:three ft:three', 'one serves a coach, and all');
-select uplift.admin_rollback_model(:'three', '{"reason": "r", "coach_id": "coach_maple_avatar"}', 'ann') is null as x \gset
+select uplift_batch.admin_rollback_model(:'three', '{"reason": "r", "coach_id": "coach_maple_avatar"}', 'ann') is null as x \gset
 select is(pg_temp.production(:maple) || ' ' || pg_temp.production(:ledger), 'ft:two ft:three', 'a coach goes back to what it had');
-select uplift.admin_rollback_model(:'three', '{"reason": "r"}', 'ann') is null as x \gset
+select uplift_batch.admin_rollback_model(:'three', '{"reason": "r"}', 'ann') is null as x \gset
 select is(pg_temp.production(:maple) || ' ' || pg_temp.production(:ledger), 'ft:two ft:one', 'and so do all');
-select uplift.admin_rollback_model(:'two', '{"reason": "r", "environment": "production"}', 'ann') is null as x \gset
+select uplift_batch.admin_rollback_model(:'two', '{"reason": "r", "environment": "production"}', 'ann') is null as x \gset
 select is(pg_temp.production(:maple), 'ft:one', 'a coach without one of its own has that of all');
-select is(pg_temp.refused(format($$select uplift.admin_rollback_model('%s', '{"reason": "r", "environment": "staging"}', 'ann')$$, :'one')),
+select is(pg_temp.refused(format($$select uplift_batch.admin_rollback_model('%s', '{"reason": "r", "environment": "staging"}', 'ann')$$, :'one')),
     'UP409 not_deployed', 'only what serves there is rolled back');
-select uplift.admin_rollback_model(:'one', '{"reason": "r"}', 'ann') is null as x \gset
+select uplift_batch.admin_rollback_model(:'one', '{"reason": "r"}', 'ann') is null as x \gset
 select is(pg_temp.production(:ledger), null, 'back to the configured model');
 
 -- Shutdowns.
 insert into uplift.base_models (model, shutdown_date) values ('soon', current_date + 60), ('later', current_date + 61), ('gone', current_date);
 select is((uplift.base_model_state('soon') ->> 'warning') is not null and (uplift.base_model_state('later') ->> 'warning') is null, true,
     'there is a warning 60 days ahead');
-select is(pg_temp.refused(format($$select uplift.admin_deploy_model('%s', '{"environment": "staging"}', 'ann')$$, pg_temp.version('old', 'gone'))),
+select is(pg_temp.refused(format($$select uplift_batch.admin_deploy_model('%s', '{"environment": "staging"}', 'ann')$$, pg_temp.version('old', 'gone'))),
     'UP409 model_shut_down', 'what is gone is not deployed');
 
 -- Figures.
-select uplift.admin_deploy_model(:'one', '{"environment": "production"}', 'ann') is null as x,
+select uplift_batch.admin_deploy_model(:'one', '{"environment": "production"}', 'ann') is null as x,
     pg_temp.record(1, :ann, pg_temp.id(901), 'a', 'b', jsonb_build_object('model_used', 'ft:one', 'response_time_ms', 100, 'created_at', now())),
     pg_temp.record(2, :ann, pg_temp.id(901), 'c', 'd', jsonb_build_object('model_used', 'ft:one', 'response_time_ms', 300, 'created_at', now())) \gset
 update public.coach_response_feedback set helpful = id = pg_temp.id(1) where model_used = 'ft:one';
 create temp table moved as select uplift.uuid_v7() as id, id as was from public.coach_response_feedback where model_used = 'ft:one';
 update public.coach_response_feedback f set id = m.id from moved m where f.id = m.was;
-select ok((uplift.refresh_model_metrics(7) ->> 'refreshed')::int > 0, 'figures are refreshed');
+select ok((uplift_batch.refresh_model_metrics(7) ->> 'refreshed')::int > 0, 'figures are refreshed');
 select is(concat_ws(' ', m ->> 'answers', m ->> 'thumbs_up_rate', m ->> 'latency_ms_p50', m ->> 'latency_ms_p95', m ->> 'error_rate'),
     '2 0.5000 100 300 0.0000', 'of the answers of these days')
 from (select production_metrics as m from public.ai_model_versions where id = :'one') x;

@@ -27,7 +27,7 @@ select ok(uplift.sketch('{}') is null and uplift.sketch('{a}') is null and cardi
 
 create function pg_temp.generate() returns void language plpgsql as $$
 begin
-    while (select g.taken > 0 from uplift.generate_training_examples(1000) g) loop end loop;
+    while (select g.taken > 0 from uplift_batch.generate_training_examples(1000) g) loop end loop;
 end $$;
 create function pg_temp.words(p_seed text, n int) returns text language sql immutable as $$
     select string_agg(translate(left(md5(p_seed || i), 8), '0123456789', 'ghijklmnop'), ' ') from generate_series(1, n) i
@@ -98,7 +98,7 @@ select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '10+11+12 40 60 62', 'and of equals it is the earlier ones that stay');
 
 -- What a person said comes before all stars.
-select uplift.admin_reject_example(e.id, '{}', 'root') from public.ai_training_examples e where e.source_id = pg_temp.id(40) and e.label is null and e.rejected is null \g /dev/null
+select uplift_batch.admin_reject_example(e.id, '{}', 'root') from public.ai_training_examples e where e.source_id = pg_temp.id(40) and e.label is null and e.rejected is null \g /dev/null
 select pg_temp.rate(30, 5) \g /dev/null
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '10+11+12 40 60 62', 'what was rejected keeps out what says the same, however rated');

@@ -16,7 +16,7 @@ $$;
 create function pg_temp.refusal(p_call jsonb) returns jsonb language sql as $$
     select r from pg_temp.charge(jsonb_build_array('{"n": 1}' || p_call)) as c(n int, l jsonb, r jsonb)
 $$;
-create function pg_temp.put(p_more jsonb) returns jsonb language sql as $$ select uplift.admin_put_rate_limit(null, p_more, 'tester') $$;
+create function pg_temp.put(p_more jsonb) returns jsonb language sql as $$ select uplift_batch.admin_put_rate_limit(null, p_more, 'tester') $$;
 create function pg_temp.turn_back(p_by interval) returns void language sql as $$ update uplift.rate_buckets set filled_at = filled_at - p_by $$;
 
 select is_empty($$select * from uplift.charge_limits('{1}', '{u}', '{null}', '{null}', '{0}')$$, 'without limits nothing is charged');
@@ -74,7 +74,7 @@ create function pg_temp.prepare(p_calls jsonb) returns table (n int, messages te
             array_agg(c ->> 'coach_id' order by o) as coaches, array_agg(''::text) as messages, array_agg(4000) as tokens,
             array_agg(c -> 'more' order by o) as more, array_fill(null::text, array[count(*)::int]) as nulls
         from jsonb_array_elements(p_calls) with ordinality as x(c, o)) a
-    cross join lateral uplift.prepare_chats(a.users, a.protocols, a.coaches, a.nulls::numeric[], a.nulls, a.nulls::uuid[], a.nulls::uuid[],
+    cross join lateral uplift_chat.prepare_chats(a.users, a.protocols, a.coaches, a.nulls::numeric[], a.nulls, a.nulls::uuid[], a.nulls::uuid[],
         a.messages, a.tokens, a.more) p
 $$;
 select is((select count(*) filter (where p.refusal is null) from pg_temp.prepare(jsonb_build_array(
@@ -125,7 +125,7 @@ select is(pg_temp.refused(b), r, d) from (values
     ($$select pg_temp.put('{"scope": "address", "key": "home"}')$$, 'UP400 invalid_key key', 'an address that is none'),
     ($$select pg_temp.put('{"scope": "user", "requests_per_minute": 0}')$$, 'UP400 invalid_requests_per_minute requests_per_minute', 'no requests'),
     ($$select pg_temp.put('{"scope": "user", "burst": 1.5}')$$, 'UP400 invalid_burst burst', 'half a request'),
-    ($$select uplift.admin_delete_rate_limit(null, '{"scope": "api_key"}', 'x')$$, 'UP404 rate_limit_not_found', 'none of that scope')) as x(b, r, d);
+    ($$select uplift_batch.admin_delete_rate_limit(null, '{"scope": "api_key"}', 'x')$$, 'UP404 rate_limit_not_found', 'none of that scope')) as x(b, r, d);
 select is(pg_temp.put('{"scope": "address", "key": "2001:db8::5", "requests_per_minute": 5}') ->> 'key', '2001:db8::/64', 'an address is kept as it is limited');
 
 select finish();

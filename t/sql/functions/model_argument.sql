@@ -8,7 +8,7 @@ insert into uplift.providers (name, base_url) values ('far', 'http://127.0.0.1:1
 
 -- A call of an admin function with a name in its place.
 create function pg_temp.call(p_function text, p_arguments text, p_model text) returns text language sql as $$
-    select pg_temp.refused(format('select uplift.%I(null, %L, ''x'')', p_function, replace(p_arguments, 'MODEL', p_model)))
+    select pg_temp.refused(format('select uplift_batch.%I(null, %L, ''x'')', p_function, replace(p_arguments, 'MODEL', p_model)))
 $$;
 create temp table calls (function, arguments, parameter) as values
     ('admin_create_budget', '{"scope": "total", "period": "day", "limit_usd": 1, "action": "cheaper", "cheaper_model": "MODEL"}', 'cheaper_model'),

@@ -4,7 +4,7 @@ select plan(40);
 
 create function pg_temp.generate() returns void language plpgsql as $$
 begin
-    while (select g.taken > 0 from uplift.generate_training_examples(1000) g) loop end loop;
+    while (select g.taken > 0 from uplift_batch.generate_training_examples(1000) g) loop end loop;
 end $$;
 create function pg_temp.words(p_seed text, n int) returns text language sql immutable as $$
     select string_agg(translate(left(md5(p_seed || i), 8), '0123456789', 'ghijklmnop'), ' ') from generate_series(1, n) i

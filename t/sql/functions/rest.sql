@@ -6,12 +6,12 @@ delete from uplift.rate_limits;
 do $$ begin
     perform pg_temp.record(n, pg_temp.ann(), pg_temp.id(100 + n % 2), 'q' || n, 'a' || n, jsonb_build_object('prompt_tokens', n, 'completion_tokens', 1)) from generate_series(1, 4) n;
     perform pg_temp.record(5, pg_temp.bob(), pg_temp.id(200), 'q5', 'a5');
-    perform uplift.give_feedback(pg_temp.ann(), pg_temp.id(1), '{"helpful": true, "rating": 5, "feedback_text": "100% \"good\", (really)"}', true);
-    perform uplift.give_feedback(pg_temp.ann(), pg_temp.id(2), '{"helpful": false, "rating": 2}', true);
-    perform uplift.give_feedback(pg_temp.ann(), pg_temp.id(3), '{"rating": 4}', true);
+    perform uplift_chat.give_feedback(pg_temp.ann(), pg_temp.id(1), '{"helpful": true, "rating": 5, "feedback_text": "100% \"good\", (really)"}', true);
+    perform uplift_chat.give_feedback(pg_temp.ann(), pg_temp.id(2), '{"helpful": false, "rating": 2}', true);
+    perform uplift_chat.give_feedback(pg_temp.ann(), pg_temp.id(3), '{"rating": 4}', true);
 end $$;
 create function pg_temp.get(p_query jsonb) returns text language sql as $$
-    select coalesce(string_agg(e.r ->> 'user_message', ' ' order by e.o), '') from uplift.rest_select_feedback(pg_temp.ann(), p_query) s,
+    select coalesce(string_agg(e.r ->> 'user_message', ' ' order by e.o), '') from uplift_chat.rest_select_feedback(pg_temp.ann(), p_query) s,
         json_array_elements(s.rows::json) with ordinality e(r, o)
 $$;
 -- The rows of one condition, in the order they came.
@@ -73,25 +73,25 @@ select is(pg_temp.is('attempts', 'cd', '[{"model": "m"}, 1]'::text), 'q2', 'cd')
 
 -- Columns.
 create function pg_temp.one(p_more jsonb) returns jsonb language sql as $$
-    select s.rows::jsonb from uplift.rest_select_feedback(pg_temp.ann(), jsonb_build_object('one', true, 'where',
+    select s.rows::jsonb from uplift_chat.rest_select_feedback(pg_temp.ann(), jsonb_build_object('one', true, 'where',
         jsonb_build_array(jsonb_build_object('column', 'id', 'op', 'eq', 'value', pg_temp.id(1)))) || p_more) s
 $$;
 select ok(pg_temp.one('{}') ?& array['id', 'user_id', 'ai_response', 'helpful', 'created_at'], 'all columns');
 select is(pg_temp.one('{"select": [{"column": "rating"}, {"column": "helpful", "as": "thumb up"}]}'), '{"rating": 5, "thumb up": true}', 'or some, under other names');
 select is(pg_temp.one('{"select": [{"column": "rating", "cast": "text"}, {"column": "mode", "cast": "pg_temp.evil"}]}'), '{"rating": "5", "mode": "default"}', 'as another type, of those there are');
 select is(pg_temp.one('{"select": [{"column": "rating"}, {"column": "regenerate_of"}], "strip": true}'), '{"rating": 5}', 'without nulls');
-select is((select rows from uplift.rest_select_feedback(:eve, '{}')), '[]', 'an empty array for nothing');
-select is((select row_count from uplift.rest_select_feedback(:ann, '{"head": true}')), 4::bigint, 'HEAD counts the rows');
-select is((select rows from uplift.rest_select_feedback(:ann, '{"head": true}')), '[]', 'and has none');
+select is((select rows from uplift_chat.rest_select_feedback(:eve, '{}')), '[]', 'an empty array for nothing');
+select is((select row_count from uplift_chat.rest_select_feedback(:ann, '{"head": true}')), 4::bigint, 'HEAD counts the rows');
+select is((select rows from uplift_chat.rest_select_feedback(:ann, '{"head": true}')), '[]', 'and has none');
 -- What the users' role may not read nobody gets.
 create function pg_temp.without(p_query jsonb) returns text language plpgsql as $$
 declare v text;
 begin
     revoke select on public.coach_response_feedback from authenticated;
     grant select (id, user_id, rating, created_at) on public.coach_response_feedback to authenticated;
-    v := pg_temp.refused(format('select * from uplift.rest_select_feedback(%L, %L)', pg_temp.ann(), p_query));
+    v := pg_temp.refused(format('select * from uplift_chat.rest_select_feedback(%L, %L)', pg_temp.ann(), p_query));
     if v = 'not at all' then
-        v := (select string_agg(k, ' ' order by k) from jsonb_object_keys((select s.rows::jsonb -> 0 from uplift.rest_select_feedback(pg_temp.ann(), p_query) s)) k);
+        v := (select string_agg(k, ' ' order by k) from jsonb_object_keys((select s.rows::jsonb -> 0 from uplift_chat.rest_select_feedback(pg_temp.ann(), p_query) s)) k);
     end if;
     raise exception 'undone' using errcode = 'P0002', detail = v;
 exception when no_data_found then
@@ -104,14 +104,14 @@ select is(pg_temp.without('{"where": [{"column": "system_prompt", "op": "like", 
 select is(pg_temp.without('{"order": [{"column": "system_prompt"}]}'), 'PT403 42501', 'nor ordered by');
 
 -- How many there are.
-create function pg_temp.total(p_more jsonb) returns bigint language sql as $$ select total from uplift.rest_select_feedback(pg_temp.ann(), p_more) $$;
+create function pg_temp.total(p_more jsonb) returns bigint language sql as $$ select total from uplift_chat.rest_select_feedback(pg_temp.ann(), p_more) $$;
 select is(pg_temp.total('{"limit": 1}'), null, 'nobody asked');
 select is(pg_temp.total('{"limit": 1, "count": "exact"}'), 4::bigint, 'exactly');
 select is(pg_temp.total('{"limit": 1, "count": "exact", "where": [{"column": "rating", "op": "gt", "value": "3"}]}'), 2::bigint, 'of those that are filtered');
 select is(pg_temp.total('{"limit": 1, "count": "estimated"}'), 4::bigint, 'an estimate of few is exact');
 select ok(pg_temp.total('{"limit": 1, "count": "planned"}') > 0, 'what the planner thinks');
-select is((select row_count || ' of ' || total from uplift.rest_select_feedback(:ann, '{"count": "exact", "offset": 3}')), '1 of 4', 'the last page');
-select is((select row_count || ' of ' || total from uplift.rest_select_feedback(:ann, '{"count": "exact", "offset": 4}')), '0 of 4', 'just behind it');
+select is((select row_count || ' of ' || total from uplift_chat.rest_select_feedback(:ann, '{"count": "exact", "offset": 3}')), '1 of 4', 'the last page');
+select is((select row_count || ' of ' || total from uplift_chat.rest_select_feedback(:ann, '{"count": "exact", "offset": 4}')), '0 of 4', 'just behind it');
 
 -- Refusals.
 create function pg_temp.wrong(p_query jsonb) returns text language sql as $$ select pg_temp.refused(format('select pg_temp.get(%L)', p_query)) $$;
@@ -139,10 +139,10 @@ create function pg_temp.told(p_refusal jsonb) returns text language sql as $$
     select rtrim(format('PT%s %s %s', p_refusal ->> 'status', p_refusal ->> 'code', p_refusal ->> 'param'))
 $$;
 create function pg_temp.patch_refused(n int, p_changes jsonb, p_more jsonb) returns text language sql as $$
-    select pg_temp.told(refusal) from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
+    select pg_temp.told(refusal) from uplift_chat.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
 $$;
 create function pg_temp.patch(n int, p_changes jsonb, p_more jsonb default '{}') returns jsonb language sql as $$
-    select rows::jsonb from uplift.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
+    select rows::jsonb from uplift_chat.rest_update_feedback(pg_temp.ann(), pg_temp.id(n)::text, p_more, p_changes, false, statement_timestamp(), null, null, null)
 $$;
 select is(pg_temp.patch(1, '{"helpful": true}') #>> '{0,helpful}', 'true', 'a thumb, and the changed row');
 select is(pg_temp.patch(1, '{"rating": 5, "feedback_text": "x"}') #>> '{0,feedback_text}', 'x', 'stars and words');
@@ -163,10 +163,10 @@ select is((select array_agg(distinct source order by source) from uplift.feedbac
 
 -- PATCH by filters.
 create function pg_temp.change_refused(p_query jsonb, p_changes jsonb) returns text language sql as $$
-    select pg_temp.told(refusal) from uplift.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), null, null, null)
+    select pg_temp.told(refusal) from uplift_chat.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), null, null, null)
 $$;
 create function pg_temp.change(p_query jsonb, p_changes jsonb, p_event uuid default null) returns bigint language sql as $$
-    select row_count from uplift.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), p_event, null, null)
+    select row_count from uplift_chat.rest_update_feedback(pg_temp.ann(), null, p_query, p_changes, true, statement_timestamp(), p_event, null, null)
 $$;
 select is(pg_temp.change('{"where": [{"column": "rating", "op": "is", "value": "null"}]}', '{"rating": 1}'), 1::bigint, 'those that have no stars');
 select is(pg_temp.change('{"where": [{"column": "user_message", "op": "in", "values": ["q2", "q3", "q5"]}]}', '{"rating": 1}', pg_temp.id(700)), 2::bigint, 'a list, and nobody else''s');
@@ -180,8 +180,8 @@ select is(pg_temp.change_refused('{"one": true, "where": [{"column": "rating", "
     'PT406 PGRST116 The result contains 3 rows', 'nor three where one object was asked for');
 select is((select count(*) from public.coach_response_feedback where rating = 5), 0::bigint, 'which changes none');
 insert into uplift.rate_limits (scope, feedback_per_minute) values ('user', 5);
-select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, null, '{"where": [{"column": "id", "op": "is", "value": "not_null"}]}', '{"rating": 2}', true, now(), null, null, null) r), null, 'four rows are four calls');
-select is((select refusal ->> 'code' from uplift.rest_update_feedback(:ann, null, '{"where": [{"column": "id", "op": "is", "value": "not_null"}]}', '{"rating": 2}', true, now(), null, null, null) r), 'rate_limit_exceeded', 'of those that are allowed');
+select is((select refusal ->> 'code' from uplift_chat.rest_update_feedback(:ann, null, '{"where": [{"column": "id", "op": "is", "value": "not_null"}]}', '{"rating": 2}', true, now(), null, null, null) r), null, 'four rows are four calls');
+select is((select refusal ->> 'code' from uplift_chat.rest_update_feedback(:ann, null, '{"where": [{"column": "id", "op": "is", "value": "not_null"}]}', '{"rating": 2}', true, now(), null, null, null) r), 'rate_limit_exceeded', 'of those that are allowed');
 
 select * from finish();
 rollback;

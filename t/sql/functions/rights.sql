@@ -3,25 +3,25 @@
 select plan(17);
 
 select set_eq(
-    $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'uplift'::regnamespace and has_function_privilege('uplift_app', p.oid, 'execute')$$,
-    array['uplift.schema_version()', 'uplift.ready()', 'uplift.list_coaches()', 'uplift.list_personas()',
-        'uplift.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift.record_chats(uuid[],uuid[],uuid[],timestamp with time zone[],text[],numeric[],text[],uuid[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],bigint[],bigint[],bigint[],boolean[],bigint[],bigint[],jsonb[],text[],jsonb[],jsonb[],text[])', 'uplift.record_answers(json)', 'uplift.reject_answer(text,text)', 'uplift.rejected_lately()',
-        'uplift.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
-        'uplift.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.get_feedback(uuid,uuid,boolean)',
-        'uplift.list_conversations(uuid,integer,timestamp with time zone)', 'uplift.get_conversation(uuid,uuid)', 'uplift.get_answer(uuid,uuid)', 'uplift.delete_conversation(uuid,uuid)',
-        'uplift.get_preferences(uuid)', 'uplift.put_preferences(uuid,jsonb)', 'uplift.rest_select_feedback(uuid,jsonb)', 'uplift.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
+    $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and has_function_privilege('uplift_app', p.oid, 'execute')$$,
+    array['uplift.schema_version()', 'uplift_chat.ready()', 'uplift_chat.list_coaches()', 'uplift_chat.list_personas()',
+        'uplift_chat.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift_chat.record_chats(uuid[],uuid[],uuid[],timestamp with time zone[],text[],numeric[],text[],uuid[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],bigint[],bigint[],bigint[],boolean[],bigint[],bigint[],jsonb[],text[],jsonb[],jsonb[],text[])', 'uplift_chat.record_answers(json)', 'uplift_chat.reject_answer(text,text)', 'uplift_chat.rejected_lately()',
+        'uplift_chat.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
+        'uplift_chat.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift_chat.get_feedback(uuid,uuid,boolean)',
+        'uplift_chat.list_conversations(uuid,integer,timestamp with time zone)', 'uplift_chat.get_conversation(uuid,uuid)', 'uplift_chat.get_answer(uuid,uuid)', 'uplift_chat.delete_conversation(uuid,uuid)',
+        'uplift_chat.get_preferences(uuid)', 'uplift_chat.put_preferences(uuid,jsonb)', 'uplift_chat.rest_select_feedback(uuid,jsonb)', 'uplift_chat.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift_chat.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
     'uplift_app may execute these functions, and no others of uplift');
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and pg_get_userbyid(p.proowner) = 'uplift_owner'
     and has_function_privilege('uplift_app', p.oid, 'execute')$$, 'none in public');
 select is_empty($$select c.oid::regclass from pg_class c where c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace, 'auth'::regnamespace) and c.relkind in ('r', 'v', 'p')
     and pg_get_userbyid(c.relowner) = 'uplift_owner' and has_table_privilege('uplift_app', c.oid, 'select,insert,update,delete,truncate,references,trigger')$$, 'it may touch no table');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))$$,
     'users may execute none of ours');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and p.prosecdef and not coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'$$,
     'whatever runs as its owner has a fixed search_path');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace in ('public'::regnamespace, 'uplift'::regnamespace)
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and obj_description(p.oid, 'pg_proc') is null$$, 'every function says what it is for');
 select ok(not rolsuper and not rolcreaterole and not rolcreatedb and not rolbypassrls, 'it has no powers of its own') from pg_roles where rolname = 'uplift_app';
 
@@ -39,10 +39,10 @@ grant execute on function public.tried(text) to uplift_app;
 grant insert on public.results to uplift_app;
 set local role uplift_app;
 insert into public.results (result, wanted, name) values
-    (public.tried('select uplift.ready()'), 'ok', 'ready'),
-    (public.tried($$select uplift.prepare_chats('{00000000-0000-4000-8000-00000000000a}', '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}', '{q}', '{10}', '{null}')$$), 'ok', 'prepares a chat'),
-    (public.tried($$select uplift.record_answers('[{"id": "10000000-0000-4000-8000-000000000001", "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q", "ai_response": "a"}]')$$), 'ok', 'records'),
-    (public.tried($$select uplift.give_feedback('00000000-0000-4000-8000-00000000000a', '10000000-0000-4000-8000-000000000001', '{"helpful": true}', false)$$), 'ok', 'gives feedback'),
+    (public.tried('select uplift_chat.ready()'), 'ok', 'ready'),
+    (public.tried($$select uplift_chat.prepare_chats('{00000000-0000-4000-8000-00000000000a}', '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}', '{q}', '{10}', '{null}')$$), 'ok', 'prepares a chat'),
+    (public.tried($$select uplift_chat.record_answers('[{"id": "10000000-0000-4000-8000-000000000001", "user_id": "00000000-0000-4000-8000-00000000000a", "user_message": "q", "ai_response": "a"}]')$$), 'ok', 'records'),
+    (public.tried($$select uplift_chat.give_feedback('00000000-0000-4000-8000-00000000000a', '10000000-0000-4000-8000-000000000001', '{"helpful": true}', false)$$), 'ok', 'gives feedback'),
     (public.tried('select count(*) from public.coach_response_feedback'), '42501', 'reads no answers'),
     (public.tried('select count(*) from uplift.feedback_events'), '42501', 'nor feedback'),
     (public.tried('insert into auth.users (id) values (gen_random_uuid())'), '42501', 'makes no user'),

@@ -18,7 +18,7 @@ create function pg_temp.generate() returns text language plpgsql as $$
 declare v record; v_sums int[] := '{0,0,0,0}';
 begin
     loop
-        select * into v from uplift.generate_training_examples(1000);
+        select * into v from uplift_batch.generate_training_examples(1000);
         v_sums := array[v_sums[1] + v.added, v_sums[2] + v.changed, v_sums[3] + v.withdrawn, v_sums[4] + v.duplicates];
         exit when v.taken = 0;
     end loop;
@@ -180,7 +180,7 @@ update public.coach_response_feedback set severity = 6 where id = pg_temp.id(41)
 select pg_temp.thumb(true, 4, 41) \g /dev/null
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '13 15 28 3 30 31 40 41 43 44', 'turns in another style are not put together');
-select uplift.delete_conversation(:eve, pg_temp.id(140)) \g /dev/null
+select uplift_chat.delete_conversation(:eve, pg_temp.id(140)) \g /dev/null
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.examples(), '13 15 28 3 30 31', 'a deleted conversation goes');
 select is(pg_temp.examples('Unpaired') ~ '4[0-5]:', false, 'from all datasets');
@@ -264,7 +264,7 @@ select ok(abs(count(*) filter (where s = 'train') - 8000) < 200 and abs(count(*)
         and abs(count(*) filter (where s = 'test') - 1000) < 150, '80, 10 and 10 of a hundred users')
 from (select uplift.training_split(pg_temp.id(n)) s from generate_series(1, 10000) n) x;
 select ok(p.prosecdef and p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', p.proname || ' runs as its owner, with a fixed search_path')
-from pg_proc p where p.oid = any ('{public.generate_training_examples_from_feedback(), uplift.generate_training_examples(int)}'::regprocedure[]);
+from pg_proc p where p.oid = any ('{public.generate_training_examples_from_feedback(), uplift_batch.generate_training_examples(int)}'::regprocedure[]);
 select is((select count(*) from uplift.training_queue), 0::bigint, 'nothing waits at the end');
 
 select * from finish();
