@@ -186,8 +186,7 @@ static void export_whole(struct admin_call *c)
     if (good) {
         pg = pg_new(config_batch_database(config), "uplift export",
                     config->batch_statement_timeout_ms, 0);
-        good = pg != NULL || api_error(&error, 503, "out_of_memory", "",
-                                       "the server is out of memory; try again");
+        good = pg != NULL || api_error_no_memory(&error);
     }
     good = good && export_look(pg, &asked.request, &result, &error) == EXPORT_DONE &&
            check_etag(&asked, &result, &error);

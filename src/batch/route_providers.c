@@ -92,7 +92,7 @@ void route_put_provider(struct admin_call *c)
     char *text = admin_arguments(c, &error);
     cJSON *asked = text != NULL ? cJSON_Parse(text) : NULL;
     if (text != NULL && asked == NULL)
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
     if (asked != NULL && find_provider(c, &before, &error) &&
         check_provider(c->admin->config, asked, before, &error))
         admin_reply_query(c, &put, (const char *[]){c->key, text, c->who}, 200);

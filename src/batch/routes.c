@@ -164,7 +164,7 @@ static char *query_as_json(const char *text, struct api_error *error)
     char *out = cJSON_PrintUnformatted(object);
     cJSON_Delete(object);
     if (out == NULL)
-        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(error);
     return out;
 }
 
@@ -181,7 +181,7 @@ char *admin_arguments(struct admin_call *c, struct api_error *error)
         return NULL;
     char *out = cJSON_malloc(body.len + 1);
     if (out == NULL) {
-        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(error);
         return NULL;
     }
     memcpy(out, body.at, body.len);

@@ -2,8 +2,9 @@
  * One chat on its way through a worker: intake -> relay <-> recorder.
  *
  * Owned by exactly one stage at a time; handing it on is a queue push and a wake-up (relay_submit,
- * recorder_submit, relay_recorded), after which the giver does not touch it again. Intake fills in
- * the first half, the relay the second; the recorder only reads, and sets recorded.
+ * recorder_submit, relay_recorded), after which the giver does not touch it again. Intake writes
+ * what was asked and what was prepared, which are constant from relay_submit on; the relay writes
+ * the answer, which is constant from recorder_submit on; the recorder writes what became of it.
  */
 #ifndef UPLIFT_CHAT_H
 #define UPLIFT_CHAT_H
@@ -56,38 +57,43 @@ struct chat_attempt {
 #define CHAT_MAX_ATTEMPTS 8
 
 struct chat {
-    /* --- filled in by intake --- */
+    /* --- what was asked: by intake, from the request --- */
     struct request *request; /* owned: ended by the relay */
     enum chat_protocol protocol;
     bool stream;             /* the client wants events */
     bool client_wants_usage; /* stream_options.include_usage was in its request */
-    bool degraded;           /* prepared without Postgres */
     struct uuid id;          /* the answer's id: primary key, feedback id */
     char id_text[UUID_TEXT + 1];
     char user_text[UUID_TEXT + 1];
-    char conversation_text[UUID_TEXT + 1];
     struct uuid client_request;        /* X-Client-Request-Id, zero when none */
     char regenerate_of[UUID_TEXT + 1]; /* "" when none */
-    char *coach_id;                    /* owned, NULL when no coach; likewise all char * below */
-    char *severity;                    /* decimal text as Postgres gave it, NULL when none */
+    char *user_message;     /* owned, like all char * below: text of the last user message, "" when
+                               it has none; never NULL */
+    char *request_messages; /* JSON: what else was sent, NULL when nothing */
+    int64_t created_us;     /* wall clock at intake, microseconds since 1970 UTC */
+
+    /* --- what was prepared: by intake, from Postgres or what is known of it --- */
+    bool degraded; /* without Postgres */
+    char conversation_text[UUID_TEXT + 1];
+    char *coach_id; /* NULL when no coach */
+    char *severity; /* decimal text as Postgres gave it, NULL when none */
     char *mode;
     char *system_prompt;      /* as sent, NULL when none was injected: see chat_set_prompt */
     size_t shared_prompt_len; /* bytes of its beginning that are not the user's own */
     char shared_prompt_id[UUID_TEXT + 1]; /* uplift.prompt_id() of those, "" when there are none */
-    char *user_message;     /* text of the last user message, "" when it has none; never NULL */
-    char *request_messages; /* JSON: what else was sent, NULL when nothing */
-    char *model;            /* the model asked of the provider */
-    bool is_model_known;    /* it is one that was configured, here or in Postgres */
-    char *trace;            /* JSON from prepare_chat, handed back verbatim; NULL when none */
+    char *model;                          /* the model asked of the provider */
+    bool is_model_known;                  /* it is one that was configured, here or in Postgres */
+    char *trace;            /* JSON from prepare_chats, handed back verbatim; NULL when none */
+    struct limit_left left; /* of rate limits */
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
-                            comes; NULL once no provider is asked with it again */
+                            comes. The relay frees it, and makes it NULL, once no provider is
+                            asked with it again */
     size_t upstream_body_len;
-    struct cache_use cache;
-    struct limit_left left;    /* of rate limits */
     size_t upstream_model_len; /* bytes of its beginning {"model":"..." ; 0: it does not begin so */
-    int64_t created_us;        /* wall clock at intake, microseconds since 1970 UTC */
+    struct cache_use cache;    /* the relay goes on with it: which answer is given again, and that
+                                  one of another model is not to be stored */
 
-    /* --- filled in by the relay --- */
+    /* --- the answer: by the relay --- */
     enum chat_outcome outcome;
     struct api_error
         error;       /* error.status != 0: what the client is told; code goes to error_code */
@@ -108,7 +114,7 @@ struct chat {
     int attempt_count;
     struct relay_chat *relay; /* the relay's own state */
 
-    /* --- filled in by the recorder --- */
+    /* --- what became of it: by the recorder --- */
     enum chat_recorded recorded;
 
     struct chat *next; /* link of whichever queue it is in */

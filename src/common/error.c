@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define RETRY_AFTER_MS 1000
+
 bool api_error(struct api_error *e, int status, const char *code, const char *param,
                const char *format, ...)
 {
@@ -18,6 +20,13 @@ bool api_error(struct api_error *e, int status, const char *code, const char *pa
     va_start(args, format);
     utf8_vprint(e->message, sizeof e->message, format, args);
     va_end(args);
+    return false;
+}
+
+bool api_error_no_memory(struct api_error *e)
+{
+    api_error(e, 503, "out_of_memory", "", "the server is out of memory; try again");
+    e->retry_after_ms = RETRY_AFTER_MS;
     return false;
 }
 

@@ -20,6 +20,8 @@ struct api_error {
  * "param", "..."); */
 bool api_error(struct api_error *e, int status, const char *code, const char *param,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* 503 out_of_memory, to be tried again. Returns false. */
+bool api_error_no_memory(struct api_error *e);
 /* OpenAI's type for a status: invalid_request_error, authentication_error, permission_error,
  * not_found_error, rate_limit_error, server_error, ... */
 const char *api_error_type(int status);

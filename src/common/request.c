@@ -129,7 +129,7 @@ static bool read_announced(struct request *r, size_t len, struct api_error *erro
 {
     r->body = malloc(len + 1);
     if (r->body == NULL)
-        return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        return api_error_no_memory(error);
     while (r->body_len < len) {
         int n = FCGX_GetStr(r->body + r->body_len, (int)(len - r->body_len), r->fcgi.in);
         if (n <= 0)
@@ -281,7 +281,7 @@ cJSON *request_json_body(const struct request *r, struct api_error *error)
         return NULL;
     cJSON *body = cJSON_ParseWithLength(object.at, object.len);
     if (body == NULL)
-        api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(error);
     return body;
 }
 

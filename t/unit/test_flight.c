@@ -53,7 +53,7 @@ static void land(int n, bool has_answer)
         snprintf(c->finish_reason, sizeof c->finish_reason, "%s", "stop");
         assert_true(buf_puts(&c->text, "Run slowly."));
     }
-    flight_land(&all, &chats[n], note_gift);
+    flight_finish(&all, &chats[n], note_gift);
 }
 
 static bool is_due(int n)
@@ -77,7 +77,7 @@ static int finish(void **state)
     (void)state;
     for (int i = 0; i < MANY; i++) {
         flight_leave(&chats[i]);
-        flight_land(&all, &chats[i], note_gift);
+        flight_finish(&all, &chats[i], note_gift);
         chat_free(chats[i].chat);
     }
     for (int i = 0; i < FLIGHT_BUCKETS; i++)

@@ -149,12 +149,12 @@ static void what_was_spent_is_told_until_it_is_heard(void **state)
     assert_non_null(strstr(out.data, "\"user:a\":4"));
     assert_non_null(strstr(out.data, "\"api_key:k\":4"));
     assert_non_null(strstr(out.data, "\"address:192.0.2.1\":4"));
-    limits_told(l, false);
+    limits_acknowledge(l, false);
     limits_spend(l, &who, 11, &charged);
     buf_clear(&out);
     limits_put_spent(l, &out);
     assert_non_null(strstr(out.data, "\"user:a\":5"));
-    limits_told(l, true);
+    limits_acknowledge(l, true);
     buf_clear(&out);
     limits_put_spent(l, &out);
     assert_int_equal(out.len, 0);
@@ -249,19 +249,19 @@ static void what_was_spent_is_told_of_however_many_users(void **state)
             ask(l, user, NULL, 0, &left, &error);
         }
     limits_put_spent(l, &out);
-    limits_told(l, false);
+    limits_acknowledge(l, false);
     do {
         buf_clear(&out);
         limits_put_spent(l, &out);
         assert_false(out.failed);
         told = add_told(out.data, sums);
-        assert_true(told <= LIMITS_TOLD_AT_ONCE);
-        limits_told(l, true);
+        assert_true(told <= LIMITS_SETTLED_AT_ONCE);
+        limits_acknowledge(l, true);
         times++;
         /* Who goes on keeps nobody waiting. */
         limits_spend(l, &(struct limit_who){.user = "0"}, 1, &none);
     } while (told > 1);
-    assert_int_equal(times, (USERS + LIMITS_TOLD_AT_ONCE - 1) / LIMITS_TOLD_AT_ONCE + 1);
+    assert_int_equal(times, (USERS + LIMITS_SETTLED_AT_ONCE - 1) / LIMITS_SETTLED_AT_ONCE + 1);
     for (int i = 1; i < USERS; i++)
         assert_int_equal(sums[i], 2 * (1 + i % 7));
     buf_release(&out);

@@ -170,7 +170,7 @@ bool failover_begin(struct failover *f, struct routing *routing, const char *mod
         api_error(error, 429, "rate_limit_exceeded", "", "the model provider is at its rate limit");
     else
         api_error(error, 503, "provider_unavailable", "",
-                  "the model provider keeps failing and is left alone for a moment");
+                  "the model provider keeps failing and is not asked for a moment");
     error->retry_after_ms = o.wait_ms;
     return false;
 }
@@ -207,7 +207,7 @@ static void count_against_route(struct failover *f, const struct config *config,
     struct breaker *b = breaker_at(f, f->at, true, now_ms);
     if (breaker_failed(b, f->who, now_ms, config->breaker_failures, config->breaker_open_ms))
         log_warn("provider",
-                 "%s failed %lld times in a row for a model: it is left alone with it for a moment",
+                 "%s failed %lld times in a row for a model: its circuit breaker for that is open",
                  p->label, (long long)config->breaker_failures);
 }
 
@@ -215,8 +215,8 @@ static void count_against_provider(struct failover *f, const struct config *conf
 {
     const struct provider *p = f->routes[f->at]->provider;
     if (breaker_failed(p->breaker, 0, now_ms, config->breaker_failures, config->breaker_open_ms))
-        log_warn("provider", "%s failed %lld times in a row: it is left alone for a moment",
-                 p->label, (long long)config->breaker_failures);
+        log_warn("provider", "%s failed %lld times in a row: its circuit breaker is open", p->label,
+                 (long long)config->breaker_failures);
 }
 
 /* Holds the failure against whom it blames, and gives a probe back where it told nothing. */

@@ -49,7 +49,7 @@ enum failover_move {
     MOVE_ON,    /* another route, which is now the one in use */
 };
 
-/* Where a chat may go, by what its client heard. */
+/* Where a chat may go, by what its client was sent. */
 enum failover_scope {
     SCOPE_ALL,       /* nothing */
     SCOPE_OTHERS,    /* some of the answer, which can be taken back: worth it for another route */

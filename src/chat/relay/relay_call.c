@@ -78,13 +78,13 @@ void relay_complete(struct relay_chat *rc)
 
 /* --- when a route fails --- */
 
-/* Where the chat may go on: what was heard of a stream can be taken back where clients know that;
+/* Where the chat may go on: what was sent of a stream can be taken back where clients know that;
  * else another provider may go on with it. */
 static enum failover_scope scope_of(const struct relay_chat *rc)
 {
     if (rc->chat->upstream_body == NULL)
-        return SCOPE_NONE; /* its memory was given back; its client may have heard more then */
-    if (!relay_was_heard(rc))
+        return SCOPE_NONE; /* its memory was given back; its client may have got more then */
+    if (!relay_client_has_some(rc))
         return SCOPE_ALL;
     if (rc->answer.wire->restart != NULL)
         return SCOPE_OTHERS;
@@ -155,7 +155,7 @@ void relay_fail_over(struct relay_chat *rc, const struct failure *failure, bool 
 /* Whether the request will not be sent again. */
 static bool is_settled(const struct relay_chat *rc)
 {
-    enum failover_scope scope = !relay_was_heard(rc)               ? SCOPE_ALL
+    enum failover_scope scope = !relay_client_has_some(rc)         ? SCOPE_ALL
                                 : rc->answer.wire->restart != NULL ? SCOPE_OTHERS
                                                                    : SCOPE_CONTINUES;
     return !failover_has_left(&rc->failover, scope);
@@ -338,7 +338,7 @@ void relay_ask(struct relay_chat *rc)
     free(rc->body);
     rc->body = NULL;
     failover_undecided(&rc->failover);
-    api_error(&chat->error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    api_error_no_memory(&chat->error);
     relay_record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
 }
 

@@ -121,7 +121,7 @@ static void conclude(struct relay_chat *rc)
 {
     struct relay_core *core = rc->core;
     struct chat *chat = rc->chat;
-    flight_land(&core->flights, rc, give_cached);
+    flight_finish(&core->flights, rc, give_cached);
     open_answers_remove(core->options.open_answers, rc->place);
     rc->place = -1;
     metrics_answer(core->options.metrics, core->options.prices, chat);
@@ -160,7 +160,7 @@ static void give_cached(struct relay_chat *rc)
             relay_record(rc, CHAT_COMPLETE);
         return;
     }
-    api_error(&rc->chat->error, 503, "out_of_memory", "", "the server is out of memory; try again");
+    api_error_no_memory(&rc->chat->error);
     relay_record(rc, rc->answer.has_begun ? CHAT_PARTIAL : CHAT_FAILED);
 }
 

@@ -85,7 +85,7 @@ struct relay_chat {
     bool wants_stream;            /* chat->stream, to be known while the chat is the recorder's */
     bool has_head;                /* the response head went out */
     bool has_bytes;               /* the provider has sent some in this try */
-    bool is_unheard;              /* the client is gone, and the answer is finished all the same */
+    bool is_detached;             /* the answer goes on without its client */
     int64_t accepted_ms;
     int64_t asked_ms;    /* when this try began */
     int64_t received_ms; /* when the provider last sent bytes */
@@ -158,8 +158,8 @@ bool relay_flush(struct relay_chat *rc);
 /* Sends a comment when nothing else was sent for long. False when the client turned out to be gone.
  */
 bool relay_beat(struct relay_chat *rc, int64_t now_ms);
-/* Whether the client heard some of the answer. */
-bool relay_was_heard(const struct relay_chat *rc);
+/* Whether the client was sent some of the answer. */
+bool relay_client_has_some(const struct relay_chat *rc);
 /* Send the end of the answer, or chat->error. */
 void relay_tell_end(struct relay_chat *rc);
 void relay_tell_error(struct relay_chat *rc);

@@ -43,13 +43,13 @@ static void put_head(struct relay_chat *rc, int status, bool is_stream)
     buf_release(&extra);
 }
 
-bool relay_was_heard(const struct relay_chat *rc)
+bool relay_client_has_some(const struct relay_chat *rc)
 {
-    return rc->wants_stream && rc->answer.has_begun && !rc->is_unheard;
+    return rc->wants_stream && rc->answer.has_begun && !rc->is_detached;
 }
 
-/* Whether the answer is finished although its client has gone: always where it can be picked up. */
-static bool goes_on_unheard(const struct relay_chat *rc)
+/* Whether the answer goes on when its client has gone: always where it can be picked up. */
+static bool goes_on_detached(const struct relay_chat *rc)
 {
     return rc->answer.wire->can_be_followed || rc->core->config->finish_on_hangup ||
            flight_is_awaited(rc);
@@ -60,8 +60,8 @@ void relay_client_gone(void *arg)
     struct relay_chat *rc = arg;
     if (rc->state >= RELAY_RECORDING)
         return; /* noticed when it comes back */
-    if (goes_on_unheard(rc)) {
-        rc->is_unheard = true;
+    if (goes_on_detached(rc)) {
+        rc->is_detached = true;
         return;
     }
     api_error(&rc->chat->error, 499, "client_closed", "", "the client went away");
@@ -76,7 +76,7 @@ bool relay_flush(struct relay_chat *rc)
     followers_update(rc);
     if (from->len == 0)
         return true;
-    if (rc->is_unheard) {
+    if (rc->is_detached) {
         buf_clear(from);
         return true;
     }
@@ -98,8 +98,8 @@ bool relay_flush(struct relay_chat *rc)
     rc->sent_ms = (int64_t)uv_now(&core->loop);
     if (good)
         return true;
-    if (rc->client.is_stalled && goes_on_unheard(rc)) {
-        rc->is_unheard = true; /* what it has not read it can pick up */
+    if (rc->client.is_stalled && goes_on_detached(rc)) {
+        rc->is_detached = true; /* what it has not read it can pick up */
         return true;
     }
     if (rc->client.is_stalled) {
@@ -109,14 +109,14 @@ bool relay_flush(struct relay_chat *rc)
         return false;
     }
     relay_client_gone(rc);
-    return rc->is_unheard;
+    return rc->is_detached;
 }
 
 bool relay_beat(struct relay_chat *rc, int64_t now_ms)
 {
     static const char comment[] = ": keep-alive\n\n";
     int64_t at = rc->sent_ms + rc->core->config->heartbeat_ms;
-    if (!rc->wants_stream || rc->is_unheard || rc->client.is_gone)
+    if (!rc->wants_stream || rc->is_detached || rc->client.is_gone)
         return true;
     if (now_ms >= at) {
         buf_puts(&rc->core->out, comment);

@@ -93,14 +93,14 @@ static void end(struct flights *all, struct flight *f)
     free(f);
 }
 
-/* Has rc ask at the next sweep: whoever lands may have libcurl on the stack. */
+/* Has rc ask at the next sweep: whoever ends may have libcurl on the stack. */
 static void make_due(struct relay_chat *rc)
 {
     rc->retry_ms = rc->due_ms = 0;
 }
 
 /* Those who wait ask each for themselves. */
-static void disperse(struct flight *f)
+static void release_all(struct flight *f)
 {
     while (f->waiting != NULL) {
         struct relay_chat *rc = f->waiting;
@@ -116,7 +116,7 @@ static bool promote(struct flight *f)
     while (rc != NULL && !cache_writes(rc->chat->cache.mode))
         rc = rc->seat.next;
     if (rc == NULL || f->has_failed) {
-        disperse(f);
+        release_all(f);
         return false;
     }
     flight_leave(rc);
@@ -142,7 +142,7 @@ static void share(struct flight *f, const struct chat *chat, void (*give)(struct
     }
 }
 
-void flight_land(struct flights *all, struct relay_chat *rc, void (*give)(struct relay_chat *rc))
+void flight_finish(struct flights *all, struct relay_chat *rc, void (*give)(struct relay_chat *rc))
 {
     struct flight *f = rc->seat.flight;
     if (f == NULL || !rc->seat.is_leader)

@@ -42,6 +42,6 @@ void flight_leave(struct relay_chat *rc);
  * gets a copy (chat->cache.answer) and is handed to give; without memory for it, or without an
  * answer, they are due for relay_chat_sweep, where they ask. Nothing when it did not lead.
  */
-void flight_land(struct flights *all, struct relay_chat *rc, void (*give)(struct relay_chat *rc));
+void flight_finish(struct flights *all, struct relay_chat *rc, void (*give)(struct relay_chat *rc));
 
 #endif

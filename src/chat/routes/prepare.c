@@ -142,13 +142,6 @@ static char *copy_text(const char *text, bool *failed)
     return copy;
 }
 
-static bool out_of_memory(struct api_error *error)
-{
-    api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
-    error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
-    return false;
-}
-
 /* What the cache has for this chat. An answer that cannot be taken from it is none. */
 static void take_cached(struct chat *chat, const PGresult *result)
 {
@@ -205,7 +198,7 @@ static bool decide_model(struct route_context *c, struct chat *chat, const struc
     }
     chat->is_model_known = !is_named || model_access_knows(access, model);
     chat->model = strdup(model);
-    return chat->model != NULL || out_of_memory(error);
+    return chat->model != NULL || api_error_no_memory(error);
 }
 
 static bool take_prepared(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
@@ -234,7 +227,7 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
     chat->trace = copy_column(result, P_TRACE, &failed);
     take_cached(chat, result);
     if (failed)
-        return out_of_memory(error);
+        return api_error_no_memory(error);
     return decide_model(c, chat, wish, column_text(result, P_BUDGET_MODEL),
                         column_text(result, P_MODEL), error);
 }
@@ -283,7 +276,7 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
                       (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
         return false;
     if (failed)
-        return out_of_memory(error);
+        return api_error_no_memory(error);
     return decide_model(c, chat, wish, *cheaper != '\0' ? cheaper : NULL, NULL, error);
 }
 
@@ -348,7 +341,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     }
     struct chat *chat = chat_new(r);
     if (chat == NULL) {
-        out_of_memory(error);
+        api_error_no_memory(error);
         return NULL;
     }
     chat->protocol = protocol;

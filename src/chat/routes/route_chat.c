@@ -40,7 +40,7 @@ static bool read_message(struct chat_wish *wish, struct span item, const struct 
     if (!scan_is_string(item))
         return api_error(error, 400, "invalid_message", "message", "message must be a text");
     if (!buf_reserve(text, 0) || !scan_text(item, text, NULL))
-        return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        return api_error_no_memory(error);
     if (text->data[strspn(text->data, " \t\r\n")] == '\0')
         return api_error(error, 400, "empty_message", "message", "message is empty");
     if (text->len > (size_t)config->max_message_bytes)
@@ -128,7 +128,7 @@ void route_native_chat(struct route_context *c)
         goto out;
     options = json_pick(body, OPTIONS, OPTION_MAX);
     if (options == NULL) {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         goto out;
     }
     if (!wish_read(&wish, options, false, &error) ||
@@ -143,7 +143,7 @@ void route_native_chat(struct route_context *c)
     const char *message = wish.message != NULL ? wish.message : prepared.message;
     bool anew = wish.regenerate_of[0] != '\0';
     if (message == NULL || !build_upstream(chat, &prepared, message, anew)) {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         chat_free(chat);
         chat = NULL;
     }

@@ -49,11 +49,6 @@ static void release_asked(struct asked *a)
     cJSON_Delete(a->in_metadata);
 }
 
-static bool out_of_memory(struct api_error *error)
-{
-    return api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
-}
-
 static bool check_message(struct span message, size_t at, const struct config *config,
                           struct api_error *error)
 {
@@ -281,7 +276,7 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
         return NULL;
     if (wish.cache.mode != CACHE_OFF) {
         if (!transcript_read(a->body, &question, &rest)) {
-            out_of_memory(error);
+            api_error_no_memory(error);
             return NULL;
         }
         wish.message = question;
@@ -302,7 +297,7 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     bool good = complete_chat(a, chat);
     preparation_release(&prepared);
     if (!good) {
-        out_of_memory(error);
+        api_error_no_memory(error);
         chat_free(chat);
         return NULL;
     }
@@ -320,7 +315,7 @@ void route_completions(struct route_context *c)
         if (read_asked(&asked, body))
             chat = make_chat(c, &asked, &left, &error);
         else
-            out_of_memory(&error);
+            api_error_no_memory(&error);
         release_asked(&asked);
     }
     if (chat != NULL)

@@ -121,7 +121,7 @@ static void reply_with_row(struct route_context *c, const PGresult *result, cons
     if (text != NULL) {
         request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
     } else {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
     }
     free(text);
@@ -249,7 +249,7 @@ void route_feedback_put(struct route_context *c)
     char *changes = cJSON_PrintUnformatted(body);
     if (changes == NULL) {
         cJSON_Delete(body);
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
         return;
     }

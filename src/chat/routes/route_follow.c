@@ -48,7 +48,7 @@ void route_open_answers(struct route_context *c)
     struct api_error error;
     struct buf body;
     if (found == NULL) {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
         return;
     }
@@ -178,7 +178,7 @@ static void reply_recorded(struct route_context *c, const char *json)
     put_end(&body, answer, result, c->id);
     cJSON_Delete(answer);
     if (body.failed) {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
     } else {
         request_reply(c->request, 200, "text/event-stream", NULL, body.data, body.len);

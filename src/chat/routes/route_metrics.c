@@ -29,7 +29,7 @@ void route_metrics(struct route_context *c)
         request_reply(c->request, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, text.data,
                       text.len);
     } else {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
     }
     buf_release(&text);

@@ -68,7 +68,7 @@ static void reply(struct route_context *c, const cJSON *value)
     if (text != NULL) {
         request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
     } else {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
     }
     free(text);

@@ -86,7 +86,7 @@ char *route_list_coaches(struct route_context *c, bool *degraded, struct api_err
     if (route_query(c, &statement, NULL, &result, error, degraded)) {
         list = strdup(PQgetvalue(result, 0, 0));
         if (list == NULL)
-            api_error(error, 503, "out_of_memory", "", "the server is out of memory; try again");
+            api_error_no_memory(error);
         PQclear(result);
     } else if (*degraded) {
         list = personas_coaches_json(c->services->personas);
@@ -140,7 +140,7 @@ static void reply_with_named(struct route_context *c, const struct pg_statement 
     if (text != NULL) {
         request_reply(c->request, 200, "application/json", NULL, text, strlen(text));
     } else {
-        api_error(&error, 503, "out_of_memory", "", "the server is out of memory; try again");
+        api_error_no_memory(&error);
         request_fail(c->request, &error, NULL);
     }
     free(text);

@@ -34,7 +34,8 @@ struct bucket {
  * that is not used for long makes room for another. */
 struct spent {
     char name[BUCKET_NAME];
-    int64_t tokens, in_flight; /* beyond what was charged; those that were put and not yet heard */
+    int64_t tokens,
+        in_flight; /* beyond what was charged; those that were put and not yet acknowledged */
     struct spent *next;
 };
 
@@ -314,7 +315,7 @@ void limits_put_spent(struct limits *l, struct buf *out)
 {
     int count = 0;
     pthread_mutex_lock(&l->lock);
-    for (struct spent *s = l->spent; s != NULL && count < LIMITS_TOLD_AT_ONCE; s = s->next) {
+    for (struct spent *s = l->spent; s != NULL && count < LIMITS_SETTLED_AT_ONCE; s = s->next) {
         if (s->tokens == 0)
             continue;
         buf_puts(out, count++ == 0 ? ",\"tokens\":{" : ",");
@@ -328,7 +329,7 @@ void limits_put_spent(struct limits *l, struct buf *out)
         buf_putc(out, '}');
 }
 
-void limits_told(struct limits *l, bool heard)
+void limits_acknowledge(struct limits *l, bool done)
 {
     struct spent *all, *next, *again = NULL, **last_again = &again;
     pthread_mutex_lock(&l->lock);
@@ -336,15 +337,15 @@ void limits_told(struct limits *l, bool heard)
     l->spent = NULL;
     l->last_spent = &l->spent;
     for (struct spent *s = all; s != NULL; s = next) {
-        bool was_told = heard && s->in_flight != 0;
+        bool is_settled = done && s->in_flight != 0;
         next = s->next;
         s->next = NULL;
-        s->tokens += heard ? 0 : s->in_flight;
+        s->tokens += done ? 0 : s->in_flight;
         s->in_flight = 0;
         if (s->tokens == 0) {
             tdelete(s->name, &l->spent_by_name, by_name);
             free(s);
-        } else if (was_told) { /* behind those whose turn is still to come */
+        } else if (is_settled) { /* behind those whose turn is still to come */
             *last_again = s;
             last_again = &s->next;
         } else {

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIMITS_TOLD_AT_ONCE 4096 /* buckets */
+#define LIMITS_SETTLED_AT_ONCE 4096 /* buckets */
 
 /* What is left of the limit that matters to a client; a limit of 0 is none. */
 struct limit_left {
@@ -50,12 +50,12 @@ MUST_CHECK bool limits_allow_feedback(struct limits *l, const struct limit_who *
  * was charged beyond them is given back. */
 void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
                   const struct limit_left *charged);
-/* Appends ,"tokens":{bucket: tokens} where anything was spent that was not heard yet: of at most
- * LIMITS_TOLD_AT_ONCE buckets, the rest the next time. What is not heard is kept, of however many
- * users. */
+/* Appends ,"tokens":{bucket: tokens} where anything was spent that is not settled yet: of at most
+ * LIMITS_SETTLED_AT_ONCE buckets, the rest the next time. What is not acknowledged is kept, of
+ * however many users. */
 void limits_put_spent(struct limits *l, struct buf *out);
-/* Whether what was put was heard; else it is put again. Follows each limits_put_spent. */
-void limits_told(struct limits *l, bool heard);
+/* Whether Postgres has what was put; else it is put again. Follows each limits_put_spent. */
+void limits_acknowledge(struct limits *l, bool done);
 
 /* Reads the limits of a row of uplift.prepare_chats. */
 void limit_left_read(struct limit_left *left, const char *text);

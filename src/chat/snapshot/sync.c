@@ -114,7 +114,7 @@ static void sync_once(struct sync *s)
         return;
     buf_init(&known, KNOWN_MAX);
     if (!tell_known(s, &known)) {
-        limits_told(s->with.limits, false);
+        limits_acknowledge(s->with.limits, false);
         buf_release(&known);
         return;
     }
@@ -123,7 +123,7 @@ static void sync_once(struct sync *s)
     if (outcome == PG_AWAY && pg_only_slow(s->pg))
         outcome = PG_REFUSED;
     pg_breaker_report(s->with.breaker, outcome);
-    limits_told(s->with.limits, outcome == PG_DONE);
+    limits_acknowledge(s->with.limits, outcome == PG_DONE);
     if (outcome == PG_DONE)
         take_news(s, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
     else if (outcome == PG_REFUSED && !s->was_refused)
