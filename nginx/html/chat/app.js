@@ -150,7 +150,10 @@ function wire() {
   for (const id of ["coach-dialog", "confirm"]) $(id).addEventListener("click", closeOutside);
   $("theme").addEventListener("click", nextTheme);
   $("sign-out").addEventListener("click", signOut);
-  $("to-end").addEventListener("click", () => toEnd(true));
+  $("to-end").addEventListener("click", () => {
+    follow = true;
+    toEnd(running === null); // what grows would be at its end only when a smooth move is over
+  });
   $("skip").addEventListener("click", (event) => {
     event.preventDefault();
     $("message").focus();
