@@ -214,7 +214,7 @@ class History:
                                                              {"role": "assistant", "content": self.text()}]}
             ask("select uplift_batch.admin_edit_example(%s, %s, 'test')", example, json.dumps(change))
         else:
-            ask("select uplift.admin_%s_example(%%s, '{}', 'test')" % act, example)
+            ask("select uplift_batch.admin_%s_example(%%s, '{}', 'test')" % act, example)
 
     def run(self):
         draw = self.draw
