@@ -62,7 +62,8 @@ static void test_ids(void **state)
     assert_false(match.is_bad_id);
     assert_string_equal(match.id, "0190b0a0-0000-7000-8000-00000000000a");
     struct api_error error;
-    static const char *const bad[] = {"/things/1", "/things/" ID "0", "/things/x-" ID};
+    static const char *const bad[] = {"/things/1", "/things/" ID "0",
+                                      "/things/x-0190b0a0-0000-7000-8000-00000000000a"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         match = found("GET", bad[i]);
         assert_int_equal(match.index, 3);
