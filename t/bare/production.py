@@ -214,7 +214,7 @@ def check_site(site):
     tap.equal(site.ask("/admin/schedules", site.keys.token(site.user))[0], 403, "nobody else does")
     status, body = site.ask("/", None)
     tap.ok(status == 200 and "app.js" in body, "the page is there", "%s %s" % (status, body[:200]))
-    head = site.say("curl -sSI %s/uplift.js" % SITE)
+    head = site.say("curl -sSI %s/lib/uplift.js" % SITE)
     tap.like(head, r"(?i)200[\s\S]*content-type: (application|text)/javascript", "with its scripts")
     status, body = site.ask("/nothing", None)
     tap.ok(status == 404 and json.loads(body)["error"]["code"] == "not_found", "what is not there has an error in OpenAI's shape", body)
