@@ -36,6 +36,10 @@ begin
         end if;
     end loop;
 
+    -- For the view uplift.answer_prompts.
+    if not v_service_bypasses then
+        perform uplift_install.policy('uplift.system_prompts', 'uplift_service', 'for select to service_role using (true)');
+    end if;
     perform uplift_install.policy('public.coach_response_feedback', 'uplift_own_feedback',
         format('for update to authenticated using (%1$s) with check (%1$s)', v_own));
     if (select relrowsecurity from pg_class where oid = 'public.brand_assets'::regclass) then

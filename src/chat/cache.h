@@ -1,7 +1,7 @@
 /*
  * The response cache, as far as a request is concerned: what the client and the configuration want
  * of it, and what a completions request is told apart by. Looking up and storing is done in SQL
- * (uplift_chat.prepare_chats, uplift_chat.record_answers).
+ * (uplift_chat.prepare_chats, uplift_chat.record_chats).
  */
 #ifndef UPLIFT_CACHE_H
 #define UPLIFT_CACHE_H

@@ -11,6 +11,7 @@ DEADLINES = (1, 5, 10, 50, 100)  # ms in which 99 % of the answers have to end
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of saturation
 MOST = 8000  # streams a second that the load generator sends without being what is measured
 HELD = (250, 500, 1000, 2000)
+AFTER_S = 5  # so long after the load memory is looked at once more
 TOKENS = 50  # of a stream of the kind quick
 WANTED_ADDED = 1.0
 
@@ -82,7 +83,7 @@ def held(bench, say):
 
 
 def memory(bench, say):
-    """PSS in MB: before anything was asked, under load, and a while after it."""
+    """PSS in MB: before anything was asked, under load, and AFTER_S after it."""
     figures = {}
     for name, target, pids in (("uplift's workers", bench.ours, lambda: family(bench.uplift.chat.pid)),
                                ("Portkey gateway", bench.portkey and bench.portkey_target,
@@ -97,7 +98,7 @@ def memory(bench, say):
         sampler.join()
         if target is bench.ours:
             bench.told += found["done"] - found["failed"]
-        time.sleep(5)
+        time.sleep(AFTER_S)
         figures[name] = {**{key: value / 1e6 for key, value in row.items()}, "after": pss_bytes(pids()) / 1e6}
     return figures
 
@@ -126,7 +127,7 @@ def show(figures, bar):
     for name, row in figures["held"].items():
         print("    %-18s %6d   a token's way p99 %s" % (
             name, row["streams"], "-" if row["way_p99"] is None else "%.2f ms" % row["way_p99"]))
-    print("  Memory in MB (PSS): idle, under load, 5 s later")
+    print("  Memory in MB (PSS): idle, under load, %d s later" % AFTER_S)
     for name, row in figures["memory_mb"].items():
         print("    %-18s %6.1f  %6.1f  %6.1f" % (name, row["idle"], row["steady"], row["after"]))
     print("  Answers are stored: uplift, each before its end is sent; the others store none")

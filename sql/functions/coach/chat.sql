@@ -1,6 +1,6 @@
 -- Preparing a chat: everything an answer needs, in one round trip.
 --
--- This and uplift_chat.record_answers() are the hot path. Every query is a look-up in an index, and what
+-- This and uplift_chat.record_chats() are the hot path. Every query is a look-up in an index, and what
 -- a chat costs does not grow with the tables.
 
 -- What was given anew may be given anew again: all of these are versions of one answer.
@@ -186,7 +186,7 @@ begin
         from unnest(p_user_ids, p_protocols, p_severities, p_modes, p_conversation_ids, p_regenerate_of, p_messages, p_history_tokens,
             p_more) with ordinality
             as c(user_id, protocol, severity, mode, conversation_id, regenerate_of, message, history_tokens, more, n)
-        left join uplift.coach_prompts(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, true) p on p.n = c.n
+        left join uplift.coach_prompts(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, true, p_skipped) p on p.n = c.n
         where c.n <> all (p_skipped)
     loop
         if not v_is_known then
@@ -259,7 +259,7 @@ create or replace function uplift_chat.prepare_chats(p_user_ids uuid[], p_protoc
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text,
     messages text, user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
     budget_model text)
--- By index, always: see uplift_chat.record_answers().
+-- By index, always: see uplift_chat.record_chats().
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column

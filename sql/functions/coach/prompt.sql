@@ -174,7 +174,7 @@ comment on function uplift.fallback_coach() is 'The coach of those who chose non
 -- more than what it looks up for one of them. Each look-up is limited, so that none can become a join
 -- that reads a table whole.
 create or replace function uplift.coach_prompts(p_user_ids uuid[], p_protocols text[], p_coach_ids text[], p_severities numeric[],
-    p_modes text[], p_include_memory boolean)
+    p_modes text[], p_include_memory boolean, p_skipped int[] default '{}')
 returns table (n int, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text, memory_ids uuid[],
     refusal jsonb)
 language plpgsql stable
@@ -225,12 +225,12 @@ begin
             where p_include_memory and m.user_id = c.user_id and m.is_active and (m.expires_at is null or m.expires_at > now())
                 and m.memory_text <> ''
             order by m.importance_score desc nulls last, m.last_accessed desc nulls last, m.id limit 5) x) memories on true
-    where c.protocol = 'chat' or c.coach_id is not null;
+    where (c.protocol = 'chat' or c.coach_id is not null) and c.n <> all (p_skipped);
 end
 $$;
 
-comment on function uplift.coach_prompts(uuid[], text[], text[], numeric[], text[], boolean) is
-    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where nothing is known of the user), and the memories in it: arrays side by side as of uplift_chat.prepare_chats; one row each, in any order, with its place, but none for those without a coach. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
+comment on function uplift.coach_prompts(uuid[], text[], text[], numeric[], text[], boolean, int[]) is
+    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where nothing is known of the user), and the memories in it: arrays side by side as of uplift_chat.prepare_chats; one row each, in any order, with its place, but none for those without a coach, and none for those in p_skipped. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
 
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)

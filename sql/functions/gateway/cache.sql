@@ -1,7 +1,7 @@
 -- The response cache: the same question under the same circumstances gets the answer it got before.
 --
 -- An entry of ai_response_cache has the key and the id of an answer; the text stays in that answer's
--- row. uplift_chat.prepare_chats() looks up, uplift_chat.record_answers() stores and notes hits, and feedback
+-- row. uplift_chat.prepare_chats() looks up, uplift_chat.record_chats() stores and notes hits, and feedback
 -- withdraws. A withdrawn entry keeps its key, and so keeps the question out of the cache.
 
 create or replace function uplift.normal_message(p_message text) returns text

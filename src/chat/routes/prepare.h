@@ -40,9 +40,9 @@ struct preparation {
 void preparation_release(struct preparation *p);
 
 /*
- * Makes the chat: id, prepare_chat (or, with Postgres away, the last known persona), coach,
- * severity, mode, prompt, model, conversation. Refuses quickly with 503 when the worker is full.
- * NULL with *error filled in; the request is then still the caller's.
+ * Makes the chat: id, uplift_chat.prepare_chats (or, with Postgres away, the last known persona),
+ * coach, severity, mode, prompt, model, conversation. Refuses quickly with 503 when the worker is
+ * full. NULL with *error filled in; the request is then still the caller's.
  */
 struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
                           const struct chat_wish *wish, struct preparation *out,

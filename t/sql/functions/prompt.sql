@@ -1,6 +1,6 @@
 -- The system prompt: bands, modes, what is known of the user, and what a user cannot make of it.
 \ir common.psql
-select plan(47);
+select plan(48);
 
 select is(uplift.severity_band(s), b, format('severity %s is band %s', s, b))
 from (values (1.0, 1), (1.5, 1), (1.6, 2), (2.5, 2), (2.6, 3), (3.5, 3), (3.6, 4), (4.5, 4), (4.6, 5), (5.5, 5), (5.6, 6), (6.0, 6)) as v(s, b);
@@ -65,6 +65,9 @@ select matches(uplift.personal_prompt(null, null, e'- a source', e'- an example'
 
 select is(uplift.personal_prompt(null, null, null, null), null, 'nothing of the user''s, nothing to add');
 select is(uplift.prompt_id('You are Maple.'), '63ec0ac7-5c84-7b48-384b-e1e1e59ef0d1'::uuid, 'a prompt is known by its SHA-256');
+
+select results_eq($$select n from uplift.coach_prompts(array[pg_temp.ann(), pg_temp.ann()], '{chat,chat}', '{null,null}', '{null,null}', '{null,null}', true, '{1}')$$,
+    'values (2)', 'nothing is looked up for who is refused at once');
 
 select * from finish();
 rollback;

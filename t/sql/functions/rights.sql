@@ -1,6 +1,6 @@
 -- What uplift_app may do: execute the functions named here, and nothing else.
 \ir common.psql
-select plan(17);
+select plan(18);
 
 select set_eq(
     $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and has_function_privilege('uplift_app', p.oid, 'execute')$$,
@@ -49,6 +49,15 @@ insert into public.results (result, wanted, name) values
     (public.tried('select uplift.replay_rejected_answers()'), '42501', 'replays nothing'),
     (public.tried($$select public.build_coach_system_prompt('00000000-0000-4000-8000-00000000000a')$$), '42501', 'and reads nobody''s prompt');
 reset role;
+-- Trusted backends read which prompt an answer was made with, also where only its parts are kept.
+select uplift_chat.record_answers(json_build_array(json_build_object('id', pg_temp.id(2), 'user_id', '00000000-0000-4000-8000-00000000000a',
+    'user_message', 'q', 'ai_response', 'a', 'shared_prompt', 'You are Ash.', 'personal_prompt', ' She runs.'))) \g /dev/null
+create table public.read_as_service (prompt text);
+grant insert on public.read_as_service to service_role;
+set local role service_role;
+insert into public.read_as_service select p.system_prompt from uplift.answer_prompts p where p.answer_id = '10000000-0000-4000-8000-000000000002';
+reset role;
+select is((select prompt from public.read_as_service), 'You are Ash. She runs.', 'service_role reads whole prompts');
 select is(result, wanted, name) from public.results order by position;
 select is((select helpful from public.coach_response_feedback where id = pg_temp.id(1)), true, 'and what it did is there');
 
