@@ -1,4 +1,4 @@
--- Demo data: three coaches, a user who agreed to be roasted, prices of well known models.
+-- Demo data: three coaches, a user who agreed to be roasted, a little knowledge, prices of well known models.
 --
 -- psql -X -f sql/demo.sql after install.sql, as its owner. Run again it changes nothing, and what
 -- was changed since stays.
@@ -47,6 +47,15 @@ from (values
     ('preference', 'Likes training outdoors, early, before the day gets busy.', 6.0)) as m(type, text, importance)
 where not exists (select from public.ai_episodic_memory e
     where e.user_id = '00000000-0000-7000-8000-000000000001' and e.memory_text = m.text);
+
+-- Knowledge that answers cite: short texts of our own, on what people mostly ask such coaches.
+insert into public.ai_knowledge_sources (source_type, source_name, title, content, reliability_score, topic_tags)
+select 'coaching_script', 'The coaches'' handbook', k.title, k.content, 7, k.tags
+from (values
+    ('Protein at breakfast', 'A breakfast with twenty to thirty grams of protein keeps most people full until noon. Three eggs, a bowl of skyr or quark with nuts, or tofu on bread come to about that. Who is not hungry early can have it as the first meal, whenever that is.', '{nutrition,breakfast}'::text[]),
+    ('Walking as a beginning', 'Who has not trained for a long time begins with walking: ten minutes after a meal, every day, for two weeks. It is short enough for a bad day, and it makes a habit before it makes an effort. Only then add minutes, one or two a week.', '{training,habits}'),
+    ('Sleep before everything', 'A fixed time to get up does more for sleep than a fixed time to go to bed. Daylight in the first hour, no coffee after two in the afternoon, and a cool dark room are the next steps, one at a time. Two weeks of bad nights with daytime sleepiness are a reason to see a doctor.', '{sleep}')) as k(title, content, tags)
+where not exists (select from public.ai_knowledge_sources s where s.source_name = 'The coaches'' handbook' and s.title = k.title);
 
 -- US dollars per million tokens, as published in November 2025; edit freely. The simulated provider
 -- has prices too, so that cost figures can be looked at without spending anything.

@@ -29,6 +29,7 @@ set local search_path = uplift_want_public;
 \ir tables/coaches.sql
 set local search_path = uplift_want_uplift;
 \ir tables/internal.sql
+\ir tables/recall.sql
 \ir tables/batch.sql
 \ir tables/models.sql
 \ir tables/examples.sql
@@ -37,6 +38,11 @@ set local search_path = uplift_want_uplift;
 \ir tables/limits.sql
 \ir tables/api_keys.sql
 \ir tables/cache.sql
+\ir tables/search.sql
+\ir tables/knowledge_use.sql
+\ir tables/few_shot.sql
+\ir tables/chunks.sql
+\ir tables/embeddings.sql
 reset search_path;
 
 \ir merge/known.sql

@@ -42,6 +42,9 @@ begin
     end if;
     perform uplift_install.policy('public.coach_response_feedback', 'uplift_own_feedback',
         format('for update to authenticated using (%1$s) with check (%1$s)', v_own));
+    -- What they may write of it says rights.sql, and what becomes of it the triggers of functions/coach/rest_memories.sql.
+    perform uplift_install.policy('public.ai_episodic_memory', 'uplift_own_memories',
+        format('for all to authenticated using (%1$s) with check (%1$s)', v_own));
     if (select relrowsecurity from pg_class where oid = 'public.brand_assets'::regclass) then
         perform uplift_install.policy('public.brand_assets', 'uplift_coaches', 'for select to authenticated using (is_active)');
     end if;

@@ -92,7 +92,7 @@ $$;
 
 select uplift_install.give_usage(s, r)
 from (values ('uplift', 'uplift_app'), ('uplift', 'authenticated'), ('uplift', 'service_role'),
-    ('uplift', 'uplift_batch'), ('uplift_chat', 'uplift_app'), ('uplift_batch', 'uplift_batch'), ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
+    ('uplift', 'uplift_batch'), ('uplift_chat', 'uplift_app'), ('uplift_batch', 'uplift_batch'), ('uplift', 'uplift_search'), ('uplift_search', 'uplift_search'), ('public', 'authenticated'), ('public', 'service_role'), ('public', 'uplift_app'),
     ('public', 'uplift_batch'),
     ('auth', 'authenticated'), ('auth', 'service_role')) as g(s, r) \g /dev/null
 
@@ -103,6 +103,7 @@ declare
         where attrelid = 'public.coach_response_feedback'::regclass and not attisdropped
             -- user_comment is the deployments' name of feedback_text, and kept in step with it.
             and attname in ('helpful', 'rating', 'feedback_text', 'user_comment'));
+    v_memories constant text[] := '{DELETE,INSERT user_id,INSERT memory_text,INSERT memory_type,INSERT is_pinned,UPDATE memory_text,UPDATE memory_type,UPDATE is_pinned}';
     v_right text;
     v_columns text[];
 begin
@@ -138,7 +139,8 @@ begin
             -- A deployment's own clients go on writing users' rows, where row level security lets them.
             if not (t.is_personal and t.was_there and t.target_schema = 'public') then
                 perform uplift_install.leave(t.id, 'authenticated'::regrole,
-                    case when t.own_columns is not null then v_columns when t.is_personal then '{SELECT}' else '{}' end::text[]);
+                    case when t.own_columns is not null then v_columns when t.is_personal then '{SELECT}' else '{}' end::text[]
+                    || case when t.target_name = 'ai_episodic_memory' then v_memories end);
             elsif t.target_name = 'ai_errors' then
                 perform uplift_install.leave(t.id, 'authenticated'::regrole, v_columns || '{INSERT,UPDATE,DELETE}');
             end if;
@@ -162,6 +164,14 @@ begin
     foreach v_right in array v_feedback loop
         if not has_column_privilege('authenticated', 'public.coach_response_feedback', split_part(v_right, ' ', 2), 'UPDATE') then
             execute format('grant update (%I) on public.coach_response_feedback to authenticated', split_part(v_right, ' ', 2));
+        end if;
+    end loop;
+
+    foreach v_right in array v_memories loop
+        if v_right = 'DELETE' then
+            perform uplift_install.give('public.ai_episodic_memory', 'authenticated', '{DELETE}');
+        elsif not has_column_privilege('authenticated', 'public.ai_episodic_memory', split_part(v_right, ' ', 2), split_part(v_right, ' ', 1)) then
+            execute format('grant %s (%I) on public.ai_episodic_memory to authenticated', split_part(v_right, ' ', 1), split_part(v_right, ' ', 2));
         end if;
     end loop;
 
@@ -189,8 +199,13 @@ begin
             exists (select 1 from pg_proc where oid = 'uplift.uuid_v7()'::regprocedure and proacl is null) then
         grant execute on function uplift.uuid_v7() to service_role;
     end if;
-    perform uplift_install.leave_function(p.oid::regprocedure, '{}')
-        from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and p.prokind in ('f', 'a') and pg_has_role(p.proowner, 'usage');
+    -- Users' own tokens insert memories.
+    if not exists (select from pg_proc p cross join lateral aclexplode(p.proacl) a
+            where p.oid = 'uplift.uuid_v7()'::regprocedure and a.grantee = 'authenticated'::regrole) then
+        grant execute on function uplift.uuid_v7() to authenticated;
+    end if;
+    perform uplift_install.leave_function(p.oid::regprocedure, case when p.oid = 'uplift.uuid_v7()'::regprocedure then '{authenticated}' else '{}' end::text[]::name[])
+        from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[]) and p.prokind in ('f', 'a') and pg_has_role(p.proowner, 'usage');
     perform uplift_install.leave_function(to_regprocedure(format('public.%I(%s)', f.name, f.types)), '{}')
         from uplift_install.known_functions f where to_regprocedure(format('public.%I(%s)', f.name, f.types)) is not null;
 end

@@ -79,6 +79,28 @@ as $$ select case when p_number is not null then trunc(least(greatest(p_number, 
 
 comment on function uplift.counted(numeric) is 'A number that somebody counted as a whole one from 0 to a million millions; null for null.';
 
+create or replace function uplift.setting_number(p_key text, p_default numeric) returns numeric
+language sql stable
+as $$
+    select coalesce((select (s.value #>> '{}')::numeric from uplift.settings s
+        where s.key = p_key and jsonb_typeof(s.value) = 'number'), p_default)
+$$;
+
+comment on function uplift.setting_number(text, numeric) is 'A number of uplift.settings, or the default.';
+
+-- Postgres writes both nearly alike, and to read a list row by row costs ten times as much.
+create or replace function uplift.json_list(p_list jsonb) returns text
+language sql immutable parallel safe
+as $$ select case jsonb_typeof(p_list) when 'array' then translate(p_list::text, '[]"', '{}') end $$;
+
+comment on function uplift.json_list(jsonb) is 'A list of numbers or UUIDs in JSON as the text of an array, to be cast to one; null for anything else.';
+
+create or replace function uplift.text_hash(p_text text) returns uuid
+language sql immutable parallel safe
+as $$ select left(encode(sha256(convert_to(p_text, 'UTF8')), 'hex'), 32)::uuid $$;
+
+comment on function uplift.text_hash(text) is 'The first 128 bits of a text''s SHA-256.';
+
 -- One bad row must not keep the rest of a job's rows from being done. What concerns the server or other
 -- sessions (no room, no memory, a lock, a shutdown) is not a row's fault.
 create or replace function uplift.is_bad_row(p_sqlstate text) returns boolean

@@ -4,11 +4,17 @@ comment on schema uplift_chat is 'What fcgi-chat calls, as role uplift_app. Its 
 create schema if not exists uplift_batch;
 comment on schema uplift_batch is
     'What fcgi-batch calls, as role uplift_batch: jobs, and what admins do. It sees what all users said, so it has a role of its own.';
+create schema if not exists uplift_search;
+comment on schema uplift_search is
+    'What the builder of copies for searching calls, as role uplift_search: it reads the texts that are searched, and nothing else.';
 
 \ir basics.sql
 \ir arguments.sql
 \ir jobs/jobs.sql
 \ir jobs/schedules.sql
+\ir coach/search_words.sql
+\ir coach/search.sql
+\ir coach/embeddings.sql
 \ir coach/coaches.sql
 \ir coach/prompt.sql
 \ir coach/personas.sql
@@ -17,6 +23,9 @@ comment on schema uplift_batch is
 \ir gateway/usage.sql
 \ir gateway/budgets.sql
 \ir gateway/errors.sql
+\ir coach/citations.sql
+\ir coach/knowledge_search.sql
+\ir coach/knowledge_use.sql
 \ir coach/chat.sql
 \ir gateway/limits.sql
 \ir coach/feedback.sql
@@ -24,7 +33,18 @@ comment on schema uplift_batch is
 \ir coach/conversations.sql
 \ir coach/preferences.sql
 \ir coach/rest.sql
+\ir coach/memory_rules.sql
 \ir coach/memory.sql
+\ir coach/wishes.sql
+\ir coach/recall.sql
+\ir coach/rest_memories.sql
+\ir coach/effects.sql
+\ir coach/eval_memory.sql
+\ir coach/context.sql
+\ir coach/memory_model.sql
+\ir coach/summaries.sql
+\ir coach/chunks.sql
+\ir coach/knowledge.sql
 \ir learning/redaction.sql
 \ir learning/redaction_ids.sql
 \ir learning/redaction_numbers.sql
@@ -32,6 +52,7 @@ comment on schema uplift_batch is
 \ir learning/redaction_addresses.sql
 \ir learning/redaction_names.sql
 \ir learning/injection.sql
+\ir coach/few_shot.sql
 \ir learning/duplicates.sql
 \ir learning/datasets.sql
 \ir learning/queue.sql
@@ -50,5 +71,7 @@ comment on schema uplift_batch is
 
 -- What both programs call. The rest of what they may do is in schemas of its own, and nothing else is.
 grant execute on function uplift.schema_version(), uplift.find_api_key(text) to uplift_app, uplift_batch;
+grant execute on function uplift.schema_version() to uplift_search;
 grant execute on all functions in schema uplift_chat to uplift_app;
 grant execute on all functions in schema uplift_batch to uplift_batch;
+grant execute on all functions in schema uplift_search to uplift_search;

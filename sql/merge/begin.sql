@@ -100,7 +100,7 @@ begin
             'create one with encoding ''UTF8'', and load what is in this one into it');
     end if;
     -- Ours has this function since ever; an empty one may have been made for us.
-    for v_schema in select n.oid::regnamespace from pg_namespace n where n.nspname in ('uplift', 'uplift_chat', 'uplift_batch') order by n.nspname loop
+    for v_schema in select n.oid::regnamespace from pg_namespace n where n.nspname in ('uplift', 'uplift_chat', 'uplift_batch', 'uplift_search') order by n.nspname loop
         if to_regproc('uplift.schema_version') is null and exists (
                 select from pg_class where relnamespace = v_schema
                 union all select from pg_proc where pronamespace = v_schema

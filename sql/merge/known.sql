@@ -60,7 +60,7 @@ insert into uplift_install.known_values values
     ('ai_training_examples', 'user_satisfaction', false, '{0.0,1.0}'),
     ('ai_finetuning_jobs', 'status', true, '{pending,running,succeeded,failed,cancelled}'),
     ('ai_model_versions', 'deployment_environment', true, '{staging,production,experimental}'),
-    ('ai_context_cache', 'context_type', true, '{user_summary,recent_foods,current_goals,conversation_history,preferences,nutrition_knowledge,behavioral_patterns}'),
+    ('ai_context_cache', 'context_type', true, '{user_summary,recent_foods,current_goals,conversation_history,preferences,nutrition_knowledge,behavioral_patterns,chat_context}'),
     ('ai_episodic_memory', 'memory_type', true, '{goal,preference,achievement,struggle,milestone}'),
     ('ai_episodic_memory', 'source_type', true, '{conversation}'),
     ('ai_experiments', 'status', true, '{draft,running,paused,completed}'),
@@ -76,7 +76,7 @@ create table uplift_install.user_columns (
 );
 
 insert into uplift_install.user_columns values
-    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache,answers_tools}'),
+    ('coach_response_feedback', '{id,user_id,coach_id,user_message,ai_response,severity,mode,coach_mode,helpful,rating,feedback_text,user_comment,feedback_given_at,conversation_id,response_time_ms,tokens_used,created_at,outcome,error_code,model_used,finish_reason,regenerate_of,from_cache,answers_tools,citations}'),
     ('ai_errors', '{id,user_id,error_type,error_code,user_visible,auto_recovered,resolved_at,answer_id,created_at}'),
     ('experiment_assignments', '{}'),
     ('experiment_outcomes', '{}');

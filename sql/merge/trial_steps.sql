@@ -149,7 +149,11 @@ begin
             where d.dataset_name = 'User Feedback - Positive Responses'$q$);
     perform uplift_install.try_step('the making of memories', current_user, 'public.ai_episodic_memory', format(
         $q$select public.extract_user_memories($1, %L)$q$, v_talk),
-        $q$select case when public.get_user_memory_context($1) !~ 'ten miles' then 'one is not seen' end$q$);
+        $q$select case when public.get_user_memory_context($1) = '' or not exists (
+            select from public.ai_episodic_memory m join uplift.memory_words w on w.memory_id = m.id
+            where m.user_id = $1 and m.memory_text ~ 'ten miles') then 'one is not seen' end$q$);
+    perform uplift_install.try_step('finding what was said', 'uplift_app', 'public.coach_response_feedback', format(
+        $q$select uplift_chat.index_answers('{%s}')$q$, uplift_install.trial_id(2)));
     perform uplift_install.try_step('a fine-tuning job', current_user, 'public.ai_finetuning_jobs', format(
         $q$insert into public.ai_finetuning_jobs (id, job_name, base_model, provider, method, status)
             values (%L, 'trial', 'gpt-4.1-mini', 'openai', 'supervised', 'running') returning id$q$, v_job));

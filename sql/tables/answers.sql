@@ -44,6 +44,9 @@ create table coach_response_feedback (
     memory_ids uuid[],
     source_ids uuid[],
     example_ids uuid[],
+    passage_ids uuid[],
+    citations jsonb,
+    withheld text[],
     feedback_given_at timestamptz,
     system_prompt_id uuid,
     personal_prompt text
@@ -117,7 +120,7 @@ comment on column coach_response_feedback.answers_tools is
     'True when the request ended with the results of tools: its user_message is then that of the turn before.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
-    'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, source_ids, example_ids.';
+    'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, passage_ids, source_ids, citations, example_ids, withheld.';
 comment on column coach_response_feedback.history_turns is
     'How many turns of the conversation went along, where that was not all of them.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
@@ -127,3 +130,8 @@ comment on column coach_response_feedback.exposures is 'Experiments and variants
 comment on column coach_response_feedback.memory_ids is 'Memories (ai_episodic_memory) that were in the prompt.';
 comment on column coach_response_feedback.source_ids is 'Knowledge (ai_knowledge_sources) that was in the prompt.';
 comment on column coach_response_feedback.example_ids is 'Well-rated answers that were in the prompt as examples.';
+comment on column coach_response_feedback.passage_ids is 'Answers of the user''s other conversations that the prompt quoted.';
+comment on column coach_response_feedback.citations is
+    'What the numbers in the answer stand for: [{"number", "source_id", "part", "title", "url"}] of ai_knowledge_sources.';
+comment on column coach_response_feedback.withheld is
+    'What there was and was kept back, to measure what it is worth: memories, passages, knowledge, examples.';

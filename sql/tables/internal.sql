@@ -6,7 +6,8 @@ create table conversations (
     title text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    read_to uuid
 ) with (
     -- Every answer moves updated_at, which no index holds: with room on the page that is a HOT
     -- update and touches no index.
@@ -18,7 +19,44 @@ create index on conversations (user_id);
 comment on table conversations is 'One row a conversation; its messages are answers (coach_response_feedback).';
 comment on column conversations.title is 'The first message, cut.';
 comment on column conversations.updated_at is 'Last answer.';
+comment on column conversations.read_to is 'The last answer whose question a model has looked at for memories (job extract-memories).';
 comment on column conversations.deleted_at is 'When the user deleted it: out of lists, reads and history; its answers stay.';
+
+-- What is no longer sent along of a long conversation, in short.
+create table conversation_summaries (
+    conversation_id uuid primary key,
+    user_id uuid not null,
+    summary text not null,
+    first_answer_id uuid not null,
+    last_answer_id uuid not null,
+    first_at timestamptz not null,
+    last_at timestamptz not null,
+    turns int not null,
+    made_by text not null check (made_by in ('model', 'rules')),
+    made_at timestamptz not null default now(),
+    is_valid boolean not null default true
+);
+
+create index on conversation_summaries (user_id);
+create index on conversation_summaries (conversation_id) where not is_valid;
+
+comment on table conversation_summaries is
+    'What was said in long conversations before the messages that still go along with a chat, in short: made by job summarise-conversations.';
+comment on column conversation_summaries.first_answer_id is
+    'The turns it covers: from this answer, of first_at, to last_answer_id, of last_at, so many turns.';
+comment on column conversation_summaries.made_by is 'Who made it, or added the last of it: a model, or rules.';
+comment on column conversation_summaries.is_valid is 'False when one of its turns was deleted, changed or given anew: it is not used, and made again.';
+
+-- Feedback whose text the rules do not understand, for the job read-feedback.
+create table feedback_to_read (
+    answer_id uuid primary key,
+    user_id uuid not null,
+    noted_at timestamptz not null default now()
+);
+
+create index on feedback_to_read (user_id);
+
+comment on table feedback_to_read is 'Answers whose feedback_text says nothing that the rules understand: a model is to read it, once.';
 
 create table system_prompts (
     id uuid primary key,
@@ -121,3 +159,14 @@ create table error_groups (
 
 comment on table error_groups is
     'What admins said of failures that are alike (ai_errors.fingerprint); how many there are is counted from the rows.';
+
+-- What a user had us forget is not learnt again. The words themselves are gone.
+create table forgotten_memories (
+    user_id uuid not null,
+    fingerprint uuid not null,
+    forgotten_at timestamptz not null default now(),
+    primary key (user_id, fingerprint)
+);
+
+comment on table forgotten_memories is 'What users had us forget, so that it is not learnt again.';
+comment on column forgotten_memories.fingerprint is 'The first 128 bits of the SHA-256 of its kind and words (uplift.memory_fingerprint).';

@@ -14,6 +14,7 @@ begin
             ('public', 'ai_model_versions', 'previous_version_id', 'public.ai_model_versions', ''),
             ('public', 'ai_context_cache', 'user_id', 'auth.users', 'on delete cascade'),
             ('public', 'ai_episodic_memory', 'user_id', 'auth.users', 'on delete cascade'),
+            ('public', 'ai_episodic_memory', 'superseded_by', 'public.ai_episodic_memory', 'on delete set null'),
             ('public', 'ai_predictions', 'user_id', 'auth.users', 'on delete cascade'),
             ('public', 'ai_errors', 'user_id', 'auth.users', 'on delete set null'),
             ('public', 'food_photo_training_data', 'user_id', 'auth.users', 'on delete cascade'),
@@ -38,7 +39,13 @@ begin
             ('uplift', 'budgets_used_up', 'budget_id', 'uplift.budgets', 'on delete cascade'),
             ('uplift', 'budget_spend', 'budget_id', 'uplift.budgets', 'on delete cascade'),
             ('uplift', 'model_routes', 'model', 'uplift.gateway_models (name)', 'on delete cascade'),
-            ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade')
+            ('uplift', 'conversations', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'forgotten_memories', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'passages', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'conversation_summaries', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'conversation_summaries', 'conversation_id', 'uplift.conversations', 'on delete cascade'),
+            ('uplift', 'knowledge_embeddings', 'text_id', 'uplift.search_texts', 'on delete cascade'),
+            ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t
             on t.target_schema = k.schema_name and t.target_name = k.table_name and t.existing is null

@@ -16,6 +16,7 @@ create table ai_knowledge_sources (
     verification_method text,
     topic_tags text[],
     target_audience text,
+    coach_ids text[],
     times_referenced int default 0,
     helpful_votes int default 0,
     not_helpful_votes int default 0,
@@ -28,9 +29,14 @@ create table ai_knowledge_sources (
 comment on table ai_knowledge_sources is 'Texts that answers may draw on.';
 comment on column ai_knowledge_sources.source_type is 'Origin: source_type, source_url, source_name, source_authority.';
 comment on column ai_knowledge_sources.content is 'Text: title, content, summary, structured_data, topic_tags, target_audience.';
+comment on column ai_knowledge_sources.coach_ids is 'The coaches that may draw on it; null for all.';
 comment on column ai_knowledge_sources.reliability_score is
     '0 to 10. Trust: reliability_score, peer_reviewed, last_verified, verification_method.';
-comment on column ai_knowledge_sources.times_referenced is 'Use: times_referenced, helpful_votes, not_helpful_votes.';
+comment on column ai_knowledge_sources.times_referenced is
+    'Use, up to the last run of the job count-knowledge-use: answers whose prompt had it (times_referenced), and thumbs on answers that cite it (helpful_votes, not_helpful_votes).';
+comment on column ai_knowledge_sources.coach_ids is 'The coaches that may draw on it; null for all.';
+comment on column ai_knowledge_sources.target_audience is
+    'For whom it is: null, general, everybody, everyone or all for all users, else those whose trait audience has one of these words, parted by commas.';
 comment on column ai_knowledge_sources.is_active is 'False when withdrawn; deprecated_by names the successor.';
 
 create table ai_response_cache (

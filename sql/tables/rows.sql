@@ -81,6 +81,20 @@ insert into uplift.settings (key, value, description) values
     ('training.min_quality', '6', 'The least quality of an example that goes into a fine-tuning run.'),
     ('budgets.unpriced', '"refuse"', 'What becomes of a chat that falls under a budget and would be answered by a model without a price: refuse, or allow.'),
     ('cache.block_days', '90', 'Days that a question stays out of the cache because its answer was rated badly.'),
+    ('memory.max_per_user', '200', 'Memories of one user that are kept: beyond that the weakest go.'),
+    ('memory.max_tokens', '300', 'Tokens (of 4 bytes) of the memories in a prompt, beside those that are pinned.'),
+    ('memory.passage_tokens', '300', 'Tokens (of 4 bytes) of the passages of earlier conversations in a prompt; 0 for none.'),
+    ('memory.credentials', '"refuse"', 'What becomes of passwords, keys, card and account numbers, addresses and numbers to reach somebody in what is remembered: keep, mask or refuse.'),
+    ('memory.health', '"keep"', 'What becomes of illnesses and medicines in what is remembered: keep, mask or refuse.'),
+    ('memory.minors', '"mask"', 'What becomes of the ages and names of children in what is remembered: keep, mask or refuse.'),
+    ('memory.names', '"mask"', 'What becomes of other people''s names in what is remembered: keep, mask or refuse.'),
+    ('context.withheld_share', '0.05', 'Share of chats, 0 to 0.5, from which memories, passages, knowledge or examples are kept back, each by itself, to measure what they are worth.'),
+    ('examples.question', '"gist"', 'What is shown of the question when a liked answer serves as an example: gist (a few of its words) or none.'),
+    ('examples.max_tokens', '400', 'Room for examples in a prompt; a token is taken for 4 bytes.'),
+    ('examples.min_score', '0.5', 'How much of what a message''s six rarest words weigh an example must have to be shown.'),
+    ('knowledge.max_tokens', '800', 'Tokens of knowledge in one prompt, at most (four bytes are taken for one).'),
+    ('knowledge.min_score', '0.4', 'Knowledge that fits a question less than this is left out: 1 is a passage that has each of the question''s six rarest words once.'),
+    ('knowledge.min_similarity', '0.3', 'Knowledge that is found by its embedding is left out where it is less similar to the question than this: the cosine of the angle between the two, 1 for the same.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
 
@@ -89,12 +103,29 @@ insert into uplift.routing_state (revision) values (1) on conflict do nothing;
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
     ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true),
     ('trim-cache', 'Counts hits of the response cache, and keeps it within its size.', 5, '1 hour', true),
+    ('extract-memories', 'Finds what is worth remembering in what users said.', 5, '6 hours', true),
+    ('refresh-examples', 'Looks again which liked answers may be shown as examples.', 5, '6 hours', true),
+    ('refresh-contexts', 'Makes ready what is known of users, for their next chats.', 5, '6 hours', true),
+    ('read-feedback', 'Has a model read what people wrote in feedback and rules do not understand.', 5, '6 hours', true),
+    ('summarise-conversations', 'Summarises what of long conversations does not go along any more.', 5, '6 hours', true),
+    ('count-knowledge-use', 'Counts how often sources of knowledge were offered, and the thumbs for and against them.', 5, '1 hour', true),
+    ('measure-context', 'Compares ratings of answers with memories, passages, knowledge and examples, and without.', 5, '1 hour', true),
+    ('import-knowledge', 'Takes files and pages of the web into what coaches know.', 5, '1 day', true),
+    ('embed-knowledge', 'Makes embeddings of knowledge, so that it is found by what it means.', 5, '1 day', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
     ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.'),
     ('trim-cache', 'trim-cache', '{}', '40 * * * *', true, 'The response cache, hourly.'),
+    ('refresh-examples', 'refresh-examples', '{}', '30 3 * * 0', true, 'Which liked answers may be shown as examples, weekly.'),
+    ('refresh-contexts', 'refresh-contexts', '{}', '50 4 * * *', true, 'What is known of users, made ready for their next chats, daily.'),
+    ('extract-memories', 'extract-memories', '{}', '20 4 * * *', true, 'Memories that workers did not come to, and those that a model finds, daily.'),
+    ('read-feedback', 'read-feedback', '{}', '15 * * * *', true, 'Feedback that rules do not understand, hourly.'),
+    ('summarise-conversations', 'summarise-conversations', '{}', '10 5 * * *', true, 'Summaries of long conversations, daily.'),
+    ('count-knowledge-use', 'count-knowledge-use', '{}', '25 * * * *', true, 'What sources of knowledge are worth, hourly.'),
+    ('embed-knowledge', 'embed-knowledge', '{}', '35 * * * *', true, 'Embeddings of new knowledge, hourly; nothing where none are configured.'),
+    ('measure-context', 'measure-context', '{}', '10 5 * * *', true, 'What context does to ratings, daily.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
 

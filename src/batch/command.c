@@ -7,6 +7,7 @@
 #include "common/privileges.h"
 #include "common/program.h"
 #include "curve.h"
+#include "eval_memory.h"
 #include "kinds.h"
 #include "progress.h"
 #include "runner.h"
@@ -415,7 +416,41 @@ static int run_here(const struct config *config, struct pg *pg, const char *id)
     return status;
 }
 
-/* The words as arguments of the kind; NULL with the reason printed. */
+/* A path as it is from anywhere: the job may be done by the service. The caller's to free. */
+static char *whole_path(const char *path)
+{
+    char *real = strstr(path, "://") == NULL ? realpath(path, NULL) : NULL;
+    return real != NULL ? real : strdup(path);
+}
+
+/* Files are on this host, and where this shell is. */
+static bool complete_paths(const struct job_kind *kind, cJSON *arguments)
+{
+    static const char *const names[] = {"path", "urls"};
+    char host[65] = "";
+    bool has_files = false;
+    if (strcmp(kind->name, "import-knowledge") != 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *path = json_string(arguments, names[i]);
+        char *whole = path != NULL ? whole_path(path) : NULL;
+        if (path != NULL && whole == NULL)
+            return false;
+        if (path == NULL)
+            continue;
+        has_files = has_files || *whole == '/';
+        cJSON_DeleteItemFromObjectCaseSensitive(arguments, names[i]);
+        cJSON_AddStringToObject(arguments, names[i], whole);
+        free(whole);
+    }
+    if (has_files && !cJSON_HasObjectItem(arguments, "host") &&
+        gethostname(host, sizeof host - 1) == 0)
+        cJSON_AddStringToObject(arguments, "host", host);
+    return true;
+}
+
+/* The words as arguments of the kind, of which one by itself at the beginning is the first that
+ * there is; NULL with the reason printed. */
 static cJSON *read_arguments(const struct job_kind *kind, int count, char **words, bool *detach)
 {
     struct api_error error = {.message = "arguments look like --name VALUE"};
@@ -427,12 +462,16 @@ static cJSON *read_arguments(const struct job_kind *kind, int count, char **word
             *detach = true;
             continue;
         }
+        if (i == 0 && strncmp(name, "--", 2) != 0 && kind->arguments != NULL) {
+            good = job_kind_add_argument(kind, arguments, kind->arguments[0].name, name, &error);
+            continue;
+        }
         good = strncmp(name, "--", 2) == 0;
         if (good && i + 1 < count && strncmp(words[i + 1], "--", 2) != 0)
             value = words[++i];
         good = good && job_kind_add_argument(kind, arguments, name + 2, value, &error);
     }
-    if (good && job_kind_check(kind, arguments, &error))
+    if (good && complete_paths(kind, arguments) && job_kind_check(kind, arguments, &error))
         return arguments;
     fprintf(stderr, "fcgi-batch: %s\n", error.message);
     cJSON_Delete(arguments);
@@ -482,8 +521,15 @@ static int run_job(const struct config *config, struct pg *pg, int count, char *
 void command_print_help(void)
 {
     puts("Commands:\n"
-         "  run JOB [--ARGUMENT VALUE]... [--detach]\n"
-         "                     do a job here and show how far it is; --detach: only queue it\n"
+         "  run JOB [VALUE] [--ARGUMENT VALUE]... [--detach]\n"
+         "                     do a job here and show how far it is; --detach: only queue it. A "
+         "value\n"
+         "                     by itself is the first argument that kinds lists\n"
+         "  run eval-retrieval DIRECTORY [--language CODE] [--embeddings]\n"
+         "                     how well retrieval finds what it should, on a set in BEIR's layout\n"
+         "  run eval-retrieval --memory FILE\n"
+         "                     how well earlier conversations are found, on a set in LoCoMo's "
+         "layout\n"
          "  kinds              the jobs there are, and their arguments\n"
          "  jobs [--name NAME] [--status STATUS] [--limit N] [--after ID]\n"
          "                     jobs, the newest first\n"
@@ -520,7 +566,10 @@ int command_run(const struct config *config, int count, char **words)
     struct pg *pg = connect_as(config);
     if (pg == NULL)
         return EXIT_FAILURE;
-    if (strcmp(name, "run") == 0)
+    if (strcmp(name, "run") == 0 && count > 2 && strcmp(words[1], "eval-retrieval") == 0 &&
+        strcmp(words[2], "--memory") == 0)
+        status = eval_memory(pg, count - 3, words + 3);
+    else if (strcmp(name, "run") == 0)
         status = run_job(config, pg, count - 1, words + 1);
     else if (strcmp(name, "jobs") == 0)
         status = list_jobs(pg, count - 1, words + 1);

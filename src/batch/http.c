@@ -52,7 +52,9 @@ static void set_limits(CURL *curl, const struct http_server *server, bool is_upl
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                          (long)(config->trainer_timeout_ms + 999) / 1000);
     } else {
-        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)config->trainer_timeout_ms);
+        curl_easy_setopt(
+            curl, CURLOPT_TIMEOUT_MS,
+            (long)(server->timeout_ms > 0 ? server->timeout_ms : config->trainer_timeout_ms));
     }
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_job);

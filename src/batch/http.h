@@ -14,6 +14,7 @@ struct http_server {
     const char *base_url; /* without a slash at its end */
     const char *key;      /* or NULL */
     const char *key_header;
+    int64_t timeout_ms; /* of a call; 0: trainer_timeout_ms */
 };
 
 /* A file to send as multipart/form-data, with OpenAI's field purpose. */
@@ -36,8 +37,8 @@ enum http_outcome {
 };
 
 /*
- * GET (body and upload NULL) or POST, with a JSON body or an upload. A call may take
- * trainer_timeout_ms, an upload as long as bytes move. Bodies of more than 8 MB are a failure.
+ * GET (body and upload NULL) or POST, with a JSON body or an upload. A call may take the server's
+ * timeout_ms, an upload as long as bytes move. Bodies of more than 8 MB are a failure.
  * *answer is filled in, also on failure; release it.
  */
 enum http_outcome http_call(const struct http_server *server, const char *path, const char *body,

@@ -1,4 +1,5 @@
-/* trim-cache and trim-errors: what is kept of the response cache and of failures is bounded. */
+/* trim-cache and trim-errors: what is kept of the response cache, of changes to texts that are
+ * searched, and of failures is bounded. */
 #include "kinds.h"
 
 #include "common/json.h"
@@ -12,6 +13,8 @@ enum job_outcome job_trim_cache(struct job *j)
 {
     static const struct pg_statement statement = {
         .name = "trim_cache", .sql = "select uplift_batch.trim_cache($1)", .params = 1};
+    static const struct pg_statement trim_log = {
+        .name = "trim_search_log", .sql = "select uplift_batch.trim_search_log()", .params = 0};
     char most[24];
     enum job_outcome outcome;
     snprintf(most, sizeof most, "%lld", (long long)j->config->cache_max_entries);
@@ -22,6 +25,10 @@ enum job_outcome job_trim_cache(struct job *j)
         return outcome;
     cJSON_Delete(j->result);
     j->result = came;
+    cJSON *trimmed = job_ask(j, &trim_log, NULL, &outcome);
+    if (trimmed == NULL)
+        return outcome;
+    cJSON_AddItemToObject(came, "search_log", trimmed); /* how many rows */
     job_progress(j, 1, 1, "%.0f entries", json_number(came, "entries", 0));
     return JOB_DONE;
 }

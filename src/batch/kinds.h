@@ -47,7 +47,22 @@ extern const struct job_argument refresh_model_metrics_arguments[]; /* job_model
 enum job_outcome job_refresh_model_metrics(struct job *j);
 enum job_outcome job_roll_up_usage(struct job *j); /* job_usage.c */
 enum job_outcome job_trim_cache(struct job *j);    /* job_trim.c */
+enum job_outcome job_count_knowledge_use(struct job *j);
 enum job_outcome job_trim_errors(struct job *j);
+extern const struct job_argument measure_context_arguments[]; /* job_effects.c */
+enum job_outcome job_measure_context(struct job *j);
+extern const struct job_argument extract_memories_arguments[]; /* job_memories.c */
+enum job_outcome job_extract_memories(struct job *j);
+extern const struct job_argument refresh_contexts_arguments[]; /* job_contexts.c */
+enum job_outcome job_refresh_contexts(struct job *j);
+enum job_outcome job_refresh_examples(struct job *j);
+extern const struct job_argument read_feedback_arguments[]; /* job_feedback.c */
+enum job_outcome job_read_feedback(struct job *j);
+extern const struct job_argument summarise_conversations_arguments[]; /* job_summaries.c */
+enum job_outcome job_summarise_conversations(struct job *j);
+extern const struct job_argument import_knowledge_arguments[]; /* job_knowledge.c */
+enum job_outcome job_import_knowledge(struct job *j);
+enum job_outcome job_embed_knowledge(struct job *j); /* job_embeddings.c */
 enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);

@@ -3,6 +3,7 @@
  */
 #include "command.h"
 #include "common/program.h"
+#include "eval_retrieval.h"
 #include "routes.h"
 #include "service.h"
 
@@ -46,6 +47,24 @@ static bool check(const struct config *config, char *wrong, size_t size)
     return false;
 }
 
+/* Whether these words are run eval-retrieval DIRECTORY; its kind that asks the database (--memory)
+ * is a command like others. */
+static bool evaluates_files(int count, char **words)
+{
+    return count > 1 && strcmp(words[0], "run") == 0 && strcmp(words[1], "eval-retrieval") == 0 &&
+           (count == 2 || strncmp(words[2], "--memory", strlen("--memory")) != 0);
+}
+
+/* Whether that needs no configuration either. */
+static bool evaluates_words_alone(int count, char **words)
+{
+    for (int i = 2; i < count; i++)
+        if (strcmp(words[i], "--embeddings") == 0 ||
+            strncmp(words[i], "--memory", strlen("--memory")) == 0)
+            return false;
+    return evaluates_files(count, words);
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {
@@ -57,10 +76,16 @@ int main(int argc, char **argv)
     };
     struct config config;
     int status, first;
+    if (evaluates_words_alone(argc - 1, argv + 1))
+        return eval_retrieval(NULL, argc - 3, argv + 3);
     if (!program_start(&program, argc, argv, &config, &status))
         return status;
     first = program.first_word;
-    status = first < argc ? command_run(&config, argc - first, argv + first) : service_run(&config);
+    if (evaluates_files(argc - first, argv + first))
+        status = eval_retrieval(&config, argc - first - 2, argv + first + 2);
+    else
+        status =
+            first < argc ? command_run(&config, argc - first, argv + first) : service_run(&config);
     config_release(&config);
     return status;
 }

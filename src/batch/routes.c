@@ -100,6 +100,14 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/costs"}, route_sql, SQL(admin_costs), 200},
     {{"GET", "/admin/stats"}, route_sql, SQL(admin_stats), 200},
 
+    {{"GET", "/admin/knowledge"}, route_sql, SQL(admin_list_knowledge), 200},
+    {{"POST", "/admin/knowledge"}, route_post_knowledge, NULL, 201},
+    {{"POST", "/admin/knowledge/search"}, route_sql, SQL(admin_search_knowledge), 200},
+    {{"GET", "/admin/knowledge/{id}"}, route_sql, SQL(admin_get_knowledge), 200},
+    {{"PATCH", "/admin/knowledge/{id}"}, route_sql, SQL(admin_edit_knowledge), 200},
+    {{"DELETE", "/admin/knowledge/{id}"}, route_sql, SQL(admin_delete_knowledge), 200},
+    {{"GET", "/admin/knowledge/{id}/chunks"}, route_sql, SQL(admin_list_chunks), 200},
+
     {{"GET", "/admin/schedules"}, route_sql, SQL(admin_list_schedules), 200},
     {{"PUT", "/admin/schedules/{name}"}, route_sql, SQL(admin_put_schedule), 200},
     {{"POST", "/admin/schedules/{name}/run"}, route_sql, SQL(admin_run_schedule), 202},
@@ -113,10 +121,11 @@ static const struct route_table table = {routes, ROUTE_COUNT, sizeof routes[0]};
 
 #define SMALL_BODY_BYTES 65536 /* a provider, a job's arguments, a note */
 
-/* Examples are written by hand, too, and may be whole conversations. */
+/* Examples are written by hand, too, and may be whole conversations; knowledge may be a book. */
 static int64_t max_body(const struct config *config, const char *path)
 {
-    static const char *const large[] = {"/admin/datasets/{id}/examples", "/admin/examples/{id}"};
+    static const char *const large[] = {"/admin/datasets/{id}/examples", "/admin/examples/{id}",
+                                        "/admin/knowledge"};
     for (size_t i = 0; i < sizeof large / sizeof large[0]; i++)
         if (strcmp(path, large[i]) == 0)
             return config->max_body_bytes;

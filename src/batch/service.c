@@ -65,7 +65,7 @@ static bool start(struct service *s)
     if (a->breaker == NULL || a->pool == NULL || a->auth == NULL || a->keys == NULL ||
         a->runners == NULL)
         return false;
-    s->intake = intake_start(&(struct intake_options){
+    s->intake = intake_new(&(struct intake_options){
         .config = config,
         .memory = &a->memory,
         .listen_fd = s->listener.fd,
@@ -73,7 +73,7 @@ static bool start(struct service *s)
         .serve = serve,
         .arg = a,
     });
-    return s->intake != NULL;
+    return s->intake != NULL && intake_start(s->intake);
 }
 
 /* Whether threads of their own still answer somebody. */
@@ -138,6 +138,7 @@ int service_run(const struct config *config)
         _exit(status);
     }
     listener_close(&s.listener, true);
+    intake_free(s.intake);
     auth_free(s.admin.auth);
     api_keys_free(s.admin.keys);
     pg_pool_free(s.admin.pool);

@@ -73,7 +73,8 @@ struct chat {
     int64_t created_us;     /* wall clock at intake, microseconds since 1970 UTC */
 
     /* --- what was prepared: by intake, from Postgres or what is known of it --- */
-    bool degraded; /* without Postgres */
+    bool degraded;          /* without Postgres */
+    bool may_be_remembered; /* what the user says, for later chats */
     char conversation_text[UUID_TEXT + 1];
     char *coach_id; /* NULL when no coach */
     char *severity; /* decimal text as Postgres gave it, NULL when none */
@@ -83,7 +84,8 @@ struct chat {
     char shared_prompt_id[UUID_TEXT + 1]; /* uplift.prompt_id() of those, "" when there are none */
     char *model;                          /* the model asked of the provider */
     bool is_model_known;                  /* it is one that was configured, here or in Postgres */
-    char *trace;            /* JSON from prepare_chats, handed back verbatim; NULL when none */
+    char *trace;            /* JSON from prepare_chats, handed back but for the citations that the
+                               answer does not name (protocol/citations.h); NULL when none */
     struct limit_left left; /* of rate limits */
     char *upstream_body; /* the provider's request body; its stream flag says which kind of answer
                             comes. The relay frees it, and makes it NULL, once no provider is

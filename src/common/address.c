@@ -29,6 +29,14 @@ static const char refused_networks[] =
     "fd00:c1::a9fe:a9fe," /* Oracle's */
     "fd00:42::42";        /* Scaleway's */
 
+/* By IANA's registries of special-purpose addresses. Of IPv6 only 2000::/3 is given out. */
+static const char special_networks[] =
+    "0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.0.0.0/24,"
+    "192.0.2.0/24,192.31.196.0/24,192.52.193.0/24,192.88.99.0/24,192.168.0.0/16,192.175.48.0/24,"
+    "198.18.0.0/15,198.51.100.0/24,203.0.113.0/24,224.0.0.0/4,240.0.0.0/4,"
+    "2001::/23,2001:db8::/32,3fff::/20";
+static const char given_out[] = "2000::/3,64:ff9b::/96,::ffff:0.0.0.0/96";
+
 static bool fits(const uint8_t bytes[ADDRESS_BYTES], const struct network *n)
 {
     unsigned whole = n->bits / 8, rest = n->bits % 8;
@@ -142,6 +150,20 @@ bool address_is_refused(const struct sockaddr *address, const struct config *con
 {
     uint8_t bytes[ADDRESS_BYTES];
     return read_sockaddr(address, bytes) && are_refused(bytes, config);
+}
+
+bool address_is_public(const struct sockaddr *address, const char *allowed)
+{
+    uint8_t bytes[ADDRESS_BYTES], inner[ADDRESS_BYTES];
+    if (!read_sockaddr(address, bytes))
+        return false;
+    if (is_in_list(bytes, allowed))
+        return true;
+    bool is_special = !is_in_list(bytes, given_out) || is_in_list(bytes, special_networks) ||
+                      is_in_list(bytes, refused_networks);
+    if (!is_special && inner_v4(bytes, inner))
+        is_special = is_in_list(inner, special_networks) || is_in_list(inner, refused_networks);
+    return !is_special;
 }
 
 bool address_host_is_refused(const char *host, const struct config *config)

@@ -17,6 +17,14 @@ bool address_is_refused(const struct sockaddr *address, const struct config *con
 /* The same of a host as it stands in a URL: an address, with or without brackets; false for a name.
  */
 bool address_host_is_refused(const char *host, const struct config *config);
+/*
+ * Whether an address is one of the public Internet: none of the special-purpose ones of IANA's
+ * registries (RFC 6890): private, shared, loopback, link-local, for documentation and tests,
+ * multicast, reserved; nor one where clouds tell a machine its secrets; nor an IPv6 address that
+ * leads to such a one of IPv4 (mapped, NAT64, 6to4, Teredo). allowed is a comma list of addresses
+ * and networks that will do all the same, or NULL.
+ */
+bool address_is_public(const struct sockaddr *address, const char *allowed);
 /* What is wrong with a comma list of addresses and networks (10.0.0.0/8); NULL: nothing. Static. */
 const char *address_check_list(const char *list);
 

@@ -43,6 +43,14 @@ char *buf_steal(struct buf *b)
     return data;
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    if (b->data == NULL)
+        return;
+    b->len = len;
+    b->data[len] = '\0';
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
     if (n == 0 || b->data == NULL)

@@ -30,6 +30,8 @@ void buf_clear(struct buf *b);
 char *buf_steal(struct buf *b);
 /* Drops the first n bytes (n <= len). */
 void buf_consume(struct buf *b, size_t n);
+/* Drops what is behind the first len bytes (len <= b->len); a failure stays. */
+void buf_cut(struct buf *b, size_t len);
 /* Makes room for at least n more bytes, so that appending them needs no allocation. */
 bool buf_reserve(struct buf *b, size_t n);
 

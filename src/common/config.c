@@ -127,6 +127,26 @@ static const struct config_option options[] = {
      "How many answers the job trim-cache leaves to be given again."},
     {"UPLIFT_SPOOL_DIR", PATH, AT(spool_dir), "/var/lib/uplift/spool", 0, 0, NULL,
      "Directory for answers and feedback that wait while Postgres is away."},
+    {"UPLIFT_SEARCH_DATABASE_URL", CONNINFO, AT(search_database_url), NULL, 0, 0, NULL,
+     "Postgres for retrieval, as role uplift_search: knowledge and well-rated answers are read by "
+     "it, and found for each chat. Unset: there is no retrieval."},
+    {"UPLIFT_SEARCH_DIR", PATH, AT(search_dir), "/var/lib/uplift/search", 0, 0, NULL,
+     "Directory for the copies that are searched, on a local disk; each takes some 300 bytes for a "
+     "text."},
+    {"UPLIFT_EMBEDDINGS_URL", URL, AT(embeddings_url), NULL, 0, 0, NULL,
+     "Base URL of a server with OpenAI's /embeddings: with it, and with pgvector in the database, "
+     "knowledge is found by what it means besides by its words, and each question to a coach is "
+     "sent there. Unset: by words alone."},
+    {"UPLIFT_EMBEDDINGS_MODEL", TEXT, AT(embeddings_model), "text-embedding-3-small", 0, 0, NULL,
+     "Model that makes embeddings. After a change the job embed-knowledge makes all anew."},
+    {"UPLIFT_EMBEDDINGS_KEY", SECRET, AT(embeddings_key), NULL, 0, 0, NULL,
+     "Key for that server; local ones often need none."},
+    {"UPLIFT_EMBEDDINGS_DIMENSIONS", INTEGER, AT(embeddings_dimensions), "0", 0, 4096, NULL,
+     "How many numbers an embedding is to have, for models that let one choose; 0: as many as the "
+     "model gives, at most 4096."},
+    {"UPLIFT_EMBEDDINGS_TIMEOUT_MS", DURATION, AT(embeddings_timeout_ms), "200ms", 10, 60 * SECOND,
+     NULL,
+     "How long a chat waits for its question's embedding before it goes on with words alone."},
     {"UPLIFT_DB_TIMEOUT_MS", DURATION, AT(db_timeout_ms), "2s", 10, HOUR, NULL,
      "How long a call of Postgres may take, connecting included."},
     {"UPLIFT_DB_LOCK_TIMEOUT_MS", DURATION, AT(db_lock_timeout_ms), "500ms", 1, HOUR, NULL,
@@ -166,6 +186,18 @@ static const struct config_option options[] = {
      "Directory for work files of batch jobs."},
     {"UPLIFT_EXPORT_DIR", PATH, AT(export_dir), "/var/lib/uplift/exports", 0, 0, NULL,
      "Directory that exported datasets are written to."},
+    {"UPLIFT_BATCH_MODEL", TEXT, AT(batch_model), NULL, 0, 0, NULL,
+     "Model of UPLIFT_UPSTREAM_URL that batch jobs ask about memories, feedback and summaries; "
+     "unset: UPLIFT_MODEL; none: no model is asked, and rules do what they can."},
+    {"UPLIFT_KNOWLEDGE_DIR", PATH, AT(knowledge_dir), NULL, 0, 0, NULL,
+     "Directory whose files admins may have imported as knowledge by URL and by schedules; unset: "
+     "none. On the command line any directory can be imported."},
+    {"UPLIFT_KNOWLEDGE_ADDRESSES", NETWORKS, AT(knowledge_addresses), NULL, 0, 0, NULL,
+     "Addresses and networks, separated by commas, that pages of knowledge are fetched from "
+     "although they are private, such as that of a wiki of your own; all others are refused "
+     "unless they are public."},
+    {"UPLIFT_PDFTOTEXT", PATH, AT(pdftotext), "/usr/bin/pdftotext", 0, 0, NULL,
+     "Program of poppler that PDF files are read with."},
     {"UPLIFT_TRAINER", CHOICE, AT(trainer), "openai", 0, 0, "openai|command|none",
      "What trains models: openai is a server with OpenAI's routes for files and fine-tuning, "
      "command a program on this host."},

@@ -63,6 +63,13 @@ struct config {
     int64_t cache_ttl_s;
     int64_t cache_max_entries; /* fcgi-batch keeps to it */
     char *spool_dir;
+    char *search_database_url; /* NULL: no retrieval */
+    char *search_dir;
+    char *embeddings_url; /* without a trailing slash; NULL: knowledge is found by words alone */
+    char *embeddings_model;
+    char *embeddings_key;
+    int64_t embeddings_dimensions; /* 0: as many as the model gives */
+    int64_t embeddings_timeout_ms; /* of a chat's question */
     int64_t db_timeout_ms;
     int64_t db_lock_timeout_ms;
     int64_t group_max;
@@ -82,6 +89,10 @@ struct config {
     int64_t batch_statement_timeout_ms;
     char *batch_dir;
     char *export_dir;
+    char *batch_model;         /* NULL: model; "none": no model is asked */
+    char *knowledge_dir;       /* NULL: none */
+    char *knowledge_addresses; /* comma list of networks, or NULL */
+    char *pdftotext;
     int64_t trainer; /* enum config_trainer */
     char *trainer_url;
     char *trainer_api_key;

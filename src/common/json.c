@@ -94,6 +94,8 @@ static bool refuse(struct check *c, const char *format, ...)
 {
     char reason[112];
     va_list args;
+    if (c->rules.is_loose)
+        return false;
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
@@ -140,20 +142,6 @@ static bool read_hex4(struct check *c, unsigned *out)
     return true;
 }
 
-static size_t utf8_encode(unsigned point, char out[4])
-{
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    size_t n = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    for (size_t i = n; i-- > 1; point >>= 6)
-        out[i] = (char)(0x80 | (point & 0x3f));
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    out[0] = (char)(lead[n] | point);
-    return n;
-}
-
 /* Reads what follows a backslash; appends the character to into when that is not NULL. */
 static bool read_escape(struct check *c, struct buf *into)
 {
@@ -173,6 +161,8 @@ static bool read_escape(struct check *c, struct buf *into)
         c->at++;
         if (!read_hex4(c, &point))
             return false;
+        if (c->rules.is_loose)
+            return true;
         if (point == 0)
             return refuse(c, "NUL character in a string");
         if (point >= 0xd800 && point < 0xdc00) {
@@ -194,6 +184,20 @@ static bool read_escape(struct check *c, struct buf *into)
     return true;
 }
 
+/* Over what in a string needs no care. */
+static void skip_plain(struct check *c)
+{
+    if (c->rules.is_loose) {
+        c->at = scan_skip_plain(c->at, c->end);
+        return;
+    }
+    while (c->end - c->at >= 8 && !word_needs_care(c->at))
+        c->at += 8;
+    while (c->at < c->end && (unsigned char)*c->at >= 0x20 && (unsigned char)*c->at < 0x80 &&
+           *c->at != '"' && *c->at != '\\')
+        c->at++;
+}
+
 /* Reads a string whose opening quote was passed. With key set, notes its decoded text there. */
 static bool read_string(struct check *c, struct key *key)
 {
@@ -203,11 +207,7 @@ static bool read_string(struct check *c, struct key *key)
         *key = (struct key){.text = from};
     for (;;) {
         const char *run = c->at;
-        while (c->end - c->at >= 8 && !word_needs_care(c->at))
-            c->at += 8;
-        while (c->at < c->end && (unsigned char)*c->at >= 0x20 && (unsigned char)*c->at < 0x80 &&
-               *c->at != '"' && *c->at != '\\')
-            c->at++;
+        skip_plain(c);
         if (into)
             buf_append(into, run, (size_t)(c->at - run));
         if (c->at == c->end)
@@ -300,7 +300,7 @@ static bool read_number(struct check *c)
         if (!digits(c))
             return false;
     }
-    return check_number(c, from, is_integer, all_zero);
+    return c->rules.is_loose || check_number(c, from, is_integer, all_zero);
 }
 
 static bool read_word(struct check *c, const char *word)
@@ -396,7 +396,7 @@ static bool read_key(struct check *c)
     if (c->at == c->end || *c->at != '"')
         return unexpected(c, "key in double quotes");
     c->at++;
-    if (!read_string(c, &key) || !add_key(c, &key))
+    if (c->rules.is_loose ? !read_string(c, NULL) : !read_string(c, &key) || !add_key(c, &key))
         return false;
     skip_space(c);
     if (c->at == c->end || *c->at != ':')

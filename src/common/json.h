@@ -17,6 +17,8 @@ struct json_error {
 
 /* What is allowed beyond the grammar; all zero is the strictest but for the number of values. */
 struct json_rules {
+    bool is_loose; /* all that the grammar allows, bytes above 0x7f unread; errors come without a
+                      reason */
     size_t max_values; /* objects, arrays, texts, numbers, words; 0: any number of them */
     bool any_number;   /* also numbers that a double holds only roughly: they are to be passed on as
                           the text that they are */

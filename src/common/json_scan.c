@@ -1,7 +1,9 @@
 /* Walks JSON text where it lies; see json_scan.h. */
 #include "json_scan.h"
 
+#include "json.h"
 #include "utf8.h"
+#include "word.h"
 
 #include <string.h>
 
@@ -26,190 +28,28 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-/* Whether any of eight bytes is a quote, a backslash or a control character; false alarms are
- * harmless. */
-static bool eight_need_care(const char *p)
+const char *scan_skip_plain(const char *p, const char *end)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-    uint64_t w;
-    memcpy(&w, p, 8);
-    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
-    uint64_t found =
-        ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-    return (found & high) != 0;
-}
-
-/* Over what in a string needs no care. */
-static const char *skip_plain(const char *p, const char *end)
-{
-    while (end - p >= 8 && !eight_need_care(p))
+    while (end - p >= 8 && !word_needs_care_in_any_text(p))
         p += 8;
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
         p++;
     return p;
 }
 
-/* --- checking; each returns where its value ends, NULL when it is not valid --- */
-
-static int hex4(const char *p)
-{
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i], low = (char)(c | 0x20);
-        if (is_digit(c))
-            value = value * 16 + (c - '0');
-        else if (low >= 'a' && low <= 'f')
-            value = value * 16 + (low - 'a' + 10);
-        else
-            return -1;
-    }
-    return value;
-}
-
-/* p is behind the opening quote. */
-static const char *check_string(const char *p, const char *end)
-{
-    for (;;) {
-        p = skip_plain(p, end);
-        if (p == end || (unsigned char)*p < 0x20)
-            return NULL;
-        if (*p == '"')
-            return p + 1;
-        if (++p == end)
-            return NULL;
-        if (*p == 'u') {
-            if (end - p < 5 || hex4(p + 1) < 0)
-                return NULL;
-            p += 5;
-        } else if (*p != '\0' && strchr("\"\\/bfnrt", *p) != NULL) {
-            p++;
-        } else {
-            return NULL;
-        }
-    }
-}
-
-static const char *check_digits(const char *p, const char *end)
-{
-    const char *from = p;
-    while (p < end && is_digit(*p))
-        p++;
-    return p > from ? p : NULL;
-}
-
-static const char *check_number(const char *p, const char *end)
-{
-    if (p < end && *p == '-')
-        p++;
-    if (p < end && *p == '0')
-        p++;
-    else if ((p = check_digits(p, end)) == NULL)
-        return NULL;
-    if (p < end && *p == '.' && (p = check_digits(p + 1, end)) == NULL)
-        return NULL;
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        p++;
-        if (p < end && (*p == '+' || *p == '-'))
-            p++;
-        p = check_digits(p, end);
-    }
-    return p;
-}
-
-static const char *check_word(const char *p, const char *end, const char *word)
-{
-    size_t len = strlen(word);
-    return (size_t)(end - p) >= len && memcmp(p, word, len) == 0 ? p + len : NULL;
-}
-
-static const char *check_scalar(const char *p, const char *end)
-{
-    switch (*p) {
-    case '"':
-        return check_string(p + 1, end);
-    case 't':
-        return check_word(p, end, "true");
-    case 'f':
-        return check_word(p, end, "false");
-    case 'n':
-        return check_word(p, end, "null");
-    default:
-        return check_number(p, end);
-    }
-}
-
-/* A key and its colon. */
-static const char *check_key(const char *p, const char *end)
-{
-    p = skip_space(p, end);
-    if (p == end || *p != '"' || (p = check_string(p + 1, end)) == NULL)
-        return NULL;
-    p = skip_space(p, end);
-    return p < end && *p == ':' ? p + 1 : NULL;
-}
-
-static const char *check_value(const char *p, const char *end)
-{
-    char closers[SCAN_MAX_DEPTH];
-    size_t depth = 0;
-    for (;;) {
-        p = skip_space(p, end);
-        if (p == end)
-            return NULL;
-        if (*p == '{' || *p == '[') {
-            if (depth == SCAN_MAX_DEPTH)
-                return NULL;
-            char closer = *p == '{' ? '}' : ']';
-            closers[depth++] = closer;
-            p = skip_space(p + 1, end);
-            if (p == end)
-                return NULL;
-            if (*p != closer) {
-                if (closer == '}' && (p = check_key(p, end)) == NULL)
-                    return NULL;
-                continue;
-            }
-        } else if ((p = check_scalar(p, end)) == NULL) {
-            return NULL;
-        }
-        /* After a value: close what ends here, up to the comma before the next. */
-        for (;;) {
-            if (depth > 0)
-                p = skip_space(p, end);
-            if (depth == 0)
-                return p;
-            if (p == end)
-                return NULL;
-            if (*p == closers[depth - 1]) {
-                depth--;
-                p++;
-                continue;
-            }
-            if (*p != ',')
-                return NULL;
-            p++;
-            if (closers[depth - 1] == '}' && (p = check_key(p, end)) == NULL)
-                return NULL;
-            break;
-        }
-    }
-}
-
 bool scan_check(const char *text, size_t len, struct span *value)
 {
-    const char *end = text + len, *from = skip_space(text, end), *to = check_value(from, end);
+    static const struct json_rules grammar = {.is_loose = true};
+    struct json_error none;
     *value = (struct span){0};
-    if (to == NULL || skip_space(to, end) != end)
-        return false;
-    *value = (struct span){from, (size_t)(to - from)};
-    return true;
+    return json_check(text, len, &grammar, value, &none);
 }
 
 /* --- walking what was checked --- */
 
 static const char *over_string(const char *p, const char *end)
 {
-    for (p++; (p = skip_plain(p, end)) < end; p++) {
+    for (p++; (p = scan_skip_plain(p, end)) < end; p++) {
         if (*p == '"')
             return p + 1;
         if (*p == '\\')
@@ -346,18 +186,26 @@ int64_t scan_count(struct span value, int64_t fallback)
 
 /* --- strings --- */
 
+/* Of a text that was checked. */
+static int hex4(const char *p)
+{
+    int value = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i], low = (char)(c | 0x20);
+        if (is_digit(c))
+            value = value * 16 + (c - '0');
+        else if (low >= 'a' && low <= 'f')
+            value = value * 16 + (low - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
 static bool put_point(struct buf *out, unsigned point)
 {
     char bytes[4];
-    if (point < 0x80) {
-        bytes[0] = (char)point;
-        return buf_append(out, bytes, 1);
-    }
-    size_t n = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    for (size_t i = n; i-- > 1; point >>= 6)
-        bytes[i] = (char)(0x80 | (point & 0x3f));
-    bytes[0] = (char)((n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0) | point);
-    return buf_append(out, bytes, n);
+    return buf_append(out, bytes, utf8_encode(point, bytes));
 }
 
 static bool is_high(int unit)
@@ -396,7 +244,7 @@ bool scan_text(struct span string, struct buf *out, uint16_t *half)
     const char *p = string.at + 1, *end = string.at + string.len - 1;
     while (p < end) {
         const char *run = p;
-        p = skip_plain(p, end);
+        p = scan_skip_plain(p, end);
         if (p > run && *pending != 0) {
             buf_append(out, replacement, 3);
             *pending = 0;

@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SCAN_MAX_DEPTH 64
-
 /* One JSON value inside a text that somebody else owns; at is NULL when there is none. Strings are
  * with their quotes and escapes. */
 struct span {
@@ -29,10 +27,15 @@ struct scan {
 
 /*
  * Whether text is exactly one JSON value by RFC 8259, with white space around it and at most
- * SCAN_MAX_DEPTH levels. Bytes above 0x7f are not looked at. *value is the value without the space.
+ * JSON_MAX_DEPTH levels: json_check() by the loosest rules, for what others vouch for. Bytes above
+ * 0x7f are not looked at. *value is the value without the space.
  * Everything below must only be given values out of a text that passed here.
  */
 bool scan_check(const char *text, size_t len, struct span *value);
+
+/* The first byte from p on that is a quote, a backslash or a control character, as it would be in a
+ * JSON string; end when there is none. */
+const char *scan_skip_plain(const char *p, const char *end);
 
 /* Starts on an array or object; on anything else there is nothing to be had. */
 struct scan scan_open(struct span value);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +16,7 @@
 #define RETRY_AFTER_MS 1000 /* what a client is told while Postgres is away */
 
 /* A connection, and whose call is on it, where it is one that does not go with others. */
-struct line {
+struct connection {
     struct pg *pg;
     const char *owner;
     int64_t since_ms;
@@ -35,11 +36,11 @@ struct call {
     int64_t since_ms;
     sem_t posted;
     /* These change under the pool's lock, and no more once it is done. */
-    struct line *line; /* the connection it was given, to run its own call on and others' */
-    unsigned given;    /* how often another thread gave it one: as many posts */
-    bool taken;        /* off the queue: whoever took it makes the call */
-    bool done;         /* it was made: whoever made it posts, but not itself */
-    bool alone;        /* it was refused together with others, and goes with none any more */
+    struct connection *connection; /* given to it, to run its own call on and others' */
+    atomic_uint given;             /* how often another thread gave it one: as many posts */
+    bool taken;                    /* off the queue: whoever took it makes the call */
+    bool done;                     /* it was made: whoever made it posts, but not itself */
+    bool alone; /* it was refused together with others, and goes with none any more */
     struct call *next;
 };
 
@@ -51,8 +52,8 @@ struct pg_pool {
     size_t gathering;        /* how many of them somebody waits for; 0 when nobody does */
     size_t last;             /* how many calls went together, the last time */
     size_t count, free_count;
-    struct line *all;
-    struct line **free; /* a stack: the one used last is the first to be used again */
+    struct connection *all;
+    struct connection **free; /* a stack: the one used last is the first to be used again */
     int64_t timeout_ms;
 };
 
@@ -69,12 +70,12 @@ struct pg_pool *pg_pool_new(const char *conninfo, const char *name, size_t conne
     pool->all = calloc(connections, sizeof *pool->all);
     pool->free = calloc(connections, sizeof *pool->free);
     while (pool->all != NULL && pool->free != NULL && pool->count < connections) {
-        struct line *line = &pool->all[pool->count];
-        line->pg = pg_new(conninfo, name, timeout_ms, lock_timeout_ms);
-        if (line->pg == NULL)
+        struct connection *connection = &pool->all[pool->count];
+        connection->pg = pg_new(conninfo, name, timeout_ms, lock_timeout_ms);
+        if (connection->pg == NULL)
             break;
         pool->count++;
-        pool->free[pool->free_count++] = line;
+        pool->free[pool->free_count++] = connection;
     }
     if (pool->count == 0 || pool->count < connections) {
         pg_pool_free(pool);
@@ -298,18 +299,19 @@ static void run_alone(struct pg *pg, struct call *c)
 
 /* A connection that nobody runs calls on goes to who has waited longest and may have it. The lock
  * is held. Returns who is to be posted once it is not, or NULL; self needs no post. */
-static struct call *pass_on(struct pg_pool *pool, struct line *line, const struct call *self)
+static struct call *pass_on(struct pg_pool *pool, struct connection *connection,
+                            const struct call *self)
 {
     for (struct call *c = pool->head; c != NULL; c = c->next) {
-        if (c->line != NULL || !may_run(pool, c))
+        if (c->connection != NULL || !may_run(pool, c))
             continue;
-        c->line = line;
+        c->connection = connection;
         if (c == self)
             return NULL;
         c->given++;
         return c;
     }
-    pool->free[pool->free_count++] = line;
+    pool->free[pool->free_count++] = connection;
     return NULL;
 }
 
@@ -359,24 +361,24 @@ static void gather(struct pg_pool *pool, const struct call *self)
 static bool lead(struct pg_pool *pool, struct call *self)
 {
     struct call *batch[PG_POOL_TOGETHER], *given_up = NULL, *next, *more = NULL;
-    struct line *line = self->line;
+    struct connection *connection = self->connection;
     gather(pool, self);
     if (self->taken)
         return false;
     size_t n = take(pool, self, batch);
     bool own = false;
-    line->owner = n == 1 ? owner_of(batch[0]) : NULL;
-    line->since_ms = clock_ms();
+    connection->owner = n == 1 ? owner_of(batch[0]) : NULL;
+    connection->since_ms = clock_ms();
     pthread_mutex_unlock(&pool->lock);
     enum pg_outcome outcome = PG_DONE;
     if (n > 1)
-        outcome = run_together(line->pg, batch, n);
+        outcome = run_together(connection->pg, batch, n);
     else if (n == 1)
-        run_alone(line->pg, batch[0]);
+        run_alone(connection->pg, batch[0]);
     bool away = n > 0 && batch[0]->outcome == PG_AWAY;
     pthread_mutex_lock(&pool->lock);
-    line->owner = NULL;
-    self->line = NULL;
+    connection->owner = NULL;
+    self->connection = NULL;
     bool is_refused = n > 1 && outcome == PG_REFUSED;
     if (is_refused) {
         put_back(pool, batch, n);
@@ -384,7 +386,7 @@ static bool lead(struct pg_pool *pool, struct call *self)
     }
     if (away)
         given_up = give_up(pool);
-    next = pass_on(pool, line, self);
+    next = pass_on(pool, connection, self);
     if (is_refused && pool->free_count > 0) /* there is more to do than before */
         more = pass_on(pool, pool->free[--pool->free_count], self);
     for (size_t i = 0; i < n; i++) {
@@ -434,9 +436,9 @@ static void await_posts(struct call *self, unsigned posts, unsigned wanted)
 /* Gives a free connection to a call that may have it. The lock is held. */
 static void take_free(struct pg_pool *pool, struct call *self, bool gathers)
 {
-    if (!self->taken && self->line == NULL && pool->free_count > 0 && may_run(pool, self) &&
+    if (!self->taken && self->connection == NULL && pool->free_count > 0 && may_run(pool, self) &&
         (!gathers || pool->free_count == pool->count))
-        self->line = pool->free[--pool->free_count];
+        self->connection = pool->free[--pool->free_count];
 }
 
 /* Until the call has been made, by this thread or another, or is given up. The lock is held when it
@@ -449,14 +451,14 @@ static void see_through(struct pg_pool *pool, struct call *self)
     unsigned posts = 0;
     while (!self->done) {
         take_free(pool, self, gathers);
-        if (self->line != NULL && !self->taken) {
+        if (self->connection != NULL && !self->taken) {
             made = lead(pool, self);
             continue;
         }
         struct call *next = NULL;
-        if (self->line != NULL) { /* another one was quicker */
-            next = pass_on(pool, self->line, self);
-            self->line = NULL;
+        if (self->connection != NULL) { /* another one was quicker */
+            next = pass_on(pool, self->connection, self);
+            self->connection = NULL;
         } else if (!self->taken && posts == self->given && is_hopeless(pool, self)) {
             leave_queue(pool, self);
             self->outcome = PG_REFUSED;
@@ -474,7 +476,7 @@ static void see_through(struct pg_pool *pool, struct call *self)
         gathers = gathers && (posted || !is_short);
         pthread_mutex_lock(&pool->lock);
     }
-    struct call *next = self->line != NULL ? pass_on(pool, self->line, self) : NULL;
+    struct call *next = self->connection != NULL ? pass_on(pool, self->connection, self) : NULL;
     unsigned wanted = self->given + !made;
     pthread_mutex_unlock(&pool->lock);
     if (next != NULL)

@@ -285,11 +285,20 @@ cJSON *request_json_body(const struct request *r, struct api_error *error)
     return body;
 }
 
+bool request_can_keep(const struct request *r)
+{
+    return r->keep != NULL && r->fcgi.keepConnection &&
+           (r->fcgi.in == NULL || (FCGX_HasSeenEOF(r->fcgi.in) && FCGX_GetError(r->fcgi.in) == 0));
+}
+
 void request_finish(struct request *r)
 {
     if (r->on_finish != NULL)
         r->on_finish(r->on_finish_arg, r);
-    FCGX_Finish_r(&r->fcgi);
+    r->fcgi.keepConnection = request_can_keep(r);
+    FCGX_Finish_r(&r->fcgi); /* closes the connection where it is not kept, or was broken */
+    if (r->fcgi.ipcFd >= 0)
+        r->keep(r->keep_arg, r->fcgi.ipcFd);
     release(r);
 }
 

@@ -61,6 +61,10 @@ struct request {
     int status;                          /* of the answer, once there is a head */
     void (*on_finish)(void *arg, const struct request *r); /* just before it ends, or NULL */
     void *on_finish_arg;
+    /* Has the connection from now on, which ended this request in order and may bring another;
+     * NULL: it is closed. */
+    void (*keep)(void *arg, int fd);
+    void *keep_arg;
 };
 
 /* Reads a W3C traceparent (trace-id and flags); what is none leaves both empty, as the
@@ -95,6 +99,8 @@ void request_reply(struct request *r, int status, const char *content_type, cons
 /* Sends the head of an event stream, whose events come by whoever the connection is handed to.
  * False when the client is gone; nothing more can be sent then. For intake only. */
 bool request_begin_stream(struct request *r, const char *extra);
+/* Whether nginx keeps the connection, and nothing of this request is still to be read from it. */
+bool request_can_keep(const struct request *r);
 /* Frees a request whose connection somebody else has now. */
 void request_forget(struct request *r);
 /* Answers with an error in OpenAI's shape (and Retry-After) and ends the request. extra may be
@@ -112,7 +118,8 @@ cJSON *request_json_body(const struct request *r, struct api_error *error);
 /* Breaks off an answer whose head is out: the connection is cut, so that what was sent cannot pass
  * for the whole. Ends the request. */
 void request_abort(struct request *r);
-/* Ends the request: finishes it at libfcgi and frees it. Anything not yet written is lost. */
+/* Ends the request: finishes it at libfcgi and frees it. The connection is kept where nginx asked
+ * for that and the body was read to its end. Anything not yet written is lost. */
 void request_finish(struct request *r);
 
 #endif

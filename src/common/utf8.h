@@ -25,6 +25,17 @@ static inline size_t utf8_sequence(const char *text, size_t left)
     return n;
 }
 
+/* Writes a code point, at most U+10FFFF; returns its bytes. */
+static inline size_t utf8_encode(unsigned point, char out[4])
+{
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0}; /* by the number of bytes */
+    size_t n = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = n; i-- > 1; point >>= 6)
+        out[i] = (char)(0x80 | (point & 0x3f));
+    out[0] = (char)(lead[n] | point);
+    return n;
+}
+
 /* Bytes of text, at most max of them, that end between two characters. */
 size_t utf8_cut(const char *text, size_t max);
 /* Copies text (NULL: "") into an array of size bytes, cut between two characters where it does not

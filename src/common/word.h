@@ -29,4 +29,16 @@ static inline bool word_needs_care(const char *p)
     return (found & high) != 0;
 }
 
+/* The same without those that are not ASCII. */
+static inline bool word_needs_care_in_any_text(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t w;
+    memcpy(&w, p, 8);
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+    uint64_t found =
+        ((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    return (found & high) != 0;
+}
+
 #endif

@@ -361,19 +361,59 @@ static void say_advice(struct buf *out, const struct words *w, const struct topi
     }
 }
 
+/* Quotes a source, and names its number as the prompt asks: of "[1] Title: text" the text, with [1]
+ * behind it. */
+static void say_source(struct buf *out, struct piece line)
+{
+    struct piece number = {line.text, 0}, text = line;
+    const char *end = line.len > 0 && *line.text == '[' ? memchr(line.text, ']', line.len) : NULL;
+    const char *colon =
+        end != NULL ? memmem(end, line.len - (size_t)(end - line.text), ": ", 2) : NULL;
+    if (colon != NULL) {
+        number.len = (size_t)(end + 1 - line.text);
+        text = (struct piece){colon + 2, line.len - (size_t)(colon + 2 - line.text)};
+    }
+    buf_puts(out, "\n\nFrom what I have read: \"");
+    answer_quote(out, text, 140);
+    buf_puts(out, number.len > 0 ? "\" " : "\"");
+    buf_append(out, number.text, number.len);
+    buf_puts(out, ".");
+}
+
+/* What the user said in an earlier conversation. */
+static void say_passage(struct buf *out, const struct prompt *p)
+{
+    if (p->passage.said.len == 0)
+        return;
+    size_t at = out->len + 2;
+    buf_puts(out, "\n\n");
+    buf_append(out, p->passage.when.text, p->passage.when.len);
+    capital(out, at);
+    buf_puts(out, " you told me: \"");
+    answer_quote(out, p->passage.said, QUOTE_MAX);
+    buf_puts(out, "\".");
+}
+
+/* An example is 'Asked about protein: text', or the text alone. */
+static void say_example(struct buf *out, struct piece line)
+{
+    const char *colon = line.len > 14 && memmem(line.text, 14, "Asked about", 11)
+                            ? memmem(line.text, line.len, ": ", 2)
+                            : NULL;
+    if (colon != NULL)
+        line = (struct piece){colon + 2, line.len - (size_t)(colon + 2 - line.text)};
+    buf_puts(out, "\n\nWhat has helped others: \"");
+    answer_quote(out, line, 140);
+    buf_puts(out, "\".");
+}
+
 /* What was liked before, and what sources say, where the prompt has them. */
 static void say_sources(struct buf *out, const struct prompt *p, struct dice *d)
 {
-    if (p->knowledge_count) {
-        buf_puts(out, "\n\nFrom what I have read: \"");
-        answer_quote(out, p->knowledge[dice_roll(d, p->knowledge_count)], 140);
-        buf_puts(out, "\".");
-    }
-    if (p->example_count) {
-        buf_puts(out, "\n\nWhat has helped others: \"");
-        answer_quote(out, p->examples[dice_roll(d, p->example_count)], 140);
-        buf_puts(out, "\".");
-    }
+    if (p->knowledge_count)
+        say_source(out, p->knowledge[dice_roll(d, p->knowledge_count)]);
+    if (p->example_count)
+        say_example(out, p->examples[dice_roll(d, p->example_count)]);
 }
 
 static void say_opener(struct buf *out, const struct words *w, const struct dice *d)
@@ -428,10 +468,15 @@ static void say_coaching(struct buf *out, struct words *w, struct dice *d)
     w->when = phrase_times[dice_turn(d, TURN_WHEN, TIMES)];
     w->amount = t->amount;
     say_opener(out, w, d);
+    if (p->wants_short) {
+        say(out, w, "\n\nJust this: {s}, {w}.");
+        return;
+    }
     say_heard(out, w, d);
     buf_puts(out, "\n\n");
     say(out, w, phrase_stances[p->band][dice_turn(d, TURN_STANCE, STANCES)]);
     say_memory(out, w, d);
+    say_passage(out, p);
     say_advice(out, w, t, first, d);
     say_sources(out, p, d);
     say_closer(out, w, d);

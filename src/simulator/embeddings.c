@@ -2,6 +2,7 @@
 #include "embeddings.h"
 
 #include "common/json.h"
+#include "fault.h"
 #include "reply.h"
 #include "tokens.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define INPUTS_MAX 2048
 #define TOKENS_MAX 8192
@@ -29,9 +31,36 @@ static void count_piece(const char *text, size_t len, double weight, double *out
     out[(hash >> 1) % dimensions] += hash & 1 ? weight : -weight;
 }
 
+/* The word that stands for all that mean the same, or NULL. */
+static const char *meaning_of(const char *word, size_t len)
+{
+    static const char *const same[][6] = {
+        {"run", "runs", "running", "jog", "jogging", "sprinting"},
+        {"sleep", "sleeping", "slept", "slumber", "insomnia", NULL},
+        {"food", "eat", "eating", "meal", "meals", "nutrition"},
+        {"stress", "stressed", "anxiety", "anxious", "worry", "worries"},
+    };
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        for (size_t k = 0; k < 6 && same[i][k] != NULL; k++)
+            if (strlen(same[i][k]) == len && strncasecmp(same[i][k], word, len) == 0)
+                return same[i][0];
+    return NULL;
+}
+
+static void count_word(const char *word, size_t len, double *out, size_t dimensions)
+{
+    const char *meaning = meaning_of(word, len);
+    if (meaning != NULL) {
+        count_piece(meaning, strlen(meaning), 4, out, dimensions);
+        return;
+    }
+    count_piece(word, len, len > 3 ? 2 : 1, out, dimensions);
+    for (size_t i = 0; len > 3 && i + 3 <= len; i++)
+        count_piece(word + i, 3, 0.5, out, dimensions);
+}
+
 /* Fills out with a vector of length 1: words and three-letter pieces of the text, in lower case,
- * each counted at a place that its hash gives. Texts that share words are near each other; the same
- * text always gives the same vector. An empty text gives (1, 0, 0, ...). */
+ * each counted at a place that its hash gives. An empty text gives (1, 0, 0, ...). */
 static void embedding_make(const char *text, size_t len, double *out, size_t dimensions)
 {
     double sum = 0;
@@ -41,9 +70,7 @@ static void embedding_make(const char *text, size_t len, double *out, size_t dim
         while (at + n < len && in_word((unsigned char)text[at + n]))
             n++;
         if (n > 0)
-            count_piece(text + at, n, n > 3 ? 2 : 1, out, dimensions);
-        for (size_t i = 0; n > 3 && i + 3 <= n; i++)
-            count_piece(text + at + i, 3, 0.5, out, dimensions);
+            count_word(text + at, n, out, dimensions);
         at += n > 0 ? n : 1;
     }
     for (size_t i = 0; i < dimensions; i++)
@@ -146,40 +173,109 @@ static bool check_request(const cJSON *request, size_t *tokens, struct api_error
     return true;
 }
 
-void embeddings_post(struct fastcgi_request *r)
+/* --- answering --- */
+
+/* A body that is sent later. */
+static void on_over(struct fastcgi_request *r)
 {
-    cJSON *request = reply_read_object(r);
-    struct api_error error;
-    struct buf out;
-    size_t tokens = 0;
-    if (request == NULL)
+    struct buf *out = r->state;
+    buf_release(out);
+    free(out);
+}
+
+static void reply_kept(struct fastcgi_request *r)
+{
+    const struct buf *out = r->state;
+    reply_bytes(r, 200, "application/json", NULL, out->data, out->len);
+}
+
+static void reply_later(struct fastcgi_request *r, struct buf *out, int64_t ms)
+{
+    struct buf *kept = malloc(sizeof *kept);
+    if (kept == NULL) {
+        reply_fail(r, 500, NULL, NULL, "the simulator is out of memory");
         return;
-    buf_init(&out, 256 << 20);
-    if (!check_request(request, &tokens, &error)) {
-        reply_error(r, &error);
-        goto out;
     }
+    *kept = *out;
+    buf_init(out, 0);
+    r->state = kept;
+    r->over = on_over;
+    fastcgi_after(r, (uint64_t)ms, reply_kept);
+}
+
+static const char *first_text(const cJSON *input)
+{
+    return cJSON_IsArray(input) ? input->child->valuestring : input->valuestring;
+}
+
+/* Faults that come before anything else. True when the request was dealt with. */
+static bool fail_early(struct fastcgi_request *r, const struct fault *fault, const cJSON *input)
+{
+    if (fault->kind == FAULT_SILENCE)
+        return true; /* until the peer hangs up */
+    if (fault->kind == FAULT_RESET) {
+        reply_reset(r);
+        return true;
+    }
+    if (fault->kind != FAULT_STATUS ||
+        (fault->flaps && !fault_flap_fails(first_text(input), fault->times)))
+        return false;
+    reply_error(r, &fault->error);
+    return true;
+}
+
+static void put_answer(const cJSON *request, const struct fault *fault, size_t tokens,
+                       struct buf *out)
+{
     const cJSON *input = cJSON_GetObjectItemCaseSensitive(request, "input"), *text;
     const char *format = json_string(request, "encoding_format");
     size_t dimensions = (size_t)json_number(request, "dimensions", EMBEDDING_DIMENSIONS);
     bool base64 = format && strcmp(format, "base64") == 0;
     int index = 0;
-    buf_puts(&out, "{\"object\":\"list\",\"data\":[");
+    if (fault->kind == FAULT_SHORT_VECTORS && dimensions > 1)
+        dimensions--;
+    buf_puts(out, "{\"object\":\"list\",\"data\":[");
     if (cJSON_IsString(input)) {
-        put_vector(&out, 0, input->valuestring, dimensions, base64);
+        if (fault->kind != FAULT_FEWER_VECTORS)
+            put_vector(out, 0, input->valuestring, dimensions, base64);
     } else {
         cJSON_ArrayForEach (text, input) {
-            put_vector(&out, index++, text->valuestring, dimensions, base64);
+            if (text->next != NULL || fault->kind != FAULT_FEWER_VECTORS)
+                put_vector(out, index++, text->valuestring, dimensions, base64);
         }
     }
-    buf_printf(&out,
+    buf_printf(out,
                "],\"model\":\"sim-embedding-1\",\"usage\":{\"prompt_tokens\":%zu,"
                "\"total_tokens\":%zu}}",
                tokens, tokens);
+}
+
+void embeddings_post(struct fastcgi_request *r)
+{
+    cJSON *request = reply_read_object(r);
+    struct api_error error;
+    struct fault fault;
+    struct buf out;
+    size_t tokens = 0;
+    if (request == NULL)
+        return;
+    buf_init(&out, 256 << 20);
+    if (!check_request(request, &tokens, &error) ||
+        !fault_read(json_string(request, "model"), fastcgi_param(r, "HTTP_X_SIM_FAULT"), &fault,
+                    &error)) {
+        reply_error(r, &error);
+        goto out;
+    }
+    if (fail_early(r, &fault, cJSON_GetObjectItemCaseSensitive(request, "input")))
+        goto out;
+    put_answer(request, &fault, tokens, &out);
     if (out.failed)
         reply_fail(r, 500, NULL, NULL, "the simulator is out of memory");
+    else if (fault.kind == FAULT_SLOW_FIRST_TOKEN)
+        reply_later(r, &out, fault.ms);
     else
-        reply_bytes(r, 200, "application/json", NULL, out.data, out.len);
+        reply_bytes(r, 200, "application/json", NULL, out.data,
+                    fault.kind == FAULT_MALFORMED ? out.len / 2 : out.len);
 out:
     buf_release(&out);
     cJSON_Delete(request);

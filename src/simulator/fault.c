@@ -30,6 +30,8 @@ static const struct fault_name {
      "fails ;times=2 times with ;status=503, then works; counted by the header X-Sim-Flap-Key, "
      "else by the last message"},
     {"long", FAULT_LONG, "an answer of ;bytes=4194304"},
+    {"short-vectors", FAULT_SHORT_VECTORS, "embeddings of one number less than they should have"},
+    {"fewer-vectors", FAULT_FEWER_VECTORS, "one embedding less than there are texts"},
 };
 
 void fault_help(FILE *out)

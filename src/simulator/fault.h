@@ -25,6 +25,8 @@ enum fault_kind {
     FAULT_NO_DONE,          /* all but the [DONE] */
     FAULT_CONTENT_FILTER,   /* some tokens, then finish_reason content_filter */
     FAULT_LONG,             /* no fault: an answer of many bytes */
+    FAULT_SHORT_VECTORS,    /* embeddings of a number less than asked for */
+    FAULT_FEWER_VECTORS,    /* an embedding less than there are texts */
 };
 
 struct fault {

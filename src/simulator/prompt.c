@@ -210,6 +210,24 @@ static void read_memories(struct prompt *p)
     }
 }
 
+/* The first line of '- 2 weeks ago: the user said: "..."; you answered: "..."'. */
+static void read_passage(struct prompt *p)
+{
+    struct piece rest = section(p->system, "<earlier_conversations>", "</earlier_conversations>");
+    struct piece line;
+    while (next_line(&rest, &line)) {
+        static const char said[] = ": the user said: \"";
+        const char *at = line.len > 2 ? memmem(line.text, line.len, said, sizeof said - 1) : NULL;
+        if (at == NULL || line.text[0] != '-')
+            continue;
+        struct piece words = from(line, at + sizeof said - 1);
+        const char *end = words.len > 0 ? memchr(words.text, '"', words.len) : NULL;
+        p->passage.when = (struct piece){line.text + 2, (size_t)(at - line.text) - 2};
+        p->passage.said = (struct piece){words.text, end ? (size_t)(end - words.text) : words.len};
+        return;
+    }
+}
+
 static size_t read_lines(struct piece rest, struct piece *out, size_t max)
 {
     struct piece line;
@@ -288,6 +306,8 @@ void prompt_read(const cJSON *messages, struct prompt *out)
     read_persona(out);
     read_facts(out);
     read_memories(out);
+    read_passage(out);
+    out->wants_short = find(out->system, "\n- Keep answers short.") != NULL;
     out->knowledge_count = read_lines(section(out->system, "<knowledge>", "</knowledge>"),
                                       out->knowledge, PROMPT_LINES);
     out->example_count =

@@ -43,6 +43,10 @@ struct prompt {
         struct piece type, text;
     } memories[PROMPT_MEMORIES];
     size_t memory_count;
+    struct {
+        struct piece when, said;       /* "2 weeks ago", and what the user said then */
+    } passage;                         /* of an earlier conversation, the first; len 0 for none */
+    bool wants_short;                  /* the user wished for short answers */
     struct piece quotes[PROMPT_LINES]; /* "typical of you" sentences of the persona */
     size_t quote_count;
     struct piece knowledge[PROMPT_LINES]; /* lines of sources */

@@ -11,7 +11,7 @@ NEVER = 1000000000  # a minute, or US dollars: nobody is refused
 
 OFF = """
 delete from uplift.rate_limits; delete from uplift.budget_spend; delete from uplift.budgets;
-delete from uplift.model_routes; delete from uplift.gateway_models; delete from uplift.providers;
+delete from uplift.model_prices where model = 'bench'; delete from uplift.model_routes; delete from uplift.gateway_models; delete from uplift.providers;
 """
 
 
@@ -21,6 +21,7 @@ def switch_on(uplift, url):
     uplift.sql("insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute) values ('user', %s, %s), ('address', %s, null)",
                NEVER, NEVER, NEVER)
     uplift.sql("insert into uplift.budgets (scope, period, limit_usd) select s, 'day', %s from unnest('{total,coach,user}'::text[]) s", NEVER)
+    uplift.sql("insert into uplift.model_prices (model, input_per_million, output_per_million) values ('bench', 1, 4)")
     uplift.sql("insert into uplift.providers (name, base_url) values ('second', %s)", url)
     uplift.sql("insert into uplift.gateway_models (name) values ('bench')")
     uplift.sql("insert into uplift.model_routes (model, position, provider, weight) values ('bench', 1, 'default', 1), ('bench', 1, 'second', 1)")
@@ -68,7 +69,9 @@ def measure(bench, target, say):
 
     def run(name, asker):
         found = asker.saturate(seconds)
-        bench.told += found["done"] - found["failed"]
+        if found["failed"]:
+            raise SystemExit("bench: %d of %d requests failed (%s)" % (found["failed"], found["done"], name))
+        bench.told += found["done"]
         runs[name].append(found["per_second"])
 
     calls = bench.provider_calls()

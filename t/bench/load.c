@@ -2,13 +2,14 @@
  * load: sends chats to a server, at a fixed rate or so many open at once, and prints what came back
  * as one JSON object. Each second it prints how many are open, as JSON, too.
  *
- *   load --url URL --body FILE [--header "Name: value"]... --expect TEXT
+ *   load --url URL --body FILE [--header "Name: value"]... [--turns FILE] --expect TEXT
  *        (--rate PER_SECOND | --open CHATS --ramp SECONDS) --seconds SECONDS
  *
  * --rate starts a chat at each tick of a clock, whether or not those before are answered, and
  * counts from the tick: a server that falls behind cannot hide it. --open starts so many, spread
  * over the ramp, and starts each anew when it ends. A chat is whole when its status is 200 and its
- * body has TEXT near its end.
+ * body has TEXT near its end. The file of --turns has a header a line, which chats have in turn
+ * besides the others.
  *
  * Times of tokens: a provider that writes "SECONDS.MILLIS " into each token (nginx's $msec) lets
  * the difference to the clock here be the token's way through everything in between.
@@ -45,6 +46,8 @@ static struct {
     char *body;
     size_t body_len;
     struct curl_slist *headers;
+    struct curl_slist **turns; /* the headers, and one that takes turns with others */
+    long turn_count;
     double rate, seconds, ramp;
     long open;
 } asked;
@@ -191,6 +194,8 @@ static void start(int64_t due_us)
     c->due_us = due_us;
     c->tail_len = 0;
     c->has_begun = c->has_expected = false;
+    if (asked.turn_count > 0)
+        curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, asked.turns[started % asked.turn_count]);
     if (!multi_add(&multi, c->easy))
         die("cannot start a transfer");
     started++;
@@ -258,19 +263,36 @@ static void read_file(const char *path)
     fclose(file);
 }
 
+/* After all other options. */
+static void read_turns(const char *name)
+{
+    char line[4096];
+    FILE *file = fopen(name, "r");
+    if (file == NULL)
+        die("cannot read the headers that take turns");
+    while (fgets(line, sizeof line, file) != NULL) {
+        struct curl_slist *list = NULL, *more;
+        line[strcspn(line, "\n")] = '\0';
+        for (more = asked.headers; more != NULL; more = more->next)
+            list = curl_slist_append(list, more->data);
+        asked.turns = realloc(asked.turns, (size_t)(asked.turn_count + 1) * sizeof *asked.turns);
+        if (asked.turns == NULL || (list = curl_slist_append(list, line)) == NULL)
+            die("out of memory");
+        asked.turns[asked.turn_count++] = list;
+    }
+    fclose(file);
+}
+
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"url", required_argument, NULL, 'u'},
-        {"body", required_argument, NULL, 'b'},
-        {"header", required_argument, NULL, 'h'},
-        {"expect", required_argument, NULL, 'e'},
-        {"rate", required_argument, NULL, 'r'},
-        {"open", required_argument, NULL, 'o'},
-        {"ramp", required_argument, NULL, 'p'},
-        {"seconds", required_argument, NULL, 's'},
-        {NULL, 0, NULL, 0},
+        {"url", required_argument, NULL, 'u'},     {"body", required_argument, NULL, 'b'},
+        {"header", required_argument, NULL, 'h'},  {"turns", required_argument, NULL, 't'},
+        {"expect", required_argument, NULL, 'e'},  {"rate", required_argument, NULL, 'r'},
+        {"open", required_argument, NULL, 'o'},    {"ramp", required_argument, NULL, 'p'},
+        {"seconds", required_argument, NULL, 's'}, {NULL, 0, NULL, 0},
     };
+    const char *turns = NULL;
     asked.ramp = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -282,6 +304,9 @@ static void read_options(int argc, char **argv)
             break;
         case 'h':
             asked.headers = curl_slist_append(asked.headers, optarg);
+            break;
+        case 't':
+            turns = optarg;
             break;
         case 'e':
             asked.expect = optarg;
@@ -302,6 +327,8 @@ static void read_options(int argc, char **argv)
             exit(2);
         }
     }
+    if (turns != NULL)
+        read_turns(turns);
     if (asked.url == NULL || asked.body == NULL || asked.seconds <= 0 || asked.ramp <= 0 ||
         (asked.rate > 0) == (asked.open > 0))
         die("wanted: --url, --body, --seconds, and --rate or --open; see the top of load.c");

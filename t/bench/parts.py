@@ -100,6 +100,13 @@ http {
         return "http://127.0.0.1:%d/%s/v1" % (self.port, kind)
 
 
+def plain_front(port):
+    """What a configuration of uplift's own nginx becomes, that listens on this port, too, without TLS."""
+    def opened(text):
+        return re.sub(r"( *)(listen 127\.0\.0\.1:\d+ ssl http2[^\n]*)", r"\1\2\n\1listen 127.0.0.1:%d backlog=8192;" % port, text)
+    return opened
+
+
 class Portkey:
     """The gateway of that name, from npm; it stores nothing."""
 
@@ -139,6 +146,8 @@ class Target:
         self.body = body
         self.counted = 0
         self.distinct = None  # how many messages take turns at @N@ in the body; 0: each is another
+        self.messages = None  # a list of those that take turns
+        self.people = None  # and who says them, in turn: values of Authorization
 
     def saturate(self, seconds, connections=64):
         """wrk's figures: per_second, p50 and p99 in ms, done, failed."""
@@ -146,17 +155,33 @@ class Target:
             script.write('wrk.method = "POST"\nwrk.body = [==[%s]==]\n' % json.dumps(dict(self.body, stream=False)))
             for name, value in self.headers.items():
                 script.write("wrk.headers[%s] = %s\n" % (json.dumps(name), json.dumps(value)))
-            if self.distinct is not None:
-                # The load generator shares the machine: the request is made once, and the number put in.
-                script.write("""local n, head, tail = %d
+            script.write("local people = {%s}\n" % ", ".join(json.dumps(value) for value in self.people or [self.headers.get("Authorization", "")]))
+            if self.messages is not None:
+                bodies = ",\n".join("[==[%s]==]" % json.dumps(dict(self.body, message=m, stream=False)) for m in self.messages)
+                script.write("""local bodies, all, n = {%s}, {}, 0
 function init()
-    local whole = wrk.format(nil, nil, nil, (wrk.body:gsub("@N@", "000000000")))
-    local at = whole:find("000000000", 1, true)
-    head, tail = whole:sub(1, at - 1), whole:sub(at + 9)
+    for i = 1, math.max(#bodies, #people) do
+        wrk.headers["Authorization"] = people[i %% #people + 1]
+        all[i] = wrk.format(nil, nil, nil, bodies[i %% #bodies + 1])
+    end
+end
+function request() n = n + 1 return all[n %% #all + 1] end
+""" % bodies)
+            if self.distinct is not None:
+                # The load generator shares the machine: requests are made once, and the number put in.
+                script.write("""local n, heads, tails = %d, {}, {}
+function init()
+    for i, person in ipairs(people) do
+        wrk.headers["Authorization"] = person
+        local whole = wrk.format(nil, nil, nil, (wrk.body:gsub("@N@", "000000000")))
+        local at = whole:find("000000000", 1, true)
+        heads[i], tails[i] = whole:sub(1, at - 1), whole:sub(at + 9)
+    end
 end
 function request()
     n = n + 1
-    return head .. string.format("%%09d", %s) .. tail
+    local i = n %% #people + 1
+    return heads[i] .. string.format("%%09d", %s) .. tails[i]
 end
 """ % (self.counted, "n %% %d" % self.distinct if self.distinct else "n"))
                 self.counted += 10000000  # the next run begins elsewhere
@@ -181,7 +206,12 @@ end
         words = [program("t/bench/load"), "--url", self.url(kind), "--body", body.name, "--expect", self.expect, "--seconds",
                  "%g" % seconds]
         for name, value in self.headers.items():
-            words += ["--header", "%s: %s" % (name, value)]
+            if name != "Authorization" or not self.people:
+                words += ["--header", "%s: %s" % (name, value)]
+        if self.people:
+            with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as people:
+                people.write("".join("Authorization: %s\n" % value for value in self.people))
+            words += ["--turns", people.name]
         for name, value in how.items():
             words += ["--" + name, "%g" % value]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -193,6 +223,8 @@ end
             elif watch:
                 watch(found)
         os.unlink(body.name)
+        if self.people:
+            os.unlink(people.name)
         if process.wait() != 0 or result is None:
             raise SystemExit("bench: the load generator failed")
         return result

@@ -3,12 +3,15 @@
 import time
 
 import board
+import context
 import export
 import gateway
 import learning
+import retrieval
 
 # Without chats: the module, and with how many rows, all and --quick.
-BATCH_PARTS = {"learning": (learning, 1000000, 20000), "export": (export, 200000, 20000)}
+BATCH_PARTS = {"learning": (learning, 1000000, 20000), "export": (export, 200000, 20000),
+               "retrieval": (retrieval, 100000, 10000), "context": (context, 100000, 10000)}
 
 
 def bar(value, most, width=30):

@@ -221,14 +221,15 @@ test("chat: silence is an error after a time, heartbeats are not silence", async
     if (call.method === "GET") return json(response, 404, failure("answer_not_found"));
     response.writeHead(200, HEAD);
     response.write(event({ delta: "x" }));
-    for (; pings < 4; pings++) {
-      await new Promise((resolve) => setTimeout(resolve, 60));
+    // Longer in all than the time that it may be silent.
+    for (; pings < 12; pings++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
       response.write(": ping\n\n");
     }
   };
-  const error = await thrown(client({ idleTimeoutMs: 150 }).chat({ message: "m" }).done);
+  const error = await thrown(client({ idleTimeoutMs: 1000 }).chat({ message: "m" }).done);
   assert.equal(error.code, "idle_timeout");
-  assert.equal(pings, 4);
+  assert.equal(pings, 12);
 });
 
 async function until(check) {
@@ -471,9 +472,16 @@ test("routes: methods, paths, bodies", async () => {
   assert.equal(await uplift.deleteConversation("c1"), undefined);
   await uplift.models();
   await uplift.setPreferences({ severity: 4 });
+  await uplift.memories({ limit: 5, type: "goal", q: "half marathon" });
+  await uplift.addMemory({ text: "I like tea" });
+  await uplift.changeMemory("m1", { is_pinned: true });
+  assert.equal(await uplift.forgetMemory("m1"), undefined);
+  await uplift.forgetMemory();
+  await uplift.answerContext("a/1");
   assert.deepEqual(seen.map(({ method, url }) => `${method} ${url}`), [
     "PATCH /v1/feedback/f%2F1", "GET /v1/feedback/f1", "GET /v1/conversations?limit=5&before=2025-01-01T00%3A00%3A00%2B00%3A00",
-    "GET /v1/conversations", "GET /v1/conversations/c1", "DELETE /v1/conversations/c1", "GET /v1/models", "PUT /v1/preferences"]);
+    "GET /v1/conversations", "GET /v1/conversations/c1", "DELETE /v1/conversations/c1", "GET /v1/models", "PUT /v1/preferences",
+    "GET /v1/memories?limit=5&type=goal&q=half+marathon", "POST /v1/memories", "PATCH /v1/memories/m1", "DELETE /v1/memories/m1", "DELETE /v1/memories", "GET /v1/answers/a%2F1/context"]);
   assert.deepEqual(seen[0].body, { helpful: null });
   assert.equal(seen[5].headers["content-type"], undefined);
 });

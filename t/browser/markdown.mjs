@@ -241,6 +241,27 @@ test("markdown: the lines of what people type stay lines", () => {
   assert.equal(html("a\nb", { breaks: false }), "<p>a\nb</p>");
 });
 
+test("markdown: numbers that stand for sources", () => {
+  const cited = new Map([[1, { title: "Sleep <b>", url: "https://example.org/" }], [2, { title: "FAQ", url: null }]]);
+  const cite = (text) => html(text, { cited });
+  const one = '<sup><a class="cite" href="https://example.org/" data-number="1" title="Sleep &lt;b>">1</a></sup>';
+  const plain = (text) => html(text, { cited: new Map() });
+  assert.equal(cite("Rest [1]."), `<p>Rest ${one}.</p>`);
+  assert.equal(cite("Ask [2]"), '<p>Ask <sup><button class="cite" data-number="2" title="FAQ">2</button></sup></p>');
+  assert.equal(cite("*[1, 9]*"), `<p><em>${one}</em></p>`);
+  assert.equal(cite("[1, 2]").match(/<sup>/g).length, 2);
+  for (const text of ["`a[1]`", "```\na[1]\n```", "[x [1]](https://example.net/)", "[1](https://example.net/)", "[9]", "[01x]", "\\[1]", "[1\\]", "[1\\, 2]"])
+    assert.equal(cite(text), plain(text), text);
+  assert.equal(cite("\\[1] \\\\[1]"), `<p>[1] \\${one}</p>`, "an escaped bracket, and one behind a backslash that is escaped itself");
+  const root = document.createElement("div");
+  const text = "So [1].\n\nNo more.";
+  showMarkdown(root, text);
+  const [first] = root.childNodes;
+  showMarkdown(root, text, { cited });
+  assert.notEqual(root.childNodes[0], first, "what cites is built again once it is known what it cites");
+  assert.equal(root.inner, `<p>So ${one}.</p><p>No more.</p>`);
+});
+
 test("markdown: plain text for reading aloud", () => {
   assert.equal(plainText("\\(x\\) and \\[y\\]"), "x and y");
   assert.equal(plainText("Fix **my_file_name.py** and 2*3*4"), "Fix my_file_name.py and 2*3*4");

@@ -183,7 +183,7 @@ def meet_fault(uplift, model):
     user = str(uuid.uuid4())
     if model == "restart":  # a provider breaks off, and another one answers
         uplift.restart_chat(UPLIFT_MODEL="moved", UPLIFT_ROUTING=json.dumps({"models": [{"name": "moved", "routes": [
-            {"provider": "default", "model": "sim-fault-cut;after=12;pace=30"}, {"provider": "default", "model": "sim-pace-15"}]}]}))
+            {"provider": "default", "model": "sim-fault-cut;after=40;pace=40"}, {"provider": "default", "model": "sim-pace-15"}]}]}))
     else:
         uplift.restart_chat(UPLIFT_MODEL="sim-fault-" + model, UPLIFT_ROUTING=None)
     seen = run(uplift, "faults.mjs", user, PAGE_FAULT=model.split(";")[0])

@@ -245,4 +245,23 @@ if (isUplift) {
     ok((await thrown(() => client.files.retrieve(file.id))) instanceof OpenAI.NotFoundError, "and gone");
   });
 }
+if (isUplift) {
+  await group("citations", async () => {
+    const coach = { messages: question, coach_id: "coach_maple_avatar" };
+    const whole = await ask(coach);
+    const { annotations, content } = whole.choices[0].message;
+    equal(whole.citations?.map(({ number, title, url }) => [number, title, url]), [[1, "Sleep", "https://example.org/sleep"]], "a completion has its citations");
+    const [{ type, url_citation: cited }] = annotations;
+    equal([type, cited.url, cited.title], ["url_citation", "https://example.org/sleep", "Sleep"], "and OpenAI's annotations");
+    equal([...content].slice(cited.start_index, cited.end_index).join(""), "[1]", "at their place in the text");
+    const chunks = await collect(await ask({ ...coach, stream: true }));
+    equal(chunks.filter((c) => c.citations).map((c) => c.choices[0].delta.annotations?.length), [1], "one chunk of a stream has both");
+    equal(chunks.at(-1).choices[0].finish_reason, "stop", "and another one comes last");
+    const runner = client.chat.completions.stream({ model, ...coach });
+    const final = await runner.finalChatCompletion();
+    equal(final.citations?.length, 1, ".stream() gives them with its final completion");
+    ok(final.choices[0].message.content.includes("[1]"), "whose text names the number");
+  });
+}
+
 done();

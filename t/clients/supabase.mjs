@@ -175,6 +175,36 @@ await group("errors", async () => {
   equal(row.data, { ai_response: first.message, rating: 4 }, "and none of it changed a thing");
 });
 
+await group("memories", async () => {
+  const memories = (client = supabase) => client.from("ai_episodic_memory");
+  const added = await memories().insert({ memory_type: "goal", memory_text: "I want to  row across the lake" }).select().single();
+  equal([added.error, added.status, added.data?.memory_text, added.data?.source], [null, 201, "I want to row across the lake", "user"], "insert().select()");
+  const bare = await memories().insert([{ memory_text: "I love rye bread" }, { memory_text: "I hate olives", is_pinned: true }]);
+  equal([bare.error, bare.status, bare.data], [null, 201, null], "insert() of several");
+  equal((await call("GET", "/memories?q=lake")).data.map((m) => m.id), [added.data?.id], "seen by our own route");
+  const read = await memories().select("memory_text,is_pinned").eq("is_active", true).in("memory_text", ["I love rye bread", "I hate olives"]).order("memory_text");
+  equal(read.data, [{ memory_text: "I hate olives", is_pinned: true }, { memory_text: "I love rye bread", is_pinned: false }], "select()");
+  const changed = await memories().update({ memory_text: "I want to row across the sea" }).eq("id", added.data?.id).select("memory_text");
+  equal([changed.error, changed.status, changed.data], [null, 200, [{ memory_text: "I want to row across the sea" }]], "update().select()");
+  equal((await memories().update({ is_pinned: true }).eq("id", added.data?.id)).status, 204, "update()");
+  equal((await memories(other).update({ is_pinned: false }).eq("id", added.data?.id).select()).data, [], "another user changes nothing");
+  equal((await memories(other).select("id").eq("id", added.data?.id)).data, [], "and sees nothing");
+  equal((await memories(nobody).select("id")).status, 401, "with the public key alone it is a 401");
+  const long = await memories().insert({ memory_text: "x".repeat(501) });
+  equal([long.status, long.error?.code], [400, "23514"], "one of 501 characters is 23514");
+  const secret = await memories().insert({ memory_text: "My password is hunter2Secret!9" });
+  equal([secret.status, secret.error?.code], [400, "23514"], "and so is what policies refuse");
+  const forged = await memories().update({ importance_score: 10 }).eq("id", added.data?.id);
+  equal([forged.status, forged.error?.code], [403, "42501"], "a column that is not theirs is 42501");
+  const all = await memories().delete();
+  equal([all.status, all.error?.code], [400, "21000"], "a delete of all rows is 21000");
+  const counted = await memories().delete({ count: "exact" }).in("memory_text", ["I love rye bread", "I hate olives"]);
+  equal([counted.error, counted.status, counted.count], [null, 204, 2], "delete(), counted");
+  const gone = await memories().delete().eq("id", added.data?.id).select("id");
+  equal([gone.status, gone.data], [200, [{ id: added.data?.id }]], "delete().select()");
+  equal((await call("GET", "/memories?q=sea")).data, [], "and it is forgotten");
+});
+
 await group("other people", async () => {
   const theirs = await other.from("coach_response_feedback").update({ helpful: true, rating: 1 }).eq("id", feedbackId).select();
   equal([theirs.status, theirs.data], [200, []], "another user changes nothing");

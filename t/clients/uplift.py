@@ -9,11 +9,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import sdk
 import tap
 from harness import Uplift
+from knowledge import offer
 
 USER = "00000000-0000-7000-8000-0000000000a1"
 OTHER = "00000000-0000-7000-8000-0000000000a2"
 
-with Uplift() as uplift:
+with Uplift(search=True) as uplift:
+    # What a coach says cites it.
+    offer(uplift, {"title": "Sleep", "text": "People who sleep at regular times fall asleep faster.", "url": "https://example.org/sleep"})
     token = uplift.token(USER)
     environment = {
         "CLIENT_BASE_URL": uplift.url + "/v1",

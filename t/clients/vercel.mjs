@@ -102,4 +102,17 @@ for (const [name, chat] of [["openai.chat", (m) => openai.chat(m)], ["openai-com
     equal(all.at(-1), "abort", `${name}: abort ends a stream`);
   });
 }
+if (isUplift) {
+  await group("sources", async () => {
+    const messages = question;
+    const model = openai.chat("uplift/coach_maple_avatar");
+    const result = await generateText({ model, messages, maxRetries: 0 });
+    const expected = [["url", "https://example.org/sleep", "Sleep"]];
+    equal(result.sources.map(({ sourceType, url, title }) => [sourceType, url, title]), expected, "openai.chat: generateText() gives citations as sources");
+    const all = await parts(streamText({ model, messages, maxRetries: 0, onError() {} }));
+    equal(all.filter(({ type }) => type === "error"), [], "openai.chat: streamText() has no error part");
+    equal(all.filter(({ type }) => type === "source").map(({ sourceType, url, title }) => [sourceType, url, title]), expected, "openai.chat: but source parts");
+  });
+}
+
 done();

@@ -70,7 +70,7 @@ let_in() {
     local user
     as_postgres tee "$var/pg/data/pg_hba.conf" >/dev/null <<END
 # The programs have a password; who made the cluster, and root, need none.
-local all uplift_app,uplift_batch scram-sha-256
+local all uplift_app,uplift_batch,uplift_search scram-sha-256
 local all all        peer map=dev
 END
     for user in root "$(id -un)" postgres; do
@@ -123,7 +123,7 @@ END
     # The roles are there now, and the right to make more would lead far on Postgres 15.
     super_psql -d uplift -c "alter role uplift_owner nocreaterole" >/dev/null
     # By standard input, because all see arguments.
-    printf "alter role uplift_app password '%s'; alter role uplift_batch password '%s';\n" \
-        "$(cat "$var/secrets/db_password")" "$(cat "$var/secrets/batch_password")" | super_psql -d uplift
+    printf "alter role uplift_app password '%s'; alter role uplift_batch password '%s'; alter role uplift_search password '%s';\n" \
+        "$(cat "$var/secrets/db_password")" "$(cat "$var/secrets/batch_password")" "$(cat "$var/secrets/search_password")" | super_psql -d uplift
 }
 

@@ -35,9 +35,12 @@ make_secrets() {
     secret id_key openssl rand -hex 32
     secret db_password openssl rand -hex 24
     secret batch_password openssl rand -hex 24
+    secret search_password openssl rand -hex 24
     secret anon_key sign "{\"iss\":\"uplift-dev\",\"role\":\"anon\",\"iat\":$now,\"exp\":$((now + 315360000))}"
     printf 'host=%s dbname=uplift user=uplift_app password=%s\n' "$var/pg/sock" \
         "$(cat "$var/secrets/db_password")" | (umask 077 && cat >"$var/secrets/database_url")
+    printf 'host=%s dbname=uplift user=uplift_search password=%s\n' "$var/pg/sock" \
+        "$(cat "$var/secrets/search_password")" | (umask 077 && cat >"$var/secrets/search_database_url")
     printf 'host=%s dbname=uplift user=uplift_batch password=%s\n' "$var/pg/sock" \
         "$(cat "$var/secrets/batch_password")" | (umask 077 && cat >"$var/secrets/batch_database_url")
 }

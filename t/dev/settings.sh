@@ -205,6 +205,8 @@ own_settings() {
         echo "DATABASE_URL_FILE=$var/secrets/database_url"
         echo "UPLIFT_LISTEN=unix:$var/run/chat.sock"
         echo "UPLIFT_SPOOL_DIR=$var/spool"
+        echo "UPLIFT_SEARCH_DATABASE_URL_FILE=$var/secrets/search_database_url"
+        echo "UPLIFT_SEARCH_DIR=$var/search"
         echo "UPLIFT_BATCH_DATABASE_URL_FILE=$var/secrets/batch_database_url"
         echo "UPLIFT_BATCH_LISTEN=unix:$var/run/batch.sock"
         echo "UPLIFT_BATCH_DIR=$var/batch"

@@ -34,7 +34,8 @@ def robust_uplift(cluster, **options):
 
 
 def connections_waiting(uplift):
-    """How many connections nobody has accepted: those to the socket's path beyond the one that listens."""
+    """How many connections there are to the socket's path beyond the one that listens: those that nobody has accepted, and
+    those that nginx keeps for a second. So wait for none before you count on one."""
     with open("/proc/net/unix") as file:
         return sum(line.rstrip().endswith(uplift.dir + "/run/chat.sock") for line in file) - 1
 

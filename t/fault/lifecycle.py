@@ -80,6 +80,7 @@ def term_under_load():
 
 def term_with_a_queue():
     uplift.start_chat(UPLIFT_WORKERS="1")
+    ok(wait_for(lambda: not connections_waiting(uplift)), "queue: no connection is kept")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         with paused(uplift.workers()):
             waiting = pool.submit(uplift.post, "/v1/chat", {"message": "Am I too late?"})

@@ -99,6 +99,7 @@ def too_many_connections():
     """The intake's queue is that of the socket."""
     uplift.restart_chat(UPLIFT_RECORD_QUEUE_MAX=None, UPLIFT_GROUP_MAX=None)
     raise_file_limit()
+    ok(wait_for(lambda: not connections_waiting(uplift)), "no connection is kept")
     with concurrent.futures.ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
         with paused(uplift.workers()):
             first = pool.submit(ask)

@@ -46,8 +46,18 @@ CHAT = {
     "GET /v1/coaches": people("read", "chat"),
     "GET /v1/preferences": people("read"),
     "PUT /v1/preferences": people("chat", guest=False),
+    "GET /v1/memories": people("read", guest=False),
+    "POST /v1/memories": people("chat", guest=False),
+    "DELETE /v1/memories": people("chat", guest=False),
+    "PATCH /v1/memories/{id}": people("chat", guest=False),
+    "DELETE /v1/memories/{id}": people("chat", guest=False),
+    "GET /v1/answers/{id}/context": people("read", guest=False),
     "GET /v1/models": people("read", "chat"),
     "GET /v1/models/{+name}": people("read", "chat"),
+    "GET /rest/v1/ai_episodic_memory": people("read", guest=False),
+    "POST /rest/v1/ai_episodic_memory": people("chat", guest=False),
+    "PATCH /rest/v1/ai_episodic_memory": people("chat", guest=False),
+    "DELETE /rest/v1/ai_episodic_memory": people("chat", guest=False),
     "GET " + REST: people("read", guest=False),
     "PATCH " + REST: people("feedback"),
     "POST " + REST: NOBODY,
@@ -97,8 +107,12 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/errors/{name}": "GET",
     "/admin/errors/{name}/resolve": "POST",
     "/admin/errors/{name}/reopen": "POST",
+    "/admin/knowledge/search": "POST",
     "/admin/costs": "GET",
     "/admin/stats": "GET",
+    "/admin/knowledge": "GET POST",
+    "/admin/knowledge/{id}": "GET PATCH DELETE",
+    "/admin/knowledge/{id}/chunks": "GET",
     "/admin/schedules": "GET",
     "/admin/schedules/{name}": "PUT",
     "/admin/schedules/{name}/run": "POST",
@@ -137,9 +151,12 @@ def request_of(route, row):
     changes = method in ("DELETE", "PATCH") or path.startswith("/admin/")
     ids = {"/v1/feedback/": row["feedbackId"], "/v1/chat/": row["feedbackId"], "/v1/conversations/": NOBODYS if changes else row["conversation_id"]}
     found = next((value for start, value in ids.items() if path.startswith(start)), NOBODYS)
-    body = {"/v1/chat": {"message": "Hello."}, "/v1/preferences": {"severity": 2.5},
+    body = {"/v1/chat": {"message": "Hello."}, "/v1/preferences": {"severity": 2.5}, "/v1/memories": {"text": "I like tea."},
             "/v1/chat/completions": {"model": "sim-1", "messages": [{"role": "user", "content": "Hello."}]},
             "/v1/feedback/{id}": {"rating": 4}, REST: {"helpful": True}}.get(path, {})
+    if path == "/rest/v1/ai_episodic_memory":
+        path += "?id=eq." + NOBODYS if method != "POST" else ""
+        body = {"memory_text": "I like tea."} if method == "POST" else {"is_pinned": True}
     if path == REST:
         path += "?id=eq." + row["feedbackId"]
     return method, path.replace("{id}", found).replace("{name}", "sim-1"), None if method == "GET" else body

@@ -164,10 +164,14 @@ def trimmed(uplift):
     uplift.start_batch(UPLIFT_CACHE_MAX_ENTRIES="3")
     entries = "select count(*) from public.ai_response_cache"
     before = uplift.value(entries)
+    uplift.sql("insert into uplift.search_log (tx, text_id, shelf) values ('3', -1, 'knowledge')")
+    uplift.sql("insert into uplift.search_marks (horizon, marked_at) values ('4', now() - interval '73 hours')")
     job = uplift.job("trim-cache")
     tap.equal((job["status"], job["result"]["entries"], uplift.value(entries)), ("succeeded", 3, 3), "trim-cache keeps the cache within its size")
     tap.ok(before > 3 and job["result"]["least_useful"] > 0, "of more that there were", before)
     tap.ok(job["result"]["hits_counted"] > 0 and uplift.value("select count(*) from uplift.cache_hits") == 0, "and counts the hits")
+    tap.equal((job["result"]["search_log"], uplift.value("select count(*) from uplift.search_log where text_id = -1")), (1, 0),
+              "and the log of texts that are searched is trimmed, though nothing else does so here")
 
 
 with Scripted() as provider, Uplift(simulator=None, UPLIFT_UPSTREAM_URL=provider.url) as uplift:

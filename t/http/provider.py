@@ -194,6 +194,28 @@ async def many(port, count):
     tap.ok(all(whole), "%d streams at once all come to their end" % count, whole.count(False))
 
 
+def embeddings(port):
+    def ask(texts, model="sim-embedding-1", **more):
+        return request(port, "POST", "/v1/embeddings", {"model": model, "input": texts, **more})
+
+    def vectors(texts, **more):
+        return [item["embedding"] for item in json.loads(ask(texts, **more)[1])["data"]]
+
+    def near(a, b):
+        return sum(x * y for x, y in zip(a, b))
+    jog, run, bed = vectors(["How do I get better at jogging?", "Running: three times a week is enough.", "Go to bed early."])
+    tap.ok(near(jog, run) > 0.3 > near(jog, bed), "words of the same meaning bring texts near each other", [near(jog, run), near(jog, bed)])
+    tap.equal(vectors("Go to bed early."), [bed], "one text gives one embedding, the same each time")
+    tap.equal({len(v) for v in vectors(["a", "b"], dimensions=8)}, {8}, "of as many numbers as asked for")
+    tap.equal({len(v) for v in vectors(["a", "b"], model="sim-fault-short-vectors")}, {1535}, "short-vectors has one less")
+    tap.equal(len(vectors(["a", "b"], model="sim-fault-fewer-vectors")), 1, "fewer-vectors has one embedding less")
+    response, text = ask(["a"], "sim-fault-malformed-chunk")
+    tap.ok(response.status == 200 and text.startswith(b'{"object":"list"') and not text.endswith(b"}"), "malformed-chunk breaks off", text[-20:])
+    tap.equal([ask(["flaps"], "sim-fault-flap;times=2")[0].status for _ in range(3)], [503, 503, 200], "flap fails, and then works")
+    tap.equal(ask(["a"], "sim-fault-slow-first-token;ms=10")[0].status, 200, "slow-first-token answers in the end")
+    tap.equal(ask(["a"], "sim-fault-nothing")[0].status, 400, "an unknown fault is a 400")
+
+
 def bad_input(port):
     def status(body, path="/v1/chat/completions", method="POST", headers=None):
         response, text = request(port, method, path, body, headers)
@@ -223,6 +245,7 @@ def bad_input(port):
     tap.equal(status(b"", "/v1/files/..%2f..%2fetc", "GET"), 404, "a path that climbs is not found")
     tap.equal(status(b"x", "/v1/files"), 400, "a file that is not multipart is a 400")
     tap.equal(status({"model": "e", "input": ""}, "/v1/embeddings"), 400, "an empty input is a 400")
+    tap.equal(status({"model": "sim-fault-status-429", "input": "x"}, "/v1/embeddings"), 429, "a fault of embeddings")
     tap.equal(status({"model": "m", "messages": [user("x")]}, headers={"Authorization": "Bearer sim-invalid-key"}), 401,
               "the invalid key is a 401")
 
@@ -284,6 +307,7 @@ with Simulator("--pace", "5", "--threads", "2", "--job-time", "60") as provider:
     voices(asker)
     memory(asker)
     faults(asker)
+    embeddings(provider.port)
     asyncio.run(silent(provider.port))
     asyncio.run(paced(provider.port))
     asyncio.run(many(provider.port, 500))

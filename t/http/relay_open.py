@@ -8,12 +8,12 @@ import json
 import os
 import select
 import socket
-import struct
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
+import fastcgi
 import tap
 from harness import Uplift
 from process import raise_file_limit, wait_for
@@ -21,24 +21,6 @@ from process import raise_file_limit, wait_for
 COUNT = 2000
 BODY = json.dumps({"model": "sim-pace-1000", "stream": True,
                    "messages": [{"role": "user", "content": "Say something. " * 20}]}).encode()
-
-
-def record(kind, content):
-    return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
-
-
-def request(uplift):
-    """A FastCGI request as nginx sends it."""
-    parameters = {
-        "REQUEST_METHOD": "POST", "DOCUMENT_URI": "/v1/chat/completions", "QUERY_STRING": "",
-        "REQUEST_URI": "/v1/chat/completions", "SERVER_PROTOCOL": "HTTP/1.1",
-        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(BODY)),
-        "REMOTE_ADDR": "127.0.0.1", "HTTP_AUTHORIZATION": "Bearer " + uplift.token(),
-        "UPLIFT_REQUEST_ID": "request-of-test", "GATEWAY_INTERFACE": "CGI/1.1"}
-    text = b"".join(struct.pack("!II", len(k) | 1 << 31, len(v) | 1 << 31) + k.encode() + v.encode()
-                    for k, v in parameters.items())
-    return (record(1, struct.pack("!HB5x", 1, 0)) + record(4, text) + record(4, b"") +
-            record(5, BODY) + record(5, b""))
 
 
 def is_sanitized(pid):
@@ -74,7 +56,8 @@ with Uplift(UPLIFT_WORKERS="1", UPLIFT_FIRST_BYTE_TIMEOUT_MS=60000,
         uplift.post("/v1/chat", {"message": "hello"})
     worker = uplift.workers()[0]
     before = pss_kb(worker)
-    clients, received, data = [], {}, request(uplift)
+    clients, received = [], {}
+    data = fastcgi.request("POST", "/v1/chat/completions", BODY, {"Authorization": "Bearer " + uplift.token()})
     for i in range(COUNT):
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(20)

@@ -41,7 +41,7 @@ def refusal(answer):
 
 # What of an answer its user is shown.
 OWN = set("""id user_id coach_id user_message ai_response severity mode helpful rating feedback_text feedback_given_at conversation_id
-    response_time_ms tokens_used created_at outcome error_code model_used finish_reason regenerate_of from_cache answers_tools""".split())
+    response_time_ms tokens_used created_at outcome error_code model_used finish_reason regenerate_of from_cache answers_tools citations""".split())
 
 
 def readable(uplift, column):

@@ -71,12 +71,13 @@ def the_programs_role(uplift):
     equal(tables, [], "uplift_app has no right on any table, view or sequence")
     may = {row["name"] for row in uplift.sql(
         "select p.oid::regproc::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-        " where n.nspname in ('public', 'uplift', 'uplift_chat', 'uplift_batch') and has_function_privilege('uplift_app', p.oid, 'execute')"
+        " where n.nspname in ('public', 'uplift', 'uplift_chat', 'uplift_batch', 'uplift_search') and has_function_privilege('uplift_app', p.oid, 'execute')"
         " and has_schema_privilege('uplift_app', n.oid, 'usage')")}
     wanted = {"uplift.find_api_key", "uplift.schema_version"} | {"uplift_chat." + name for name in (
         "prepare_chats", "record_chats", "record_answers", "worker_sync", "reject_answer", "give_feedback", "take_feedback", "get_feedback", "list_conversations",
         "get_conversation", "get_answer", "rejected_lately", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
-        "rest_select_feedback", "rest_update_feedback", "list_personas", "ready")}
+        "rest_select_feedback", "rest_update_feedback", "list_personas", "ready",
+        "list_memories", "add_memory", "change_memory", "forget_memories", "learn_memories", "index_answers", "get_answer_context", "rest_memories", "refresh_contexts")}
     equal(may, wanted, "it may execute just the functions that the programs call")
     role = uplift.sql("select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
                       " (select count(*) from pg_auth_members m where m.member = r.oid)::int as memberships"

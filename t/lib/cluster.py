@@ -35,9 +35,10 @@ def bindir():
 
 
 class Cluster:
-    def __init__(self, superuser="postgres", fsync=False, settings=None):
+    def __init__(self, superuser="postgres", fsync=False, settings=None, bin=None):
+        """bin: the directory of another server's programs."""
         self.superuser = superuser
-        self.bin = bindir()
+        self.bin = bin or bindir()
         self.as_root = os.geteuid() == 0
         # Short, because a socket's path has at most 107 bytes.
         self.dir = tempfile.mkdtemp(prefix="upg.", dir="/tmp")

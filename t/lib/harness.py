@@ -121,12 +121,16 @@ def copy_database(cluster):
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = cluster.psql("template1", sql="select 1 from pg_database where datname = '%s'" % TEMPLATE)
         if not found.stdout.strip():
-            install(cluster, TEMPLATE)
-            # Tests are faster than users, name models that nobody configured, and have users who need not be asked.
-            cluster.psql(TEMPLATE, sql="delete from uplift.rate_limits")
-            cluster.psql(TEMPLATE, sql="insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
-            cluster.psql(TEMPLATE, sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
-            cluster.psql(TEMPLATE, sql="delete from uplift.training_queue")
+            made = TEMPLATE + "_" + uuid.uuid4().hex[:12]  # of what fails halfway nothing is taken for whole
+            install(cluster, made)
+            # Tests are faster than users, name models that nobody configured, have users who need not be asked, and
+            # want each chat to be like the last.
+            cluster.psql(made, sql="delete from uplift.rate_limits")
+            cluster.psql(made, sql="insert into uplift.model_rules (scope, allow) values ('user', '{*}')")
+            cluster.psql(made, sql="update uplift.settings set value = 'true' where key = 'training.consent_default'")
+            cluster.psql(made, sql="update uplift.settings set value = '0' where key = 'context.withheld_share'")
+            cluster.psql(made, sql="delete from uplift.training_queue")
+            cluster.psql("template1", sql="alter database %s rename to %s" % (made, TEMPLATE))
         name = "t" + uuid.uuid4().hex[:12]
         install(cluster, name, TEMPLATE)
     return name
@@ -229,11 +233,11 @@ class Stream:
 
 class Uplift:
     def __init__(self, cluster=None, database=None, environment=None, simulator=("--pace", "0"), expected=None,
-                 nginx=None, batch=False, **settings):
+                 nginx=None, batch=False, search=False, **settings):
         """cluster: a running Cluster, else the shared one. database: one that is installed, else a new one.
         environment: more for fcgi-chat. simulator: its options; None starts none. expected: a regular expression of
         complaints in logs that are not failures. nginx: a function that changes the text of its configuration.
-        batch: starts fcgi-batch, too."""
+        batch: starts fcgi-batch, too. search: with retrieval."""
         self.cluster = cluster or shared_cluster()
         self.database = database or copy_database(self.cluster)
         self.drops_database = database is None
@@ -250,7 +254,7 @@ class Uplift:
         # Short, because a socket's path has at most 107 bytes.
         self.dir = tempfile.mkdtemp(prefix="upl.", dir="/tmp")
         os.chmod(self.dir, 0o755)
-        for name in ("run", "spool", "log", "simulator", "batch", "exports"):
+        for name in ("run", "spool", "search", "log", "simulator", "batch", "exports"):
             os.mkdir(self.dir + "/" + name)
             if self.as_root:
                 owner = pwd.getpwnam(self.user)
@@ -270,6 +274,8 @@ class Uplift:
             "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s",
             # Tests make one provider fail again and again, and want to see each failure.
             "UPLIFT_BREAKER_FAILURES": "0"}
+        if search:
+            self.settings.update(UPLIFT_SEARCH_DATABASE_URL=self.conninfo("uplift_search"), UPLIFT_SEARCH_DIR=self.dir + "/search")
         if self.as_root:
             self.settings["UPLIFT_RUN_AS"] = self.user
         self.settings.update(settings)
@@ -462,7 +468,12 @@ class Uplift:
 
     def workers(self):
         """Their process ids."""
-        return children(self.chat.pid)
+        builders = self.builders()
+        return [pid for pid in children(self.chat.pid) if pid not in builders]
+
+    def builders(self):
+        """Process ids of all builders of copies that were started."""
+        return [int(pid) for pid in re.findall(r"started the builder of copies, pid (\d+)", self.read_log())]
 
     def synced(self, seconds=20):
         """Waits until each worker knows what is in the database now. What the first of two questions was told has been

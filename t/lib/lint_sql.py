@@ -20,7 +20,7 @@ left join pg_catalog.pg_trigger t on t.tgfoid = f.oid and not t.tgisinternal
 cross join lateral public.plpgsql_check_function_tb(
     f.oid, relid => coalesce(t.tgrelid, 0), oldtable => t.tgoldtable, newtable => t.tgnewtable,
     fatal_errors => false, extra_warnings => true, performance_warnings => false, security_warnings => true) c
-where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'auth']::regnamespace[])
+where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'uplift_search', 'auth']::regnamespace[])
   -- Functions of admin routes have one signature, whatever each makes of it.
   and not (starts_with(f.proname, 'admin_') and c.message like 'unused parameter %')
   and (f.prorettype <> 'trigger'::regtype or t.oid is not null)
@@ -29,7 +29,7 @@ order by 1, 2, 3
 """
 DEAD = """
 select f.oid::regprocedure::text from pg_catalog.pg_proc f
-where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'auth']::regnamespace[])
+where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'uplift_search', 'auth']::regnamespace[])
   and f.prorettype = 'trigger'::regtype
   and not exists (select from pg_catalog.pg_trigger t where t.tgfoid = f.oid)
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
@@ -38,7 +38,7 @@ where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_bat
 # for names where the session cannot put its own: with an empty path, pg_temp would come first.
 CARELESS = """
 select f.oid::regprocedure::text from pg_catalog.pg_proc f
-where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'auth']::regnamespace[])
+where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'uplift_search', 'auth']::regnamespace[])
   and (f.prosecdef or f.prorettype = 'trigger'::regtype)
   and not coalesce(f.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
@@ -51,7 +51,7 @@ BY_SESSION = r"""
 select f.oid::regprocedure::text, m.found[1] from pg_catalog.pg_proc f
 cross join lateral regexp_matches(f.prosrc, '(current_date|current_time|localtime|interval ''\d+ (?:day|week|month|year)s?''|'
     || 'make_interval\((?:days|weeks|months|years)|date_trunc\([^,()]*, (?:now\(\)|[a-z.]*_at)\))', 'g') as m(found)
-where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'auth']::regnamespace[])
+where f.pronamespace = any (array['public', 'uplift', 'uplift_chat', 'uplift_batch', 'uplift_search', 'auth']::regnamespace[])
   -- These add days to a date or a timestamp without a time zone.
   and f.proname not in ('period_end', 'get_daily_cost_report')
   and not exists (select from pg_catalog.pg_depend d where d.objid = f.oid and d.deptype = 'e')
@@ -60,12 +60,15 @@ order by 1
 
 # Warnings that are meant to be, as (function, message): limits of
 # uplift.prepare_chat are always null; uplift.do_rows gets statements of ours alone, and those of uplift.rest_ are made of quoted
-# parts. And pg_cron need not be there.
+# parts. And neither pg_cron nor pgvector need be there.
 MADE = "text type variable is not sanitized"
 MEANT = {("uplift.do_rows", MADE), ("uplift.rest_planned", MADE), ("uplift.rest_rows", MADE), ("uplift.rest_total", MADE),
          ("uplift.rest_changed_ids", MADE),
          ("uplift.prepare_chat", 'unmodified OUT variable "limits"'),
-         ("uplift.sync_schedules", 'schema "cron" does not exist')}
+         ("uplift.sync_schedules", 'schema "cron" does not exist'),
+         # What is of pgvector's types is only known where they are.
+         ("uplift.index_embeddings", MADE), ("uplift.near_texts", 'OUT variable "text_id" is maybe unmodified'),
+         ("uplift.near_texts", 'OUT variable "similarity" is maybe unmodified')}
 
 
 def mistakes(cursor):

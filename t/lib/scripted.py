@@ -26,7 +26,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(text)
         provider.requests.append(body)
         provider.texts.append(text.decode())
-        if body.get("stream"):
+        if provider.refusals:
+            self.refuse(*provider.refusals.pop(0))
+        elif body.get("stream"):
             self.stream(body)
         else:
             text = json.dumps(provider.completion(body)).encode()
@@ -38,6 +40,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def head(self, kind):
         self.send_response(200)
         self.send_header("Content-Type", kind)
+
+    def refuse(self, status, headers, error):
+        text = error if isinstance(error, bytes) else json.dumps({"error": error}).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
 
     def event(self, data):
         text = ("data: %s\n\n" % (data if isinstance(data, str) else json.dumps(data))).encode()
@@ -67,7 +77,9 @@ class Scripted:
     def __init__(self):
         self.requests = []
         self.texts = []  # the same, as they came
-        self.says = "Well said."
+        self.says = "Well said."  # or a function of the request
+        self.refusals = []  # what the next requests get instead: (status, headers, error)
+        self.finish_reason = "stop"
         self.message = {}  # more for the message of an answer that is not streamed
         self.usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10,
                       "prompt_tokens_details": {"cached_tokens": 2}}
@@ -102,8 +114,9 @@ class Scripted:
                 "model": body["model"], "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
     def completion(self, body):
-        message = {"role": "assistant", "content": self.says, "refusal": None, **self.message}
+        says = self.says(body) if callable(self.says) else self.says
+        message = {"role": "assistant", "content": says, "refusal": None, **self.message}
         return {"id": "chatcmpl-scripted", "object": "chat.completion", "created": 1762214400, "model": body["model"],
                 "system_fingerprint": "fp_scripted", "usage": self.usage,
                 "choices": [{"index": 0, "message": message, "logprobs": None,
-                             "finish_reason": "tool_calls" if message.get("tool_calls") else "stop"}]}
+                             "finish_reason": "tool_calls" if message.get("tool_calls") else self.finish_reason}]}

@@ -6,20 +6,59 @@ others, and what is known of them, along.
 
 import re
 import sys
+import threading
 import traceback
 
 _count = 0
 _failed = 0
 
 
+_lock = threading.Lock()
+
+
+def _say(lines):
+    """Each line in one piece, whatever other threads say."""
+    with _lock:
+        sys.__stdout__.write("".join(line + "\n" for line in lines))
+        sys.__stdout__.flush()
+
+
+class Comments:
+    """What any thread writes to stderr, as TAP comments of whole lines: prove reads both streams as one, and half a
+    line of a traceback before an "ok" would hide that check."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self._local = threading.local()
+
+    def write(self, text):
+        *lines, self._local.begun = (getattr(self._local, "begun", "") + text).split("\n")
+        if lines:
+            _say("# " + line for line in lines)
+        return len(text)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+    def fileno(self):
+        return sys.__stderr__.fileno()
+
+
+sys.stderr = Comments()
+
+
 def ok(passed, name, detail=None):
     global _count, _failed
     _count += 1
-    print("%sok %d - %s" % ("" if passed else "not ", _count, name.replace("#", "")), flush=True)
+    lines = ["%sok %d - %s" % ("" if passed else "not ", _count, name.replace("#", ""))]
     if not passed:
         _failed += 1
-        for line in str(detail if detail is not None else "").splitlines()[:60]:
-            print("#   " + line, flush=True)
+        lines += ["#   " + line for line in str(detail if detail is not None else "").splitlines()[:60]]
+    _say(lines)
     return bool(passed)
 
 
@@ -32,8 +71,7 @@ def contains(text, part, name):
 
 
 def note(text):
-    for line in str(text).splitlines():
-        print("# " + line, flush=True)
+    _say("# " + line for line in str(text).splitlines())
 
 
 def like(text, pattern, name):
@@ -57,9 +95,9 @@ def run(*parts):
 def skip(name, reason):
     global _count
     _count += 1
-    print("ok %d - %s # SKIP %s" % (_count, name, reason), flush=True)
+    _say(["ok %d - %s # SKIP %s" % (_count, name, reason)])
 
 
 def done():
-    print("1..%d" % _count, flush=True)
+    _say(["1..%d" % _count])
     sys.exit(1 if _failed else 0)

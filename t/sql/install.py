@@ -44,14 +44,14 @@ def test_empty(cluster):
     tables = {name for name, in rows(connection, "select tablename from pg_tables where schemaname = 'public'")}
     equal(PLANNED_TABLES - tables, set(), "empty: all fourteen tables are there")
     equal(rows(connection, "select nspname from pg_namespace where nspname like 'uplift%%' order by 1"),
-          [("uplift",), ("uplift_batch",), ("uplift_chat",)], "empty: no scratch is left")
+          [("uplift",), ("uplift_batch",), ("uplift_chat",), ("uplift_search",)], "empty: no scratch is left")
     equal(rows(connection, """
         select c.relname from pg_class c where c.relkind in ('r', 'v')
             and c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace)
             and obj_description(c.oid, 'pg_class') is null"""), [], "empty: every table and view has a comment")
     equal(rows(connection, """
         select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,auth}'::regnamespace[])
+        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search,auth}'::regnamespace[])
             and obj_description(p.oid, 'pg_proc') is null"""), [], "empty: every function has a comment")
     equal(rows(connection, """
         select attname from pg_attribute where attrelid = 'coach_response_feedback'::regclass and attnum > 0
@@ -110,7 +110,8 @@ def test_first_tables(cluster):
     width = len(before[0])
     after = [row[:width] for row in rows(connection, "select * from coach_response_feedback order by id")]
     equal(after, before, "plan: answers are as they were")
-    equal(rows(connection, "select * from ai_episodic_memory order by id"), memories,
+    width = len(memories[0])
+    equal([row[:width] for row in rows(connection, "select * from ai_episodic_memory order by id")], memories,
           "plan: memories are as they were, an importance of 0.5 among 8.0 too")
     equal(rows(connection, "select * from ai_experiments"), experiments, "plan: experiments are as they were")
     equal(rows(connection, "select title, coach_id, updated_at - created_at = interval '1 minute' from uplift.conversations"),
@@ -287,11 +288,11 @@ def test_owner(cluster):
     connection = connect(cluster, "owned")
     equal(rows(connection, """
         select distinct proowner::regrole::text from pg_proc
-        where pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])"""),
+        where pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[])"""),
           [("uplift_owner",)], "owner: all functions are the owner's")
     equal(rows(connection, """
         select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
+        where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[])
             and p.prosecdef and (p.proconfig is null or not exists (
                 select from unnest(p.proconfig) s where s = 'search_path=pg_catalog, pg_temp'))"""),
           [], "owner: no definer's function goes by the caller's search path")

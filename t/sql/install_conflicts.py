@@ -5,11 +5,15 @@ used and keeps what is in it."""
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/lib")
 from cluster import Cluster  # noqa: E402
-from installing import ANN, BOB, connect, installed, refused, rows  # noqa: E402
-from tap import contains, done, equal  # noqa: E402
+from installing import ANN, BOB, connect, install, installed, refused, rows  # noqa: E402
+from process import wait_for  # noqa: E402
+from tap import contains, done, equal, ok  # noqa: E402
 
 KINDS = """
     create extension citext;
@@ -164,9 +168,28 @@ def test_users(cluster):
           "users: are then not made")
 
 
+def test_at_once(cluster):
+    """Roles are of the whole server: another installation in it makes them at the same time."""
+    cluster.createdb("other")
+    cluster.createdb("at_once")
+    other = psycopg2.connect(cluster.conninfo("other"))
+    rows(other, "create role uplift_app login noinherit")
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(install, cluster, "at_once")
+        watch = connect(cluster, "other")
+        ok(wait_for(lambda: rows(watch, "select 1 from pg_stat_activity where datname = 'at_once' and wait_event_type = 'Lock'"), 60),
+           "at once: one waits for the other")
+        other.commit()
+        result = result.result()
+    equal((result.returncode, result.stderr), (0, ""), "at once: and goes on with the role that the other made")
+    other.close()
+    watch.close()
+
+
 def main():
     cluster = Cluster()
     cluster.start()
+    test_at_once(cluster)
     cluster.psql("template1", sql="create role uplift_owner login createrole")
     test_kinds(cluster)
     test_fits(cluster)

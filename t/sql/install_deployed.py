@@ -174,6 +174,8 @@ def test_other_tables(db):
           "context can be upserted")
     equal(db.error("insert into brand_assets (asset_name, alt_text, usage_notes) values ('coach_ledger_avatar', 'Ledger', 'Dry.')"), None,
           "a coach needs no picture")
+    equal(db.rows("select t.title, t.body, t.weight, t.is_active from uplift.search_texts t join ai_knowledge_sources s on s.id = t.ref"),
+          [("FAQ", "Drink water.", 1, True)], "what it has of knowledge is searched")
     equal(db.rows("select roast_consent, training_consent from user_coach_preferences"), [(False, None)],
           "nobody has agreed to anything yet")
     equal(db.value("select value from uplift.settings where key = 'auth.makes_users'"), False,

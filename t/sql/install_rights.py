@@ -25,7 +25,7 @@ PERSONAL = ["ai_context_cache", "ai_episodic_memory", "ai_errors", "ai_predictio
 OWN = {"coach_response_feedback": {
            "id", "user_id", "coach_id", "user_message", "ai_response", "severity", "mode", "helpful", "rating", "feedback_text",
            "feedback_given_at", "conversation_id", "response_time_ms", "tokens_used", "created_at", "outcome", "error_code",
-           "model_used", "finish_reason", "regenerate_of", "from_cache", "answers_tools"},
+           "model_used", "finish_reason", "regenerate_of", "from_cache", "answers_tools", "citations"},
        "ai_errors": {"id", "user_id", "error_type", "error_code", "user_visible", "auto_recovered", "resolved_at", "answer_id", "created_at"},
        "experiment_assignments": set(), "experiment_outcomes": set()}
 # Of the deployment's own clients, who go on reading what uplift does not know.
@@ -124,7 +124,12 @@ def test_everything_else(asker, where, old_tables):
         users = asker.ask("authenticated", ANN, "select distinct user_id::text from %s" % table)
         closed = table not in old_tables and OWN.get(table) == set()
         ok(users == DENIED if closed else users in ([(ANN,)], []), where + "of %s a user sees own rows only" % table, users)
-        if table not in old_tables and table != "coach_response_feedback":
+        if table == "ai_episodic_memory":
+            mine = "insert into ai_episodic_memory (user_id, memory_type, memory_text) values (%s, 'goal', 'I want to swim')"
+            equal([asker.ask("authenticated", ANN, mine, ANN), asker.ask("authenticated", ANN, mine, BOB),
+                   asker.ask("authenticated", ANN, "delete from ai_episodic_memory where user_id <> %s", ANN)],
+                  [1, DENIED, 0], where + "and may write own memories")
+        elif table not in old_tables and table != "coach_response_feedback":
             equal([asker.ask("authenticated", ANN, sql) for sql in (
                 "insert into %s default values" % table, "update %s set user_id = user_id" % table, "delete from %s" % table)],
                 [DENIED] * 3, where + "and may not write " + table)
@@ -145,8 +150,9 @@ def test_everything_else(asker, where, old_tables):
     # Of functions: by name, so that a new one is caught too.
     equal(asker.admin("""
         select p.oid::regprocedure::text, r from pg_proc p, unnest('{anon,authenticated}'::name[]) r
-        where has_function_privilege(r, p.oid, 'execute') and p.prokind = 'f' and (
-            p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and has_schema_privilege(r, 'uplift', 'usage')
+        where has_function_privilege(r, p.oid, 'execute') and p.prokind = 'f'
+            and (p.oid, r) <> ('uplift.uuid_v7()'::regprocedure, 'authenticated') and (
+            p.pronamespace = any ('{uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[]) and has_schema_privilege(r, 'uplift', 'usage')
             or p.pronamespace = 'public'::regnamespace and p.proname in ('generate_training_examples_from_feedback',
                 'export_training_dataset_openai_format', 'extract_user_memories', 'get_user_memory_context',
                 'build_coach_system_prompt'))"""), [], where + "neither anon nor authenticated may execute our functions")
@@ -174,7 +180,7 @@ def test_columns(asker, where, more=()):
         if own:
             equal(asker.ask("authenticated", ANN, "select * from " + table), DENIED, where + "not all of " + table)
     for hidden in ("system_prompt", "attempts", "provider", "cost_usd", "saved_usd", "exposures", "cache_source_id", "example_ids",
-                   "request_messages", "request_id", "memory_ids"):
+                   "request_messages", "request_id", "memory_ids", "passage_ids", "withheld"):
         equal(asker.ask("authenticated", ANN, "select %s from coach_response_feedback" % hidden), DENIED, where + hidden + " is not shown")
         equal(asker.ask("authenticated", ANN, "update coach_response_feedback set helpful = true returning " + hidden), DENIED, where + "nor returned")
         equal(asker.ask("authenticated", ANN, "select count(*) from coach_response_feedback where %s is null" % hidden), DENIED, where + "nor guessed by a filter")

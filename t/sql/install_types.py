@@ -14,7 +14,7 @@ from tap import done, equal  # noqa: E402
 # Of the types there, what becomes of each.
 LEFT = {"wide": {"bigint", "numeric", "numeric(30,20)", "numeric(30,10)"}}
 COLUMNS = """
-    select format_type(a.atttypid, a.atttypmod) as type, array_agg(c.relname || '.' || a.attname order by 1)
+    select format_type(a.atttypid, a.atttypmod) as type, array_agg(c.relname || '.' || a.attname order by c.relname, a.attname)
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' group by 1 order by 1"""
 

@@ -204,6 +204,45 @@ forth, back = Call(cross, range(1, 9)), Call(cross, range(8, 0, -1))
 equal((forth.end(), back.end()), ("done", "done"), "groups with the same conversations in opposite order do not deadlock")
 first.close()
 
+# Whoever learns waits for others who learn of the same user; feedback, which is applied where answers are recorded, does not.
+one = psycopg2.connect(cluster.conninfo("races"))
+call(one, "select uplift.lock_memories(%s)", ANN)
+learner = Call(lambda c: call(c, "select uplift_chat.learn_memories(%s::uuid[])", [id_of(500)]))
+equal(learner.end(), [(0,)], "who learns nothing waits for nobody")
+recorder = Call(record, {**answer(500, 500), "user_message": "I want to run a marathon."})
+equal(recorder.end(), [("recorded",)], "an answer is recorded while somebody learns of its user")
+learner = Call(lambda c: call(c, "select uplift_chat.learn_memories(%s::uuid[])", [id_of(500)]))
+ok(learner.waits(), "who learns of them waits")
+equal(Call(give, 500, {"feedback_text": "far too long"}).end()[1], False, "but not their feedback")
+equal(admin("select memory_text from public.ai_episodic_memory where user_id = '%s'" % ANN), "Keep answers short.", "which counts at once")
+one.commit()
+equal(learner.end(), [(1,)], "and then learns")
+
+# A summary that is made while an answer that it covers is given anew.
+SEEN = ("select uplift_batch.turns_to_summarise(%s, %s, 200) ->> 'seen'", ANN, id_of(600))
+KEEP = "select uplift_batch.keep_summary(%s, %s, 200, %s, null) ->> 'has_changed'"
+first = connect()
+record(first, *[{**answer(n, 600), "user_message": "Let's run %d km. " % n + "x" * 200, "created_at": "2026-01-01T00:00:%02dZ" % (n - 600)}
+                for n in range(601, 609)])
+first.commit()
+seen = call(one, *SEEN)[0][0]
+one.commit()
+record(first, {**answer(610, 600), "regenerate_of": id_of(601), "created_at": "2026-01-01T00:01:00Z"})
+keeper = Call(lambda c: call(c, KEEP, ANN, id_of(600), seen), connection=psycopg2.connect(cluster.conninfo("races")))
+ok(keeper.waits(), "a summary waits for an answer that is given anew at that moment")
+first.commit()
+equal(keeper.end(), [("true",)], "and is not of what was before")
+equal(call(one, KEEP, ANN, id_of(600), call(one, *SEEN)[0][0]), [(None,)], "but of what is now")
+again = Call(record, {**answer(611, 600), "regenerate_of": id_of(602), "created_at": "2026-01-01T00:02:00Z"})
+ok(again.waits(), "one that is given anew while the summary is being made waits for it")
+one.commit()
+equal(again.end(), [("recorded",)], "is recorded")
+equal(admin("select is_valid from uplift.conversation_summaries"), "f", "and the summary holds no longer")
+gone = Call(lambda c: call(c, "delete from public.coach_response_feedback where id = %s returning 1", id_of(603)), connection=psycopg2.connect(cluster.conninfo("races")))
+equal(gone.end(), [(1,)], "nor is there anything to wait for when one is deleted")
+first.close()
+one.close()
+
 # Two who add to a set that nobody counted yet, as a deployment's own is.
 admin("insert into ai_training_datasets (id, dataset_name) values ('%s', 'Own')" % id_of(90))
 admin("update ai_training_datasets set revision = null where id = '%s'" % id_of(90))
@@ -225,5 +264,102 @@ equal(other.end(), "done", "and both are added")
 equal(admin("select total_examples || ' ' || (select sum(examples) from uplift.dataset_cells where dataset_id = d.id)"
             " from ai_training_datasets d where id = '%s'" % id_of(90)), "2 2", "and counted")
 one.close()
+
+# A user's context is not made of what is just being changed.
+one = psycopg2.connect(cluster.conninfo("races"))
+call(one, "insert into user_traits (user_id, trait_key, trait_value) values (%s, 'diet', 'vegan') returning user_id", ANN)
+equal(admin("select uplift.refresh_context('%s')" % ANN), "f", "while a trait is being written no context is made")
+one.commit()
+equal(admin("select uplift.refresh_context('%s')" % ANN), "t", "and then it is")
+facts = "select context_data ->> 'facts' from ai_context_cache where user_id = '%s'" % ANN
+equal(admin(facts), "- diet: vegan", "with the trait")
+call(one, "select uplift.refresh_context(%s)", ANN)
+
+
+def write_trait(connection):
+    call(connection, "update user_traits set trait_value = 'keto' where user_id = %s returning 1", ANN)
+    return "done"
+
+
+other = Call(write_trait, connection=psycopg2.connect(cluster.conninfo("races")))
+ok(other.waits(), "who writes a trait while the context is made waits")
+one.commit()
+equal(other.end(), "done", "for no longer than that")
+equal(admin(facts), "", "and takes away what was made without it")
+one.close()
+
+# Thumbs on answers that cite the same source wait neither for each other nor for who counts them.
+CITES = {"trace": {"source_ids": [id_of(70)], "citations": [{"number": 1, "source_id": id_of(70)}]}}
+admin("insert into ai_knowledge_sources (id, source_name, content) values ('%s', 'Guide', 'x')" % id_of(70))
+first = connect()
+record(first, *({**answer(n, 60), **CITES} for n in (61, 62, 63)))
+first.commit()
+equal(give(first, 61, {"helpful": True}), (True, False), "a thumb on an answer that cites a source")
+equal(Call(give, 62, {"helpful": True}).end(), (True, False), "meanwhile another one on the same source")
+counts = "select concat_ws('|', times_referenced, helpful_votes, not_helpful_votes) from ai_knowledge_sources where id = '%s'" % id_of(70)
+
+
+def count_use(connection):
+    return call(connection, "select uplift_batch.count_knowledge_use(100)")[0][0]["changes"]
+
+
+def batch():
+    return psycopg2.connect(cluster.conninfo("races", "uplift_batch"))
+
+
+equal(Call(count_use, connection=batch()).end(), 4, "they are counted meanwhile, but for what is not committed")
+equal(admin(counts), "3|1|0", "three were offered it, one thumb is there")
+first.commit()
+one = batch()
+equal(count_use(one), 1, "the other one is counted once it is there")
+other = Call(give, 63, {"helpful": False})
+equal(other.end(), (False, False), "and who gives one while the source is being written does not wait")
+also = Call(count_use, connection=batch())
+ok(also.waits(), "only one counts at a time")
+one.commit()
+equal(also.end(), 1, "the next one what came since")
+equal(admin(counts), "3|2|1", "all are counted, each once")
+
+# One withdraws what is searched of two sources that say the same, while the other is being written.
+def know(connection, n):
+    call(connection, "insert into ai_knowledge_sources (id, source_name, content) values (%s, 'x', 'the same') returning id", id_of(n))
+    return "done"
+
+
+one, two = (psycopg2.connect(cluster.conninfo("races")) for _ in range(2))
+know(one, 91)
+one.commit()
+call(one, "update ai_knowledge_sources set is_active = false where id = %s returning id", id_of(91))
+other = Call(know, 92, connection=two)
+ok(other.waits(), "one source is withdrawn while another that says the same is written: one waits")
+one.commit()
+equal(other.end(), "done", "both are done")
+equal(admin("select string_agg(ref::text, ' ') from uplift.search_texts where shelf = 'knowledge' and is_active and body = 'the same'"), id_of(92), "and what they say is still searched, once")
+one.close()
+
+# A turn is made ready to be found while its conversation is deleted, and by two workers at once.
+def index(connection, *numbers):
+    return call(connection, "select uplift_chat.index_answers(%s::uuid[])", [id_of(n) for n in numbers])[0][0]
+
+
+def found(conversation=99):
+    return admin("select ids from uplift.passages_for('%s', '%s', '{knee}', 1200)" % (ANN, id_of(conversation)))
+
+
+first = connect()
+record(first, {**answer(81, 80), "user_message": "My knee hurts"}, {**answer(83, 82), "user_message": "My other knee hurts"})
+first.commit()
+equal(index(first, 81), 1, "a turn is made ready to be found")
+equal(Call(lambda c: call(c, "select uplift_chat.delete_conversation(%s::uuid, %s::uuid)", ANN, id_of(80))).end(), [("",)],
+      "meanwhile its conversation is deleted, which waits for nobody")
+first.commit()
+equal(found(), "", "it is not found")
+equal((index(first, 81, 83), found()), (1, ""), "nor made ready again; another one is")
+also = Call(index, 83)
+ok(also.waits(), "another worker waits")
+first.commit()
+equal((also.end(), found()), (0, "{%s}" % id_of(83)), "and finds it done")
+equal(admin("select count(*) from uplift.passages where answer_id = '%s'" % id_of(81)), "0", "nothing is left of what was deleted")
+first.close()
 cluster.stop()
 done()

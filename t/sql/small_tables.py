@@ -17,7 +17,7 @@ from tap import done, equal, ok  # noqa: E402
 
 # Those that grow with use; of the settings there is a handful.
 GROW = {"coach_response_feedback", "conversations", "feedback_events", "feedback_said", "users", "user_coach_preferences", "user_traits",
-        "ai_episodic_memory", "rate_buckets", "ai_response_cache", "api_keys"}
+        "ai_episodic_memory", "memory_words", "passages", "passage_words", "rate_buckets", "ai_response_cache", "api_keys"}
 USER = "'00000000-0000-4000-8000-000000000001'::uuid"
 ANSWER = "'10000000-0000-7000-8000-000000000001'::uuid"
 CONVERSATION = "'20000000-0000-4000-8000-000000000001'::uuid"
@@ -34,9 +34,16 @@ CALLS = {
     "a conversation is read": "select uplift_chat.get_conversation({user}, {conversation})",
     "an answer is changed as supabase-js does":
         "select * from uplift_chat.rest_update_feedback({user}, {answer}::text, '{{}}', '{{\"helpful\": false}}', true, now(), null, '192.0.2.1', null)",
+    "a turn is made ready to be found": "select uplift_chat.index_answers(array[{answer}])",
+    "memories and passages are found": """select p.* from uplift_chat.index_answers(array[{answer}]) i, uplift_chat.prepare_chats(array[{user}],
+        '{{chat}}', '{{null}}', '{{null}}', '{{null}}', '{{null}}', '{{null}}', '{{And my knee?}}', '{{4000}}',
+        array['{{"search": {{"words": ["q", "run", "knee"]}}}}']::jsonb[]) p""",
+    "an answer's context is read": "select uplift_chat.get_answer_context({user}, {answer})",
+    "memories are read as supabase-js does": "select * from uplift_chat.rest_memories({user}, 'GET', '{{}}', null)",
     "preferences are changed": "select uplift_chat.put_preferences({user}, '{{\"severity\": 4.0}}')",
     "an API key is looked for": "select * from uplift.find_api_key(repeat('0', 64))",
 }
+LOOKED_IN = {"memories and passages are found": ("memory_words", "passage_words", "ai_context_cache")}
 
 
 def filled(text):
@@ -53,14 +60,17 @@ def main():
             if result.returncode != 0:
                 raise SystemExit("Bail out! " + result.stderr)
         explained = Explained(cluster, "small")
-        for sql in ("insert into auth.users (id) values (%s) on conflict do nothing" % USER, filled(RECORD % ANSWER), "analyze"):
+        for sql in ("insert into auth.users (id) values (%s) on conflict do nothing" % USER, filled(RECORD % ANSWER),
+                    "insert into public.ai_episodic_memory (user_id, memory_type, memory_text) values (%s, 'goal', 'I want to run')" % USER, "analyze"):
             explained.cursor.execute(sql)
         explained.begin()
         for name, call in CALLS.items():
             plans = explained.plans(filled(call))
-            whole = sorted({node["Relation Name"] for plan in plans for node in nodes(plan["Plan"])
-                            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROW})
+            read = [node for plan in plans for node in nodes(plan["Plan"]) if "Relation Name" in node]
+            whole = sorted({node["Relation Name"] for node in read if node["Node Type"] == "Seq Scan"} & GROW)
             ok(len(plans) > 1, name, "no plan was told")
+            for table in LOOKED_IN.get(name, ()):
+                ok(any(node["Relation Name"] == table for node in read), "%s: in %s" % (name, table))
             equal(whole, [], "%s: no table that grows is read whole" % name)
     finally:
         cluster.remove()

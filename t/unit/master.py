@@ -3,6 +3,7 @@
 (master_stub.c), the rest is fcgi-chat's own main and master."""
 
 import atexit
+import contextlib
 import datetime
 import json
 import os
@@ -256,6 +257,36 @@ def restarts():
     m.remove()
 
 
+def open_sockets(pid):
+    """Paths of the Unix sockets that a process has open, and its pipes."""
+    with open("/proc/net/unix") as file:
+        paths = {words[6]: words[7] for words in map(str.split, file) if len(words) == 8}
+    links = []
+    for name in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink("/proc/%d/fd/%s" % (pid, name)))
+    return {paths.get(link[8:-1]) for link in links if link.startswith("socket:[")}, [link for link in links if link.startswith("pipe:")]
+
+
+def the_builder_of_copies():
+    """It has no part in listening: a socket that it kept would let clients wait for nobody."""
+    m = Master(start=False, UPLIFT_SEARCH_DATABASE_URL="host=/nonexistent", UPLIFT_WORKERS="1")
+    m.configure(UPLIFT_SEARCH_DIR=m.dir + "/search")
+    m.start()
+    first = m.socket
+    m.socket = m.dir + "/t"
+    m.configure(UPLIFT_LISTEN="unix:" + m.socket)
+    m.send(signal.SIGHUP)
+    ok(wait_for(lambda: accepts(m.socket) and len(m.children()) == 2 and m.logged("building copies in " + m.dir, 2)), "with a database for it there is a builder")
+    builder = int(re.findall(r"started the builder of copies, pid (\d+)", m.log())[-1])
+    worker, = set(m.children()) - {builder}
+    ok(m.socket in open_sockets(worker)[0], "the worker has the socket open")
+    equal(open_sockets(builder)[0] & {first, m.socket}, set(), "the builder has neither this one nor the one before")
+    equal(open_sockets(builder)[1], [], "nor the pipe in which workers say that they are ready")
+    equal(m.stop(), 0, "it stops")
+    m.remove()
+
+
 def reload_without_a_gap():
     m = Master(environment={"UPLIFT_JWT_AUDIENCE": "a"})
     open_before = m.connect()
@@ -338,7 +369,7 @@ def drain():
     m.remove()
 
     m = Master(UPLIFT_MODEL="stubborn", UPLIFT_DRAIN_MS="100")
-    equal(m.stop(seconds=6), 0, "so does the end of UPLIFT_DRAIN_MS")
+    equal(m.stop(seconds=12), 0, "so does the end of UPLIFT_DRAIN_MS")
     m.remove()
 
     m = Master(UPLIFT_MODEL="deaf", UPLIFT_WORKERS="1")
@@ -400,6 +431,6 @@ def supervisors():
     m.remove()
 
 
-for test in (start_and_user, refusals, open_files, restarts, reload_without_a_gap, drain, supervisors):
+for test in (start_and_user, refusals, open_files, restarts, reload_without_a_gap, drain, supervisors, the_builder_of_copies):
     test()
 done()

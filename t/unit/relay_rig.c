@@ -344,10 +344,8 @@ void rig_start(struct rig *rig, void (*change)(struct config *config))
 
 void rig_stop(struct rig *rig)
 {
-    if (rig->relay != NULL) {
-        relay_drain(rig->relay);
+    if (rig->relay != NULL)
         relay_stop(rig->relay, 2000);
-    }
     routings_free(rig->routings);
     pthread_mutex_lock(&kept_lock);
     recorder_stops = true;

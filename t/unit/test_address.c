@@ -144,12 +144,87 @@ static void names_that_lead_there_are_refused(void **state)
     close(fd);
 }
 
+/* Of IANA's registries, an address of each, at its edges too, and the neighbours. */
+static const char *const special[] = {"0.0.0.0",
+                                      "10.0.0.1",
+                                      "10.255.255.255",
+                                      "100.64.0.0",
+                                      "100.127.255.255",
+                                      "127.0.0.1",
+                                      "127.255.0.1",
+                                      "169.254.169.254",
+                                      "172.16.0.1",
+                                      "172.31.255.255",
+                                      "192.0.0.8",
+                                      "192.0.2.1",
+                                      "192.88.99.1",
+                                      "192.168.0.1",
+                                      "198.18.0.1",
+                                      "198.19.255.255",
+                                      "198.51.100.7",
+                                      "203.0.113.7",
+                                      "224.0.0.1",
+                                      "239.255.255.250",
+                                      "240.0.0.1",
+                                      "255.255.255.255",
+                                      "168.63.129.16",
+                                      "100.100.100.200",
+                                      "::",
+                                      "::1",
+                                      "::ffff:10.0.0.1",
+                                      "::ffff:127.0.0.1",
+                                      "::127.0.0.1",
+                                      "::8.8.8.8",
+                                      "64:ff9b::a00:1",
+                                      "64:ff9b:1::1",
+                                      "100::1",
+                                      "2001::1",
+                                      "2001:db8::1",
+                                      "2002:a00:1::1",
+                                      "2002:7f00:1::",
+                                      "3fff::1",
+                                      "4000::1",
+                                      "fc00::1",
+                                      "fd12:3456::1",
+                                      "fe80::1",
+                                      "fec0::1",
+                                      "ff02::1"};
+static const char *const open_to_all[] = {
+    "1.1.1.1",      "8.8.8.8",        "9.255.255.255",    "11.0.0.0",        "100.63.255.255",
+    "100.128.0.0",  "126.0.0.1",      "128.0.0.1",        "172.15.255.255",  "172.32.0.0",
+    "192.169.0.1",  "198.17.0.1",     "198.20.0.1",       "223.255.255.255", "2606:4700::1111",
+    "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"};
+
+static bool is_public(const char *text, const char *allowed)
+{
+    struct sockaddr_storage address = address_of(text);
+    return address_is_public((const struct sockaddr *)&address, allowed);
+}
+
+static void public_addresses(void **state)
+{
+    (void)state;
+    struct sockaddr local = {.sa_family = AF_UNIX};
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+        if (is_public(special[i], NULL))
+            fail_msg("%s is taken for public", special[i]);
+    for (size_t i = 0; i < sizeof open_to_all / sizeof open_to_all[0]; i++)
+        if (!is_public(open_to_all[i], NULL))
+            fail_msg("%s is not taken for public", open_to_all[i]);
+    assert_false(address_is_public(&local, "0.0.0.0/0,::/0"));
+    assert_true(is_public("127.0.0.2", "127.0.0.2"));
+    assert_true(is_public("::ffff:127.0.0.2", "127.0.0.2"));
+    assert_false(is_public("127.0.0.1", "127.0.0.2"));
+    assert_true(is_public("fd00::5", "10.0.0.0/8,fd00::/64"));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(link_local_and_metadata_are_refused),
     cmocka_unit_test(the_operator_allows_some),
     cmocka_unit_test(names_are_no_addresses),
     cmocka_unit_test(lists_are_checked),
     cmocka_unit_test(names_that_lead_there_are_refused),
+    cmocka_unit_test(public_addresses),
 };
 
 UNIT_MAIN(tests)

@@ -93,6 +93,25 @@ static void consume_drops_the_beginning(void **state)
     buf_release(&b);
 }
 
+static void cut_drops_the_end(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 10);
+    buf_cut(&b, 0);
+    assert_null(b.data);
+    assert_true(buf_puts(&b, "head tail"));
+    buf_cut(&b, 4);
+    assert_string_equal(b.data, "head");
+    assert_true(buf_puts(&b, "+more"));
+    assert_string_equal(b.data, "head+more");
+    assert_false(buf_puts(&b, "too long"));
+    buf_cut(&b, 0);
+    assert_string_equal(b.data, "");
+    assert_true(b.failed);
+    buf_release(&b);
+}
+
 static void printf_grows_when_needed(void **state)
 {
     (void)state;
@@ -231,6 +250,7 @@ static const struct CMUnitTest buf_tests[] = {
     cmocka_unit_test(failure_sticks_until_cleared),
     cmocka_unit_test(steal_gives_text_and_leaves_an_empty_buffer),
     cmocka_unit_test(consume_drops_the_beginning),
+    cmocka_unit_test(cut_drops_the_end),
     cmocka_unit_test(printf_grows_when_needed),
     cmocka_unit_test(no_limit_is_as_good_as_the_largest),
     cmocka_unit_test(utf8_is_mended),

@@ -76,11 +76,11 @@ static void grammar(void **state)
 
 static void depth(void **state)
 {
-    char text[2 * (SCAN_MAX_DEPTH + 1)];
+    char text[2 * (JSON_MAX_DEPTH + 1)];
     struct span value;
     (void)state;
-    memset(text, '[', SCAN_MAX_DEPTH + 1);
-    memset(text + SCAN_MAX_DEPTH + 1, ']', SCAN_MAX_DEPTH + 1);
+    memset(text, '[', JSON_MAX_DEPTH + 1);
+    memset(text + JSON_MAX_DEPTH + 1, ']', JSON_MAX_DEPTH + 1);
     assert_false(scan_check(text, sizeof text, &value));
     assert_true(scan_check(text + 1, sizeof text - 2, &value));
 }

@@ -52,7 +52,7 @@ void *__wrap_realloc(void *memory, size_t size)
     "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","      \
     "\"choices\":[{\"index\":0," choice "}]}\n\n"
 #define STREAM                                                                                     \
-    EVENTS CHUNK("\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null") PLAY_PAUSE CHUNK(       \
+    EVENTS CHUNK("\"delta\":{\"content\":\"Hel[1]\"},\"finish_reason\":null") PLAY_PAUSE CHUNK(    \
         "\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\"}]},\"finish_reason\":null")          \
         PLAY_PAUSE CHUNK("\"delta\":{},\"finish_reason\":\"stop\"") "data: [DONE]\n\n"
 /* Text in parts, messages in place of deltas, and a finish_reason that more comes after. */
@@ -64,7 +64,7 @@ void *__wrap_realloc(void *memory, size_t size)
                 PLAY_PAUSE CHUNK("\"delta\":{},\"finish_reason\":\"eos\"") "data: [DONE]\n\n"
 #define WHOLE                                                                                      \
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"               \
-    "{\"choices\":[{\"message\":{\"content\":\"Hello\",\"refusal\":\"no\"}}]}"
+    "{\"choices\":[{\"message\":{\"content\":\"Hello [1]\",\"refusal\":\"no\"}}]}"
 #define REFUSED                                                                                    \
     "HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n{\"error\":{\"message\":\"too long\"}}"
 
@@ -84,12 +84,20 @@ static int stop(void **state)
     return 0;
 }
 
+/* With sources that the answer may cite. */
+static void offer(struct chat *chat)
+{
+    chat->trace =
+        strdup("{\"citations\":[{\"number\":1,\"title\":\"a\",\"url\":\"https://a.example\"},"
+               "{\"number\":2,\"title\":\"b\",\"url\":null}]}");
+}
+
 /* Whether the chat's client was told of an end: an answer or an error. It may also find the
  * connection closed, but it must not find half of an end. */
 static void run_chat(enum chat_protocol protocol, bool stream, const char *script)
 {
     struct guest guest;
-    guest_start(&guest, &rig, protocol, stream, script);
+    guest_start_with(&guest, &rig, protocol, stream, script, offer);
     assert_true(guest_reads_all(&guest));
     if (guest.has_ended) {
         const char *body = guest_body(&guest);

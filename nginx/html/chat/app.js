@@ -5,12 +5,15 @@
  *   sidebar.js  list of conversations      turn.js          a question and its answer
  *   uplift.js   client of the API          markdown.js      answers into nodes
  *   errors.js   what went wrong, in words  availability.js  what is away, and when it is back
+ *   memories.js what coaches remember      sources.js       what an answer cites
+ *   uses.js     what it remembered for it
  */
 
 import { Availability } from "./availability.js";
 import { $, h, icon, recall, remember, speak, stopIcon } from "../lib/dom.js";
 import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "../lib/errors.js";
 import { plainText } from "../lib/markdown.js";
+import { Memories } from "./memories.js";
 import { CoachPanel } from "./panel.js";
 import { isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
 import { Sidebar } from "./sidebar.js";
@@ -29,6 +32,7 @@ const COARSE = matchMedia("(pointer: coarse)");
 
 let client;
 let panel;
+let memories;
 let sidebar;
 let conversation = null; // the id of the one that is open
 let opening = null; // AbortController of one that is being read
@@ -49,7 +53,8 @@ async function start() {
   drawIcons();
   showTheme();
   wire();
-  panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {} });
+  panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories });
+  memories = new Memories({ client: () => client });
   sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget });
   for (const text of SUGGESTIONS) {
     $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
@@ -124,7 +129,7 @@ function drawIcons() {
   $("send").append(icon("up"));
   $("stop").append(stopIcon());
   $("to-end").prepend(icon("down"));
-  $("close-coach-dialog").append(icon("close"));
+  for (const id of ["close-coach-dialog", "close-memories-dialog"]) $(id).append(icon("close"));
 }
 
 function wire() {
@@ -146,8 +151,8 @@ function wire() {
   $("stop").addEventListener("click", stop);
   for (const id of ["new-chat", "new-chat-narrow"]) $(id).addEventListener("click", startNew);
   for (const id of ["coach-chip", "tone-chip"]) $(id).addEventListener("click", openPanel);
-  $("close-coach-dialog").addEventListener("click", () => $("coach-dialog").close());
-  for (const id of ["coach-dialog", "confirm"]) $(id).addEventListener("click", closeOutside);
+  for (const name of ["coach-dialog", "memories-dialog"]) $(`close-${name}`).addEventListener("click", () => $(name).close());
+  for (const id of ["coach-dialog", "memories-dialog", "confirm"]) $(id).addEventListener("click", closeOutside);
   $("theme").addEventListener("click", nextTheme);
   $("sign-out").addEventListener("click", signOut);
   $("to-end").addEventListener("click", () => {
@@ -203,7 +208,7 @@ function addTurn(message, { coach_id, severity, mode } = panel.choice) {
   const turn = new Turn({
     message,
     coach: { id: coach_id ?? "", name: panel.nameOf(coach_id), severity, mode },
-    actions: { again, feedback },
+    actions: { again, feedback, context: (id) => client.answerContext(id), forget: (id) => client.forgetMemory(id) },
   });
   place(turn);
   return turn;
@@ -339,7 +344,8 @@ function followLater(turn) {
 
 function succeed(turn, result) {
   turn.id = result.feedbackId ?? turn.id;
-  turn.end("complete");
+  turn.setUsed(result);
+  turn.end("complete", result.citations);
   if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
   sidebar.load();
   if (!turns.includes(turn)) return; // its conversation is not open any more
@@ -758,6 +764,11 @@ function showWelcome(show) {
   $("stage").classList.toggle("is-welcome", show);
   panel.moveTo(show ? $("welcome-panel") : $("dialog-panel"));
   if (show) $("main").scrollTop = 0;
+}
+
+function openMemories() {
+  if ($("coach-dialog").open) $("coach-dialog").close();
+  memories.open();
 }
 
 function openPanel() {

@@ -1,5 +1,5 @@
 /**
- * The coach panel: who answers, how severely, and whether in roast mode. One set of controls that
+ * The coach panel: who answers, how severely, whether in roast mode, and what is remembered. One set of controls that
  * stands on the welcome page and moves into a dialog once a conversation is under way.
  */
 
@@ -14,18 +14,21 @@ export class CoachPanel {
   choice = { coach_id: null, severity: 3.0, mode: "default" };
   coaches = [];
   consent = false; // to roast mode
+  memory = true; // whether coaches remember
   training = null; // consent to training on rated conversations; null: no answer
   trainingDefault = false; // what no answer means, which the operator chose
   trainingAsked = true; // whether the person was asked; until preferences are known nobody is
   #save;
   #changed;
+  #openMemories;
   #timer = 0;
   #unsaved = {};
 
   /** `save` stores preferences and resolves to all of them; `changed` hears of each new choice. */
-  constructor({ save, changed }) {
+  constructor({ save, changed, openMemories }) {
     this.#save = save;
     this.#changed = changed;
+    this.#openMemories = openMemories;
     this.#build();
     this.#show();
     addEventListener("pagehide", () => this.#store());
@@ -45,6 +48,7 @@ export class CoachPanel {
     const fallback = coaches.find((coach) => coach.default) ?? coaches[0];
     const wanted = coaches.find((coach) => coach.id === preferences?.active_coach_id) ?? fallback;
     this.consent = preferences?.roast_consent === true;
+    this.memory = preferences?.memory_enabled ?? true;
     this.training = preferences?.training_consent ?? null;
     this.trainingDefault = preferences?.training_consent_default === true;
     this.trainingAsked = preferences?.training_consent_asked ?? true;
@@ -87,6 +91,20 @@ export class CoachPanel {
     return this.consent;
   }
 
+  /** Stores whether coaches remember. */
+  async setMemory(wanted) {
+    const before = this.memory;
+    this.memory = wanted;
+    try {
+      this.memory = (await this.#save({ memory_enabled: wanted })).memory_enabled ?? wanted;
+      this.say("");
+    } catch (error) {
+      this.memory = before;
+      this.say(`Your choice could not be stored: ${error.message}.`);
+    }
+    this.#show();
+  }
+
   /** Stores whether conversations that the person rates may train models. Resolves to whether that worked. */
   async setTraining(agreed) {
     const before = this.training;
@@ -121,6 +139,8 @@ export class CoachPanel {
     this.bandNumber = h("span", { class: "band-number" });
     this.roast = h("input", { type: "checkbox", role: "switch", id: "roast", class: "switch", "aria-describedby": "roast-hint",
       onchange: () => this.#toggleRoast() });
+    this.recall = h("input", { type: "checkbox", role: "switch", id: "memory", class: "switch", "aria-describedby": "memory-hint",
+      onchange: () => this.setMemory(this.recall.checked) });
     this.learn = h("input", { type: "checkbox", role: "switch", id: "training", class: "switch", "aria-describedby": "training-hint",
       onchange: () => this.setTraining(this.learn.checked) });
     this.error = h("p", { class: "form-error", role: "alert" });
@@ -134,6 +154,11 @@ export class CoachPanel {
       h("div", { class: "option-row" },
         h("label", { for: "roast", class: "option-label" }, icon("flame"), "Roast mode"),
         h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense, if you agree."), this.roast),
+      h("div", { class: "option-row" },
+        h("label", { for: "memory", class: "option-label" }, icon("bookmark"), "Remember me"),
+        h("span", { class: "hint" }, h("span", { id: "memory-hint" }, "What you say about yourself, for later conversations. "),
+          h("button", { class: "text-button inline", type: "button", id: "see-memories", onclick: () => this.#openMemories() }, "See and change it")),
+        this.recall),
       h("div", { class: "option-row" },
         h("label", { for: "training", class: "option-label" }, icon("sprout"), "Help your coach improve"),
         h("span", { class: "hint", id: "training-hint" }, "Answers you rate may train better ones, without names and contact details."), this.learn),
@@ -201,6 +226,7 @@ export class CoachPanel {
     this.bandName.textContent = bandName(severity);
     this.bandNumber.textContent = severity.toFixed(1);
     this.roast.checked = mode === "roast";
+    this.recall.checked = this.memory;
     this.learn.checked = this.training ?? this.trainingDefault;
     if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
     $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));

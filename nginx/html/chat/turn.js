@@ -6,6 +6,8 @@
 import { avatar, bandName, lookOf } from "./coach.js";
 import { h, icon, speak } from "../lib/dom.js";
 import { answerStart, plainText, showMarkdown } from "../lib/markdown.js";
+import { readCitations, sourceList } from "./sources.js";
+import { Uses } from "./uses.js";
 
 const SPEAK_EVERY_MS = 1500;
 
@@ -13,6 +15,8 @@ export class Turn {
   id = null; // the answer's id, once it is known
   text = "";
   feedback = { helpful: null, rating: null, feedback_text: null };
+  #cited = readCitations(); // what the numbers in the text stand for
+  used = {};
   #actions;
   #spoken = 0; // characters of the text that were read aloud
   #spokenAt = 0;
@@ -22,10 +26,11 @@ export class Turn {
   #pending = Promise.resolve(); // feedback goes one at a time, in order
   #confirmed = { ...this.feedback };
 
-  /** actions: {again(turn), feedback(id, changes)} */
+  /** actions: {again(turn), feedback(id, changes), context(id), forget(memory's id)} */
   constructor({ message, coach, actions }) {
     this.message = message;
     this.#actions = actions;
+    this.uses = new Uses(actions);
     this.#build(message);
     this.setCoach(coach);
   }
@@ -54,9 +59,11 @@ export class Turn {
   }
 
   /** An answer that is there already. */
-  show({ id, content, helpful = null, rating = null, feedback_text = null, outcome = "complete" }) {
+  show({ id, content, helpful = null, rating = null, feedback_text = null, outcome = "complete", citations = null, ...used }) {
     this.id = id;
+    this.setUsed(used);
     this.text = content;
+    this.#cited = readCitations(citations);
     this.#confirmed = { helpful, rating, feedback_text };
     this.feedback = { ...this.#confirmed };
     this.#showFeedback();
@@ -64,11 +71,19 @@ export class Turn {
     this.setState(states[outcome] ?? "complete");
   }
 
+  /** What the answer was made with: {memories_used, passages_used}. */
+  setUsed(used) {
+    this.used = used;
+    this.uses.tell(this.id, used);
+  }
+
   /** Begins anew, keeping what was there for restore(). */
   begin() {
-    this.before = this.text === "" ? null : { id: this.id, text: this.text, feedback: this.feedback, coach: this.coach, state: this.state };
+    this.before = this.text === "" ? null : { id: this.id, text: this.text, cited: this.#cited, feedback: this.feedback, used: this.used, coach: this.coach, state: this.state };
     this.id = null;
+    this.setUsed({});
     this.text = "";
+    this.#cited = readCitations();
     this.feedback = { helpful: null, rating: null, feedback_text: null };
     this.#confirmed = { ...this.feedback };
     this.#spoken = 0;
@@ -85,7 +100,9 @@ export class Turn {
     if (!before) return false;
     this.before = null;
     this.id = before.id;
+    this.setUsed(before.used);
     this.text = before.text;
+    this.#cited = before.cited;
     this.feedback = before.feedback;
     this.#confirmed = { ...before.feedback };
     this.setCoach(before.coach);
@@ -112,8 +129,10 @@ export class Turn {
     else this.#frame = requestAnimationFrame(() => this.#drawNow());
   }
 
-  end(state) {
+  /** `citations` as the server says them, of an answer that is whole. */
+  end(state, citations = null) {
     this.#speakNew(true);
+    this.#cited = readCitations(citations);
     this.before = null;
     this.setState(state);
   }
@@ -146,7 +165,8 @@ export class Turn {
   }
 
   #build(message) {
-    this.body = h("div", { class: "prose" });
+    this.body = h("div", { class: "prose", onclick: (event) => this.#showSource(event) });
+    this.sources = h("section", { class: "sources", "aria-label": "Sources of this answer", hidden: true });
     this.wait = h("p", { class: "wait" }, h("span", { class: "wait-dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
       h("span", { class: "visually-hidden" }, "The answer is on its way"));
     this.notes = h("div", { class: "notes" });
@@ -155,7 +175,7 @@ export class Turn {
     this.tone = h("span", { class: "tone" });
     this.#buildTools();
     this.answer = h("article", { class: "answer", tabindex: -1 }, this.face,
-      h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.wait, this.body, this.notes, this.tools, this.commentBox));
+      h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.wait, this.body, this.sources, this.notes, this.tools, this.commentBox, this.uses.box));
     const text = h("div", { class: "question-text prose" });
     showMarkdown(text, message, { breaks: true, thoughts: false });
     const question = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, "You said: "), text);
@@ -180,7 +200,7 @@ export class Turn {
     this.starGroup = h("div", { class: "stars", role: "group", "aria-label": "Rating" }, this.stars);
     this.whole = [this.copyButton, this.againButton, this.commentButton, this.starGroup]; // for answers that have ended
     this.tools = h("div", { class: "tools", role: "group", "aria-label": "This answer", hidden: true },
-      this.thumbs, this.copyButton, this.againButton, this.commentButton, this.starGroup);
+      this.thumbs, this.copyButton, this.againButton, this.commentButton, this.starGroup, this.uses.button);
     this.comment = h("textarea", { rows: 2, maxlength: 10000, "aria-label": "Your comment", onkeydown: (event) => this.#commentKey(event) });
     this.commentBox = h("form", { class: "comment-box", hidden: true, onsubmit: (event) => this.#sendComment(event) }, this.comment,
       h("div", { class: "card-actions" }, h("button", { class: "button", type: "button", onclick: () => this.#closeComment(true) }, "Cancel"),
@@ -192,8 +212,19 @@ export class Turn {
     clearTimeout(this.#timer);
     this.#frame = this.#timer = 0;
     const begun = performance.now();
-    showMarkdown(this.body, this.text, { open: this.state === "streaming" });
+    showMarkdown(this.body, this.text, { open: this.state === "streaming", cited: this.#cited });
     this.#drawingMs = performance.now() - begun;
+    const { sources } = this;
+    if (sources.cited === this.#cited) return;
+    sources.cited = this.#cited;
+    sources.replaceChildren(...sourceList(this.#cited));
+    sources.hidden = this.#cited.size === 0;
+  }
+
+  /** A number whose source has no address leads to its entry in the list. */
+  #showSource(event) {
+    const number = event.target.closest("button.cite")?.dataset.number;
+    if (number !== undefined) this.sources.querySelector(`[data-number="${number}"]`)?.focus();
   }
 
   /** Whole sentences, and not too often: each one is read to its end. */

@@ -15,6 +15,7 @@ const DEPTH_MAX = 40; // of markdown-it's nesting: quotes, lists and emphasis in
 const ADDRESS_MAX = 4000; // characters of a link's: bounds the search for its end
 const OPEN_MARKS_MAX = 20; // more marks that nothing closes are a wall of them, not emphasis
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+const CITATIONS = /\[(\d{1,2}(?:, *\d{1,2}){0,7})\]/g;
 const THINKING = /^\s*<(think|thinking)>/;
 
 const parser = makeParser();
@@ -28,17 +29,20 @@ function makeParser() {
   parser.helpers.parseLinkDestination = (text, at, max) => parseLinkDestination(text, at, Math.min(max, at + ADDRESS_MAX));
   parser.core.ruler.before("inline", "open_end", closeOpenEnd);
   parser.core.ruler.after("inline", "breaks", keepBreaks);
+  parser.core.ruler.push("citations", findCitations);
   findMath(parser);
+  parser.inline.ruler.before("escape", "escaped", keepEscaped); // after math, which begins with \[
   return parser;
 }
 
 /**
  * Shows the text in the container. `open` says that more is to come; `breaks`, that each line end is one
- * to see, as in what people type; `thoughts`, that a reasoning model's thoughts may come first.
+ * to see, as in what people type; `thoughts`, that a reasoning model's thoughts may come first; `cited`, what
+ * numbers in brackets stand for, number -> {title, url}: those become small links, or buttons where url is null.
  */
-export function showMarkdown(container, text, { open = false, breaks = false, thoughts = true } = {}) {
+export function showMarkdown(container, text, { open = false, breaks = false, thoughts = true, cited = new Map() } = {}) {
   const from = thoughts ? answerStart(text) : 0;
-  const blocks = parseText(text.slice(from), open, breaks);
+  const blocks = parseText(text.slice(from), { open, breaks, cited });
   if (from > 0) blocks.unshift(thoughtOf(text.slice(0, from), open && from === text.length));
   if (thoughts && open && /^\s*<(t(h(i(n(k(i(ng?)?)?)?)?)?)?)?$/.test(text)) blocks.length = 0; // half of the mark
   const shown = container.markdownBlocks ?? [];
@@ -82,16 +86,18 @@ export function safeAddress(text) {
 // --- parsing ------------------------------------------------------------------------------------
 
 /** [{source, last, tokens | thought}]: the source decides whether a block has to be built again. */
-function parseText(text, open, breaks) {
+function parseText(text, environment) {
   const lines = withFullIndents(text.replace(/\r\n?/g, "\n").split("\n"));
-  const tokens = parser.parse(lines.join("\n"), { open, breaks });
+  const tokens = parser.parse(lines.join("\n"), environment);
   setHeadingLevels(tokens);
   const blocks = [];
   let begin = 0;
   for (let at = 0; at < tokens.length; at++) {
     if (tokens[at].level !== 0 || tokens[at].nesting === 1) continue;
     const [first, end] = tokens[begin].map;
-    const source = `${tokens[begin].tag} ${lines.slice(first, end).join("\n").trimEnd()}`;
+    const words = lines.slice(first, end).join("\n").trimEnd();
+    const cites = environment.cited.size > 0 && words.search(CITATIONS) >= 0 ? JSON.stringify([...environment.cited]) : "";
+    const source = `${tokens[begin].tag} ${words}${cites}`;
     blocks.push({ source, tokens: tokens.slice(begin, at + 1), last: at === tokens.length - 1 });
     begin = at + 1;
   }
@@ -140,6 +146,48 @@ function keepBreaks({ tokens, env }) {
   for (const token of tokens.flatMap(({ children }) => children ?? [])) {
     if (token.type === "softbreak") token.type = "hardbreak";
   }
+}
+
+/** A rule of markdown-it: what is escaped in "\[1]" stays apart, so that findCitations() does not take it for a source. */
+function keepEscaped(state, silent) {
+  if (state.src[state.pos] !== "\\" || !"[],".includes(state.src[state.pos + 1] ?? "none")) return false;
+  if (!silent) state.push("escaped", "", 0).content = state.src[state.pos + 1];
+  state.pos += 2;
+  return true;
+}
+
+/** A rule of markdown-it: numbers in brackets that stand for sources, but in the text of a link. */
+function findCitations({ tokens, env, Token }) {
+  if (!(env.cited?.size > 0)) return;
+  for (const token of tokens) {
+    let links = 0;
+    token.children = token.children?.flatMap((child) => {
+      links += child.type === "link_open" ? 1 : child.type === "link_close" ? -1 : 0;
+      return child.type === "text" && links === 0 ? citationsIn(child, env.cited, Token) : [child];
+    }) ?? null;
+  }
+}
+
+/** A text's token as several, with those of citations among them. */
+function citationsIn(text, cited, Token) {
+  const tokens = [];
+  let at = 0;
+  const say = (content) => {
+    if (content === "") return;
+    const token = new Token("text", "", 0);
+    token.content = content;
+    token.level = text.level;
+    tokens.push(token);
+  };
+  for (const found of text.content.matchAll(CITATIONS)) {
+    const numbers = found[1].split(/, */).map(Number).filter((number) => cited.has(number));
+    if (numbers.length === 0) continue;
+    say(text.content.slice(at, found.index));
+    at = found.index + found[0].length;
+    for (const number of numbers) tokens.push(Object.assign(new Token("citation", "", 0), { level: text.level, meta: { number, ...cited.get(number) } }));
+  }
+  say(text.content.slice(at));
+  return at === 0 ? [text] : tokens;
 }
 
 /** A rule of markdown-it: what is open at the end of a text that is still coming is closed. */
@@ -290,6 +338,9 @@ function buildLeaf(document, top, token) {
     case "image":
       buildImage(document, top, token);
       break;
+    case "citation":
+      top.append(buildCitation(document, token.meta));
+      break;
     case "math_inline":
     case "math_block":
       top.append(showMath(document, token.content, token.markup));
@@ -309,6 +360,17 @@ function buildInline(document, top, children) {
     children[0].content = children[0].content.slice(task[0].length);
   }
   buildTokens(document, top, children);
+}
+
+function buildCitation(document, { number, title, url }) {
+  const node = (url === null ? null : link(document, url)) ?? document.createElement("button");
+  if (node.localName === "button") node.setAttribute("type", "button");
+  node.className = "cite";
+  node.setAttribute("data-number", String(number));
+  node.setAttribute("title", title);
+  node.setAttribute("aria-label", `Source ${number}: ${title}`);
+  node.append(String(number));
+  return element(document, "sup", "", node);
 }
 
 function buildImage(document, top, token) {

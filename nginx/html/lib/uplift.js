@@ -133,7 +133,8 @@ export class Answer {
   started;
   /**
    * Resolves when the answer has ended and is stored: {message, feedbackId, conversation_id,
-   * coach_id, severity, mode, model, usage, response_time_ms, finish_reason, degraded}.
+   * coach_id, severity, mode, model, usage, response_time_ms, finish_reason, degraded}, and citations,
+   * [{number, source_id, part, title, url}], where it cites sources: in its text by number, as [1].
    */
   done;
 
@@ -399,6 +400,31 @@ export class Uplift {
   /** Changes the preferences that are named, e.g. {severity: 4.2}; resolves to all of them. */
   setPreferences(changes) {
     return this.#call("PUT", "/v1/preferences", changes);
+  }
+
+  /** One page of what coaches remember of the user, newest first: {data, has_more, memory_enabled}. `before` is an id. */
+  memories({ limit, before, type, q, signal } = {}) {
+    return this.#call("GET", "/v1/memories" + query({ limit, before, type, q }), undefined, { signal });
+  }
+
+  /** Has something remembered: {text, type?, is_pinned?}; resolves to the memory. */
+  addMemory(memory) {
+    return this.#call("POST", "/v1/memories", memory);
+  }
+
+  /** What an own answer was made with, as far as it is still there: {memories, passages, citations}. */
+  answerContext(id, { signal } = {}) {
+    return this.#call("GET", `/v1/answers/${encodeURIComponent(id)}/context`, undefined, { signal });
+  }
+
+  /** Changes what is named of a memory: text, type, is_pinned; resolves to all of it. */
+  changeMemory(id, changes) {
+    return this.#call("PATCH", `/v1/memories/${encodeURIComponent(id)}`, changes);
+  }
+
+  /** Forgets a memory, for good; without an id all of them. */
+  async forgetMemory(id) {
+    await this.#call("DELETE", id === undefined ? "/v1/memories" : `/v1/memories/${encodeURIComponent(id)}`);
   }
 
   async #call(method, path, content, options = {}) {

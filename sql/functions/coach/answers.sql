@@ -89,7 +89,7 @@ create or replace function uplift_chat.record_chats(p_ids uuid[], p_user_ids uui
     p_usage_estimated boolean[], p_first_token_ms bigint[], p_response_time_ms bigint[], p_attempts jsonb[], p_request_ids text[],
     p_traces jsonb[], p_more jsonb[], p_shared_prompts text[]) returns uuid[]
 -- By index, always: a plan that is made while a table is small stays with its session while the table grows.
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_has_more boolean := cardinality(array_remove(p_more, null)) > 0;
@@ -134,7 +134,7 @@ begin
             outcome, error_code, model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
             cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
             answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache,
-            cache_source_id, exposures, memory_ids, source_ids, example_ids)
+            cache_source_id, exposures, memory_ids, source_ids, example_ids, passage_ids, citations, withheld)
         select i.id, i.user_id, i.coach_id, i.message, i.response,
             coalesce(i.more ->> 'system_prompt', case when v_has_whole_prompts then (
                 select s.prompt from uplift.system_prompts s where s.id = i.prompt_id) || coalesce(i.personal_prompt, '') end),
@@ -154,7 +154,9 @@ begin
             -- Users read their rows, and no ids of others in them.
             case when source.user_id = i.user_id then (i.more ->> 'cache_source_id')::uuid end,
             nullif(nullif(i.trace -> 'exposures', '[]'), 'null'), uplift.ids_in(i.trace -> 'memory_ids'),
-            uplift.ids_in(i.trace -> 'source_ids'), uplift.ids_in(i.trace -> 'example_ids')
+            uplift.ids_in(i.trace -> 'source_ids'), uplift.ids_in(i.trace -> 'example_ids'),
+            uplift.ids_in(i.trace -> 'passage_ids'), nullif(i.trace -> 'citations', 'null'),
+            case when i.trace -> 'withheld' <> 'null' then array(select jsonb_array_elements_text(i.trace -> 'withheld')) end
         from unnest(p_ids, p_user_ids, v_places, p_created_at, p_coach_ids, p_severities, p_modes, p_prompt_ids,
             p_personal_prompts, p_user_messages, p_ai_responses, p_outcomes, p_models, p_providers, p_protocols, p_streamed,
             p_finish_reasons, p_prompt_tokens, p_completion_tokens, p_cached_tokens, p_usage_estimated, p_first_token_ms,
@@ -198,7 +200,7 @@ comment on function uplift_chat.record_chats(uuid[], uuid[], uuid[], timestamptz
     'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift_chat.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift_chat.reject_answer().';
 
 create or replace function uplift_chat.record_answers(p_answers json) returns table (id uuid, outcome text)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_all uuid[];

@@ -44,7 +44,7 @@ $$;
 comment on function uplift.answer_to_regenerate(uuid, uuid, uuid, out uuid, out text, out timestamptz) is
     'Where an own answer stands that is to be given anew, what was asked, and when the first version of it was given: null when there is none such, also for one of another conversation than p_conversation_id, where that is not null.';
 
-create or replace function uplift.chat_history(p_user_id uuid, p_conversation_id uuid, p_before timestamptz, p_tokens int,
+create or replace function uplift.recent_turns(p_user_id uuid, p_conversation_id uuid, p_after timestamptz, p_before timestamptz, p_bytes int,
     out messages text, out turns int, out is_cut boolean)
 language plpgsql stable
 as $$
@@ -52,17 +52,13 @@ declare
     v_turn record;
     v_first uuid;
     v_replaced uuid[];
-    v_room int := p_tokens * 4;
+    v_room int := p_bytes;
     v_rows int := 0;
     v_question text := ''; -- of the turn that the loop saw last
     v_has_results boolean := false;
 begin
     messages := '';
     turns := 0;
-    is_cut := true;
-    if p_tokens is null or p_tokens <= 0 then
-        return;
-    end if;
     -- Newest first, so that what no longer fits is the oldest.
     for v_turn in
         -- What failed before it said anything drops out. created_at < ... keeps this on its index.
@@ -70,7 +66,7 @@ begin
             a.answers_tools as has_results,
             coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
         from public.coach_response_feedback a
-        where a.conversation_id = p_conversation_id and a.created_at < p_before and a.user_id = p_user_id
+        where a.conversation_id = p_conversation_id and a.created_at < p_before and a.created_at > p_after and a.user_id = p_user_id
             and a.ai_response <> ''
         order by a.created_at desc limit 50
     loop
@@ -99,8 +95,40 @@ begin
 end
 $$;
 
+comment on function uplift.recent_turns(uuid, uuid, timestamptz, timestamptz, int, out text, out int, out boolean) is
+    'The messages of a user''s conversation between two times, as JSON joined by commas, without brackets, oldest first: whole turns, the last ones, at most 50 and p_bytes (32 more counted for each); how many they are, and whether there were more.';
+
+create or replace function uplift.chat_history(p_user_id uuid, p_conversation_id uuid, p_before timestamptz, p_tokens int,
+    out messages text, out turns int, out is_cut boolean)
+language plpgsql stable
+as $$
+declare
+    v_summary text;
+    v_until timestamptz;
+begin
+    if p_tokens is null or p_tokens <= 0 then
+        messages := '';
+        turns := 0;
+        is_cut := true;
+        return;
+    end if;
+    select t.messages, t.turns, t.is_cut into messages, turns, is_cut
+    from uplift.recent_turns(p_user_id, p_conversation_id, '-infinity', p_before, p_tokens * 4) t;
+    if not is_cut then
+        return;
+    end if;
+    -- Not a summary that tells of what is to be given anew, or leaves little room.
+    select s.summary, s.covers_until into v_summary, v_until from uplift.conversation_summary(p_user_id, p_conversation_id) s
+    where s.covers_until < p_before and octet_length(s.summary) <= p_tokens * 2;
+    if v_summary is not null then
+        select concat_ws(',', uplift.summary_messages(v_summary), nullif(t.messages, '')), t.turns into messages, turns
+        from uplift.recent_turns(p_user_id, p_conversation_id, v_until, p_before, p_tokens * 4 - octet_length(v_summary) - 300) t;
+    end if;
+end
+$$;
+
 comment on function uplift.chat_history(uuid, uuid, timestamptz, int, out text, out int, out boolean) is
-    'The messages of a user''s conversation before a time, as JSON joined by commas, without brackets, oldest first: whole turns, at most 50 and p_tokens (a token taken for 4 bytes, a message for 4 tokens more), how many they are, and whether there were more.';
+    'The messages of a user''s conversation before a time, as JSON joined by commas, without brackets, oldest first: whole turns, at most 50 and p_tokens (a token taken for 4 bytes, a message for 4 tokens more), how many they are, and whether there were more. Where there were, and there is a summary (uplift.conversation_summary) of at most half as much, it comes first (uplift.summary_messages), and the turns begin behind those that it covers.';
 
 create or replace function uplift.cache_key_of(p_user_id uuid, p_protocol text, p_message text, p_is_repeated boolean, p_is_personal boolean,
     p_model text, p_more jsonb, p_system_prompt text, p_messages text) returns text
@@ -147,6 +175,10 @@ declare
     v_history_tokens int;
     v_is_known boolean;
     v_is_repeated boolean;
+    v_is_personal boolean;
+    v_passages text;
+    v_prompt text;
+    v_model text;
     v_has_steps boolean;
     v_before timestamptz;
     v_turns int;
@@ -160,7 +192,7 @@ begin
     end if;
     for n, user_id, more, conversation_id, coach_id, severity, mode, shared_prompt, personal_prompt, messages, user_message, model,
         trace, cached, cache_key, refusal, budget_model, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_repeated,
-        v_has_steps
+        v_is_personal, v_passages, v_has_steps
     in
         select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, '', c.message,
             -- What serves now, of a handful of rows. Null is the configured model.
@@ -168,7 +200,7 @@ begin
                 select d.model_id from uplift.model_deployments d
                 where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p.coach_id)
                 order by d.coach_id nulls last limit 1) end,
-            case when p.memory_ids is not null then jsonb_build_object('memory_ids', p.memory_ids) end,
+            p.trace,
             null::json, null,
             case
                 -- An id that nobody used yet starts a conversation: the client made it, or its answers are
@@ -181,12 +213,13 @@ begin
             null, c.protocol, c.regenerate_of, c.history_tokens,
             -- Not exists (...), which might read all users to hash them.
             (select u.id from auth.users u where u.id = c.user_id) is not null,
-            c.message is null,
+            c.message is null, p.is_personal, p.passages,
             c.regenerate_of is not null or c.protocol = 'chat' and c.conversation_id is not null or c.more ? 'cache'
         from unnest(p_user_ids, p_protocols, p_severities, p_modes, p_conversation_ids, p_regenerate_of, p_messages, p_history_tokens,
             p_more) with ordinality
             as c(user_id, protocol, severity, mode, conversation_id, regenerate_of, message, history_tokens, more, n)
-        left join uplift.coach_prompts(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, true, p_skipped) p on p.n = c.n
+        left join uplift.coach_prompts(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, true, p_skipped,
+            p_conversation_ids, p_more) p on p.n = c.n
         where c.n <> all (p_skipped)
     loop
         if not v_is_known then
@@ -222,14 +255,21 @@ begin
 
         -- Whether the answer is there already.
         if v_has_steps and more ? 'cache' and refusal is null then
-            -- Users share answers where the prompt holds nothing of theirs.
+            -- Users share answers where the prompt holds nothing of theirs. Passages are left out of the key: who asks the
+            -- same again has the last time as a passage.
+            v_prompt := shared_prompt || coalesce(replace(personal_prompt, coalesce(v_passages, ''), ''), '');
+            v_model := coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}');
             cache_key := uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated,
-                shared_prompt is null or personal_prompt is not null,
-                coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}'), more,
-                shared_prompt || coalesce(personal_prompt, ''), messages);
+                shared_prompt is null or v_is_personal or v_passages is not null,
+                v_model, more, v_prompt, messages);
             -- Who asks for another answer wants another one.
             if v_regenerate_of is null and more #>> '{cache,mode}' in ('on', 'read-only') then
                 cached := uplift.find_cached(cache_key, (more #>> '{cache,max_age_s}')::int);
+                if cached is null and v_passages is not null and not v_is_personal then
+                    -- One that was made without passages, and is everybody's.
+                    cached := uplift.find_cached(uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated, false,
+                        v_model, more, v_prompt, messages), (more #>> '{cache,max_age_s}')::int);
+                end if;
                 if cached is not null then
                     -- Nobody is sent these, and the row of the answer that is given again has them.
                     shared_prompt := null;
@@ -260,7 +300,7 @@ returns table (n int, conversation_id uuid, coach_id text, severity numeric, mod
     messages text, user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
     budget_model text)
 -- By index, always: see uplift_chat.record_chats().
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 begin

@@ -80,7 +80,8 @@ begin
         select 2, json_build_object('id', t.id, 'role', 'assistant',
             'content', uplift.words_said(t.ai_response, t.response_message), 'created_at', t.created_at,
             'helpful', t.helpful, 'rating', t.rating, 'feedback_text', t.feedback_text, 'coach_id', t.coach_id,
-            'severity', t.severity, 'mode', t.mode, 'outcome', coalesce(t.outcome, 'complete'))
+            'severity', t.severity, 'mode', t.mode, 'outcome', coalesce(t.outcome, 'complete'), 'citations', t.citations,
+            'memories_used', coalesce(cardinality(t.memory_ids), 0), 'passages_used', coalesce(cardinality(t.passage_ids), 0))
     ) as m(position, message);
     return json_build_object('id', v_conversation.id, 'object', 'conversation', 'coach_id', v_conversation.coach_id,
         'title', v_conversation.title, 'created_at', v_conversation.created_at, 'updated_at', v_conversation.updated_at,
@@ -89,20 +90,22 @@ end
 $$;
 
 comment on function uplift_chat.get_conversation(uuid, uuid) is
-    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns, and of them as many as have 4 MiB of text. UP404 conversation_not_found.';
+    'An own conversation as JSON with its messages, oldest first: {id, coach_id, title, created_at, updated_at, messages:[{id, role, content, created_at, and on answers helpful, rating, feedback_text, coach_id, severity, mode, outcome, citations, memories_used, passages_used}], has_more}; id of a message is its answer''s. Without regenerated answers; a question that was asked with tools is there once; the last 500 turns, and of them as many as have 4 MiB of text. UP404 conversation_not_found.';
 
 create or replace function uplift_chat.get_answer(p_user_id uuid, p_id uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object('message', uplift.words_said(a.ai_response, a.response_message),
         'user_message', a.user_message, 'outcome', coalesce(a.outcome, 'complete'), 'error_code', a.error_code,
-        'result', json_strip_nulls(json_build_object('feedbackId', a.id, 'conversation_id', a.conversation_id,
+        'result', jsonb_strip_nulls(jsonb_build_object('feedbackId', a.id, 'conversation_id', a.conversation_id,
             'coach_id', a.coach_id, 'severity', a.severity, 'mode', a.mode, 'model', a.model_used,
-            'usage', json_build_object('prompt_tokens', coalesce(a.prompt_tokens, 0),
+            'usage', jsonb_build_object('prompt_tokens', coalesce(a.prompt_tokens, 0),
                 'completion_tokens', coalesce(a.completion_tokens, 0),
                 'total_tokens', coalesce(a.prompt_tokens, 0) + coalesce(a.completion_tokens, 0)),
             'response_time_ms', a.response_time_ms, 'finish_reason', a.finish_reason,
-            'degraded', nullif(a.degraded, false), 'from_cache', nullif(a.from_cache, false))))
+            'memories_used', cardinality(a.memory_ids), 'passages_used', cardinality(a.passage_ids),
+            'degraded', nullif(a.degraded, false), 'from_cache', nullif(a.from_cache, false)))
+            || case when a.citations is null then '{}' else jsonb_build_object('citations', a.citations) end)
     from public.coach_response_feedback a
     where a.id = p_id and a.user_id = p_user_id and not exists (
         select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null)

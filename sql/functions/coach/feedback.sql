@@ -189,11 +189,13 @@ begin
         from unnest(p_answer_ids) i(id)
         cross join lateral (
             select jsonb_object_agg(s.field, s.waiting) filter (where s.user_id = a.user_id) as words,
-                max(s.said_at) filter (where s.user_id = a.user_id) as said_at, count(*) as count
+                max(s.said_at) filter (where s.user_id = a.user_id) as said_at, count(*) as count, (array_agg(a.user_id))[1] as owner
             from uplift.feedback_said s
             join public.coach_response_feedback a on a.id = s.answer_id
             where s.answer_id = i.id and s.waiting is not null) w
         where w.count > 0
+        -- By user, as whoever else changes what is known of several: none waits for another in a circle.
+        order by w.owner, i.id
     loop
         if v_waiting.words is not null then
             perform uplift.write_feedback(v_waiting.id, v_waiting.words, v_waiting.said_at);

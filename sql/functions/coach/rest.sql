@@ -1,4 +1,4 @@
--- What supabase-js does with public.coach_response_feedback, as the user: PostgREST's part of it. What
+-- What supabase-js does with rows of a user, as the user: PostgREST's part of it. What
 -- is asked for comes as JSON, as src/chat/routes/rest_query.h tells, and a query is made of it here: columns
 -- that the role authenticated may read, operators from a list, and every value quoted. Errors are
 -- SQLSTATE PTnnn, nnn the HTTP status, detail PostgREST's code, hint its details.
@@ -24,35 +24,41 @@ $$;
 
 comment on function uplift.rest_status(text) is 'The HTTP status that PostgREST gives an error of a query; null for one that is not the client''s.';
 
-create or replace function uplift.rest_column(p_name text) returns text
+create or replace function uplift.rest_name(p_table regclass) returns text
+language sql stable
+as $$ select c.relname::text from pg_catalog.pg_class c where c.oid = p_table $$;
+
+comment on function uplift.rest_name(regclass) is 'A table''s name as clients know it, without its schema.';
+
+create or replace function uplift.rest_column(p_name text, p_table regclass) returns text
 language plpgsql stable
 as $$
 begin
     if not exists (select from pg_catalog.pg_attribute t
-            where t.attrelid = 'public.coach_response_feedback'::regclass and t.attname::text = p_name
+            where t.attrelid = p_table and t.attname::text = p_name
                 and t.attnum > 0 and not t.attisdropped) then
-        perform uplift.rest_fail(400, '42703', format('column coach_response_feedback.%s does not exist', left(p_name, 100)));
-    elsif not has_column_privilege('authenticated', 'public.coach_response_feedback'::regclass, p_name, 'select') then
-        perform uplift.rest_fail(403, '42501', 'permission denied for table coach_response_feedback');
+        perform uplift.rest_fail(400, '42703', format('column %s.%s does not exist', uplift.rest_name(p_table), left(p_name, 100)));
+    elsif not has_column_privilege('authenticated', p_table, p_name, 'select') then
+        perform uplift.rest_fail(403, '42501', 'permission denied for table ' || uplift.rest_name(p_table));
     end if;
     return format('a.%I', p_name);
 end
 $$;
 
-comment on function uplift.rest_column(text) is
-    'A column of coach_response_feedback, quoted. PT400 42703 for none, PT403 42501 for one that users may not read.';
+comment on function uplift.rest_column(text, regclass) is
+    'A column of a table that users see rows of, quoted. PT400 42703 for none, PT403 42501 for one that users may not read.';
 
-create or replace function uplift.rest_list(p_select jsonb) returns text
+create or replace function uplift.rest_list(p_select jsonb, p_table regclass) returns text
 language plpgsql stable
 as $$
 begin
     if p_select is null then
         return (select string_agg(format('a.%I', t.attname), ', ' order by t.attnum) from pg_catalog.pg_attribute t
-            where t.attrelid = 'public.coach_response_feedback'::regclass and t.attnum > 0 and not t.attisdropped
+            where t.attrelid = p_table and t.attnum > 0 and not t.attisdropped
                 and has_column_privilege('authenticated', t.attrelid, t.attnum, 'select'));
     end if;
-    return (select string_agg(case when s.value ->> 'column' = '*' then uplift.rest_list(null) else
-            uplift.rest_column(s.value ->> 'column')
+    return (select string_agg(case when s.value ->> 'column' = '*' then uplift.rest_list(null, p_table) else
+            uplift.rest_column(s.value ->> 'column', p_table)
             || case when s.value ->> 'cast' = any ('{text,int,integer,bigint,numeric,float8,boolean,date,json,jsonb}')
                 then '::' || (s.value ->> 'cast') else '' end
             || ' as ' || quote_ident(coalesce(s.value ->> 'as', s.value ->> 'column')) end, ', ' order by s.n)
@@ -60,10 +66,10 @@ begin
 end
 $$;
 
-comment on function uplift.rest_list(jsonb) is
+comment on function uplift.rest_list(jsonb, regclass) is
     'The columns of a select, as SQL; null for all that users may read. PT400 42703, PT403 42501.';
 
-create or replace function uplift.rest_condition(p_condition jsonb) returns text
+create or replace function uplift.rest_condition(p_condition jsonb, p_table regclass) returns text
 language plpgsql stable
 as $$
 declare
@@ -73,11 +79,11 @@ declare
     v_sql text;
 begin
     if p_condition ?| '{and,or}' then
-        select '(' || string_agg(uplift.rest_condition(c.value), case when p_condition ? 'and' then ' and ' else ' or ' end order by c.n) || ')'
+        select '(' || string_agg(uplift.rest_condition(c.value, p_table), case when p_condition ? 'and' then ' and ' else ' or ' end order by c.n) || ')'
         into v_sql
         from jsonb_array_elements(coalesce(p_condition -> 'and', p_condition -> 'or')) with ordinality c(value, n);
     else
-        v_column := uplift.rest_column(p_condition ->> 'column');
+        v_column := uplift.rest_column(p_condition ->> 'column', p_table);
         if v_op in ('like', 'ilike') then
             v_value := replace(v_value, '*', '%');
         end if;
@@ -105,29 +111,29 @@ begin
 end
 $$;
 
-comment on function uplift.rest_condition(jsonb) is
+comment on function uplift.rest_condition(jsonb, regclass) is
     'A condition, as src/chat/routes/rest_query.h tells of it, as SQL. PT400 42703, PGRST100; PT403 42501.';
 
-create or replace function uplift.rest_from(p_query jsonb) returns text
+create or replace function uplift.rest_from(p_query jsonb, p_table regclass) returns text
 language sql stable
 as $$
-    select ' from public.coach_response_feedback a where a.user_id = $1'
-        || coalesce((select string_agg(' and ' || uplift.rest_condition(c.value), '' order by c.n)
+    select format(' from public.%I a where a.user_id = $1', uplift.rest_name(p_table))
+        || coalesce((select string_agg(' and ' || uplift.rest_condition(c.value, p_table), '' order by c.n)
             from jsonb_array_elements(p_query -> 'where') with ordinality c(value, n)), '')
 $$;
 
-comment on function uplift.rest_from(jsonb) is 'The own answers that a query is of, as SQL; $1 is the user.';
+comment on function uplift.rest_from(jsonb, regclass) is 'The own rows that a query is of, as SQL; $1 is the user.';
 
-create or replace function uplift.rest_order(p_order jsonb) returns text
+create or replace function uplift.rest_order(p_order jsonb, p_table regclass) returns text
 language sql stable
 as $$
-    select coalesce(string_agg(uplift.rest_column(o.value ->> 'column') || case when o.value -> 'desc' = 'true' then ' desc' else '' end
+    select coalesce(string_agg(uplift.rest_column(o.value ->> 'column', p_table) || case when o.value -> 'desc' = 'true' then ' desc' else '' end
         || case o.value ->> 'nulls' when 'first' then ' nulls first' when 'last' then ' nulls last' else '' end, ', ' order by o.n),
         'a.created_at desc')
     from jsonb_array_elements(p_order) with ordinality o(value, n)
 $$;
 
-comment on function uplift.rest_order(jsonb) is 'An order, as SQL; the latest first without one. PT400 42703, PT403 42501.';
+comment on function uplift.rest_order(jsonb, regclass) is 'An order, as SQL; the latest first without one. PT400 42703, PT403 42501.';
 
 create or replace function uplift.rest_planned(p_user_id uuid, p_from text) returns bigint
 language plpgsql volatile
@@ -191,13 +197,13 @@ $$;
 comment on function uplift.rest_rows(uuid, jsonb, text) is
     'The rows of a query as a JSON array, or as the one object that was asked for; empty for HEAD. PT406 PGRST116.';
 
-create or replace function uplift_chat.rest_select_feedback(p_user_id uuid, p_query jsonb)
+create or replace function uplift.rest_select(p_user_id uuid, p_query jsonb, p_table regclass)
 returns table (rows text, row_count bigint, total bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+language plpgsql volatile
 as $$
 #variable_conflict use_column
 declare
-    v_from text := uplift.rest_from(p_query);
+    v_from text := uplift.rest_from(p_query, p_table);
     v_offset bigint := coalesce((p_query ->> 'offset')::bigint, 0);
 begin
     total := uplift.rest_total(p_user_id, v_from, p_query ->> 'count');
@@ -206,8 +212,8 @@ begin
             format('An offset of %s was requested, but there are only %s rows.', v_offset, total));
     end if;
     select r.rows, r.row_count into rows, row_count from uplift.rest_rows(p_user_id, p_query,
-        format('select %s %s order by %s limit %s offset %s', uplift.rest_list(p_query -> 'select'), v_from,
-            uplift.rest_order(p_query -> 'order'), least(coalesce((p_query ->> 'limit')::bigint, 1000), 1000), v_offset)) r;
+        format('select %s %s order by %s limit %s offset %s', uplift.rest_list(p_query -> 'select', p_table), v_from,
+            uplift.rest_order(p_query -> 'order', p_table), least(coalesce((p_query ->> 'limit')::bigint, 1000), 1000), v_offset)) r;
     return next;
 exception when others then
     if uplift.rest_status(sqlstate) is null then
@@ -216,6 +222,14 @@ exception when others then
     perform uplift.rest_fail(uplift.rest_status(sqlstate), sqlstate, sqlerrm);
 end
 $$;
+
+comment on function uplift.rest_select(uuid, jsonb, regclass) is
+    'A user''s own rows of a table, at most 1000 of them, as JSON, how many they are, and of a count how many there are in all. p_query is as src/chat/routes/rest_query.h tells. PT400 42703, 22P02, PGRST100 and what Postgres says of a query; PT403 42501; PT404 42883; PT406 PGRST116; PT416 PGRST103.';
+
+create or replace function uplift_chat.rest_select_feedback(p_user_id uuid, p_query jsonb)
+returns table (rows text, row_count bigint, total bigint)
+language sql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$ select s.* from uplift.rest_select(p_user_id, p_query, 'public.coach_response_feedback'::regclass) s $$;
 
 comment on function uplift_chat.rest_select_feedback(uuid, jsonb) is
     'A user''s own answers, at most 1000 of them, as JSON, how many they are, and of a count how many there are in all. p_query is as src/chat/routes/rest_query.h tells. PT400 42703, 22P02, PGRST100 and what Postgres says of a query; PT403 42501; PT404 42883; PT406 PGRST116; PT416 PGRST103.';
@@ -258,7 +272,7 @@ $$;
 comment on function uplift.rest_changes(jsonb) is
     'Changes of a row as feedback. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';
 
-create or replace function uplift.rest_changed_ids(p_user_id uuid, p_query jsonb) returns uuid[]
+create or replace function uplift.rest_changed_ids(p_user_id uuid, p_query jsonb, p_table regclass) returns uuid[]
 language plpgsql volatile
 as $$
 declare
@@ -270,7 +284,7 @@ begin
         perform uplift.rest_fail(400, '21000', 'UPDATE requires a WHERE clause: say by filters which rows');
     end if;
     -- In the order of ids, so that two updates cannot wait for each other.
-    execute format('select array_agg(x.id order by x.id) from (select a.id %s limit %s) x', uplift.rest_from(p_query), v_most + 1)
+    execute format('select array_agg(x.id order by x.id) from (select a.id %s limit %s) x', uplift.rest_from(p_query, p_table), v_most + 1)
     into v_ids using p_user_id;
     if cardinality(v_ids) > v_limit then
         perform uplift.rest_fail(400, 'PGRST124', 'Query result exceeds max-affected preference constraint',
@@ -280,8 +294,8 @@ begin
 end
 $$;
 
-comment on function uplift.rest_changed_ids(uuid, jsonb) is
-    'The own answers that an update is of. PT400 21000 without filters, PGRST124 for more than 100, or than were allowed (most).';
+comment on function uplift.rest_changed_ids(uuid, jsonb, regclass) is
+    'The own rows that an update is of. PT400 21000 without filters, PGRST124 for more than 100, or than were allowed (most).';
 
 create or replace function uplift_chat.rest_update_feedback(p_user_id uuid, p_id text, p_query jsonb, p_changes jsonb, p_issued boolean,
     p_given_at timestamptz, p_event_id uuid, p_address text, p_api_key text)
@@ -303,12 +317,12 @@ declare
     v_details text;
 begin
     v_changes := uplift.rest_changes(p_changes);
-    v_list := uplift.rest_list(p_query -> 'select');
-    v_order := uplift.rest_order(p_query -> 'order');
+    v_list := uplift.rest_list(p_query -> 'select', 'public.coach_response_feedback'::regclass);
+    v_order := uplift.rest_order(p_query -> 'order', 'public.coach_response_feedback'::regclass);
     if p_id is not null then
         v_ids := array[p_id::uuid];
     else
-        v_ids := uplift.rest_changed_ids(p_user_id, p_query);
+        v_ids := uplift.rest_changed_ids(p_user_id, p_query, 'public.coach_response_feedback'::regclass);
     end if;
     v_calls := greatest(cardinality(v_ids), 1);
     refusal := uplift.charge_feedback(p_user_id, p_address, p_api_key, v_calls);

@@ -305,13 +305,13 @@ begin
             'data', coalesce(jsonb_agg(jsonb_build_object('at', p.at)
                 || case when v_by is null then '{}' else jsonb_build_object(v_by, p.part) end
                 || coalesce(p.figures, uplift.usage_figures('{}')) order by p.at, p.part), '[]'),
-            'total', (select uplift.usage_figures(array_agg(r.u)) from rows r))
+            'total', (select uplift.usage_figures(array_agg(r.u)) from rows r), 'context', uplift.context_figures())
         from points p);
 end
 $$;
 
 comment on function uplift_batch.admin_stats(uuid, jsonb, text) is
-    'Use as a time series: from, to, step (hour, day), group_by (coach, provider, model), coach_id, provider, model. UP400 invalid_from, invalid_to, invalid_step, invalid_group_by.';
+    'Use as a time series: from, to, step (hour, day), group_by (coach, provider, model), coach_id, provider, model; and, whatever the time, what context does to ratings (uplift.context_figures). UP400 invalid_from, invalid_to, invalid_step, invalid_group_by.';
 
 create or replace function uplift_batch.admin_costs(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -47,9 +47,9 @@ begin
     if length(p_idempotency_key) not between 1 and 255 then
         perform uplift.fail(400, 'invalid_idempotency_key', 'Idempotency-Key must have 1 to 255 characters');
     end if;
-    insert into uplift.batch_jobs (name, arguments, requested_by, idempotency_key, max_attempts, time_limit, alone)
+    insert into uplift.batch_jobs (name, arguments, requested_by, idempotency_key, max_attempts, time_limit, alone, host)
     values (p_name, p_arguments, p_requested_by, p_idempotency_key, v_kind.max_attempts, v_kind.time_limit,
-        case when v_kind.one_at_a_time then p_name end)
+        case when v_kind.one_at_a_time then p_name end, left(p_arguments ->> 'host', 64))
     on conflict (idempotency_key) where idempotency_key is not null do nothing
     returning * into v_job;
     if found then
@@ -66,7 +66,7 @@ end
 $$;
 
 comment on function uplift_batch.submit_job(text, jsonb, text, text) is
-    'Queues a job, and returns it as uplift.job_json(); with an idempotency key that was used before, the job of then. UP404 unknown_job, UP400 invalid_arguments, invalid_idempotency_key, UP409 idempotency_key_reused.';
+    'Queues a job, for the host that its arguments name, else any, and returns it as uplift.job_json(); with an idempotency key that was used before, the job of then. UP404 unknown_job, UP400 invalid_arguments, invalid_idempotency_key, UP409 idempotency_key_reused.';
 
 create or replace function uplift_batch.claim_job(p_runner text, p_host text, p_names text[], p_lease_ms bigint,
     p_id uuid default null)

@@ -1,14 +1,5 @@
 -- Fine-tuning: what is asked for, whether there is enough for it, what the trainer said, what it cost.
 
-create or replace function uplift.setting_number(p_key text, p_default numeric) returns numeric
-language sql stable
-as $$
-    select coalesce((select (s.value #>> '{}')::numeric from uplift.settings s
-        where s.key = p_key and jsonb_typeof(s.value) = 'number'), p_default)
-$$;
-
-comment on function uplift.setting_number(text, numeric) is 'A number of uplift.settings, or the default.';
-
 -- A model is known by its snapshot or without it: gpt-4o-mini, gpt-4o-mini-2024-07-18.
 create or replace function uplift.without_snapshot(p_model text) returns text
 language sql immutable parallel safe

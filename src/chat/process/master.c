@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/privileges.h"
+#include "search/builder.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -49,9 +50,10 @@ struct child {
     pid_t pid; /* 0: dead, to be started at due_ms */
     int number;
     struct generation *generation;
-    bool ready;
-    int terms;  /* TERMs sent; above 0 it drains */
-    int deaths; /* in a row */
+    bool builds; /* the copies that are searched (search/builder.h); else it is a worker */
+    bool ready;  /* which a builder always is: chats do not wait for it */
+    int terms;   /* TERMs sent; above 0 it drains */
+    int deaths;  /* in a row */
     int64_t started_ms;
     int64_t due_ms; /* when to start it, count it as ready, or send the next signal; 0: never */
     struct child *next;
@@ -88,9 +90,31 @@ void master_worker_ready(void)
 
 /* --- children --- */
 
+/* "worker 3", or "the builder of copies", for logs; in a static array. */
+static const char *name_of(const struct child *c)
+{
+    static char name[32];
+    if (c->builds)
+        return "the builder of copies";
+    snprintf(name, sizeof name, "worker %d", c->number);
+    return name;
+}
+
 static int listen_fd_of(const struct master *m, const struct generation *g)
 {
     return g->listener.fd >= 0 ? g->listener.fd : m->listener.fd;
+}
+
+/* Builds copies until told to end. What it must not keep open is closed: the sockets, lest clients
+ * wait in a queue that nobody takes them from, and the pipe, in which it has nothing to say. */
+static _Noreturn void run_builder(struct master *m, const struct config *config)
+{
+    listener_close(&m->listener, false);
+    listener_close(&m->current->listener, false);
+    if (m->trial != NULL)
+        listener_close(&m->trial->listener, false);
+    close(m->ready_fds[1]);
+    exit(builder_run(config->search_database_url, config->search_dir));
 }
 
 /* The life of a worker process, from fork to its end. */
@@ -113,8 +137,10 @@ static _Noreturn void run_child(struct master *m, const struct child *c, pid_t m
     sigprocmask(SIG_SETMASK, &told, NULL);
     close(m->signal_fd);
     close(m->ready_fds[0]);
-    worker_ready_fd = m->ready_fds[1];
     log_open(PROGRAM, c->number, (enum log_level)config->log_level);
+    if (c->builds)
+        run_builder(m, config);
+    worker_ready_fd = m->ready_fds[1];
     if (config->id_key != NULL)
         answer_key_derive(config->id_key, strlen(config->id_key), &key);
     exit(worker_run(config, listen_fd_of(m, c->generation), &key, m->shared, c->number));
@@ -124,7 +150,7 @@ static void restart_later(struct child *c)
 {
     int64_t delay = c->deaths < 7 ? RESTART_FIRST_MS << c->deaths : RESTART_MAX_MS;
     c->pid = 0;
-    c->ready = false;
+    c->ready = c->builds;
     c->deaths++;
     c->due_ms = clock_ms() + (delay < RESTART_MAX_MS ? delay : RESTART_MAX_MS);
 }
@@ -136,15 +162,15 @@ static void start_child(struct master *m, struct child *c)
     if (pid == 0)
         run_child(m, c, master_pid);
     if (pid < 0) {
-        log_error("master", "could not start worker %d: %s", c->number, strerror(errno));
+        log_error("master", "could not start %s: %s", name_of(c), strerror(errno));
         restart_later(c);
         return;
     }
     c->pid = pid;
-    c->ready = false;
+    c->ready = c->builds;
     c->started_ms = clock_ms();
-    c->due_ms = c->started_ms + READY_MS;
-    log_info("master", "started worker %d, pid %ld", c->number, (long)pid);
+    c->due_ms = c->builds ? 0 : c->started_ms + READY_MS;
+    log_info("master", "started %s, pid %ld", name_of(c), (long)pid);
 }
 
 /* A worker keeps more than one core busy, and the fewer workers there are the more chats share a
@@ -194,28 +220,35 @@ static void warn_of_file_limit(const struct config *config)
                  (unsigned long long)wanted);
 }
 
+static bool add_child(struct master *m, struct generation *g, int number, bool builds)
+{
+    struct child *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return false;
+    c->number = number;
+    c->builds = builds;
+    c->generation = g;
+    g->children++;
+    c->next = m->children;
+    m->children = c;
+    start_child(m, c);
+    return true;
+}
+
 static bool start_generation(struct master *m, struct generation *g)
 {
     int64_t count = worker_count(&g->config);
     warn_of_file_limit(&g->config);
-    for (int64_t i = 0; i < count; i++) {
-        struct child *c = calloc(1, sizeof *c);
-        if (c == NULL)
+    for (int64_t i = 0; i < count; i++)
+        if (!add_child(m, g, (int)i, false))
             return false;
-        c->number = (int)i;
-        c->generation = g;
-        g->children++;
-        c->next = m->children;
-        m->children = c;
-        start_child(m, c);
-    }
-    return true;
+    return g->config.search_database_url == NULL || add_child(m, g, -1, true);
 }
 
 static void signal_child(struct child *c, int signo)
 {
     if (c->pid > 0 && kill(c->pid, signo) != 0 && errno != ESRCH)
-        log_error("master", "could not signal worker %d: %s", c->number, strerror(errno));
+        log_error("master", "could not signal %s: %s", name_of(c), strerror(errno));
 }
 
 /* The next step in ending a worker. */
@@ -225,12 +258,13 @@ static void end_child(struct child *c)
     c->terms++;
     if (c->terms == 1) {
         signal_child(c, WORKER_DRAIN);
-        c->due_ms = now + c->generation->config.drain_ms + GRACE_MS;
+        int64_t drain_ms = c->generation->config.drain_ms;
+        c->due_ms = now + (drain_ms > WORKER_KEPT_MS ? drain_ms : WORKER_KEPT_MS) + GRACE_MS;
     } else if (c->terms == 2) {
         signal_child(c, WORKER_END_NOW);
         c->due_ms = now + KILL_MS;
     } else {
-        log_warn("master", "killing worker %d, pid %ld: it does not end", c->number, (long)c->pid);
+        log_warn("master", "killing %s, pid %ld: it does not end", name_of(c), (long)c->pid);
         signal_child(c, SIGKILL);
         c->due_ms = now + KILL_MS;
     }
@@ -274,12 +308,14 @@ static void sweep(struct master *m)
 
 static void announce(struct master *m)
 {
-    int64_t ready = 0;
+    int64_t ready = 0, workers = 0;
     for (const struct child *c = m->children; c != NULL; c = c->next) {
-        if (c->generation == m->current)
+        if (c->generation == m->current && !c->builds) {
             ready += c->ready;
+            workers++;
+        }
     }
-    if (!m->announced && ready == m->current->children) {
+    if (!m->announced && ready == workers) {
         m->announced = true;
         log_info("master", "ready: %lld workers", (long long)ready);
         notify_send("READY=1\nSTATUS=%lld workers\nMAINPID=%ld", (long long)ready, (long)getpid());
@@ -398,12 +434,13 @@ static void log_death(const struct child *c, int status)
     int64_t lived = clock_ms() - c->started_ms;
     if (WIFSIGNALED(status))
         log_write(c->terms > 0 ? LOG_WARN : LOG_ERROR, "master",
-                  "worker %d, pid %ld, was ended by signal %d (%s) after %lld ms", c->number,
+                  "%s, pid %ld, was ended by signal %d (%s) after %lld ms", name_of(c),
                   (long)c->pid, WTERMSIG(status), strsignal(WTERMSIG(status)), (long long)lived);
     else if (c->terms > 0 && WEXITSTATUS(status) == 0)
-        log_info("master", "worker %d, pid %ld, has drained", c->number, (long)c->pid);
+        log_info("master", c->builds ? "%s, pid %ld, has ended" : "%s, pid %ld, has drained",
+                 name_of(c), (long)c->pid);
     else
-        log_error("master", "worker %d, pid %ld, ended with status %d after %lld ms", c->number,
+        log_error("master", "%s, pid %ld, ended with status %d after %lld ms", name_of(c),
                   (long)c->pid, WEXITSTATUS(status), (long long)lived);
 }
 

@@ -19,7 +19,8 @@
  * ends them. HUP reads config_path and the environment again: when good, new workers start with it
  * and, once they are ready, the old drain; when bad (also: when the new workers die), the complaint
  * is logged and nothing changes. A worker that dies is started again after a delay that grows from
- * 100 ms to 10 s while deaths follow one another. Takes config over. Returns the exit status.
+ * 100 ms to 10 s while deaths follow one another; so is the builder of copies for searching, which
+ * there is where search_database_url is set. Takes config over. Returns the exit status.
  */
 int master_run(struct config *config, const char *config_path);
 

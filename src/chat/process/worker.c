@@ -6,6 +6,7 @@
 #include "common/access_log.h"
 #include "common/clock.h"
 #include "common/intake.h"
+#include "common/listener.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "master.h"
@@ -37,9 +38,11 @@ static void serve(void *services, struct request *r)
     routes_dispatch(&context);
 }
 
-static void hand_back(void *relay, struct chat *list)
+static void hand_back(void *services, struct chat *list)
 {
-    relay_recorded(relay, list);
+    const struct services *w = services;
+    learner_note(w->learner, list);
+    relay_recorded(w->relay, list);
 }
 
 /* What /metrics tells of a worker as it is now. */
@@ -52,9 +55,18 @@ static void set_levels(void *arg)
     metrics_level(w->metrics, L_DATABASE_AWAY, pg_breaker_open(w->breaker));
 }
 
-static bool start_stages(struct services *w, int listen_fd, const struct answer_key *key,
-                         struct intake **intake)
+static bool start_stages(struct services *w, int listen_fd, const struct answer_key *key)
 {
+    w->intake = intake_new(&(struct intake_options){
+        .config = w->config,
+        .memory = &w->memory,
+        .listen_fd = listen_fd,
+        .threads = (size_t)w->config->intake_threads,
+        .serve = serve,
+        .arg = w,
+    });
+    if (w->intake == NULL)
+        return false;
     w->signer = answer_signer_new(key);
     w->breaker = pg_breaker_new(DATABASE_PROBE_MS);
     size_t connections = (size_t)w->config->db_connections;
@@ -79,6 +91,12 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
     w->access = model_access_new(w->config, w->routings, w->prices);
     if (w->access == NULL)
         return false;
+    w->search = search_start(w->config->search_database_url != NULL ? w->config->search_dir : NULL);
+    if (w->search == NULL)
+        return false;
+    w->embedder = embedder_start(w->config);
+    if (w->embedder == NULL)
+        return false;
     w->recorder = recorder_start(w->config, w->breaker, w->personas, w->metrics);
     if (w->recorder == NULL)
         return false;
@@ -90,12 +108,16 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
         .metrics = w->metrics,
         .prices = w->prices,
         .open_answers = &w->shared->open_answers,
+        .intake = w->intake,
         .slots = &w->shared->slots,
         .slot = w->slot,
     });
     if (w->relay == NULL)
         return false;
-    recorder_attach(w->recorder, hand_back, w->relay);
+    w->learner = learner_start(w->pool, w->breaker);
+    if (w->learner == NULL)
+        return false;
+    recorder_attach(w->recorder, hand_back, w);
     w->sync = sync_start(&(struct sync_options){
         .config = w->config,
         .breaker = w->breaker,
@@ -104,20 +126,11 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
         .prices = w->prices,
         .budgets = w->budgets,
         .limits = w->limits,
+        .embedder = w->embedder,
         .each_second = set_levels,
         .arg = w,
     });
-    if (w->sync == NULL)
-        return false;
-    *intake = intake_start(&(struct intake_options){
-        .config = w->config,
-        .memory = &w->memory,
-        .listen_fd = listen_fd,
-        .threads = (size_t)w->config->intake_threads,
-        .serve = serve,
-        .arg = w,
-    });
-    return *intake != NULL;
+    return w->sync != NULL && intake_start(w->intake);
 }
 
 /* Waits up to wait_ms for one of the set; 0 when none came. */
@@ -128,15 +141,27 @@ static int next_signal(const sigset_t *set, int64_t wait_ms)
     return signal_number > 0 ? signal_number : 0;
 }
 
-/* Until all chats have ended, the master has no more patience, or the deadline. */
+/* A chat that intake is just handing on is in neither of the two counts for a moment. */
+static bool is_done(const struct services *w)
+{
+    return relay_open(w->relay) == 0 && intake_is_empty(w->intake);
+}
+
+/* Until all chats have ended and nginx has closed its connections, the master has no more patience,
+ * or the deadlines. */
 static void drain(struct services *w, const sigset_t *set)
 {
-    int64_t deadline = clock_ms() + w->config->drain_ms;
-    relay_drain(w->relay);
+    int64_t now = clock_ms(), deadline = now + w->config->drain_ms;
+    int64_t kept_deadline = now + WORKER_KEPT_MS;
+    bool was_done = false, is_told = false;
     log_info("worker", "draining %lld open chats", (long long)relay_open(w->relay));
-    while (relay_open(w->relay) > 0 && clock_ms() < deadline)
-        if (next_signal(set, 50) == WORKER_END_NOW)
+    while (!is_told && (!was_done || !is_done(w))) {
+        was_done = is_done(w);
+        now = clock_ms();
+        if (now >= deadline && (now >= kept_deadline || intake_is_empty(w->intake)))
             break;
+        is_told = next_signal(set, 50) == WORKER_END_NOW;
+    }
 }
 
 int worker_run(const struct config *config, int listen_fd, const struct answer_key *answer_key,
@@ -148,7 +173,6 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
         .memory.max = (size_t)config->request_memory_bytes,
         .metrics = &shared->metrics[(unsigned)number % METRICS_WORKERS],
     };
-    struct intake *intake = NULL;
     int status = EXIT_FAILURE;
     log_open("fcgi-chat", number, (enum log_level)config->log_level);
 
@@ -179,7 +203,7 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
     w.slot = worker_slots_claim(&shared->slots);
     open_answers_forget(&shared->open_answers, w.slot);
-    if (!start_stages(&w, listen_fd, answer_key, &intake)) {
+    if (!start_stages(&w, listen_fd, answer_key)) {
         log_error("worker", "cannot start");
         goto out;
     }
@@ -188,22 +212,27 @@ int worker_run(const struct config *config, int listen_fd, const struct answer_k
     int told;
     while ((told = next_signal(&set, 3600000)) == 0)
         ;
-    atomic_store(&w.draining, true);
-    intake_stop(intake);
-    intake = NULL;
+    /* Unless others go on in its place, whom the same connection might ask. */
+    atomic_store(&w.draining, listener_refuses(listen_fd));
+    embedder_quit(w.embedder); /* what is prepared now has less time than that server may take */
+    intake_drain(w.intake);
     close(listen_fd); /* so that a new master finds nobody listening, while this one drains */
     if (told == WORKER_DRAIN)
         drain(&w, &set);
     status = EXIT_SUCCESS;
 out:
-    if (intake != NULL)
-        intake_stop(intake);
+    if (w.intake != NULL)
+        intake_stop(w.intake);
     sync_stop(w.sync);                            /* before those that it looks at */
     metrics_level(w.metrics, L_DATABASE_AWAY, 0); /* of a worker that is gone */
     if (w.relay != NULL)
         relay_stop(w.relay, LAST_WORDS_MS);
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
+    learner_stop(w.learner);
+    intake_free(w.intake);
+    embedder_stop(w.embedder);
+    search_stop(w.search);
     worker_slots_leave(&shared->slots, w.slot);
     model_access_free(w.access);
     prices_free(w.prices);

@@ -1,6 +1,7 @@
 /* What a client of /v1/chat gets; see native.h. */
 #include "native.h"
 
+#include "citations.h"
 #include "message.h"
 
 #include <string.h>
@@ -28,6 +29,17 @@ static void put_which(struct buf *out, const struct chat *chat)
     put_text(out, ",\"mode\":", chat->mode);
 }
 
+/* How many ids a list of the trace has; nothing for none. */
+static void put_count(struct buf *out, struct span trace, const char *list, const char *key)
+{
+    struct span id;
+    int count = 0;
+    for (struct scan s = scan_open(scan_member(trace, list)); scan_next(&s, NULL, &id);)
+        count++;
+    if (count > 0)
+        buf_printf(out, ",\"%s\":%d", key, count);
+}
+
 /* What both kinds of answer end with. */
 static void put_rest(struct buf *out, const struct chat *chat)
 {
@@ -40,6 +52,16 @@ static void put_rest(struct buf *out, const struct chat *chat)
                (long long)(chat->prompt_tokens + chat->completion_tokens),
                (long long)chat->response_time_ms);
     put_text(out, ",\"finish_reason\":", chat->finish_reason);
+    struct span citations = citations_of(chat);
+    if (citations.at != NULL) {
+        buf_puts(out, ",\"citations\":");
+        buf_append(out, citations.at, citations.len);
+    }
+    struct span trace;
+    if (chat->trace != NULL && scan_check(chat->trace, strlen(chat->trace), &trace)) {
+        put_count(out, trace, "memory_ids", "memories_used");
+        put_count(out, trace, "passage_ids", "passages_used");
+    }
     if (chat->degraded)
         buf_puts(out, ",\"degraded\":true");
     if (chat->cache.source_id[0] != '\0')

@@ -1,6 +1,8 @@
 /* What a client of /v1/chat/completions gets; see openai.h. */
 #include "openai.h"
 
+#include "citations.h"
+
 #include <string.h>
 
 static void put_ids(struct buf *out, const struct chat *chat)
@@ -25,6 +27,37 @@ static void put_member(struct buf *out, struct span key, struct span value)
     buf_append(out, key.at, key.len);
     buf_putc(out, ':');
     buf_append(out, value.at, value.len);
+}
+
+/* --- citations --- */
+
+/* The member citations, a comma before it; nothing without any. */
+static void put_citations(struct buf *out, const struct chat *chat)
+{
+    struct span citations = citations_of(chat);
+    if (citations.at != NULL)
+        put_member(out, (struct span){"\"citations\"", 11}, citations);
+}
+
+/* The annotations of a message: the provider's own, and those of the chat's citations behind them.
+ * A comma comes before them; nothing where there are none. */
+static void put_annotations(struct buf *out, const struct chat *chat, struct span theirs)
+{
+    struct scan s = scan_open(theirs);
+    struct span item;
+    size_t from = out->len;
+    int count = 0;
+    buf_puts(out, ",\"annotations\":[");
+    while (!s.in_object && scan_next(&s, NULL, &item)) {
+        if (count++ > 0)
+            buf_putc(out, ',');
+        buf_append(out, item.at, item.len);
+    }
+    citations_put_annotations(out, chat, &count);
+    if (count > 0)
+        buf_putc(out, ']');
+    else if (!out->failed)
+        out->len = from;
 }
 
 /* --- the message of a choice --- */
@@ -108,14 +141,20 @@ static bool put_message_member(struct buf *out, const struct completion *c,
     return true;
 }
 
-static void put_message(struct buf *out, const struct completion *c, const struct openai_form *form)
+static void put_message(struct buf *out, const struct chat *chat, const struct completion *c,
+                        const struct openai_form *form)
 {
     struct scan s = scan_open(c->message);
+    struct span annotations = {NULL, 0};
     struct span key, value;
     bool has_role = form->is_chunk, has_content = form->is_chunk && !c->says_text && c->is_plain;
     size_t from = out->len;
     while (s.in_object && scan_next(&s, &key, &value)) {
         has_role |= scan_equals(key, "role");
+        if (form->cites && scan_equals(key, "annotations")) {
+            annotations = value;
+            continue;
+        }
         bool is_put = put_message_member(out, c, form, key, value);
         has_content |= is_put && scan_equals(key, "content");
     }
@@ -123,6 +162,8 @@ static void put_message(struct buf *out, const struct completion *c, const struc
         buf_puts(out, ",\"role\":\"assistant\"");
     if (!has_content)
         put_content(out, c, form->parts);
+    if (form->cites)
+        put_annotations(out, chat, annotations);
     if (out->failed)
         return;
     if (out->len > from)
@@ -134,7 +175,8 @@ static void put_message(struct buf *out, const struct completion *c, const struc
 
 /* --- choices --- */
 
-static void put_choice(struct buf *out, const struct completion *c, const struct openai_form *form)
+static void put_choice(struct buf *out, const struct chat *chat, const struct completion *c,
+                       const struct openai_form *form)
 {
     static const char *const placed[] = {"index",         "delta", "message", "text",
                                          "finish_reason", "usage", "error"};
@@ -142,7 +184,7 @@ static void put_choice(struct buf *out, const struct completion *c, const struct
     struct span key, value;
     bool finishes = (form->parts & OPENAI_FINISH) != 0 && c->finish[0] != '\0';
     buf_printf(out, "{\"index\":0,\"%s\":", form->is_chunk ? "delta" : "message");
-    put_message(out, c, form);
+    put_message(out, chat, c, form);
     buf_puts(out, ",\"finish_reason\":");
     if (finishes)
         put_text(out, c->finish);
@@ -191,7 +233,8 @@ static void put_model(struct buf *out, const struct chat *chat, const char *mode
 static bool goes_as_it_came(const struct completion *c, const struct openai_form *form)
 {
     return c->is_sound && form->is_chunk == (c->form == COMPLETION_CHUNK) &&
-           (form->parts & OPENAI_ALL) == OPENAI_ALL && form->model == NULL && form->calls == NULL;
+           (form->parts & OPENAI_ALL) == OPENAI_ALL && form->model == NULL && form->calls == NULL &&
+           !form->cites;
 }
 
 /* The members beside the choices that are ours, or put by us. */
@@ -223,7 +266,7 @@ static void put_required(struct buf *out, const struct chat *chat, const struct 
         put_model(out, chat, form->model);
     buf_puts(out, ",\"choices\":[");
     if (c->choice.at != NULL)
-        put_choice(out, c, form);
+        put_choice(out, chat, c, form);
     buf_putc(out, ']');
 }
 
@@ -239,11 +282,13 @@ bool openai_completion(struct buf *out, const struct chat *chat, const struct co
     while (scan_next(&s, &key, &value)) {
         if (scan_equals(key, "usage"))
             usage = value;
-        if (!is_placed(key, is_raw))
+        if (!is_placed(key, is_raw) && !(form->cites && scan_equals(key, "citations")))
             put_member(out, key, value);
     }
     if (!is_raw)
         put_required(out, chat, c, form);
+    if (form->cites)
+        put_citations(out, chat);
     if ((form->parts & OPENAI_USAGE) != 0 && (usage.at != NULL || c->usage.at != NULL))
         put_member(out, (struct span){"\"usage\"", 7}, c->usage.at != NULL ? c->usage : usage);
     buf_putc(out, '}');
@@ -297,6 +342,23 @@ void openai_put_usage(struct buf *out, int64_t prompt, int64_t completion, int64
                (long long)cached);
 }
 
+bool openai_citations_chunk(struct buf *out, const struct chat *chat, const char *model)
+{
+    if (citations_of(chat).at == NULL)
+        return !out->failed;
+    begin_chunk(out, chat, model);
+    buf_puts(out, ",\"choices\":[{\"index\":0,\"delta\":{");
+    size_t from = out->len;
+    put_annotations(out, chat, (struct span){NULL, 0});
+    if (out->len > from && !out->failed) {
+        memmove(out->data + from, out->data + from + 1, out->len - from); /* the comma */
+        out->len--;
+    }
+    buf_puts(out, "},\"finish_reason\":null}]");
+    put_citations(out, chat);
+    return buf_puts(out, "}\n\n");
+}
+
 bool openai_usage_chunk(struct buf *out, const struct chat *chat, const char *model)
 {
     begin_chunk(out, chat, model);
@@ -305,15 +367,25 @@ bool openai_usage_chunk(struct buf *out, const struct chat *chat, const char *mo
     return buf_puts(out, "}\n\n");
 }
 
-void openai_put_more(struct buf *out, const char *message)
+/* The members beside those that every message has. Where annotations is not NULL it gets those, and
+ * they are not among them. */
+static void put_more(struct buf *out, const char *message, struct span *annotations)
 {
     struct span whole, key, value;
     if (message == NULL || !scan_check(message, strlen(message), &whole))
         return;
-    for (struct scan s = scan_open(whole); s.in_object && scan_next(&s, &key, &value);)
-        if (!scan_equals(key, "role") && !scan_equals(key, "content") &&
-            !scan_equals(key, "refusal"))
+    for (struct scan s = scan_open(whole); s.in_object && scan_next(&s, &key, &value);) {
+        if (annotations != NULL && scan_equals(key, "annotations"))
+            *annotations = value;
+        else if (!scan_equals(key, "role") && !scan_equals(key, "content") &&
+                 !scan_equals(key, "refusal"))
             put_member(out, key, value);
+    }
+}
+
+void openai_put_more(struct buf *out, const char *message)
+{
+    put_more(out, message, NULL);
 }
 
 bool openai_whole(struct buf *out, const struct chat *chat)
@@ -334,10 +406,15 @@ bool openai_whole(struct buf *out, const struct chat *chat)
         buf_append(out, refusal.at, refusal.len);
     else
         buf_puts(out, "null");
-    openai_put_more(out, chat->response_message);
+    struct span annotations = {NULL, 0};
+    bool cites = citations_of(chat).at != NULL;
+    put_more(out, chat->response_message, cites ? &annotations : NULL);
+    if (cites)
+        put_annotations(out, chat, annotations);
     buf_puts(out, "},\"logprobs\":null,\"finish_reason\":");
     put_text(out, chat->finish_reason);
     buf_puts(out, "}]");
     openai_put_usage(out, chat->prompt_tokens, chat->completion_tokens, chat->cached_tokens);
+    put_citations(out, chat);
     return buf_putc(out, '}');
 }

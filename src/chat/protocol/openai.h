@@ -27,6 +27,7 @@ struct openai_form {
     unsigned parts;              /* of enum openai_part */
     const struct message *calls; /* whose places the tool calls of a chunk get; NULL: their own */
     const char *model;           /* in place of the provider's; NULL: that */
+    bool cites; /* the chat's citations and annotations go along, where it has any */
 };
 
 /*
@@ -46,10 +47,13 @@ bool openai_text_chunk(struct buf *out, const struct chat *chat, const char *mod
 /* Appends the event that ends an answer, for a provider that ended its stream without one. */
 bool openai_finish_chunk(struct buf *out, const struct chat *chat, const char *model,
                          const char *finish_reason);
+/* Appends the event with the chat's citations: the member citations as /v1/chat has it, and in the
+ * delta OpenAI's annotations, where there are any. Nothing when it has none. */
+bool openai_citations_chunk(struct buf *out, const struct chat *chat, const char *model);
 /* Appends the event with the chat's usage. */
 bool openai_usage_chunk(struct buf *out, const struct chat *chat, const char *model);
 /* Appends a whole completion made of what the chat holds: its text, response_message,
- * finish_reason and usage. */
+ * finish_reason, usage and citations. */
 bool openai_whole(struct buf *out, const struct chat *chat);
 /* Appends the members of a message, JSON or NULL, beside role, content and refusal, which every one
  * has; each with a comma before it. */

@@ -1,6 +1,7 @@
 /* An answer as it comes from the provider; see answer.h. */
 #include "answer.h"
 
+#include "chat/protocol/citations.h"
 #include "chat/protocol/completion.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -383,6 +384,9 @@ void answer_settle(struct answer *a)
     if (message_json(&a->message, &message) && !message.failed)
         chat->response_message = buf_steal(&message);
     buf_release(&message);
+    if (!citations_settle(chat))
+        log_traced(LOG_WARN, chat->id_text, chat_trace(chat),
+                   "out of memory: the answer cites all sources that it was offered");
     if (chat->outcome != CHAT_COMPLETE || a->has_finished)
         return;
     memcpy(chat->finish_reason, "stop", sizeof "stop");

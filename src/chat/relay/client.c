@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fastcgi.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,11 +20,11 @@ void client_init(struct client *c, uv_loop_t *loop, struct request *request, siz
 {
     *c = (struct client){.loop = loop, .request = request, .limit = limit};
     c->progress_ms = clock_ms();
+    c->can_keep = request_can_keep(request);
     buf_init(&c->waiting, SIZE_MAX);
     FCGX_FreeStream(&request->fcgi.in);
     FCGX_FreeStream(&request->fcgi.out);
     FCGX_FreeStream(&request->fcgi.err);
-    request->fcgi.keepConnection = 0; /* the end of the connection is the end of the answer */
 }
 
 size_t client_waiting(const struct client *c)
@@ -134,23 +135,36 @@ bool client_send(struct client *c, const void *data, size_t len)
 /* --- the end --- */
 
 /*
- * Closes the connection. libfcgi would wait, by default for 2 s, for nginx to close it first. What
- * nginx sent last (the end of the request's body) is read, because a close with bytes unread resets
- * a TCP connection, and the answer's tail with it.
+ * Closes a connection that is not kept. libfcgi would wait, by default for 2 s, for nginx to close
+ * it first. What nginx sent last (the end of the request's body) is read, because a close with
+ * bytes unread resets a TCP connection, and the answer's tail with it.
  */
 static void hang_up(struct client *c)
 {
     char rest[4096];
     int fd = c->request->fcgi.ipcFd;
+    c->request->fcgi.keepConnection = 0;
     for (int i = 0; i < 16 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
         ;
     close(fd);
     c->request->fcgi.ipcFd = -1;
 }
 
+/* As intake reads; libuv has made it non-blocking. */
+static void set_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 static void finish(struct client *c)
 {
-    hang_up(c);
+    /* After anything but a whole answer its end is that of the connection. */
+    if (!c->can_keep || !c->is_answered || c->is_gone || client_waiting(c) > 0)
+        hang_up(c);
+    else if (c->has_poll)
+        set_blocking(c->request->fcgi.ipcFd);
     request_finish(c->request);
     c->request = NULL;
     buf_release(&c->waiting);
@@ -177,8 +191,10 @@ void client_end(struct client *c, const void *data, size_t len)
 {
     if (c->is_ending)
         return;
-    if (!c->is_gone && !c->is_stalled)
+    if (!c->is_gone && !c->is_stalled) {
         send_all(c, data, len, true);
+        c->is_answered = !c->is_stalled;
+    }
     c->is_ending = true;
     if (c->is_gone || c->is_stalled || client_waiting(c) == 0)
         close_client(c);

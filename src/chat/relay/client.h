@@ -30,6 +30,8 @@ struct client {
     bool is_gone; /* hung up; nothing can be sent any more */
     bool is_stalled; /* the limit was passed; nothing more is kept */
     bool is_ending;
+    bool is_answered; /* its end was sent, or waits */
+    bool can_keep; /* the connection, for another request, when this one has been answered whole */
     void (*on_gone)(void *arg); /* the client hung up; at most once, never from inside a call */
     void (*on_end)(void *arg);  /* the request has been ended and is gone; perhaps from inside
                                    client_end, client_drop or client_flush */

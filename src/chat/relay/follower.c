@@ -4,6 +4,7 @@
 #include "chat/protocol/message.h"
 #include "chat/protocol/native.h"
 #include "common/clock.h"
+#include "common/intake.h"
 #include "common/log.h"
 #include "relay_chat.h"
 
@@ -62,6 +63,11 @@ static void on_gone(void *arg)
     client_drop(&f->client);
 }
 
+static void keep(void *intake, int fd)
+{
+    intake_keep(intake, fd);
+}
+
 /* A request as libfcgi has them, for a connection that another worker accepted. */
 static struct request *adopt(struct relay_core *core, const struct mail *mail, int fd)
 {
@@ -70,6 +76,9 @@ static struct request *adopt(struct relay_core *core, const struct mail *mail, i
         return NULL;
     r->fcgi.ipcFd = fd;
     r->fcgi.requestId = mail->fcgi_id;
+    r->fcgi.keepConnection = mail->keeps;
+    r->keep = core->options.intake != NULL ? keep : NULL;
+    r->keep_arg = core->options.intake;
     r->config = core->config;
     r->accepted_ms = clock_ms();
     r->endpoint = -1; /* counted where it was accepted */

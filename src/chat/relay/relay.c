@@ -25,7 +25,7 @@ struct relay {
     pthread_mutex_t lock; /* guards from here ... */
     struct chat *submitted, **submitted_tail;
     struct chat *recorded, **recorded_tail;
-    bool is_draining, is_stopping; /* ... to here */
+    bool is_stopping; /* ... to here */
     int64_t stop_wait_ms;
     int64_t stop_deadline_ms; /* the thread's; 0 until it stops */
     bool is_closed;           /* every handle is being closed */
@@ -37,7 +37,7 @@ bool relay_submit(struct relay *r, struct chat *c)
 {
     bool was_empty = false;
     pthread_mutex_lock(&r->lock);
-    bool room = !r->is_draining && atomic_load(&r->open) < r->core.config->max_chats;
+    bool room = !r->is_stopping && atomic_load(&r->open) < r->core.config->max_chats;
     if (room) {
         was_empty = r->submitted == NULL;
         atomic_fetch_add(&r->open, 1);
@@ -64,13 +64,6 @@ void relay_recorded(struct relay *r, struct chat *list)
     pthread_mutex_unlock(&r->lock);
     if (was_empty)
         uv_async_send(&r->wake);
-}
-
-void relay_drain(struct relay *r)
-{
-    pthread_mutex_lock(&r->lock);
-    r->is_draining = true;
-    pthread_mutex_unlock(&r->lock);
 }
 
 int64_t relay_open(const struct relay *r)
@@ -280,7 +273,6 @@ struct relay *relay_start(const struct relay_options *options)
 void relay_stop(struct relay *r, int64_t wait_ms)
 {
     pthread_mutex_lock(&r->lock);
-    r->is_draining = true;
     r->is_stopping = true;
     r->stop_wait_ms = wait_ms;
     pthread_mutex_unlock(&r->lock);

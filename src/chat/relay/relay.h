@@ -22,6 +22,7 @@ struct relay_options {
     struct metrics *metrics; /* the worker's */
     struct prices *prices;
     struct open_answers *open_answers; /* NULL, as slots: nobody can follow an answer */
+    struct intake *intake; /* has the connections of followed answers back; NULL: they are closed */
     struct worker_slots *slots;
     int slot; /* this worker's, -1: none, with the same effect */
 };
@@ -29,17 +30,14 @@ struct relay_options {
 /* NULL with a logged reason. Needs curl_global_init in this process. */
 MUST_CHECK struct relay *relay_start(const struct relay_options *options);
 /* Takes the chat and its request. False, with the chat still the caller's, when max_chats are open
- * or it is draining. Thread-safe. */
+ * or it stops. Thread-safe. */
 MUST_CHECK bool relay_submit(struct relay *r, struct chat *c);
 /* The recorder gives a list of chats (linked by next) back, recorded set in each. Thread-safe. */
 void relay_recorded(struct relay *r, struct chat *list);
-/* Stops taking chats; open ones go on. Thread-safe. */
-void relay_drain(struct relay *r);
 /* Chats open now. Thread-safe. */
 int64_t relay_open(const struct relay *r);
 /* Ends what is still open as partial (told to the client as an error), waits until those are
- * recorded (at most wait_ms), then stops the thread and frees everything. Called once, after
- * relay_drain. */
+ * recorded (at most wait_ms), then stops the thread and frees everything. Called once. */
 void relay_stop(struct relay *r, int64_t wait_ms);
 
 #endif

@@ -1,4 +1,5 @@
 /* What a client of /v1/chat/completions gets of an answer. */
+#include "chat/protocol/citations.h"
 #include "chat/protocol/openai.h"
 #include "common/error.h"
 #include "wire.h"
@@ -104,7 +105,8 @@ static void finish(struct answer *a)
 
 static bool whole(struct answer *a, struct buf *out)
 {
-    const struct openai_form form = {.parts = OPENAI_ALL | OPENAI_USAGE};
+    const struct openai_form form = {.parts = OPENAI_ALL | OPENAI_USAGE,
+                                     .cites = citations_of(a->chat).at != NULL};
     struct completion c;
     if (a->body.data == NULL) /* it came as a stream */
         return openai_whole(out, a->chat);
@@ -115,6 +117,8 @@ static bool whole(struct answer *a, struct buf *out)
 static bool done(struct answer *a, struct buf *out)
 {
     const struct buf *rest[] = {&a->held, &a->finish, &a->tail};
+    /* What was held back is of the text, and its citations come before its end. */
+    openai_citations_chunk(&a->held, a->chat, a->told_model);
     if (a->chat->client_wants_usage && !a->told_usage)
         openai_usage_chunk(&a->tail, a->chat, a->told_model);
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {

@@ -36,7 +36,7 @@ enum prepared {
 };
 
 #define PARAMS 10
-#define MORE_BYTES 16384 /* of p_more */
+#define MORE_BYTES (49152 + EMBEDDER_MORE_MAX) /* of p_more */
 
 static const struct pg_statement prepare_statement = {
     .name = "prepare_chats",
@@ -308,9 +308,54 @@ static const char *message_for_postgres(const struct chat_wish *wish)
     return wish->message == NULL || is_wanted ? wish->message : "";
 }
 
+/* What the message means goes beside its words, where there is something to compare it with. Before
+ * Postgres is asked, which is once; not where it does not answer anyway. search is an object that
+ * is being built. */
+static void describe_embedding(const struct route_context *c, const char *message,
+                               struct buf *search)
+{
+    static const enum metric counts[] = {
+        [EMBEDDED] = M_EMBEDDED,
+        [EMBEDDED_KEPT] = M_EMBEDDED_KEPT,
+        [EMBEDDED_LATE] = M_EMBEDDED_LATE,
+        [EMBEDDED_FAILED] = M_EMBEDDED_FAILED,
+        [EMBEDDED_RESTING] = M_EMBEDDED_RESTING,
+        [EMBEDDED_BUSY] = M_EMBEDDED_BUSY,
+    };
+    struct services *w = c->services;
+    if (pg_breaker_open(w->breaker))
+        return;
+    enum embedded embedded = embedder_describe(w->embedder, message, search);
+    if (embedded == EMBEDDED_OFF)
+        return;
+    metrics_count(w->metrics, counts[embedded], 1);
+    /* While it is left alone, which was logged, not for each chat. */
+    if (embedded == EMBEDDED_LATE || embedded == EMBEDDED_FAILED)
+        log_traced(LOG_INFO, c->request->request_id, c->request->trace_id,
+                   "its knowledge is found by words alone: no embedding%s",
+                   embedded == EMBEDDED_LATE ? " in time" : "");
+}
+
+/* What the message is about, where a coach answers: what uplift knows of that goes into the prompt.
+ */
+static void describe_search(const struct route_context *c, enum chat_protocol protocol,
+                            const struct chat_wish *wish, struct buf *more)
+{
+    struct services *w = c->services;
+    if (wish->message == NULL || (protocol != CHAT_NATIVE && wish->coach_id == NULL))
+        return;
+    if (!search_describe(w->search, wish->message, strlen(wish->message), more))
+        return;
+    if (search_has_copies(w->search))
+        metrics_count(w->metrics, M_SEARCHES, 1);
+    buf_cut(more, more->len - 1); /* its last brace */
+    describe_embedding(c, wish->message, more);
+    buf_putc(more, '}');
+}
+
 /* What p_more of uplift_chat.prepare_chats() is to be: only what is present. */
-static void describe_more(const struct route_context *c, const struct chat_wish *wish,
-                          struct buf *more)
+static void describe_more(const struct route_context *c, enum chat_protocol protocol,
+                          const struct chat_wish *wish, struct buf *more)
 {
     const char *sent = message_for_postgres(wish);
     size_t bytes = wish->bytes;
@@ -324,6 +369,7 @@ static void describe_more(const struct route_context *c, const struct chat_wish 
         describe_cache(c->services->config, &wish->cache, more);
     if (bytes > 0)
         buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", bytes);
+    describe_search(c, protocol, wish, more);
     if (more->len > 0)
         buf_putc(more, '}');
 }
@@ -345,6 +391,9 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         return NULL;
     }
     chat->protocol = protocol;
+    /* A guest is many people, and without a coach a message may be a program's. */
+    chat->may_be_remembered =
+        !r->who.is_guest && (protocol == CHAT_NATIVE || wish->coach_id != NULL);
     const char *client_request = request_param(r, "HTTP_X_CLIENT_REQUEST_ID");
     if (client_request != NULL && !uuid_parse(client_request, &chat->client_request))
         chat->client_request = (struct uuid){{0}}; /* a name of another form is for logs only */
@@ -361,7 +410,7 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
     snprintf(history, sizeof history, "%lld", (long long)w->config->history_tokens);
     struct buf more;
     buf_init(&more, MORE_BYTES);
-    describe_more(c, wish, &more);
+    describe_more(c, protocol, wish, &more);
     const char *values[PARAMS] = {
         /* in the order of prepare_statement's parameters */
         r->who.user_text,

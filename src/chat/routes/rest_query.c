@@ -417,10 +417,12 @@ static bool put_range(struct rest_query *q, const struct request *r, struct api_
     if (!read_number(&q->query, "limit", &limit, error) ||
         !read_number(&q->query, "offset", &offset, error))
         return false;
-    if (strcmp(r->method, "PATCH") == 0) {
+    if (strcmp(r->method, "PATCH") == 0 || strcmp(r->method, "DELETE") == 0) {
         if (limit >= 0 || offset > 0)
-            return api_error(error, 400, "PGRST100", "",
-                             "an update takes no limit and no offset: say by filters which rows");
+            return api_error(
+                error, 400, "PGRST100", "",
+                "an update or delete takes no limit and no offset: say by filters which "
+                "rows");
         return true;
     }
     if (!narrow(request_param(r, "HTTP_RANGE"), &limit, &offset, error))

@@ -3,6 +3,9 @@
 
 #include "common/json.h"
 
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool route_query(struct route_context *c, const struct pg_statement *statement,
@@ -41,4 +44,17 @@ bool route_refused(const char *refusal_json, struct api_error *error)
     error->retry_after_ms = (int64_t)json_number(refusal, "retry_after_ms", 0);
     cJSON_Delete(refusal);
     return false;
+}
+
+bool route_read_limit(const struct query *q, long fallback, long max, char limit[ROUTE_LIMIT_ROOM],
+                      struct api_error *error)
+{
+    const char *asked = query_get(q, "limit");
+    char *end;
+    long n = asked != NULL ? strtol(asked, &end, 10) : fallback;
+    if (asked != NULL && (!isdigit((unsigned char)*asked) || *end != '\0' || n < 1 || n > max))
+        return api_error(error, 400, "invalid_limit", "limit",
+                         "limit must be a whole number from 1 to %ld", max);
+    snprintf(limit, ROUTE_LIMIT_ROOM, "%ld", n);
+    return true;
 }

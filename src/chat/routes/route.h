@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/must_check.h"
 #include "common/pg.h"
+#include "common/query.h"
 #include "common/request.h"
 #include "services.h"
 
@@ -33,6 +34,11 @@ bool route_refused(const char *refusal_json, struct api_error *error);
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
                             const char *const *values);
+#define ROUTE_LIMIT_ROOM 16
+/* The limit of a list that the query asks for, as text for Postgres, else the default. False with
+ * *error (400 invalid_limit) when it is no number from 1 to max. */
+MUST_CHECK bool route_read_limit(const struct query *q, long fallback, long max,
+                                 char limit[ROUTE_LIMIT_ROOM], struct api_error *error);
 /*
  * The coaches, {"object":"list","data":[...]}; while Postgres is away (*degraded) as far as they
  * are known. NULL with *error filled in. The caller's to free. In route_user.c.
@@ -50,11 +56,17 @@ void route_feedback_get(struct route_context *c); /* route_feedback.c */
 void route_feedback_put(struct route_context *c);
 void route_rest_feedback(
     struct route_context *c); /* route_rest.c: /rest/v1/coach_response_feedback */
+void route_rest_memories(struct route_context *c);
 void route_conversations_list(
     struct route_context *c); /* route_user.c: what a user sees of their own */
 void route_conversation_get(struct route_context *c);
 void route_conversation_delete(struct route_context *c);
 void route_coaches(struct route_context *c);
+void route_memories_list(struct route_context *c); /* route_memories.c */
+void route_memories_add(struct route_context *c);
+void route_memory_change(struct route_context *c);
+void route_memories_forget(struct route_context *c);
+void route_answer_context(struct route_context *c);
 void route_preferences_get(struct route_context *c);
 void route_preferences_put(struct route_context *c);
 void route_models(struct route_context *c); /* route_models.c */

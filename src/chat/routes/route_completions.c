@@ -261,7 +261,8 @@ static bool complete_chat(const struct asked *a, struct chat *chat)
 
 /*
  * The chat ready for the relay, or NULL with *error. The messages are read after it was prepared,
- * when it is known that it may go on, except where the cache wants the question.
+ * when it is known that it may go on, except where the cache, or the search for what a coach knows,
+ * wants the question.
  */
 static struct chat *make_chat(struct route_context *c, const struct asked *a,
                               struct limit_left *left, struct api_error *error)
@@ -274,14 +275,15 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     if (!check_options(a, &stream, &usage, error) || !check_messages(a->messages, config, error) ||
         !read_wish(&wish, a, config, error) || !may_ask_for(c, &wish, error))
         return NULL;
-    if (wish.cache.mode != CACHE_OFF) {
+    if (wish.cache.mode != CACHE_OFF || wish.coach_id != NULL) {
         if (!transcript_read(a->body, &question, &rest)) {
             api_error_no_memory(error);
             return NULL;
         }
         wish.message = question;
         wish.bytes -= strlen(question); /* which the body holds */
-        cache_read_parameters(&wish.cache, a->body);
+        if (wish.cache.mode != CACHE_OFF)
+            cache_read_parameters(&wish.cache, a->body);
     }
     struct chat *chat = prepare_chat(c, CHAT_OPENAI, &wish, &prepared, error);
     *left = prepared.left;

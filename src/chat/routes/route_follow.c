@@ -98,7 +98,8 @@ static void hand_over(struct route_context *c, const struct open_answer *a)
                         .user = a->user,
                         .offset = at.bytes,
                         .checksum = at.sum,
-                        .fcgi_id = r->fcgi.requestId};
+                        .fcgi_id = r->fcgi.requestId,
+                        .keeps = request_can_keep(r)};
     snprintf(mail.request_id, sizeof mail.request_id, "%s", r->request_id);
     if (!request_begin_stream(r, STREAM_HEADERS) ||
         !worker_slots_send(&c->services->shared->slots, a->slot, &mail, r->fcgi.ipcFd)) {

@@ -58,6 +58,9 @@ static void put_ready(const struct shared *shared, const char *rejected, struct 
 
 static void put_state(struct services *w, struct buf *body)
 {
+    const char *search = search_trouble(w->search);
+    if (search != NULL)
+        buf_printf(body, ",\"search\":\"%s\"", search);
     buf_printf(body, ",\"open_chats\":%lld,\"spool_bytes\":%lld}\n",
                (long long)relay_open(w->relay), (long long)recorder_spool_bytes(w->recorder));
 }

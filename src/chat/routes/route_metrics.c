@@ -21,6 +21,11 @@ void route_metrics(struct route_context *c)
         .unpriced = cJSON_GetObjectItemCaseSensitive(gauges, "unpriced_models"),
         .queues = cJSON_GetObjectItemCaseSensitive(gauges, "queues"),
     };
+    struct search_state shelves[SHELVES];
+    if (search_has_copies(w->search)) {
+        search_state(w->search, shelves);
+        more.shelves = shelves;
+    }
     more.endpoints = routes_names(&more.endpoint_count);
     buf_init(&text, TEXT_MAX);
     metrics_write(w->shared->metrics, &more, &text);

@@ -1,6 +1,8 @@
-/* /rest/v1/coach_response_feedback for supabase-js: own rows read, own feedback changed. */
+/* /rest/v1 for supabase-js: own answers read, own feedback changed; own memories read and written.
+ */
 #include "route_rest.h"
 
+#include "common/json.h"
 #include "rest_query.h"
 #include "route_feedback.h"
 
@@ -114,6 +116,18 @@ static long long number(const PGresult *result, int column)
     return PQgetisnull(result, 0, column) ? -1 : strtoll(PQgetvalue(result, 0, column), NULL, 10);
 }
 
+/* Answers with rows as they were selected: rows, row_count, total and the offset. */
+static void reply_selected(struct route_context *c, const struct rest_query *q,
+                           const PGresult *result)
+{
+    reply(c, q, 0,
+          &(struct page){.rows = PQgetvalue(result, 0, 0),
+                         .len = (size_t)PQgetlength(result, 0, 0),
+                         .count = number(result, 1),
+                         .total = number(result, 2),
+                         .offset = number(result, 3)});
+}
+
 static void rest_get(struct route_context *c, const struct rest_query *q)
 {
     static const struct pg_statement statement = {
@@ -128,12 +142,7 @@ static void rest_get(struct route_context *c, const struct rest_query *q)
         rest_fail(c->request, &error, NULL);
         return;
     }
-    reply(c, q, 0,
-          &(struct page){.rows = PQgetvalue(result, 0, 0),
-                         .len = (size_t)PQgetlength(result, 0, 0),
-                         .count = number(result, 1),
-                         .total = number(result, 2),
-                         .offset = number(result, 3)});
+    reply_selected(c, q, result);
     PQclear(result);
 }
 
@@ -314,5 +323,80 @@ void route_rest_feedback(struct route_context *c)
         rest_patch(c, &query);
     else
         rest_get(c, &query);
+    rest_query_release(&query);
+}
+
+/* --- memories --- */
+
+static void reply_memories(struct route_context *c, const struct rest_query *q, bool is_new,
+                           const PGresult *result)
+{
+    struct page page = {.count = number(result, 1), .total = -1};
+    if (q->count != REST_NO_COUNT)
+        page.total = page.count;
+    if (q->representation) {
+        page.rows = PQgetvalue(result, 0, 0);
+        page.len = (size_t)PQgetlength(result, 0, 0);
+    }
+    reply(c, q, is_new ? 201 : q->representation ? 200 : 204, &page);
+}
+
+/* An object, or an array of objects. It ends with the body's NUL. */
+static bool memories_body(const struct request *r, struct span *body, struct api_error *error)
+{
+    struct json_rules rules = {.max_values = REQUEST_VALUES_MAX};
+    struct json_error reason;
+    return (r->body != NULL && json_check(r->body, r->body_len, &rules, body, &reason)) ||
+           api_error(error, 400, "PGRST102", "", "Empty or invalid json");
+}
+
+static void ask_memories(struct route_context *c, const struct rest_query *q)
+{
+    static const struct pg_statement statement = {
+        .name = "rest_memories",
+        .sql = "select rows, row_count, total, coalesce(($3::jsonb ->> 'offset')::bigint, 0) "
+               "from uplift_chat.rest_memories($1,$2,$3,$4)",
+        .params = 4};
+    const char *method = c->request->method;
+    bool is_new = strcmp(method, "POST") == 0, is_change = strcmp(method, "PATCH") == 0;
+    bool is_read = !is_new && !is_change && strcmp(method, "DELETE") != 0;
+    struct api_error error;
+    struct span body = {"null", 4};
+    PGresult *result;
+    if ((is_new || is_change) && !memories_body(c->request, &body, &error)) {
+        rest_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *values[4] = {c->request->who.user_text, method, q->json.data, body.at};
+    if (!route_query(c, &statement, values, &result, &error, NULL)) {
+        rest_fail(c->request, &error, NULL);
+        return;
+    }
+    if (is_read)
+        reply_selected(c, q, result);
+    else
+        reply_memories(c, q, is_new, result);
+    PQclear(result);
+}
+
+void route_rest_memories(struct route_context *c)
+{
+    struct api_error error;
+    struct rest_query query;
+    if (!rest_query_read(&query, c->request, &error)) {
+        rest_fail(c->request, &error, NULL);
+        return;
+    }
+    /* Who may write memories and not read them is not shown any, nor finds out by filters. */
+    if ((c->request->who.scopes & SCOPE_READ) == 0 &&
+        (query.representation || (strcmp(c->request->method, "POST") != 0 &&
+                                  rest_query_only_id(&query, c->request->who.user_text) == NULL))) {
+        api_error(&error, 403, "42501", "",
+                  "this API key may write memories and not read them: filter by id=eq. alone, and "
+                  "ask for return=minimal");
+        rest_fail(c->request, &error, NULL);
+    } else {
+        ask_memories(c, &query);
+    }
     rest_query_release(&query);
 }

@@ -1,4 +1,4 @@
-/* /rest/v1/coach_response_feedback: as much of PostgREST as supabase-js needs of it. */
+/* /rest/v1: as much of PostgREST as supabase-js needs for answers and memories. */
 #ifndef UPLIFT_ROUTE_REST_H
 #define UPLIFT_ROUTE_REST_H
 

@@ -3,7 +3,6 @@
 #include "common/query.h"
 #include "route.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,7 @@ void route_conversations_list(struct route_context *c)
     static const char nothing[] = "{\"object\":\"list\",\"data\":[],\"has_more\":false}";
     struct api_error error;
     struct query q;
-    char limit[16];
-    long n = LIST_LIMIT_DEFAULT;
+    char limit[ROUTE_LIMIT_ROOM];
     if (c->request->who.is_guest) { /* it would be those of all guests */
         request_reply(c->request, 200, "application/json", NULL, nothing, sizeof nothing - 1);
         return;
@@ -31,19 +29,11 @@ void route_conversations_list(struct route_context *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    const char *asked = query_get(&q, "limit");
-    if (asked != NULL) {
-        char *end;
-        n = strtol(asked, &end, 10);
-        if (!isdigit((unsigned char)*asked) || *end != '\0' || n < 1 || n > LIST_LIMIT_MAX) {
-            query_release(&q);
-            api_error(&error, 400, "invalid_limit", "limit",
-                      "limit must be a whole number from 1 to %d", LIST_LIMIT_MAX);
-            request_fail(c->request, &error, NULL);
-            return;
-        }
+    if (!route_read_limit(&q, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limit, &error)) {
+        query_release(&q);
+        request_fail(c->request, &error, NULL);
+        return;
     }
-    snprintf(limit, sizeof limit, "%ld", n);
     const char *values[3] = {c->request->who.user_text, limit, query_get(&q, "before")};
     route_reply_json_query(c, &statement, values);
     query_release(&q);

@@ -2,7 +2,9 @@
 #ifndef UPLIFT_SERVICES_H
 #define UPLIFT_SERVICES_H
 
+#include "chat/provider/embedder.h"
 #include "chat/provider/routing.h"
+#include "chat/record/learner.h"
 #include "chat/record/recorder.h"
 #include "chat/relay/relay.h"
 #include "chat/shared/metrics.h"
@@ -17,6 +19,7 @@
 #include "common/pg_pool.h"
 #include "common/request.h"
 #include "common/uuid.h"
+#include "search/search.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +35,8 @@ struct services {
     struct pg_pool *pool;         /* for all others */
     struct personas *personas;
     struct recorder *recorder;
+    struct learner *learner;
+    struct intake *intake;
     struct relay *relay;
     struct shared *shared;
     int slot;                /* in shared->slots, -1: none */
@@ -42,6 +47,8 @@ struct services {
     struct budgets *budgets;
     struct limits *limits;
     struct sync *sync;
+    struct search *search;
+    struct embedder *embedder;
     struct request_memory memory;
     atomic_bool draining;
 };

@@ -11,6 +11,7 @@
 #include "chat/provider/breaker.h"
 #include "chat/snapshot/prices.h"
 #include "common/buf.h"
+#include "search/search.h"
 
 #include <cjson/cJSON.h>
 #include <stdatomic.h>
@@ -44,6 +45,13 @@ enum metric {
     M_REJECTED,
     M_RESTARTS,
     M_CONTINUATIONS,
+    M_SEARCHES,
+    M_EMBEDDED,
+    M_EMBEDDED_KEPT,
+    M_EMBEDDED_LATE,
+    M_EMBEDDED_FAILED,
+    M_EMBEDDED_RESTING,
+    M_EMBEDDED_BUSY,
     METRIC_COUNT
 };
 
@@ -121,9 +129,10 @@ struct metrics_more {
     int endpoint_count;
     const struct breakers *breakers;
     int64_t now_ms;
-    const cJSON *budgets;  /* uplift.budget_gauges(), or NULL */
-    const cJSON *queues;   /* {name: number}, or NULL */
-    const cJSON *unpriced; /* uplift.unpriced_models(), or NULL */
+    const cJSON *budgets;               /* uplift.budget_gauges(), or NULL */
+    const cJSON *queues;                /* {name: number}, or NULL */
+    const cJSON *unpriced;              /* uplift.unpriced_models(), or NULL */
+    const struct search_state *shelves; /* SHELVES of them; NULL: no retrieval */
 };
 
 /* Appends the figures of all blocks, in Prometheus' text format 0.0.4. */

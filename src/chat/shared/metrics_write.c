@@ -36,6 +36,16 @@ static const struct {
                     "uplift.rejected_answers."},
     [M_RESTARTS] = {"uplift_restarts_total", "",
                     "Streams that were told to forget their text, and got another answer."},
+    [M_SEARCHES] = {"uplift_searches_total", "",
+                    "Chats for which knowledge and well-rated answers were searched."},
+    [M_EMBEDDED] = {"uplift_embeddings_total", "result=\"ok\"",
+                    "Questions of chats by what became of their embedding: without one, knowledge "
+                    "is found by words alone."},
+    [M_EMBEDDED_KEPT] = {"uplift_embeddings_total", "result=\"known\"", NULL},
+    [M_EMBEDDED_LATE] = {"uplift_embeddings_total", "result=\"late\"", NULL},
+    [M_EMBEDDED_FAILED] = {"uplift_embeddings_total", "result=\"failed\"", NULL},
+    [M_EMBEDDED_RESTING] = {"uplift_embeddings_total", "result=\"resting\"", NULL},
+    [M_EMBEDDED_BUSY] = {"uplift_embeddings_total", "result=\"busy\"", NULL},
     [M_CONTINUATIONS] = {"uplift_continuations_total", "",
                          "Streams that broke off, and that another provider went on with."},
 };
@@ -393,6 +403,22 @@ static void put_queues(const struct metrics_more *more, struct buf *out)
     }
 }
 
+/* Of this worker's copies, which are those of all. */
+static void put_shelves(const struct metrics_more *more, struct buf *out)
+{
+    static const char texts[] = "uplift_search_texts", age[] = "uplift_search_age_seconds";
+    if (more->shelves == NULL)
+        return;
+    put_head(out, texts, "gauge", "Texts that are searched, by shelf.");
+    for (int i = 0; i < SHELVES; i++)
+        if (more->shelves[i].is_there)
+            buf_printf(out, "%s{shelf=\"%s\"} %llu\n", texts, more->shelves[i].shelf,
+                       (unsigned long long)more->shelves[i].texts);
+    put_head(out, age, "gauge", "Since the copies of texts were last brought up to date.");
+    if (more->shelves[0].age_ms != INT64_MAX)
+        buf_printf(out, "%s %.1f\n", age, (double)more->shelves[0].age_ms / 1000);
+}
+
 void metrics_write(const struct metrics *all, const struct metrics_more *more, struct buf *out)
 {
     put_head(out, "uplift_info", "gauge", "The version that answers.");
@@ -407,4 +433,5 @@ void metrics_write(const struct metrics *all, const struct metrics_more *more, s
     put_budgets(more, out);
     put_unpriced(more, out);
     put_queues(more, out);
+    put_shelves(more, out);
 }

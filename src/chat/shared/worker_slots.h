@@ -37,6 +37,7 @@ struct mail {
     uint64_t offset;   /* bytes of the text that the client has ... */
     uint32_t checksum; /* ... and their CRC-32 */
     int fcgi_id;       /* of the request on its connection */
+    bool keeps;        /* that serves others afterwards */
     char request_id[REQUEST_ID_MAX + 1];
 };
 

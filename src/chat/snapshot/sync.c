@@ -40,6 +40,7 @@ static bool tell_known(struct sync *s, struct buf *out)
     buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", s->prices, s->budgets);
     if (clock_ms() >= s->gauges_due_ms)
         buf_puts(out, ",\"gauges\":true");
+    embedder_put_wanted(s->with.embedder, out);
     limits_put_spent(s->with.limits, out);
     buf_putc(out, '}');
     return !out->failed;
@@ -100,6 +101,7 @@ static void take_news(struct sync *s, const char *text, size_t len)
     if (access != NULL)
         model_access_take(s->with.access, access);
     limits_take(s->with.limits, cJSON_GetObjectItemCaseSensitive(news, "limits"));
+    embedder_take(s->with.embedder, cJSON_GetObjectItemCaseSensitive(news, "embeddings"));
     take_budgets(s, news);
     take_prices(s, news);
     take_gauges(s, news);

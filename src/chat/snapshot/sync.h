@@ -7,6 +7,7 @@
 #define UPLIFT_SYNC_H
 
 #include "budgets.h"
+#include "chat/provider/embedder.h"
 #include "chat/provider/routing.h"
 #include "common/config.h"
 #include "common/must_check.h"
@@ -29,6 +30,7 @@ struct sync_options {
     struct prices *prices;
     struct budgets *budgets;
     struct limits *limits;
+    struct embedder *embedder;
     void (*each_second)(void *arg); /* called by the thread after each look */
     void *arg;
 };

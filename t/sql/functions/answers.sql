@@ -7,7 +7,8 @@ select is(pg_temp.record(1, :ann, pg_temp.id(100), e'hello\nthere', 'hi', jsonb_
     'prompt_tokens', 1000, 'completion_tokens', 100, 'cached_tokens', 400, 'usage_estimated', false, 'time_to_first_token_ms', 12,
     'response_time_ms', 345, 'attempts', '[{"http_status": 200}]'::jsonb, 'request_id', 'r1', 'degraded', false,
     'response_message', null, 'request_messages', null,
-    'trace', jsonb_build_object('memory_ids', jsonb_build_array(pg_temp.id(7)), 'source_ids', '[]'::jsonb, 'exposures', '[{"x": 1}]'::jsonb))),
+    'trace', jsonb_build_object('memory_ids', jsonb_build_array(pg_temp.id(7)), 'source_ids', '[]'::jsonb, 'passage_ids', jsonb_build_array(pg_temp.id(8)),
+        'citations', '[{"number": 1}]'::jsonb, 'withheld', '["knowledge"]'::jsonb, 'exposures', '[{"x": 1}]'::jsonb))),
     'recorded', 'an answer is recorded');
 select results_eq($$select user_id, conversation_id, user_message, ai_response, system_prompt, coach_id, severity, mode, outcome, protocol
     from public.coach_response_feedback where id = pg_temp.id(1)$$,
@@ -18,8 +19,9 @@ select results_eq($$select model_used, provider, streamed, finish_reason, prompt
     from public.coach_response_feedback where id = pg_temp.id(1)$$,
     $$values ('gpt-4.1-mini', 'api.openai.com', true, 'stop', 1000, 100, 400, 1100, false, 12, 345, '[{"http_status": 200}]'::jsonb, 'r1',
         false, timestamptz '2026-01-01 00:01Z', null::boolean)$$, 'and how it went');
-select results_eq($$select memory_ids, source_ids, example_ids, exposures from public.coach_response_feedback where id = pg_temp.id(1)$$,
-    $$values (array[pg_temp.id(7)], null::uuid[], null::uuid[], '[{"x": 1}]'::jsonb)$$, 'the trace is unpacked');
+select results_eq($$select memory_ids, source_ids, example_ids, passage_ids, citations, withheld, exposures
+    from public.coach_response_feedback where id = pg_temp.id(1)$$,
+    $$values (array[pg_temp.id(7)], null::uuid[], null::uuid[], array[pg_temp.id(8)], '[{"number": 1}]'::jsonb, '{knowledge}'::text[], '[{"x": 1}]'::jsonb)$$, 'the trace is unpacked');
 -- 600 * 0.40 + 400 * 0.10 + 100 * 1.60 = 440 millionths
 select is((select cost_usd from public.coach_response_feedback where id = pg_temp.id(1)), 0.00044, 'the cost counts cached tokens at their price');
 select results_eq('select user_id, coach_id, title, created_at, updated_at, deleted_at from uplift.conversations where id = pg_temp.id(100)',

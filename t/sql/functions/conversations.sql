@@ -34,7 +34,7 @@ select is(pg_temp.read(:ann, 100) - 'messages', jsonb_build_object('id', pg_temp
 select is((select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(:ann, 100) -> 'messages') with ordinality e(m, o)),
     'user:q1 assistant:a1 user:q2 assistant:a2 anew user:q3 assistant:', 'its messages, without what was given anew');
 select is(pg_temp.read(:ann, 100) #> '{messages,3}', jsonb_build_object('id', pg_temp.id(3), 'role', 'assistant', 'content', 'a2 anew', 'created_at', '2026-01-01T00:03:00+00:00',
-    'helpful', true, 'rating', 4, 'feedback_text', 'ok', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', 'outcome', 'complete'), 'an answer with its feedback');
+    'helpful', true, 'rating', 4, 'feedback_text', 'ok', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', 'outcome', 'complete', 'citations', null, 'memories_used', 0, 'passages_used', 0), 'an answer with its feedback');
 select is(pg_temp.read(:ann, 100) #>> '{messages,5,outcome}', 'failed', 'what failed is told');
 select is(pg_temp.read(:ann, 300) #>> '{messages,3,content}', 'I will not.', 'a refusal is what was said');
 do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500), 'q' || n, 'a') from generate_series(1001, 1501) n; end $$;
@@ -127,11 +127,11 @@ select matches((select system_prompt from uplift.prepare_chat(:bob, 'chat', null
 update public.brand_assets set is_active = true where asset_name like 'coach_%';
 
 -- Preferences.
-select is(uplift_chat.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "training_consent": null,
+select is(uplift_chat.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "memory_enabled": true, "training_consent": null,
     "training_consent_asked": false, "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
 select is(uplift_chat.put_preferences(:ann, '{"active_coach_id": "coach_maple_avatar", "severity": 4.44, "training_consent": true, "quiet_hours_start": "22:30",
     "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}')::jsonb,
-    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "training_consent": true, "training_consent_asked": true,
+    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "memory_enabled": true, "training_consent": true, "training_consent_asked": true,
     "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
 select is((select coach_id || severity from uplift.prepare_chat(:ann, 'chat', null, null, null, null, null, 'q', 10)), 'coach_maple_avatar4.4', 'the next chat knows');
 select is(pg_temp.refused($$select uplift_chat.put_preferences(pg_temp.ann(), '{"mode": "roast"}')$$), 'UP403 roast_consent_required mode', 'roast needs consent');

@@ -60,10 +60,10 @@ select is((select count(*) from regexp_matches(public.build_coach_system_prompt(
 select doesnt_match(public.build_coach_system_prompt(:bob, p_include_memory => false), 'Memories', 'none if not wanted');
 select doesnt_match(public.build_coach_system_prompt(:ann), 'marathon', 'nobody else''s memories');
 
-select matches(uplift.personal_prompt(null, null, e'- a source', e'- an example'),
+select matches(uplift.personal_prompt(null, null, null, null, e'- a source', e'- an example'),
     '# Knowledge\n.*<knowledge>\n- a source\n</knowledge>\n\n# Examples\n.*<examples>\n- an example\n</examples>$', 'places for knowledge and examples');
 
-select is(uplift.personal_prompt(null, null, null, null), null, 'nothing of the user''s, nothing to add');
+select is(uplift.personal_prompt(null, null, null, null, null, null), null, 'nothing of the user''s, nothing to add');
 select is(uplift.prompt_id('You are Maple.'), '63ec0ac7-5c84-7b48-384b-e1e1e59ef0d1'::uuid, 'a prompt is known by its SHA-256');
 
 select results_eq($$select n from uplift.coach_prompts(array[pg_temp.ann(), pg_temp.ann()], '{chat,chat}', '{null,null}', '{null,null}', '{null,null}', true, '{1}')$$,

@@ -1,27 +1,39 @@
 -- What uplift_app may do: execute the functions named here, and nothing else.
 \ir common.psql
-select plan(18);
+select plan(22);
 
 select set_eq(
-    $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch}'::regnamespace[]) and has_function_privilege('uplift_app', p.oid, 'execute')$$,
+    $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[]) and has_function_privilege('uplift_app', p.oid, 'execute')$$,
     array['uplift.schema_version()', 'uplift_chat.ready()', 'uplift_chat.list_coaches()', 'uplift_chat.list_personas()',
         'uplift_chat.prepare_chats(uuid[],text[],text[],numeric[],text[],uuid[],uuid[],text[],integer[],jsonb[])', 'uplift_chat.record_chats(uuid[],uuid[],uuid[],timestamp with time zone[],text[],numeric[],text[],uuid[],text[],text[],text[],text[],text[],text[],text[],boolean[],text[],bigint[],bigint[],bigint[],boolean[],bigint[],bigint[],jsonb[],text[],jsonb[],jsonb[],text[])', 'uplift_chat.record_answers(json)', 'uplift_chat.reject_answer(text,text)', 'uplift_chat.rejected_lately()',
         'uplift_chat.give_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text)',
         'uplift_chat.take_feedback(uuid,uuid,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift_chat.get_feedback(uuid,uuid,boolean)',
         'uplift_chat.list_conversations(uuid,integer,timestamp with time zone)', 'uplift_chat.get_conversation(uuid,uuid)', 'uplift_chat.get_answer(uuid,uuid)', 'uplift_chat.delete_conversation(uuid,uuid)',
-        'uplift_chat.get_preferences(uuid)', 'uplift_chat.put_preferences(uuid,jsonb)', 'uplift_chat.rest_select_feedback(uuid,jsonb)', 'uplift_chat.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift_chat.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
+        'uplift_chat.list_memories(uuid,integer,uuid,text,text)', 'uplift_chat.add_memory(uuid,jsonb)', 'uplift_chat.change_memory(uuid,uuid,jsonb)', 'uplift_chat.forget_memories(uuid,uuid)', 'uplift_chat.learn_memories(uuid[])', 'uplift_chat.index_answers(uuid[])', 'uplift_chat.get_answer_context(uuid,uuid)', 'uplift_chat.rest_memories(uuid,text,jsonb,jsonb)', 'uplift_chat.refresh_contexts(uuid[])', 'uplift_chat.get_preferences(uuid)', 'uplift_chat.put_preferences(uuid,jsonb)', 'uplift_chat.rest_select_feedback(uuid,jsonb)', 'uplift_chat.rest_update_feedback(uuid,text,jsonb,jsonb,boolean,timestamp with time zone,uuid,text,text)', 'uplift_chat.worker_sync(jsonb)', 'uplift.find_api_key(text)'],
     'uplift_app may execute these functions, and no others of uplift');
+select set_eq(
+    $$select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[]) and has_function_privilege('uplift_search', p.oid, 'execute')$$,
+    array['uplift.schema_version()', 'uplift_search.start()', 'uplift_search.read_log(text,text,text,bigint,integer)', 'uplift_search.read_texts(text,bigint,integer)',
+        'uplift_search.read_changed(text,bigint[])', 'uplift_search.trim_log()'],
+    'uplift_search may execute these functions, and no others of uplift');
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and pg_get_userbyid(p.proowner) = 'uplift_owner'
+    and has_function_privilege('uplift_search', p.oid, 'execute')$$, 'none in public');
+select is_empty($$select c.oid::regclass from pg_class c where c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace, 'auth'::regnamespace) and c.relkind in ('r', 'v', 'p')
+    and pg_get_userbyid(c.relowner) = 'uplift_owner' and has_table_privilege('uplift_search', c.oid, 'select,insert,update,delete,truncate,references,trigger')$$, 'and touch no table');
+select ok(not rolsuper and not rolcreaterole and not rolcreatedb and not rolbypassrls, 'nor has it powers of its own') from pg_roles where rolname = 'uplift_search';
 select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and pg_get_userbyid(p.proowner) = 'uplift_owner'
     and has_function_privilege('uplift_app', p.oid, 'execute')$$, 'none in public');
 select is_empty($$select c.oid::regclass from pg_class c where c.relnamespace in ('public'::regnamespace, 'uplift'::regnamespace, 'auth'::regnamespace) and c.relkind in ('r', 'v', 'p')
     and pg_get_userbyid(c.relowner) = 'uplift_owner' and has_table_privilege('uplift_app', c.oid, 'select,insert,update,delete,truncate,references,trigger')$$, 'it may touch no table');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
-    and pg_get_userbyid(p.proowner) = 'uplift_owner' and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))$$,
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[])
+    and pg_get_userbyid(p.proowner) = 'uplift_owner' and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))
+    -- Whoever may insert a memory may have its key made.
+    and (p.oid <> 'uplift.uuid_v7()'::regprocedure or has_function_privilege('anon', p.oid, 'execute'))$$,
     'users may execute none of ours');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[])
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and p.prosecdef and not coalesce(p.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}'$$,
     'whatever runs as its owner has a fixed search_path');
-select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch}'::regnamespace[])
+select is_empty($$select p.oid::regprocedure from pg_proc p where p.pronamespace = any ('{public,uplift,uplift_chat,uplift_batch,uplift_search}'::regnamespace[])
     and pg_get_userbyid(p.proowner) = 'uplift_owner' and obj_description(p.oid, 'pg_proc') is null$$, 'every function says what it is for');
 select ok(not rolsuper and not rolcreaterole and not rolcreatedb and not rolbypassrls, 'it has no powers of its own') from pg_roles where rolname = 'uplift_app';
 
