@@ -29,6 +29,7 @@ set local search_path = uplift_want_public;
 \ir tables/coaches.sql
 set local search_path = uplift_want_uplift;
 \ir tables/internal.sql
+\ir tables/running.sql
 \ir tables/recall.sql
 \ir tables/batch.sql
 \ir tables/models.sql

@@ -17,6 +17,7 @@ comment on schema uplift_search is
 \ir coach/embeddings.sql
 \ir coach/coaches.sql
 \ir coach/prompt.sql
+\ir coach/variants.sql
 \ir coach/personas.sql
 \ir gateway/cache.sql
 \ir gateway/prices.sql
@@ -64,6 +65,7 @@ comment on schema uplift_search is
 \ir learning/export.sql
 \ir learning/finetuning.sql
 \ir learning/models.sql
+\ir learning/experiments.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql

@@ -166,7 +166,7 @@ create or replace function uplift.look_up_chats(p_user_ids uuid[], p_protocols t
     p_history_tokens int[], p_more jsonb[], p_skipped int[])
 returns table (n int, user_id uuid, more jsonb, conversation_id uuid, coach_id text, severity numeric, mode text,
     shared_prompt text, personal_prompt text, messages text, user_message text, model text, trace jsonb, cached json,
-    cache_key text, refusal jsonb, budget_model text)
+    cache_key text, refusal jsonb, budget_model text, parameters jsonb)
 language plpgsql volatile
 as $$
 declare
@@ -191,12 +191,12 @@ begin
         perform uplift.fail(400, 'invalid_protocol', 'the protocol must be chat or completions');
     end if;
     for n, user_id, more, conversation_id, coach_id, severity, mode, shared_prompt, personal_prompt, messages, user_message, model,
-        trace, cached, cache_key, refusal, budget_model, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_repeated,
+        trace, cached, cache_key, refusal, budget_model, parameters, v_protocol, v_regenerate_of, v_history_tokens, v_is_known, v_is_repeated,
         v_is_personal, v_passages, v_has_steps
     in
         select c.n, c.user_id, c.more, c.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, '', c.message,
-            -- What serves now, of a handful of rows. Null is the configured model.
-            case when v_has_deployments and p.n is not null then (
+            -- What an experiment tries, or what serves now, of a handful of rows. Null is the configured model.
+            case when p.changes ? 'model' then p.changes ->> 'model' when v_has_deployments and p.n is not null then (
                 select d.model_id from uplift.model_deployments d
                 where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p.coach_id)
                 order by d.coach_id nulls last limit 1) end,
@@ -210,7 +210,7 @@ begin
                     then uplift.refusal(404, 'conversation_not_found', 'there is no such conversation', 'conversation_id')
                 when c.severity is not null or c.mode is not null then coalesce(uplift.check_tone(c.severity, c.mode), p.refusal)
                 else p.refusal end,
-            null, c.protocol, c.regenerate_of, c.history_tokens,
+            null, case when p.changes is not null then uplift.parameters_of(p.changes) end, c.protocol, c.regenerate_of, c.history_tokens,
             -- Not exists (...), which might read all users to hash them.
             (select u.id from auth.users u where u.id = c.user_id) is not null,
             c.message is null, p.is_personal, p.passages,
@@ -251,6 +251,9 @@ begin
         if v_has_budgets and refusal is null then
             select b.refusal, b.cheaper_model, coalesce(b.cheaper_model, model) into refusal, budget_model, model
             from uplift.check_budgets(user_id, coach_id) b;
+            if budget_model is not null then
+                trace := uplift.without_model_exposures(trace);
+            end if;
         end if;
 
         -- Whether the answer is there already.
@@ -258,7 +261,7 @@ begin
             -- Users share answers where the prompt holds nothing of theirs. Passages are left out of the key: who asks the
             -- same again has the last time as a passage.
             v_prompt := shared_prompt || coalesce(replace(personal_prompt, coalesce(v_passages, ''), ''), '');
-            v_model := coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}');
+            v_model := coalesce(budget_model, more ->> 'model', model, more #>> '{cache,model}') || coalesce(parameters::text, '');
             cache_key := uplift.cache_key_of(user_id, v_protocol, user_message, v_is_repeated,
                 shared_prompt is null or v_is_personal or v_passages is not null,
                 v_model, more, v_prompt, messages);
@@ -298,7 +301,7 @@ create or replace function uplift_chat.prepare_chats(p_user_ids uuid[], p_protoc
     p_history_tokens int[], p_more jsonb[])
 returns table (n int, conversation_id uuid, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text,
     messages text, user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb,
-    budget_model text)
+    budget_model text, parameters jsonb)
 -- By index, always: see uplift_chat.record_chats().
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
@@ -307,7 +310,8 @@ begin
     if not exists (select from uplift.rate_limits) then
         return query
         select p.n, p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, p.personal_prompt, p.messages,
-            p.user_message, p.model, p.trace, p.cached, p.cache_key, null, p.refusal, p.budget_model
+            p.user_message, p.model, p.trace, p.cached, p.cache_key, null, p.refusal, p.budget_model,
+            p.parameters
         from uplift.look_up_chats(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, p_conversation_ids, p_regenerate_of,
             p_messages, p_history_tokens, p_more, '{}') p;
         return;
@@ -334,28 +338,29 @@ begin
         cross join lateral uplift.charge_limits(a.n, a.users, a.addresses, a.keys, a.tokens) c
     )
     select x.n, x.conversation_id, x.coach_id, x.severity, x.mode, x.shared_prompt, x.personal_prompt, x.messages,
-        x.user_message, x.model, x.trace, x.cached, x.cache_key, c.limits, coalesce(c.refusal, x.refusal), x.budget_model
+        x.user_message, x.model, x.trace, x.cached, x.cache_key, c.limits, coalesce(c.refusal, x.refusal), x.budget_model,
+        x.parameters
     from prepared x left join charged c on c.n = x.n
     union all
-    select f.n, null, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null from refused f;
+    select f.n, null, null, null, null, null, null, null, null, null, null, null, null, f.limits, f.refusal, null, null from refused f;
 end
 $$;
 
 comment on function uplift_chat.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
-    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up.';
+    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up. parameters, where not null, is what an experiment adds to the provider''s request (uplift.parameters_of). Of experiments p_more has variant (the header X-Uplift-Variant of a tester: 400 invalid_variant), is_guest, and asked (which of those parameters a completions request says itself).';
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,
     p_more jsonb default null)
 returns table (conversation_id uuid, coach_id text, severity numeric, mode text, system_prompt text, messages text,
-    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text)
+    user_message text, model text, trace jsonb, cached json, cache_key text, limits text, refusal jsonb, budget_model text, parameters jsonb)
 language plpgsql volatile
 as $$
 begin
     select p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt || coalesce(p.personal_prompt, ''), p.messages,
-        p.user_message, p.model, p.trace, p.cached, p.cache_key, p.refusal, p.budget_model
+        p.user_message, p.model, p.trace, p.cached, p.cache_key, p.refusal, p.budget_model, p.parameters
     into conversation_id, coach_id, severity, mode, system_prompt, messages, user_message, model, trace, cached, cache_key,
-        refusal, budget_model
+        refusal, budget_model, parameters
     from uplift.look_up_chats(array[p_user_id], array[p_protocol], array[p_coach_id], array[p_severity], array[p_mode],
         array[p_conversation_id], array[p_regenerate_of], array[p_message], array[p_history_tokens], array[p_more], '{}') p;
     perform uplift.fail((refusal ->> 'status')::int, refusal ->> 'code', refusal ->> 'message', refusal ->> 'param')

@@ -253,14 +253,14 @@ begin
         passages := v_found.lines;
         v_passage_ids := v_found.ids;
     end if;
-    if p_search ?| '{knowledge,embedding}' then
+    if p_search ?| '{knowledge,embedding}' and p_limits.knowledge_bytes > 0 then
         v_found := uplift.knowledge_for(p_user_id, p_coach_id, p_search, p_limits.knowledge_bytes, p_limits.knowledge_share,
             p_limits.knowledge_similarity);
         knowledge := v_found.lines;
         v_source_ids := v_found.source_ids;
         v_citations := v_found.citations;
     end if;
-    if p_search ? 'examples' then
+    if p_search ? 'examples' and p_limits.example_bytes > 0 then
         v_found := uplift.examples_for(p_coach_id, p_search, p_limits.example_bytes, p_limits.example_share);
         examples := v_found.lines;
         v_example_ids := v_found.example_ids;
@@ -306,26 +306,32 @@ create or replace function uplift.coach_prompts(p_user_ids uuid[], p_protocols t
     p_modes text[], p_include_memory boolean, p_skipped int[] default '{}', p_conversation_ids uuid[] default null,
     p_more jsonb[] default null)
 returns table (n int, coach_id text, severity numeric, mode text, shared_prompt text, personal_prompt text, is_personal boolean,
-    passages text, trace jsonb, refusal jsonb)
+    passages text, trace jsonb, changes jsonb, refusal jsonb)
 language plpgsql stable
 as $$
 #variable_conflict use_column
 declare
     v_limits uplift.prompt_limits;
+    v_has_trials boolean := false;
 begin
     if p_more is not null then
         select l.* into v_limits from uplift.prompt_limits l;
+        -- Mostly nothing is tried, nor asked for by a tester.
+        v_has_trials := exists (select from uplift.running_experiments) or exists (select from unnest(p_more) m where m ? 'variant');
     end if;
     return query
     select c.n::int, coach.id, tone.severity, tone.mode,
-        uplift.shared_prompt(coach.name, coach.personality, tone.severity, tone.mode),
+        uplift.shared_prompt(coach.name, coalesce(tried.changes ->> 'personality', coach.personality), tone.severity, tone.mode)
+            || coalesce(e'\n\n' || (tried.changes ->> 'prompt_suffix'), ''),
         uplift.personal_prompt(known.facts, known.wishes,
             uplift.memory_section(case when found.is_done then found.memories else known.memories end), found.passages, found.knowledge, found.examples),
         known.facts is not null or known.wishes is not null or found.memories is not null
             or found.is_done is null and known.memories is not null,
         uplift.passages_section(found.passages),
-        case when found.is_done then found.trace when known.memories is not null then jsonb_build_object('memory_ids', known.memory_ids) end,
+        case when tried.exposures <> '[]' then coalesce(shown.trace, '{}') || jsonb_build_object('exposures', tried.exposures) else shown.trace end,
+        tried.changes,
         case
+            when tried.refusal is not null then tried.refusal
             when c.mode = 'roast' and chosen.roast_consent is not true then uplift.refusal(403, 'roast_consent_required',
                 'roast mode needs the user''s consent (roast_consent in the preferences)', 'mode')
             when named.id is null and c.coach_id is not null then
@@ -336,9 +342,13 @@ begin
         select p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled
         from public.user_coach_preferences p where p.user_id = c.user_id limit 1) chosen on true
     left join lateral (
+        select x.* from uplift.variants_for(c.user_id, c.coach_id, c.severity, c.mode, c.more, chosen.active_coach_id,
+            chosen.severity, chosen.active_coach_mode, chosen.roast_consent, chosen.memory_enabled) x
+        where v_has_trials limit 1) tried on true
+    left join lateral (
         select b.asset_name as id, coalesce(b.alt_text, b.asset_name) as name, b.usage_notes as personality
         from public.brand_assets b
-        where b.asset_name = coalesce(c.coach_id, chosen.active_coach_id, 'coach_decibel_avatar')
+        where b.asset_name = coalesce(c.coach_id, tried.changes ->> 'coach_id', chosen.active_coach_id, 'coach_decibel_avatar')
             and uplift.is_coach(b.asset_name, b.asset_type, b.usage_notes, b.is_active)
         order by b.created_at limit 1) named on true
     -- The user's own choice is no longer offered, or nobody set up coaches yet.
@@ -349,8 +359,8 @@ begin
             coalesce(named.personality, fallback.personality, 'A friendly and honest coach, brief and concrete.') as personality
         ) coach
     cross join lateral (
-        select round(coalesce(c.severity, chosen.severity, 3.0), 1) as severity,
-            coalesce(c.mode, case when chosen.active_coach_mode = 'roast' and chosen.roast_consent then 'roast' end, 'default') as mode
+        select round(coalesce(c.severity, (tried.changes ->> 'severity')::numeric, chosen.severity, 3.0), 1) as severity,
+            coalesce(c.mode, tried.changes ->> 'mode', case when chosen.active_coach_mode = 'roast' and chosen.roast_consent then 'roast' end, 'default') as mode
         ) tone
     -- What is known of the user: one row, or looked up where it has to be made anew.
     left join lateral (
@@ -359,21 +369,27 @@ begin
     cross join lateral (
         select k.data ->> 'facts' as facts,
             case when k.is_shown and k.data -> 'wishes' <> '[]' then uplift.wish_lines(k.data -> 'wishes', coach.id) end as wishes,
-            case when k.is_shown then k.data ->> 'memories' end as memories,
-            case when k.is_shown then k.data -> 'memory_ids' end as memory_ids, case when k.is_shown then k.data end as data
+            case when k.is_shown and k.has_memory then k.data ->> 'memories' end as memories,
+            case when k.is_shown and k.has_memory then k.data -> 'memory_ids' end as memory_ids,
+            case when k.is_shown then case when k.has_memory then k.data else k.data || '{"memory_ids": null}' end end as data
         -- With nothing added it is unpacked, once.
         from (select coalesce(kept.context_data, uplift.user_context(c.user_id)) || '{}' as data,
-            p_include_memory and chosen.memory_enabled is not false as is_shown offset 0) k) known
+            p_include_memory and chosen.memory_enabled is not false as is_shown,
+            tried.changes ->> 'memory' is distinct from 'off' as has_memory offset 0) k) known
     -- What the message is about, where a worker told its words.
     left join lateral (
-        select x.* from uplift.context_for(c.user_id, coach.id, c.conversation_id, c.more -> 'search', known.data, v_limits) x
+        select x.* from uplift.context_for(c.user_id, coach.id, c.conversation_id, c.more -> 'search', known.data,
+            case when tried.changes ?| '{memory,knowledge,examples}' then uplift.limits_under(v_limits, tried.changes) else v_limits end) x
         where c.more ? 'search' limit 1) found on true
+    cross join lateral (
+        select case when found.is_done then found.trace
+            when known.memories is not null then jsonb_build_object('memory_ids', known.memory_ids) end as trace) shown
     where (c.protocol = 'chat' or c.coach_id is not null) and c.n <> all (p_skipped);
 end
 $$;
 
 comment on function uplift.coach_prompts(uuid[], text[], text[], numeric[], text[], boolean, int[], uuid[], jsonb[]) is
-    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where there is nothing to add), whether anything in it but passages is the user''s own, the section of passages that is in it, and what the row of the answer has of it (trace of uplift.context_for). With p_more (search) the message''s words choose memories, passages of earlier conversations, knowledge and examples; each kind is kept back from a share of chats (context.withheld_share): arrays side by side as of uplift_chat.prepare_chats; one row each, in any order, with its place, but none for those without a coach, and none for those in p_skipped. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
+    'Coach, severity and mode for users (what is null comes from the user''s preferences, then the defaults), the system prompt they make, in two parts (the second null where there is nothing to add), whether anything in it but passages is the user''s own, the section of passages that is in it, what the row of the answer has of it (trace of uplift.context_for, and exposures of uplift.variants_for), and what experiments change (changes there). With p_more (search) the message''s words choose memories, passages of earlier conversations, knowledge and examples; each kind is kept back from a share of chats (context.withheld_share): arrays side by side as of uplift_chat.prepare_chats; one row each, in any order, with its place, but none for those without a coach, and none for those in p_skipped. refusal, where not null: 403 roast_consent_required, 404 coach_not_found. Severity and mode are checked before (uplift.check_tone).';
 
 create or replace function public.build_coach_system_prompt(p_user_id uuid, p_override_coach_id text default null,
     p_override_severity numeric default null, p_override_mode text default null, p_include_memory boolean default true)

@@ -1,0 +1,261 @@
+-- Which variant of an experiment a chat gets.
+--
+-- A user is assigned by a hash, so that nothing has to be looked up or kept, an analyst can compute it
+-- again anywhere, and workers can without Postgres (src/chat/snapshot/experiments.c does the same).
+
+create or replace function uplift.bucket(p_salt text, p_user_id uuid) returns float8
+language sql immutable parallel safe
+as $$
+    select ('x' || left(encode(sha256(convert_to(p_salt || p_user_id::text, 'UTF8')), 'hex'), 13))::bit(52)::bigint / 4503599627370496::float8
+$$;
+
+comment on function uplift.bucket(text, uuid) is
+    'Where a user is in [0, 1) by a salt: the first 13 hexadecimal digits of SHA-256 of the salt and the user''s id (lower case, with hyphens), in UTF-8, divided by 2^52.';
+
+-- Older deployments' rows have their defaults: who chose the same cannot be told from who chose nothing.
+create or replace function uplift.has_own_choice(p_touches text[], p_coach_id text, p_severity numeric, p_mode text, p_more jsonb,
+    p_chosen_coach text, p_chosen_severity numeric, p_chosen_mode text, p_roast_consent boolean, p_memory_enabled boolean) returns boolean
+language sql immutable parallel safe
+as $$
+    select 'severity' = any (p_touches) and (p_severity is not null or coalesce(p_chosen_severity, 3.0) <> 3.0)
+        or 'mode' = any (p_touches) and (p_mode is not null or coalesce(p_chosen_mode, 'default') <> 'default')
+        or 'coach_id' = any (p_touches) and (p_coach_id is not null
+            or coalesce(p_chosen_coach, 'coach_decibel_avatar') <> 'coach_decibel_avatar')
+        or 'roast' = any (p_touches) and p_roast_consent is not true
+        or 'memory' = any (p_touches) and p_memory_enabled is false
+        or 'model' = any (p_touches) and coalesce(p_more ? 'model', false)
+        or coalesce(p_more -> 'asked' ?| p_touches, false)
+$$;
+
+comment on function uplift.has_own_choice(text[], text, numeric, text, jsonb, text, numeric, text, boolean, boolean) is
+    'Whether something that an experiment changes (p_touches) is for the user to say, and was said: in the request (coach, severity, mode; p_more: model, and asked, the names of parameters), or in the preferences by a value other than the default. Also where it could not be done: roast without consent, memory that is turned off.';
+
+create or replace function uplift.is_targeted(p_targeting jsonb, p_started_at timestamptz, p_user_id uuid, p_coach_id text) returns boolean
+language plpgsql stable
+as $$
+declare
+    v_trait record;
+begin
+    if p_targeting ? 'coaches' and not coalesce(p_targeting -> 'coaches' ? p_coach_id, false) then
+        return false;
+    end if;
+    if p_targeting -> 'new_users' = 'true' and not coalesce(
+            (select u.created_at >= p_started_at from auth.users u where u.id = p_user_id), false) then
+        return false;
+    end if;
+    if p_targeting ? 'locales' and not exists (
+            select from jsonb_array_elements_text(p_targeting -> 'locales') l
+            where lower(translate(uplift.user_locale(p_user_id), '_', '-')) || '-' like lower(l) || '-%') then
+        return false;
+    end if;
+    for v_trait in select t.key, t.value from jsonb_each(coalesce(p_targeting -> 'traits', '{}')) t loop
+        if not exists (
+                select from public.user_traits t
+                where t.user_id = p_user_id and t.trait_key = v_trait.key and v_trait.value ? t.trait_value) then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function uplift.is_targeted(jsonb, timestamptz, uuid, text) is
+    'Whether a user, with the coach that would answer without experiments, is one of those that an experiment is for: {coaches: [ids], locales: [de, pt-BR], traits: {key: [values]}, new_users: true for those who came after its start}; what is not there leaves nobody out.';
+
+create or replace function uplift.user_locale(p_user_id uuid) returns text
+language plpgsql stable
+as $$
+begin
+    return coalesce(
+        (select t.trait_value from public.user_traits t where t.user_id = p_user_id and t.trait_key = 'locale' limit 1),
+        (select u.raw_user_meta_data ->> 'locale' from auth.users u where u.id = p_user_id));
+end
+$$;
+
+comment on function uplift.user_locale(uuid) is
+    'A user''s language, as in de or pt-BR: the trait locale, else what signing in left (raw_user_meta_data); null where it is not known.';
+
+create or replace function uplift.variant_of(p_running uplift.running_experiments, p_user_id uuid) returns int
+language plpgsql stable
+as $$
+declare
+    v_at float8 := uplift.bucket(p_running.share_salt, p_user_id);
+    v_place int;
+begin
+    if v_at < p_running.share_from or v_at >= p_running.share_to then
+        return null;
+    end if;
+    if p_running.keeps_assignments then
+        select array_position(p_running.variants, a.variant) into v_place
+        from public.experiment_assignments a where a.experiment_id = p_running.id and a.user_id = p_user_id limit 1;
+        if v_place is not null then
+            return v_place;
+        end if;
+    end if;
+    v_at := uplift.bucket(p_running.salt, p_user_id);
+    for v_place in 1 .. cardinality(p_running.bounds) loop
+        if v_at < p_running.bounds[v_place] then
+            return v_place;
+        end if;
+    end loop;
+    return cardinality(p_running.bounds);
+end
+$$;
+
+comment on function uplift.variant_of(uplift.running_experiments, uuid) is
+    'The place, from 1, of the variant that a user has in an experiment; null for who does not take part. By the hash alone, unless weights were changed: then who was assigned before stays.';
+
+-- A tester names variants, also of what does not run: "name=variant, other=variant".
+create or replace function uplift.variants_asked_for(p_text text, out changes jsonb, out exposures jsonb, out refusal jsonb)
+language plpgsql stable
+as $$
+declare
+    v_pair text;
+    v_parts text[];
+    v_running uplift.running_experiments;
+    v_experiment public.ai_experiments;
+    v_place int;
+begin
+    changes := '{}';
+    exposures := '[]';
+    foreach v_pair in array string_to_array(p_text, ',') loop
+        v_parts := regexp_match(btrim(v_pair), '^([^=]+)=(.+)$');
+        select e.* into v_experiment from public.ai_experiments e
+        where e.id::text = btrim(v_parts[1]) or e.experiment_name = btrim(v_parts[1])
+        order by e.status = 'running' desc nulls last, e.created_at desc limit 1;
+        if not found then
+            refusal := uplift.refusal(400, 'invalid_variant', format('X-Uplift-Variant must be EXPERIMENT=VARIANT, by name or id, several with commas between; there is no experiment "%s"',
+                left(coalesce(btrim(v_parts[1]), v_pair), 100)), 'X-Uplift-Variant');
+            return;
+        end if;
+        v_running := uplift.prepared_experiment(v_experiment);
+        v_place := array_position(v_running.variants, btrim(v_parts[2]));
+        if v_place is null then
+            refusal := uplift.refusal(400, 'invalid_variant', format('experiment "%s" has no variant "%s"; it has %s', left(v_experiment.experiment_name, 100),
+                left(btrim(v_parts[2]), 100), left(array_to_string(v_running.variants, ', '), 500)), 'X-Uplift-Variant');
+            return;
+        end if;
+        changes := changes || (v_running.settings -> (v_place - 1));
+        exposures := exposures || jsonb_build_object('experiment_id', v_running.id, 'experiment', v_running.name,
+            'variant', v_running.variants[v_place], 'override', true);
+    end loop;
+end
+$$;
+
+comment on function uplift.variants_asked_for(text, out jsonb, out jsonb, out jsonb) is
+    'What the header X-Uplift-Variant asks for, as uplift.variants_for(); refusal: 400 invalid_variant.';
+
+create or replace function uplift.variants_for(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text, p_more jsonb,
+    p_chosen_coach text, p_chosen_severity numeric, p_chosen_mode text, p_roast_consent boolean, p_memory_enabled boolean,
+    out changes jsonb, out exposures jsonb, out refusal jsonb)
+language plpgsql stable
+as $$
+declare
+    v_running uplift.running_experiments;
+    v_place int;
+    v_holdout float8;
+begin
+    if p_more ? 'variant' then
+        select x.* into changes, exposures, refusal from uplift.variants_asked_for(p_more ->> 'variant') x;
+        return;
+    end if;
+    changes := '{}';
+    exposures := '[]';
+    if coalesce(p_more ? 'is_guest', false) then
+        return;
+    end if;
+    v_holdout := uplift.setting_number('experiments.holdout_share', 0);
+    if v_holdout > 0 and uplift.bucket('uplift holdout', p_user_id) < v_holdout then
+        return;
+    end if;
+    for v_running in select r.* from uplift.running_experiments r order by r.id loop
+        continue when uplift.has_own_choice(v_running.touches, p_coach_id, p_severity, p_mode, p_more,
+            p_chosen_coach, p_chosen_severity, p_chosen_mode, p_roast_consent, p_memory_enabled);
+        v_place := uplift.variant_of(v_running, p_user_id);
+        continue when v_place is null or v_running.targeting <> '{}' and not uplift.is_targeted(v_running.targeting,
+            v_running.started_at, p_user_id, coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar'));
+        changes := changes || (v_running.settings -> (v_place - 1));
+        exposures := exposures || jsonb_build_object('experiment_id', v_running.id, 'experiment', v_running.name,
+            'variant', v_running.variants[v_place]);
+    end loop;
+end
+$$;
+
+comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, out jsonb, out jsonb, out jsonb) is
+    'What the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) and no guest (is_guest in p_more) takes part. variant in p_more: uplift.variants_asked_for().';
+
+create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
+language plpgsql immutable
+as $$
+declare
+    -- "off" is no room at all.
+    v_memory int := case when p_changes ->> 'memory' = 'off' then 0 else 4 * (p_changes #>> '{memory,max_tokens}')::int end;
+    v_knowledge int := case when p_changes ->> 'knowledge' = 'off' then 0 else 4 * (p_changes #>> '{knowledge,max_tokens}')::int end;
+    v_examples int := case when p_changes ->> 'examples' = 'off' then 0 else 4 * (p_changes #>> '{examples,max_tokens}')::int end;
+begin
+    p_limits.memory_bytes := coalesce(v_memory, p_limits.memory_bytes);
+    p_limits.passage_bytes := coalesce(case when v_memory = 0 then 0 else 4 * (p_changes #>> '{memory,passage_tokens}')::int end, p_limits.passage_bytes);
+    p_limits.knowledge_bytes := coalesce(v_knowledge, p_limits.knowledge_bytes);
+    p_limits.knowledge_share := coalesce((p_changes #>> '{knowledge,min_score}')::float8, p_limits.knowledge_share);
+    p_limits.example_bytes := coalesce(v_examples, p_limits.example_bytes);
+    p_limits.example_share := coalesce((p_changes #>> '{examples,min_score}')::float8, p_limits.example_share);
+    return p_limits;
+end
+$$;
+
+comment on function uplift.limits_under(uplift.prompt_limits, jsonb) is
+    'uplift.prompt_limits as a variant changes them: memory, knowledge and examples are on, off, or {max_tokens?, min_score?}, memory also {passage_tokens?}.';
+
+create or replace function uplift.parameters_of(p_changes jsonb) returns jsonb
+language sql immutable parallel safe
+as $$
+    select nullif(jsonb_strip_nulls(jsonb_build_object('temperature', p_changes -> 'temperature', 'top_p', p_changes -> 'top_p',
+        'max_tokens', p_changes -> 'max_tokens', 'presence_penalty', p_changes -> 'presence_penalty',
+        'frequency_penalty', p_changes -> 'frequency_penalty')), '{}')
+$$;
+
+comment on function uplift.parameters_of(jsonb) is
+    'Of what a variant changes, what goes to the provider as it is: temperature, top_p, max_tokens, presence_penalty, frequency_penalty; null for none.';
+
+-- Where the model was another one after all, so was the experience.
+create or replace function uplift.without_model_exposures(p_trace jsonb) returns jsonb
+language sql stable
+as $$
+    select case when p_trace ? 'exposures' then p_trace || jsonb_build_object('exposures', (
+        select coalesce(jsonb_agg(x), '[]') from jsonb_array_elements(p_trace -> 'exposures') x
+        where not exists (
+            select from uplift.running_experiments r where r.id = (x ->> 'experiment_id')::uuid and 'model' = any (r.touches))))
+        else p_trace end
+$$;
+
+comment on function uplift.without_model_exposures(jsonb) is
+    'The trace of an answer that another model gave than an experiment had said, because a budget is used up: without the exposures to experiments on models.';
+
+create or replace function uplift.note_exposures(p_ids uuid[]) returns void
+language plpgsql volatile
+as $$
+begin
+    -- In the order of ids, so that two recorders cannot wait for each other.
+    insert into public.experiment_assignments (experiment_id, user_id, variant, assigned_at)
+    select n.experiment_id, n.user_id, n.variant, n.created_at
+    from (
+        select distinct on (e.id, a.user_id) e.id as experiment_id, a.user_id, x ->> 'variant' as variant, a.created_at
+        from (select v.* from unnest(p_ids) i(id)
+            cross join lateral (select y.* from public.coach_response_feedback y where y.id = i.id offset 0) v) a
+        cross join lateral jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) x
+        join public.ai_experiments e on e.id::text = x ->> 'experiment_id'
+        left join public.user_coach_preferences p on p.user_id = a.user_id
+        where x -> 'override' is distinct from 'true' and x ->> 'variant' is not null
+            -- Without Postgres it was not known what the user had chosen.
+            and (a.degraded is not true or uplift.has_own_choice((uplift.prepared_experiment(e)).touches, null, null, null, null,
+                p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled) is false)
+        order by e.id, a.user_id, a.created_at) n
+    where not exists (
+        select from public.experiment_assignments s where s.experiment_id = n.experiment_id and s.user_id = n.user_id)
+    order by n.experiment_id, n.user_id
+    on conflict do nothing;
+end
+$$;
+
+comment on function uplift.note_exposures(uuid[]) is
+    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone, and, of answers that were made without the database, of users who had chosen for themselves.';
