@@ -208,6 +208,7 @@ static bool identify(struct auth *a, const cJSON *claims, struct identity *out, 
     }
     out->scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
     out->is_admin = is_service || (app_role != NULL && strcmp(app_role, "admin") == 0);
+    out->is_tester = out->is_admin || (app_role != NULL && strcmp(app_role, "tester") == 0);
     out->is_anonymous = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(claims, "is_anonymous"));
     return true;
 }
@@ -346,7 +347,7 @@ static bool check_api_key(struct auth *a, const char *token, struct identity *ou
     uuid_format(&out->user, out->user_text);
     out->has_user = true;
     out->scopes = key.scopes;
-    out->is_admin = (key.scopes & SCOPE_ADMIN) != 0;
+    out->is_admin = out->is_tester = (key.scopes & SCOPE_ADMIN) != 0;
     memcpy(out->key_id, key.id_text, sizeof out->key_id);
     return true;
 }

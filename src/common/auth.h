@@ -16,6 +16,7 @@ struct identity {
     char user_text[UUID_TEXT + 1];
     bool has_user;              /* false: an admin token without sub (service_role) */
     bool is_admin;              /* role service_role, or app_metadata.role = admin */
+    bool is_tester;             /* app_metadata.role = tester, or an admin */
     unsigned scopes;            /* SCOPE_ bits */
     char key_id[UUID_TEXT + 1]; /* of the API key, "" for a token */
     bool is_anonymous;          /* Supabase's anonymous sign-in, or the guest user */

@@ -254,8 +254,32 @@ begin
         select from public.experiment_assignments s where s.experiment_id = n.experiment_id and s.user_id = n.user_id)
     order by n.experiment_id, n.user_id
     on conflict do nothing;
+    -- What waited in a spool was said before.
+    update public.experiment_assignments s set assigned_at = n.created_at
+    from (
+        select s2.id, min(a.created_at) as created_at
+        from unnest(p_ids) i(id)
+        cross join lateral (select y.* from public.coach_response_feedback y where y.id = i.id offset 0) a
+        cross join lateral jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) x
+        join public.experiment_assignments s2 on s2.experiment_id::text = x ->> 'experiment_id' and s2.user_id = a.user_id
+        where x -> 'override' is distinct from 'true' and s2.variant = x ->> 'variant' and a.created_at < s2.assigned_at
+        group by s2.id) n
+    where s.id = n.id;
 end
 $$;
 
 comment on function uplift.note_exposures(uuid[]) is
     'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone, and, of answers that were made without the database, of users who had chosen for themselves.';
+
+-- What cannot be done, or not be told who it is for, without the database is left out.
+create or replace function uplift.known_experiments() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
+        'running', coalesce(jsonb_agg(to_jsonb(r) - '{started_at,keeps_assignments}'::text[] order by r.id), '[]'))
+    from uplift.running_experiments r
+    where not r.keeps_assignments and r.targeting - 'coaches' = '{}' and not r.touches && '{personality,memory,knowledge,examples,mode}'
+$$;
+
+comment on function uplift.known_experiments() is
+    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with.';

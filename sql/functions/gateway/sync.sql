@@ -6,6 +6,7 @@ as $$
 declare
     v_news jsonb := jsonb_build_object();
     v_prices jsonb;
+    v_running jsonb;
     v_mark text;
 begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
@@ -25,6 +26,13 @@ begin
     v_mark := md5(coalesce(v_prices::text, ''));
     if v_mark is distinct from p_known ->> 'prices' then
         v_news := v_news || jsonb_build_object('prices', v_prices, 'prices_mark', v_mark);
+    end if;
+    if p_known ? 'experiments' then
+        v_running := uplift.known_experiments();
+        v_mark := md5(v_running::text);
+        if v_mark is distinct from p_known ->> 'experiments' then
+            v_news := v_news || jsonb_build_object('experiments', v_running, 'experiments_mark', v_mark);
+        end if;
     end if;
     if p_known ? 'gauges' then
         v_news := v_news || jsonb_build_object('gauges', jsonb_build_object('budgets', uplift.budget_gauges(),
@@ -51,4 +59,4 @@ end
 $$;
 
 comment on function uplift_chat.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, and queues, what waits, up to 10000 of each.';

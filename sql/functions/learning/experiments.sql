@@ -266,7 +266,7 @@ as $$
 declare
     v_problems jsonb[] := '{}';
     v_variants jsonb[] := uplift.variants_of(p_experiment);
-    v_names text[] := array(select v ->> 'variant_name' from unnest(v_variants) v where jsonb_typeof(v) = 'object');
+    v_names text[] := array(select v ->> 'variant_name' from unnest(v_variants) v);
     v_other record;
 begin
     if coalesce(length(p_experiment.experiment_name), 0) not between 1 and 200 or p_experiment.experiment_name ~ '[=,]' then

@@ -79,8 +79,9 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
     if (w->auth != NULL)
         auth_take_keys(w->auth, w->keys);
     w->personas = personas_new(w->config->spool_dir);
+    w->experiments = experiments_new(w->config->spool_dir);
     if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
-        w->auth == NULL || w->keys == NULL || w->personas == NULL)
+        w->auth == NULL || w->keys == NULL || w->personas == NULL || w->experiments == NULL)
         return false;
     w->routings = routings_new(w->config, &w->shared->breakers);
     w->budgets = budgets_new();
@@ -125,6 +126,7 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
         .access = w->access,
         .prices = w->prices,
         .budgets = w->budgets,
+        .experiments = w->experiments,
         .limits = w->limits,
         .embedder = w->embedder,
         .each_second = set_levels,
@@ -239,6 +241,7 @@ out:
     limits_free(w.limits);
     budgets_free(w.budgets);
     routings_free(w.routings);
+    experiments_free(w.experiments);
     personas_free(w.personas);
     auth_free(w.auth);
     api_keys_free(w.keys);

@@ -12,6 +12,7 @@
 
 #define COACH_ID_MAX 128 /* bytes */
 #define MODE_MAX 32
+#define VARIANT_MAX 1000 /* bytes */
 #define MODEL_ROOM 257
 #define HEADERS_ROOM 1024
 #define RETRY_AFTER_OVERLOAD_MS 1000
@@ -33,6 +34,7 @@ enum prepared {
     P_CACHE_KEY,
     P_BUDGET_MODEL,
     P_LIMITS,
+    P_PARAMETERS,
 };
 
 #define PARAMS 10
@@ -43,7 +45,8 @@ static const struct pg_statement prepare_statement = {
     .sql = "select p.conversation_id, p.coach_id, p.severity, p.mode, p.shared_prompt, "
            "p.personal_prompt, p.messages, "
            "p.user_message, p.model, p.trace, p.refusal, p.cached, p.cache_key, p.budget_model, "
-           "p.limits, p.n from uplift_chat.prepare_chats(p_user_ids => $1::text[]::uuid[], "
+           "p.limits, p.parameters, p.n from uplift_chat.prepare_chats(p_user_ids => "
+           "$1::text[]::uuid[], "
            "p_protocols => $2, p_coach_ids => $3, p_severities => $4::text[]::numeric[], "
            "p_modes => $5, p_conversation_ids => $6::text[]::uuid[], "
            "p_regenerate_of => $7::text[]::uuid[], p_messages => $8, "
@@ -120,7 +123,17 @@ void preparation_release(struct preparation *p)
 {
     free(p->history);
     free(p->message);
-    p->history = p->message = NULL;
+    free(p->parameters);
+    p->history = p->message = p->parameters = NULL;
+}
+
+void preparation_put_parameters(const struct preparation *p, struct buf *out)
+{
+    size_t len = p->parameters != NULL ? strlen(p->parameters) : 0;
+    if (len <= 2) /* {} */
+        return;
+    buf_putc(out, ',');
+    buf_append(out, p->parameters + 1, len - 2); /* without its braces */
 }
 
 /* A copy of a column; NULL for SQL null. Sets *failed when memory ran out. */
@@ -169,6 +182,21 @@ static const char *column_text(const PGresult *result, int column)
     return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
 }
 
+/* The answer is not what an experiment wanted it to be. */
+static void forget_exposures(struct chat *chat)
+{
+    struct json_error wrong;
+    if (chat->trace == NULL || strstr(chat->trace, "\"exposures\"") == NULL)
+        return;
+    cJSON *trace = json_parse(chat->trace, strlen(chat->trace), &wrong);
+    cJSON_DeleteItemFromObjectCaseSensitive(trace, "exposures");
+    char *text = trace != NULL ? cJSON_PrintUnformatted(trace) : NULL;
+    cJSON_Delete(trace);
+    /* Without memory for it the rest of the trace is not told either. */
+    free(chat->trace);
+    chat->trace = text;
+}
+
 /*
  * Which model is asked: the cheaper one of a budget that is used up, else the one the client names,
  * else the one that serves in production (NULL: none does), else the configured one. What the
@@ -192,6 +220,7 @@ static bool decide_model(struct route_context *c, struct chat *chat, const struc
             !model_access_allows(access, &who, configured, false, error))
             return false;
         model = configured;
+        forget_exposures(chat);
         chat->cache.key[0] = '\0'; /* it is of the other model */
         chat->cache.may_share = false;
         chat->cache.result = CACHE_UNUSED;
@@ -225,6 +254,7 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
+    out->parameters = copy_column(result, P_PARAMETERS, &failed);
     take_cached(chat, result);
     if (failed)
         return api_error_no_memory(error);
@@ -232,11 +262,100 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
                         column_text(result, P_MODEL), error);
 }
 
+/* The coach, tone and prompt that are known without Postgres, as experiments change them. */
+static bool take_persona(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                         const cJSON *changes, struct api_error *error)
+{
+    bool failed = false;
+    char tried[8] = "";
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(changes, "severity");
+    const char *suffix = json_string(changes, "prompt_suffix");
+    const char *coach_id =
+        wish->coach_id != NULL ? wish->coach_id : json_string(changes, "coach_id");
+    if (cJSON_IsNumber(number))
+        snprintf(tried, sizeof tried, "%.1f", number->valuedouble);
+    const char *severity = wish->severity[0] != '\0' ? wish->severity
+                           : tried[0] != '\0'        ? tried
+                                                     : "3.0";
+    char *prompt;
+    if (!personas_find(c->services->personas, coach_id, severity, wish->mode, &chat->coach_id,
+                       &prompt))
+        return api_error(error, 404, "coach_not_found", "coach_id", "there is no coach \"%.100s\"",
+                         coach_id != NULL ? coach_id : "");
+    chat->severity = copy_text(severity, &failed);
+    chat->mode = copy_text("default", &failed);
+    if (suffix != NULL && prompt != NULL) {
+        struct buf whole;
+        buf_init(&whole, strlen(prompt) + strlen(suffix) + 3);
+        buf_printf(&whole, "%s\n\n%s", prompt, suffix);
+        free(prompt);
+        prompt = whole.failed ? NULL : buf_steal(&whole);
+        buf_release(&whole);
+    }
+    failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
+    free(prompt);
+    return !failed || api_error_no_memory(error);
+}
+
+/* Of what experiments change, the parameters for the provider; a JSON object. */
+static char *parameters_of(const cJSON *changes)
+{
+    static const char *const names[] = {"temperature", "top_p", "max_tokens", "presence_penalty",
+                                        "frequency_penalty"};
+    cJSON *parameters = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && parameters != NULL; i++) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(changes, names[i]);
+        if (cJSON_IsNumber(value))
+            cJSON_AddNumberToObject(parameters, names[i], value->valuedouble);
+    }
+    char *text = parameters != NULL ? cJSON_PrintUnformatted(parameters) : NULL;
+    cJSON_Delete(parameters);
+    return text;
+}
+
+/* Which variants of the last known experiments the chat gets. */
+static bool take_variants(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                          struct preparation *out, struct experiment_changes *changes,
+                          struct api_error *error)
+{
+    *changes = (struct experiment_changes){0};
+    const char *variant = request_param(c->request, "HTTP_X_UPLIFT_VARIANT");
+    if (variant != NULL && *variant != '\0') {
+        api_error(error, 503, "database_unavailable", "X-Uplift-Variant",
+                  "the database does not answer at the moment, and without it no variant can be "
+                  "asked for");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return false;
+    }
+    if (c->request->who.is_guest || (chat->protocol != CHAT_NATIVE && wish->coach_id == NULL))
+        return true;
+    const struct experiment_asker who = {
+        .user = chat->user_text,
+        .coach_id = wish->coach_id,
+        .severity = wish->severity[0] != '\0' ? wish->severity : NULL,
+        .mode = wish->mode,
+        .model = wish->model,
+        .asked = wish->asked,
+    };
+    if (!experiments_assign(c->services->experiments, &who, changes))
+        return api_error_no_memory(error);
+    if (changes->exposures == NULL)
+        return true;
+    struct buf trace;
+    buf_init(&trace, strlen(changes->exposures) + 32);
+    buf_printf(&trace, "{\"exposures\":%s}", changes->exposures);
+    chat->trace = trace.failed ? NULL : buf_steal(&trace);
+    buf_release(&trace);
+    out->parameters = parameters_of(changes->all);
+    return (chat->trace != NULL && out->parameters != NULL) || api_error_no_memory(error);
+}
+
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
 static bool take_degraded(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
                           struct preparation *out, struct api_error *error)
 {
-    bool failed = false;
+    struct experiment_changes changes = {0};
+    bool good = false;
     chat->degraded = true;
     if (wish->message == NULL) {
         api_error(error, 503, "database_unavailable", "message",
@@ -252,32 +371,28 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     } else {
         begin_conversation(chat);
     }
-    if (chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) {
-        const char *severity = wish->severity[0] != '\0' ? wish->severity : "3.0";
-        char *prompt;
-        if (!personas_find(c->services->personas, wish->coach_id, severity, wish->mode,
-                           &chat->coach_id, &prompt))
-            return api_error(error, 404, "coach_not_found", "coach_id",
-                             "there is no coach \"%.100s\"",
-                             wish->coach_id != NULL ? wish->coach_id : "");
-        chat->severity = copy_text(severity, &failed);
-        chat->mode = copy_text("default", &failed);
-        failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
-        free(prompt);
-    }
     char cheaper[MODEL_ROOM];
+    if (!take_variants(c, chat, wish, out, &changes, error))
+        goto out;
+    if ((chat->protocol == CHAT_NATIVE || wish->coach_id != NULL) &&
+        !take_persona(c, chat, wish, changes.all, error))
+        goto out;
     if (!budgets_allow(c->services->budgets, chat->user_text, chat->coach_id, cheaper,
                        sizeof cheaper, error))
-        return false;
+        goto out;
+    if (*cheaper != '\0' && json_string(changes.all, "model") != NULL)
+        forget_exposures(chat);
     if (!limits_allow(c->services->limits,
                       &(struct limit_who){.user = chat->user_text,
                                           .api_key = c->request->who.key_id,
                                           .address = request_param(c->request, "REMOTE_ADDR")},
                       (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
-        return false;
-    if (failed)
-        return api_error_no_memory(error);
-    return decide_model(c, chat, wish, *cheaper != '\0' ? cheaper : NULL, NULL, error);
+        goto out;
+    good = decide_model(c, chat, wish, *cheaper != '\0' ? cheaper : NULL,
+                        json_string(changes.all, "model"), error);
+out:
+    experiment_changes_release(&changes);
+    return good;
 }
 
 static void put_more(struct buf *more, const char *key, const char *value)
@@ -365,13 +480,32 @@ static void describe_more(const struct route_context *c, enum chat_protocol prot
     put_more(more, "model", wish->model);
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
     put_more(more, "api_key", c->request->who.key_id);
+    put_more(more, "variant", request_param(c->request, "HTTP_X_UPLIFT_VARIANT"));
     if (wish->cache.mode != CACHE_OFF)
         describe_cache(c->services->config, &wish->cache, more);
     if (bytes > 0)
         buf_printf(more, "%s\"bytes\":%zu", more->len == 0 ? "{" : ",", bytes);
+    if (c->request->who.is_guest)
+        buf_printf(more, "%s\"is_guest\":true", more->len == 0 ? "{" : ",");
+    if (wish->asked != NULL)
+        buf_printf(more, "%s\"asked\":%s", more->len == 0 ? "{" : ",", wish->asked);
     describe_search(c, protocol, wish, more);
     if (more->len > 0)
         buf_putc(more, '}');
+}
+
+/* Who tries a variant of an experiment by name has to be one who tests them. */
+static bool may_ask_for_variant(const struct request *r, struct api_error *error)
+{
+    const char *variant = request_param(r, "HTTP_X_UPLIFT_VARIANT");
+    if (variant == NULL || *variant == '\0')
+        return true;
+    if (!r->who.is_tester)
+        return api_error(error, 403, "variant_not_allowed", "X-Uplift-Variant",
+                         "only testers (app_metadata.role tester) and admins may name a variant");
+    return strlen(variant) <= VARIANT_MAX ||
+           api_error(error, 400, "invalid_variant", "X-Uplift-Variant",
+                     "X-Uplift-Variant must be a text of at most %d bytes", VARIANT_MAX);
 }
 
 struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
@@ -385,6 +519,8 @@ struct chat *prepare_chat(struct route_context *c, enum chat_protocol protocol,
         error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
         return NULL;
     }
+    if (!may_ask_for_variant(r, error))
+        return NULL;
     struct chat *chat = chat_new(r);
     if (chat == NULL) {
         api_error_no_memory(error);

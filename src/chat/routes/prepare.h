@@ -16,9 +16,10 @@ struct chat_wish {
     const char *coach_id;
     char severity[8]; /* "3.5"; "" when absent */
     const char *mode;
-    const char *model;                   /* asked for by a client of /v1/chat/completions */
-    size_t bytes;                        /* of what else is sent along, for an estimate of tokens */
-    const char *message;                 /* the user's text, NULL for a plain regeneration */
+    const char *model;   /* asked for by a client of /v1/chat/completions */
+    const char *asked;   /* JSON array: which parameters an experiment may set it says itself */
+    size_t bytes;        /* of what else is sent along, for an estimate of tokens */
+    const char *message; /* the user's text, NULL for a plain regeneration */
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
 };
@@ -32,12 +33,15 @@ MUST_CHECK bool wish_read(struct chat_wish *wish, const cJSON *object, bool text
 /* What goes to the provider between the system prompt (the chat's) and the client's own messages.
  */
 struct preparation {
-    char *history; /* JSON objects joined by commas, NULL or "" when none; owned */
-    char *message; /* the user's text, which a regeneration takes from the original; owned, NULL
-                       when the wish had it */
+    char *history;    /* JSON objects joined by commas, NULL or "" when none; owned */
+    char *message;    /* the user's text, which a regeneration takes from the original; owned, NULL
+                          when the wish had it */
+    char *parameters; /* of an experiment, for the provider: a JSON object, NULL when none; owned */
     struct limit_left left; /* of rate limits, also where the chat is refused */
 };
 void preparation_release(struct preparation *p);
+/* Appends its parameters to an object that has a member already. */
+void preparation_put_parameters(const struct preparation *p, struct buf *out);
 
 /*
  * Makes the chat: id, uplift_chat.prepare_chats (or, with Postgres away, the last known persona),

@@ -104,6 +104,7 @@ static bool build_upstream(struct chat *chat, const struct preparation *prepared
     buf_puts(&b, "}]");
     if (anew)
         put_seed(&b, &chat->id);
+    preparation_put_parameters(prepared, &b);
     buf_puts(&b,
              chat->stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}" : "}");
     chat->upstream_body_len = b.len;

@@ -2,11 +2,13 @@
 #include "prepare.h"
 #include "transcript.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MESSAGES_MAX 4096
 #define MODEL_MAX 256     /* bytes */
+#define ASKED_ROOM 160    /* bytes of a list of parameters */
 #define MEMBER_MAX 4096   /* bytes of any member that is looked at, messages aside */
 #define HEAD_BYTES 262144 /* what goes before the client's own messages, beside a prompt */
 
@@ -186,7 +188,8 @@ static void put_messages(struct buf *b, struct span messages, const char *system
 }
 
 /* The model goes first, where chat_ask_for finds it; what is not ours follows as it came. */
-static bool build_upstream(struct chat *chat, const struct asked *a)
+static bool build_upstream(struct chat *chat, const struct asked *a,
+                           const struct preparation *prepared)
 {
     struct scan s = scan_open(a->body);
     struct span key, value;
@@ -211,6 +214,7 @@ static bool build_upstream(struct chat *chat, const struct asked *a)
             put_member(&b, key, value);
         }
     }
+    preparation_put_parameters(prepared, &b);
     if (chat->stream)
         put_stream_options(&b, scan_member(a->body, "stream_options"));
     buf_putc(&b, '}');
@@ -240,6 +244,32 @@ static bool read_wish(struct chat_wish *wish, const struct asked *a, const struc
     return true;
 }
 
+/* Which of the parameters that an experiment may set the client sets itself; false for none. */
+static bool list_asked(struct span body, char out[ASKED_ROOM])
+{
+    static const struct {
+        const char *member, *name;
+    } parameters[] = {
+        {"temperature", "temperature"},
+        {"top_p", "top_p"},
+        {"max_tokens", "max_tokens"},
+        {"max_completion_tokens", "max_tokens"},
+        {"presence_penalty", "presence_penalty"},
+        {"frequency_penalty", "frequency_penalty"},
+    };
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+        struct span value = scan_member(body, parameters[i].member);
+        if (value.at != NULL)
+            len += (size_t)snprintf(out + len, ASKED_ROOM - len, "%s\"%s\"", len == 0 ? "[" : ",",
+                                    parameters[i].name);
+    }
+    if (len == 0)
+        return false;
+    snprintf(out + len, ASKED_ROOM - len, "]");
+    return true;
+}
+
 /* Whether the model that is named, if one is, may be used by who asks. */
 static bool may_ask_for(const struct route_context *c, const struct chat_wish *wish,
                         struct api_error *error)
@@ -252,11 +282,12 @@ static bool may_ask_for(const struct route_context *c, const struct chat_wish *w
 }
 
 /* Fills in what the relay needs beside what was prepared. */
-static bool complete_chat(const struct asked *a, struct chat *chat)
+static bool complete_chat(const struct asked *a, const struct preparation *prepared,
+                          struct chat *chat)
 {
     return (chat->user_message != NULL ||
             transcript_read(a->body, &chat->user_message, &chat->request_messages)) &&
-           (chat->cache.answer != NULL || build_upstream(chat, a));
+           (chat->cache.answer != NULL || build_upstream(chat, a, prepared));
 }
 
 /*
@@ -272,9 +303,12 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     struct preparation prepared = {0};
     char *question = NULL, *rest = NULL;
     bool stream = false, usage = false;
+    char asked[ASKED_ROOM];
     if (!check_options(a, &stream, &usage, error) || !check_messages(a->messages, config, error) ||
         !read_wish(&wish, a, config, error) || !may_ask_for(c, &wish, error))
         return NULL;
+    if (wish.coach_id != NULL && list_asked(a->body, asked))
+        wish.asked = asked;
     if (wish.cache.mode != CACHE_OFF || wish.coach_id != NULL) {
         if (!transcript_read(a->body, &question, &rest)) {
             api_error_no_memory(error);
@@ -296,7 +330,7 @@ static struct chat *make_chat(struct route_context *c, const struct asked *a,
     chat->request_messages = rest;
     chat->stream = stream;
     chat->client_wants_usage = usage;
-    bool good = complete_chat(a, chat);
+    bool good = complete_chat(a, &prepared, chat);
     preparation_release(&prepared);
     if (!good) {
         api_error_no_memory(error);

@@ -10,6 +10,7 @@
 #include "chat/shared/metrics.h"
 #include "chat/shared/shared.h"
 #include "chat/snapshot/budgets.h"
+#include "chat/snapshot/experiments.h"
 #include "chat/snapshot/limits.h"
 #include "chat/snapshot/model_access.h"
 #include "chat/snapshot/persona.h"
@@ -34,6 +35,7 @@ struct services {
     struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
     struct pg_pool *pool;         /* for all others */
     struct personas *personas;
+    struct experiments *experiments;
     struct recorder *recorder;
     struct learner *learner;
     struct intake *intake;

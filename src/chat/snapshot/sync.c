@@ -35,9 +35,12 @@ static const struct pg_statement worker_sync = {
 /* What this worker knows, and tells. */
 static bool tell_known(struct sync *s, struct buf *out)
 {
+    char experiments[EXPERIMENTS_MARK];
+    experiments_mark(s->with.experiments, experiments);
     buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(s->with.routings));
     buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(s->with.access));
     buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", s->prices, s->budgets);
+    buf_printf(out, ",\"experiments\":\"%s\"", experiments);
     if (clock_ms() >= s->gauges_due_ms)
         buf_puts(out, ",\"gauges\":true");
     embedder_put_wanted(s->with.embedder, out);
@@ -62,6 +65,13 @@ static void take_budgets(struct sync *s, const cJSON *news)
         return;
     budgets_take(s->with.budgets, cJSON_GetObjectItemCaseSensitive(news, "budgets"));
     snprintf(s->budgets, sizeof s->budgets, "%s", mark);
+}
+
+static void take_experiments(struct sync *s, const cJSON *news)
+{
+    const cJSON *experiments = cJSON_GetObjectItemCaseSensitive(news, "experiments");
+    if (experiments != NULL)
+        experiments_take(s->with.experiments, experiments, json_string(news, "experiments_mark"));
 }
 
 static void take_gauges(struct sync *s, cJSON *news)
@@ -104,6 +114,7 @@ static void take_news(struct sync *s, const char *text, size_t len)
     embedder_take(s->with.embedder, cJSON_GetObjectItemCaseSensitive(news, "embeddings"));
     take_budgets(s, news);
     take_prices(s, news);
+    take_experiments(s, news);
     take_gauges(s, news);
     cJSON_Delete(news);
 }

@@ -12,6 +12,7 @@
 #include "common/config.h"
 #include "common/must_check.h"
 #include "common/pg.h"
+#include "experiments.h"
 #include "limits.h"
 #include "model_access.h"
 #include "prices.h"
@@ -29,6 +30,7 @@ struct sync_options {
     struct model_access *access;
     struct prices *prices;
     struct budgets *budgets;
+    struct experiments *experiments;
     struct limits *limits;
     struct embedder *embedder;
     void (*each_second)(void *arg); /* called by the thread after each look */

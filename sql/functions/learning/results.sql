@@ -1,0 +1,242 @@
+-- What came of experiments: counted by user, since users were assigned and answers of one user are alike.
+-- The statistics are in C (src/statistics, src/batch/job_experiments.c); here are the sums that they are made of.
+
+create or replace function uplift.counts_of(p_user_id uuid, p_from timestamptz, p_to timestamptz, p_exposure jsonb, p_feedback_until timestamptz,
+    out answers int, out failed int, out thumbs_up int, out thumbs int, out rating_sum int, out ratings int, out engagement_s float8,
+    out cost_usd float8, out latency_ms float8, out timed int, out regenerations int)
+language plpgsql stable
+as $$
+begin
+    select count(*), count(*) filter (where a.outcome = 'failed'),
+        count(*) filter (where a.helpful and a.is_counted), count(*) filter (where a.helpful is not null and a.is_counted),
+        coalesce(sum(a.rating) filter (where a.is_counted), 0), count(a.rating) filter (where a.is_counted),
+        -- Whoever is away for longer than this is not there.
+        coalesce(sum(least(extract(epoch from a.created_at - a.before), 300)), 0), coalesce(sum(a.cost_usd), 0),
+        coalesce(sum(a.response_time_ms) filter (where a.outcome = 'complete'), 0),
+        count(a.response_time_ms) filter (where a.outcome = 'complete'), count(a.regenerate_of)
+    into answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations
+    from (
+        select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,
+            x.feedback_given_at is null or x.feedback_given_at <= p_feedback_until as is_counted
+        from public.coach_response_feedback x
+        where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to
+            and (p_exposure is null or x.exposures @> p_exposure)) a;
+end
+$$;
+
+comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, timestamptz, out int, out int, out int, out int, out int, out int,
+    out float8, out float8, out float8, out int, out int) is
+    'What a user did between two times, with answers of an exposure (null: any), and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
+
+create or replace function uplift_batch.experiments_to_measure() returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.experiment_name, 'users', (
+        select count(*) from public.experiment_assignments a where a.experiment_id = e.id)) order by e.id), '[]')
+    from public.ai_experiments e
+    where e.start_date is not null and e.salt is not null and (e.status in ('running', 'paused')
+        -- A day more, for what was said at the last moment.
+        or e.status = 'completed' and e.end_date + make_interval(days => coalesce(e.feedback_days, 7) + 1) > now())
+        and cardinality(uplift.experiment_problems(e)) = 0
+$$;
+
+comment on function uplift_batch.experiments_to_measure() is
+    'The experiments whose figures may still change, [{id, name, users}]: those that have begun, until their feedback_days are over.';
+
+create or replace function uplift_batch.measure_experiment_users(p_id uuid, p_after uuid, p_limit int) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_experiment public.ai_experiments;
+    v_until timestamptz;
+    v_feedback_until timestamptz;
+    v_count int;
+    v_last uuid;
+begin
+    select e.* into v_experiment from public.ai_experiments e where e.id = p_id;
+    if not found then
+        return jsonb_build_object('measured', 0, 'last', null);
+    end if;
+    v_until := coalesce(v_experiment.end_date, 'infinity');
+    v_feedback_until := v_until + make_interval(days => coalesce(v_experiment.feedback_days, 7));
+    with users as materialized (
+        select a.user_id, a.variant, a.assigned_at from public.experiment_assignments a
+        where a.experiment_id = p_id and (p_after is null or a.user_id > p_after)
+        order by a.user_id limit least(p_limit, 2000)
+    ), measured as (
+        insert into uplift.experiment_users as m (experiment_id, user_id, variant, assigned_at, answers, failed, thumbs_up, thumbs, rating_sum,
+            ratings, engagement_s, cost_usd, latency_ms, timed, regenerations, is_retained, before)
+        select p_id, u.user_id, u.variant, u.assigned_at, c.answers, c.failed, c.thumbs_up, c.thumbs, c.rating_sum, c.ratings, c.engagement_s,
+            c.cost_usd, c.latency_ms, c.timed, c.regenerations,
+            case when u.assigned_at + interval '14 days' <= least(now(), v_feedback_until) then exists (
+                select from public.coach_response_feedback a
+                where a.user_id = u.user_id and a.created_at >= u.assigned_at + interval '7 days' and a.created_at < u.assigned_at + interval '14 days') end,
+            to_jsonb(b)
+        from users u
+        cross join lateral uplift.counts_of(u.user_id, u.assigned_at, v_until, jsonb_build_array(jsonb_build_object(
+            'experiment_id', p_id, 'variant', u.variant)), v_feedback_until) c
+        cross join lateral uplift.counts_of(u.user_id, u.assigned_at - interval '28 days', u.assigned_at, null, v_feedback_until) b
+        on conflict (experiment_id, user_id) do update set variant = excluded.variant, assigned_at = excluded.assigned_at,
+            answers = excluded.answers, failed = excluded.failed, thumbs_up = excluded.thumbs_up, thumbs = excluded.thumbs,
+            rating_sum = excluded.rating_sum, ratings = excluded.ratings, engagement_s = excluded.engagement_s, cost_usd = excluded.cost_usd,
+            latency_ms = excluded.latency_ms, timed = excluded.timed, regenerations = excluded.regenerations,
+            is_retained = excluded.is_retained, before = excluded.before, measured_at = now()
+        returning m.user_id
+    )
+    select count(*), (array_agg(m.user_id order by m.user_id desc))[1] into v_count, v_last from measured m;
+    return jsonb_build_object('measured', v_count, 'last', v_last);
+end
+$$;
+
+comment on function uplift_batch.measure_experiment_users(uuid, uuid, int) is
+    'Counts what the next users of an experiment did (behind p_after, at most 2000): {measured, last}; last is null when there are no more. Again it counts anew.';
+
+-- Of one user, for each metric: x of n, and the same of before, where there was something.
+create or replace view uplift.experiment_values with (security_invoker = true) as
+select u.experiment_id, u.user_id, u.variant, v.metric, v.x, v.n, v.p
+from uplift.experiment_users u
+cross join lateral (values
+    ('thumbs_up_rate', u.thumbs_up::float8, u.thumbs::float8, (u.before ->> 'thumbs_up')::float8 / nullif((u.before ->> 'thumbs')::float8, 0)),
+    ('avg_rating', u.rating_sum, u.ratings, (u.before ->> 'rating_sum')::float8 / nullif((u.before ->> 'ratings')::float8, 0)),
+    ('engagement_time', u.engagement_s, 1, case when (u.before ->> 'answers')::int > 0 then (u.before ->> 'engagement_s')::float8 end),
+    ('cost_per_answer', u.cost_usd, u.answers, (u.before ->> 'cost_usd')::float8 / nullif((u.before ->> 'answers')::float8, 0)),
+    ('latency', u.latency_ms, u.timed, (u.before ->> 'latency_ms')::float8 / nullif((u.before ->> 'timed')::float8, 0)),
+    ('regenerations', u.regenerations, u.answers, (u.before ->> 'regenerations')::float8 / nullif((u.before ->> 'answers')::float8, 0)),
+    ('errors', u.failed, u.answers, (u.before ->> 'failed')::float8 / nullif((u.before ->> 'answers')::float8, 0)),
+    ('retention', u.is_retained::int, case when u.is_retained is not null then 1 end, null)) as v(metric, x, n, p)
+where v.n is not null;
+
+comment on view uplift.experiment_values is
+    'What each user of an experiment adds to each of uplift.metrics(): x of n (1 for a mean), and p, the same figure of the 28 days before, null where there was none.';
+
+create or replace function uplift_batch.experiment_sums(p_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_experiment public.ai_experiments;
+    v_variants text[];
+    v_result jsonb;
+begin
+    select e.* into v_experiment from public.ai_experiments e where e.id = p_id;
+    if not found then
+        return null;
+    end if;
+    v_variants := (uplift.prepared_experiment(v_experiment)).variants;
+    with caps as materialized (
+        -- One user who does a hundred times as much must not outweigh all others. Over all arms together.
+        select v.metric, m.is_ratio, percentile_disc(0.99) within group (order by case when m.is_ratio then v.n else v.x end) as cap
+        from uplift.experiment_values v join uplift.metrics() m on m.metric = v.metric
+        where v.experiment_id = p_id and case when m.is_ratio then v.n else v.x end > 0
+        group by v.metric, m.is_ratio
+    ), cut as (
+        select v.metric, v.variant, v.p,
+            case when c.is_ratio and v.n > c.cap then v.x * c.cap / v.n when not c.is_ratio and v.metric <> 'retention' then least(v.x, coalesce(c.cap, v.x)) else v.x end as x,
+            case when c.is_ratio then least(v.n, c.cap) else v.n end as n
+        from uplift.experiment_values v left join caps c on c.metric = v.metric
+        where v.experiment_id = p_id
+    ), sums as (
+        select c.metric, c.variant, jsonb_build_object('users', count(*), 'sx', sum(c.x), 'sxx', sum(c.x * c.x), 'sn', sum(c.n),
+            'sxn', sum(c.x * c.n), 'snn', sum(c.n * c.n), 'pre_users', count(c.p), 'sp', coalesce(sum(c.p), 0), 'spp', coalesce(sum(c.p * c.p), 0),
+            'spx', coalesce(sum(c.p * c.x), 0), 'spn', coalesce(sum(c.p * c.n), 0),
+            'pre_sx', coalesce(sum(c.x) filter (where c.p is not null), 0), 'pre_sn', coalesce(sum(c.n) filter (where c.p is not null), 0)) as sums
+        from cut c group by c.metric, c.variant
+    )
+    select jsonb_build_object('id', p_id, 'alpha', coalesce(v_experiment.alpha, 0.05), 'min_users', coalesce(v_experiment.min_users, 100),
+        'success_metric', v_experiment.success_metric, 'guardrails', coalesce(v_experiment.guardrails, '[]'),
+        'weights', (select jsonb_agg(coalesce((v ->> 'weight')::float8, 1) order by n) from unnest(uplift.variants_of(v_experiment)) with ordinality u(v, n)),
+        'had_other_weights', coalesce(v_experiment.keeps_assignments, false),
+        'variants', to_jsonb(v_variants),
+        'users', (select jsonb_agg((select count(*) from uplift.experiment_users u where u.experiment_id = p_id and u.variant = w.name) order by w.n)
+            from unnest(v_variants) with ordinality w(name, n)),
+        'metrics', (select jsonb_agg(jsonb_build_object('metric', m.metric, 'better', m.better, 'kind',
+            case when m.is_ratio then 'ratio' when m.metric = 'retention' then 'share' else 'mean' end, 'cap', c.cap,
+            'sums', (select jsonb_agg(s.sums order by w.n) from unnest(v_variants) with ordinality w(name, n)
+                left join sums s on s.metric = m.metric and s.variant = w.name),
+            'before', (select jsonb_agg(l.figures -> 'always_valid' order by w.n) from unnest(v_variants) with ordinality w(name, n)
+                left join lateral (
+                    select k.figures from uplift.experiment_looks k
+                    where k.experiment_id = p_id and k.metric = m.metric and k.variant = w.name order by k.id desc limit 1) l on true)) order by m.metric)
+            from uplift.metrics() m left join caps c on c.metric = m.metric),
+        'srm_before', (select k.figures from uplift.experiment_looks k
+            where k.experiment_id = p_id and k.metric = 'users' and k.variant = '' order by k.id desc limit 1))
+    into v_result;
+    return v_result;
+end
+$$;
+
+comment on function uplift_batch.experiment_sums(uuid) is
+    'What an experiment''s statistics are made of, from the last count of its users: variants, users and weights of each, and for each of uplift.metrics() the sums over users of each variant (struct arm_sums of src/statistics), winsorised: a user''s denominator (a mean''s value) above the 99th percentile of those over 0, all variants together, counts as that, with the numerator in proportion; and what the last look said (before, srm_before). Null when it is gone.';
+
+create or replace function uplift_batch.record_look(p_id uuid, p_look jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_experiment public.ai_experiments;
+    v_crossed text := p_look #>> '{conclusion,guardrail}';
+begin
+    select e.* into v_experiment from public.ai_experiments e where e.id = p_id for update;
+    if not found then
+        return jsonb_build_object('recorded', false);
+    end if;
+    insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
+    select p_id, l ->> 'metric', l ->> 'variant', l -> 'figures' from jsonb_array_elements(p_look -> 'looks') l;
+    update public.ai_experiments e set winner_variant = p_look #>> '{conclusion,winner}',
+        confidence_level = (p_look #>> '{conclusion,confidence}')::numeric
+    where e.id = p_id and (e.winner_variant, e.confidence_level) is distinct from
+        (p_look #>> '{conclusion,winner}', (p_look #>> '{conclusion,confidence}')::numeric);
+    if v_experiment.winner_variant is distinct from p_look #>> '{conclusion,winner}' then
+        perform uplift.note_experiment(p_id, 'concluded', 'uplift', coalesce(p_look #>> '{conclusion,text}', ''));
+    end if;
+    -- Somebody may be looking at it for days; nobody shall be harmed meanwhile.
+    if v_crossed is not null and v_experiment.status = 'running' then
+        update public.ai_experiments e set status = 'paused', status_reason = left(v_crossed, 2000) where e.id = p_id;
+        perform uplift.note_experiment(p_id, 'paused', 'uplift', v_crossed);
+    end if;
+    return jsonb_build_object('recorded', true);
+end
+$$;
+
+comment on function uplift_batch.record_look(uuid, jsonb) is
+    'Keeps what a look at an experiment said, {looks: [{metric, variant, figures}], conclusion: {winner, confidence, text, guardrail}}, writes winner_variant and confidence_level, and pauses an experiment that runs where a guardrail is crossed.';
+
+create or replace function uplift_batch.admin_experiment_results(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_experiment public.ai_experiments;
+    v_metric text := uplift.text_argument(p_arguments, 'history', 100);
+begin
+    perform uplift.check_arguments(p_arguments, '{history}');
+    select e.* into v_experiment from public.ai_experiments e where e.id = p_id;
+    if not found then
+        perform uplift.fail(404, 'experiment_not_found', 'there is no such experiment');
+    elsif v_metric is not null and v_metric <> 'users' and not exists (select from uplift.metrics() m where m.metric = v_metric) then
+        perform uplift.fail(400, 'invalid_history', format('history must be users or one of %s', (select string_agg(m.metric, ', ') from uplift.metrics() m)), 'history');
+    end if;
+    if v_metric is not null then
+        return jsonb_build_object('object', 'list', 'has_more', false, 'data', (
+            select coalesce(jsonb_agg(jsonb_build_object('looked_at', l.looked_at, 'variant', l.variant, 'figures', l.figures) order by l.id), '[]')
+            from (select * from uplift.experiment_looks k where k.experiment_id = p_id and k.metric = v_metric order by k.id desc limit 2000) l));
+    end if;
+    return jsonb_build_object('object', 'experiment_results', 'experiment', uplift.experiment_json(v_experiment),
+        'looked_at', (select max(l.looked_at) from uplift.experiment_looks l where l.experiment_id = p_id),
+        'next', case when not exists (select from uplift.experiment_looks l where l.experiment_id = p_id)
+            then 'nothing was measured yet: job measure-experiments does it, hourly, or at once with POST /admin/jobs/measure-experiments' end,
+        'sample_ratio', (select l.figures from uplift.experiment_looks l
+            where l.experiment_id = p_id and l.metric = 'users' order by l.id desc limit 1),
+        'metrics', (
+            select coalesce(jsonb_agg(jsonb_build_object('metric', m.metric, 'meaning', m.meaning, 'better', case m.better when 1 then 'more' else 'less' end,
+                'decides', m.metric = v_experiment.success_metric, 'variants', x.variants) order by m.metric <> v_experiment.success_metric, m.metric), '[]')
+            from uplift.metrics() m
+            cross join lateral (
+                select jsonb_agg(jsonb_build_object('variant', w.name, 'figures', l.figures) order by w.n) as variants
+                from unnest(array(select v ->> 'variant_name' from unnest(uplift.variants_of(v_experiment)) v)) with ordinality w(name, n)
+                cross join lateral (
+                    select k.figures from uplift.experiment_looks k
+                    where k.experiment_id = p_id and k.metric = m.metric and k.variant = w.name order by k.id desc limit 1) l) x
+            where x.variants is not null));
+end
+$$;
+
+comment on function uplift_batch.admin_experiment_results(uuid, jsonb, text) is
+    'What came of an experiment at the last look: sample_ratio, and of each metric each variant''s figures; with history, the looks at one metric (or users), the last 2000. UP404 experiment_not_found, UP400 invalid_history.';

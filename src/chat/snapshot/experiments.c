@@ -1,0 +1,237 @@
+/* The variant of a chat without Postgres; see experiments.h. uplift.variants_for() is the same with
+ * it. */
+#include "experiments.h"
+
+#include "common/json.h"
+#include "common/kept_file.h"
+#include "common/log.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_NAME "experiments.json"
+#define HOLDOUT_SALT "uplift holdout"
+#define BUCKET_BITS 52
+#define DEFAULT_COACH "coach_decibel_avatar" /* of who chose none */
+
+struct experiments {
+    char *dir;
+    pthread_mutex_t lock; /* guards all below */
+    cJSON *known;         /* NULL: nothing */
+    char mark[EXPERIMENTS_MARK];
+};
+
+struct experiments *experiments_new(const char *dir)
+{
+    struct experiments *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return NULL;
+    pthread_mutex_init(&e->lock, NULL);
+    e->dir = strdup(dir);
+    if (e->dir == NULL) {
+        experiments_free(e);
+        return NULL;
+    }
+    char *text = kept_file_read(dir, FILE_NAME);
+    struct json_error wrong;
+    if (text != NULL)
+        e->known = json_parse(text, strlen(text), &wrong);
+    free(text);
+    return e;
+}
+
+void experiments_free(struct experiments *e)
+{
+    if (e == NULL)
+        return;
+    cJSON_Delete(e->known);
+    pthread_mutex_destroy(&e->lock);
+    free(e->dir);
+    free(e);
+}
+
+void experiments_mark(struct experiments *e, char mark[EXPERIMENTS_MARK])
+{
+    pthread_mutex_lock(&e->lock);
+    memcpy(mark, e->mark, EXPERIMENTS_MARK);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void experiments_take(struct experiments *e, const cJSON *news, const char *mark)
+{
+    cJSON *copy = cJSON_IsObject(news) ? cJSON_Duplicate(news, true) : NULL;
+    char *text = copy != NULL ? cJSON_PrintUnformatted(copy) : NULL;
+    if (text == NULL || mark == NULL || strlen(mark) >= EXPERIMENTS_MARK) {
+        log_error("experiments", "what Postgres told of experiments cannot be taken");
+        cJSON_Delete(copy);
+        free(text);
+        return;
+    }
+    kept_file_write(e->dir, FILE_NAME, text);
+    free(text);
+    pthread_mutex_lock(&e->lock);
+    cJSON *before = e->known;
+    e->known = copy;
+    memcpy(e->mark, mark, strlen(mark) + 1);
+    pthread_mutex_unlock(&e->lock);
+    cJSON_Delete(before);
+}
+
+double experiments_bucket(const char *salt, const char *user)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    uint64_t first = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, salt, strlen(salt)) == 1 &&
+                EVP_DigestUpdate(context, user, strlen(user)) == 1 &&
+                EVP_DigestFinal_ex(context, hash, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    if (!good)
+        return -1;
+    for (size_t i = 0; i < sizeof first; i++)
+        first = first << 8 | hash[i];
+    return (double)(first >> (64 - BUCKET_BITS)) / (double)((uint64_t)1 << BUCKET_BITS);
+}
+
+static bool has_text(const cJSON *array, const char *text)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach (item, array)
+        if (cJSON_IsString(item) && strcmp(item->valuestring, text) == 0)
+            return true;
+    return false;
+}
+
+/* Whether something that the experiment changes was asked for. */
+static bool has_own_choice(const cJSON *running, const struct experiment_asker *who,
+                           const cJSON *asked)
+{
+    const cJSON *name;
+    const cJSON *touches = cJSON_GetObjectItemCaseSensitive(running, "touches");
+    cJSON_ArrayForEach (name, touches) {
+        const char *text = cJSON_IsString(name) ? name->valuestring : "";
+        if ((who->severity != NULL && strcmp(text, "severity") == 0) ||
+            (who->mode != NULL && strcmp(text, "mode") == 0) ||
+            (who->coach_id != NULL && strcmp(text, "coach_id") == 0) ||
+            (who->model != NULL && strcmp(text, "model") == 0) || has_text(asked, text))
+            return true;
+    }
+    return false;
+}
+
+static bool is_targeted(const cJSON *running, const struct experiment_asker *who)
+{
+    const cJSON *coaches = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(running, "targeting"), "coaches");
+    const char *coach = who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
+    return coaches == NULL || has_text(coaches, coach);
+}
+
+/* The place of the user's variant, from 0; -1 for who does not take part. */
+static int variant_of(const cJSON *running, const char *user)
+{
+    const char *share_salt = json_string(running, "share_salt"),
+               *salt = json_string(running, "salt");
+    if (share_salt == NULL || salt == NULL)
+        return -1;
+    double at = experiments_bucket(share_salt, user);
+    if (at < json_number(running, "share_from", 0) || at >= json_number(running, "share_to", 0))
+        return -1;
+    const cJSON *bound;
+    int place = 0;
+    at = experiments_bucket(salt, user);
+    if (at < 0)
+        return -1;
+    const cJSON *bounds = cJSON_GetObjectItemCaseSensitive(running, "bounds");
+    cJSON_ArrayForEach (bound, bounds) {
+        if (at < bound->valuedouble)
+            return place;
+        place++;
+    }
+    return place - 1;
+}
+
+/* Adds what a variant changes to all, and its name to exposures. False when memory ran out. */
+static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *exposures)
+{
+    const cJSON *settings =
+        cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(running, "settings"), place);
+    const char *variant = cJSON_GetStringValue(
+        cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(running, "variants"), place));
+    const char *id = json_string(running, "id"), *name = json_string(running, "name");
+    const cJSON *change;
+    if (variant == NULL || id == NULL || name == NULL)
+        return true; /* what cannot be read changes nothing */
+    cJSON_ArrayForEach (change, settings) {
+        cJSON *copy = cJSON_Duplicate(change, true);
+        cJSON_DeleteItemFromObjectCaseSensitive(all, change->string);
+        if (copy == NULL || !cJSON_AddItemToObject(all, change->string, copy)) {
+            cJSON_Delete(copy);
+            return false;
+        }
+    }
+    cJSON *exposure = cJSON_CreateObject();
+    if (exposure == NULL || cJSON_AddStringToObject(exposure, "experiment_id", id) == NULL ||
+        cJSON_AddStringToObject(exposure, "experiment", name) == NULL ||
+        cJSON_AddStringToObject(exposure, "variant", variant) == NULL ||
+        !cJSON_AddItemToArray(exposures, exposure)) {
+        cJSON_Delete(exposure);
+        return false;
+    }
+    return true;
+}
+
+static bool assign(const cJSON *known, const struct experiment_asker *who, const cJSON *asked,
+                   cJSON *all, cJSON *exposures)
+{
+    const cJSON *running;
+    double holdout = json_number(known, "holdout_share", 0);
+    if (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout)
+        return true;
+    cJSON_ArrayForEach (running, cJSON_GetObjectItemCaseSensitive(known, "running")) {
+        if (has_own_choice(running, who, asked) || !is_targeted(running, who))
+            continue;
+        int place = variant_of(running, who->user);
+        if (place >= 0 && !add_variant(running, place, all, exposures))
+            return false;
+    }
+    return true;
+}
+
+bool experiments_assign(struct experiments *e, const struct experiment_asker *who,
+                        struct experiment_changes *out)
+{
+    struct json_error wrong;
+    *out = (struct experiment_changes){0};
+    cJSON *all = cJSON_CreateObject(), *exposures = cJSON_CreateArray();
+    cJSON *asked = who->asked != NULL ? json_parse(who->asked, strlen(who->asked), &wrong) : NULL;
+    bool good = all != NULL && exposures != NULL && (who->asked == NULL || asked != NULL);
+    if (good) {
+        pthread_mutex_lock(&e->lock);
+        good = e->known == NULL || assign(e->known, who, asked, all, exposures);
+        pthread_mutex_unlock(&e->lock);
+    }
+    if (good && cJSON_GetArraySize(exposures) > 0) {
+        out->exposures = cJSON_PrintUnformatted(exposures);
+        out->all = all;
+        all = NULL;
+        good = out->exposures != NULL;
+    }
+    cJSON_Delete(all);
+    cJSON_Delete(exposures);
+    cJSON_Delete(asked);
+    if (!good)
+        experiment_changes_release(out);
+    return good;
+}
+
+void experiment_changes_release(struct experiment_changes *changes)
+{
+    cJSON_Delete(changes->all);
+    free(changes->exposures);
+    *changes = (struct experiment_changes){0};
+}

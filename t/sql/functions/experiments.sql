@@ -1,0 +1,190 @@
+-- Experiments: what may be tried, who gets which variant, and what is counted of them.
+\ir common.psql
+select plan(80);
+
+-- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
+select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
+    ('salt', '00000000-0000-4000-8000-00000000000a', '0.7754329933800632'),
+    ('uplift holdout', '00000000-0000-4000-8000-00000000000b', '0.2791046856246373'),
+    ('größe', 'ffffffff-ffff-4fff-bfff-ffffffffffff', '0.5454257531761244')) as v(s, u, b);
+
+create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('50000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
+insert into auth.users (id) select pg_temp.user(n) from generate_series(1, 400) n;
+create function pg_temp.prepare(p_user uuid, p_more jsonb default '{}', p_coach text default null, p_severity numeric default null,
+    p_mode text default null, p_protocol text default 'chat') returns jsonb language sql as $$
+    select to_jsonb(p) from uplift.prepare_chat(p_user, p_protocol, p_coach, p_severity, p_mode, null, null, 'hello', 4000, p_more) p
+$$;
+create function pg_temp.variant(p_user uuid, p_more jsonb default '{}', p_coach text default null, p_severity numeric default null) returns text language sql as $$
+    select pg_temp.prepare(p_user, p_more, p_coach, p_severity) #>> '{trace,exposures,0,variant}'
+$$;
+create function pg_temp.try(p_name text, p_control jsonb, p_tests jsonb[], p_status text default 'running', p_more jsonb default '{}') returns uuid language sql as $$
+    insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status, layer, traffic_share, targeting, guardrails)
+    values (p_name, '{"variant_name": "control"}' || p_control, p_tests, coalesce(p_more ->> 'success_metric', 'thumbs_up_rate'), p_status, p_more ->> 'layer',
+        coalesce((p_more ->> 'traffic_share')::numeric, 1), p_more -> 'targeting', p_more -> 'guardrails')
+    returning id
+$$;
+
+select is(pg_temp.prepare(:ann) -> 'trace', 'null', 'nothing is tried at first');
+
+-- The seed's own statement.
+INSERT INTO ai_experiments (
+  experiment_name,
+  description,
+  control_variant,
+  test_variants,
+  success_metric,
+  status
+) VALUES (
+  'Default Severity Optimization',
+  'Test whether 2.5 or 3.5 severity leads to better user satisfaction',
+  '{"variant_name": "Control (3.0)", "severity": 3.0}',
+  ARRAY[
+    '{"variant_name": "Gentler (2.5)", "severity": 2.5}',
+    '{"variant_name": "More Direct (3.5)", "severity": 3.5}'
+  ]::JSONB[],
+  'thumbs_up_rate',
+  'running'
+);
+select results_eq($$select name, variants, touches from uplift.running_experiments$$,
+    $$values ('Default Severity Optimization', array['Control (3.0)', 'Gentler (2.5)', 'More Direct (3.5)'], array['severity'])$$, 'the seed''s experiment runs');
+select ok(start_date is not null and salt = id::text, 'with a start and a salt') from public.ai_experiments;
+select is(count(*) filter (where (p ->> 'severity')::numeric <> case p #>> '{trace,exposures,0,variant}'
+    when 'Control (3.0)' then 3.0 when 'Gentler (2.5)' then 2.5 when 'More Direct (3.5)' then 3.5 end), 0::bigint, 'each gets what the variant says')
+from (select pg_temp.prepare(pg_temp.user(n)) as p from generate_series(1, 100) n) x;
+-- 400 users, a third each: within four standard deviations.
+select ok(abs(count(*) - 400 / 3.0) < 38, 'about a third has ' || v)
+from (select pg_temp.variant(pg_temp.user(n)) as v from generate_series(1, 400) n) x group by v order by v;
+select is(count(distinct v), 1::bigint, 'the same user always has the same')
+from (select pg_temp.variant(pg_temp.user(7)) as v from generate_series(1, 5) n) x;
+select is(pg_temp.variant(:ann, p_severity => 5), null, 'who asks for a severity is not in it');
+select is((pg_temp.prepare(:ann, p_severity => 5) ->> 'severity')::numeric, 5.0, 'and gets it');
+select isnt(pg_temp.variant(:ann, p_coach => 'coach_maple_avatar'), null, 'who asks for a coach is');
+select is(pg_temp.variant(:ann, '{"is_guest": true}'), null, 'guests, who share a user, are not');
+insert into public.user_coach_preferences (user_id) values (:bob);
+select isnt(pg_temp.variant(:bob), null, 'preferences as by default are no choice');
+update public.user_coach_preferences set severity = 5 where user_id = :bob;
+select is(pg_temp.variant(:bob), null, 'others are');
+select is(pg_temp.prepare(:eve, p_protocol => 'completions') -> 'trace', 'null', 'without a coach nothing is tried');
+select is(pg_temp.prepare(:eve, '{"variant": "Default Severity Optimization=Gentler (2.5)"}') -> 'trace' -> 'exposures' -> 0 -> 'override', 'true', 'a tester names a variant');
+select is((pg_temp.prepare(:eve, '{"variant": "Default Severity Optimization = Gentler (2.5)"}') ->> 'severity')::numeric, 2.5, 'and gets it');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "nope=x"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'of no unknown experiment');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "Default Severity Optimization=x"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'and no unknown variant');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "=,=,"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'nor of nonsense');
+insert into uplift.settings (key, value) values ('experiments.holdout_share', '1') on conflict (key) do update set value = '1';
+select is(pg_temp.variant(:ann), null, 'nobody of the holdout is in it');
+update uplift.settings set value = '0' where key = 'experiments.holdout_share';
+
+-- Exposures are the answer's, and users are assigned when it is recorded.
+create function pg_temp.answer(n int, p_user uuid, p_more jsonb default '{}') returns text language sql as $$
+    select pg_temp.record(n, p_user, pg_temp.id(n + 5000), 'Hello', 'Hi', jsonb_build_object('trace', pg_temp.prepare(p_user) -> 'trace') || p_more)
+$$;
+select pg_temp.answer(n, pg_temp.user(n)) from generate_series(1, 60) n \g /dev/null
+select is((select count(*) from public.experiment_assignments), 60::bigint, 'who got an answer is assigned');
+select is((select count(*) from public.experiment_assignments s join public.coach_response_feedback a on a.user_id = s.user_id
+    where a.exposures #>> '{0,variant}' = s.variant and a.created_at = s.assigned_at), 60::bigint, 'to what the answer had, since then');
+select pg_temp.answer(61, :eve, jsonb_build_object('trace', pg_temp.prepare(:eve, '{"variant": "Default Severity Optimization=Gentler (2.5)"}') -> 'trace')) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = :eve), 0::bigint, 'a tester is not');
+select pg_temp.answer(62, :bob, jsonb_build_object('degraded', true, 'trace', pg_temp.prepare(:ann) -> 'trace')) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = :bob), 0::bigint, 'nor who had chosen, though without Postgres that was not known');
+select pg_temp.answer(64, :ann, '{"degraded": true}') \g /dev/null
+select pg_temp.answer(63, :ann) \g /dev/null
+select is((select assigned_at from public.experiment_assignments where user_id = :ann), timestamptz '2026-01-01 01:03Z', 'what waited in a spool counts from when it was said');
+
+-- Weights.
+create temp table before as select n, pg_temp.variant(pg_temp.user(n)) as variant from generate_series(1, 200) n;
+update public.ai_experiments set test_variants = array[test_variants[1] || '{"weight": 8}', test_variants[2]];
+select is((select count(*) from before b where b.n <= 60 and b.variant <> pg_temp.variant(pg_temp.user(b.n))), 0::bigint, 'weights change: who was assigned stays');
+select ok((select count(*) from before b where b.n > 60 and b.variant <> pg_temp.variant(pg_temp.user(b.n))) > 20, 'others come as they say now');
+select is(uplift.known_experiments() -> 'running', '[]', 'and without Postgres, which knows who was, nobody is');
+select is(pg_temp.refused($$update public.ai_experiments set test_variants = test_variants[1:1]$$), 'UP409 experiment_running', 'variants of what runs stay');
+select is(pg_temp.refused($$update public.ai_experiments set success_metric = 'latency'$$), 'UP409 experiment_running', 'and the metric');
+select is(pg_temp.refused($$update public.ai_experiments set salt = 'other'$$), 'UP409 experiment_running', 'and the salt');
+select is(pg_temp.refused($$select pg_temp.try('again', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}')$$), 'UP400 invalid_experiment test_variants', 'no two change the same at once');
+update public.ai_experiments set status = 'completed';
+select ok((select end_date is not null from public.ai_experiments) and pg_temp.variant(:ann) is null, 'what is over is over');
+
+-- What variants change.
+select isnt(pg_temp.try('words', '{}', '{"{\"variant_name\": \"b\", \"prompt_suffix\": \"Rhyme.\", \"weight\": 1000000}"}'), null, 'an experiment on words');
+select matches(p ->> 'system_prompt', E'Be friendly and honest in equal measure[^#]*\n\nRhyme\\.$', 'its words end the prompt')
+from (select pg_temp.prepare(:eve) as p) x;
+select isnt(pg_temp.try('persona', '{}', '{"{\"variant_name\": \"b\", \"personality\": \"You are a pirate.\", \"weight\": 1000000}"}'), null, 'beside one on personas');
+select matches(pg_temp.prepare(:eve) ->> 'system_prompt', 'You are Decibel.*# Persona\nYou are a pirate\.\n.*Rhyme\.', 'both at once');
+select is(jsonb_array_length(pg_temp.prepare(:eve) #> '{trace,exposures}'), 2, 'and both are told');
+select isnt(pg_temp.try('model', '{}', '{"{\"variant_name\": \"b\", \"model\": \"sim-2\", \"temperature\": 0.2, \"max_tokens\": 50, \"weight\": 1000000}"}'), null, 'and one on models');
+select is(pg_temp.prepare(:eve) ->> 'model', 'sim-2', 'the model');
+select is(pg_temp.prepare(:eve) -> 'parameters', '{"temperature": 0.2, "max_tokens": 50}', 'the parameters');
+select is(pg_temp.prepare(:eve, '{"model": "gpt-4o"}') ->> 'parameters', null, 'not for who names a model');
+select is(pg_temp.prepare(:eve, '{"asked": ["temperature"]}') ->> 'model', null, 'or a parameter that it changes');
+select is(jsonb_array_length(pg_temp.prepare(:eve, '{"asked": ["top_p"]}') #> '{trace,exposures}'), 3, 'of another one it does not matter');
+select is(jsonb_array_length(uplift.without_model_exposures(pg_temp.prepare(:eve) -> 'trace') -> 'exposures'), 2, 'a budget''s model is not the experiment''s');
+select isnt(pg_temp.prepare(:eve, '{"cache": {"mode": "on", "max_age_s": 60, "model": "m"}}') ->> 'cache_key',
+    pg_temp.prepare(:eve, '{"cache": {"mode": "on", "max_age_s": 60, "model": "sim-2"}, "asked": ["temperature"]}') ->> 'cache_key', 'answers are kept apart by parameters');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+select isnt(pg_temp.try('memory', '{}', '{"{\"variant_name\": \"b\", \"memory\": \"off\", \"weight\": 1000000}"}'), null, 'one without memory');
+insert into public.ai_episodic_memory (user_id, memory_type, memory_text, is_active) values (:ann, 'goal', 'wants to run 10 km', true), (:bob, 'goal', 'wants to run 10 km', true);
+select doesnt_match(pg_temp.prepare(:ann) ->> 'system_prompt', 'run 10 km', 'memory is left out');
+select matches(public.build_coach_system_prompt(:ann), 'run 10 km', 'where nothing is tried it is there');
+update public.user_coach_preferences set memory_enabled = false where user_id = :bob;
+select is(pg_temp.variant(:bob), null, 'who turned memory off is not in it');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- Whom it is for.
+select isnt(pg_temp.try('some', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running',
+    '{"targeting": {"coaches": ["coach_maple_avatar"], "locales": ["de"], "traits": {"diet_type": ["vegan", "vegetarian"]}}}'), null, 'an experiment for some');
+insert into public.user_traits (user_id, trait_key, trait_value) values (pg_temp.user(1), 'diet_type', 'vegan'), (pg_temp.user(1), 'locale', 'de_AT'),
+    (pg_temp.user(2), 'diet_type', 'vegan'), (pg_temp.user(2), 'locale', 'den'), (pg_temp.user(3), 'diet_type', 'all'), (pg_temp.user(3), 'locale', 'de');
+select isnt(pg_temp.variant(pg_temp.user(1), p_coach => 'coach_maple_avatar'), null, 'those are in it');
+select is(pg_temp.variant(pg_temp.user(1)), null, 'not with another coach');
+select is(pg_temp.variant(pg_temp.user(2), p_coach => 'coach_maple_avatar'), null, 'not with another language');
+select is(pg_temp.variant(pg_temp.user(3), p_coach => 'coach_maple_avatar'), null, 'not with another trait');
+update public.ai_experiments set status = 'completed' where status = 'running';
+select isnt(pg_temp.try('new', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running', '{"targeting": {"new_users": true}}'), null, 'an experiment for new users');
+update auth.users set created_at = now() - interval '1 hour' where id = pg_temp.user(4);
+select is((pg_temp.variant(pg_temp.user(4)) is null, pg_temp.variant(pg_temp.user(5)) is null)::text, '(t,f)', 'is for those who came since');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- Layers.
+select isnt(pg_temp.try('one', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running', '{"layer": "tone", "traffic_share": 0.5}'), null, 'half of a layer');
+select isnt(pg_temp.try('two', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}', 'running', '{"layer": "tone", "traffic_share": 0.4}'), null, 'and the most of the other half');
+select is(pg_temp.refused($$select pg_temp.try('three', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}', 'running', '{"layer": "tone", "traffic_share": 0.2}')$$),
+    'UP400 invalid_experiment layer', 'there is no room for more');
+select is((select max(jsonb_array_length(pg_temp.prepare(pg_temp.user(n)) #> '{trace,exposures}')) from generate_series(1, 100) n), 1, 'nobody is in both');
+select is((select array_agg(distinct pg_temp.prepare(pg_temp.user(n)) #>> '{trace,exposures,0,experiment}') from generate_series(1, 100) n), '{one,two,NULL}', 'all three happen');
+update public.ai_experiments set status = 'completed' where experiment_name = 'one';
+select isnt(pg_temp.try('four', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}', 'running', '{"layer": "tone", "traffic_share": 0.5}'), null, 'what is free is taken again');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- What goes away.
+select isnt(pg_temp.try('coach', '{}', '{"{\"variant_name\": \"b\", \"coach_id\": \"coach_maple_avatar\", \"weight\": 1000000}"}'), null, 'another coach');
+select is(pg_temp.prepare(:eve) ->> 'coach_id', 'coach_maple_avatar', 'answers');
+update public.brand_assets set is_active = false where asset_name = 'coach_maple_avatar';
+select results_eq($$select status, status_reason from public.ai_experiments where experiment_name = 'coach'$$,
+    $$values ('paused', 'test_variants[0].coach_id must be a coach that is offered')$$, 'one that is gone pauses the experiment');
+select is(pg_temp.prepare(:eve) ->> 'coach_id', 'coach_decibel_avatar', 'for all of its users');
+update public.brand_assets set is_active = true where asset_name = 'coach_maple_avatar';
+
+-- Everything that is wrong is told at once.
+create function pg_temp.wrong(p jsonb) returns text language plpgsql as $$
+declare
+    v public.ai_experiments;
+begin
+    v := jsonb_populate_record(null::public.ai_experiments, '{"id": "00000000-0000-4000-8000-000000000001", "experiment_name": "x", "success_metric": "latency",
+        "control_variant": {"variant_name": "a"}, "test_variants": [{"variant_name": "b", "severity": 2}]}' || p);
+    return coalesce((select string_agg(x ->> 'param', ' ') from unnest(uplift.experiment_problems(v)) x), '');
+end
+$$;
+select is(pg_temp.wrong(p::jsonb), w, 'wrong: ' || p) from (values
+    ('{}', ''),
+    ('{"experiment_name": "", "success_metric": "fun", "test_variants": []}', 'experiment_name success_metric test_variants'),
+    ('{"test_variants": [{"variant_name": "a"}, 5, {"variant_name": "b", "severity": 9, "mood": 1}]}',
+        'test_variants[0].variant_name test_variants[1] test_variants[2].mood test_variants[2].severity'),
+    ('{"control_variant": {"variant_name": "a", "weight": -1}}', 'control_variant.weight weight'),
+    ('{"control_variant": {"variant_name": "a", "weight": 0.5}, "test_variants": [{"variant_name": "b", "weight": 0.3}]}', 'weight'),
+    ('{"control_variant": {"variant_name": "a", "weight": 0}}', 'control_variant.weight'),
+    ('{"test_variants": [{"variant_name": "b", "temperature": "hot", "model": "", "memory": {"max_tokens": -1}, "knowledge": {"x": 1}, "examples": 3}]}',
+        'test_variants[0].model test_variants[0].memory test_variants[0].examples test_variants[0].knowledge test_variants[0].temperature'),
+    ('{"test_variants": [{"variant_name": "b", "coach_id": "nobody", "model_version_id": "x", "mode": "evil", "prompt_suffix": ""}]}',
+        'test_variants[0].mode test_variants[0].coach_id test_variants[0].prompt_suffix test_variants[0].model_version_id'),
+    ('{"targeting": {"coaches": [], "moon": 1}, "guardrails": [{"metric": "fun"}, {"metric": "latency", "max_worse": 1}], "traffic_share": 0, "alpha": 0.9}',
+        'targeting.moon targeting.coaches guardrails[0].metric guardrails[1].metric traffic_share alpha')) as v(p, w);
