@@ -42,6 +42,8 @@ const struct job_kind job_kinds[] = {
      import_knowledge_arguments, job_import_knowledge},
     {"embed-knowledge", "Makes embeddings of knowledge, so that it is found by what it means.",
      NULL, job_embed_knowledge},
+    {"measure-experiments", "Counts what users of experiments did, and judges it.", NULL,
+     job_measure_experiments},
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
