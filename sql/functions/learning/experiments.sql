@@ -17,7 +17,7 @@ create or replace function uplift.policy_problem(p_name text, p_policy jsonb) re
 language plpgsql immutable
 as $$
 declare
-    v_known text[] := case p_name when 'memory' then '{max_tokens,passage_tokens}' else '{max_tokens,min_score}' end;
+    v_known text[] := array['max_tokens', case p_name when 'memory' then 'passage_tokens' else 'min_score' end];
 begin
     if p_policy in ('"on"', '"off"') then
         return null;
@@ -44,7 +44,7 @@ create or replace function uplift.variant_problems(p_variant jsonb, p_param text
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
     v_wrong text;
 begin
@@ -117,7 +117,7 @@ begin
     elsif coalesce(v_weights[1], 1) = 0 then
         return array[uplift.problem('control_variant.weight', 'must be more than 0: there is nothing to compare with otherwise')];
     end if;
-    return '{}';
+    return array[]::jsonb[];
 end
 $$;
 
@@ -127,7 +127,7 @@ create or replace function uplift.targeting_problems(p_targeting jsonb) returns 
 language plpgsql immutable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
 begin
     if p_targeting is null then
@@ -181,9 +181,9 @@ create or replace function uplift.guardrail_problems(p_guardrails jsonb, p_succe
 language plpgsql immutable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
-    v_seen text[] := '{}';
+    v_seen text[] := array[]::text[];
 begin
     if p_guardrails is null then
         return v_problems;
@@ -264,7 +264,7 @@ create or replace function uplift.experiment_problems(p_experiment public.ai_exp
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v_variants jsonb[] := uplift.variants_of(p_experiment);
     v_names text[] := array(select v ->> 'variant_name' from unnest(v_variants) v);
     v_other record;
@@ -317,7 +317,7 @@ create or replace function uplift.experiment_clashes(p_experiment public.ai_expe
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v_running uplift.running_experiments := uplift.prepared_experiment(p_experiment);
     v_other record;
 begin
@@ -690,6 +690,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 
@@ -718,6 +719,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 
@@ -838,6 +840,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 
