@@ -64,6 +64,7 @@ extern const struct job_argument import_knowledge_arguments[]; /* job_knowledge.
 enum job_outcome job_import_knowledge(struct job *j);
 enum job_outcome job_embed_knowledge(struct job *j);     /* job_embeddings.c */
 enum job_outcome job_measure_experiments(struct job *j); /* job_experiments.c */
+enum job_outcome job_watch_rollouts(struct job *j);
 enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);

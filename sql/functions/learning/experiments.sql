@@ -313,6 +313,15 @@ $$;
 comment on function uplift.experiment_problems(public.ai_experiments) is
     'Everything that is wrong with an experiment by itself: a list of uplift.problem(), empty for nothing.';
 
+create or replace function uplift.are_of_other_coaches(p_targeting jsonb, p_other jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_targeting ? 'coaches' and p_other ? 'coaches'
+        and not p_targeting -> 'coaches' ?| array(select jsonb_array_elements_text(p_other -> 'coaches'))
+$$;
+
+comment on function uplift.are_of_other_coaches(jsonb, jsonb) is 'Whether no coach is in the targeting of both of two experiments.';
+
 create or replace function uplift.experiment_clashes(p_experiment public.ai_experiments) returns jsonb[]
 language plpgsql stable
 as $$
@@ -329,7 +338,7 @@ begin
                 v_problems := v_problems || uplift.problem('layer_from', format('overlaps with "%s", which has %s to %s of layer "%s"',
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));
             end if;
-        elsif v_running.touches && v_other.touches then
+        elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
             v_problems := v_problems || uplift.problem('test_variants', format('"%s" is running and changes %s, too: stop it, or give both the same layer',
                 left(v_other.name, 100), (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches))));
         end if;
@@ -391,7 +400,7 @@ as $$
 declare
     v_problems jsonb[];
     v_before public.ai_experiments;
-    v_is_older boolean := to_jsonb(new) ? 'variant_configs';
+    v_is_older boolean := to_jsonb(new) ?| '{variant_configs,control_config,is_active,started_at,ended_at}';
 begin
     if tg_op = 'UPDATE' then
         v_before := old;

@@ -339,15 +339,19 @@ static bool take_variants(struct route_context *c, struct chat *chat, const stru
     };
     if (!experiments_assign(c->services->experiments, &who, changes))
         return api_error_no_memory(error);
-    if (changes->exposures == NULL)
+    if (changes->exposures != NULL) {
+        struct buf trace;
+        buf_init(&trace, strlen(changes->exposures) + 32);
+        buf_printf(&trace, "{\"exposures\":%s}", changes->exposures);
+        chat->trace = trace.failed ? NULL : buf_steal(&trace);
+        buf_release(&trace);
+        if (chat->trace == NULL)
+            return api_error_no_memory(error);
+    }
+    if (changes->all == NULL)
         return true;
-    struct buf trace;
-    buf_init(&trace, strlen(changes->exposures) + 32);
-    buf_printf(&trace, "{\"exposures\":%s}", changes->exposures);
-    chat->trace = trace.failed ? NULL : buf_steal(&trace);
-    buf_release(&trace);
     out->parameters = parameters_of(changes->all);
-    return (chat->trace != NULL && out->parameters != NULL) || api_error_no_memory(error);
+    return out->parameters != NULL || api_error_no_memory(error);
 }
 
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
