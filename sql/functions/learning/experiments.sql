@@ -760,7 +760,9 @@ declare
     v_experiment public.ai_experiments := uplift.find_experiment(p_id);
 begin
     -- Again it changes nothing.
-    if v_experiment.status = p_to and v_experiment.status_reason is null then
+    if v_experiment.status = p_to and v_experiment.status_reason is null
+            -- One that was there before uplift came says that it runs, and does not.
+            and (p_to <> 'running' or exists (select from uplift.running_experiments r where r.id = p_id)) then
         return uplift.experiment_json(v_experiment);
     elsif v_experiment.status <> all (p_from) then
         perform uplift.fail(409, 'wrong_status', format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')));

@@ -36,7 +36,7 @@ as $$
     from public.ai_experiments e
     where e.start_date is not null and e.salt is not null and (e.status in ('running', 'paused')
         -- A day more, for what was said at the last moment.
-        or e.status = 'completed' and e.end_date + make_interval(hours => 24 * (coalesce(e.feedback_days, 7) + 1)) > now())
+        or e.status = 'completed' and e.end_date + make_interval(hours => 24 * (coalesce(e.feedback_days, 7) + 1)::int) > now())
         and cardinality(uplift.experiment_problems(e)) = 0
 $$;
 
@@ -58,7 +58,7 @@ begin
         return jsonb_build_object('measured', 0, 'last', null);
     end if;
     v_until := coalesce(v_experiment.end_date, 'infinity');
-    v_feedback_until := v_until + make_interval(hours => 24 * (coalesce(v_experiment.feedback_days, 7)));
+    v_feedback_until := v_until + make_interval(hours => 24 * (coalesce(v_experiment.feedback_days, 7))::int);
     with users as materialized (
         select a.user_id, a.variant, a.assigned_at from public.experiment_assignments a
         where a.experiment_id = p_id and (p_after is null or a.user_id > p_after)
