@@ -14,6 +14,18 @@ comment on function uplift.vector_schema() is
 
 -- --- what the job does ---
 
+create or replace function uplift.embedding_index_type(p_dimensions int) returns text
+language sql stable
+as $$
+    -- So much an index of pgvector takes.
+    select case when not exists (select from pg_am a where a.amname = 'hnsw') then null
+        when p_dimensions <= 2000 then 'vector'
+        when p_dimensions <= 4000 and to_regtype(uplift.vector_schema() || '.halfvec') is not null then 'halfvec' end
+$$;
+
+comment on function uplift.embedding_index_type(int) is
+    'The type of pgvector''s that embeddings of so many numbers are indexed as, with the pgvector that is there; null: they cannot be.';
+
 create or replace function uplift.index_embeddings(p_set_id int) returns void
 language plpgsql volatile
 as $$
@@ -22,6 +34,13 @@ declare
     v_set uplift.embedding_sets;
 begin
     select s.* into v_set from uplift.embedding_sets s where s.id = p_set_id;
+    if v_set.index_type is null and uplift.embedding_index_type(v_set.dimensions) is not null then
+        -- pgvector was updated since.
+        update uplift.embedding_sets s set index_type = uplift.embedding_index_type(s.dimensions) where s.id = p_set_id returning s.* into v_set;
+        if v_set.index_type = 'halfvec' then
+            execute format('update uplift.knowledge_embeddings e set embedding = %s.l2_normalize(e.embedding) where e.set_id = $1', v_schema) using p_set_id;
+        end if;
+    end if;
     if v_set.index_type is not null and v_schema is not null and to_regclass('uplift.knowledge_embeddings_' || v_set.id) is null then
         execute format('create index %1$I on uplift.knowledge_embeddings using hnsw ((embedding::%2$s.%3$I(%4$s)) %2$s.%5$I) where set_id = %6$s',
             'knowledge_embeddings_' || v_set.id, v_schema, v_set.index_type, v_set.dimensions, v_set.index_type || '_cosine_ops', v_set.id);
@@ -30,24 +49,19 @@ end
 $$;
 
 comment on function uplift.index_embeddings(int) is
-    'Makes the index of a set where it is missing, before there is anything in it. Chats do not wait for it, and who deletes knowledge does until the first embeddings are kept.';
+    'Makes the index of a set where it is missing, before there is anything in it, or where pgvector was updated to a version that has one for so many numbers. Chats do not wait for it, and who deletes knowledge does until the first embeddings are kept, or the index is made.';
 
 create or replace function uplift.embedding_set(p_model text, p_dimensions int) returns int
 language plpgsql volatile
 as $$
 declare
-    v_schema text := uplift.vector_schema();
     v_id int;
 begin
     perform pg_advisory_xact_lock(hashtextextended('uplift embedding sets', 0));
     select s.id into v_id from uplift.embedding_sets s where s.model = p_model and s.dimensions = p_dimensions;
     if v_id is null then
         insert into uplift.embedding_sets (model, dimensions, index_type)
-        values (p_model, p_dimensions, case
-            when not exists (select from pg_am a where a.amname = 'hnsw') then null
-            -- So much an index of pgvector takes.
-            when p_dimensions <= 2000 then 'vector'
-            when p_dimensions <= 4000 and to_regtype(v_schema || '.halfvec') is not null then 'halfvec' end)
+        values (p_model, p_dimensions, uplift.embedding_index_type(p_dimensions))
         returning id into v_id;
         perform uplift.index_embeddings(v_id);
     end if;
@@ -117,15 +131,18 @@ create or replace function uplift_batch.keep_embeddings(p_model text, p_dimensio
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
+    v_schema text := uplift.vector_schema();
     v_set_id int := uplift.embedding_set(p_model, p_dimensions);
     v_kept bigint;
 begin
-    -- A text that was withdrawn meanwhile needs none, nor one that is being deleted.
+    -- A text that was withdrawn meanwhile needs none, nor one that is being deleted. A halfvec ends at 65504, and the
+    -- angle does not depend on the length.
     execute format('insert into uplift.knowledge_embeddings (set_id, text_id, embedding)
-        select $1, t.id, (v.pair ->> 1)::%1$s.vector(%2$s)
+        select $1, t.id, ' || case when (select s.index_type from uplift.embedding_sets s where s.id = v_set_id) = 'halfvec'
+            then '%1$s.l2_normalize((v.pair ->> 1)::%1$s.vector(%2$s))' else '(v.pair ->> 1)::%1$s.vector(%2$s)' end || '
         from jsonb_array_elements($2) v(pair) join uplift.search_texts t on t.id = (v.pair ->> 0)::bigint and t.is_active
         order by t.id for key share of t
-        on conflict (set_id, text_id) do update set embedding = excluded.embedding', uplift.vector_schema(), p_dimensions)
+        on conflict (set_id, text_id) do update set embedding = excluded.embedding', v_schema, p_dimensions)
     using v_set_id, p_vectors;
     get diagnostics v_kept = row_count;
     return jsonb_build_object('set', v_set_id, 'kept', v_kept);
@@ -174,17 +191,22 @@ declare
     v_schema text := uplift.vector_schema();
     v_set uplift.embedding_sets;
     v_type text;
+    v_question text;
 begin
     select s.* into v_set from uplift.embedding_sets s where s.id = (p_embedding ->> 'set')::int;
     if v_schema is null or v_set.id is null then
         return;
     end if;
     v_type := format('%s.%I(%s)', v_schema, coalesce(v_set.index_type, 'vector'), v_set.dimensions);
-    return query execute format('select e.text_id, 1 - (e.embedding::%1$s operator(%2$s.<=>) $1::%1$s)
-        from %3$s e where e.set_id = %4$s order by e.embedding::%1$s operator(%2$s.<=>) $1::%1$s limit $2', v_type, v_schema,
+    -- As uplift_batch.keep_embeddings() has it.
+    v_question := case when v_set.index_type = 'halfvec' then format('%s.l2_normalize($1::%s.vector)::%s', v_schema, v_schema, v_type)
+        else '$1::' || v_type end;
+    return query execute format('select e.text_id, 1 - (e.embedding::%1$s operator(%2$s.<=>) %5$s)
+        from %3$s e where e.set_id = %4$s order by e.embedding::%1$s operator(%2$s.<=>) %5$s limit $2', v_type, v_schema,
         case when v_set.index_type is not null then 'uplift.knowledge_embeddings'
             -- Read whole, and so no more than can be read for each chat.
-            else format('(select * from uplift.knowledge_embeddings x where x.set_id = %s order by x.text_id desc limit 10000)', v_set.id) end, v_set.id)
+            else format('(select * from uplift.knowledge_embeddings x where x.set_id = %s order by x.text_id desc limit 10000)', v_set.id) end, v_set.id,
+        v_question)
     using p_embedding ->> 'vector', p_most;
 exception when data_exception then
     -- A vector of another length: others' chats are prepared in the same call.
