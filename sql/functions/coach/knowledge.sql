@@ -56,9 +56,10 @@ create or replace function uplift.show_chunks(p_hashes uuid[]) returns void
 language plpgsql volatile set enable_seqscan = off
 as $$
 begin
-    update uplift.search_texts t set is_active = true
+    -- It may have been demoted since it was last searched, with another that says the same.
+    update uplift.search_texts t set is_active = true, weight = uplift.kept_weight('knowledge', uplift.piece_hash(t.body), f.weight)
     from (
-        select distinct on (c.chunk_hash) c.text_id, c.chunk_hash
+        select distinct on (c.chunk_hash) c.text_id, c.chunk_hash, uplift.knowledge_weight(s) as weight
         from unnest(p_hashes) as h(hash)
         join uplift.knowledge_chunks c on c.chunk_hash = h.hash
         join public.ai_knowledge_sources s on s.id = c.source_id and uplift.is_in_effect(s)
@@ -110,7 +111,8 @@ begin
             from chunks c
         ), texts as (
             insert into uplift.search_texts (shelf, ref, part, title, body, weight, is_active)
-            select 'knowledge', p_source.id, f.part, f.title, f.body, v_weight, f.is_shown from firsts f order by f.part
+            select 'knowledge', p_source.id, f.part, f.title, f.body, uplift.kept_weight('knowledge', uplift.piece_hash(f.body), v_weight), f.is_shown
+            from firsts f order by f.part
             returning id, part
         )
         insert into uplift.knowledge_chunks (text_id, source_id, chunk_hash)
@@ -151,7 +153,7 @@ begin
         perform uplift.index_knowledge(new);
     else
         if uplift.knowledge_weight(old) <> uplift.knowledge_weight(new) then
-            update uplift.search_texts t set weight = uplift.knowledge_weight(new)
+            update uplift.search_texts t set weight = uplift.kept_weight('knowledge', uplift.piece_hash(t.body), uplift.knowledge_weight(new))
             where t.id in (select c.text_id from uplift.knowledge_chunks c where c.source_id = new.id);
         end if;
         if uplift.is_in_effect(old) and not uplift.is_in_effect(new) then
