@@ -41,7 +41,7 @@ const struct job_kind job_kinds[] = {
     {"import-knowledge", "Takes files and pages of the web into what coaches know.",
      import_knowledge_arguments, job_import_knowledge},
     {"embed-knowledge", "Makes embeddings of knowledge, so that it is found by what it means.",
-     NULL, job_embed_knowledge},
+     embed_knowledge_arguments, job_embed_knowledge},
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},

@@ -87,7 +87,19 @@ $$;
 comment on function uplift.embeddings_of(text, int) is
     'The set that a model''s embeddings are in, {set, dimensions}: of so many numbers, or (null) the one that is whole; null for none.';
 
-create or replace function uplift_batch.start_embedding(p_model text, p_dimensions int) returns jsonb
+create or replace function uplift.is_refused_embedding(p_text_id bigint, p_model text, p_dimensions int) returns boolean
+language plpgsql stable set enable_seqscan = off
+as $$
+begin
+    return exists (select from uplift.embedding_refusals r
+        where r.text_id = p_text_id and r.model = p_model and r.dimensions = coalesce(p_dimensions, 0) and r.retry_at > now());
+end
+$$;
+
+comment on function uplift.is_refused_embedding(bigint, text, int) is
+    'Whether a model, asked for so many numbers (null: as many as it gives), did not take a text, and it is too early to try again.';
+
+create or replace function uplift_batch.start_embedding(p_model text, p_dimensions int, p_refused boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
@@ -99,16 +111,17 @@ begin
     end if;
     perform uplift.index_embeddings((v_set ->> 'set')::int);
     execute format('select count(*) from uplift.search_texts t where t.shelf = ''knowledge'' and t.is_active
-        and not exists (select from %s e where e.set_id = $1 and e.text_id = t.id and e.embedding is not null)', 'uplift.knowledge_embeddings')
-    into v_missing using (v_set ->> 'set')::int;
+        and not exists (select from %s e where e.set_id = $1 and e.text_id = t.id and e.embedding is not null)
+        and ($4 or not uplift.is_refused_embedding(t.id, $2, $3))', 'uplift.knowledge_embeddings')
+    into v_missing using (v_set ->> 'set')::int, p_model, p_dimensions, p_refused;
     return jsonb_build_object('pgvector', true, 'set', v_set -> 'set', 'dimensions', v_set -> 'dimensions', 'missing', v_missing);
 end
 $$;
 
-comment on function uplift_batch.start_embedding(text, int) is
-    'Where the job embed-knowledge begins, for a model and the number of numbers that its vectors are to have (null: whatever it gives): {pgvector: whether it is there; set and dimensions, where the model has embeddings already; missing: how many pieces it has none of}.';
+comment on function uplift_batch.start_embedding(text, int, boolean) is
+    'Where the job embed-knowledge begins, for a model and the number of numbers that its vectors are to have (null: whatever it gives): {pgvector: whether it is there; set and dimensions, where the model has embeddings already; missing: how many pieces are to be embedded}. With p_refused also those that were refused and would wait.';
 
-create or replace function uplift_batch.texts_to_embed(p_set_id int, p_after bigint, p_most int) returns jsonb
+create or replace function uplift_batch.texts_to_embed(p_set_id int, p_after bigint, p_most int, p_model text, p_dimensions int, p_refused boolean) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
 declare
@@ -118,14 +131,15 @@ begin
         from (select t.id, t.title, t.body from uplift.search_texts t
             where t.shelf = ''knowledge'' and t.is_active and t.id > $2
                 and not exists (select from %s e where e.set_id = $1 and e.text_id = t.id and e.embedding is not null)
+                and ($6 or not uplift.is_refused_embedding(t.id, $4, $5))
             order by t.id limit $3) x', 'uplift.knowledge_embeddings')
-    into v_texts using p_set_id, coalesce(p_after, 0), least(p_most, 1000);
+    into v_texts using p_set_id, coalesce(p_after, 0), least(p_most, 1000), p_model, p_dimensions, p_refused;
     return coalesce(v_texts, '[]');
 end
 $$;
 
-comment on function uplift_batch.texts_to_embed(int, bigint, int) is
-    'The next pieces of knowledge behind p_after that are searched and have no embedding in the set (null: in none), at most so many: [{id, text}], the title above the body, 8000 characters of it.';
+comment on function uplift_batch.texts_to_embed(int, bigint, int, text, int, boolean) is
+    'The next pieces of knowledge behind p_after that are searched, have no embedding in the set (null: in none), and do not wait (uplift.is_refused_embedding) or are asked for all the same (p_refused), at most so many: [{id, text}], the title above the body, 8000 characters of it.';
 
 create or replace function uplift_batch.keep_embeddings(p_model text, p_dimensions int, p_vectors jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
@@ -145,12 +159,55 @@ begin
         on conflict (set_id, text_id) do update set embedding = excluded.embedding', v_schema, p_dimensions)
     using v_set_id, p_vectors;
     get diagnostics v_kept = row_count;
+    delete from uplift.embedding_refusals r where r.text_id = any (array(select (v ->> 0)::bigint from jsonb_array_elements(p_vectors) v));
     return jsonb_build_object('set', v_set_id, 'kept', v_kept);
 end
 $$;
 
 comment on function uplift_batch.keep_embeddings(text, int, jsonb) is
     'Keeps embeddings of a model, p_vectors of [id of the text, the vector], all of so many numbers: {set, kept: how many of them, without those of texts that are gone}.';
+
+create or replace function uplift_batch.refuse_embeddings(p_model text, p_dimensions int, p_pieces jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_noted bigint;
+begin
+    insert into uplift.embedding_refusals as r (text_id, model, dimensions, reason, retry_at)
+    select t.id, p_model, coalesce(p_dimensions, 0), v.piece ->> 1, now() + interval '1 hour'
+    from jsonb_array_elements(p_pieces) v(piece) join uplift.search_texts t on t.id = (v.piece ->> 0)::bigint
+    order by t.id for key share of t
+    on conflict (text_id) do update set model = excluded.model, dimensions = excluded.dimensions, reason = excluded.reason, refused_at = now(),
+        refusals = case when (r.model, r.dimensions) = (excluded.model, excluded.dimensions) then r.refusals + 1 else 1 end,
+        retry_at = now() + case when (r.model, r.dimensions) = (excluded.model, excluded.dimensions)
+            then least(power(2, least(r.refusals, 20)), 720) else 1 end * interval '1 hour';
+    get diagnostics v_noted = row_count;
+    return jsonb_build_object('noted', v_noted);
+end
+$$;
+
+comment on function uplift_batch.refuse_embeddings(text, int, jsonb) is
+    'Notes that a model did not take pieces for what they are, p_pieces of [id of the text, why]: they are left alone for an hour, and twice as long each time, up to 30 days. Returns {noted: how many}.';
+
+create or replace function uplift_batch.refused_embeddings(p_model text, p_dimensions int) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    with refused as (
+        -- The figures in them differ from text to text: how long it is, for instance.
+        select regexp_replace(r.reason, '\d+', '0', 'g') as kind, min(r.reason) as reason, count(*) as pieces, min(r.retry_at) as retry_at,
+            (array_agg(distinct t.ref))[:5] as source_ids
+        from uplift.embedding_refusals r join uplift.search_texts t on t.id = r.text_id and t.is_active
+        where r.model = p_model and r.dimensions = coalesce(p_dimensions, 0)
+        group by 1
+    )
+    select jsonb_build_object('refused', coalesce((select sum(f.pieces) from refused f), 0),
+        'refusals', coalesce((select jsonb_agg(jsonb_build_object('reason', x.reason, 'pieces', x.pieces, 'source_ids', x.source_ids, 'next_try_at', x.retry_at)
+                order by x.pieces desc, x.reason)
+            from (select f.* from refused f order by f.pieces desc, f.reason limit 5) x), '[]'))
+$$;
+
+comment on function uplift_batch.refused_embeddings(text, int) is
+    'Pieces that a model did not take, and that have no embedding for it: {refused: how many, refusals: the five most frequent reasons, [{reason, pieces, source_ids: up to five, next_try_at: of the first}]}; reasons that differ in figures alone are one.';
 
 create or replace function uplift_batch.finish_embedding(p_set_id int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set lock_timeout = '200ms'
