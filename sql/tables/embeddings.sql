@@ -8,7 +8,7 @@ create table embedding_sets (
     made_at timestamptz not null default now()
 );
 
-create unique index on embedding_sets (model, dimensions);
+create unique index on embedding_sets (model, dimensions, index_type) nulls not distinct;
 
 comment on table embedding_sets is
     'The embeddings there are: of one model, all of as many numbers. Those of two models say nothing of each other, so that each is searched by itself; the job embed-knowledge makes a set, and takes the others away once it is whole.';

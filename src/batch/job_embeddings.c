@@ -233,6 +233,31 @@ static const char *with_refused(const struct embedding_run *run)
     return json_bool(run->job->arguments, "retry_refused", false) ? "true" : "false";
 }
 
+/* Where pgvector was updated, and can have an index now: what is there goes into a set with one. */
+static bool copy_set(struct embedding_run *run, double from)
+{
+    static const struct pg_statement statement = {
+        .name = "copy_embeddings",
+        .sql = "select uplift_batch.copy_embeddings($1,$2,$3,$4)",
+        .params = 4};
+    char source[STEP_NUMBER], after[STEP_NUMBER] = "0", most[STEP_NUMBER];
+    bool goes_on = true;
+    snprintf(source, sizeof source, "%.0f", from);
+    snprintf(most, sizeof most, "%d", EMBEDDING_TEXTS_MAX);
+    while (goes_on) {
+        if (!job_goes_on(run->job, 0))
+            return end_with(run, JOB_STOPPED);
+        cJSON *copied = job_ask(run->job, &statement,
+                                (const char *[]){source, run->set, after, most}, &run->outcome);
+        if (copied == NULL)
+            return false;
+        goes_on = json_number(copied, "copied", 0) > 0;
+        snprintf(after, sizeof after, "%.0f", json_number(copied, "after", 0));
+        cJSON_Delete(copied);
+    }
+    return true;
+}
+
 /* What is there already, and how much is missing. *off says why nothing is to be done. */
 static bool begin(struct embedding_run *run, const char **off)
 {
@@ -259,8 +284,9 @@ static bool begin(struct embedding_run *run, const char **off)
         snprintf(run->set, sizeof run->set, "%.0f", json_number(start, "set", 0));
     if (!json_bool(start, "pgvector", false))
         *off = "pgvector is not there, or was not when sql/install.sql was run";
+    double from = json_number(start, "copied_from", 0);
     cJSON_Delete(start);
-    return true;
+    return from == 0 || copy_set(run, from);
 }
 
 /* The next pieces; *done where there are none. */

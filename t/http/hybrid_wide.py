@@ -101,11 +101,15 @@ def updated():
     set_again(UPLIFT_EMBEDDINGS_MODEL="before")
     embed(3)
     up.sql("update uplift.embedding_sets set index_type = null")
+    before = up.value("select id from uplift.embedding_sets")
     up.sql("do $$ begin execute 'drop index uplift.knowledge_embeddings_' || (select max(id) from uplift.embedding_sets); end $$")
     up.sql("update uplift.knowledge_embeddings set embedding = embedding * array_fill(1e6::real, array[3072])::vector")
     equal(titles("jogging"), ["Running"], "without an index all are compared")
     embed(0)
     ok(index() and "halfvec" in index(), "with a newer pgvector the job makes the index", index())
+    equal(up.sql("select s.id > %s as is_new, count(*) from uplift.embedding_sets s join uplift.knowledge_embeddings e on e.set_id = s.id group by s.id", before),
+          [{"is_new": True, "count": 3}], "in a set of its own, which takes the other's place")
+    equal(up.value("select count(*) from uplift.knowledge_embeddings"), 3, "of which nothing is left")
     equal(titles("jogging"), ["Running"], "by which they are found")
 
 

@@ -34,13 +34,6 @@ declare
     v_set uplift.embedding_sets;
 begin
     select s.* into v_set from uplift.embedding_sets s where s.id = p_set_id;
-    if v_set.index_type is null and uplift.embedding_index_type(v_set.dimensions) is not null then
-        -- pgvector was updated since.
-        update uplift.embedding_sets s set index_type = uplift.embedding_index_type(s.dimensions) where s.id = p_set_id returning s.* into v_set;
-        if v_set.index_type = 'halfvec' then
-            execute format('update uplift.knowledge_embeddings e set embedding = %s.l2_normalize(e.embedding) where e.set_id = $1', v_schema) using p_set_id;
-        end if;
-    end if;
     if v_set.index_type is not null and v_schema is not null and to_regclass('uplift.knowledge_embeddings_' || v_set.id) is null then
         execute format('create index %1$I on uplift.knowledge_embeddings using hnsw ((embedding::%2$s.%3$I(%4$s)) %2$s.%5$I) where set_id = %6$s',
             'knowledge_embeddings_' || v_set.id, v_schema, v_set.index_type, v_set.dimensions, v_set.index_type || '_cosine_ops', v_set.id);
@@ -49,19 +42,19 @@ end
 $$;
 
 comment on function uplift.index_embeddings(int) is
-    'Makes the index of a set where it is missing, before there is anything in it, or where pgvector was updated to a version that has one for so many numbers. Chats do not wait for it, and who deletes knowledge does until the first embeddings are kept, or the index is made.';
+    'Makes the index of a set where it is missing, before there is anything in it. Chats do not wait for it, and who deletes knowledge does until the transaction ends.';
 
 create or replace function uplift.embedding_set(p_model text, p_dimensions int) returns int
 language plpgsql volatile
 as $$
 declare
+    v_type text := uplift.embedding_index_type(p_dimensions);
     v_id int;
 begin
     perform pg_advisory_xact_lock(hashtextextended('uplift embedding sets', 0));
-    select s.id into v_id from uplift.embedding_sets s where s.model = p_model and s.dimensions = p_dimensions;
+    select s.id into v_id from uplift.embedding_sets s where s.model = p_model and s.dimensions = p_dimensions and s.index_type is not distinct from v_type;
     if v_id is null then
-        insert into uplift.embedding_sets (model, dimensions, index_type)
-        values (p_model, p_dimensions, uplift.embedding_index_type(p_dimensions))
+        insert into uplift.embedding_sets (model, dimensions, index_type) values (p_model, p_dimensions, v_type)
         returning id into v_id;
         perform uplift.index_embeddings(v_id);
     end if;
@@ -69,7 +62,7 @@ begin
 end
 $$;
 
-comment on function uplift.embedding_set(text, int) is 'The set of a model''s embeddings of so many numbers, made where there is none.';
+comment on function uplift.embedding_set(text, int) is 'The set of a model''s embeddings of so many numbers, indexed as this pgvector can; made where there is none.';
 
 create or replace function uplift.embeddings_of(p_model text, p_dimensions int) returns jsonb
 language plpgsql stable
@@ -104,22 +97,28 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_set jsonb := uplift.embeddings_of(p_model, p_dimensions);
+    v_set_id int := (v_set ->> 'set')::int;
     v_missing bigint;
 begin
     if uplift.vector_schema() is null then
         return jsonb_build_object('pgvector', false);
     end if;
-    perform uplift.index_embeddings((v_set ->> 'set')::int);
+    perform uplift.index_embeddings(v_set_id);
+    if v_set_id is not null then
+        -- Another one, where pgvector was updated and has an index for so many numbers now.
+        v_set_id := uplift.embedding_set(p_model, (v_set ->> 'dimensions')::int);
+    end if;
     execute format('select count(*) from uplift.search_texts t where t.shelf = ''knowledge'' and t.is_active
-        and not exists (select from %s e where e.set_id = $1 and e.text_id = t.id and e.embedding is not null)
+        and not exists (select from %s e where e.set_id = any ($1) and e.text_id = t.id and e.embedding is not null)
         and ($4 or not uplift.is_refused_embedding(t.id, $2, $3))', 'uplift.knowledge_embeddings')
-    into v_missing using (v_set ->> 'set')::int, p_model, p_dimensions, p_refused;
-    return jsonb_build_object('pgvector', true, 'set', v_set -> 'set', 'dimensions', v_set -> 'dimensions', 'missing', v_missing);
+    into v_missing using array[v_set_id, (v_set ->> 'set')::int], p_model, p_dimensions, p_refused;
+    return jsonb_build_object('pgvector', true, 'set', v_set_id, 'dimensions', v_set -> 'dimensions', 'missing', v_missing,
+        'copied_from', case when v_set_id <> (v_set ->> 'set')::int then v_set -> 'set' end);
 end
 $$;
 
 comment on function uplift_batch.start_embedding(text, int, boolean) is
-    'Where the job embed-knowledge begins, for a model and the number of numbers that its vectors are to have (null: whatever it gives): {pgvector: whether it is there; set and dimensions, where the model has embeddings already; missing: how many pieces are to be embedded}. With p_refused also those that were refused and would wait.';
+    'Where the job embed-knowledge begins, for a model and the number of numbers that its vectors are to have (null: whatever it gives): {pgvector: whether it is there; set and dimensions, where the model has embeddings already; copied_from: the set that these are in so far, for uplift_batch.copy_embeddings(), where they are to be in another; missing: how many pieces are to be embedded}. With p_refused also those that were refused and would wait.';
 
 create or replace function uplift_batch.texts_to_embed(p_set_id int, p_after bigint, p_most int, p_model text, p_dimensions int, p_refused boolean) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
@@ -140,6 +139,32 @@ $$;
 
 comment on function uplift_batch.texts_to_embed(int, bigint, int, text, int, boolean) is
     'The next pieces of knowledge behind p_after that are searched, have no embedding in the set (null: in none), and do not wait (uplift.is_refused_embedding) or are asked for all the same (p_refused), at most so many: [{id, text}], the title above the body, 8000 characters of it.';
+
+create or replace function uplift_batch.copy_embeddings(p_from int, p_to int, p_after bigint, p_most int) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
+as $$
+declare
+    v_schema text := uplift.vector_schema();
+    v_copied jsonb;
+begin
+    execute 'with next as materialized (
+            select e.text_id, e.embedding from uplift.knowledge_embeddings e where e.set_id = $1 and e.text_id > $3 order by e.text_id limit $4
+        ), copied as (
+            insert into uplift.knowledge_embeddings (set_id, text_id, embedding)
+            select $2, n.text_id, ' || case when (select s.index_type from uplift.embedding_sets s where s.id = p_to) = 'halfvec'
+                then v_schema || '.l2_normalize(n.embedding)' else 'n.embedding' end || '
+            from next n join uplift.search_texts t on t.id = n.text_id and t.is_active
+            order by t.id for key share of t
+            on conflict (set_id, text_id) do nothing
+        )
+        select jsonb_build_object(''after'', max(n.text_id), ''copied'', count(*)) from next n'
+    into v_copied using p_from, p_to, coalesce(p_after, 0), p_most;
+    return v_copied;
+end
+$$;
+
+comment on function uplift_batch.copy_embeddings(int, int, bigint, int) is
+    'Copies embeddings of one set into another of the same model and as many numbers, the next p_most behind p_after: {copied: how many, 0 at the end; after}. A step by itself, so that nobody waits for the index to be made.';
 
 create or replace function uplift_batch.keep_embeddings(p_model text, p_dimensions int, p_vectors jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
