@@ -14,6 +14,7 @@ comment on schema uplift_search is
 \ir jobs/schedules.sql
 \ir coach/search_words.sql
 \ir coach/search.sql
+\ir coach/demotions.sql
 \ir coach/embeddings.sql
 \ir coach/coaches.sql
 \ir coach/prompt.sql

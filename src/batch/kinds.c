@@ -41,7 +41,7 @@ const struct job_kind job_kinds[] = {
     {"import-knowledge", "Takes files and pages of the web into what coaches know.",
      import_knowledge_arguments, job_import_knowledge},
     {"embed-knowledge", "Makes embeddings of knowledge, so that it is found by what it means.",
-     NULL, job_embed_knowledge},
+     embed_knowledge_arguments, job_embed_knowledge},
     {"measure-experiments", "Counts what users of experiments did, and judges it.", NULL,
      job_measure_experiments},
     {"watch-rollouts", "Measures rollouts, and takes the step that their evidence calls for.", NULL,
