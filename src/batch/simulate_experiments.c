@@ -24,6 +24,7 @@
 
 #define THREADS_MAX 64
 #define LOOK_MS 100
+#define ROUNDS 20
 /* A goal is missed by more than so many standard errors of what was counted. */
 #define STANDARD_ERRORS 3
 /* What a calculator promised may be off by so much, or by those standard errors if that is more. */
@@ -82,7 +83,7 @@ static void begin_random(gsl_rng *random, const struct simulation *s, long numbe
 static bool run_one(gsl_rng *random, struct simulation *s, long number)
 {
     struct outcome *o = &s->outcomes[number / KIND_COUNT];
-    begin_random(random, s, number + 1);
+    begin_random(random, s, number);
     switch ((enum kind)(number % KIND_COUNT)) {
     case KIND_SAME:
         return trial_run(random, &s->same, &o->same);
@@ -155,14 +156,17 @@ static bool run_all(struct simulation *s)
     return !atomic_load(&s->has_failed) || complain("out of memory");
 }
 
-/* The difference that the calculator says is found with TRIAL_POWER. A lift changes the variance of
- * its arm, and so what can be found: a second look settles it. */
-static bool plan_lift(gsl_rng *random, struct simulation *s, struct power_goal goal)
+/* Has the calculators say what the experiments are to find. A lift changes the variance of its arm,
+ * and so what can be found: after a few rounds that has settled. */
+static bool plan(struct simulation *s)
 {
-    for (int look = 0; look < 2; look++) {
-        double variance = trial_user_variance(random, &s->lifted);
-        if (variance <= 0)
-            return complain("out of memory");
+    struct power_goal goal = {.alpha = TRIAL_ALPHA, .power = TRIAL_POWER};
+    double users;
+    int days = (int)s->days;
+    s->same = s->lifted = (struct trial_plan){.days = days, .users = (int)s->users};
+    for (int round = 0; round < ROUNDS; round++) {
+        double variance = population_user_variance(days, 0) / 2 +
+                          population_user_variance(days, s->lifted.lift) / 2;
         if (power_detectable_difference(variance, (double)s->users / 2, goal, &s->difference) !=
             REASON_NONE)
             return complain("there is no such experiment");
@@ -171,24 +175,10 @@ static bool plan_lift(gsl_rng *random, struct simulation *s, struct power_goal g
             return complain("so few users, on so few days, find no difference that is possible; "
                             "give it more --users");
     }
+    if (power_share_users(TRIAL_SHARE, TRIAL_SHARE_LIFTED, goal, &users) != REASON_NONE)
+        return complain("there is no such experiment");
+    s->share_users = (unsigned)ceil(users);
     return true;
-}
-
-/* Has the calculators say what the experiments are to find. */
-static bool plan(struct simulation *s)
-{
-    struct power_goal goal = {.alpha = TRIAL_ALPHA, .power = TRIAL_POWER};
-    gsl_rng *random = gsl_rng_alloc(gsl_rng_mt19937);
-    double users;
-    if (random == NULL)
-        return complain("out of memory");
-    begin_random(random, s, 0);
-    s->same = s->lifted = (struct trial_plan){.days = (int)s->days, .users = (int)s->users};
-    bool is_good = plan_lift(random, s, goal);
-    gsl_rng_free(random);
-    if (is_good && power_share_users(TRIAL_SHARE, TRIAL_SHARE_LIFTED, goal, &users) == REASON_NONE)
-        s->share_users = (unsigned)ceil(users);
-    return is_good;
 }
 
 /* --- figures --- */
@@ -390,9 +380,9 @@ static bool read_words(struct simulation *s, int count, char **words)
         const char *name;
         long *value, least, most, usual, quick;
     } numbers[] = {
-        {"--experiments", &s->experiments, 20, 100000, 2000, 200},
+        {"--experiments", &s->experiments, 20, 100000, 2000, 400},
         {"--days", &s->days, 2, 365, 28, 14},
-        {"--users", &s->users, 100, 100000, 4000, 1000},
+        {"--users", &s->users, 100, 100000, 8000, 2000},
         {"--seed", &s->seed, 0, 2147483647, 1, 1},
         {"--threads", &s->threads, 1, THREADS_MAX, 0, 0},
     };

@@ -111,22 +111,29 @@ static enum reason look_at_arms(const struct work *w, const struct comparison *c
 static void adjust(struct work *w, struct comparison *c)
 {
     struct cuped cuped;
-    c->difference = c->unadjusted_difference = w->moments[1].value - w->moments[0].value;
+    double before = 0, after[2];
     for (int i = 0; i < 2; i++)
-        w->variance[i] = w->moments[i].variance;
+        before += w->variance[i] = w->moments[i].variance;
     w->control_covariance = -w->variance[0];
-    c->unadjusted_se = sqrt(w->variance[0] + w->variance[1]);
+    c->difference = c->unadjusted_difference = w->moments[1].value - w->moments[0].value;
+    c->unadjusted_se = sqrt(before);
     c->cuped_reason = w->settings->uses_cuped
                           ? cuped_adjust(&w->sums[0], &w->sums[1], w->settings->min_users, &cuped)
                           : REASON_NO_PRE_EXPOSURE;
     if (c->cuped_reason != REASON_NONE)
         return;
+    after[0] = cuped.variance_control * w->correction[0];
+    after[1] = cuped.variance_treatment * w->correction[1];
+    if (!(after[0] + after[1] < before)) {
+        c->cuped_reason = REASON_NO_GAIN;
+        return;
+    }
     c->difference = cuped.difference;
     c->theta = cuped.theta;
-    c->variance_reduction = cuped.variance_reduction;
-    w->variance[0] = cuped.variance_control * w->correction[0];
-    w->variance[1] = cuped.variance_treatment * w->correction[1];
+    c->variance_reduction = 1 - (after[0] + after[1]) / before;
     w->control_covariance += cuped.theta * cuped.covariance_control * w->correction[0];
+    for (int i = 0; i < 2; i++)
+        w->variance[i] = after[i];
 }
 
 /* By how much wider than the difference's interval the relative one's is; 0: there is none. */
@@ -170,7 +177,7 @@ static enum reason judge_shares(const struct work *w, struct comparison *c)
         return reason;
     bool has_spread =
         a.successes > 0 && a.successes < a.count && b.successes > 0 && b.successes < b.count;
-    c->se = has_spread ? d.se : d.difference / d.z;
+    c->se = c->unadjusted_se = has_spread ? d.se : d.difference / d.z;
     c->method = "pooled z";
     c->fixed.p = d.p;
     if (expects_few(a, b) && proportion_fisher(a, b, &c->fixed.p) == REASON_NONE)

@@ -478,6 +478,7 @@ static void cuped_user_by_user(void **state)
     }
     NEAR(result.se, sqrt(variance[0] + variance[1]));
     NEAR(result.unadjusted_se, sqrt(plain[0] + plain[1]));
+    NEAR(result.variance_reduction, 1 - (variance[0] + variance[1]) / (plain[0] + plain[1]));
     /* d/A: the variance of d, and of A, and their covariance. */
     double covariance = -plain[0] + cuped.theta * cuped.covariance_control * factor[0];
     double relative = difference / ratio[0];

@@ -30,6 +30,10 @@ double population_ratio(void);
 /* Whether the treatment can have so much more of it: no kind of user has a rate of 1 then. */
 bool population_can_lift(double lift);
 
+/* The variance of a user's value, as arm_moments() has it, after so many days over which users came
+ * evenly, with that lift; exactly, but for what few users do not average out. */
+double population_user_variance(int days, double lift);
+
 /* Makes a user. lift: by which share the treatment's rates are higher. */
 struct person person_make(gsl_rng *random, double lift);
 /* One day of the user's; false: nothing happened. Adds to likes and answers. */

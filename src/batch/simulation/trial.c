@@ -10,9 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Users for the variance: so many that it is known to less than a hundredth. */
-#define PILOT_USERS 500000
-
 /* An experiment under way. */
 struct life {
     const struct trial_plan *plan;
@@ -118,27 +115,6 @@ bool trial_run(gsl_rng *random, const struct trial_plan *plan, struct trial *out
     }
     free(l.people);
     return true;
-}
-
-double trial_user_variance(gsl_rng *random, const struct trial_plan *plan)
-{
-    struct trial_plan pilot = {.days = plan->days, .users = PILOT_USERS, .lift = plan->lift};
-    struct life l = {.plan = &pilot, .people = calloc(PILOT_USERS, sizeof *l.people)};
-    double variance = 0;
-    if (l.people == NULL)
-        return 0;
-    for (int day = 0; day < pilot.days; day++)
-        live_day(random, &l, day);
-    free(l.people);
-    for (int arm = 0; arm < 2; arm++) {
-        struct arm_sums normal;
-        struct arm_moments m;
-        if (arm_sums_normalise(METRIC_RATIO, &l.sums[arm], &normal) != REASON_NONE ||
-            arm_moments(&normal, &m) != REASON_NONE)
-            return 0;
-        variance += m.user_variance / 2;
-    }
-    return variance;
 }
 
 void srm_trial_run(gsl_rng *random, const struct trial_plan *plan, struct srm_trial *out)

@@ -43,10 +43,6 @@ struct trial {
 /* Lives through the experiment, with a look at the end of each day. False: no memory. */
 MUST_CHECK bool trial_run(gsl_rng *random, const struct trial_plan *plan, struct trial *out);
 
-/* The variance of a user's value at the end of such an experiment, the mean of both arms', from a
- * large number of made-up users; 0: no memory, or no such variance. */
-double trial_user_variance(gsl_rng *random, const struct trial_plan *plan);
-
 /* The share of users whom one arm loses in trials of a sample ratio mismatch. */
 #define TRIAL_LOST_SHARE 0.2
 
