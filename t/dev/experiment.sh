@@ -27,7 +27,7 @@ experiment() {
     $spends || refuse_to_spend experiment
     admin_token=$(token --admin)
     stop_earlier_demo
-    admin POST experiments "{\"experiment_name\":\"Demo: gentler or harder? $(date -u '+%F %T')\",\"success_metric\":\"thumbs_up_rate\",\"control_variant\":{\"variant_name\":\"as it is (3.0)\",\"severity\":3.0},\"test_variants\":[{\"variant_name\":\"gentler (2.2)\",\"severity\":2.2},{\"variant_name\":\"harder (4.0)\",\"severity\":4.0}],\"guardrails\":[{\"metric\":\"errors\",\"max_worse\":0.5}],\"min_users\":50}"
+    admin POST experiments "{\"experiment_name\":\"Demo: gentler or harder? $(date -u '+%F %T')\",\"success_metric\":\"thumbs_up_rate\",\"control_variant\":{\"variant_name\":\"as it is (3.0)\",\"severity\":3.0},\"test_variants\":[{\"variant_name\":\"gentler (2.2)\",\"severity\":2.2},{\"variant_name\":\"harder (4.0)\",\"severity\":4.0}],\"guardrails\":[{\"metric\":\"errors\",\"max_worse\":0.5}],\"min_users\":50,\"tuning_users\":500}"
     id=$(field id) || exit 1
     admin POST "experiments/$id/start" '{}'
     [ "$(field status)" = running ] || fail "the experiment could not start"
