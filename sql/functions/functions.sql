@@ -64,6 +64,7 @@ comment on schema uplift_search is
 \ir learning/export.sql
 \ir learning/finetuning.sql
 \ir learning/models.sql
+\ir learning/predictions.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql

@@ -95,6 +95,7 @@ insert into uplift.settings (key, value, description) values
     ('knowledge.max_tokens', '800', 'Tokens of knowledge in one prompt, at most (four bytes are taken for one).'),
     ('knowledge.min_score', '0.4', 'Knowledge that fits a question less than this is left out: 1 is a passage that has each of the question''s six rarest words once.'),
     ('knowledge.min_similarity', '0.3', 'Knowledge that is found by its embedding is left out where it is less similar to the question than this: the cosine of the angle between the two, 1 for the same.'),
+    ('predictions.max_per_day', '2000', 'Predictions of one user that /v1/predictions takes in 24 hours.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
 

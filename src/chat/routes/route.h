@@ -34,6 +34,9 @@ bool route_refused(const char *refusal_json, struct api_error *error);
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
                             const char *const *values);
+/* The same for what was made: 201. */
+void route_reply_created(struct route_context *c, const struct pg_statement *statement,
+                         const char *const *values);
 #define ROUTE_LIMIT_ROOM 16
 /* The limit of a list that the query asks for, as text for Postgres, else the default. False with
  * *error (400 invalid_limit) when it is no number from 1 to max. */
@@ -67,6 +70,10 @@ void route_memories_add(struct route_context *c);
 void route_memory_change(struct route_context *c);
 void route_memories_forget(struct route_context *c);
 void route_answer_context(struct route_context *c);
+void route_predictions_list(struct route_context *c); /* route_predictions.c */
+void route_predictions_add(struct route_context *c);
+void route_prediction_get(struct route_context *c);
+void route_prediction_outcome(struct route_context *c);
 void route_preferences_get(struct route_context *c);
 void route_preferences_put(struct route_context *c);
 void route_models(struct route_context *c); /* route_models.c */
