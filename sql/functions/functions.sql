@@ -65,6 +65,7 @@ comment on schema uplift_search is
 \ir learning/finetuning.sql
 \ir learning/models.sql
 \ir learning/predictions.sql
+\ir learning/prediction_figures.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql
