@@ -66,6 +66,7 @@ comment on schema uplift_search is
 \ir learning/models.sql
 \ir learning/predictions.sql
 \ir learning/prediction_figures.sql
+\ir learning/thumbs.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql

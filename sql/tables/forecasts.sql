@@ -76,3 +76,60 @@ comment on column prediction_watch.n is 'Of the last days: n judged, brier, ece.
 comment on column prediction_watch.reference is
     'What they are compared with: the same version in the days before, or where it has too few outcomes there, all versions of the model; with reference_n, reference_brier, reference_ece.';
 comment on column prediction_watch.exceeds is 'Which of brier and ece are worse than the reference by more than the bound, since when.';
+
+create table thumb_model (
+    version int generated always as identity primary key,
+    trained_at timestamptz not null default now(),
+    trained_until timestamptz not null,
+    intercept double precision not null,
+    prior_rate double precision not null check (prior_rate > 0 and prior_rate < 1),
+    slope double precision not null,
+    "offset" double precision not null,
+    n_train int not null,
+    n_calibrate int not null,
+    n_validate int not null,
+    iterations int not null,
+    rate double precision not null,
+    log_loss double precision not null,
+    base_log_loss double precision not null,
+    brier double precision not null,
+    ece double precision not null,
+    auc double precision not null
+);
+
+comment on table thumb_model is
+    'Models of what thumb an answer will get, by the job train-thumb-model; the newest foretells (job score-answers). Their weights are in uplift.thumb_weights.';
+comment on column thumb_model.trained_until is 'It was trained on answers of before that, and foretells those of after.';
+comment on column thumb_model.prior_rate is 'The share of thumbs up that it was trained on.';
+comment on column thumb_model.slope is 'Its calibration: slope and offset of the logarithm of the odds (Platt 1999).';
+comment on column thumb_model.n_train is 'Rated answers it was trained on, of six tenths of the users; n_calibrate and n_validate of two tenths each.';
+comment on column thumb_model.rate is
+    'On the part to validate with: the share of thumbs up, log_loss, what that were without any feature (base_log_loss), Brier score, expected calibration error, area under the ROC curve.';
+
+create table thumb_weights (
+    version int not null,
+    feature text not null,
+    level text not null default '',
+    weight double precision not null,
+    mean double precision not null default 0,
+    scale double precision not null default 1,
+    primary key (version, feature, level)
+);
+
+comment on table thumb_weights is
+    'Weights of uplift.thumb_model: of a number, which counts as (value - mean) / scale, or of a level of coach, mode or model.';
+
+create table thumb_state (
+    only_row boolean primary key default true check (only_row),
+    scored_to uuid not null
+);
+
+comment on table thumb_state is 'The last answer that the job score-answers has looked at.';
+
+create table thumb_queue (
+    id bigint generated always as identity primary key,
+    answer_id uuid not null
+);
+
+comment on table thumb_queue is
+    'Answers whose thumb or stars changed, or that are gone: appended to by triggers, so that feedback waits for nothing; worked on by uplift_batch.fill_outcomes().';

@@ -45,6 +45,7 @@ begin
             ('uplift', 'conversation_summaries', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'conversation_summaries', 'conversation_id', 'uplift.conversations', 'on delete cascade'),
             ('uplift', 'knowledge_embeddings', 'text_id', 'uplift.search_texts', 'on delete cascade'),
+            ('uplift', 'thumb_weights', 'version', 'uplift.thumb_model (version)', 'on delete cascade'),
             ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t

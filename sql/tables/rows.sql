@@ -137,10 +137,15 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
 on conflict (name) do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
-    ('measure-predictions', 'Measures how good predictions are, by day, and whether that gets worse.', 5, '6 hours', true)
+    ('measure-predictions', 'Measures how good predictions are, by day, and whether that gets worse.', 5, '6 hours', true),
+    ('train-thumb-model', 'Trains the model of what thumb an answer will get.', 5, '6 hours', true),
+    ('score-answers', 'Foretells the thumbs of new answers, and takes down those that came.', 5, '6 hours', true)
 on conflict (name) do nothing;
 
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
+    ('train-thumb-model', 'train-thumb-model', '{"if_possible": true}', '20 1 * * 1', true, 'The model of thumbs, weekly, where there are enough.'),
+    ('score-answers', 'score-answers', '{}', '5-59/10 * * * *', true, 'Thumbs foretold, and those that came, each ten minutes.'),
+    ('score-late-answers', 'score-answers', '{"days": 7}', '25 2 * * *', true, 'Thumbs foretold of answers that came late, from a spool, daily.'),
     ('measure-predictions', 'measure-predictions', '{}', '45 * * * *', true, 'How good predictions are, hourly.')
 on conflict (name) do nothing;
 

@@ -1,7 +1,7 @@
 # Debian's packages: which are needed, which are missing, and how they are installed.
 
 packages_up="autoconf automake esbuild gcc libc6-dev make pkgconf nginx openssl curl ca-certificates python3
-    libfcgi-dev libpq-dev libcjson-dev libcurl4-openssl-dev libuv1-dev libcjose-dev libssl-dev libstemmer-dev libutf8proc-dev libxml2-dev
+    libfcgi-dev libpq-dev libcjson-dev libcurl4-openssl-dev libuv1-dev libcjose-dev libssl-dev libstemmer-dev libutf8proc-dev libxml2-dev libgsl-dev
     zlib1g-dev poppler-utils libjs-katex node-markdown-it node-punycode"
 packages_check="chromium clang clang-format cppcheck pyflakes3 shellcheck libclang-rt-dev libcmocka-dev
     libnginx-mod-http-echo libtap-parser-sourcehandler-pgtap-perl perl python3-pip python3-psycopg2 valgrind wrk"

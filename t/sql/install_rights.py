@@ -32,7 +32,7 @@ OWN = {"coach_response_feedback": {
 DEPLOYED = {"user_message_tokens", "ai_response_tokens", "message_sequence", "updated_at", "coach_mode", "user_comment"}
 SHARED = ["ai_experiments", "ai_finetuning_jobs", "ai_model_versions", "ai_response_cache",
           "ai_training_datasets", "ai_training_examples"]
-INTERNAL = ["conversations", "feedback_events", "model_prices", "prediction_queue", "rejected_answers", "settings"]
+INTERNAL = ["conversations", "feedback_events", "model_prices", "prediction_figures", "prediction_queue", "prediction_watch", "thumb_model", "thumb_queue", "thumb_state", "thumb_weights", "rejected_answers", "settings"]
 
 
 class Asker:

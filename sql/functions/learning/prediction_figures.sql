@@ -311,7 +311,7 @@ begin
         from generate_series(0, 9) b
         left join uplift.bins_of(v.p_rows) x on x.bin = b
         cross join lateral (select x.came_true::float8 / nullif(x.n, 0) as rate) w
-        left join lateral uplift.wilson(w.rate, x.n) i on x.n > 0);
+        cross join lateral uplift.wilson(w.rate, nullif(x.n, 0)) i);
 end
 $$;
 

@@ -1,6 +1,6 @@
 -- Figures of predictions: by hand, against the definitions over all rows, and what gets worse.
 \ir common.psql
-select plan(37);
+select plan(38);
 
 create function pg_temp.close(a double precision, b double precision) returns boolean language sql as $$ select abs(a - b) < 1e-9 $$;
 create function pg_temp.foretell(p_day date, p_version text, p_confidence numeric, p_accepted boolean, p_more text default 'm') returns void language sql as $$
@@ -67,6 +67,9 @@ select ok(pg_temp.close(x.within_bin, (select avg(power(j.f - b.f, 2) - 2 * (j.f
     join (select bin, avg(f) as f, avg(o) as o from pg_temp.judged group by bin) b using (bin))), 'all: what is within bins') from pg_temp.found x;
 select ok(x.reliability >= 0 and x.resolution >= 0 and pg_temp.close(x.brier, x.reliability - x.resolution + x.uncertainty + x.within_bin), 'all: the parts add up') from pg_temp.found x;
 
+select pg_temp.foretell('2026-04-10', '1', 0.75, true) \g /dev/null
+select pg_temp.measure() \g /dev/null
+
 -- Asked for.
 create function pg_temp.ask(p_function text, p_arguments jsonb) returns jsonb language plpgsql as $$
 declare
@@ -88,6 +91,9 @@ select ok((select bool_and((d ->> 'low')::numeric <= (d ->> 'observed_rate')::nu
     and (d ->> 'mean_confidence')::numeric between (d ->> 'from')::numeric and (d ->> 'to')::numeric) and sum((d ->> 'count')::int) = 600 and count(*) = 10
     from jsonb_array_elements(pg_temp.ask('admin_calibration', '{"from": "2026-04-01", "to": "2026-04-05"}') -> 'data') d), 'asked: the curve of calibration');
 select ok((select count(*) = 10 and sum((d ->> 'count')::int) = 0 and count(d ->> 'low') = 0 from jsonb_array_elements(pg_temp.ask('admin_calibration', '{}') -> 'data') d), 'asked: an empty one');
+
+select ok(d -> 'count' = '0' and d -> 'low' = 'null' and d -> 'observed_rate' = 'null', 'asked: a bin with nothing in it')
+    from jsonb_array_elements(pg_temp.ask('admin_calibration', '{"from": "2026-04-10", "to": "2026-04-10"}') -> 'data') d where d -> 'from' = '0.5';
 
 -- What gets worse: of 0.8 always 80 % before; then, of one model, half.
 delete from public.ai_predictions;
