@@ -24,7 +24,7 @@
 #define ANSWERS_MOST 2000000 /* some 80 MB */
 #define RATED_DEFAULT 500
 #define RATED_LEAST 100
-#define UNTIL_S 86400 /* thumbs come late: of the last day they are not trained on, but foretold */
+#define UNTIL_S 86400 /* of the last day it foretells: thumbs on those come still */
 #define TIME_ROOM 32
 
 /* --- training --- */
@@ -33,8 +33,7 @@ const struct job_argument train_thumb_model_arguments[] = {
     {"days", ARG_INTEGER, false, NULL, "of how many days, 1 to 3650 (180)"},
     {"max_answers", ARG_INTEGER, false, NULL,
      "rated answers it is trained on at most, the latest, 1000 to 2000000 (200000)"},
-    {"min_rated", ARG_INTEGER, false, NULL,
-     "rated answers that it takes, 100 to 1000000 (500)"},
+    {"min_rated", ARG_INTEGER, false, NULL, "rated answers that it takes, 100 to 1000000 (500)"},
     {"if_possible", ARG_BOOL, false, NULL, "succeed without a model where there are too few"},
     {NULL, ARG_TEXT, false, NULL, NULL},
 };
@@ -62,8 +61,8 @@ static bool read_arguments(struct training_run *run)
     if (!step_days(j, DAYS_DEFAULT, run->days, &run->outcome))
         return false;
     if (most < ANSWERS_LEAST || most > ANSWERS_MOST)
-        return end_with(run, job_fail(j, "invalid_argument",
-                                      "max_answers must be from 1000 to 2000000"));
+        return end_with(
+            run, job_fail(j, "invalid_argument", "max_answers must be from 1000 to 2000000"));
     if (least < RATED_LEAST || least > 1000000)
         return end_with(run,
                         job_fail(j, "invalid_argument", "min_rated must be from 100 to 1000000"));
@@ -81,8 +80,8 @@ static bool take_page(struct training_run *run, const cJSON *page)
         if (thumb_set_count(run->set) == run->most)
             return true;
         if (thumb_answer_read(row, &answer) && !thumb_set_add(run->set, &answer))
-            return end_with(run, job_retry(run->job, "out_of_memory",
-                                           "the runner is out of memory"));
+            return end_with(run,
+                            job_retry(run->job, "out_of_memory", "the runner is out of memory"));
     }
     return true;
 }
@@ -97,10 +96,10 @@ static bool read_answers(struct training_run *run)
     double looked_at = 0;
     bool goes_on = true, good = true;
     while (good && goes_on && thumb_set_count(run->set) < run->most) {
-        cJSON *page = job_ask(run->job, &statement,
-                              (const char *[]){run->until, run->days,
-                                               *before != '\0' ? before : NULL, PAGE},
-                              &run->outcome);
+        cJSON *page =
+            job_ask(run->job, &statement,
+                    (const char *[]){run->until, run->days, *before != '\0' ? before : NULL, PAGE},
+                    &run->outcome);
         if (page == NULL)
             return false;
         const char *after = json_string(page, "after");
@@ -145,9 +144,7 @@ static bool keep_model(struct training_run *run, const struct thumb_model *model
                        const struct thumb_training *training)
 {
     static const struct pg_statement statement = {
-        .name = "keep_thumb_model",
-        .sql = "select uplift_batch.keep_thumb_model($1)",
-        .params = 1};
+        .name = "keep_thumb_model", .sql = "select uplift_batch.keep_thumb_model($1)", .params = 1};
     struct job *j = run->job;
     cJSON *json = thumb_model_write(model);
     cJSON_AddStringToObject(json, "trained_until", run->until);
@@ -255,9 +252,9 @@ static bool score_page(struct job *j, const struct thumb_model *model, const cha
         .params = 4};
     char version[STEP_NUMBER];
     snprintf(version, sizeof version, "%d", model->version);
-    cJSON *page = job_ask(j, &statement,
-                          (const char *[]){version, days, json_string(j->state, "after"), PAGE},
-                          outcome);
+    cJSON *page =
+        job_ask(j, &statement,
+                (const char *[]){version, days, json_string(j->state, "after"), PAGE}, outcome);
     if (page == NULL)
         return false;
     *goes_on = json_bool(page, "goes_on", false);
@@ -267,8 +264,8 @@ static bool score_page(struct job *j, const struct thumb_model *model, const cha
         step_count(j->state, "answers", json_number(page, "looked_at", 0));
         step_take_after(j, page);
         if (!job_save(j) ||
-            !job_progress(j, (int64_t)json_number(j->state, "answers", 0), 0,
-                          "%.0f answers scored", json_number(j->state, "scored", 0))) {
+            !job_progress(j, (int64_t)json_number(j->state, "answers", 0), 0, "%.0f answers scored",
+                          json_number(j->state, "scored", 0))) {
             *outcome = JOB_STOPPED;
             good = false;
         }

@@ -62,7 +62,7 @@ extern const struct job_argument summarise_conversations_arguments[]; /* job_sum
 enum job_outcome job_summarise_conversations(struct job *j);
 extern const struct job_argument import_knowledge_arguments[]; /* job_knowledge.c */
 enum job_outcome job_import_knowledge(struct job *j);
-enum job_outcome job_embed_knowledge(struct job *j); /* job_embeddings.c */
+enum job_outcome job_embed_knowledge(struct job *j);            /* job_embeddings.c */
 extern const struct job_argument train_thumb_model_arguments[]; /* job_thumbs.c */
 enum job_outcome job_train_thumb_model(struct job *j);
 extern const struct job_argument score_answers_arguments[];

@@ -59,9 +59,9 @@ struct logit_scores {
 };
 
 /*
- * Judges n probabilities, of 0 to 1, by what came of each; base_rate is what one would say who knows
- * no feature. auc is 0.5 where all came true, or none. False: there is nothing to judge, or no
- * memory.
+ * Judges n probabilities, of 0 to 1, by what came of each; base_rate is what one would say who
+ * knows no feature. auc is 0.5 where all came true, or none. False: there is nothing to judge, or
+ * no memory.
  */
 MUST_CHECK bool logit_judge(const double *probabilities, const bool *came, size_t n,
                             double base_rate, struct logit_scores *scores);

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVELS_SEEN 255 /* of a category that are counted; what comes when there are so many is not */
-#define LEVEL_LEAST 20  /* answers of a level that has a feature */
+#define LEVELS_SEEN                                                                                \
+    255 /* of a category that are counted; what comes when there are so many is not */
+#define LEVEL_LEAST 20 /* answers of a level that has a feature */
 #define PROBABILITY_LEAST 0.001
 #define FIRST_ROWS 1024
 

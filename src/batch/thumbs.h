@@ -2,9 +2,9 @@
  * The model that foretells whether an answer will get a thumb up: what is known of an answer when
  * it ends, as features of a logistic regression, and its calibration.
  *
- * Categories (coach, mode, model) are one feature for each of their most frequent levels; all others,
- * and none, are the same. Numbers are brought to mean 0 and deviation 1. What the user said of
- * earlier answers is their share of thumbs up, drawn to the mean of all by as much as
+ * Categories (coach, mode, model) are one feature for each of their most frequent levels; all
+ * others, and none, are the same. Numbers are brought to mean 0 and deviation 1. What the user said
+ * of earlier answers is their share of thumbs up, drawn to the mean of all by as much as
  * THUMBS_PRIOR thumbs are worth.
  */
 #ifndef UPLIFT_BATCH_THUMBS_H

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
 from harness import Uplift  # noqa: E402
-from tap import contains, done, equal, ok, run  # noqa: E402
+from tap import done, equal, ok, run  # noqa: E402
 
 ANN, BOB = ("00000000-0000-4000-8000-0000000000%02d" % n for n in (61, 62))
 MISSING = "01890000-0000-7000-8000-000000000000"

@@ -307,7 +307,7 @@ begin
         select jsonb_build_object('object', 'list', 'has_more', false, 'from', v.p_from, 'to', v.p_to, 'total', uplift.figures_json(v.p_rows),
             'data', jsonb_agg(jsonb_build_object('from', b / 10.0, 'to', (b + 1) / 10.0, 'count', coalesce(x.n, 0),
                 'mean_confidence', round((x.confidence_sum / nullif(x.n, 0))::numeric, 6), 'observed_rate', round(w.rate::numeric, 6),
-                'low', round(i.low::numeric, 6), 'high', round(i.high::numeric, 6)) order by b))
+                'low', case when x.n > 0 then round(i.low::numeric, 6) end, 'high', case when x.n > 0 then round(i.high::numeric, 6) end) order by b))
         from generate_series(0, 9) b
         left join uplift.bins_of(v.p_rows) x on x.bin = b
         cross join lateral (select x.came_true::float8 / nullif(x.n, 0) as rate) w

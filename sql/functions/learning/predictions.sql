@@ -122,33 +122,51 @@ $$;
 comment on function uplift.prediction_outcome() is
     'Trigger of ai_predictions: when the outcome is written or changes, fills in prediction_accuracy, feedback_received_at and feedback_delay_seconds, but for those that are given with it; when it is taken back, empties them.';
 
-create or replace function uplift.prediction_noted() returns trigger
+create or replace function uplift.prediction_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if tg_op = 'INSERT' then
-        insert into uplift.prediction_queue (day)
-        select distinct (n.created_at at time zone 'UTC')::date from new_rows n where isfinite(n.created_at);
-    elsif tg_op = 'DELETE' then
-        insert into uplift.prediction_queue (day)
-        select distinct (o.created_at at time zone 'UTC')::date from old_rows o where isfinite(o.created_at);
-    else
-        insert into uplift.prediction_queue (day)
-        select distinct (c.at at time zone 'UTC')::date
-        from old_rows o full join new_rows n on n.id = o.id
-        cross join lateral (values (o.created_at), (n.created_at)) c(at)
-        where isfinite(c.at)
-            and (o.prediction_type, o.model_name, o.model_version, o.predicted_output, o.confidence_score, o.actual_user_choice, o.user_accepted,
-                o.prediction_accuracy, o.created_at)
-            is distinct from (n.prediction_type, n.model_name, n.model_version, n.predicted_output, n.confidence_score, n.actual_user_choice,
-                n.user_accepted, n.prediction_accuracy, n.created_at);
-    end if;
+    insert into uplift.prediction_queue (day)
+    select distinct (n.created_at at time zone 'UTC')::date from new_rows n where isfinite(n.created_at);
     return null;
 end
 $$;
 
-comment on function uplift.prediction_noted() is
-    'Triggers of ai_predictions: note in uplift.prediction_queue of which days predictions are new, changed or gone, once a statement.';
+comment on function uplift.prediction_added() is
+    'Trigger of ai_predictions: notes in uplift.prediction_queue of which days predictions are new, each once a statement.';
+
+create or replace function uplift.prediction_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into uplift.prediction_queue (day)
+    select distinct (c.at at time zone 'UTC')::date
+    from old_rows o full join new_rows n on n.id = o.id
+    cross join lateral (values (o.created_at), (n.created_at)) c(at)
+    where isfinite(c.at)
+        and (o.prediction_type, o.model_name, o.model_version, o.predicted_output, o.confidence_score, o.actual_user_choice, o.user_accepted,
+            o.user_satisfaction_rating is null, o.prediction_accuracy, o.created_at)
+        is distinct from (n.prediction_type, n.model_name, n.model_version, n.predicted_output, n.confidence_score, n.actual_user_choice,
+            n.user_accepted, n.user_satisfaction_rating is null, n.prediction_accuracy, n.created_at);
+    return null;
+end
+$$;
+
+comment on function uplift.prediction_changed() is
+    'Trigger of ai_predictions: notes in uplift.prediction_queue of which days something changed that a figure shows.';
+
+create or replace function uplift.prediction_deleted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into uplift.prediction_queue (day)
+    select distinct (o.created_at at time zone 'UTC')::date from old_rows o where isfinite(o.created_at);
+    return null;
+end
+$$;
+
+comment on function uplift.prediction_deleted() is
+    'Trigger of ai_predictions: notes in uplift.prediction_queue of which days predictions are gone.';
 
 do $$
 declare
@@ -160,9 +178,9 @@ begin
             ('uplift_prediction_outcome', 'before update', '',
                 'for each row when ((old.predicted_output, old.actual_user_choice, old.user_accepted, old.user_satisfaction_rating)
                     is distinct from (new.predicted_output, new.actual_user_choice, new.user_accepted, new.user_satisfaction_rating))', 'outcome'),
-            ('uplift_prediction_added', 'after insert', 'referencing new table as new_rows', 'for each statement', 'noted'),
-            ('uplift_prediction_changed', 'after update', 'referencing old table as old_rows new table as new_rows', 'for each statement', 'noted'),
-            ('uplift_prediction_deleted', 'after delete', 'referencing old table as old_rows', 'for each statement', 'noted'))
+            ('uplift_prediction_added', 'after insert', 'referencing new table as new_rows', 'for each statement', 'added'),
+            ('uplift_prediction_changed', 'after update', 'referencing old table as old_rows new table as new_rows', 'for each statement', 'changed'),
+            ('uplift_prediction_deleted', 'after delete', 'referencing old table as old_rows', 'for each statement', 'deleted'))
             as t(name, event, tables, each, action)
         where not exists (select from pg_trigger g where g.tgrelid = 'public.ai_predictions'::regclass and g.tgname = t.name)
     loop

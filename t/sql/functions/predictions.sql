@@ -55,7 +55,7 @@ insert into public.ai_predictions (id, user_id, prediction_type, model_name, mod
 select pg_temp.id(100 + n), pg_temp.bob(), 'meal_plan', 'm', '1', timestamptz '2026-03-02 23:30Z' + n * interval '20 minutes' from generate_series(1, 4) n;
 select results_eq('select day from uplift.prediction_queue order by 1', $$values (date '2026-03-02'), ('2026-03-03')$$, 'days: each once a statement');
 delete from uplift.prediction_queue;
-update public.ai_predictions set input_data = '{}', user_satisfaction_rating = 2 where id = pg_temp.id(101);
+update public.ai_predictions set input_data = '{}' where id = pg_temp.id(101);
 select is_empty('select day from uplift.prediction_queue', 'days: not for what no figure shows');
 update public.ai_predictions set created_at = created_at - interval '1 day' where id = pg_temp.id(101);
 select results_eq('select day from uplift.prediction_queue order by 1', $$values (date '2026-03-01'), ('2026-03-02')$$, 'days: both of what moves');
