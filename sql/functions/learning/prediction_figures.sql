@@ -90,15 +90,15 @@ begin
         select r.prediction_type, case when g.is_other then 'other' else r.model_name end, case when g.is_other then '' else r.model_version end,
             num_nonnulls(r.actual_user_choice, r.user_accepted, r.user_satisfaction_rating) > 0, a.accuracy::float8,
             case when r.confidence_score between 0 and 1 then r.confidence_score::float8 end,
-            coalesce(r.user_accepted, a.accuracy >= v_right_at), coalesce(e.n, 0), coalesce(e.absolute, 0), coalesce(e.n_percent, 0), coalesce(e.percent, 0)
+            coalesce(r.user_accepted, a.accuracy >= v_right_at), e.n, coalesce(e.absolute, 0), e.n_percent, coalesce(e.percent, 0)
         from rows r
         join names g on (g.prediction_type, g.model_name, g.model_version) = (r.prediction_type, r.model_name, r.model_version)
         cross join lateral (select case when r.prediction_accuracy between 0 and 1 then r.prediction_accuracy end as accuracy) a
-        left join lateral (
+        cross join lateral (
             select count(*) as n, sum(abs(n.predicted - n.actual))::float8 as absolute, count(*) filter (where n.actual <> 0) as n_percent,
                 sum(abs(n.predicted - n.actual) / abs(nullif(n.actual, 0)))::float8 as percent
-            from uplift.number_pairs(r.predicted_output, r.actual_user_choice) n) e
-            on r.predicted_output is not null and r.actual_user_choice is not null;
+            from uplift.number_pairs(r.predicted_output, r.actual_user_choice) n
+            where r.predicted_output is not null and r.actual_user_choice is not null) e;
 end
 $$;
 

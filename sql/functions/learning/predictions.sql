@@ -168,12 +168,61 @@ $$;
 comment on function uplift.prediction_deleted() is
     'Trigger of ai_predictions: notes in uplift.prediction_queue of which days predictions are gone.';
 
+-- --- by users' own tokens ---
+
+create or replace function uplift.refuse_prediction(p_user_id uuid, p_model_name text, p_input jsonb, p_output jsonb) returns void
+language plpgsql stable
+as $$
+declare
+    v_most bigint := uplift.setting_number('predictions.max_per_day', 2000);
+begin
+    if p_model_name like 'uplift-%' then
+        perform uplift.fail(400, 'invalid_model_name', 'names that begin with uplift- are for predictions of uplift''s own', 'model_name');
+    elsif coalesce(octet_length(p_input::text), 0) + coalesce(octet_length(p_output::text), 0) > 65536 then
+        perform uplift.fail(413, 'request_too_large', 'input_data and predicted_output may have 64 KiB together');
+    elsif (select count(*) from (select from public.ai_predictions p
+            where p.user_id = p_user_id and p.created_at > now() - interval '24 hours' limit v_most) x) >= v_most then
+        perform uplift.fail(429, 'too_many_predictions', format('at most %s predictions of a user are taken in 24 hours', v_most));
+    end if;
+end
+$$;
+
+comment on function uplift.refuse_prediction(uuid, text, jsonb, jsonb) is
+    'Returns when a user may record such a prediction. UP400 invalid_model_name; UP413 request_too_large; UP429 too_many_predictions.';
+
+create or replace function uplift.prediction_by_user() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if old.model_name like 'uplift-%' then
+            perform uplift.fail(409, 'outcome_by_feedback', 'this prediction is uplift''s own: feedback on the answer is its outcome');
+        elsif octet_length(new.actual_user_choice::text) > 65536 then
+            perform uplift.fail(413, 'request_too_large', 'actual_user_choice may have 64 KiB');
+        end if;
+    -- Another's row is for row level security to refuse, which looks at it after this.
+    elsif (select auth.uid()) is not distinct from new.user_id then
+        perform uplift.refuse_prediction(new.user_id, new.model_name, new.input_data, new.predicted_output);
+    end if;
+    return new;
+exception when sqlstate 'UP400' or sqlstate 'UP409' or sqlstate 'UP413' or sqlstate 'UP429' then
+    -- As PostgREST's clients know it.
+    perform uplift.rest_fail(right(sqlstate, 3)::int, 'P0001', sqlerrm);
+    return null; -- not reached
+end
+$$;
+
+comment on function uplift.prediction_by_user() is
+    'Trigger of ai_predictions, for what a user''s own token writes: with the limits of /v1/predictions, but for 64 KiB of input_data and predicted_output. PT400, PT409, PT413, PT429 P0001.';
+
 do $$
 declare
     v_trigger record;
 begin
     for v_trigger in
         select t.* from (values
+            -- Functions of ours write as their owner, and other programs as service_role.
+            ('uplift_prediction_by_user', 'before insert or update', '', 'for each row when (current_user = ''authenticated'')', 'by_user'),
             ('uplift_prediction_made', 'before insert', '', 'for each row', 'outcome'),
             ('uplift_prediction_outcome', 'before update', '',
                 'for each row when ((old.predicted_output, old.actual_user_choice, old.user_accepted, old.user_satisfaction_rating)
@@ -250,7 +299,6 @@ create or replace function uplift_chat.add_prediction(p_user_id uuid, p_body jso
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
-    v_most bigint := uplift.setting_number('predictions.max_per_day', 2000);
     v_name text;
     v_prediction public.ai_predictions;
 begin
@@ -264,15 +312,9 @@ begin
         end if;
     end loop;
     perform uplift.check_prediction_type(p_body ->> 'prediction_type');
-    if p_body ->> 'model_name' like 'uplift-%' then
-        perform uplift.fail(400, 'invalid_model_name', 'names that begin with uplift- are for predictions of uplift''s own', 'model_name');
-    end if;
     perform uplift.decimal_argument(p_body, 'confidence_score', 0, 1);
     perform uplift.see_user(p_user_id);
-    if (select count(*) from (select from public.ai_predictions p
-            where p.user_id = p_user_id and p.created_at > now() - interval '24 hours' limit v_most) x) >= v_most then
-        perform uplift.fail(429, 'too_many_predictions', format('at most %s predictions of a user are taken in 24 hours', v_most));
-    end if;
+    perform uplift.refuse_prediction(p_user_id, p_body ->> 'model_name', p_body -> 'input_data', p_body -> 'predicted_output');
     insert into public.ai_predictions as p (user_id, prediction_type, model_name, model_version, input_data, predicted_output, confidence_score)
     values (p_user_id, p_body ->> 'prediction_type', p_body ->> 'model_name', p_body ->> 'model_version',
         uplift.json_or_null(p_body, 'input_data'), uplift.json_or_null(p_body, 'predicted_output'),

@@ -5,13 +5,14 @@ create or replace function uplift.note_thumb() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into uplift.thumb_queue (answer_id) values (old.id);
+    -- Until there is a model nothing was foretold.
+    insert into uplift.thumb_queue (answer_id) select old.id from uplift.thumb_state;
     return null;
 end
 $$;
 
 comment on function uplift.note_thumb() is
-    'Triggers of coach_response_feedback: note in uplift.thumb_queue that the thumb or stars of an answer changed, or that it is gone.';
+    'Triggers of coach_response_feedback: note in uplift.thumb_queue that the thumb or stars of an answer changed, or that it is gone, once there is a model.';
 
 -- Only when they are missing, because making them waits for everyone who writes answers.
 do $$
@@ -99,6 +100,9 @@ begin
     insert into uplift.thumb_weights (version, feature, level, weight, mean, scale)
     select v_version, w.feature, w.level, w.weight, w.mean, w.scale
     from jsonb_populate_recordset(null::uplift.thumb_weights, p_model -> 'weights') w;
+    insert into uplift.thumb_state (scored_to)
+    select uplift.first_id_of(m.trained_until) from uplift.thumb_model m where m.version = v_version
+    on conflict do nothing;
     return jsonb_build_object('version', v_version);
 end
 $$;
@@ -131,6 +135,12 @@ begin
     v_ids := array(
         select a.id from public.coach_response_feedback a
         where a.id > v_from and a.id < uplift.first_id_of(now() - interval '15 minutes') order by a.id limit p_most);
+    -- Outcomes that missed the queue, as of a thumb that was on its way while the first model was kept.
+    if p_days is not null then
+        insert into uplift.thumb_queue (answer_id)
+        select a.id from public.coach_response_feedback a join public.ai_predictions p on p.id = a.id and p.model_name = 'uplift-thumbs'
+        where a.id = any (v_ids) and (a.helpful, a.rating) is distinct from (p.user_accepted, p.user_satisfaction_rating);
+    end if;
     return jsonb_build_object('after', coalesce(v_ids[cardinality(v_ids)], v_from), 'goes_on', cardinality(v_ids) = p_most, 'looked_at', cardinality(v_ids), 'rows', (
         select coalesce(jsonb_agg(uplift.thumb_row(a) - 'helpful' order by a.id), '[]')
         from public.coach_response_feedback a
@@ -140,7 +150,7 @@ end
 $$;
 
 comment on function uplift_batch.answers_to_score(int, int, uuid, int) is
-    'A page of what job score-answers is to foretell the thumb of, by a version of the model: looks through p_most answers from 15 minutes ago on backwards to the model''s trained_until that come after p_after, or where that is null after the last that was looked at ever, or with p_days of so many days again. Returns those without a prediction (rows, as uplift.thumb_row), after, looked_at, goes_on.';
+    'A page of what job score-answers is to foretell the thumb of, by a version of the model: looks through p_most answers from 15 minutes ago on backwards to the model''s trained_until that come after p_after, or where that is null after the last that was looked at ever, or with p_days of so many days again. Returns those without a prediction (rows, as uplift.thumb_row), after, looked_at, goes_on. With p_days it also looks whether outcomes are missing.';
 
 create or replace function uplift.insert_scores(p_version int, p_rows jsonb) returns bigint
 language plpgsql volatile
@@ -192,8 +202,7 @@ begin
             end;
         end loop;
     end;
-    insert into uplift.thumb_state as s (scored_to) values (p_after)
-    on conflict (only_row) do update set scored_to = greatest(s.scored_to, excluded.scored_to);
+    update uplift.thumb_state s set scored_to = greatest(s.scored_to, p_after);
     return jsonb_build_object('scored', v_count, 'failed', v_failed);
 end
 $$;

@@ -1,6 +1,6 @@
 -- Thumbs foretold: what a model is told of an answer, of which answers, and what came.
 \ir common.psql
-select plan(33);
+select plan(35);
 
 -- Answers of Ann, an hour apart, the first three days ago; ids of version 7 as they are made.
 create function pg_temp.at(n int) returns timestamptz language sql stable as $$ select now() - interval '3 days' + n * interval '1 hour' $$;
@@ -58,6 +58,7 @@ create function pg_temp.keep(p_until timestamptz) returns int language sql as $$
         'n_validate', 2, 'iterations', 4, 'rate', 0.6, 'log_loss', 0.6, 'base_log_loss', 0.7, 'brier', 0.2, 'ece', 0.01, 'auc', 0.7,
         'weights', '[{"feature": "coach", "level": "coach_maple_avatar", "weight": 0.3, "mean": 0, "scale": 1}, {"feature": "length", "level": "", "weight": 0.1, "mean": 5, "scale": 2}]'::jsonb)) ->> 'version')::int
 $$;
+select is((select count(*) from uplift.thumb_queue), 0::bigint, 'no model: nobody waits for what came');
 select pg_temp.keep(pg_temp.at(2)) as version \gset
 select is((uplift_batch.thumb_model() ->> 'version')::int, :version, 'the model that was kept');
 select is(jsonb_array_length(uplift_batch.thumb_model() -> 'weights'), 2, 'with its weights');
@@ -121,6 +122,9 @@ update public.coach_response_feedback set helpful = true where id = pg_temp.answ
 select is(pg_temp.fill() ->> 'outcomes', '0', 'outcome: not of predictions that are not ours');
 delete from public.coach_response_feedback where id = pg_temp.answer(6);
 select is(pg_temp.fill() ->> 'gone', '1', 'outcome: with its answer a prediction goes');
+update public.ai_predictions set user_accepted = false, user_satisfaction_rating = 1 where id = pg_temp.answer(4);
+select pg_temp.score(:version, 7) \g /dev/null
+select is((pg_temp.fill() ->> 'outcomes') || pg_temp.outcome(4), '1', 'outcome: one that is wrong is found when it is looked for');
 select is(pg_temp.fill(), '{"outcomes": 0, "gone": 0, "failed": 0, "goes_on": false}', 'outcome: nothing is left');
 select * from finish();
 rollback;
