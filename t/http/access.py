@@ -62,6 +62,9 @@ CHAT = {
     "POST /rest/v1/ai_episodic_memory": people("chat", guest=False),
     "PATCH /rest/v1/ai_episodic_memory": people("chat", guest=False),
     "DELETE /rest/v1/ai_episodic_memory": people("chat", guest=False),
+    "GET /rest/v1/ai_predictions": people("read", guest=False),
+    "POST /rest/v1/ai_predictions": people("feedback", guest=False),
+    "PATCH /rest/v1/ai_predictions": people("feedback", guest=False),
     "GET " + REST: people("read", guest=False),
     "PATCH " + REST: people("feedback"),
     "POST " + REST: NOBODY,
@@ -164,6 +167,9 @@ def request_of(route, row):
     if path == "/rest/v1/ai_episodic_memory":
         path += "?id=eq." + NOBODYS if method != "POST" else ""
         body = {"memory_text": "I like tea."} if method == "POST" else {"is_pinned": True}
+    if path == "/rest/v1/ai_predictions":
+        path += "?id=eq." + NOBODYS if method != "POST" else ""
+        body = {"prediction_type": "meal_plan", "model_name": "m", "model_version": "1"} if method == "POST" else {"user_accepted": True}
     if path == REST:
         path += "?id=eq." + row["feedbackId"]
     return method, path.replace("{id}", found).replace("{name}", "sim-1"), None if method == "GET" else body

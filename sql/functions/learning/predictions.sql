@@ -404,3 +404,95 @@ $$;
 
 comment on function uplift_chat.list_predictions(uuid, int, uuid, text, text) is
     'The predictions about a user, newest first: {object, data, has_more}; those before the one with the id p_before, of a type, of a model, where these are not null. UP400 invalid_prediction_type; UP404 prediction_not_found.';
+
+-- --- /rest/v1/ai_predictions ---
+
+create or replace function uplift.rest_prediction_body(p_user_id uuid, p_body jsonb, p_columns text[]) returns jsonb
+language plpgsql stable
+as $$
+declare
+    v_key text;
+begin
+    if jsonb_typeof(p_body) is distinct from 'object' then
+        perform uplift.rest_fail(400, 'PGRST102', 'the body must be an object, or an array of objects to insert several');
+    end if;
+    for v_key in select jsonb_object_keys(p_body) loop
+        if not exists (select from pg_catalog.pg_attribute t where t.attrelid = 'public.ai_predictions'::regclass
+                and t.attname::text = v_key and t.attnum > 0 and not t.attisdropped) then
+            perform uplift.rest_fail(400, 'PGRST204',
+                format('Could not find the ''%s'' column of ''ai_predictions'' in the schema cache', left(v_key, 100)));
+        elsif v_key <> all (p_columns) then
+            perform uplift.rest_fail(403, '42501', 'permission denied for table ai_predictions');
+        end if;
+    end loop;
+    if p_body ? 'user_id' and (p_body ->> 'user_id') is distinct from p_user_id::text then
+        perform uplift.rest_fail(403, '42501', 'new row violates row-level security policy for table "ai_predictions"');
+    end if;
+    return p_body - 'user_id';
+end
+$$;
+
+comment on function uplift.rest_prediction_body(uuid, jsonb, text[]) is
+    'A row of ai_predictions as a user may write it, with none but these columns, without its user_id. PT400 PGRST102, PGRST204; PT403 42501.';
+
+create or replace function uplift.rest_write_predictions(p_user_id uuid, p_method text, p_query jsonb, p_body jsonb) returns uuid[]
+language plpgsql volatile
+as $$
+declare
+    v_most constant int := 100; -- of one call
+    v_ids uuid[] := '{}';
+    v_body jsonb;
+begin
+    if p_method = 'POST' then
+        if jsonb_typeof(p_body) = 'array' and jsonb_array_length(p_body) > v_most then
+            perform uplift.rest_fail(400, 'PGRST124', format('at most %s rows are taken at once', v_most));
+        end if;
+        for v_body in
+            select b.value from jsonb_array_elements(case when jsonb_typeof(p_body) = 'array' then p_body else jsonb_build_array(p_body) end) b
+        loop
+            v_ids := v_ids || (uplift_chat.add_prediction(p_user_id, uplift.rest_prediction_body(p_user_id, v_body,
+                '{user_id,prediction_type,model_name,model_version,input_data,predicted_output,confidence_score}')) ->> 'id')::uuid;
+        end loop;
+        return v_ids;
+    end if;
+    v_body := uplift.rest_prediction_body(p_user_id, p_body, '{user_id,actual_user_choice,user_accepted,user_satisfaction_rating}');
+    v_ids := uplift.rest_changed_ids(p_user_id, p_query, 'public.ai_predictions'::regclass);
+    perform uplift_chat.give_outcome(p_user_id, i, v_body) from unnest(v_ids) i;
+    return v_ids;
+exception when sqlstate 'UP400' or sqlstate 'UP403' or sqlstate 'UP404' or sqlstate 'UP409' or sqlstate 'UP413' or sqlstate 'UP429' then
+    perform uplift.rest_fail(right(sqlstate, 3)::int, case sqlstate when 'UP400' then '23514' else 'P0001' end, sqlerrm);
+    return null; -- not reached
+end
+$$;
+
+comment on function uplift.rest_write_predictions(uuid, text, jsonb, jsonb) is
+    'Records predictions (POST), or the outcome of those that filters name (PATCH), and returns their ids, at most 100. Refusals in PostgREST''s form.';
+
+create or replace function uplift_chat.rest_predictions(p_user_id uuid, p_method text, p_query jsonb, p_body jsonb)
+returns table (rows text, row_count bigint, total bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+#variable_conflict use_column
+declare
+    v_table constant regclass := 'public.ai_predictions';
+    v_ids uuid[];
+begin
+    if p_method in ('GET', 'HEAD') then
+        return query select s.* from uplift.rest_select(p_user_id, p_query, v_table) s;
+        return;
+    end if;
+    v_ids := uplift.rest_write_predictions(p_user_id, p_method, p_query, p_body);
+    select r.rows, r.row_count into rows, row_count from uplift.rest_rows(p_user_id, p_query,
+        format('select %s from public.ai_predictions a where a.user_id = $1 and a.id = any (%L) order by %s',
+            uplift.rest_list(p_query -> 'select', v_table), v_ids, uplift.rest_order(p_query -> 'order', v_table))) r;
+    return next;
+exception when others then
+    if uplift.rest_status(sqlstate) is null then
+        raise;
+    end if;
+    perform uplift.rest_fail(uplift.rest_status(sqlstate), sqlstate, sqlerrm);
+end
+$$;
+
+comment on function uplift_chat.rest_predictions(uuid, text, jsonb, jsonb) is
+    'What PostgREST does with a user''s own rows of ai_predictions, with the limits of /v1/predictions: GET and HEAD as uplift_chat.rest_select_feedback(), POST p_body (an object or up to 100), PATCH of the outcome of those that filters name, at most 100. Returned are the rows written. Errors as there; PT400 23514, PGRST102, PGRST124, PGRST204, 21000; PT403 42501; PT409 and PT429 P0001.';

@@ -60,6 +60,7 @@ void route_feedback_put(struct route_context *c);
 void route_rest_feedback(
     struct route_context *c); /* route_rest.c: /rest/v1/coach_response_feedback */
 void route_rest_memories(struct route_context *c);
+void route_rest_predictions(struct route_context *c);
 void route_conversations_list(
     struct route_context *c); /* route_user.c: what a user sees of their own */
 void route_conversation_get(struct route_context *c);
