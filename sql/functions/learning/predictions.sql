@@ -440,7 +440,7 @@ language plpgsql volatile
 as $$
 declare
     v_most constant int := 100; -- of one call
-    v_ids uuid[] := '{}';
+    v_ids uuid[];
     v_body jsonb;
 begin
     if p_method = 'POST' then
@@ -453,7 +453,7 @@ begin
             v_ids := v_ids || (uplift_chat.add_prediction(p_user_id, uplift.rest_prediction_body(p_user_id, v_body,
                 '{user_id,prediction_type,model_name,model_version,input_data,predicted_output,confidence_score}')) ->> 'id')::uuid;
         end loop;
-        return v_ids;
+        return coalesce(v_ids, '{}');
     end if;
     v_body := uplift.rest_prediction_body(p_user_id, p_body, '{user_id,actual_user_choice,user_accepted,user_satisfaction_rating}');
     v_ids := uplift.rest_changed_ids(p_user_id, p_query, 'public.ai_predictions'::regclass);
