@@ -47,6 +47,7 @@ begin
             ('uplift', 'knowledge_embeddings', 'text_id', 'uplift.search_texts', 'on delete cascade'),
             ('uplift', 'experiment_users', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'embedding_refusals', 'text_id', 'uplift.search_texts', 'on delete cascade'),
+            ('uplift', 'thumb_weights', 'version', 'uplift.thumb_model (version)', 'on delete cascade'),
             ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t
