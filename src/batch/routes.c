@@ -78,6 +78,8 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/experiments/{id}/preview"}, route_sql, SQL(admin_preview_experiment), 200},
     {{"GET", "/admin/experiments/{id}/results"}, route_sql, SQL(admin_experiment_results), 200},
 
+    {{"GET", "/admin/experiment-plan"}, route_experiment_plan, NULL, 200},
+
     {{"GET", "/admin/rollouts"}, route_sql, SQL(admin_list_rollouts), 200},
     {{"POST", "/admin/rollouts"}, route_sql, SQL(admin_create_rollout), 201},
     {{"GET", "/admin/rollouts/{id}"}, route_sql, SQL(admin_get_rollout), 200},
