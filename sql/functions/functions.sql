@@ -67,6 +67,8 @@ comment on schema uplift_search is
 \ir learning/models.sql
 \ir learning/experiments.sql
 \ir learning/results.sql
+\ir learning/playbook.sql
+\ir learning/playbook_admin.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql

@@ -44,6 +44,8 @@ const struct job_kind job_kinds[] = {
      NULL, job_embed_knowledge},
     {"measure-experiments", "Counts what users of experiments did, and judges it.", NULL,
      job_measure_experiments},
+    {"write-playbooks", "Makes guidelines for coaches of what users wrote about answers.",
+     write_playbooks_arguments, job_write_playbooks},
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
