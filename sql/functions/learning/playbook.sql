@@ -166,10 +166,13 @@ as $$
 declare
     v_found record;
 begin
-    select g.id, g.merged_into into v_found
-    from uplift.playbook_guidelines g
-    where g.coach_id = p_coach_id and uplift.guidelines_alike(g.text, p_text)
-    order by g.text = p_text desc, g.state = 'merged', g.id limit 1;
+    select g.id, g.merged_into into v_found from uplift.playbook_guidelines g where g.coach_id = p_coach_id and g.text = p_text;
+    if not found then
+        select g.id, g.merged_into into v_found
+        from uplift.playbook_guidelines g
+        where g.coach_id = p_coach_id and uplift.guidelines_alike(g.text, p_text)
+        order by g.state = 'merged', g.id limit 1;
+    end if;
     if not found then
         insert into uplift.playbook_guidelines (coach_id, text, kind, made_by, reason)
         values (p_coach_id, p_text, p_kind, p_made_by, 'few_users') returning id, merged_into into v_found;
@@ -196,14 +199,15 @@ declare
 begin
     select g.* into v_this from uplift.playbook_guidelines g where g.id = p_guideline_id;
     -- Of two that cannot both be so a user's last word counts.
-    select array_agg(distinct g.id), max(e.said_at) into v_others, v_last
-    from uplift.playbook_evidence e join uplift.playbook_guidelines g on g.id = e.guideline_id
-    where e.user_id = p_user_id and e.answer_id <> p_answer_id and g.coach_id = v_this.coach_id
-        and uplift.guidelines_contradict(g.text, v_this.text);
+    v_others := array(
+        select g.id from uplift.playbook_guidelines g
+        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.guidelines_contradict(g.text, v_this.text));
+    select max(e.said_at) into v_last
+    from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
     if v_last > p_said_at then
         return;
     end if;
-    delete from uplift.playbook_evidence e where e.user_id = p_user_id and e.answer_id <> p_answer_id and e.guideline_id = any (v_others);
+    delete from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
     insert into uplift.playbook_evidence (guideline_id, answer_id, user_id, said_at)
     values (p_guideline_id, p_answer_id, p_user_id, p_said_at) on conflict do nothing;
 end
@@ -236,9 +240,12 @@ begin
     perform uplift.lock_playbook(v_comment.coach_id);
     for v_wish in select w.wish from uplift.wishes_in(v_comment.words) w loop
         v_guideline := uplift.guideline_of_wish(v_wish);
+        v_is_understood := true;
+        -- A topic is in its user's words.
+        continue when v_guideline.kind = 'content'
+            and uplift.guideline_problem(v_guideline.guideline, false, uplift.profile_names(v_comment.user_id), null) is not null;
         perform uplift.add_evidence(uplift.guideline_for(v_comment.coach_id, v_guideline.guideline, v_guideline.kind, 'rules'),
             p_answer_id, v_comment.user_id, p_said_at);
-        v_is_understood := true;
     end loop;
     if v_is_understood then
         return 'understood';
@@ -643,12 +650,12 @@ language plpgsql volatile
 as $$
 declare
     v_id uuid := coalesce(p_draft, uplift.uuid_v7());
-    v_name text := format('Playbook of %s, %s', left(translate(p_version.coach_id, '=,', '  '), 150), left(p_version.id::text, 8));
+    v_name text := format('Playbook of %s (%s)', left(translate(p_version.coach_id, '=,', '  '), 150), left(p_version.id::text, 8));
     -- What won the last time is what everybody should have by now.
     v_live text := (select v.text from uplift.playbook_arms a join uplift.playbook_versions v on v.id = a.version_id
         where a.coach_id = p_version.coach_id and a.status = 'completed' and a.winner_variant = a.variant order by a.end_date desc limit 1);
     v_control jsonb := '{"variant_name": "without the new guidelines"}'
-        || coalesce(jsonb_build_object('prompt_suffix', v_live), '{}');
+        || case when v_live is not null then jsonb_build_object('prompt_suffix', v_live) else '{}' end;
     v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'prompt_suffix', p_version.text);
 begin
     if p_draft is not null then
