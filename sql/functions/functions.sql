@@ -14,6 +14,7 @@ comment on schema uplift_search is
 \ir jobs/schedules.sql
 \ir coach/search_words.sql
 \ir coach/search.sql
+\ir coach/demotions.sql
 \ir coach/embeddings.sql
 \ir coach/coaches.sql
 \ir coach/prompt.sql
@@ -67,6 +68,7 @@ comment on schema uplift_search is
 \ir learning/models.sql
 \ir learning/experiments.sql
 \ir learning/results.sql
+\ir learning/rollouts.sql
 \ir learning/playbook.sql
 \ir learning/playbook_admin.sql
 \ir gateway/api_keys.sql

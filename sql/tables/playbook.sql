@@ -20,10 +20,10 @@ comment on table playbook_guidelines is
     'How a coach should answer, a short sentence each, in words that are no user''s: made of comments by job write-playbooks, or by an admin.';
 comment on column playbook_guidelines.kind is 'manner: how something is said; content: what is said.';
 comment on column playbook_guidelines.state is
-    'gathering: too few users yet, or others want the opposite; proposed: in the playbook, to be tried; active: in it, and better in an experiment; retired; merged into another one (merged_into).';
+    'gathering: too few users yet, or others want the opposite; proposed: in the playbook, to be tried; active: in it, and in production by a rollout; retired; merged into another one (merged_into).';
 comment on column playbook_guidelines.helpful is
     'Thumbs up and down (helpful, harmful) on answers that had it, as many as those of independent users would be, and shrunk towards the rate of answers without it (uplift.count_playbook_ratings).';
-comment on column playbook_guidelines.reason is 'Why it is in this state: few_users, contradicted, crowded, unfit, harmful, lost, won, or an admin''s words.';
+comment on column playbook_guidelines.reason is 'Why it is in this state: few_users, contradicted, crowded, unfit, harmful, lost, won (in an experiment), promoted (by a rollout), or an admin''s words.';
 comment on column playbook_guidelines.decided_by is 'The admin who retired, restored or added it: rules then leave its state alone; null for rules.';
 
 create table playbook_evidence (
@@ -66,7 +66,7 @@ create table playbook_versions (
 create index on playbook_versions (coach_id, created_at);
 
 comment on table playbook_versions is
-    'Each playbook that there was, whole, as it goes into prompts: its guidelines proposed or active at the time.';
+    'Each playbook that there was, whole, as it ends the shared part of prompts where it is tried or in production: its guidelines proposed or active at the time.';
 comment on column playbook_versions.id is 'uplift.text_hash() of coach_id, a line break, and text.';
 comment on column playbook_versions.experiment_id is
     'The draft that was made to try it. Which experiments tried it says the view uplift.playbook_arms, by what their variants add to prompts.';

@@ -62,6 +62,20 @@ create table context_effects (
     primary key (kind, item)
 );
 
+create table demotions (
+    kind text not null check (kind in ('passages', 'knowledge', 'examples')),
+    hash uuid not null,
+    factor real not null check (factor >= 0 and factor <= 1),
+    demoted_at timestamptz not null default now(),
+    primary key (kind, hash)
+);
+
+comment on table demotions is
+    'What was demoted by the job measure-context for having hurt, and counts less as long as it says the same, in whichever row it is. Memories are not here: theirs is their importance.';
+comment on column demotions.hash is
+    'uplift.piece_hash() of a piece of knowledge, uplift.example_hash() of an example; of a passage the answer''s id.';
+comment on column demotions.factor is 'What its weight in search_texts is multiplied by; 0 for a passage, which is not looked for any more.';
+
 comment on table context_effects is
     'What memories, passages of earlier conversations, knowledge and examples do to ratings: shares of thumbs up of answers that were made with them and without, by the job measure-context.';
 comment on column context_effects.item is

@@ -118,6 +118,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
     ('import-knowledge', 'Takes files and pages of the web into what coaches know.', 5, '1 day', true),
     ('embed-knowledge', 'Makes embeddings of knowledge, so that it is found by what it means.', 5, '1 day', true),
     ('measure-experiments', 'Counts what users of experiments did, and judges it.', 5, '6 hours', true),
+    ('watch-rollouts', 'Measures rollouts, and takes the step that their evidence calls for.', 5, '1 hour', true),
     ('write-playbooks', 'Makes guidelines for coaches of what users wrote about answers.', 5, '6 hours', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
@@ -134,6 +135,7 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('embed-knowledge', 'embed-knowledge', '{}', '35 * * * *', true, 'Embeddings of new knowledge, hourly; nothing where none are configured.'),
     ('measure-context', 'measure-context', '{}', '10 5 * * *', true, 'What context does to ratings, daily.'),
     ('measure-experiments', 'measure-experiments', '{}', '5 * * * *', true, 'Figures of experiments, hourly.'),
+    ('watch-rollouts', 'watch-rollouts', '{}', '*/5 * * * *', true, 'Rollouts, every five minutes.'),
     ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;

@@ -228,8 +228,12 @@ static void compare(const struct look *l, struct metric *m)
 /* Whether a variant is worse than a guardrail lets it be: -1 when that cannot be said. */
 static int crosses(const struct metric *m, const struct comparison *c)
 {
-    if (c->reason != REASON_NONE || c->relative_reason != REASON_NONE)
+    if (c->reason != REASON_NONE)
         return -1;
+    /* Of nothing there is no share: then any worse that is proven is too much. */
+    if (c->relative_reason != REASON_NONE)
+        return m->better > 0 ? c->always_valid.interval.upper < 0
+                             : c->always_valid.interval.lower > 0;
     double most = json_number(m->guardrail, "max_worse", 0);
     struct interval i = c->always_valid.relative_interval;
     return m->better > 0 ? i.upper < -most : i.lower > most;

@@ -24,7 +24,8 @@
  * as many as there are variants, is at most alpha, and it is the better; control, when all others
  * are worse so. Not before each variant has min_users, with a sample ratio mismatch, or where it
  * crosses a guardrail. guardrail is why the experiment should rest, or null: the interval, valid at
- * any time, of a variant's relative difference lies beyond max_worse.
+ * any time, of a variant's relative difference lies beyond max_worse, or, where control has
+ * nothing, beyond 0.
  *
  * The caller's to free; NULL when memory ran out or sums is not as it should be.
  */

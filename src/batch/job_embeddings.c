@@ -5,7 +5,8 @@
  * A step is a request of up to EMBEDDING_TEXTS_MAX pieces, and what it brought is in the database
  * before the next one: a run that was stopped is gone on with, and none is paid for twice. Where
  * the server does not take a request, its halves are tried, and a piece that it does not take alone
- * is left out. Once all others have an embedding, those of other models go.
+ * is left out, and left alone for longer and longer. Once all others have an embedding, those of
+ * other models go.
  */
 #include "embedding_server.h"
 #include "kinds.h"
@@ -20,16 +21,20 @@
 #define REFUSED_MAX 3  /* pieces in a row, before it is looked whether any text will do */
 #define LOGGED_MAX 100 /* pieces left out that the job's history names */
 #define ANY_TEXT "knowledge"
+#define REFUSED_ROOM ((size_t)EMBEDDING_TEXTS_MAX * 2048)
 #define KEEP_ROOM                                                                                  \
     ((size_t)EMBEDDING_TEXTS_MAX * ((size_t)EMBEDDING_DIMENSIONS_MAX * EMBEDDING_NUMBER_MAX + 64))
 
 struct embedding_run {
     struct job *job;
-    int dimensions;        /* of the embeddings there are; 0: there are none */
-    char set[STEP_NUMBER]; /* "": there is none */
-    int64_t missing;       /* pieces, when it began */
-    int refused_in_a_row;
-    int left_out;             /* of the pieces of this step */
+    int dimensions;          /* of the embeddings there are; 0: there are none */
+    char asked[STEP_NUMBER]; /* how many numbers they are to have; "": as many as the model gives */
+    char set[STEP_NUMBER];   /* "": there is none */
+    int64_t missing;         /* pieces, when it began */
+    bool takes_some;         /* the server took a text since */
+    int refused_in_a_row;    /* pieces */
+    int left_out;            /* of the pieces of this step */
+    struct buf refused;      /* those, as uplift_batch.refuse_embeddings() reads them */
     enum job_outcome outcome; /* once it does not go on */
 };
 
@@ -89,8 +94,10 @@ static enum embedding_outcome ask_any(struct embedding_run *run, struct embeddin
     struct embeddings embeddings;
     enum embedding_outcome outcome =
         ask_counted(run, (const char *const[]){ANY_TEXT}, 1, &embeddings, call);
-    if (outcome == EMBEDDING_MADE)
+    if (outcome == EMBEDDING_MADE) {
         embeddings_release(&embeddings);
+        run->takes_some = true;
+    }
     return outcome;
 }
 
@@ -170,9 +177,33 @@ static bool leave_out(struct embedding_run *run, const struct piece *piece, cons
 {
     if (++run->refused_in_a_row >= REFUSED_MAX && !takes_any(run))
         return false;
+    buf_printf(&run->refused, "%s[%.0f,", run->left_out == 0 ? "[" : ",", piece->id);
+    buf_json_string(&run->refused, why, strlen(why));
+    buf_putc(&run->refused, ']');
     if (json_number(run->job->state, "failed", 0) + run->left_out++ < LOGGED_MAX)
         job_log(run->job, "piece %.0f is left out: %s", piece->id, why);
     return true;
+}
+
+/* Once it is known that other texts are taken. */
+static bool note_refused(struct embedding_run *run)
+{
+    static const struct pg_statement statement = {
+        .name = "refuse_embeddings",
+        .sql = "select uplift_batch.refuse_embeddings($1,$2,$3)",
+        .params = 3};
+    if (run->left_out == 0)
+        return true;
+    if (!run->takes_some && !takes_any(run))
+        return false;
+    if (!buf_putc(&run->refused, ']'))
+        return end_with(run, job_retry(run->job, "out_of_memory", "the runner is out of memory"));
+    cJSON *noted = job_ask(run->job, &statement,
+                           (const char *[]){run->job->config->embeddings_model, or_null(run->asked),
+                                            run->refused.data},
+                           &run->outcome);
+    cJSON_Delete(noted);
+    return noted != NULL;
 }
 
 /* Embeds some pieces, in halves where they are refused as they are. */
@@ -188,6 +219,7 @@ static bool embed(struct embedding_run *run, const struct piece *pieces, size_t 
     if (outcome != EMBEDDING_MADE)
         return false;
     run->refused_in_a_row = 0;
+    run->takes_some = true;
     bool good = check_dimensions(run, embeddings.dimensions) && keep(run, pieces, &embeddings);
     embeddings_release(&embeddings);
     return good;
@@ -195,24 +227,55 @@ static bool embed(struct embedding_run *run, const struct piece *pieces, size_t 
 
 /* --- steps --- */
 
+/* Whether pieces that were refused are asked for before their time. */
+static const char *with_refused(const struct embedding_run *run)
+{
+    return json_bool(run->job->arguments, "retry_refused", false) ? "true" : "false";
+}
+
+/* Where pgvector was updated, and can have an index now: what is there goes into a set with one. */
+static bool copy_set(struct embedding_run *run, double from)
+{
+    static const struct pg_statement statement = {
+        .name = "copy_embeddings",
+        .sql = "select uplift_batch.copy_embeddings($1,$2,$3,$4)",
+        .params = 4};
+    char source[STEP_NUMBER], after[STEP_NUMBER] = "0", most[STEP_NUMBER];
+    bool goes_on = true;
+    snprintf(source, sizeof source, "%.0f", from);
+    snprintf(most, sizeof most, "%d", EMBEDDING_TEXTS_MAX);
+    while (goes_on) {
+        if (!job_goes_on(run->job, 0))
+            return end_with(run, JOB_STOPPED);
+        cJSON *copied = job_ask(run->job, &statement,
+                                (const char *[]){source, run->set, after, most}, &run->outcome);
+        if (copied == NULL)
+            return false;
+        goes_on = json_number(copied, "copied", 0) > 0;
+        snprintf(after, sizeof after, "%.0f", json_number(copied, "after", 0));
+        cJSON_Delete(copied);
+    }
+    return true;
+}
+
 /* What is there already, and how much is missing. *off says why nothing is to be done. */
 static bool begin(struct embedding_run *run, const char **off)
 {
-    static const struct pg_statement statement = {.name = "start_embedding",
-                                                  .sql =
-                                                      "select uplift_batch.start_embedding($1,$2)",
-                                                  .params = 2};
+    static const struct pg_statement statement = {
+        .name = "start_embedding",
+        .sql = "select uplift_batch.start_embedding($1,$2,$3)",
+        .params = 3};
     const struct config *config = run->job->config;
-    char dimensions[STEP_NUMBER] = "";
     if (config->embeddings_url == NULL) {
         *off = "UPLIFT_EMBEDDINGS_URL is not set";
         return true;
     }
     if (config->embeddings_dimensions != 0)
-        snprintf(dimensions, sizeof dimensions, "%d", (int)config->embeddings_dimensions);
+        snprintf(run->asked, sizeof run->asked, "%d", (int)config->embeddings_dimensions);
     cJSON *start =
         job_ask(run->job, &statement,
-                (const char *[]){config->embeddings_model, or_null(dimensions)}, &run->outcome);
+                (const char *[]){config->embeddings_model, or_null(run->asked), with_refused(run)},
+                &run->outcome);
     if (start == NULL)
         return false;
     run->dimensions = (int)json_number(start, "dimensions", 0);
@@ -221,8 +284,9 @@ static bool begin(struct embedding_run *run, const char **off)
         snprintf(run->set, sizeof run->set, "%.0f", json_number(start, "set", 0));
     if (!json_bool(start, "pgvector", false))
         *off = "pgvector is not there, or was not when sql/install.sql was run";
+    double from = json_number(start, "copied_from", 0);
     cJSON_Delete(start);
-    return true;
+    return from == 0 || copy_set(run, from);
 }
 
 /* The next pieces; *done where there are none. */
@@ -230,8 +294,8 @@ static bool step(struct embedding_run *run, bool *done)
 {
     static const struct pg_statement statement = {
         .name = "texts_to_embed",
-        .sql = "select uplift_batch.texts_to_embed($1,$2,$3)",
-        .params = 3};
+        .sql = "select uplift_batch.texts_to_embed($1,$2,$3,$4,$5,$6)",
+        .params = 6};
     struct job *j = run->job;
     struct piece pieces[EMBEDDING_TEXTS_MAX];
     size_t count = 0;
@@ -240,7 +304,10 @@ static bool step(struct embedding_run *run, bool *done)
     snprintf(after, sizeof after, "%.0f", json_number(j->state, "after", 0));
     snprintf(most, sizeof most, "%d", EMBEDDING_TEXTS_MAX);
     cJSON *texts =
-        job_ask(j, &statement, (const char *[]){or_null(run->set), after, most}, &run->outcome);
+        job_ask(j, &statement,
+                (const char *[]){or_null(run->set), after, most, j->config->embeddings_model,
+                                 or_null(run->asked), with_refused(run)},
+                &run->outcome);
     if (texts == NULL)
         return false;
     cJSON_ArrayForEach (item, texts) {
@@ -250,7 +317,8 @@ static bool step(struct embedding_run *run, bool *done)
     }
     *done = count == 0;
     run->left_out = 0;
-    bool good = *done || embed(run, pieces, count);
+    buf_clear(&run->refused);
+    bool good = *done || (embed(run, pieces, count) && note_refused(run));
     if (good && !*done) {
         /* Not before: where it does not go on, they are tried again. */
         step_count(j->state, "failed", run->left_out);
@@ -309,22 +377,57 @@ static bool go_through(struct embedding_run *run)
     return finish(run);
 }
 
-enum job_outcome job_embed_knowledge(struct job *j)
+/* How many pieces the server does not take, and why. */
+static bool tell_refused(struct embedding_run *run)
+{
+    static const struct pg_statement statement = {
+        .name = "refused_embeddings",
+        .sql = "select uplift_batch.refused_embeddings($1,$2)",
+        .params = 2};
+    static const char *const names[] = {"refused", "refusals"};
+    const struct config *config = run->job->config;
+    cJSON *told =
+        job_ask(run->job, &statement,
+                (const char *[]){config->embeddings_model, or_null(run->asked)}, &run->outcome);
+    if (told == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        cJSON_AddItemToObject(run->job->result, names[i],
+                              cJSON_DetachItemFromObjectCaseSensitive(told, names[i]));
+    cJSON_Delete(told);
+    return true;
+}
+
+static enum job_outcome embed_all(struct embedding_run *run)
 {
     static const char *const numbers[] = {"embedded", "failed", "removed", "requests", "tokens"};
-    struct embedding_run run = {.job = j};
+    struct job *j = run->job;
     const char *off = NULL;
-    if (!begin(&run, &off))
-        return run.outcome;
+    if (!begin(run, &off))
+        return run->outcome;
     if (off != NULL) {
         cJSON_AddStringToObject(j->result, "not_asked", off);
         return JOB_DONE;
     }
-    keep_aim(&run);
-    if (!go_through(&run))
-        return run.outcome;
+    keep_aim(run);
+    if (!go_through(run) || !tell_refused(run))
+        return run->outcome;
     cJSON_AddStringToObject(j->result, "model", j->config->embeddings_model);
-    cJSON_AddNumberToObject(j->result, "dimensions", run.dimensions);
+    cJSON_AddNumberToObject(j->result, "dimensions", run->dimensions);
     step_results(j, numbers, sizeof numbers / sizeof numbers[0]);
     return JOB_DONE;
+}
+
+const struct job_argument embed_knowledge_arguments[] = {
+    {"retry_refused", ARG_BOOL, false, NULL, "try pieces that were refused before their time, too"},
+    {NULL, ARG_TEXT, false, NULL, NULL},
+};
+
+enum job_outcome job_embed_knowledge(struct job *j)
+{
+    struct embedding_run run = {.job = j};
+    buf_init(&run.refused, REFUSED_ROOM);
+    enum job_outcome outcome = embed_all(&run);
+    buf_release(&run.refused);
+    return outcome;
 }

@@ -1,4 +1,5 @@
-/* measure-experiments: counts what users of experiments did, and judges it. */
+/* measure-experiments and watch-rollouts: count what users of experiments did, judge it, and, of
+ * rollouts, take the step that follows. */
 #include "experiment_look.h"
 #include "kinds.h"
 #include "steps.h"
@@ -7,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define USERS_A_STEP "200"
 
@@ -20,14 +22,18 @@ static const struct pg_statement get_sums = {
     .name = "experiment_sums", .sql = "select uplift_batch.experiment_sums($1)", .params = 1};
 static const struct pg_statement record_look = {
     .name = "record_look", .sql = "select uplift_batch.record_look($1,$2)", .params = 2};
+static const struct pg_statement to_watch = {.name = "rollouts_to_watch",
+                                             .sql = "select uplift_batch.rollouts_to_watch()"};
+static const struct pg_statement decide_rollout = {
+    .name = "decide_rollout", .sql = "select uplift_batch.decide_rollout($1)", .params = 1};
 
 /* Which experiments there are is kept, so that a runner that takes over goes on behind the last
  * user. False with *outcome. */
-static bool begin(struct job *j, enum job_outcome *outcome)
+static bool begin(struct job *j, const struct pg_statement *which, enum job_outcome *outcome)
 {
     if (cJSON_HasObjectItem(j->state, "experiments"))
         return true;
-    cJSON *list = job_ask(j, &to_measure, NULL, outcome);
+    cJSON *list = job_ask(j, which, NULL, outcome);
     if (list == NULL)
         return false;
     cJSON_AddItemToObject(j->state, "experiments", list);
@@ -101,11 +107,30 @@ static bool judge(struct job *j, const char *id, enum job_outcome *outcome)
     return good;
 }
 
-enum job_outcome job_measure_experiments(struct job *j)
+/* Of a rollout: what its evidence calls for. */
+static bool decide(struct job *j, const cJSON *experiment, enum job_outcome *outcome)
 {
-    static const char *const counts[] = {"experiments_measured", "users"};
+    const char *id = json_string(experiment, "rollout_id");
+    if (id == NULL)
+        return true;
+    cJSON *decided = job_ask(j, &decide_rollout, (const char *[]){id}, outcome);
+    if (decided == NULL)
+        return false;
+    const char *step = json_string(decided, "step");
+    if (step != NULL && strcmp(step, "none") != 0) {
+        step_count(j->state, step, 1);
+        job_log(j, "%.100s: %s: %.500s", json_string(experiment, "name"), step,
+                json_string(decided, "reason"));
+    }
+    cJSON_Delete(decided);
+    return true;
+}
+
+static enum job_outcome measure(struct job *j, const struct pg_statement *which,
+                                const char *const *counts, size_t count)
+{
     enum job_outcome outcome;
-    if (!begin(j, &outcome))
+    if (!begin(j, which, &outcome))
         return outcome;
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(j->state, "experiments"), *experiment;
     int64_t total = 0;
@@ -114,7 +139,8 @@ enum job_outcome job_measure_experiments(struct job *j)
     for (int at; (at = (int)json_number(j->state, "at", 0)) < cJSON_GetArraySize(list);) {
         experiment = cJSON_GetArrayItem(list, at);
         const char *id = json_string(experiment, "id");
-        if (!count_users(j, id, experiment, total, &outcome) || !judge(j, id, &outcome))
+        if (!count_users(j, id, experiment, total, &outcome) || !judge(j, id, &outcome) ||
+            !decide(j, experiment, &outcome))
             return outcome;
         set_after(j, NULL);
         step_count(j->state, "at", 1);
@@ -122,6 +148,19 @@ enum job_outcome job_measure_experiments(struct job *j)
         if (!job_save(j))
             return JOB_STOPPED;
     }
-    step_results(j, counts, sizeof counts / sizeof counts[0]);
+    step_results(j, counts, count);
     return JOB_DONE;
+}
+
+enum job_outcome job_measure_experiments(struct job *j)
+{
+    static const char *const counts[] = {"experiments_measured", "users"};
+    return measure(j, &to_measure, counts, sizeof counts / sizeof counts[0]);
+}
+
+enum job_outcome job_watch_rollouts(struct job *j)
+{
+    static const char *const counts[] = {
+        "experiments_measured", "users", "held", "advanced", "promoted", "rolled_back"};
+    return measure(j, &to_watch, counts, sizeof counts / sizeof counts[0]);
 }

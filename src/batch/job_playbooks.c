@@ -136,12 +136,13 @@ static bool keep(struct job *j, const char *coach, const cJSON *ids, const cJSON
     else
         kept = job_ask(j, &statement, (const char *[]){coach, which, text != NULL ? text : "[]"},
                        outcome);
-    bool good = kept != NULL;
-    count_all(j, kept);
-    cJSON_Delete(kept);
     cJSON_free(text);
     cJSON_free(which);
-    return good;
+    if (kept == NULL)
+        return false;
+    count_all(j, kept);
+    cJSON_Delete(kept);
+    return true;
 }
 
 /* Has a model read what the rules did not understand of one coach. False with *outcome: the turn
@@ -184,9 +185,11 @@ static bool tend(struct job *j, const char *coach, enum job_outcome *outcome)
     static const struct pg_statement statement = {
         .name = "tend_playbook", .sql = "select uplift_batch.tend_playbook($1,$2)", .params = 2};
     cJSON *done = job_ask(j, &statement, (const char *[]){coach, "write-playbooks"}, outcome);
+    if (done == NULL)
+        return false;
     count_all(j, done);
     cJSON_Delete(done);
-    return done != NULL;
+    return true;
 }
 
 static enum job_outcome go_through(struct playbooks *p)

@@ -62,8 +62,10 @@ extern const struct job_argument summarise_conversations_arguments[]; /* job_sum
 enum job_outcome job_summarise_conversations(struct job *j);
 extern const struct job_argument import_knowledge_arguments[]; /* job_knowledge.c */
 enum job_outcome job_import_knowledge(struct job *j);
-enum job_outcome job_embed_knowledge(struct job *j);          /* job_embeddings.c */
-enum job_outcome job_measure_experiments(struct job *j);      /* job_experiments.c */
+extern const struct job_argument embed_knowledge_arguments[]; /* job_embeddings.c */
+enum job_outcome job_embed_knowledge(struct job *j);
+enum job_outcome job_measure_experiments(struct job *j); /* job_experiments.c */
+enum job_outcome job_watch_rollouts(struct job *j);
 extern const struct job_argument write_playbooks_arguments[]; /* job_playbooks.c */
 enum job_outcome job_write_playbooks(struct job *j);
 enum job_outcome job_check_models(struct job *j);

@@ -78,6 +78,13 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/experiments/{id}/preview"}, route_sql, SQL(admin_preview_experiment), 200},
     {{"GET", "/admin/experiments/{id}/results"}, route_sql, SQL(admin_experiment_results), 200},
 
+    {{"GET", "/admin/rollouts"}, route_sql, SQL(admin_list_rollouts), 200},
+    {{"POST", "/admin/rollouts"}, route_sql, SQL(admin_create_rollout), 201},
+    {{"GET", "/admin/rollouts/{id}"}, route_sql, SQL(admin_get_rollout), 200},
+    {{"POST", "/admin/rollouts/{id}/advance"}, route_sql, SQL(admin_advance_rollout), 200},
+    {{"POST", "/admin/rollouts/{id}/promote"}, route_sql, SQL(admin_promote_rollout), 200},
+    {{"POST", "/admin/rollouts/{id}/rollback"}, route_sql, SQL(admin_roll_back), 200},
+
     {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
     {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
     {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},

@@ -35,13 +35,28 @@ static bool wrong(char why[EMBEDDING_REASON], const char *format, ...)
     return false;
 }
 
+/* pgvector adds up squares as floats, and where that comes to 0 or to infinity takes any text for
+ * the nearest there is. */
+static bool check_length(int count, double squares, char why[EMBEDDING_REASON])
+{
+    if (count == 0)
+        return wrong(why, "an embedding is empty");
+    if (squares < (double)FLT_MIN)
+        return wrong(why, squares == 0 ? "an embedding is all zeros"
+                                       : "the numbers of an embedding are too small");
+    if (squares > (double)FLT_MAX)
+        return wrong(why, "the numbers of an embedding are too large");
+    return true;
+}
+
 /* A vector as pgvector's text, with the digits that a float needs to be as near as it matters. */
 static char *read_vector(struct span list, int *dimensions, char why[EMBEDDING_REASON])
 {
     struct buf text;
     struct span item;
     struct scan s = scan_open(list);
-    bool is_good = scan_is_array(list), is_zero = true;
+    bool is_good = scan_is_array(list);
+    double squares = 0;
     int count = 0;
     if (!is_good)
         (void)wrong(why, "an embedding is not a list of numbers");
@@ -53,11 +68,11 @@ static char *read_vector(struct span list, int *dimensions, char why[EMBEDDING_R
             is_good = wrong(why, "an embedding has something else than a finite number");
         else if (++count > EMBEDDING_DIMENSIONS_MAX)
             is_good = wrong(why, "an embedding has more than %d numbers", EMBEDDING_DIMENSIONS_MAX);
-        is_zero &= (float)number == 0;
+        squares += (double)(float)number * (double)(float)number;
         buf_printf(&text, "%c%.7g", count == 1 ? '[' : ',', (double)(float)number);
     }
-    if (is_good && is_zero)
-        is_good = wrong(why, count == 0 ? "an embedding is empty" : "an embedding is all zeros");
+    if (is_good)
+        is_good = check_length(count, squares, why);
     if (is_good && !buf_putc(&text, ']'))
         is_good = wrong(why, "out of memory");
     char *vector = is_good ? buf_steal(&text) : NULL;

@@ -29,8 +29,9 @@ struct embeddings {
 /*
  * Reads an answer (NULL: an empty one) that is to have one embedding for each of count texts, at
  * most EMBEDDING_TEXTS_MAX. They may come in any order, which their index says. Each must be a list
- * of 1 to EMBEDDING_DIMENSIONS_MAX numbers that are finite as a float, not all of them 0, and as
- * long as the others. False with the reason in why; *out needs no release then.
+ * of 1 to EMBEDDING_DIMENSIONS_MAX numbers that are finite as a float, as is the sum of their
+ * squares, which is not 0 either, and as long as the others. False with the reason in why; *out
+ * needs no release then.
  */
 MUST_CHECK bool embeddings_read(const char *text, size_t len, size_t count, struct embeddings *out,
                                 char why[EMBEDDING_REASON]);

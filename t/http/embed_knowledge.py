@@ -195,18 +195,18 @@ def bad_answers(up, provider):
     equal((status, code), ("failed", "embeddings_refused"), "and so does an account without credit")
     contains(message, "pay first", "in the server's words")
     status, code, message = last(body({"error": {"message": "no such model"}}, status="400 Bad Request"))
-    equal((status, code), ("succeeded", None), "a piece that is refused is left out")
-    equal(up.value("select result ->> 'failed' from uplift.batch_jobs order by created_at desc limit 1"), "1", "and counted")
+    equal((status, code, message), ("failed", "embeddings_refused", "the embeddings server answered 400: no such model"), "a server that refuses whatever is asked fails it")
+    equal(up.value("select count(*) from uplift.embedding_refusals"), 0, "which is no piece's fault")
     up.sql("insert into public.ai_knowledge_sources (source_name, title, content) select 'Test', 'N', 'Newer text ' || i from generate_series(1, 9) i")
     status, code, message = last(body({"error": {"message": "no such model"}}, status="400 Bad Request"))
-    equal((status, code, message), ("failed", "embeddings_refused", "the embeddings server answered 400: no such model"), "unless whatever is asked is refused")
+    equal((status, code, message), ("failed", "embeddings_refused", "the embeddings server answered 400: no such model"), "of many pieces, too")
 
     def refusing_one(request):
         refuse = any(text.endswith("text 5") for text in request["input"])
         return body({"error": {"message": "too long"}}, status="400 Bad Request") if refuse else body(vectors(request))
     provider.plays(refusing_one)
     job = up.job(JOB)
-    equal(result(job, "embedded", "failed"), ("succeeded", 9, 1), "of pieces together the one that is refused is found, and the others are embedded")
+    equal(result(job, "embedded", "failed", "refused"), ("succeeded", 9, 1, 1), "of pieces together the one that is refused is found, and the others are embedded")
     history = up.admin("GET", "/admin/jobs/" + job["job_id"]).json()["history"]
     ok(any("left out: the embeddings server answered 400: too long" in (h["message"] or "") for h in history), "its history names it", history)
 
@@ -214,9 +214,9 @@ def bad_answers(up, provider):
         fails = any(text.endswith("text 5") for text in request["input"])
         return body(b"NaN", status="500 Internal Server Error") if fails else body(vectors(request))
     provider.plays(failing_at_one)
-    equal(result(up.job(JOB), "embedded", "failed"), ("succeeded", 0, 1), "so is one at which the server fails, as long as it embeds others")
+    equal(result(up.job(JOB, {"retry_refused": True}), "embedded", "failed"), ("succeeded", 0, 1), "so is one at which the server fails, as long as it embeds others")
     provider.plays(answering())
-    equal(result(up.job(JOB), "embedded", "failed"), ("succeeded", 1, 0), "another run tries that one again")
+    equal(result(up.job(JOB, {"retry_refused": True}), "embedded", "failed", "refused", "refusals"), ("succeeded", 1, 0, 0, []), "another run may try that one again")
     for script, name in (
             (body({"error": {"message": "slow down"}}, status="429 Too Many Requests", headers="Retry-After: 1\r\n"), "a 429"),
             (body(b"oops", status="500 Internal Server Error"), "a 500"),
@@ -237,6 +237,61 @@ def bad_answers(up, provider):
     equal(up.job(JOB)["status"], "succeeded", "and it ends well")
 
 
+def refused(up, provider):
+    """A piece that the server does not take is left alone for longer and longer, until it or the model is another."""
+    def refusing(request):
+        if any("Never" in text for text in request["input"]):
+            return body({"error": {"message": "bad words in 17 of 21"}}, status="422 Unprocessable Entity")
+        return body(vectors(request))
+
+    def asked(job):
+        return result(job, "embedded", "failed", "refused")
+
+    def due():
+        """Lets the time of all refusals come, and returns in how many hours it would have been."""
+        hours = up.value("select array_agg(round(extract(epoch from retry_at - refused_at) / 3600)::int order by text_id) from uplift.embedding_refusals")
+        up.sql("update uplift.embedding_refusals set retry_at = now()")
+        return hours
+    fill(up, 3)
+    up.sql("insert into public.ai_knowledge_sources (source_name, title, content) values ('Test', 'Bad', 'Never say this.')")
+    bad = up.value("select id::text from public.ai_knowledge_sources where title = 'Bad'")
+    provider.plays(refusing)
+    job = up.job(JOB)
+    equal(asked(job), ("succeeded", 3, 1, 1), "one of four pieces is refused")
+    why, = job["result"]["refusals"]
+    equal((why["reason"], why["pieces"], why["source_ids"]), ("the embeddings server answered 422: bad words in 17 of 21", 1, [bad]), "the job says why, and of which source it is")
+    ok(why["next_try_at"], "and when it is tried again")
+    provider.plays(refusing)
+    equal((asked(up.job(JOB)), len(provider.seen)), (("succeeded", 0, 0, 1), 0), "the next run does not ask, and still tells of it")
+    equal(up.sql("select model, dimensions, refusals from uplift.embedding_refusals"), [{"model": "played", "dimensions": 3, "refusals": 1}], "it is noted by model")
+    equal(due(), [1], "it waits for an hour")
+    for hours in (2, 4):
+        equal(asked(up.job(JOB)), ("succeeded", 0, 1, 1), "then it is tried, and refused")
+        equal(due(), [hours], "and waits for %d hours" % hours)
+    up.sql("update uplift.embedding_refusals set refusals = 100")
+    up.job(JOB)
+    equal(due(), [720], "never for more than 30 days")
+    up.job(JOB)
+    up.start_batch_again(UPLIFT_EMBEDDINGS_MODEL="another")
+    equal(asked(up.job(JOB)), ("succeeded", 3, 1, 1), "another model is asked at once")
+    equal(due(), [1], "and counts anew")
+    up.job(JOB)
+    up.sql("update public.ai_knowledge_sources set title = 'Still bad' where title = 'Bad'")
+    equal(asked(up.job(JOB)), ("succeeded", 0, 1, 1), "as is another text")
+    equal(due(), [1], "which counts anew as well")
+    up.job(JOB)
+    up.sql("update public.ai_knowledge_sources set content = 'Say this.' where title = 'Still bad'")
+    equal((asked(up.job(JOB)), due()), (("succeeded", 1, 0, 0), None), "when it is mended, nothing is left of it")
+    up.sql("update public.ai_knowledge_sources set content = 'Never ' || content where title like 'Title%'")
+    job = up.job(JOB)
+    equal(asked(job), ("succeeded", 0, 3, 3), "all pieces that are new may be refused")
+    equal([r["pieces"] for r in job["result"]["refusals"]], [3], "as long as the server takes something else")
+    provider.plays(answering())
+    equal(asked(up.job(JOB)), ("succeeded", 0, 0, 3), "they wait")
+    equal(asked(up.job(JOB, {"retry_refused": True})), ("succeeded", 3, 0, 0), "unless an admin wants them tried at once")
+    equal(up.value("select count(*) from uplift.embedding_refusals"), 0, "and nothing is left of that")
+
+
 def pgvector_later(up):
     """uplift is installed where there is no pgvector, which comes afterwards."""
     up.cluster.createdb("later", owner="uplift_owner")
@@ -251,7 +306,7 @@ def pgvector_later(up):
     up.cluster.psql("template1", sql="alter role uplift_owner createrole")
     install()
     equal(ask("select to_regclass('uplift.knowledge_embeddings') is null"), "t", "without pgvector there is no table of its type")
-    equal(json.loads(ask("select uplift_batch.start_embedding('m', null)")), {"pgvector": False}, "the job is told so")
+    equal(json.loads(ask("select uplift_batch.start_embedding('m', null, false)")), {"pgvector": False}, "the job is told so")
     equal(ask("select uplift_chat.worker_sync('{\"embeddings\":{\"model\":\"m\"}}') -> 'embeddings'"), "null", "as are workers")
     equal(ask("select count(*) from uplift.near_texts('{\"set\":1,\"vector\":\"[1]\"}', 10)"), "0", "and nothing is found")
     up.cluster.psql("later", sql="create schema extensions; grant usage on schema extensions to public; create extension vector schema extensions")
@@ -267,11 +322,11 @@ def pgvector_later(up):
     equal(ask("select count(*) from unnest('{anon,authenticated,uplift_app,uplift_batch,uplift_search}'::text[]) r"
               " where has_table_privilege(r, 'uplift.knowledge_embeddings', 'select,insert,update,delete')"), "0", "and nobody reads it but the functions")
     ask("drop extension vector cascade")
-    equal(json.loads(ask("select uplift_batch.start_embedding('m', null)")), {"pgvector": False}, "when pgvector is dropped, all goes on without it")
+    equal(json.loads(ask("select uplift_batch.start_embedding('m', null, false)")), {"pgvector": False}, "when pgvector is dropped, all goes on without it")
     install()
     ask("create extension vector")
     install()
-    equal(json.loads(ask("select uplift_batch.start_embedding('m', null)"))["missing"], 1, "and when it is back, all is to be embedded again")
+    equal(json.loads(ask("select uplift_batch.start_embedding('m', null, false)"))["missing"], 1, "and when it is back, all is to be embedded again")
 
 
 class Embedding(Uplift):
@@ -292,6 +347,7 @@ with Playing() as provider, Embedding(cluster=cluster, batch=True, UPLIFT_EMBEDD
     stopped(up, provider)
     another_model_meanwhile(up, provider)
     bad_answers(up, provider)
+    refused(up, provider)
     pgvector_later(up)
     ok("sk-of-embeddings" not in up.read_log("batch") + up.read_log("chat"), "no log has the key")
 done()

@@ -252,6 +252,33 @@ def together():
     equal(len(provider.seen), 1, "which was asked for once")
 
 
+def refused():
+    """Whoever is known to be over a limit, or whose budget is used up, costs no embedding."""
+    # One worker: it is each that remembers.
+    provider.plays(answering)
+    up.sql("insert into uplift.rate_limits (scope, key, requests_per_minute, burst) values ('user', %s, 1, 1)", BEGINNER)
+
+    def ask(message, user=BEGINNER):
+        return up.post("/v1/chat", {"message": message, "coach_id": COACH}, user=user).status
+    up.synced()
+    equal([ask("slumber one"), ask("slumber two")], [200, 429], "a user with one chat a minute has had it")
+    seen, before = len(provider.seen), counts()
+    equal([ask("slumber three"), ask("slumber four")], [429, 429], "and is refused from then on")
+    equal((len(provider.seen), more(before)), (seen, {}), "without an embedding")
+    equal(titles("sprint a lot"), ["Running"], "others go on")
+    up.sql("delete from uplift.rate_limits")
+    up.admin("PUT", "/admin/prices", {"model": "sim-1", "input_per_million": 1, "output_per_million": 1})
+    budget = up.admin("POST", "/admin/budgets", {"scope": "user", "key": USER, "period": "day", "limit_usd": 0.000001}).json()
+    ok(wait_for(lambda: ask("taxes", USER) == 429, 30), "a budget is used up")
+    up.synced()
+    seen, before = len(provider.seen), counts()
+    equal(ask("slumber five", USER), 429, "its user is refused")
+    equal((len(provider.seen), more(before)), (seen, {}), "without an embedding as well")
+    equal(up.admin("DELETE", "/admin/budgets/" + budget["id"]).status, 200, "without that budget")
+    up.synced()
+    equal(titles("sprint again and again"), ["Running"], "it is as before")
+
+
 def ends():
     """A worker that ends does not wait for a server that holds a question."""
     up.restart_chat(UPLIFT_EMBEDDINGS_TIMEOUT_MS="60s", UPLIFT_DRAIN_MS="1s")
@@ -283,6 +310,6 @@ with Playing() as provider, Uplift(cluster=cluster, batch=True, search=True, UPL
     up.post("/v1/chat", {"message": "hello"}, user=BEGINNER)
     up.sql("insert into public.user_traits (user_id, trait_key, trait_value) values (%s, 'audience', 'beginners')", BEGINNER)
     ok(wait_for(lambda: "search" not in up.get("/readyz").json() and titles("taxes") == ["Taxes"], 60), "the copies are there")
-    run(lexical, found, checked, fused, troubles, late, left_alone, together, ends, without_pgvector)
+    run(lexical, found, checked, fused, troubles, late, left_alone, together, refused, ends, without_pgvector)
     ok("sk-of-embeddings" not in up.read_log("chat") + up.read_log("batch"), "no log has the key")
 done()

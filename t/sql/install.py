@@ -113,7 +113,8 @@ def test_first_tables(cluster):
     width = len(memories[0])
     equal([row[:width] for row in rows(connection, "select * from ai_episodic_memory order by id")], memories,
           "plan: memories are as they were, an importance of 0.5 among 8.0 too")
-    equal(rows(connection, "select * from ai_experiments"), experiments, "plan: experiments are as they were")
+    width = len(experiments[0])
+    equal([row[:width] for row in rows(connection, "select * from ai_experiments")], experiments, "plan: experiments are as they were")
     equal(rows(connection, "select title, coach_id, updated_at - created_at = interval '1 minute' from uplift.conversations"),
           [("How much should I drink?", "coach_decibel_avatar", True)], "plan: earlier conversations are listed")
     equal(rows(connection, "select message_type, content from conversations order by created_at, message_type desc"),

@@ -85,6 +85,8 @@ static void anything_else_is_refused(void **state)
         {ONE("[]"), 1, "an embedding is empty"},
         {ONE("[0,0.0,-0]"), 1, "an embedding is all zeros"},
         {ONE("[1e-60]"), 1, "an embedding is all zeros"},
+        {ONE("[1e-30,1e-30]"), 1, "the numbers of an embedding are too small"},
+        {ONE("[1e30,1]"), 1, "the numbers of an embedding are too large"},
         {ONE("[1,null]"), 1, "an embedding has something else than a finite number"},
         {ONE("[1,\"2\"]"), 1, "an embedding has something else than a finite number"},
         {ONE("[1,[2]]"), 1, "an embedding has something else than a finite number"},
@@ -107,9 +109,9 @@ static void a_vector_has_a_limit(void **state)
     (void)state;
     for (int extra = 0; extra < 2; extra++) {
         buf_init(&text, 1 << 20);
-        buf_puts(&text, "{\"data\":[{\"embedding\":[-1.2345678e-38");
+        buf_puts(&text, "{\"data\":[{\"embedding\":[-1.2345678e-18");
         for (int i = 1; i < EMBEDDING_DIMENSIONS_MAX + extra; i++)
-            buf_puts(&text, ",-1.2345678e-38");
+            buf_puts(&text, ",-1.2345678e-18");
         buf_puts(&text, "]}]}");
         if (extra == 0) {
             assert_true(embeddings_read(text.data, text.len, 1, &e, why));

@@ -288,6 +288,26 @@ static void more_users_than_there_is_room_for(void **state)
     limits_free(l);
 }
 
+static void who_was_refused_is_known_for_a_while(void **state)
+{
+    (void)state;
+    struct limits *l = known("[]");
+    const struct limit_who ann = {.user = "ann", .address = "192.0.2.1"};
+    const struct limit_who elsewhere = {.user = "ann", .address = "192.0.2.2"};
+    const struct limit_who bob = {.user = "bob", .address = "192.0.2.1"};
+    const struct limit_who nobody = {0};
+    assert_false(limits_is_refused(l, &ann));
+    assert_false(limits_is_refused(l, &nobody));
+    limits_note_refused(l, &ann, INT64_MAX);
+    assert_true(limits_is_refused(l, &ann));
+    assert_false(limits_is_refused(l, &elsewhere));
+    assert_false(limits_is_refused(l, &bob));
+    assert_false(limits_is_refused(l, &nobody));
+    limits_note_refused(l, &ann, 0);
+    assert_false(limits_is_refused(l, &ann));
+    limits_free(l);
+}
+
 static void the_row_and_the_headers(void **state)
 {
     (void)state;
@@ -326,6 +346,7 @@ static const struct CMUnitTest limits_tests[] = {
     cmocka_unit_test(a_changed_limit_begins_anew),
     cmocka_unit_test(what_was_spent_is_told_of_however_many_users),
     cmocka_unit_test(more_users_than_there_is_room_for),
+    cmocka_unit_test(who_was_refused_is_known_for_a_while),
     cmocka_unit_test(the_row_and_the_headers),
 };
 UNIT_MAIN(limits_tests)

@@ -147,6 +147,7 @@ language plpgsql volatile
 as $$
 declare
     v record;
+    v_alike bigint[];
     v_count int := 0;
 begin
     for v in
@@ -166,9 +167,19 @@ begin
         if v.kind = 'memories' then
             -- What its user pinned stays where it is.
             update public.ai_episodic_memory m set importance_score = greatest(m.importance_score - 2, 0) where m.id = v.item and not m.is_pinned;
-        elsif v.kind in ('knowledge', 'examples') then
+        elsif v.kind = 'knowledge' then
+            perform uplift.demote_texts(v.kind, array(select uplift.piece_hash(t.body) from uplift.search_texts t where t.shelf = v.kind and t.ref = v.item), 0.5);
             update uplift.search_texts t set weight = t.weight / 2 where t.shelf = v.kind and t.ref = v.item;
+        elsif v.kind = 'examples' then
+            -- And those that are alike, of which the best is shown.
+            v_alike := array(
+                select a.text_id from uplift.few_shot_examples f join uplift.few_shot_examples a on a.coach_id = f.coach_id and a.likeness = f.likeness
+                where f.answer_id = v.item);
+            perform uplift.demote_texts(v.kind, array(
+                select uplift.example_hash(f.coach_id, f.likeness) from uplift.few_shot_examples f where f.text_id = any (v_alike)), 0.5);
+            update uplift.search_texts t set weight = t.weight / 2 where t.id = any (v_alike);
         else
+            perform uplift.demote_texts(v.kind, array[v.item], 0);
             perform uplift.drop_passage(v.item);
         end if;
     end loop;
@@ -177,7 +188,7 @@ end
 $$;
 
 comment on function uplift.demote_items(int) is
-    'Demotes what was just measured to hurt, its interval after shrinking being below 0, and its thumbs no better than those of answers from which its kind was withheld: the importance of a memory by 2, the weight of a source or example by half; a passage is not found any more. Again only after p_least more thumbs. Returns how many.';
+    'Demotes what was just measured to hurt, its interval after shrinking being below 0, and its thumbs no better than those of answers from which its kind was withheld: the importance of a memory by 2, the weight of what a source says, or an example and those that are alike, by half, also when it is written anew (uplift.demotions); a passage is not found any more. Again only after p_least more thumbs. Returns how many.';
 
 create or replace function uplift_batch.measure_context(p_days int, p_least int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

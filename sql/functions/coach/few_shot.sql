@@ -145,18 +145,20 @@ language plpgsql volatile
 as $$
 declare
     v_question text;
+    v_likeness uuid;
     v_text_id bigint;
 begin
     if exists (select from uplift.few_shot_examples f where f.answer_id = a.id) or not uplift.may_be_few_shot(a) then
         return false;
     end if;
     v_question := uplift.redact(left(a.user_message, 2000), uplift.profile_names(a.user_id));
+    v_likeness := md5(lower(regexp_replace(a.ai_response, '[^[:alnum:]]+', '', 'g')))::uuid;
     insert into uplift.search_texts (shelf, ref, title, body, weight)
-    values ('examples', a.id, v_question, a.ai_response, case when a.rating = 5 then 1.2 else 1 end)
+    values ('examples', a.id, v_question, a.ai_response,
+        uplift.kept_weight('examples', uplift.example_hash(a.coach_id, v_likeness), case when a.rating = 5 then 1.2 else 1 end))
     returning id into v_text_id;
     insert into uplift.few_shot_examples (text_id, answer_id, user_id, conversation_id, coach_id, gist, likeness)
-    values (v_text_id, a.id, a.user_id, a.conversation_id, a.coach_id, uplift.gist(v_question),
-        md5(lower(regexp_replace(a.ai_response, '[^[:alnum:]]+', '', 'g')))::uuid);
+    values (v_text_id, a.id, a.user_id, a.conversation_id, a.coach_id, uplift.gist(v_question), v_likeness);
     return true;
 end
 $$;

@@ -56,9 +56,10 @@ create or replace function uplift.show_chunks(p_hashes uuid[]) returns void
 language plpgsql volatile set enable_seqscan = off
 as $$
 begin
-    update uplift.search_texts t set is_active = true
+    -- It may have been demoted since it was last searched, with another that says the same.
+    update uplift.search_texts t set is_active = true, weight = uplift.kept_weight('knowledge', uplift.piece_hash(t.body), f.weight)
     from (
-        select distinct on (c.chunk_hash) c.text_id, c.chunk_hash
+        select distinct on (c.chunk_hash) c.text_id, c.chunk_hash, uplift.knowledge_weight(s) as weight
         from unnest(p_hashes) as h(hash)
         join uplift.knowledge_chunks c on c.chunk_hash = h.hash
         join public.ai_knowledge_sources s on s.id = c.source_id and uplift.is_in_effect(s)
@@ -110,7 +111,8 @@ begin
             from chunks c
         ), texts as (
             insert into uplift.search_texts (shelf, ref, part, title, body, weight, is_active)
-            select 'knowledge', p_source.id, f.part, f.title, f.body, v_weight, f.is_shown from firsts f order by f.part
+            select 'knowledge', p_source.id, f.part, f.title, f.body, uplift.kept_weight('knowledge', uplift.piece_hash(f.body), v_weight), f.is_shown
+            from firsts f order by f.part
             returning id, part
         )
         insert into uplift.knowledge_chunks (text_id, source_id, chunk_hash)
@@ -151,7 +153,7 @@ begin
         perform uplift.index_knowledge(new);
     else
         if uplift.knowledge_weight(old) <> uplift.knowledge_weight(new) then
-            update uplift.search_texts t set weight = uplift.knowledge_weight(new)
+            update uplift.search_texts t set weight = uplift.kept_weight('knowledge', uplift.piece_hash(t.body), uplift.knowledge_weight(new))
             where t.id in (select c.text_id from uplift.knowledge_chunks c where c.source_id = new.id);
         end if;
         if uplift.is_in_effect(old) and not uplift.is_in_effect(new) then
@@ -214,19 +216,23 @@ $$;
 
 comment on function uplift.newest_source(uuid) is 'The version of a document that is in effect, else the one that was last; null for none.';
 
-create or replace function uplift.same_content(p_hash uuid, p_not uuid) returns uuid
+create or replace function uplift.same_content(p_hash uuid, p_not uuid, p_coach_ids text[], p_audience text) returns uuid
 language plpgsql stable set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
     return (select f.id from (
             select s.id from uplift.knowledge_texts k join public.ai_knowledge_sources s on s.id = k.source_id
             where k.content_hash = p_hash and uplift.is_in_effect(s) and s.id is distinct from p_not
+                -- What is for others is not known to these.
+                and (p_coach_ids is null or s.coach_ids is null or s.coach_ids @> p_coach_ids)
+                and (p_audience is null or s.target_audience is null or s.target_audience = p_audience)
             offset 0) f -- by the hash, and not along the key to the first that has it
         order by f.id limit 1);
 end
 $$;
 
-comment on function uplift.same_content(uuid, uuid) is 'A source in effect with that content, other than p_not; null for none.';
+comment on function uplift.same_content(uuid, uuid, text[], text) is
+    'A source in effect with that content, other than p_not, that these coaches and this audience have (null: whoever has it); null for none.';
 
 create or replace function uplift.texts_argument(p_arguments jsonb, p_name text, p_each int) returns text[]
 language plpgsql immutable
@@ -276,6 +282,7 @@ declare
     v_type text := uplift.knowledge_word(p_document);
     v_topics text[] := uplift.texts_argument(p_document, 'topics', 100);
     v_coaches text[] := uplift.texts_argument(p_document, 'coach_ids', 200);
+    v_audience text := uplift.text_argument(p_document, 'audience', 200);
     v_reliability numeric := uplift.decimal_argument(p_document, 'reliability', 0, 10);
     v_hash uuid := uplift.text_hash(p_content);
     v_key uuid := uplift.document_key(v_url, v_name);
@@ -299,7 +306,7 @@ begin
         return jsonb_build_object('outcome', 'withdrawn', 'id', v_old.id);
     end if;
     if not v_has_same_content or v_old.is_active is false then
-        v_same := uplift.same_content(v_hash, v_old.id);
+        v_same := uplift.same_content(v_hash, v_old.id, v_coaches, v_audience);
         if v_same is not null then
             -- It said something else before, and that is not so any more.
             update public.ai_knowledge_sources s set is_active = false, deprecated_by = v_same, updated_at = now() where s.id = v_old.id;
@@ -314,7 +321,7 @@ begin
     v_new.title := left(coalesce(p_document ->> 'title', v_old.title), 300);
     v_new.reliability_score := coalesce(v_reliability, v_old.reliability_score);
     v_new.topic_tags := coalesce(v_topics, v_old.topic_tags);
-    v_new.target_audience := coalesce(uplift.text_argument(p_document, 'audience', 200), v_old.target_audience);
+    v_new.target_audience := coalesce(v_audience, v_old.target_audience);
     v_new.coach_ids := coalesce(v_coaches, v_old.coach_ids);
     if v_has_same_content then
         v_new.id := v_old.id;
@@ -347,7 +354,7 @@ end
 $$;
 
 comment on function uplift_batch.take_knowledge(jsonb, text) is
-    'Takes a document: url or name (what it is told apart by), title, source_type, topics, coach_ids, audience, reliability, collection, file_hash (of what it was made from), and its text with Markdown''s headings. Metadata that is not given is the older version''s. {outcome, id, replaces}: added; changed, when a new row took the place of an older version (replaces), or, where the content is the same, the metadata of the row was changed in place (replaces is null); unchanged; duplicate, when another document (id) says the same; restored, when it is there again; withdrawn, when an admin withdrew it. UP400 invalid_content, invalid_NAME.';
+    'Takes a document: url or name (what it is told apart by), title, source_type, topics, coach_ids, audience, reliability, collection, file_hash (of what it was made from), and its text with Markdown''s headings. Metadata that is not given is the older version''s. {outcome, id, replaces}: added; changed, when a new row took the place of an older version (replaces), or, where the content is the same, the metadata of the row was changed in place (replaces is null); unchanged; duplicate, when another document (id) says the same, and is for the coaches and audience that are given; restored, when it is there again; withdrawn, when an admin withdrew it. UP400 invalid_content, invalid_NAME.';
 
 create or replace function uplift_batch.has_knowledge(p_url text, p_name text, p_file_hash uuid) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan

@@ -490,6 +490,17 @@ $$;
 comment on function uplift_chat.add_memory(uuid, jsonb) is
     'Keeps what a user wants to be remembered: {text, type (else by the rules, else preference), is_pinned}, and returns the memory, also where it was there before. UP400 as uplift.check_memory, missing_text, memory_refused; UP409 memory_disabled.';
 
+create or replace function uplift.rewritten_importance(p_importance numeric, p_old text, p_new text) returns numeric
+language sql immutable parallel safe
+as $$
+    -- What was known of the old text, such as that it hurt, is not known of another.
+    select case when lower(uplift.memory_text_of(p_old)) = lower(uplift.memory_text_of(p_new)) then p_importance
+        else greatest(p_importance, 9.0) end
+$$;
+
+comment on function uplift.rewritten_importance(numeric, text, text) is
+    'How important a memory is that its user writes anew: as one that a user adds, where the words are others; as before, where only blanks and case are.';
+
 create or replace function uplift_chat.change_memory(p_user_id uuid, p_id uuid, p_changes jsonb) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -509,6 +520,8 @@ begin
         memory_text = coalesce(v_text, m.memory_text), memory_type = coalesce(p_changes ->> 'type', m.memory_type),
         subject = case when v_text is null then m.subject else (uplift.memory_subject(v_text)).subject end,
         is_pinned = coalesce((p_changes ->> 'is_pinned')::boolean, m.is_pinned),
+        importance_score = case when v_text is null then m.importance_score
+            else uplift.rewritten_importance(m.importance_score, m.memory_text, v_text) end,
         source = case when v_text is null then m.source else 'user' end
     where m.id = p_id and m.user_id = p_user_id and m.is_active
     returning m.* into v_memory;

@@ -316,8 +316,9 @@ declare
 begin
     if p_more is not null then
         select l.* into v_limits from uplift.prompt_limits l;
-        -- Mostly nothing is tried, nor asked for by a tester.
-        v_has_trials := exists (select from uplift.running_experiments) or exists (select from unnest(p_more) m where m ? 'variant');
+        -- Mostly nothing is tried, nor was by now, nor is asked for by a tester.
+        v_has_trials := exists (select from uplift.running_experiments) or exists (select from uplift.production_changes c where c.ended_at is null)
+            or exists (select from unnest(p_more) m where m ? 'variant');
     end if;
     return query
     select c.n::int, coach.id, tone.severity, tone.mode,

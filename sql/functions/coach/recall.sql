@@ -199,11 +199,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform uplift.drop_passage(old.id);
+    delete from uplift.demotions d where d.kind = 'passages' and d.hash = old.id;
     return null;
 end
 $$;
 
-comment on function uplift.answer_dropped() is 'Trigger of coach_response_feedback: a turn is not found when it is gone.';
+comment on function uplift.answer_dropped() is 'Trigger of coach_response_feedback: a turn is not found when it is gone, and nothing is known of it.';
 
 create or replace function uplift.conversation_dropped() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -328,6 +329,8 @@ begin
                 offset 0) r
             where r.user_id = v_answer.user_id and r.ai_response <> '')
             or exists (select from uplift.conversations c where c.id = v_answer.conversation_id and c.deleted_at is not null)
+            -- It was looked for, and hurt.
+            or exists (select from uplift.demotions d where d.kind = 'passages' and d.hash = v_answer.id)
             -- Another worker had it, too, and was first.
             or exists (select from uplift.passages p where p.answer_id = v_answer.id);
         begin

@@ -53,6 +53,7 @@ begin
     new.subject := v_about.subject;
     new.source := 'user';
     if tg_op = 'UPDATE' then
+        new.importance_score := uplift.rewritten_importance(old.importance_score, old.memory_text, new.memory_text);
         return new;
     elsif not uplift.is_remembered(new.user_id) then
         perform uplift.rest_fail(409, 'P0001', 'memory is turned off (memory_enabled in the preferences)');
@@ -76,6 +77,9 @@ begin
     loop
         new.said_count := new.said_count + case when v_same.is_active then v_same.said_count else 0 end;
         new.is_pinned := new.is_pinned or v_same.is_pinned and v_same.is_active;
+        if v_same.is_active then -- stronger than it was, as uplift.remember() has it
+            new.importance_score := least(v_same.importance_score + 0.5, 10);
+        end if;
     end loop;
     return new;
 end

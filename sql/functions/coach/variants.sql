@@ -154,13 +154,21 @@ declare
     v_running uplift.running_experiments;
     v_place int;
     v_holdout float8;
+    v_key text;
 begin
+    changes := uplift.changes_in_production(coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar'));
+    exposures := '[]';
+    for v_key in select k from jsonb_object_keys(changes) k loop
+        if uplift.has_own_choice(array[v_key] || case when changes ->> v_key = 'roast' then array['roast'] else array[]::text[] end, p_coach_id, p_severity, p_mode, p_more,
+                p_chosen_coach, p_chosen_severity, p_chosen_mode, p_roast_consent, p_memory_enabled) then
+            changes := changes - v_key;
+        end if;
+    end loop;
     if p_more ? 'variant' then
-        select x.* into changes, exposures, refusal from uplift.variants_asked_for(p_more ->> 'variant') x;
+        select variants_for.changes || x.changes, x.exposures, x.refusal into changes, exposures, refusal
+        from uplift.variants_asked_for(p_more ->> 'variant') x;
         return;
     end if;
-    changes := '{}';
-    exposures := '[]';
     if coalesce(p_more ? 'is_guest', false) then
         return;
     end if;
@@ -182,7 +190,7 @@ end
 $$;
 
 comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, out jsonb, out jsonb, out jsonb) is
-    'What the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) and no guest (is_guest in p_more) takes part. variant in p_more: uplift.variants_asked_for().';
+    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) and no guest (is_guest in p_more) takes part. variant in p_more: uplift.variants_asked_for().';
 
 create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
 language plpgsql immutable
@@ -276,10 +284,14 @@ create or replace function uplift.known_experiments() returns jsonb
 language sql stable
 as $$
     select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
+        'production', (
+            select coalesce(jsonb_agg(jsonb_build_object('coach_id', c.coach_id,
+                'changes', c.changes - '{personality,memory,knowledge,examples,mode}'::text[]) order by c.coach_id nulls first), '[]')
+            from uplift.production_changes c where c.ended_at is null),
         'running', coalesce(jsonb_agg(to_jsonb(r) - '{started_at,keeps_assignments}'::text[] order by r.id), '[]'))
     from uplift.running_experiments r
     where not r.keeps_assignments and r.targeting - 'coaches' = '{}' and not r.touches && '{personality,memory,knowledge,examples,mode}'
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with.';
+    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with.';

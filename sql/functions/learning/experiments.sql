@@ -17,7 +17,7 @@ create or replace function uplift.policy_problem(p_name text, p_policy jsonb) re
 language plpgsql immutable
 as $$
 declare
-    v_known text[] := case p_name when 'memory' then '{max_tokens,passage_tokens}' else '{max_tokens,min_score}' end;
+    v_known text[] := array['max_tokens', case p_name when 'memory' then 'passage_tokens' else 'min_score' end];
 begin
     if p_policy in ('"on"', '"off"') then
         return null;
@@ -44,7 +44,7 @@ create or replace function uplift.variant_problems(p_variant jsonb, p_param text
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
     v_wrong text;
 begin
@@ -117,7 +117,7 @@ begin
     elsif coalesce(v_weights[1], 1) = 0 then
         return array[uplift.problem('control_variant.weight', 'must be more than 0: there is nothing to compare with otherwise')];
     end if;
-    return '{}';
+    return array[]::jsonb[];
 end
 $$;
 
@@ -127,7 +127,7 @@ create or replace function uplift.targeting_problems(p_targeting jsonb) returns 
 language plpgsql immutable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
 begin
     if p_targeting is null then
@@ -181,9 +181,9 @@ create or replace function uplift.guardrail_problems(p_guardrails jsonb, p_succe
 language plpgsql immutable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v record;
-    v_seen text[] := '{}';
+    v_seen text[] := array[]::text[];
 begin
     if p_guardrails is null then
         return v_problems;
@@ -264,7 +264,7 @@ create or replace function uplift.experiment_problems(p_experiment public.ai_exp
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v_variants jsonb[] := uplift.variants_of(p_experiment);
     v_names text[] := array(select v ->> 'variant_name' from unnest(v_variants) v);
     v_other record;
@@ -313,11 +313,20 @@ $$;
 comment on function uplift.experiment_problems(public.ai_experiments) is
     'Everything that is wrong with an experiment by itself: a list of uplift.problem(), empty for nothing.';
 
+create or replace function uplift.are_of_other_coaches(p_targeting jsonb, p_other jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_targeting ? 'coaches' and p_other ? 'coaches'
+        and not p_targeting -> 'coaches' ?| array(select jsonb_array_elements_text(p_other -> 'coaches'))
+$$;
+
+comment on function uplift.are_of_other_coaches(jsonb, jsonb) is 'Whether no coach is in the targeting of both of two experiments.';
+
 create or replace function uplift.experiment_clashes(p_experiment public.ai_experiments) returns jsonb[]
 language plpgsql stable
 as $$
 declare
-    v_problems jsonb[] := '{}';
+    v_problems jsonb[] := array[]::jsonb[];
     v_running uplift.running_experiments := uplift.prepared_experiment(p_experiment);
     v_other record;
 begin
@@ -329,7 +338,7 @@ begin
                 v_problems := v_problems || uplift.problem('layer_from', format('overlaps with "%s", which has %s to %s of layer "%s"',
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));
             end if;
-        elsif v_running.touches && v_other.touches then
+        elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
             v_problems := v_problems || uplift.problem('test_variants', format('"%s" is running and changes %s, too: stop it, or give both the same layer',
                 left(v_other.name, 100), (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches))));
         end if;
@@ -391,7 +400,7 @@ as $$
 declare
     v_problems jsonb[];
     v_before public.ai_experiments;
-    v_is_older boolean := to_jsonb(new) ? 'variant_configs';
+    v_is_older boolean := to_jsonb(new) ?| '{variant_configs,control_config,is_active,started_at,ended_at}';
 begin
     if tg_op = 'UPDATE' then
         v_before := old;
@@ -690,6 +699,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 
@@ -718,6 +728,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 
@@ -749,7 +760,9 @@ declare
     v_experiment public.ai_experiments := uplift.find_experiment(p_id);
 begin
     -- Again it changes nothing.
-    if v_experiment.status = p_to and v_experiment.status_reason is null then
+    if v_experiment.status = p_to and v_experiment.status_reason is null
+            -- One that was there before uplift came says that it runs, and does not.
+            and (p_to <> 'running' or exists (select from uplift.running_experiments r where r.id = p_id)) then
         return uplift.experiment_json(v_experiment);
     elsif v_experiment.status <> all (p_from) then
         perform uplift.fail(409, 'wrong_status', format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')));
@@ -838,6 +851,7 @@ begin
     return uplift.experiment_json(v_new);
 exception when unique_violation then
     perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    return null;
 end
 $$;
 

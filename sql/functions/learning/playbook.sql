@@ -425,19 +425,47 @@ comment on function uplift_batch.keep_guidelines(text, uuid[], jsonb) is
 
 -- --- ratings ---
 
--- By what is added to prompts, so that an experiment that an admin has cloned or renamed counts, too.
+create or replace function uplift.has_playbook(p_suffix text, p_text text) returns boolean
+language sql immutable parallel safe
+as $$ select p_suffix = p_text or right(p_suffix, length(p_text) + 2) = e'\n\n' || p_text $$;
+
+comment on function uplift.has_playbook(text, text) is
+    'Whether what a variant, or production, adds to prompts ends with a version of a playbook; before it there may be words of an admin''s.';
+
+create or replace function uplift.playbook_in_production(p_coach_id text, p_at timestamptz) returns uuid
+language plpgsql stable
+as $$
+declare
+    v_suffix text := (
+        select c.changes ->> 'prompt_suffix' from uplift.production_changes c
+        where (c.coach_id is null or c.coach_id = p_coach_id) and c.changes ? 'prompt_suffix'
+            and c.began_at <= p_at and (c.ended_at is null or c.ended_at > p_at)
+        order by c.coach_id is null, c.id desc limit 1);
+begin
+    return (select v.id from uplift.playbook_versions v where v.coach_id = p_coach_id and uplift.has_playbook(v_suffix, v.text) limit 1);
+end
+$$;
+
+comment on function uplift.playbook_in_production(text, timestamptz) is
+    'The version of a coach''s playbook that a rollout had made production at a time (uplift.production_changes); null for none.';
+
+-- By what is added to prompts, so that rollouts count, and experiments that an admin has cloned or renamed.
 create or replace view uplift.playbook_arms with (security_invoker = true) as
-select v.coach_id, v.id as version_id, v.guideline_ids, e.id as experiment_id, e.status, e.end_date, e.winner_variant,
-    t.variant ->> 'variant_name' as variant, e.control_variant ->> 'variant_name' as control,
+select v.coach_id, v.id as version_id, v.guideline_ids, e.id as experiment_id, e.start_date, t.variant ->> 'variant_name' as variant,
+    e.control_variant ->> 'variant_name' as control,
     coalesce((select c.guideline_ids from uplift.playbook_versions c
-        where c.coach_id = v.coach_id and c.text = e.control_variant ->> 'prompt_suffix' limit 1), '{}') as control_ids
+        where c.coach_id = v.coach_id and case when e.control_variant ? 'prompt_suffix' then uplift.has_playbook(e.control_variant ->> 'prompt_suffix', c.text)
+            else c.id = uplift.playbook_in_production(v.coach_id, e.start_date) end limit 1), '{}') as control_ids,
+    case when r.status = 'promoted' or e.winner_variant = t.variant ->> 'variant_name' then 'won'
+        when r.status = 'rolled_back' or e.winner_variant = e.control_variant ->> 'variant_name' then 'lost' end as result
 from uplift.playbook_versions v
-join public.ai_experiments e on e.targeting -> 'coaches' ? v.coach_id and e.start_date is not null
+join public.ai_experiments e on e.start_date is not null and (e.targeting -> 'coaches' is null or e.targeting -> 'coaches' ? v.coach_id)
+left join uplift.rollouts r on r.experiment_id = e.id
 cross join lateral unnest(e.test_variants) as t(variant)
-where t.variant ->> 'prompt_suffix' = v.text;
+where uplift.has_playbook(t.variant ->> 'prompt_suffix', v.text);
 
 comment on view uplift.playbook_arms is
-    'The variants of experiments that have begun which are a version of a playbook, with the guidelines in it, and those that control had.';
+    'The variants of experiments and rollouts that have begun which add a version of a playbook to prompts, with the guidelines in it, those that control had, and the result: won (better, or promoted), lost (worse, or rolled back), or null.';
 
 create or replace function uplift.count_playbook_ratings(p_coach_id text) returns int
 language plpgsql volatile
@@ -487,27 +515,37 @@ $$;
 comment on function uplift.count_playbook_ratings(text) is
     'Counts the thumbs on answers that had each guideline of a coach, from uplift.experiment_users: n of them, as many as independent users would give (uplift.effective_count), and their rate (up + 10 p) / (n + 10), p being the rate of answers without it. Retires, with playbook.min_ratings thumbs or more, what has more thumbs down than up (the upper end of Wilson''s interval is below a half), or fewer up than answers without it (the upper end of Newcombe''s is below 0). Returns how many were retired.';
 
-create or replace function uplift.take_playbook_results(p_coach_id text) returns void
+create or replace function uplift.take_playbook_results(p_coach_id text) returns int
 language plpgsql volatile
 as $$
+declare
+    v_live uuid[] := (select v.guideline_ids from uplift.playbook_versions v where v.id = uplift.playbook_in_production(p_coach_id, now()));
+    v_retired int;
 begin
-    -- What was tried last decides.
     with results as (
-        select distinct on (g.id) g.id, a.winner_variant = a.variant as has_won, a.winner_variant = a.control and g.id <> all (a.control_ids) as has_lost
+        -- What was tried last decides.
+        select distinct on (g.id) g.id, g.state, g.decided_by, coalesce(g.id = any (v_live), false) as is_live,
+            case when a.result = 'won' then 'won' when a.result = 'lost' and g.id <> all (a.control_ids) then 'lost' end as result
         from uplift.playbook_guidelines g
-        join uplift.playbook_arms a on a.coach_id = g.coach_id and g.id = any (a.guideline_ids)
-        where g.coach_id = p_coach_id and g.state in ('proposed', 'active') and a.status = 'completed' and a.winner_variant is not null
-        order by g.id, a.end_date desc, a.experiment_id desc
+        left join uplift.playbook_arms a on a.coach_id = g.coach_id and g.id = any (a.guideline_ids) and a.result is not null
+        where g.coach_id = p_coach_id and g.state in ('proposed', 'active')
+        order by g.id, a.start_date desc nulls last, a.experiment_id desc
+    ), changed as (
+        update uplift.playbook_guidelines g set updated_at = now(),
+            state = case when r.is_live then 'active' when r.result = 'lost' and r.decided_by is null then 'retired' else 'proposed' end,
+            reason = case when r.decided_by is not null then g.reason when r.is_live then 'promoted' else r.result end
+        from results r
+        where g.id = r.id and (r.is_live <> (r.state = 'active')
+            or r.decided_by is null and not r.is_live and r.result is not null and g.reason is distinct from r.result)
+        returning g.state
     )
-    update uplift.playbook_guidelines g set state = case when r.has_won then 'active' else 'retired' end,
-        reason = case when r.has_won then 'won' else 'lost' end, updated_at = now()
-    from results r
-    where g.id = r.id and (r.has_won and g.state <> 'active' or r.has_lost and g.decided_by is null);
+    select count(*) filter (where c.state = 'retired') into v_retired from changed c;
+    return v_retired;
 end
 $$;
 
 comment on function uplift.take_playbook_results(text) is
-    'What experiments that were concluded say of a coach''s guidelines: those of a playbook that won are active, those that were new in one that lost are retired.';
+    'What became of a coach''s guidelines: those of the version that a rollout made production are active, those that were new in one that lost its experiment or was rolled back are retired, unless they won, or an admin decided, since. Returns how many were retired.';
 
 -- --- merged, proposed, retired ---
 
@@ -593,7 +631,7 @@ begin
         update uplift.playbook_guidelines g set updated_at = now(),
             state = case when r.why is null then case when g.state = 'active' then 'active' else 'proposed' end
                 when g.state in ('proposed', 'active') then 'retired' else g.state end,
-            reason = case when r.why is null and g.state = 'active' then g.reason else r.why end
+            reason = case when r.why is null and g.state in ('proposed', 'active') then g.reason else r.why end
         from ranked r
         where g.id = r.id and (r.why is null and g.state in ('gathering', 'retired') or r.why is not null and g.state in ('proposed', 'active')
             or r.why is distinct from g.reason and r.why is not null)
@@ -650,17 +688,15 @@ language plpgsql volatile
 as $$
 declare
     v_id uuid := coalesce(p_draft, uplift.uuid_v7());
+    -- A variant takes the place of what production adds to prompts: what an admin rolled out there stays in front.
+    v_before text := nullif(btrim(split_part(uplift.changes_in_production(p_version.coach_id) ->> 'prompt_suffix', '# Guidelines', 1), e' \n'), '');
     v_name text := format('Playbook of %s (%s)', left(translate(p_version.coach_id, '=,', '  '), 150), left(p_version.id::text, 8));
-    -- What won the last time is what everybody should have by now.
-    v_live text := (select v.text from uplift.playbook_arms a join uplift.playbook_versions v on v.id = a.version_id
-        where a.coach_id = p_version.coach_id and a.status = 'completed' and a.winner_variant = a.variant order by a.end_date desc limit 1);
-    v_control jsonb := '{"variant_name": "without the new guidelines"}'
-        || case when v_live is not null then jsonb_build_object('prompt_suffix', v_live) else '{}' end;
-    v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'prompt_suffix', p_version.text);
+    v_control jsonb := '{"variant_name": "without the new guidelines"}';
+    v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'prompt_suffix', concat_ws(e'\n\n', v_before, p_version.text));
 begin
     if p_draft is not null then
         -- Weights and the like that an admin has set already stay.
-        update public.ai_experiments e set experiment_name = v_name, control_variant = (e.control_variant - 'prompt_suffix') || (v_control - 'variant_name'),
+        update public.ai_experiments e set experiment_name = v_name,
             test_variants = array[e.test_variants[1] || (v_test - 'variant_name')]
         where e.id = p_draft;
     else
@@ -678,7 +714,7 @@ end
 $$;
 
 comment on function uplift.draft_playbook(uplift.playbook_versions, uuid, text) is
-    'Drafts the experiment that tries a version of a playbook against what won before, or nothing; in the place of p_draft, where there is one. It is for an admin to start.';
+    'Drafts the experiment that tries a version of a playbook against production; in the place of p_draft, where there is one. It is for an admin to start, or to roll out.';
 
 create or replace function uplift.write_playbook(p_coach_id text, p_who text) returns jsonb
 language plpgsql volatile
@@ -701,7 +737,8 @@ begin
     on conflict (id) do nothing;
     v_is_new := found;
     select v.* into v_version from uplift.playbook_versions v where v.id = v_version.id;
-    if exists (select from uplift.playbook_arms a where a.version_id = v_version.id) then
+    if exists (select from uplift.playbook_arms a where a.version_id = v_version.id)
+            or v_version.id = uplift.playbook_in_production(p_coach_id, now()) then
         -- It is tried, or was.
         perform uplift.drop_playbook_draft(v_draft);
         v_draft := null;
@@ -722,6 +759,7 @@ as $$
 declare
     v_merged int;
     v_harmful int;
+    v_lost int;
     v_settled jsonb;
     v_version jsonb;
 begin
@@ -732,11 +770,11 @@ begin
     delete from uplift.playbook_comments w
     where w.coach_id = p_coach_id and (w.said_at < now() - interval '2160 hours' or (uplift.comment_on(w.answer_id, null)).user_id is distinct from w.user_id);
     v_harmful := uplift.count_playbook_ratings(p_coach_id);
-    perform uplift.take_playbook_results(p_coach_id);
+    v_lost := uplift.take_playbook_results(p_coach_id);
     v_merged := uplift.merge_guidelines(p_coach_id);
     v_settled := uplift.settle_guidelines(p_coach_id);
     v_version := uplift.write_playbook(p_coach_id, p_who);
-    return jsonb_build_object('merged', v_merged, 'proposed', v_settled -> 'proposed', 'retired', (v_settled ->> 'retired')::int + v_harmful,
+    return jsonb_build_object('merged', v_merged, 'proposed', v_settled -> 'proposed', 'retired', (v_settled ->> 'retired')::int + v_harmful + v_lost,
         'versions', (v_version -> 'is_new' = 'true')::int);
 end
 $$;

@@ -8,11 +8,11 @@ as $$
         'gathering', count(*) filter (where g.state = 'gathering'), 'retired', count(*) filter (where g.state = 'retired'),
         'merged', count(*) filter (where g.state = 'merged'),
         'comments_waiting', (select count(*) from uplift.playbook_comments w where w.coach_id = p_coach_id),
-        'experiment_id', uplift.open_playbook_draft(p_coach_id))
+        'experiment_id', uplift.open_playbook_draft(p_coach_id), 'production_version_id', uplift.playbook_in_production(p_coach_id, now()))
     from uplift.playbook_guidelines g where g.coach_id = p_coach_id
 $$;
 
-comment on function uplift.playbook_json(text) is 'A coach''s playbook as admins see it in a list; experiment_id is the draft that is to try it.';
+comment on function uplift.playbook_json(text) is 'A coach''s playbook as admins see it in a list; experiment_id is the draft that is to try it, production_version_id what a rollout made production.';
 
 create or replace function uplift_batch.admin_list_playbooks(p_key text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -94,9 +94,9 @@ begin
         'versions', (
             select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'created_at', v.created_at, 'guideline_ids', v.guideline_ids, 'text', v.text,
                 'experiments', (
-                    select coalesce(jsonb_agg(jsonb_build_object('experiment_id', e.id, 'status', e.status, 'winner_variant', e.winner_variant)
-                        order by e.id), '[]')
-                    from public.ai_experiments e
+                    select coalesce(jsonb_agg(jsonb_build_object('experiment_id', e.id, 'rollout_id', r.id, 'status', coalesce(r.status, e.status),
+                        'winner_variant', e.winner_variant) order by e.id), '[]')
+                    from public.ai_experiments e left join uplift.rollouts r on r.experiment_id = e.id
                     where e.id = v.experiment_id or e.id in (select a.experiment_id from uplift.playbook_arms a where a.version_id = v.id)))
                 order by v.created_at desc, v.id), '[]')
             from (select x.* from uplift.playbook_versions x where x.coach_id = p_key order by x.created_at desc, x.id limit 20) v));
@@ -104,7 +104,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_get_playbook(text, jsonb, text) is
-    'A coach''s playbook: its guidelines (200 at most) with the comments and the number of users they rest on, and its latest 20 versions with the experiments that try them. UP404 coach_not_found.';
+    'A coach''s playbook: its guidelines (200 at most) with the comments and the number of users they rest on, and its latest 20 versions with the experiments and rollouts that try them. UP404 coach_not_found.';
 
 create or replace function uplift.find_guideline(p_id uuid) returns uplift.playbook_guidelines
 language plpgsql volatile

@@ -36,7 +36,7 @@ as $$
     from public.ai_experiments e
     where e.start_date is not null and e.salt is not null and (e.status in ('running', 'paused')
         -- A day more, for what was said at the last moment.
-        or e.status = 'completed' and e.end_date + make_interval(days => coalesce(e.feedback_days, 7) + 1) > now())
+        or e.status = 'completed' and e.end_date + make_interval(hours => 24 * (coalesce(e.feedback_days, 7) + 1)::int) > now())
         and cardinality(uplift.experiment_problems(e)) = 0
 $$;
 
@@ -58,7 +58,7 @@ begin
         return jsonb_build_object('measured', 0, 'last', null);
     end if;
     v_until := coalesce(v_experiment.end_date, 'infinity');
-    v_feedback_until := v_until + make_interval(days => coalesce(v_experiment.feedback_days, 7));
+    v_feedback_until := v_until + make_interval(hours => 24 * (coalesce(v_experiment.feedback_days, 7))::int);
     with users as materialized (
         select a.user_id, a.variant, a.assigned_at from public.experiment_assignments a
         where a.experiment_id = p_id and (p_after is null or a.user_id > p_after)
@@ -68,14 +68,14 @@ begin
             ratings, engagement_s, cost_usd, latency_ms, timed, regenerations, is_retained, before)
         select p_id, u.user_id, u.variant, u.assigned_at, c.answers, c.failed, c.thumbs_up, c.thumbs, c.rating_sum, c.ratings, c.engagement_s,
             c.cost_usd, c.latency_ms, c.timed, c.regenerations,
-            case when u.assigned_at + interval '14 days' <= least(now(), v_feedback_until) then exists (
+            case when u.assigned_at + interval '336 hours' <= least(now(), v_feedback_until) then exists (
                 select from public.coach_response_feedback a
-                where a.user_id = u.user_id and a.created_at >= u.assigned_at + interval '7 days' and a.created_at < u.assigned_at + interval '14 days') end,
+                where a.user_id = u.user_id and a.created_at >= u.assigned_at + interval '168 hours' and a.created_at < u.assigned_at + interval '336 hours') end,
             to_jsonb(b)
         from users u
         cross join lateral uplift.counts_of(u.user_id, u.assigned_at, v_until, jsonb_build_array(jsonb_build_object(
             'experiment_id', p_id, 'variant', u.variant)), v_feedback_until) c
-        cross join lateral uplift.counts_of(u.user_id, u.assigned_at - interval '28 days', u.assigned_at, null, v_feedback_until) b
+        cross join lateral uplift.counts_of(u.user_id, u.assigned_at - interval '672 hours', u.assigned_at, null, v_feedback_until) b
         on conflict (experiment_id, user_id) do update set variant = excluded.variant, assigned_at = excluded.assigned_at,
             answers = excluded.answers, failed = excluded.failed, thumbs_up = excluded.thumbs_up, thumbs = excluded.thumbs,
             rating_sum = excluded.rating_sum, ratings = excluded.ratings, engagement_s = excluded.engagement_s, cost_usd = excluded.cost_usd,

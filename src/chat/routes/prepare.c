@@ -230,6 +230,23 @@ static bool decide_model(struct route_context *c, struct chat *chat, const struc
     return chat->model != NULL || api_error_no_memory(error);
 }
 
+static struct limit_who limited(const struct route_context *c)
+{
+    return (struct limit_who){.user = c->request->who.user_text,
+                              .api_key = c->request->who.key_id,
+                              .address = request_param(c->request, "REMOTE_ADDR")};
+}
+
+/* Why Postgres refuses, which is remembered of rate limits. */
+static bool take_refusal(struct route_context *c, const char *refusal, struct api_error *error)
+{
+    struct limit_who who = limited(c);
+    bool good = route_refused(refusal, error);
+    if (strcmp(error->code, "rate_limit_exceeded") == 0)
+        limits_note_refused(c->services->limits, &who, error->retry_after_ms);
+    return good;
+}
+
 static bool take_prepared(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
                           const PGresult *result, struct preparation *out, struct api_error *error)
 {
@@ -239,7 +256,7 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
     if (!PQgetisnull(result, 0, P_LIMITS))
         limit_left_read(&out->left, PQgetvalue(result, 0, P_LIMITS));
     if (!PQgetisnull(result, 0, P_REFUSAL))
-        return route_refused(PQgetvalue(result, 0, P_REFUSAL), error);
+        return take_refusal(c, PQgetvalue(result, 0, P_REFUSAL), error);
     if (PQgetisnull(result, 0, P_CONVERSATION))
         begin_conversation(chat);
     else
@@ -339,15 +356,19 @@ static bool take_variants(struct route_context *c, struct chat *chat, const stru
     };
     if (!experiments_assign(c->services->experiments, &who, changes))
         return api_error_no_memory(error);
-    if (changes->exposures == NULL)
+    if (changes->exposures != NULL) {
+        struct buf trace;
+        buf_init(&trace, strlen(changes->exposures) + 32);
+        buf_printf(&trace, "{\"exposures\":%s}", changes->exposures);
+        chat->trace = trace.failed ? NULL : buf_steal(&trace);
+        buf_release(&trace);
+        if (chat->trace == NULL)
+            return api_error_no_memory(error);
+    }
+    if (changes->all == NULL)
         return true;
-    struct buf trace;
-    buf_init(&trace, strlen(changes->exposures) + 32);
-    buf_printf(&trace, "{\"exposures\":%s}", changes->exposures);
-    chat->trace = trace.failed ? NULL : buf_steal(&trace);
-    buf_release(&trace);
     out->parameters = parameters_of(changes->all);
-    return (chat->trace != NULL && out->parameters != NULL) || api_error_no_memory(error);
+    return out->parameters != NULL || api_error_no_memory(error);
 }
 
 /* What can be done with Postgres away: the last known persona, no memory, no history. */
@@ -382,11 +403,9 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
         goto out;
     if (*cheaper != '\0' && json_string(changes.all, "model") != NULL)
         forget_exposures(chat);
-    if (!limits_allow(c->services->limits,
-                      &(struct limit_who){.user = chat->user_text,
-                                          .api_key = c->request->who.key_id,
-                                          .address = request_param(c->request, "REMOTE_ADDR")},
-                      (int64_t)(wish->bytes + strlen(wish->message)) / 4, &out->left, error))
+    struct limit_who who = limited(c);
+    if (!limits_allow(c->services->limits, &who, (int64_t)(wish->bytes + strlen(wish->message)) / 4,
+                      &out->left, error))
         goto out;
     good = decide_model(c, chat, wish, *cheaper != '\0' ? cheaper : NULL,
                         json_string(changes.all, "model"), error);
@@ -423,10 +442,21 @@ static const char *message_for_postgres(const struct chat_wish *wish)
     return wish->message == NULL || is_wanted ? wish->message : "";
 }
 
+/* Whether Postgres will refuse the chat, as far as this worker knows. */
+static bool is_refused(const struct route_context *c, const char *coach_id)
+{
+    struct services *w = c->services;
+    struct limit_who who = limited(c);
+    struct api_error error;
+    char cheaper[MODEL_ROOM];
+    return limits_is_refused(w->limits, &who) ||
+           !budgets_allow(w->budgets, who.user, coach_id, cheaper, sizeof cheaper, &error);
+}
+
 /* What the message means goes beside its words, where there is something to compare it with. Before
- * Postgres is asked, which is once; not where it does not answer anyway. search is an object that
- * is being built. */
-static void describe_embedding(const struct route_context *c, const char *message,
+ * Postgres is asked, which is once; not where it does not answer anyway, nor for who will be
+ * refused. search is an object that is being built. */
+static void describe_embedding(const struct route_context *c, const struct chat_wish *wish,
                                struct buf *search)
 {
     static const enum metric counts[] = {
@@ -438,9 +468,9 @@ static void describe_embedding(const struct route_context *c, const char *messag
         [EMBEDDED_BUSY] = M_EMBEDDED_BUSY,
     };
     struct services *w = c->services;
-    if (pg_breaker_open(w->breaker))
+    if (pg_breaker_open(w->breaker) || is_refused(c, wish->coach_id))
         return;
-    enum embedded embedded = embedder_describe(w->embedder, message, search);
+    enum embedded embedded = embedder_describe(w->embedder, wish->message, search);
     if (embedded == EMBEDDED_OFF)
         return;
     metrics_count(w->metrics, counts[embedded], 1);
@@ -464,7 +494,7 @@ static void describe_search(const struct route_context *c, enum chat_protocol pr
     if (search_has_copies(w->search))
         metrics_count(w->metrics, M_SEARCHES, 1);
     buf_cut(more, more->len - 1); /* its last brace */
-    describe_embedding(c, wish->message, more);
+    describe_embedding(c, wish, more);
     buf_putc(more, '}');
 }
 

@@ -1,6 +1,6 @@
 /*
  * The budgets that are used up, as Postgres last told (uplift.used_up_budgets): for the time it
- * is away, when uplift_chat.prepare_chats cannot say.
+ * is away, when uplift_chat.prepare_chats cannot say, and for what is done before that is asked.
  */
 #ifndef UPLIFT_BUDGETS_H
 #define UPLIFT_BUDGETS_H

@@ -106,6 +106,14 @@ static bool has_text(const cJSON *array, const char *text)
     return false;
 }
 
+static bool is_asked_for(const char *name, const struct experiment_asker *who, const cJSON *asked)
+{
+    return (who->severity != NULL && strcmp(name, "severity") == 0) ||
+           (who->mode != NULL && strcmp(name, "mode") == 0) ||
+           (who->coach_id != NULL && strcmp(name, "coach_id") == 0) ||
+           (who->model != NULL && strcmp(name, "model") == 0) || has_text(asked, name);
+}
+
 /* Whether something that the experiment changes was asked for. */
 static bool has_own_choice(const cJSON *running, const struct experiment_asker *who,
                            const cJSON *asked)
@@ -113,11 +121,7 @@ static bool has_own_choice(const cJSON *running, const struct experiment_asker *
     const cJSON *name;
     const cJSON *touches = cJSON_GetObjectItemCaseSensitive(running, "touches");
     cJSON_ArrayForEach (name, touches) {
-        const char *text = cJSON_IsString(name) ? name->valuestring : "";
-        if ((who->severity != NULL && strcmp(text, "severity") == 0) ||
-            (who->mode != NULL && strcmp(text, "mode") == 0) ||
-            (who->coach_id != NULL && strcmp(text, "coach_id") == 0) ||
-            (who->model != NULL && strcmp(text, "model") == 0) || has_text(asked, text))
+        if (cJSON_IsString(name) && is_asked_for(name->valuestring, who, asked))
             return true;
     }
     return false;
@@ -155,6 +159,17 @@ static int variant_of(const cJSON *running, const char *user)
     return place - 1;
 }
 
+/* A copy of change takes the place of what all has under its name. False when memory ran out. */
+static bool put_change(cJSON *all, const cJSON *change)
+{
+    cJSON *copy = cJSON_Duplicate(change, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(all, change->string);
+    if (copy != NULL && cJSON_AddItemToObject(all, change->string, copy))
+        return true;
+    cJSON_Delete(copy);
+    return false;
+}
+
 /* Adds what a variant changes to all, and its name to exposures. False when memory ran out. */
 static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *exposures)
 {
@@ -167,12 +182,8 @@ static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *expo
     if (variant == NULL || id == NULL || name == NULL)
         return true; /* what cannot be read changes nothing */
     cJSON_ArrayForEach (change, settings) {
-        cJSON *copy = cJSON_Duplicate(change, true);
-        cJSON_DeleteItemFromObjectCaseSensitive(all, change->string);
-        if (copy == NULL || !cJSON_AddItemToObject(all, change->string, copy)) {
-            cJSON_Delete(copy);
+        if (!put_change(all, change))
             return false;
-        }
     }
     cJSON *exposure = cJSON_CreateObject();
     if (exposure == NULL || cJSON_AddStringToObject(exposure, "experiment_id", id) == NULL ||
@@ -185,9 +196,39 @@ static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *expo
     return true;
 }
 
+/* Puts what changes has of chat settings over all; what was asked for stays. */
+static bool add_production(const cJSON *changes, const struct experiment_asker *who,
+                           const cJSON *asked, cJSON *all)
+{
+    const cJSON *change;
+    cJSON_ArrayForEach (change, changes) {
+        if (!is_asked_for(change->string, who, asked) && !put_change(all, change))
+            return false;
+    }
+    return true;
+}
+
+/* What rollouts changed, for all coaches first. */
+static bool take_production(const cJSON *known, const struct experiment_asker *who,
+                            const cJSON *asked, cJSON *all)
+{
+    const char *coach = who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
+    const cJSON *one;
+    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
+        const char *of = json_string(one, "coach_id");
+        const cJSON *changes = cJSON_GetObjectItemCaseSensitive(one, "changes");
+        if ((of == NULL || strcmp(of, coach) == 0) && cJSON_IsObject(changes) &&
+            !add_production(changes, who, asked, all))
+            return false;
+    }
+    return true;
+}
+
 static bool assign(const cJSON *known, const struct experiment_asker *who, const cJSON *asked,
                    cJSON *all, cJSON *exposures)
 {
+    if (!take_production(known, who, asked, all))
+        return false;
     const cJSON *running;
     double holdout = json_number(known, "holdout_share", 0);
     if (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout)
@@ -217,9 +258,11 @@ bool experiments_assign(struct experiments *e, const struct experiment_asker *wh
     }
     if (good && cJSON_GetArraySize(exposures) > 0) {
         out->exposures = cJSON_PrintUnformatted(exposures);
+        good = out->exposures != NULL;
+    }
+    if (good && cJSON_GetArraySize(all) > 0) {
         out->all = all;
         all = NULL;
-        good = out->exposures != NULL;
     }
     cJSON_Delete(all);
     cJSON_Delete(exposures);

@@ -38,13 +38,13 @@ struct experiment_asker {
     const char *asked; /* a JSON array of parameters of the provider that the request has */
 };
 
-/* What its variants change of a chat; all owned, NULL where nothing is. */
+/* What rollouts and variants change of a chat; all owned, NULL where nothing is. */
 struct experiment_changes {
     cJSON *all;      /* an object: what variants change, by name */
     char *exposures; /* a JSON array for the row of the answer */
 };
 
-/* False when memory ran out. Without experiments, or out of all of them, both are NULL. */
+/* False when memory ran out. Out of all experiments, exposures is NULL. */
 MUST_CHECK bool experiments_assign(struct experiments *e, const struct experiment_asker *who,
                                    struct experiment_changes *out);
 void experiment_changes_release(struct experiment_changes *changes);

@@ -17,6 +17,7 @@
 #define WAYS 8
 #define BUCKET_NAME 80 /* "feedback:address:" and an address, or a UUID */
 #define MINUTE_MS 60000.0
+#define REFUSED 1024 /* who is remembered to be refused */
 
 /* At what rate a bucket is filled, and what a full one holds. */
 struct rate {
@@ -45,11 +46,17 @@ struct rule {
     int64_t feedback; /* calls a minute; 0: none */
 };
 
+struct refused {
+    uint64_t who; /* a hash: two with the same are taken for one, which costs neither an answer */
+    int64_t until_ms;
+};
+
 struct limits {
     pthread_mutex_t lock;
     struct rule *rules;
     size_t rule_count;
     struct bucket buckets[SETS][WAYS];
+    struct refused refused[REFUSED];
     void *spent_by_name;               /* of tsearch() */
     struct spent *spent, **last_spent; /* all of them, the first to be told first */
 };
@@ -123,14 +130,20 @@ static bool find_rate(const struct limits *l, enum limited what, const char *sco
     return found;
 }
 
+#define HASH_START 14695981039346656037u /* FNV-1a */
+
+static uint64_t hash_on(uint64_t hash, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    return hash;
+}
+
 /* The bucket of that name. Where there is none: NULL, or, to make one, a new one in the place of
  * the one of its set that was used longest ago. */
 static struct bucket *find_bucket(struct limits *l, const char *name, bool make)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *p = name; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    struct bucket *set = l->buckets[(hash >> 20) % SETS], *oldest = &set[0];
+    struct bucket *set = l->buckets[(hash_on(HASH_START, name) >> 20) % SETS], *oldest = &set[0];
     for (int i = 0; i < WAYS; i++) {
         if (strcmp(set[i].name, name) == 0)
             return &set[i];
@@ -358,6 +371,35 @@ void limits_acknowledge(struct limits *l, bool done)
         l->last_spent = last_again;
     }
     pthread_mutex_unlock(&l->lock);
+}
+
+/* --- who is refused --- */
+
+static uint64_t hash_who(const struct limit_who *who)
+{
+    const char *const keys[] = {who->user, who->api_key, who->address};
+    uint64_t hash = HASH_START;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        hash = hash_on(hash_on(hash, keys[i] != NULL ? keys[i] : ""), "\n");
+    return hash;
+}
+
+void limits_note_refused(struct limits *l, const struct limit_who *who, int64_t retry_after_ms)
+{
+    int64_t ms = retry_after_ms < (int64_t)MINUTE_MS ? retry_after_ms : (int64_t)MINUTE_MS;
+    uint64_t hash = hash_who(who);
+    pthread_mutex_lock(&l->lock);
+    l->refused[hash % REFUSED] = (struct refused){.who = hash, .until_ms = clock_ms() + ms};
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool limits_is_refused(struct limits *l, const struct limit_who *who)
+{
+    uint64_t hash = hash_who(who);
+    pthread_mutex_lock(&l->lock);
+    struct refused r = l->refused[hash % REFUSED];
+    pthread_mutex_unlock(&l->lock);
+    return r.who == hash && clock_ms() < r.until_ms;
 }
 
 /* --- headers --- */

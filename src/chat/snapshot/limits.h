@@ -4,7 +4,8 @@
  * While Postgres answers, the buckets are there (uplift_chat.prepare_chats), common to all workers;
  * a worker only gathers how many tokens its answers took beyond what was estimated, for the sync
  * thread to tell. While it is away each worker holds the limits it last knew by itself, with
- * buckets of its own: full ones at first, and of as many users as there is room for.
+ * buckets of its own: full ones at first, and of as many users as there is room for. It also
+ * remembers whom Postgres refused lately.
  */
 #ifndef UPLIFT_LIMITS_H
 #define UPLIFT_LIMITS_H
@@ -56,6 +57,13 @@ void limits_spend(struct limits *l, const struct limit_who *who, int64_t tokens,
 void limits_put_spent(struct limits *l, struct buf *out);
 /* Whether Postgres has what was put; else it is put again. Follows each limits_put_spent. */
 void limits_acknowledge(struct limits *l, bool done);
+
+/* Postgres refused a chat, and will refuse the next for so many ms, of which a minute is
+ * remembered: of as many as there is room for. */
+void limits_note_refused(struct limits *l, const struct limit_who *who, int64_t retry_after_ms);
+/* Whether that is so: then what costs something can be spared before Postgres is asked, which
+ * decides all the same. False for who comes with another address or key. */
+bool limits_is_refused(struct limits *l, const struct limit_who *who);
 
 /* Reads the limits of a row of uplift.prepare_chats. */
 void limit_left_read(struct limit_left *left, const char *text);

@@ -5,7 +5,7 @@ select plan(9);
 
 select is(uplift.vector_schema(), null, 'there is no pgvector here');
 select hasnt_table('uplift', 'knowledge_embeddings', 'nor a table of its type');
-select is(uplift_batch.start_embedding('m', null), '{"pgvector": false}', 'the job is told so');
+select is(uplift_batch.start_embedding('m', null, false), '{"pgvector": false}', 'the job is told so');
 insert into uplift.embedding_sets (model, dimensions) values ('m', 2), ('m', 3), ('other', 4);
 select is(uplift.embeddings_of('m', null), null, 'and workers, whatever sets there were');
 select is(uplift_chat.worker_sync('{"embeddings": {"model": "m"}}') -> 'embeddings', 'null', 'who ask each second');

@@ -1,6 +1,6 @@
 -- Knowledge: how texts become pieces, that what is searched follows the table whoever writes, and versions of documents.
 \ir common.psql
-select plan(83);
+select plan(90);
 delete from public.ai_knowledge_sources; -- the demo's
 
 create function pg_temp.pieces(p_content text, p_title text default null) returns text language sql as $$
@@ -186,6 +186,17 @@ select is((select array_agg(l.name) from uplift_batch.list_collection('docs', nu
 select is(uplift_batch.prune_knowledge(array(select l.id from uplift_batch.list_collection('docs', null) l)), 1, 'gone: withdrawn');
 select is(pg_temp.take('one', '{"audience": "all"}'), 'restored', 'gone: it is back');
 select is((select target_audience from public.ai_knowledge_sources where is_active), 'all', 'gone: with what is said of it now');
+-- The same words for others.
+create function pg_temp.taken(p_url text, p_more jsonb) returns text language sql as $$
+    select uplift_batch.take_knowledge(jsonb_build_object('url', p_url) || p_more, 'Rest on Sundays.') ->> 'outcome'
+$$;
+select is(pg_temp.taken('https://x.example/maple', '{"coach_ids": ["coach_maple_avatar"]}'), 'added', 'a text for one coach');
+select is(pg_temp.taken('https://x.example/same', '{"coach_ids": ["coach_maple_avatar"]}'), 'duplicate', 'is not taken twice for that one');
+select is(pg_temp.taken('https://x.example/decibel', '{"coach_ids": ["coach_decibel_avatar"]}'), 'added', 'but for another one, who would not know it');
+select is(pg_temp.taken('https://x.example/young', '{"coach_ids": ["coach_maple_avatar"], "audience": "beginners"}'), 'duplicate', 'what is for everybody is for an audience, too');
+select is(pg_temp.taken('https://x.example/both', '{"coach_ids": ["coach_maple_avatar", "coach_decibel_avatar"]}'), 'added', 'and for two, of whom no document is');
+select is(pg_temp.taken('https://x.example/last', '{"coach_ids": ["coach_decibel_avatar"], "audience": "runners"}'), 'duplicate', 'after which those two have it');
+select is(pg_temp.taken('https://x.example/others', '{}'), 'duplicate', 'where nobody says for whom it is, one document will do');
 update public.ai_knowledge_sources set is_active = false;
 select is(pg_temp.take('two'), 'withdrawn', 'what somebody withdrew stays so');
 select throws_ok($$select uplift_batch.take_knowledge('{"name": "x"}', repeat('x', 5000001))$$, 'UP400', null, 'too much is refused');

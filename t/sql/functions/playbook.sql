@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(144);
+select plan(150);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -255,22 +255,43 @@ select matches(pg_temp.states(), 'Keep answers short\. retired harmful', 'with t
 select pg_temp.tend() \g /dev/null
 select matches(pg_temp.states(), 'Keep answers short\. retired harmful', 'and comes back for no number of users');
 
--- Won and lost.
+-- Won, rolled out, lost, rolled back.
 update uplift.playbook_guidelines set state = 'proposed', reason = null where reason = 'harmful';
 delete from uplift.experiment_users;
 update public.ai_experiments set status = 'completed', winner_variant = 'with the new guidelines' where id = (select id from tried);
 select pg_temp.tend() \g /dev/null
-select matches(pg_temp.states(), 'Keep answers short\. active won', 'what won is active');
+select matches(pg_temp.states(), 'Keep answers short\. proposed won', 'what won may be rolled out');
+create function pg_temp.roll_out(p_experiment uuid, p_variant text) returns uuid language sql as $$
+    select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', 'x' || p_experiment, 'coach_id', 'coach_decibel_avatar',
+        'experiment_id', p_experiment, 'variant', p_variant), 'admin') ->> 'id')::uuid
+$$;
+create temp table rolled as select pg_temp.roll_out(id, 'with the new guidelines') as id from tried;
+select uplift_batch.admin_promote_rollout(id, '{"reason": "it won"}', 'admin') from rolled \g /dev/null
+select pg_temp.tend() \g /dev/null
+select matches(pg_temp.states(), 'Keep answers short\. active promoted', 'what is production is active');
+select matches(uplift.changes_in_production(:decibel) ->> 'prompt_suffix', 'Keep answers short', 'and in every prompt');
+select is((select count(*) from pg_temp.drafts()), 0::bigint, 'and not tried again');
 select pg_temp.says(n, 'too formal') from (values (15), (16), (17)) v(n) \g /dev/null
 select pg_temp.tend() \g /dev/null
-select matches((select control_variant ->> 'prompt_suffix' from pg_temp.drafts()), 'Keep answers short', 'and what the next one is compared with');
-select matches((select test_variants[1] ->> 'prompt_suffix' from pg_temp.drafts()), 'Keep answers short.*Be less formal', 'which adds to it');
+select matches((select test_variants[1] ->> 'prompt_suffix' from pg_temp.drafts()), '# Guidelines.*Keep answers short.*Be less formal', 'the next one adds to it');
+select ok((select test_variants[1] ->> 'prompt_suffix' !~ '# Guidelines.*# Guidelines' from pg_temp.drafts()), 'in its place');
 update tried set id = (select id from pg_temp.drafts());
 select uplift_batch.admin_start_experiment((select id from tried), '{}', 'admin') \g /dev/null
 update public.ai_experiments set status = 'completed', winner_variant = 'without the new guidelines' where id = (select id from tried);
+select is(pg_temp.tend() ->> 'retired', '1', 'one that lost');
+select matches(pg_temp.states(), 'Be less formal\. retired lost.*Keep answers short\. active promoted', 'is retired, and nothing that control had');
+select is((select count(*) from pg_temp.drafts()), 0::bigint, 'then there is nothing to try');
+select uplift_batch.admin_roll_back(id, '{"reason": "complaints"}', 'admin') from rolled \g /dev/null
 select pg_temp.tend() \g /dev/null
-select matches(pg_temp.states(), 'Be less formal\. retired lost.*Keep answers short\. active won', 'what lost is retired, and nothing else');
-select is((select count(*) from pg_temp.drafts()), 0::bigint, 'what won already is not tried again');
+select matches(pg_temp.states(), 'Keep answers short\. retired lost', 'what is rolled back is retired');
+update uplift.playbook_guidelines set state = 'proposed', reason = null, decided_by = 'admin' where reason = 'lost' and text <> 'Be less formal.';
+insert into uplift.production_changes (coach_id, changes) values (:decibel, '{"prompt_suffix": "Rhyme now and then."}');
+insert into uplift.playbook_guidelines (coach_id, text, kind, made_by, state, decided_by) values (:decibel, 'Ask how the week went.', 'content', 'admin', 'proposed', 'admin');
+select pg_temp.tend() \g /dev/null
+select matches((select test_variants[1] ->> 'prompt_suffix' from pg_temp.drafts()), E'^Rhyme now and then\\.\n\n# Guidelines\n.*Keep answers short', 'what an admin rolled out stays in front');
+delete from uplift.playbook_guidelines where text = 'Ask how the week went.';
+delete from uplift.production_changes;
+update uplift.playbook_guidelines set decided_by = null where decided_by = 'admin' and text <> 'Be less formal.';
 
 -- Admins.
 select is(uplift_batch.admin_retire_guideline(pg_temp.guideline('Keep answers short.'), '{"reason": "not us"}', 'admin') ->> 'state', 'retired', 'an admin retires a guideline');

@@ -1,0 +1,113 @@
+-- Rollouts: stages, what each step wants for evidence, promotion and the way back.
+\ir common.psql
+select plan(62);
+
+create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
+    select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
+$$;
+create function pg_temp.prepare(p_user uuid, p_coach text default null, p_severity numeric default null) returns jsonb language sql as $$
+    select to_jsonb(p) from uplift.prepare_chat(p_user, 'chat', p_coach, p_severity, null, null, null, 'hello', 4000, '{}') p
+$$;
+-- What a look finds of the candidate: the bounds of the difference, users, a guardrail.
+create function pg_temp.look(p_id uuid, p_lower float8, p_upper float8, p_users int default 100, p_guardrail text default 'ok', p_mismatch boolean default false) returns text language plpgsql as $$
+declare
+    v_experiment uuid := (select r.experiment_id from uplift.rollouts r where r.id = p_id);
+begin
+    insert into uplift.experiment_looks (experiment_id, metric, variant, figures) values
+        (v_experiment, 'users', '', jsonb_build_object('users', array[p_users, p_users], 'is_mismatch', p_mismatch)),
+        (v_experiment, 'thumbs_up_rate', 'production', '{"value": 0.5}'),
+        (v_experiment, 'thumbs_up_rate', 'candidate', jsonb_build_object('value', 0.5 + (p_lower + p_upper) / 2, 'always_valid', jsonb_build_object('lower', p_lower, 'upper', p_upper))),
+        (v_experiment, 'latency', 'candidate', jsonb_build_object('guardrail', p_guardrail));
+    return uplift_batch.decide_rollout(p_id) ->> 'step';
+end
+$$;
+create function pg_temp.steps(p_id uuid) returns text language sql as $$
+    select string_agg(s.step || case when s.who = 'uplift' then '' else '!' end, ' ' order by s.id) from uplift.rollout_steps s where s.rollout_id = p_id
+$$;
+
+-- What one may say.
+select is(pg_temp.refused($$select pg_temp.roll('x', '{}')$$), 'UP400 invalid_candidate changes', 'nothing to roll out');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {}}')$$), 'UP400 invalid_changes changes', 'what changes nothing');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": 5}')$$), 'UP400 invalid_changes changes', 'what is no object');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 9}}')$$), 'UP400 invalid_experiment test_variants[0].severity', 'what no variant may be');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": [0.5, 0.1]}')$$), 'UP400 invalid_stages stages', 'stages that shrink');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": [0.1, 1]}')$$), 'UP400 invalid_stages stages', 'stages with nobody left to compare with');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": []}')$$), 'UP400 invalid_stages stages', 'no stages');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "margin": -1}')$$), 'UP400 invalid_margin margin', 'a margin below 0');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "guardrails": [{"metric": "fun", "max_worse": 1}]}')$$), 'UP400 invalid_experiment guardrails[0].metric', 'a guardrail of nothing');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "coach_id": "nobody"}')$$), 'UP404 coach_not_found coach_id', 'no such coach');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"model_version_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_experiment test_variants[0].model_version_id', 'no such model version');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"experiment_id": "10000000-0000-4000-8000-000000000001", "variant": "b"}')$$), 'UP404 variant_not_found variant', 'no such variant');
+select is(pg_temp.refused($$select uplift_batch.admin_get_rollout(pg_temp.id(1), '{}', 'ann')$$), 'UP404 rollout_not_found', 'no such rollout');
+
+-- The whole way.
+select pg_temp.roll('warm', '{"changes": {"prompt_suffix": "Be warm.", "severity": 2.0}, "stages": [0.1, 0.5]}') as warm \gset
+select is((select traffic_share from public.ai_experiments where status = 'running'), 0.2, 'a tenth has it, and a tenth is compared');
+select is(pg_temp.look(:'warm', 0.01, 0.3, 49), 'held', 'not before there are enough');
+select is(pg_temp.look(:'warm', 0.01, 0.3, 49), 'held', 'still not');
+select is(pg_temp.steps(:'warm'), 'started! held', 'which is no news');
+select is(pg_temp.look(:'warm', 0.01, 0.3, p_mismatch => true), 'held', 'not with a sample ratio mismatch');
+select is(pg_temp.look(:'warm', -0.2, 0.3), 'advanced', 'on to half of the users');
+select is((select traffic_share from public.ai_experiments where status = 'running'), 1.0, 'all are compared now');
+select is(pg_temp.look(:'warm', -0.05, 0.3), 'held', 'it is not known to be better yet');
+select is(pg_temp.look(:'warm', 0.01, 0.3), 'promoted', 'now it is');
+select is(pg_temp.look(:'warm', -0.9, -0.8), 'none', 'what is over stays over');
+select is(pg_temp.steps(:'warm'), 'started! held held advanced held promoted', 'every step is told');
+select is((select s.evidence #>> '{metrics,thumbs_up_rate,always_valid,lower}' from uplift.rollout_steps s where s.rollout_id = :'warm' and step = 'promoted'), '0.01', 'with its evidence');
+select is((select status from public.ai_experiments where id = (select experiment_id from uplift.rollouts where id = :'warm')), 'completed', 'its experiment is over');
+select matches(pg_temp.prepare(:ann) ->> 'system_prompt', E'supportive\n.*\n\nBe warm\\.$', 'everybody has it');
+select is((pg_temp.prepare(:ann) ->> 'severity')::numeric, 2.0, 'all of it');
+select is(pg_temp.prepare(:ann) -> 'trace', 'null', 'and nobody is exposed to anything');
+select is((pg_temp.prepare(:ann, p_severity => 5) ->> 'severity')::numeric, 5.0, 'what the request says wins');
+insert into public.user_coach_preferences (user_id, severity) values (:bob, 6);
+select is((pg_temp.prepare(:bob) ->> 'severity')::numeric, 6.0, 'and what the user chose');
+select is(uplift.known_experiments() -> 'production', '[{"coach_id": null, "changes": {"severity": 2.0, "prompt_suffix": "Be warm."}}]', 'workers know it for when Postgres is away');
+
+-- Over it, for one coach.
+select pg_temp.roll('maple', '{"changes": {"prompt_suffix": "Rhyme."}, "coach_id": "coach_maple_avatar", "stages": [0.5], "margin": 0.1}') as maple \gset
+select is(pg_temp.look(:'maple', -0.06, 0.1), 'held', 'worse than the margin allows, maybe');
+select is(pg_temp.look(:'maple', -0.04, 0.1), 'promoted', 'within the margin');
+select matches(pg_temp.prepare(:ann, 'coach_maple_avatar') ->> 'system_prompt', E'\n\nRhyme\\.$', 'this coach has it');
+select is((pg_temp.prepare(:ann, 'coach_maple_avatar') ->> 'severity')::numeric, 2.0, 'over what all have');
+select matches(pg_temp.prepare(:ann) ->> 'system_prompt', E'\n\nBe warm\\.$', 'others have not');
+select is(pg_temp.refused(format('select uplift_batch.admin_roll_back(%L, ''{}'', ''ann'')', :'maple')), 'UP400 invalid_reason reason', 'to roll back wants a reason');
+select is(uplift_batch.admin_roll_back(:'maple', '{"reason": "too much"}', 'ann') ->> 'status', 'rolled_back', 'rolled back by hand');
+select is(uplift_batch.admin_roll_back(:'maple', '{"reason": "again"}', 'ann') ->> 'reason', 'too much', 'once');
+select matches(pg_temp.prepare(:ann, 'coach_maple_avatar') ->> 'system_prompt', E'\n\nBe warm\\.$', 'what was before serves again');
+
+-- One after another, and back.
+select pg_temp.roll('colder', '{"changes": {"severity": 4.0}, "stages": [0.5]}') as colder \gset
+select is(pg_temp.look(:'colder', 0.1, 0.2), 'promoted', 'a second one for all');
+select is((pg_temp.prepare(:ann) ->> 'severity')::numeric, 4.0, 'over the first');
+select matches(pg_temp.prepare(:ann) ->> 'system_prompt', E'\n\nBe warm\\.$', 'of which the rest stays');
+select is(pg_temp.refused(format('select uplift_batch.admin_roll_back(%L, ''{"reason": "x"}'', ''ann'')', :'warm')), 'UP409 not_in_production', 'the last one goes first');
+select is(uplift_batch.admin_roll_back(:'colder', '{"reason": "no"}', 'ann') ->> 'status', 'rolled_back', 'it goes');
+select is((pg_temp.prepare(:ann) ->> 'severity')::numeric, 2.0, 'the first one serves again');
+select is(uplift_batch.admin_roll_back(:'warm', '{"reason": "no"}', 'ann') ->> 'status', 'rolled_back', 'and can go now');
+select is((pg_temp.prepare(:ann) ->> 'severity')::numeric, 3.0, 'as it was at first');
+
+-- By itself, back.
+select pg_temp.roll('slow', '{"changes": {"severity": 4.0}}') as slow \gset
+select is(pg_temp.look(:'slow', 0.1, 0.2, p_guardrail => 'crossed'), 'rolled_back', 'a guardrail is crossed');
+select is((select reason from uplift.rollouts where id = :'slow'), 'the guardrail is crossed for latency', 'which is the reason');
+select pg_temp.roll('bad', '{"changes": {"severity": 4.0}}') as bad \gset
+select is(pg_temp.look(:'bad', -0.2, -0.01), 'rolled_back', 'what is worse goes, at any stage');
+select pg_temp.roll('old', '{"changes": {"severity": 4.0}, "max_days": 0.01}') as old \gset
+update uplift.rollouts set created_at = now() - interval '1 hour' where id = :'old';
+select is(pg_temp.look(:'old', -0.1, 0.3), 'rolled_back', 'and what proves nothing in time');
+select is((pg_temp.prepare(:ann) ->> 'severity')::numeric, 3.0, 'production never saw them');
+select pg_temp.roll('patient', '{"changes": {"severity": 4.0}, "min_stage_hours": 24}') as patient \gset
+select is(pg_temp.look(:'patient', 0.1, 0.2), 'held', 'a stage has its time');
+select is(uplift_batch.admin_advance_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'stage', '2', 'unless an admin says so');
+select is(uplift_batch.admin_promote_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'status', 'promoted', 'who may also promote it');
+select is(pg_temp.refused(format('select uplift_batch.admin_advance_rollout(%L, ''{"reason": "x"}'', ''ann'')', :'patient')), 'UP409 wrong_status', 'what is over does not advance');
+
+-- Model versions.
+insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(900), 'tuned', '1', 'ft:tuned'), (pg_temp.id(901), 'tuned', '2', '');
+select pg_temp.roll('tuned', jsonb_build_object('model_version_id', pg_temp.id(900), 'stages', array[0.5])) as tuned \gset
+select is((select count(distinct pg_temp.prepare(('51000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid) ->> 'model') from (
+    select n, uplift.make_user(('51000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid) from generate_series(1, 20) n offset 0) x), 1::bigint, 'some are answered by the candidate, others by the configured model');
+select is(pg_temp.look(:'tuned', 0.1, 0.2), 'promoted', 'it is better');
+select is((select deployment_environment from public.ai_model_versions where id = pg_temp.id(900)), 'production', 'and is deployed');
+select uplift_batch.admin_roll_back(:'tuned', '{"reason": "no"}', 'ann') \g /dev/null
+select is((select is_deployed from public.ai_model_versions where id = pg_temp.id(900)), false, 'and is taken back');

@@ -1,0 +1,220 @@
+/* One look at an experiment: what is said of it, and why nothing is. */
+#include "batch/experiment_look.h"
+#include "common/json.h"
+#include "unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static cJSON *parsed(const char *text)
+{
+    struct json_error wrong;
+    cJSON *value = json_parse(text, strlen(text), &wrong);
+    assert_non_null(value);
+    return value;
+}
+
+/* Sums of so many users with one thumb each, of which so many are up. */
+static void put_arm(char *out, size_t size, double users, double up)
+{
+    snprintf(out, size,
+             "{\"users\":%.0f,\"sx\":%.0f,\"sxx\":%.0f,\"sn\":%.0f,\"sxn\":%.0f,\"snn\":%.0f}",
+             users, up, up, users, up, users);
+}
+
+struct made {
+    double users[3], up[3];
+    const char *more;   /* members of the whole, each with a comma before it */
+    const char *before; /* of the metric, with a comma before it */
+    double worse;       /* milliseconds that the last variant is slower, of 1000 */
+};
+
+static cJSON *look_at(const struct made *m)
+{
+    char arms[3][200], text[4000], latency[3][200];
+    for (int i = 0; i < 3; i++) {
+        double ms = 1000 + (i == 2 ? m->worse : 0), n = m->users[i];
+        put_arm(arms[i], sizeof arms[i], n, m->up[i]);
+        /* Half of the users at 0.9 of it, half at 1.1. */
+        snprintf(latency[i], sizeof latency[i],
+                 "{\"users\":%.0f,\"sx\":%.0f,\"sxx\":%.3f,\"sn\":%.0f,\"sxn\":%.0f,\"snn\":%.0f}",
+                 n, n * ms, n * ms * ms * 1.01, n, n * ms, n);
+    }
+    snprintf(
+        text, sizeof text,
+        "{\"alpha\":0.05,\"min_users\":100,\"success_metric\":\"thumbs_up_rate\","
+        "\"variants\":[\"a\",\"b\",\"c\"],\"weights\":[1,1,1],\"users\":[%.0f,%.0f,%.0f],"
+        "\"guardrails\":[{\"metric\":\"latency\",\"max_worse\":0.1}],\"metrics\":["
+        "{\"metric\":\"thumbs_up_rate\",\"kind\":\"ratio\",\"better\":1,\"sums\":[%s,%s,%s]%s},"
+        "{\"metric\":\"latency\",\"kind\":\"ratio\",\"better\":-1,\"sums\":[%s,%s,%s]}]%s}",
+        m->users[0], m->users[1], m->users[2], arms[0], arms[1], arms[2],
+        m->before != NULL ? m->before : "", latency[0], latency[1], latency[2],
+        m->more != NULL ? m->more : "");
+    cJSON *sums = parsed(text);
+    cJSON *look = experiment_look(sums);
+    cJSON_Delete(sums);
+    assert_non_null(look);
+    /* Nothing in it is not a number. */
+    char *printed = cJSON_PrintUnformatted(look);
+    assert_null(strstr(printed, "nan"));
+    assert_null(strstr(printed, "inf"));
+    cJSON_free(printed);
+    return look;
+}
+
+static const char *concluded(const cJSON *look, const char *key)
+{
+    return json_string(cJSON_GetObjectItemCaseSensitive(look, "conclusion"), key);
+}
+
+static const cJSON *figures(const cJSON *look, const char *metric, const char *variant)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(look, "looks"))
+        if (strcmp(json_string(one, "metric"), metric) == 0 &&
+            strcmp(json_string(one, "variant"), variant) == 0)
+            return cJSON_GetObjectItemCaseSensitive(one, "figures");
+    return NULL;
+}
+
+static void expect_winner(const struct made *m, const char *winner, const char *text)
+{
+    cJSON *look = look_at(m);
+    const char *found = concluded(look, "winner");
+    if (winner == NULL)
+        assert_null(found);
+    else
+        assert_string_equal(found, winner);
+    assert_non_null(strstr(concluded(look, "text"), text));
+    cJSON_Delete(look);
+}
+
+static void the_better_one_wins(void **state)
+{
+    (void)state;
+    expect_winner(&(struct made){.users = {1000, 1000, 1000}, .up = {500, 650, 500}}, "b",
+                  "\"b\" is better: thumbs_up_rate 0.65 against 0.5");
+    expect_winner(&(struct made){.users = {1000, 1000, 1000}, .up = {500, 620, 650}}, "c",
+                  "\"c\" is better");
+    expect_winner(&(struct made){.users = {1000, 1000, 1000}, .up = {650, 500, 500}}, "a",
+                  "\"a\" is better than all");
+    expect_winner(&(struct made){.users = {1000, 1000, 1000}, .up = {650, 500, 640}}, NULL,
+                  "no conclusion yet");
+    expect_winner(&(struct made){.users = {1000, 1000, 1000}, .up = {500, 520, 500}}, NULL,
+                  "no conclusion yet");
+}
+
+static void not_before_there_are_enough(void **state)
+{
+    (void)state;
+    expect_winner(&(struct made){.users = {99, 99, 99}, .up = {10, 90, 50}}, NULL,
+                  "not every variant has 100 users");
+    expect_winner(&(struct made){.users = {0, 0, 0}, .up = {0, 0, 0}}, NULL, "not every variant");
+    expect_winner(&(struct made){.users = {1000, 0, 0}, .up = {500, 0, 0}}, NULL,
+                  "sample ratio mismatch");
+}
+
+static void edges_have_a_reason(void **state)
+{
+    (void)state;
+    cJSON *look = look_at(&(struct made){.users = {1000, 1000, 1000}, .up = {1000, 1000, 0}});
+    assert_string_equal(json_string(figures(look, "thumbs_up_rate", "b"), "reason"),
+                        "zero_variance");
+    assert_null(cJSON_GetObjectItem(figures(look, "thumbs_up_rate", "b"), "always_valid"));
+    cJSON_Delete(look);
+    look = look_at(&(struct made){.users = {1, 1, 1}, .up = {1, 0, 1}});
+    assert_string_equal(json_string(figures(look, "thumbs_up_rate", "b"), "reason"),
+                        "too_few_users");
+    cJSON_Delete(look);
+}
+
+static void users_who_are_missing_are_noticed(void **state)
+{
+    (void)state;
+    cJSON *look = look_at(&(struct made){.users = {1000, 1000, 600}, .up = {500, 700, 300}});
+    assert_true(json_bool(figures(look, "users", ""), "is_mismatch", false));
+    assert_null(concluded(look, "winner"));
+    cJSON_Delete(look);
+    look = look_at(&(struct made){
+        .users = {1000, 1000, 600}, .up = {500, 700, 300}, .more = ",\"had_other_weights\":true"});
+    assert_string_equal(json_string(figures(look, "users", ""), "reason"), "weights_changed");
+    assert_string_equal(concluded(look, "winner"), "b");
+    cJSON_Delete(look);
+    /* What was found once stays found; and users who were deleted make it begin anew. */
+    look =
+        look_at(&(struct made){.users = {1000, 1000, 1000},
+                               .up = {500, 500, 500},
+                               .more = ",\"srm_before\":{\"users\":[900,900,900],\"p\":0.0001}"});
+    assert_true(json_number(figures(look, "users", ""), "p", 1) <= 0.0001);
+    cJSON_Delete(look);
+    look = look_at(&(struct made){.users = {1000, 1000, 1000},
+                                  .up = {500, 500, 500},
+                                  .more = ",\"srm_before\":{\"users\":[2000,900,900],\"p\":0.5}"});
+    assert_false(json_bool(figures(look, "users", ""), "is_mismatch", true));
+    cJSON_Delete(look);
+}
+
+static void guardrails_hold(void **state)
+{
+    (void)state;
+    cJSON *look =
+        look_at(&(struct made){.users = {1000, 1000, 1000}, .up = {500, 500, 700}, .worse = 300});
+    assert_string_equal(json_string(figures(look, "latency", "c"), "guardrail"), "crossed");
+    assert_string_equal(json_string(figures(look, "latency", "b"), "guardrail"), "ok");
+    assert_non_null(strstr(concluded(look, "guardrail"),
+                           "guardrail latency: variant \"c\" has 1300 against 1000"));
+    assert_null(concluded(look, "winner")); /* which it would be */
+    cJSON_Delete(look);
+    look = look_at(&(struct made){.users = {1000, 1000, 1000}, .up = {500, 500, 700}, .worse = 50});
+    assert_string_equal(json_string(figures(look, "latency", "c"), "guardrail"), "ok");
+    assert_null(concluded(look, "guardrail"));
+    assert_string_equal(concluded(look, "winner"), "c");
+    cJSON_Delete(look);
+}
+
+static void earlier_looks_count(void **state)
+{
+    (void)state;
+    const char *before = ",\"before\":[null,{\"p\":0.001,\"lower\":0.01,\"upper\":0.3},null]";
+    cJSON *look = look_at(
+        &(struct made){.users = {1000, 1000, 1000}, .up = {500, 520, 500}, .before = before});
+    const cJSON *kept = cJSON_GetObjectItem(figures(look, "thumbs_up_rate", "b"), "always_valid");
+    assert_true(json_number(kept, "p", 1) == 0.001);
+    assert_true(fabs(json_number(kept, "adjusted_p", 1) - 0.002) < 1e-12); /* of two */
+    assert_true(json_number(kept, "lower", 0) == 0.01);
+    assert_string_equal(concluded(look, "winner"), "b");
+    cJSON_Delete(look);
+}
+
+static void nonsense_is_refused(void **state)
+{
+    static const char *const odd[] = {"{}", "{\"variants\":[]}", "{\"variants\":[\"a\"]}",
+                                      "{\"variants\":7}", "[]"};
+    (void)state;
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        cJSON *sums = parsed(odd[i]);
+        assert_null(experiment_look(sums));
+        cJSON_Delete(sums);
+    }
+    cJSON *sums =
+        parsed("{\"variants\":[1,2],\"users\":[\"x\",null],\"weights\":5,\"metrics\":[3,{},{"
+               "\"metric\":\"m\",\"kind\":\"ratio\","
+               "\"sums\":[{\"users\":-1,\"sx\":1e300,\"sxx\":-5},7]}],\"guardrails\":[8]}");
+    cJSON *look = experiment_look(sums);
+    assert_non_null(look);
+    assert_null(concluded(look, "winner"));
+    cJSON_Delete(look);
+    cJSON_Delete(sums);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_better_one_wins), cmocka_unit_test(not_before_there_are_enough),
+        cmocka_unit_test(edges_have_a_reason), cmocka_unit_test(users_who_are_missing_are_noticed),
+        cmocka_unit_test(guardrails_hold),     cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(nonsense_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
