@@ -270,7 +270,7 @@ declare
     v_settled bigint;
     v record;
     v_what text;
-    v_count jsonb := '{"comments": 0, "understood": 0, "waiting": 0, "failed": 0}';
+    v_count jsonb := jsonb_build_object('comments', 0, 'understood', 0, 'waiting', 0, 'failed', 0);
 begin
     -- What was recorded a moment ago may have come before something that is not committed yet.
     select array_agg(e.id order by e.id), max(e.id) filter (where e.recorded_at < now() - interval '10 minutes') into v_events, v_settled
@@ -321,12 +321,12 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v record;
-    v_ids uuid[] := '{}';
-    v_users uuid[] := '{}';
-    v_lines text[] := '{}';
+    v_ids uuid[] := array[]::uuid[];
+    v_users uuid[] := array[]::uuid[];
+    v_lines text[] := array[]::text[];
     v_words text[];
-    v_stems jsonb[] := '{}';
-    v_group int[] := '{}';
+    v_stems jsonb[] := array[]::jsonb[];
+    v_group int[] := array[]::int[];
     v_is_news boolean := false;
     v_order int[];
 begin
@@ -691,7 +691,7 @@ declare
     -- A variant takes the place of what production adds to prompts: what an admin rolled out there stays in front.
     v_before text := nullif(btrim(split_part(uplift.changes_in_production(p_version.coach_id) ->> 'prompt_suffix', '# Guidelines', 1), e' \n'), '');
     v_name text := format('Playbook of %s (%s)', left(translate(p_version.coach_id, '=,', '  '), 150), left(p_version.id::text, 8));
-    v_control jsonb := '{"variant_name": "without the new guidelines"}';
+    v_control jsonb := jsonb_build_object('variant_name', 'without the new guidelines');
     v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'prompt_suffix', concat_ws(e'\n\n', v_before, p_version.text));
 begin
     if p_draft is not null then
