@@ -14,11 +14,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EVENTS_A_STEP "1000"
+#define ROWS_A_STEP "1000"
 #define COMMENTS_A_CALL "60"
+#define CALLS_A_COACH 10
 #define CALLS_DEFAULT 50
 
 const struct job_argument write_playbooks_arguments[] = {
+    {"all", ARG_BOOL, false, NULL,
+     "true: comments on all answers, also those from before uplift came; else what is new"},
     {"max_calls", ARG_INTEGER, false, NULL,
      "how often a model is asked at most, 0 to 100000 (50); without one only rules look"},
     {NULL, ARG_TEXT, false, NULL, NULL},
@@ -64,15 +67,21 @@ static void count_all(struct job *j, const cJSON *step)
 /* Reads what was written since. False with *outcome: the turn ends. */
 static bool read_comments(struct job *j, enum job_outcome *outcome)
 {
-    static const struct pg_statement statement = {
+    static const struct pg_statement read_new = {
         .name = "read_playbook_comments",
         .sql = "select uplift_batch.read_playbook_comments($1,$2,$3)",
         .params = 3};
+    static const struct pg_statement read_all = {
+        .name = "read_all_playbook_comments",
+        .sql = "select uplift_batch.read_all_playbook_comments($1,$2,$3)",
+        .params = 3};
+    const struct pg_statement *statement =
+        json_bool(j->arguments, "all", false) ? &read_all : &read_new;
     bool goes_on = !json_bool(j->state, "is_read", false);
     while (goes_on) {
         cJSON *step = job_ask(
-            j, &statement,
-            (const char *[]){json_string(j->state, "after"), EVENTS_A_STEP, j->config->guest_user},
+            j, statement,
+            (const char *[]){json_string(j->state, "after"), ROWS_A_STEP, j->config->guest_user},
             outcome);
         if (step == NULL)
             return false;
@@ -145,9 +154,10 @@ static bool keep(struct job *j, const char *coach, const cJSON *ids, const cJSON
     return true;
 }
 
-/* Has a model read what the rules did not understand of one coach. False with *outcome: the turn
- * ends. */
-static bool distil(struct playbooks *p, const char *coach, enum job_outcome *outcome)
+/* One call of a model; *goes_on says whether there may be more that it did not see. False with
+ * *outcome: the turn ends. */
+static bool read_some(struct playbooks *p, const char *coach, bool *goes_on,
+                      enum job_outcome *outcome)
 {
     static const struct pg_statement statement = {
         .name = "comments_to_distil",
@@ -155,8 +165,7 @@ static bool distil(struct playbooks *p, const char *coach, enum job_outcome *out
         .params = 2};
     cJSON *answer = NULL;
     bool good = true;
-    if (*p->model.off != '\0')
-        return true;
+    *goes_on = false;
     cJSON *list = job_ask(p->job, &statement, (const char *[]){coach, COMMENTS_A_CALL}, outcome);
     if (list == NULL)
         return false;
@@ -167,6 +176,7 @@ static bool distil(struct playbooks *p, const char *coach, enum job_outcome *out
         case ASK_BAD: /* it would be so again: these were looked at, and the rules stand */
             good = keep(p->job, coach, cJSON_GetObjectItemCaseSensitive(list, "answer_ids"),
                         cJSON_GetObjectItemCaseSensitive(answer, "guidelines"), outcome);
+            *goes_on = *p->model.off == '\0';
             break;
         case ASK_OFF:
             break;
@@ -177,6 +187,17 @@ static bool distil(struct playbooks *p, const char *coach, enum job_outcome *out
     cJSON_Delete(answer);
     cJSON_Delete(list);
     return good;
+}
+
+/* Has a model read what the rules did not understand of one coach. What it has seen is noted in the
+ * database, with each call. False with *outcome: the turn ends. */
+static bool distil(struct playbooks *p, const char *coach, enum job_outcome *outcome)
+{
+    bool goes_on = *p->model.off == '\0';
+    for (int calls = 0; goes_on && calls < CALLS_A_COACH; calls++)
+        if (!read_some(p, coach, &goes_on, outcome))
+            return false;
+    return true;
 }
 
 /* False with *outcome: the turn ends. */

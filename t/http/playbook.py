@@ -157,6 +157,23 @@ def bad_answers():
         equal(uplift.job("write-playbooks", {"max_calls": calls})["error"]["code"], "invalid_argument", "%d calls are refused" % calls)
 
 
+def many():
+    """More than a model is shown at once, and more of one user than count; and all once more."""
+    comment(18, "Not for me, this one")
+    uplift.sql("insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, feedback_text)"
+               " select uplift.uuid_v7(), %s::uuid, %s, 'hello', 'hi', 'Puzzling, number ' || n from generate_series(1, 70) n", USERS[18], MAPLE)
+    uplift.sql("insert into auth.users (id) select ('00000000-0000-4000-8000-0000000008' || lpad(n::text, 2, '0'))::uuid from generate_series(0, 79) n")
+    uplift.sql("insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, feedback_text)"
+               " select uplift.uuid_v7(), ('00000000-0000-4000-8000-0000000008' || lpad(n::text, 2, '0'))::uuid, %s, 'hello', 'hi',"
+               " 'Baffling, says ' || n from generate_series(0, 79) n", MAPLE)
+    model(lambda data: {"guidelines": []})
+    result = write(all=True)
+    equal((result["comments"], result["model"]["calls"]), (151, 2), "what was there before is read with all, in as many calls as it takes")
+    shown = [line for body in asked() for line in body["messages"][1]["content"].splitlines() if "Puzzling" in line]
+    equal(len(set(shown)), 3, "three of one user")
+    equal((write(all=True)["comments"], write()["model"]["calls"]), (0, 0), "and nothing twice")
+
+
 def resumed():
     """Killed while a model is asked, it goes on behind the comments it had read."""
     for user in (20, 21, 22):
@@ -239,5 +256,5 @@ def tried():
 
 
 with Scripted() as provider, Uplift(simulator=None, batch=True, UPLIFT_UPSTREAM_URL=provider.url) as uplift:
-    run(by_rules, hostile, by_model, bad_answers, resumed, taken_back, admins, tried)
+    run(by_rules, hostile, by_model, bad_answers, many, resumed, taken_back, admins, tried)
 done()

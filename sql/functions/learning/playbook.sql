@@ -261,27 +261,17 @@ $$;
 comment on function uplift.read_comment(uuid, timestamptz, uuid) is
     'Brings playbooks in step with the comment on an answer, last changed at p_said_at: known (it was read before), none (nothing to learn), understood (by rules), or waiting for a model.';
 
-create or replace function uplift_batch.read_playbook_comments(p_after bigint, p_most int, p_guest uuid) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+create or replace function uplift.read_comments(p_answer_ids uuid[], p_said_at timestamptz[], p_guest uuid) returns jsonb
+language plpgsql volatile
 as $$
 declare
-    v_from bigint := coalesce(p_after, (select c.event_id from uplift.playbook_cursor c), 0);
-    v_events bigint[];
-    v_settled bigint;
     v record;
     v_what text;
     v_count jsonb := jsonb_build_object('comments', 0, 'understood', 0, 'waiting', 0, 'failed', 0);
 begin
-    -- What was recorded a moment ago may have come before something that is not committed yet.
-    select array_agg(e.id order by e.id), max(e.id) filter (where e.recorded_at < now() - interval '10 minutes') into v_events, v_settled
-    from (select f.id, f.recorded_at from uplift.feedback_events f where f.id > v_from order by f.id limit p_most) e;
-    for v in
-        select distinct on (f.answer_id) f.answer_id, f.given_at
-        from unnest(v_events) i(id) join uplift.feedback_events f on f.id = i.id
-        where f.changes ? 'feedback_text' order by f.answer_id, f.id desc
-    loop
+    for v in select a.id, a.said_at from unnest(p_answer_ids, p_said_at) a(id, said_at) loop
         begin
-            v_what := uplift.read_comment(v.answer_id, v.given_at, p_guest);
+            v_what := uplift.read_comment(v.id, v.said_at, p_guest);
         exception when others then
             if not uplift.is_bad_row(sqlstate) then
                 raise;
@@ -292,6 +282,30 @@ begin
             v_count := v_count || jsonb_build_object(v_what, (v_count ->> v_what)::int + 1, 'comments', (v_count ->> 'comments')::int + 1);
         end if;
     end loop;
+    return v_count;
+end
+$$;
+
+comment on function uplift.read_comments(uuid[], timestamptz[], uuid) is
+    'uplift.read_comment() of several answers: {comments, understood, waiting, failed}, failed being those that could not be read.';
+
+create or replace function uplift_batch.read_playbook_comments(p_after bigint, p_most int, p_guest uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+declare
+    v_from bigint := coalesce(p_after, (select c.event_id from uplift.playbook_cursor c), 0);
+    v_events bigint[];
+    v_settled bigint;
+    v_count jsonb;
+begin
+    -- What was recorded a moment ago may have come before something that is not committed yet.
+    select array_agg(e.id order by e.id), max(e.id) filter (where e.recorded_at < now() - interval '10 minutes') into v_events, v_settled
+    from (select f.id, f.recorded_at from uplift.feedback_events f where f.id > v_from order by f.id limit p_most) e;
+    select uplift.read_comments(array_agg(x.answer_id order by x.answer_id), array_agg(x.given_at order by x.answer_id), p_guest) into v_count
+    from (
+        select distinct on (f.answer_id) f.answer_id, f.given_at
+        from unnest(v_events) i(id) join uplift.feedback_events f on f.id = i.id
+        where f.changes ? 'feedback_text' order by f.answer_id, f.id desc) x;
     if v_settled is not null then
         insert into uplift.playbook_cursor (event_id) values (v_settled)
         on conflict (is_only) do update set event_id = greatest(uplift.playbook_cursor.event_id, excluded.event_id);
@@ -303,6 +317,31 @@ $$;
 
 comment on function uplift_batch.read_playbook_comments(bigint, int, uuid) is
     'Reads the comments among the p_most events of feedback after p_after, or after what earlier jobs have read: {after, goes_on, comments, understood, waiting, failed}. What was read is read again only where it has changed.';
+
+create or replace function uplift_batch.read_all_playbook_comments(p_after uuid, p_most int, p_guest uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+declare
+    v_ids uuid[];
+    v_said_at timestamptz[];
+    v_last uuid;
+    v_looked_at int;
+begin
+    select array_agg(a.id order by a.id) filter (where a.has_comment), array_agg(a.said_at order by a.id) filter (where a.has_comment),
+        (array_agg(a.id order by a.id desc))[1], count(*)
+    into v_ids, v_said_at, v_last, v_looked_at
+    from (
+        -- What was read before is left to its events, which tell when it changed: here a later thumb looks the same.
+        select x.id, coalesce(x.feedback_given_at, x.created_at) as said_at, x.feedback_text is not null
+            and not exists (select from uplift.playbook_evidence e where e.answer_id = x.id)
+            and not exists (select from uplift.playbook_comments w where w.answer_id = x.id) as has_comment
+        from public.coach_response_feedback x where p_after is null or x.id > p_after order by x.id limit p_most) a;
+    return uplift.read_comments(v_ids, v_said_at, p_guest) || jsonb_build_object('after', v_last, 'goes_on', v_looked_at = p_most);
+end
+$$;
+
+comment on function uplift_batch.read_all_playbook_comments(uuid, int, uuid) is
+    'Reads the comments on the p_most answers after p_after (null: from the first), whenever they were written, also before there were events of feedback: as uplift_batch.read_playbook_comments().';
 
 -- --- what a model may find in those that rules do not understand ---
 
@@ -338,7 +377,7 @@ begin
         cross join lateral uplift.comment_on(w.answer_id, null) c
         -- However much one writes.
         where w.nth <= 3 and c.user_id = w.user_id
-        order by w.answer_id desc limit p_most
+        order by w.read_at is null desc, w.answer_id desc limit p_most
     loop
         v_ids := v_ids || v.answer_id;
         v_users := v_users || v.user_id;
@@ -366,7 +405,7 @@ end
 $$;
 
 comment on function uplift_batch.comments_to_distil(text, int) is
-    'What a model is to find guidelines in: the latest p_most comments on a coach''s answers that rules do not understand, three of a user at most, redacted, one line of at most 300 characters each, and those together that have words in common. {answer_ids, data}, answer_ids in the order of their numbers from 1; an empty list where there is nothing new, or too few users said it.';
+    'What a model is to find guidelines in: p_most comments on a coach''s answers that rules do not understand, those that it did not see first, then the latest, of a user the latest three, redacted, one line of at most 300 characters each, and those together that have words in common. {answer_ids, data}, answer_ids in the order of their numbers from 1; an empty list where there is nothing new, or too few users said it.';
 
 create or replace function uplift_batch.keep_guidelines(p_coach_id text, p_answer_ids uuid[], p_found jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(150);
+select plan(152);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -82,7 +82,7 @@ select pg_temp.answer(1000 + n, 1) from generate_series(1, 1000) n \g /dev/null
 create function pg_temp.comment_quietly(p_from int, p_to int, p_text text) returns void language plpgsql as $$
 begin
     alter table public.coach_response_feedback disable trigger user;
-    update public.coach_response_feedback set feedback_text = p_text where id in (select pg_temp.id(n) from generate_series(p_from, p_to) n);
+    update public.coach_response_feedback set feedback_text = p_text, feedback_given_at = now() where id in (select pg_temp.id(n) from generate_series(p_from, p_to) n);
     alter table public.coach_response_feedback enable trigger user;
     insert into uplift.feedback_events (answer_id, user_id, changes)
     select a.id, a.user_id, jsonb_build_object('feedback_text', 'changed') from public.coach_response_feedback a
@@ -177,6 +177,14 @@ select pg_temp.says(34, 'zu viele Emojis, und bitte ein Beispiel aus dem Alltag'
 insert into public.user_traits (user_id, trait_key, trait_value) values (pg_temp.user(38), 'name', 'Wilhelmina');
 select is(pg_temp.read(), '{"failed": 0, "goes_on": false, "waiting": 5, "comments": 5, "understood": 0}'::jsonb, 'what rules do not understand waits for a model');
 
+select is(uplift_batch.read_all_playbook_comments(null, 100000, null) - 'after', '{"failed": 0, "goes_on": false, "waiting": 0, "comments": 0, "understood": 0}'::jsonb,
+    'all answers once more: nothing is read twice');
+delete from uplift.playbook_evidence;
+delete from uplift.playbook_comments;
+select is((uplift_batch.read_all_playbook_comments(null, 100000, null) ->> 'comments')::int, (select count(*)::int from public.coach_response_feedback a
+    where a.user_id in (select pg_temp.user(n) from generate_series(1, 120) n) and length(btrim(a.feedback_text)) >= 8
+        and not uplift.looks_like_injection(left(a.feedback_text, 4000))
+        and not exists (select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null)), 'and finds those that there was no event of');
 -- A model.
 create temp table given as select uplift_batch.comments_to_distil(:decibel, 60) as list;
 select is(jsonb_array_length(list -> 'answer_ids'), 6, 'it gets what waits') from given;
