@@ -255,6 +255,20 @@ def tried():
     equal(draft(), None, "and what is tried is not drafted again")
 
 
+def simulated():
+    """The simulated provider fits the schema, and says nothing that could be a guideline."""
+    for user, text in ((0, "too long"), (1, "tl;dr"), (2, "too wordy"), (3, "I cannot picture that at all"), (4, "How would that look?"), (5, "So much theory")):
+        answer = uplift.post("/v1/chat", {"message": "How do I begin?", "coach_id": MAPLE}, user=USERS[user]).headers["X-Feedback-Id"]
+        uplift.row(answer)
+        uplift.post("/v1/feedback/" + answer, {"feedback_text": text}, user=USERS[user])
+    job = uplift.job("write-playbooks")
+    equal((job["status"], job["result"]["proposed"], job["result"]["found"], job["result"]["model"]["calls"]), ("succeeded", 1, 0, 1), "simulated: the rules stand")
+    ok(job["result"]["dropped"] + job["result"]["model"]["bad_answers"] > 0, "simulated: and what it says is dropped")
+    equal(states(), {"Keep answers short.": "proposed"}, "simulated: nothing else is there")
+
+
 with Scripted() as provider, Uplift(simulator=None, batch=True, UPLIFT_UPSTREAM_URL=provider.url) as uplift:
     run(by_rules, hostile, by_model, bad_answers, many, resumed, taken_back, admins, tried)
+with Uplift(batch=True) as uplift:
+    run(simulated)
 done()
