@@ -46,6 +46,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/few_shot.sql
 \ir tables/chunks.sql
 \ir tables/embeddings.sql
+\ir tables/forecasts.sql
 reset search_path;
 
 \ir merge/known.sql

@@ -45,6 +45,12 @@ begin
     -- What they may write of it says rights.sql, and what becomes of it the triggers of functions/coach/rest_memories.sql.
     perform uplift_install.policy('public.ai_episodic_memory', 'uplift_own_memories',
         format('for all to authenticated using (%1$s) with check (%1$s)', v_own));
+    -- On a table that was there its clients write what they wrote.
+    if exists (select from uplift_install.tables r where r.target_schema = 'public' and r.target_name = 'ai_predictions' and r.existing is null) then
+        perform uplift_install.policy('public.ai_predictions', 'uplift_own_predictions', format('for insert to authenticated with check (%s)', v_own));
+        perform uplift_install.policy('public.ai_predictions', 'uplift_own_outcomes',
+            format('for update to authenticated using (%1$s) with check (%1$s)', v_own));
+    end if;
     if (select relrowsecurity from pg_class where oid = 'public.brand_assets'::regclass) then
         perform uplift_install.policy('public.brand_assets', 'uplift_coaches', 'for select to authenticated using (is_active)');
     end if;

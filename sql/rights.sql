@@ -104,6 +104,7 @@ declare
             -- user_comment is the deployments' name of feedback_text, and kept in step with it.
             and attname in ('helpful', 'rating', 'feedback_text', 'user_comment'));
     v_memories constant text[] := '{DELETE,INSERT user_id,INSERT memory_text,INSERT memory_type,INSERT is_pinned,UPDATE memory_text,UPDATE memory_type,UPDATE is_pinned}';
+    v_predictions constant text[] := '{INSERT user_id,INSERT prediction_type,INSERT model_name,INSERT model_version,INSERT input_data,INSERT predicted_output,INSERT confidence_score,UPDATE actual_user_choice,UPDATE user_accepted,UPDATE user_satisfaction_rating}';
     v_right text;
     v_columns text[];
 begin
@@ -140,7 +141,7 @@ begin
             if not (t.is_personal and t.was_there and t.target_schema = 'public') then
                 perform uplift_install.leave(t.id, 'authenticated'::regrole,
                     case when t.own_columns is not null then v_columns when t.is_personal then '{SELECT}' else '{}' end::text[]
-                    || case when t.target_name = 'ai_episodic_memory' then v_memories end);
+                    || case t.target_name when 'ai_episodic_memory' then v_memories when 'ai_predictions' then v_predictions end);
             elsif t.target_name = 'ai_errors' then
                 perform uplift_install.leave(t.id, 'authenticated'::regrole, v_columns || '{INSERT,UPDATE,DELETE}');
             end if;
@@ -173,6 +174,13 @@ begin
         elsif not has_column_privilege('authenticated', 'public.ai_episodic_memory', split_part(v_right, ' ', 2), split_part(v_right, ' ', 1)) then
             execute format('grant %s (%I) on public.ai_episodic_memory to authenticated', split_part(v_right, ' ', 1), split_part(v_right, ' ', 2));
         end if;
+    end loop;
+
+    -- On a table that was there its clients have the rights that they had.
+    foreach v_right in array case when exists (
+            select from uplift_install.tables r where r.target_schema = 'public' and r.target_name = 'ai_predictions' and r.existing is null)
+        then v_predictions else '{}' end loop
+        execute format('grant %s (%I) on public.ai_predictions to authenticated', split_part(v_right, ' ', 1), split_part(v_right, ' ', 2));
     end loop;
 
     -- The views read as who asks, so that one needs what they are made of.

@@ -69,6 +69,9 @@ comment on schema uplift_search is
 \ir learning/experiments.sql
 \ir learning/results.sql
 \ir learning/rollouts.sql
+\ir learning/predictions.sql
+\ir learning/prediction_figures.sql
+\ir learning/thumbs.sql
 \ir learning/playbook.sql
 \ir learning/playbook_admin.sql
 \ir gateway/api_keys.sql

@@ -21,6 +21,7 @@ create table ai_experiments (
     targeting jsonb,
     guardrails jsonb,
     min_users int default 100,
+    tuning_users int default 5000,
     alpha numeric default 0.05,
     feedback_days int default 7,
     keeps_assignments boolean default false,
@@ -41,6 +42,7 @@ comment on column ai_experiments.layer is 'Experiments of one layer never have t
 comment on column ai_experiments.targeting is 'Who takes part: {coaches?, locales?, traits?, new_users?}; see uplift.targeting_problems().';
 comment on column ai_experiments.guardrails is 'What must not become worse: [{metric, max_worse}]; see uplift.guardrail_problems().';
 comment on column ai_experiments.min_users is 'No conclusion before each variant has so many users.';
+comment on column ai_experiments.tuning_users is 'At so many users of two variants the interval of their difference is narrowest for what is known.';
 comment on column ai_experiments.alpha is 'The chance of a false winner that is accepted.';
 comment on column ai_experiments.feedback_days is 'Feedback that comes so many days after the end is still counted.';
 comment on column ai_experiments.keeps_assignments is 'True when weights changed after the start: who was assigned before stays (experiment_assignments).';

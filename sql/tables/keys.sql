@@ -47,6 +47,7 @@ begin
             ('uplift', 'knowledge_embeddings', 'text_id', 'uplift.search_texts', 'on delete cascade'),
             ('uplift', 'experiment_users', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'embedding_refusals', 'text_id', 'uplift.search_texts', 'on delete cascade'),
+            ('uplift', 'thumb_weights', 'version', 'uplift.thumb_model (version)', 'on delete cascade'),
             ('uplift', 'playbook_evidence', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'playbook_evidence', 'guideline_id', 'uplift.playbook_guidelines', 'on delete cascade'),
             ('uplift', 'playbook_comments', 'user_id', 'auth.users', 'on delete cascade'),

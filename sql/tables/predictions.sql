@@ -19,12 +19,17 @@ create table ai_predictions (
 );
 
 create index on ai_predictions (user_id, created_at);
+create index on ai_predictions (created_at);
 
 comment on table ai_predictions is 'Predictions shown to users, and what the users then did.';
 comment on column ai_predictions.model_name is
     'Prediction: prediction_type, model_name, model_version, input_data, predicted_output, confidence_score.';
+comment on column ai_predictions.confidence_score is
+    'How likely it was held to be that the user accepts it, or, of what is neither accepted nor refused, that it is right: 0 to 1.';
 comment on column ai_predictions.actual_user_choice is
     'What came: actual_user_choice, user_accepted, user_satisfaction_rating, prediction_accuracy, feedback_delay_seconds, feedback_received_at.';
+comment on column ai_predictions.prediction_accuracy is
+    'From 0 to 1, by uplift.prediction_accuracy() unless whoever wrote the outcome says otherwise; feedback_delay_seconds and feedback_received_at are likewise filled by a trigger.';
 
 create table ai_errors (
     id uuid primary key default uplift.uuid_v7(),

@@ -100,6 +100,13 @@ insert into uplift.settings (key, value, description) values
     ('playbook.margin', '2', 'Of two guidelines that contradict each other the one counts that has so many times the users of the other; else neither.'),
     ('playbook.min_ratings', '30', 'Thumbs on answers with a guideline, as independent users would give them, before it may be retired for them.'),
     ('experiments.holdout_share', '0', 'Share of users, 0 to 1, that takes part in no experiment, to compare with.'),
+    ('predictions.right_at', '0.8', 'From which accuracy on a prediction that nobody accepted or refused came true.'),
+    ('predictions.watch_days', '7', 'Days of predictions that are compared with those before, to warn when they get worse.'),
+    ('predictions.reference_days', '28', 'Days before those, with which they are compared.'),
+    ('predictions.min_outcomes', '500', 'Outcomes, of the last days and of those before, that it takes to compare them.'),
+    ('predictions.max_brier_rise', '0.05', 'By how much the Brier score may rise without a warning.'),
+    ('predictions.max_ece_rise', '0.05', 'By how much the expected calibration error may rise without a warning.'),
+    ('predictions.max_per_day', '2000', 'Predictions of one user that /v1/predictions takes in 24 hours.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
 
@@ -139,6 +146,25 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
+
+insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
+    ('measure-predictions', 'Measures how good predictions are, by day, and whether that gets worse.', 5, '6 hours', true),
+    ('train-thumb-model', 'Trains the model of what thumb an answer will get.', 5, '6 hours', true),
+    ('score-answers', 'Foretells the thumbs of new answers, and takes down those that came.', 5, '6 hours', true)
+on conflict (name) do nothing;
+
+insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
+    ('train-thumb-model', 'train-thumb-model', '{"if_possible": true}', '20 1 * * 1', true, 'The model of thumbs, weekly, where there are enough.'),
+    ('score-answers', 'score-answers', '{}', '5-59/10 * * * *', true, 'Thumbs foretold, and those that came, each ten minutes.'),
+    ('score-late-answers', 'score-answers', '{"days": 7}', '25 2 * * *', true, 'Thumbs foretold of answers that came late, from a spool, daily.'),
+    ('measure-predictions', 'measure-predictions', '{}', '45 * * * *', true, 'How good predictions are, hourly.')
+on conflict (name) do nothing;
+
+-- What was foretold before uplift came is measured, too.
+insert into uplift.prediction_queue (day)
+select distinct (p.created_at at time zone 'UTC')::date from public.ai_predictions p
+where isfinite(p.created_at) and exists (select from uplift_install.tables t
+    where t.target_schema = 'uplift' and t.target_name = 'prediction_queue' and t.existing is null);
 
 -- Once: who took a limit away wants none.
 insert into uplift.rate_limits (scope, requests_per_minute, tokens_per_minute, feedback_per_minute)

@@ -11,6 +11,7 @@
 #include "kinds.h"
 #include "progress.h"
 #include "runner.h"
+#include "show_experiment.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -260,6 +261,27 @@ static int show_tuning(struct pg *pg, const char *id)
     draw_losses(job, "training_loss", "training loss");
     draw_losses(job, "validation_loss", "validation loss");
     cJSON_Delete(job);
+    return EXIT_SUCCESS;
+}
+
+/* --- experiments --- */
+
+static void print_experiment(const cJSON *experiment)
+{
+    experiment_print(stdout, experiment);
+}
+
+static int show_experiment(struct pg *pg, const char *id, bool all)
+{
+    static const struct pg_statement statement = {
+        .name = "admin_experiment_results",
+        .sql = "select uplift_batch.admin_experiment_results($1, '{}', 'command line')",
+        .params = 1};
+    cJSON *results = ask(pg, &statement, (const char *[]){id});
+    if (results == NULL)
+        return EXIT_FAILURE;
+    experiment_show(stdout, results, all);
+    cJSON_Delete(results);
     return EXIT_SUCCESS;
 }
 
@@ -530,6 +552,10 @@ void command_print_help(void)
          "  run eval-retrieval --memory FILE\n"
          "                     how well earlier conversations are found, on a set in LoCoMo's "
          "layout\n"
+         "  run simulate-experiments [--quick] [--json] [--experiments N] [--days N] [--users N]\n"
+         "      [--seed N] [--threads N]\n"
+         "                     whether the statistics of experiments keep their promises, on "
+         "made-up users\n"
          "  kinds              the jobs there are, and their arguments\n"
          "  jobs [--name NAME] [--status STATUS] [--limit N] [--after ID]\n"
          "                     jobs, the newest first\n"
@@ -537,6 +563,9 @@ void command_print_help(void)
          "  watch ID           show how far a job is until it has ended\n"
          "  cancel ID          cancel a job\n"
          "  finetuning [ID]    fine-tuning jobs, or one with its loss curve\n"
+         "  experiments [ID [--all]]\n"
+         "                     experiments, or what came of one by the metric that decides, or by "
+         "all\n"
          "  schedules          what runs by itself, and when\n"
          "  schedule NAME [--cron \"0 2 * * *\"] [--on | --off] [--job JOB] [--arguments JSON] "
          "[--run]\n"
@@ -552,6 +581,10 @@ int command_run(const struct config *config, int count, char **words)
     static const struct pg_statement tunings = {
         .name = "admin_list_finetuning",
         .sql = "select uplift_batch.admin_list_finetuning($1, $2, $3)",
+        .params = 3};
+    static const struct pg_statement experiments = {
+        .name = "admin_list_experiments",
+        .sql = "select uplift_batch.admin_list_experiments($1, $2, $3)",
         .params = 3};
     const char *name = words[0];
     int status = EXIT_USAGE;
@@ -581,6 +614,11 @@ int command_run(const struct config *config, int count, char **words)
         status = show_tuning(pg, words[1]);
     else if (strcmp(name, "finetuning") == 0 && count == 1)
         status = show_list(pg, &tunings, "{}", print_tuning);
+    else if (strcmp(name, "experiments") == 0 && count == 1)
+        status = show_list(pg, &experiments, "{}", print_experiment);
+    else if (strcmp(name, "experiments") == 0 &&
+             (count == 2 || (count == 3 && strcmp(words[2], "--all") == 0)))
+        status = show_experiment(pg, words[1], count == 3);
     else if (strcmp(name, "schedules") == 0 && count == 1)
         status = show_list(pg, &schedules, "{}", print_schedule);
     else if (strcmp(name, "schedule") == 0 && count >= 2)

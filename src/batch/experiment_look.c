@@ -118,7 +118,7 @@ static void look_at_users(struct look *l)
         if (reason != REASON_NONE) {
             cJSON_AddStringToObject(figures, "reason", reason_name(reason));
         } else {
-            l->is_mismatch = s.p < SRM_THRESHOLD;
+            l->is_mismatch = s.p < SRM_SEQUENCE_THRESHOLD;
             cJSON_AddNumberToObject(figures, "p", s.p);
             cJSON_AddBoolToObject(figures, "is_mismatch", l->is_mismatch);
         }
@@ -190,6 +190,7 @@ static bool read_metric(const struct look *l, const cJSON *o, struct metric *m)
                                       : strcmp(kind, "share") == 0 ? METRIC_SHARE
                                                                    : METRIC_MEAN);
     m->settings.alpha = l->alpha;
+    m->settings.tuning_users = json_number(l->sums, "tuning_users", SEQUENTIAL_TUNING_USERS);
     m->settings.lower_is_better = m->better < 0;
     m->settings.uses_cuped = m->settings.kind != METRIC_SHARE;
     m->guardrail = guardrail_of(l, m->name);

@@ -6,6 +6,7 @@
 #include "eval_retrieval.h"
 #include "routes.h"
 #include "service.h"
+#include "simulate_experiments.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,11 +48,16 @@ static bool check(const struct config *config, char *wrong, size_t size)
     return false;
 }
 
+static bool runs(int count, char **words, const char *name)
+{
+    return count > 1 && strcmp(words[0], "run") == 0 && strcmp(words[1], name) == 0;
+}
+
 /* Whether these words are run eval-retrieval DIRECTORY; its kind that asks the database (--memory)
  * is a command like others. */
 static bool evaluates_files(int count, char **words)
 {
-    return count > 1 && strcmp(words[0], "run") == 0 && strcmp(words[1], "eval-retrieval") == 0 &&
+    return runs(count, words, "eval-retrieval") &&
            (count == 2 || strncmp(words[2], "--memory", strlen("--memory")) != 0);
 }
 
@@ -76,6 +82,8 @@ int main(int argc, char **argv)
     };
     struct config config;
     int status, first;
+    if (runs(argc - 1, argv + 1, "simulate-experiments"))
+        return simulate_experiments(argc - 3, argv + 3);
     if (evaluates_words_alone(argc - 1, argv + 1))
         return eval_retrieval(NULL, argc - 3, argv + 3);
     if (!program_start(&program, argc, argv, &config, &status))
@@ -83,6 +91,8 @@ int main(int argc, char **argv)
     first = program.first_word;
     if (evaluates_files(argc - first, argv + first))
         status = eval_retrieval(&config, argc - first - 2, argv + first + 2);
+    else if (runs(argc - first, argv + first, "simulate-experiments"))
+        status = simulate_experiments(argc - first - 2, argv + first + 2);
     else
         status =
             first < argc ? command_run(&config, argc - first, argv + first) : service_run(&config);

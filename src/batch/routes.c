@@ -132,6 +132,10 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/costs"}, route_sql, SQL(admin_costs), 200},
     {{"GET", "/admin/stats"}, route_sql, SQL(admin_stats), 200},
 
+    {{"GET", "/admin/predictions/figures"}, route_sql, SQL(admin_prediction_figures), 200},
+    {{"GET", "/admin/predictions/calibration"}, route_sql, SQL(admin_calibration), 200},
+    {{"GET", "/admin/predictions/drift"}, route_sql, SQL(admin_drift), 200},
+
     {{"GET", "/admin/knowledge"}, route_sql, SQL(admin_list_knowledge), 200},
     {{"POST", "/admin/knowledge"}, route_post_knowledge, NULL, 201},
     {{"POST", "/admin/knowledge/search"}, route_sql, SQL(admin_search_knowledge), 200},

@@ -23,6 +23,8 @@ struct work {
     const struct comparison_settings *settings;
     struct arm_sums sums[2];
     struct arm_moments moments[2];
+    double correction[2]; /* of each arm's variance, for a small number of effective users */
+    double df[2];
     double variance[2];        /* of each arm's part of the difference */
     double control_covariance; /* of the control's value and the difference */
 };
@@ -52,6 +54,16 @@ static bool is_dominated(const struct work *w, int arm)
     return arm_effective_users(&w->sums[arm]) < w->settings->min_users * (1 - 1e-9);
 }
 
+/* Of a ratio's users, those with many answers pull the ratio towards their own rate, so that what
+ * is left for the variance is too small: with 1 / effective users of all answers each, by that
+ * share. */
+static void correct(struct work *w, int arm)
+{
+    double users = w->sums[arm].users, effective = arm_effective_users(&w->sums[arm]);
+    w->df[arm] = effective - 1;
+    w->correction[arm] = effective > 1 ? (users - 1) / users * (effective / (effective - 1)) : 1;
+}
+
 static void estimate_arm(struct work *w, int arm, struct arm_estimate *e)
 {
     const struct arm_sums *sums = &w->sums[arm];
@@ -61,12 +73,14 @@ static void estimate_arm(struct work *w, int arm, struct arm_estimate *e)
     if (e->reason != REASON_NONE)
         return;
     e->value = m->value;
+    correct(w, arm);
+    m->variance *= w->correction[arm];
     if (w->settings->kind == METRIC_SHARE) {
         e->se = sqrt(m->value * (1 - m->value) / sums->users);
         e->has_interval = proportion_interval(trials_of(sums), alpha, &e->interval) == REASON_NONE;
     } else if (sums->users >= w->settings->min_users && !is_dominated(w, arm) && m->variance > 0) {
         e->se = sqrt(m->variance);
-        double half = e->se * t_quantile(1 - alpha / 2, sums->users - 1);
+        double half = e->se * t_quantile(1 - alpha / 2, w->df[arm]);
         e->interval = (struct interval){m->value - half, m->value + half};
         e->has_interval = true;
     }
@@ -97,22 +111,29 @@ static enum reason look_at_arms(const struct work *w, const struct comparison *c
 static void adjust(struct work *w, struct comparison *c)
 {
     struct cuped cuped;
-    c->difference = c->unadjusted_difference = w->moments[1].value - w->moments[0].value;
+    double before = 0, after[2];
     for (int i = 0; i < 2; i++)
-        w->variance[i] = w->moments[i].variance;
+        before += w->variance[i] = w->moments[i].variance;
     w->control_covariance = -w->variance[0];
-    c->unadjusted_se = sqrt(w->variance[0] + w->variance[1]);
+    c->difference = c->unadjusted_difference = w->moments[1].value - w->moments[0].value;
+    c->unadjusted_se = sqrt(before);
     c->cuped_reason = w->settings->uses_cuped
                           ? cuped_adjust(&w->sums[0], &w->sums[1], w->settings->min_users, &cuped)
                           : REASON_NO_PRE_EXPOSURE;
     if (c->cuped_reason != REASON_NONE)
         return;
+    after[0] = cuped.variance_control * w->correction[0];
+    after[1] = cuped.variance_treatment * w->correction[1];
+    if (!(after[0] + after[1] < before)) {
+        c->cuped_reason = REASON_NO_GAIN;
+        return;
+    }
     c->difference = cuped.difference;
     c->theta = cuped.theta;
-    c->variance_reduction = cuped.variance_reduction;
-    w->variance[0] = cuped.variance_control;
-    w->variance[1] = cuped.variance_treatment;
-    w->control_covariance += cuped.theta * cuped.covariance_control;
+    c->variance_reduction = 1 - (after[0] + after[1]) / before;
+    w->control_covariance += cuped.theta * cuped.covariance_control * w->correction[0];
+    for (int i = 0; i < 2; i++)
+        w->variance[i] = after[i];
 }
 
 /* By how much wider than the difference's interval the relative one's is; 0: there is none. */
@@ -156,7 +177,7 @@ static enum reason judge_shares(const struct work *w, struct comparison *c)
         return reason;
     bool has_spread =
         a.successes > 0 && a.successes < a.count && b.successes > 0 && b.successes < b.count;
-    c->se = has_spread ? d.se : d.difference / d.z;
+    c->se = c->unadjusted_se = has_spread ? d.se : d.difference / d.z;
     c->method = "pooled z";
     c->fixed.p = d.p;
     if (expects_few(a, b) && proportion_fisher(a, b, &c->fixed.p) == REASON_NONE)
@@ -175,7 +196,7 @@ static enum reason judge_means(const struct work *w, struct comparison *c)
     c->se = sqrt(w->variance[0] + w->variance[1]);
     if (!(c->se > 0) || !(c->se <= STATISTICS_MAX))
         return c->se == 0 ? REASON_ZERO_VARIANCE : REASON_INVALID_INPUT;
-    c->df = welch_df(w->variance[0], w->sums[0].users - 1, w->variance[1], w->sums[1].users - 1);
+    c->df = welch_df(w->variance[0], w->df[0], w->variance[1], w->df[1]);
     c->method = w->settings->kind == METRIC_RATIO ? "delta t" : "Welch t";
     double half = c->se * t_quantile(1 - w->settings->alpha / 2, c->df);
     struct beta_comparison chance = normal_compare(c->difference, c->se);

@@ -84,7 +84,9 @@ struct comparison {
  * REASON_NO_ANSWERS, REASON_TOO_FEW_USERS, REASON_FEW_USERS_DOMINATE (fewer than min_users by
  * arm_effective_users()), REASON_ZERO_VARIANCE (also when all users of both arms succeed, or none).
  *
- * Means: Welch's t; ratios: the same with the delta method's variances. Shares: the pooled z test,
+ * Means: Welch's t. Ratios: the same with the delta method's variances, each times (k - 1)/k e/(e -
+ * 1) and with e - 1 degrees of freedom, of k users with e = arm_effective_users(): without that,
+ * intervals are too narrow where a few users have many of the answers. Shares: the pooled z test,
  * or Fisher's where fewer than 5 successes or failures are expected in an arm, Newcombe's interval,
  * and the chance to win and losses by beta distributions; elsewhere by normal ones with a flat
  * prior. The confidence sequence takes the unpooled standard error of shares, and the pooled one

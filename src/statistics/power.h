@@ -33,7 +33,9 @@ MUST_CHECK enum reason power_detectable_share(double control, double users, stru
 /*
  * The same for means and ratios by the variance of a user's value, which arm_moments() finds in
  * earlier sums (user_variance): (z_{1-alpha/2} + z_power)² 2 variance / difference². With CUPED the
- * variance is less by the share that it removes.
+ * variance is less by the share that it removes. It is the mean of both arms'; that of a ratio of
+ * yes among answers goes with R(1 - R), so that a rise above one half is found a little more often
+ * than the control's variance alone promises.
  */
 MUST_CHECK enum reason power_mean_users(double variance, double difference, struct power_goal goal,
                                         double *users);

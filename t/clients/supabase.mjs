@@ -205,6 +205,26 @@ await group("memories", async () => {
   equal((await call("GET", "/memories?q=sea")).data, [], "and it is forgotten");
 });
 
+await group("predictions", async () => {
+  const predictions = (client = supabase) => client.from("ai_predictions");
+  const plates = { prediction_type: "calorie_estimate", model_name: "plates", model_version: "3" };
+  const made = await predictions().insert({ ...plates, predicted_output: 500, confidence_score: 0.8 }).select().single();
+  equal([made.error, made.status, made.data?.confidence_score], [null, 201, 0.8], "insert().select()");
+  const came = await predictions().update({ actual_user_choice: 400 }).eq("id", made.data?.id).select("prediction_accuracy,feedback_delay_seconds");
+  equal([came.error, came.data?.[0]?.prediction_accuracy, came.data?.[0]?.feedback_delay_seconds >= 0], [null, 0.75, true], "update() of the outcome");
+  equal((await predictions().select("id").eq("model_name", "plates")).data, [{ id: made.data?.id }], "select()");
+  equal((await predictions(other).update({ user_accepted: true }).eq("id", made.data?.id).select()).data, [], "another user changes nothing");
+  equal((await predictions(other).select("id")).data, [], "and sees nothing");
+  equal((await predictions(nobody).select("id")).status, 401, "with the public key alone it is a 401");
+  for (const [row, status, code] of [[{ confidence_score: 2 }, 400, "23514"], [{ prediction_type: "weather" }, 400, "23514"],
+    [{ model_name: "uplift-thumbs" }, 400, "23514"], [{ user_accepted: true }, 403, "42501"], [{ nonsense: 1 }, 400, "PGRST204"]]) {
+    const refused = await predictions().insert({ ...plates, ...row });
+    equal([refused.status, refused.error?.code], [status, code], `${JSON.stringify(row)} is ${code}`);
+  }
+  const forged = await predictions().update({ confidence_score: 1 }).eq("id", made.data?.id);
+  equal([forged.status, forged.error?.code], [403, "42501"], "what was foretold stays");
+});
+
 await group("other people", async () => {
   const theirs = await other.from("coach_response_feedback").update({ helpful: true, rating: 1 }).eq("id", feedbackId).select();
   equal([theirs.status, theirs.data], [200, []], "another user changes nothing");

@@ -6,17 +6,12 @@ later run is others' talk again.
 """
 
 import argparse
-import http.client
-import json
-import os
 import random
-import ssl
 import sys
 import time
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import tokens  # noqa: E402
+from client import add_arguments, connect
 
 COACHES = ["coach_decibel_avatar", "coach_maple_avatar", "coach_ledger_avatar"]
 GOALS = ["run ten kilometres", "sleep before midnight", "eat less sugar", "climb stairs without stopping", "swim a mile",
@@ -32,27 +27,6 @@ FOLLOW_UPS = ["And what if that does not work for the first three days?", "Can y
 COMMENTS = ["just what I needed", "a bit long", "made me laugh", "my mail is sam@example.com if you want to know more", None, None, None]
 
 
-def token(secret, user):
-    now = int(time.time())
-    return tokens.jwt({"iss": "uplift-dev", "sub": user, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600},
-                      secret)
-
-
-class Client:
-    def __init__(self, port, ca, secret):
-        self.connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(cafile=ca), timeout=60)
-        self.secret = secret
-
-    def call(self, user, method, path, body):
-        self.connection.request(method, path, json.dumps(body), {
-            "Authorization": "Bearer " + token(self.secret, user), "Content-Type": "application/json"})
-        response = self.connection.getresponse()
-        answer = json.loads(response.read())
-        if response.status >= 300:
-            sys.exit("talk.py: %s %s: %d %s" % (method, path, response.status, answer["error"]["message"]))
-        return answer
-
-
 def opinion(draw):
     """What a user says of an answer; most like most of them."""
     kind = draw.random()
@@ -64,14 +38,11 @@ def opinion(draw):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--ca", required=True)
-    parser.add_argument("--secret", required=True, help="file with the secret of tokens")
+    add_arguments(parser)
     parser.add_argument("--users", type=int, default=60)
     options = parser.parse_args()
     draw = random.Random(int(time.time()))
-    with open(options.secret, "rb") as file:
-        client = Client(options.port, options.ca, file.read().strip())
+    client = connect(options)
     chats = thumbs = 0
     for number in range(options.users):
         user, coach = str(uuid.UUID(int=draw.getrandbits(128), version=4)), draw.choice(COACHES)

@@ -36,17 +36,17 @@ positive_dataset() {
     owner_psql -A -t -c "select id from ai_training_datasets where dataset_name = 'User Feedback - Positive Responses'"
 }
 
-# Fails when a chat or a training of this uplift would cost money, saying why.
+# refuse_to_spend COMMAND: fails when a chat or a training of this uplift would cost money, saying why.
 refuse_to_spend() {
     local others
     use_simulator || fail "the provider is $(provider_name), and made-up chats may cost money there" \
-        "With the simulated one: ./dev up --simulator, and this again." "To pay for them: ./dev loop --spend-money"
+        "With the simulated one: ./dev up --simulator, and this again." "To pay for them: ./dev $1 --spend-money"
     others=$(settings_in "$var/secrets/settings" | grep -E '^UPLIFT_(ROUTING|TRAINER)' | tr '\n' ' ') || true
     [ -z "$others" ] || fail "these settings may lead beyond the simulated provider: $others" \
-        "Take them back, as in: ${others%% *}= ./dev up" "To pay for what comes of it: ./dev loop --spend-money"
+        "Take them back, as in: ${others%% *}= ./dev up" "To pay for what comes of it: ./dev $1 --spend-money"
     others=$(owner_psql -A -t -c "select name from uplift.providers where base_url <> 'http://127.0.0.1:$sim_port/v1'" | tr '\n' ' ')
     [ -z "$others" ] || fail "the database has other providers, which may cost money: $others" \
-        "To pay for what comes of it: ./dev loop --spend-money"
+        "To pay for what comes of it: ./dev $1 --spend-money"
 }
 
 # talk USERS: so many made-up users say something, and what they think of the answers.
@@ -97,7 +97,7 @@ loop() {
     https_port=$(cat "$var/ports") sim_port=$(($(cat "$var/ports") + 1))
     pg_bin=/usr/lib/postgresql/$(cat "$var/pg/version")/bin
     is_ready || fail "uplift is not up" "Run ./dev up first."
-    $spends || refuse_to_spend
+    $spends || refuse_to_spend loop
     admin_token=$(token --admin)
     talk "$users"
     admin POST jobs/generate-training-data

@@ -52,12 +52,19 @@ CHAT = {
     "PATCH /v1/memories/{id}": people("chat", guest=False),
     "DELETE /v1/memories/{id}": people("chat", guest=False),
     "GET /v1/answers/{id}/context": people("read", guest=False),
+    "GET /v1/predictions": people("read", guest=False),
+    "POST /v1/predictions": people("feedback", guest=False),
+    "GET /v1/predictions/{id}": people("read", guest=False),
+    "PATCH /v1/predictions/{id}": people("feedback", guest=False),
     "GET /v1/models": people("read", "chat"),
     "GET /v1/models/{+name}": people("read", "chat"),
     "GET /rest/v1/ai_episodic_memory": people("read", guest=False),
     "POST /rest/v1/ai_episodic_memory": people("chat", guest=False),
     "PATCH /rest/v1/ai_episodic_memory": people("chat", guest=False),
     "DELETE /rest/v1/ai_episodic_memory": people("chat", guest=False),
+    "GET /rest/v1/ai_predictions": people("read", guest=False),
+    "POST /rest/v1/ai_predictions": people("feedback", guest=False),
+    "PATCH /rest/v1/ai_predictions": people("feedback", guest=False),
     "GET " + REST: people("read", guest=False),
     "PATCH " + REST: people("feedback"),
     "POST " + REST: NOBODY,
@@ -110,6 +117,9 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/knowledge/search": "POST",
     "/admin/costs": "GET",
     "/admin/stats": "GET",
+    "/admin/predictions/figures": "GET",
+    "/admin/predictions/calibration": "GET",
+    "/admin/predictions/drift": "GET",
     "/admin/knowledge": "GET POST",
     "/admin/knowledge/{id}": "GET PATCH DELETE",
     "/admin/knowledge/{id}/chunks": "GET",
@@ -157,6 +167,9 @@ def request_of(route, row):
     if path == "/rest/v1/ai_episodic_memory":
         path += "?id=eq." + NOBODYS if method != "POST" else ""
         body = {"memory_text": "I like tea."} if method == "POST" else {"is_pinned": True}
+    if path == "/rest/v1/ai_predictions":
+        path += "?id=eq." + NOBODYS if method != "POST" else ""
+        body = {"prediction_type": "meal_plan", "model_name": "m", "model_version": "1"} if method == "POST" else {"user_accepted": True}
     if path == REST:
         path += "?id=eq." + row["feedbackId"]
     return method, path.replace("{id}", found).replace("{name}", "sim-1"), None if method == "GET" else body

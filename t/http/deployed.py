@@ -104,7 +104,7 @@ def learnt(up, kind, first):
 
 
 def counted(up, kind):
-    for job in ("roll-up-usage", "trim-cache", "trim-errors", "refresh-model-metrics"):
+    for job in ("roll-up-usage", "trim-cache", "trim-errors", "refresh-model-metrics", "score-answers", "measure-predictions"):
         ended = up.job(job)
         equal(ended["status"], "succeeded", "%s: %s" % (kind, job))
     total = up.admin("GET", "/admin/stats").json()["total"]

@@ -32,7 +32,7 @@ OWN = {"coach_response_feedback": {
 DEPLOYED = {"user_message_tokens", "ai_response_tokens", "message_sequence", "updated_at", "coach_mode", "user_comment"}
 SHARED = ["ai_experiments", "ai_finetuning_jobs", "ai_model_versions", "ai_response_cache",
           "ai_training_datasets", "ai_training_examples"]
-INTERNAL = ["conversations", "feedback_events", "model_prices", "rejected_answers", "settings"]
+INTERNAL = ["conversations", "feedback_events", "model_prices", "prediction_figures", "prediction_queue", "prediction_watch", "thumb_model", "thumb_queue", "thumb_state", "thumb_weights", "rejected_answers", "settings"]
 
 
 class Asker:
@@ -74,6 +74,7 @@ def fill(asker):
         asker.admin("insert into ai_episodic_memory (user_id, memory_type, memory_text) values (%s, 'goal', %s)", user, name)
         asker.admin("insert into ai_context_cache (user_id, context_type, context_data) values (%s, 'current_goals', '{}')", user)
         asker.admin("insert into ai_errors (user_id, error_type) values (%s, 'x')", user)
+        asker.admin("insert into ai_predictions (user_id, prediction_type, model_name, model_version) values (%s, 'meal_plan', 'm', '1')", user)
         asker.admin("insert into user_traits (user_id, trait_key, trait_value) values (%s, 'diet_type', 'vegan')", user)
         asker.admin("insert into user_coach_preferences (user_id) values (%s) on conflict do nothing", user)
 
@@ -129,6 +130,13 @@ def test_everything_else(asker, where, old_tables):
             equal([asker.ask("authenticated", ANN, mine, ANN), asker.ask("authenticated", ANN, mine, BOB),
                    asker.ask("authenticated", ANN, "delete from ai_episodic_memory where user_id <> %s", ANN)],
                   [1, DENIED, 0], where + "and may write own memories")
+        elif table == "ai_predictions" and table not in old_tables:
+            mine = "insert into ai_predictions (user_id, prediction_type, model_name, model_version) values (%s, 'meal_plan', %s, '1')"
+            outcome = "update ai_predictions set user_accepted = true where user_id = %s"
+            equal([asker.ask("authenticated", ANN, mine, ANN, "m"), asker.ask("authenticated", ANN, mine, BOB, "m"), asker.ask("authenticated", ANN, mine, ANN, "uplift-thumbs"),
+                   asker.ask("authenticated", ANN, outcome, ANN), asker.ask("authenticated", ANN, outcome, BOB),
+                   asker.ask("authenticated", ANN, "update ai_predictions set confidence_score = 1"), asker.ask("authenticated", ANN, "delete from ai_predictions")],
+                  [1, DENIED, "PT400", 1, 0, DENIED, DENIED], where + "and may record own predictions, and their outcomes")
         elif table not in old_tables and table != "coach_response_feedback":
             equal([asker.ask("authenticated", ANN, sql) for sql in (
                 "insert into %s default values" % table, "update %s set user_id = user_id" % table, "delete from %s" % table)],

@@ -40,6 +40,9 @@ CALLS = {
         array['{{"search": {{"words": ["q", "run", "knee"]}}}}']::jsonb[]) p""",
     "an answer's context is read": "select uplift_chat.get_answer_context({user}, {answer})",
     "memories are read as supabase-js does": "select * from uplift_chat.rest_memories({user}, 'GET', '{{}}', null)",
+    "a prediction is recorded": """select uplift_chat.add_prediction({user},
+        '{{"prediction_type": "meal_plan", "model_name": "m", "model_version": "1", "confidence_score": 0.5}}')""",
+    "predictions are listed": "select uplift_chat.list_predictions({user}, 50, null, null, null)",
     "preferences are changed": "select uplift_chat.put_preferences({user}, '{{\"severity\": 4.0}}')",
     "an API key is looked for": "select * from uplift.find_api_key(repeat('0', 64))",
 }

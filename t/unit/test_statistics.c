@@ -372,11 +372,17 @@ static void ratios(void **state)
     compare_arms(&a, &b, &settings, &c);
     REASON(c.reason, "");
     assert_string_equal(c.method, "delta t");
-    NEAR(c.difference / c.se, 1.8165961211272748);
-    NEAR(c.fixed.p, t_two_sided(r.z, c.df));
-    assert_true(c.df > 13 && c.df < 14);
-    double half = t_quantile(.975, c.df) *
-                  sqrt(mb.variance + (1 + c.relative) * (1 + c.relative) * ma.variance) / ma.value;
+    double ea = 25.0 * 25 / 103, eb = 23.0 * 23 / 91;
+    double va = ma.variance * 7 / 8 * ea / (ea - 1), vb = mb.variance * 7 / 8 * eb / (eb - 1);
+    NEAR(arm_effective_users(&na), ea);
+    NEAR(c.difference, r.difference);
+    NEAR(c.se, sqrt(va + vb));
+    NEAR(c.df, (va + vb) * (va + vb) / (va * va / (ea - 1) + vb * vb / (eb - 1)));
+    NEAR(c.fixed.p, t_two_sided(c.difference / c.se, c.df));
+    NEAR(c.control.se, sqrt(va));
+    NEAR(c.control.interval.upper, ma.value + sqrt(va) * t_quantile(.975, ea - 1));
+    double half =
+        t_quantile(.975, c.df) * sqrt(vb + (1 + c.relative) * (1 + c.relative) * va) / ma.value;
     NEAR(c.relative, mb.value / ma.value - 1);
     NEAR(c.fixed.relative_interval.upper, c.relative + half);
     NEAR(c.fixed.relative_interval.lower, c.relative - half);
@@ -418,7 +424,7 @@ static void cuped_user_by_user(void **state)
                                      {2, 1, NAN, 3, NAN, NAN, 1, NAN}};
     const double *x[2] = {ax, bx}, *n[2] = {an, bn};
     double u[2][8], c[2][8], adjusted[2][8], sum = 0, known = 0, products = 0, squares = 0;
-    double ratio[2], variance[2], plain = 0;
+    double ratio[2], variance[2], plain[2];
     struct comparison_settings settings = comparison_settings(METRIC_RATIO);
     struct arm_sums arms[2], normal[2];
     struct comparison result;
@@ -445,7 +451,7 @@ static void cuped_user_by_user(void **state)
         for (int i = 0; i < 8; i++)
             adjusted[arm][i] = u[arm][i] - products / squares * c[arm][i];
         variance[arm] = product_of(adjusted[arm], adjusted[arm], 8) / 7 / 8;
-        plain += product_of(u[arm], u[arm], 8) / 7 / 8;
+        plain[arm] = product_of(u[arm], u[arm], 8) / 7 / 8;
     }
     double difference =
         ratio[1] - ratio[0] - products / squares * (mean_of(c[1], 8) - mean_of(c[0], 8));
@@ -455,22 +461,30 @@ static void cuped_user_by_user(void **state)
     NEAR(cuped.variance_control, variance[0]);
     NEAR(cuped.variance_treatment, variance[1]);
     NEAR(cuped.covariance_control, product_of(u[0], c[0], 8) / 7 / 8);
-    NEAR(cuped.variance_reduction, 1 - (variance[0] + variance[1]) / plain);
+    NEAR(cuped.variance_reduction, 1 - (variance[0] + variance[1]) / (plain[0] + plain[1]));
     settings.min_users = 4;
     compare_arms(&arms[0], &arms[1], &settings, &result);
     REASON(result.reason, "");
     REASON(result.cuped_reason, "");
     NEAR(result.difference, difference);
     NEAR(result.unadjusted_difference, ratio[1] - ratio[0]);
+    double factor[2], n_sum, n_squares;
+    for (int arm = 0; arm < 2; arm++) {
+        n_sum = arms[arm].sn;
+        n_squares = arms[arm].snn;
+        factor[arm] = 7.0 / 8 / (1 - n_squares / n_sum / n_sum);
+        variance[arm] *= factor[arm];
+        plain[arm] *= factor[arm];
+    }
     NEAR(result.se, sqrt(variance[0] + variance[1]));
-    NEAR(result.unadjusted_se, sqrt(plain));
+    NEAR(result.unadjusted_se, sqrt(plain[0] + plain[1]));
+    NEAR(result.variance_reduction, 1 - (variance[0] + variance[1]) / (plain[0] + plain[1]));
     /* d/A: the variance of d, and of A, and their covariance. */
-    double va = product_of(u[0], u[0], 8) / 7 / 8;
-    double covariance = -va + cuped.theta * cuped.covariance_control;
+    double covariance = -plain[0] + cuped.theta * cuped.covariance_control * factor[0];
     double relative = difference / ratio[0];
-    double se =
-        sqrt(variance[0] + variance[1] + relative * relative * va - 2 * relative * covariance) /
-        ratio[0];
+    double se = sqrt(variance[0] + variance[1] + relative * relative * plain[0] -
+                     2 * relative * covariance) /
+                ratio[0];
     NEAR(result.relative, relative);
     NEAR(result.fixed.relative_interval.upper, relative + t_quantile(.975, result.df) * se);
     settings.uses_cuped = false;

@@ -297,6 +297,9 @@ begin
     if coalesce(p_experiment.min_users, 100) not between 2 and 10000000 then
         v_problems := v_problems || uplift.problem('min_users', 'must be from 2 to 10000000');
     end if;
+    if coalesce(p_experiment.tuning_users, 5000) not between 100 and 100000000 then
+        v_problems := v_problems || uplift.problem('tuning_users', 'must be from 100 to 100000000');
+    end if;
     if coalesce(p_experiment.feedback_days, 7) not between 0 and 365 then
         v_problems := v_problems || uplift.problem('feedback_days', 'must be from 0 to 365');
     end if;
@@ -449,7 +452,7 @@ create or replace function uplift.without_weights(p_experiment public.ai_experim
 language sql immutable
 as $$
     select jsonb_build_array(array(select v - '{weight,description}'::text[] from unnest(uplift.variants_of(p_experiment)) v),
-        p_experiment.success_metric, p_experiment.salt, p_experiment.layer, p_experiment.targeting, p_experiment.alpha)
+        p_experiment.success_metric, p_experiment.salt, p_experiment.layer, p_experiment.targeting, p_experiment.alpha, p_experiment.tuning_users)
 $$;
 
 comment on function uplift.without_weights(public.ai_experiments) is 'What of an experiment may not change while it runs.';
@@ -553,7 +556,7 @@ as $$
         'test_variants', to_jsonb(p_experiment.test_variants), 'success_metric', p_experiment.success_metric,
         'guardrails', coalesce(p_experiment.guardrails, '[]'), 'targeting', coalesce(p_experiment.targeting, '{}'),
         'traffic_share', p_experiment.traffic_share, 'layer', p_experiment.layer, 'layer_from', p_experiment.layer_from,
-        'salt', p_experiment.salt, 'alpha', p_experiment.alpha, 'min_users', p_experiment.min_users,
+        'salt', p_experiment.salt, 'alpha', p_experiment.alpha, 'min_users', p_experiment.min_users, 'tuning_users', p_experiment.tuning_users,
         'feedback_days', p_experiment.feedback_days, 'start_date', p_experiment.start_date, 'end_date', p_experiment.end_date,
         'winner_variant', p_experiment.winner_variant, 'confidence_level', p_experiment.confidence_level,
         'created_at', p_experiment.created_at, 'updated_at', p_experiment.updated_at)
@@ -629,7 +632,7 @@ as $$
 declare
     v public.ai_experiments := p_before;
 begin
-    perform uplift.check_arguments(p_arguments, '{experiment_name,description,hypothesis,control_variant,test_variants,success_metric,guardrails,targeting,traffic_share,layer,salt,alpha,min_users,feedback_days}');
+    perform uplift.check_arguments(p_arguments, '{experiment_name,description,hypothesis,control_variant,test_variants,success_metric,guardrails,targeting,traffic_share,layer,salt,alpha,min_users,tuning_users,feedback_days}');
     if p_arguments ? 'test_variants' then
         if jsonb_typeof(p_arguments -> 'test_variants') <> 'array' then
             perform uplift.fail(400, 'invalid_test_variants', 'test_variants must be a list', 'test_variants');
@@ -667,6 +670,7 @@ begin
     v.traffic_share := coalesce(uplift.decimal_argument(p_arguments, 'traffic_share', 0, 1), v.traffic_share, 1);
     v.alpha := coalesce(uplift.decimal_argument(p_arguments, 'alpha', 0.0001, 0.5), v.alpha, 0.05);
     v.min_users := coalesce(uplift.whole_argument(p_arguments, 'min_users', 2, 10000000), v.min_users, 100);
+    v.tuning_users := coalesce(uplift.whole_argument(p_arguments, 'tuning_users', 100, 100000000), v.tuning_users, 5000);
     v.feedback_days := coalesce(uplift.whole_argument(p_arguments, 'feedback_days', 0, 365), v.feedback_days, 7);
     if v.experiment_name is null or v.control_variant is null or v.test_variants is null or v.success_metric is null then
         perform uplift.fail(400, 'missing_argument', 'an experiment needs experiment_name, control_variant, test_variants and success_metric',
@@ -691,9 +695,9 @@ begin
     v_new.salt := coalesce(v_new.salt, v_new.id::text);
     perform uplift.refuse_problems(uplift.experiment_problems(v_new));
     insert into public.ai_experiments (id, experiment_name, description, hypothesis, control_variant, test_variants, success_metric, status,
-        guardrails, targeting, traffic_share, layer, salt, alpha, min_users, feedback_days)
+        guardrails, targeting, traffic_share, layer, salt, alpha, min_users, tuning_users, feedback_days)
     values (v_new.id, v_new.experiment_name, v_new.description, v_new.hypothesis, v_new.control_variant, v_new.test_variants, v_new.success_metric,
-        'draft', v_new.guardrails, v_new.targeting, v_new.traffic_share, v_new.layer, v_new.salt, v_new.alpha, v_new.min_users, v_new.feedback_days)
+        'draft', v_new.guardrails, v_new.targeting, v_new.traffic_share, v_new.layer, v_new.salt, v_new.alpha, v_new.min_users, v_new.tuning_users, v_new.feedback_days)
     returning * into v_new;
     perform uplift.note_experiment(v_new.id, 'created', p_who, null);
     return uplift.experiment_json(v_new);
@@ -722,7 +726,7 @@ begin
     update public.ai_experiments e set experiment_name = v_new.experiment_name, description = v_new.description, hypothesis = v_new.hypothesis,
         control_variant = v_new.control_variant, test_variants = v_new.test_variants, success_metric = v_new.success_metric,
         guardrails = v_new.guardrails, targeting = v_new.targeting, traffic_share = v_new.traffic_share, layer = v_new.layer,
-        layer_from = v_new.layer_from, salt = v_new.salt, alpha = v_new.alpha, min_users = v_new.min_users, feedback_days = v_new.feedback_days
+        layer_from = v_new.layer_from, salt = v_new.salt, alpha = v_new.alpha, min_users = v_new.min_users, tuning_users = v_new.tuning_users, feedback_days = v_new.feedback_days
     where e.id = p_id returning e.* into v_new;
     perform uplift.note_experiment(p_id, 'changed', p_who, (select string_agg(k, ', ' order by k) from jsonb_object_keys(p_arguments) k));
     return uplift.experiment_json(v_new);
@@ -842,10 +846,10 @@ begin
     perform uplift.check_arguments(p_arguments, '{experiment_name}');
     -- A new salt: who was in a variant before is as likely in any of them.
     insert into public.ai_experiments (id, experiment_name, description, hypothesis, control_variant, test_variants, success_metric, status,
-        guardrails, targeting, traffic_share, layer, alpha, min_users, feedback_days)
+        guardrails, targeting, traffic_share, layer, alpha, min_users, tuning_users, feedback_days)
     values (uplift.uuid_v7(), v_name, v_before.description, v_before.hypothesis, v_before.control_variant, v_before.test_variants,
         v_before.success_metric, 'draft', v_before.guardrails, v_before.targeting, v_before.traffic_share, v_before.layer, v_before.alpha,
-        v_before.min_users, v_before.feedback_days)
+        v_before.min_users, v_before.tuning_users, v_before.feedback_days)
     returning * into v_new;
     perform uplift.note_experiment(v_new.id, 'created', p_who, 'a copy of ' || p_id);
     return uplift.experiment_json(v_new);

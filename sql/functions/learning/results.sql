@@ -142,6 +142,7 @@ begin
         from cut c group by c.metric, c.variant
     )
     select jsonb_build_object('id', p_id, 'alpha', coalesce(v_experiment.alpha, 0.05), 'min_users', coalesce(v_experiment.min_users, 100),
+        'tuning_users', coalesce(v_experiment.tuning_users, 5000),
         'success_metric', v_experiment.success_metric, 'guardrails', coalesce(v_experiment.guardrails, '[]'),
         'weights', (select jsonb_agg(coalesce((v ->> 'weight')::float8, 1) order by n) from unnest(uplift.variants_of(v_experiment)) with ordinality u(v, n)),
         'had_other_weights', coalesce(v_experiment.keeps_assignments, false),

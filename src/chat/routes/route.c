@@ -16,8 +16,8 @@ bool route_query(struct route_context *c, const struct pg_statement *statement,
                        values, result, error, away);
 }
 
-void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
-                            const char *const *values)
+static void reply_json(struct route_context *c, const struct pg_statement *statement,
+                       const char *const *values, int status)
 {
     struct api_error error;
     PGresult *result;
@@ -25,9 +25,21 @@ void route_reply_json_query(struct route_context *c, const struct pg_statement *
         request_fail(c->request, &error, NULL);
         return;
     }
-    request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
+    request_reply(c->request, status, "application/json", NULL, PQgetvalue(result, 0, 0),
                   (size_t)PQgetlength(result, 0, 0));
     PQclear(result);
+}
+
+void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
+                            const char *const *values)
+{
+    reply_json(c, statement, values, 200);
+}
+
+void route_reply_created(struct route_context *c, const struct pg_statement *statement,
+                         const char *const *values)
+{
+    reply_json(c, statement, values, 201);
 }
 
 bool route_refused(const char *refusal_json, struct api_error *error)

@@ -34,6 +34,9 @@ bool route_refused(const char *refusal_json, struct api_error *error);
  * the request. */
 void route_reply_json_query(struct route_context *c, const struct pg_statement *statement,
                             const char *const *values);
+/* The same for what was made: 201. */
+void route_reply_created(struct route_context *c, const struct pg_statement *statement,
+                         const char *const *values);
 #define ROUTE_LIMIT_ROOM 16
 /* The limit of a list that the query asks for, as text for Postgres, else the default. False with
  * *error (400 invalid_limit) when it is no number from 1 to max. */
@@ -57,6 +60,7 @@ void route_feedback_put(struct route_context *c);
 void route_rest_feedback(
     struct route_context *c); /* route_rest.c: /rest/v1/coach_response_feedback */
 void route_rest_memories(struct route_context *c);
+void route_rest_predictions(struct route_context *c);
 void route_conversations_list(
     struct route_context *c); /* route_user.c: what a user sees of their own */
 void route_conversation_get(struct route_context *c);
@@ -67,6 +71,10 @@ void route_memories_add(struct route_context *c);
 void route_memory_change(struct route_context *c);
 void route_memories_forget(struct route_context *c);
 void route_answer_context(struct route_context *c);
+void route_predictions_list(struct route_context *c); /* route_predictions.c */
+void route_predictions_add(struct route_context *c);
+void route_prediction_get(struct route_context *c);
+void route_prediction_outcome(struct route_context *c);
 void route_preferences_get(struct route_context *c);
 void route_preferences_put(struct route_context *c);
 void route_models(struct route_context *c); /* route_models.c */

@@ -19,6 +19,7 @@ void route_metrics(struct route_context *c)
         .now_ms = clock_ms(),
         .budgets = cJSON_GetObjectItemCaseSensitive(gauges, "budgets"),
         .unpriced = cJSON_GetObjectItemCaseSensitive(gauges, "unpriced_models"),
+        .predictions = cJSON_GetObjectItemCaseSensitive(gauges, "predictions"),
         .queues = cJSON_GetObjectItemCaseSensitive(gauges, "queues"),
     };
     struct search_state shelves[SHELVES];

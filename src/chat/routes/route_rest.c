@@ -1,4 +1,5 @@
-/* /rest/v1 for supabase-js: own answers read, own feedback changed; own memories read and written.
+/* /rest/v1 for supabase-js: own answers read, own feedback changed; own memories and predictions
+ * read and written.
  */
 #include "route_rest.h"
 
@@ -326,10 +327,10 @@ void route_rest_feedback(struct route_context *c)
     rest_query_release(&query);
 }
 
-/* --- memories --- */
+/* --- memories and predictions --- */
 
-static void reply_memories(struct route_context *c, const struct rest_query *q, bool is_new,
-                           const PGresult *result)
+static void reply_written(struct route_context *c, const struct rest_query *q, bool is_new,
+                          const PGresult *result)
 {
     struct page page = {.count = number(result, 1), .total = -1};
     if (q->count != REST_NO_COUNT)
@@ -342,7 +343,7 @@ static void reply_memories(struct route_context *c, const struct rest_query *q, 
 }
 
 /* An object, or an array of objects. It ends with the body's NUL. */
-static bool memories_body(const struct request *r, struct span *body, struct api_error *error)
+static bool rows_body(const struct request *r, struct span *body, struct api_error *error)
 {
     struct json_rules rules = {.max_values = REQUEST_VALUES_MAX};
     struct json_error reason;
@@ -350,36 +351,33 @@ static bool memories_body(const struct request *r, struct span *body, struct api
            api_error(error, 400, "PGRST102", "", "Empty or invalid json");
 }
 
-static void ask_memories(struct route_context *c, const struct rest_query *q)
+/* The statement is given user, method, query and body. */
+static void ask_rows(struct route_context *c, const struct rest_query *q,
+                     const struct pg_statement *statement)
 {
-    static const struct pg_statement statement = {
-        .name = "rest_memories",
-        .sql = "select rows, row_count, total, coalesce(($3::jsonb ->> 'offset')::bigint, 0) "
-               "from uplift_chat.rest_memories($1,$2,$3,$4)",
-        .params = 4};
     const char *method = c->request->method;
     bool is_new = strcmp(method, "POST") == 0, is_change = strcmp(method, "PATCH") == 0;
     bool is_read = !is_new && !is_change && strcmp(method, "DELETE") != 0;
     struct api_error error;
     struct span body = {"null", 4};
     PGresult *result;
-    if ((is_new || is_change) && !memories_body(c->request, &body, &error)) {
+    if ((is_new || is_change) && !rows_body(c->request, &body, &error)) {
         rest_fail(c->request, &error, NULL);
         return;
     }
     const char *values[4] = {c->request->who.user_text, method, q->json.data, body.at};
-    if (!route_query(c, &statement, values, &result, &error, NULL)) {
+    if (!route_query(c, statement, values, &result, &error, NULL)) {
         rest_fail(c->request, &error, NULL);
         return;
     }
     if (is_read)
         reply_selected(c, q, result);
     else
-        reply_memories(c, q, is_new, result);
+        reply_written(c, q, is_new, result);
     PQclear(result);
 }
 
-void route_rest_memories(struct route_context *c)
+static void rest_rows(struct route_context *c, const struct pg_statement *statement)
 {
     struct api_error error;
     struct rest_query query;
@@ -387,16 +385,36 @@ void route_rest_memories(struct route_context *c)
         rest_fail(c->request, &error, NULL);
         return;
     }
-    /* Who may write memories and not read them is not shown any, nor finds out by filters. */
+    /* Who may write rows and not read them is not shown any, nor finds out by filters. */
     if ((c->request->who.scopes & SCOPE_READ) == 0 &&
         (query.representation || (strcmp(c->request->method, "POST") != 0 &&
                                   rest_query_only_id(&query, c->request->who.user_text) == NULL))) {
         api_error(&error, 403, "42501", "",
-                  "this API key may write memories and not read them: filter by id=eq. alone, and "
+                  "this API key may write rows and not read them: filter by id=eq. alone, and "
                   "ask for return=minimal");
         rest_fail(c->request, &error, NULL);
     } else {
-        ask_memories(c, &query);
+        ask_rows(c, &query, statement);
     }
     rest_query_release(&query);
+}
+
+void route_rest_memories(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        .name = "rest_memories",
+        .sql = "select rows, row_count, total, coalesce(($3::jsonb ->> 'offset')::bigint, 0) "
+               "from uplift_chat.rest_memories($1,$2,$3,$4)",
+        .params = 4};
+    rest_rows(c, &statement);
+}
+
+void route_rest_predictions(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        .name = "rest_predictions",
+        .sql = "select rows, row_count, total, coalesce(($3::jsonb ->> 'offset')::bigint, 0) "
+               "from uplift_chat.rest_predictions($1,$2,$3,$4)",
+        .params = 4};
+    rest_rows(c, &statement);
 }

@@ -1,4 +1,4 @@
-/* /rest/v1: as much of PostgREST as supabase-js needs for answers and memories. */
+/* /rest/v1: as much of PostgREST as supabase-js needs for answers, memories and predictions. */
 #ifndef UPLIFT_ROUTE_REST_H
 #define UPLIFT_ROUTE_REST_H
 

@@ -132,6 +132,7 @@ struct metrics_more {
     const cJSON *budgets;               /* uplift.budget_gauges(), or NULL */
     const cJSON *queues;                /* {name: number}, or NULL */
     const cJSON *unpriced;              /* uplift.unpriced_models(), or NULL */
+    const cJSON *predictions;           /* uplift.prediction_gauges(), or NULL */
     const struct search_state *shelves; /* SHELVES of them; NULL: no retrieval */
 };
 

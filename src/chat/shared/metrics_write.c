@@ -392,6 +392,36 @@ static void put_unpriced(const struct metrics_more *more, struct buf *out)
                   (uint64_t)more->unpriced->valuedouble);
 }
 
+/* Of predictions of the last days, as the job measure-predictions found them. */
+static void put_predictions(const struct metrics_more *more, struct buf *out)
+{
+    static const struct {
+        const char *name, *member, *help;
+    } gauges[] = {
+        {"uplift_prediction_outcomes", "outcomes", "Predictions of the last days judged."},
+        {"uplift_prediction_brier_score", "brier", "Their Brier score: 0 is the best."},
+        {"uplift_prediction_calibration_error", "ece", "Their expected calibration error."},
+        {"uplift_prediction_drift", "warns",
+         "1 where that is worse than before by more than the bound."}};
+    static const char *const labels[] = {"type", "model", "version"};
+    const cJSON *models = cJSON_GetObjectItemCaseSensitive(more->predictions, "models"), *model;
+    put_level(out, "uplift_prediction_warnings",
+              "Predictions that are worse of late than before: GET /admin/predictions/drift.",
+              (uint64_t)json_number(more->predictions, "warnings", 0));
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {
+        put_head(out, gauges[i].name, "gauge", gauges[i].help);
+        cJSON_ArrayForEach (model, models) {
+            buf_puts(out, gauges[i].name);
+            for (size_t l = 0; l < sizeof labels / sizeof labels[0]; l++) {
+                const char *value = json_string(model, labels[l]);
+                buf_putc(out, l == 0 ? '{' : ',');
+                put_label(out, labels[l], value != NULL ? value : "");
+            }
+            buf_printf(out, "} %g\n", json_number(model, gauges[i].member, 0));
+        }
+    }
+}
+
 static void put_queues(const struct metrics_more *more, struct buf *out)
 {
     const cJSON *queue;
@@ -432,6 +462,7 @@ void metrics_write(const struct metrics *all, const struct metrics_more *more, s
     put_breakers(more, out);
     put_budgets(more, out);
     put_unpriced(more, out);
+    put_predictions(more, out);
     put_queues(more, out);
     put_shelves(more, out);
 }
