@@ -95,6 +95,10 @@ insert into uplift.settings (key, value, description) values
     ('knowledge.max_tokens', '800', 'Tokens of knowledge in one prompt, at most (four bytes are taken for one).'),
     ('knowledge.min_score', '0.4', 'Knowledge that fits a question less than this is left out: 1 is a passage that has each of the question''s six rarest words once.'),
     ('knowledge.min_similarity', '0.3', 'Knowledge that is found by its embedding is left out where it is less similar to the question than this: the cosine of the angle between the two, 1 for the same.'),
+    ('playbook.min_users', '3', 'Users whose comments say the same before it becomes a guideline of a coach''s playbook.'),
+    ('playbook.max_guidelines', '12', 'Guidelines of one playbook, at most 50.'),
+    ('playbook.margin', '2', 'Of two guidelines that contradict each other the one counts that has so many times the users of the other; else neither.'),
+    ('playbook.min_ratings', '30', 'Thumbs on answers with a guideline, as independent users would give them, before it may be retired for them.'),
     ('experiments.holdout_share', '0', 'Share of users, 0 to 1, that takes part in no experiment, to compare with.'),
     ('predictions.right_at', '0.8', 'From which accuracy on a prediction that nobody accepted or refused came true.'),
     ('predictions.watch_days', '7', 'Days of predictions that are compared with those before, to warn when they get worse.'),
@@ -122,6 +126,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
     ('embed-knowledge', 'Makes embeddings of knowledge, so that it is found by what it means.', 5, '1 day', true),
     ('measure-experiments', 'Counts what users of experiments did, and judges it.', 5, '6 hours', true),
     ('watch-rollouts', 'Measures rollouts, and takes the step that their evidence calls for.', 5, '1 hour', true),
+    ('write-playbooks', 'Makes guidelines for coaches of what users wrote about answers.', 5, '6 hours', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
@@ -138,6 +143,7 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('measure-context', 'measure-context', '{}', '10 5 * * *', true, 'What context does to ratings, daily.'),
     ('measure-experiments', 'measure-experiments', '{}', '5 * * * *', true, 'Figures of experiments, hourly.'),
     ('watch-rollouts', 'watch-rollouts', '{}', '*/5 * * * *', true, 'Rollouts, every five minutes.'),
+    ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
 

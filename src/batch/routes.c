@@ -87,6 +87,18 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/rollouts/{id}/promote"}, route_sql, SQL(admin_promote_rollout), 200},
     {{"POST", "/admin/rollouts/{id}/rollback"}, route_sql, SQL(admin_roll_back), 200},
 
+    {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
+    {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
+    {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},
+    {{"POST", "/admin/playbook-guidelines/{id}/retire"},
+     route_sql,
+     SQL(admin_retire_guideline),
+     200},
+    {{"POST", "/admin/playbook-guidelines/{id}/restore"},
+     route_sql,
+     SQL(admin_restore_guideline),
+     200},
+
     {{"GET", "/admin/providers"}, route_sql, SQL(admin_list_providers), 200},
     {{"GET", "/admin/providers/{name}"}, route_sql, SQL(admin_get_provider), 200},
     {{"PUT", "/admin/providers/{name}"}, route_put_provider, NULL, 200},
