@@ -61,12 +61,27 @@ comment on table feedback_to_read is 'Answers whose feedback_text says nothing t
 create table system_prompts (
     id uuid primary key,
     prompt text not null,
+    version_id uuid,
     created_at timestamptz not null default now()
 );
 
 comment on table system_prompts is
     'System prompts as far as they are not a user''s own (persona, rules, tone), each once, whatever number of answers were made with it. Nothing is ever deleted here: workers remember what there is.';
 comment on column system_prompts.id is 'uplift.prompt_id(prompt).';
+comment on column system_prompts.version_id is 'Which of prompt_versions it was made from; null where that cannot be told.';
+
+create table prompt_versions (
+    id uuid primary key,
+    name text not null,
+    personality text not null,
+    prompt_suffix text not null,
+    created_at timestamptz not null default now()
+);
+
+comment on table prompt_versions is
+    'Each wording of a coach''s prompt that answers were given with, whatever severity and mode: what an admin wrote, and what experiments and rollouts made of it.';
+comment on column prompt_versions.id is 'By content: uplift.prompt_version_id(name, personality, prompt_suffix).';
+comment on column prompt_versions.created_at is 'When an answer first had it.';
 
 create table feedback_events (
     id bigint generated always as identity primary key,

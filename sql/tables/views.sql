@@ -46,6 +46,7 @@ select
     a.severity,
     a.mode,
     a.system_prompt_id,
+    s.version_id as prompt_version_id,
     coalesce(a.system_prompt, s.prompt || coalesce(a.personal_prompt, '')) as system_prompt
 from public.coach_response_feedback a
 left join uplift.system_prompts s on s.id = a.system_prompt_id;

@@ -80,6 +80,9 @@ static const struct admin_route routes[] = {
 
     {{"GET", "/admin/experiment-plan"}, route_experiment_plan, NULL, 200},
 
+    {{"GET", "/admin/prompt-versions"}, route_sql, SQL(admin_list_prompt_versions), 200},
+    {{"GET", "/admin/prompt-versions/{id}"}, route_sql, SQL(admin_get_prompt_version), 200},
+
     {{"GET", "/admin/rollouts"}, route_sql, SQL(admin_list_rollouts), 200},
     {{"POST", "/admin/rollouts"}, route_sql, SQL(admin_create_rollout), 201},
     {{"GET", "/admin/rollouts/{id}"}, route_sql, SQL(admin_get_rollout), 200},

@@ -109,6 +109,8 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/experiments/{id}/preview": "GET",
     "/admin/experiments/{id}/results": "GET",
     "/admin/experiment-plan": "GET",
+    "/admin/prompt-versions": "GET",
+    "/admin/prompt-versions/{id}": "GET",
     "/admin/rollouts": "GET POST",
     "/admin/rollouts/{id}": "GET",
     "/admin/rollouts/{id}/advance": "POST",

@@ -99,8 +99,8 @@ declare
     v_new uuid[];
 begin
     if cardinality(p_shared_prompts) > 0 then
-        insert into uplift.system_prompts (id, prompt)
-        select uplift.prompt_id(p), p from unnest(p_shared_prompts) p order by 1
+        insert into uplift.system_prompts (id, prompt, version_id)
+        select uplift.prompt_id(p), p, uplift.note_prompt_version(p) from unnest(p_shared_prompts) p order by 1
         on conflict (id) do nothing;
     end if;
     if (select count(*) from uplift.system_prompts s where s.id = any (p_prompt_ids))
