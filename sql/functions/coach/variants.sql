@@ -196,13 +196,13 @@ create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_
 language plpgsql immutable
 as $$
 declare
-    -- "off" is no room at all.
-    v_memory int := case when p_changes ->> 'memory' = 'off' then 0 else 4 * (p_changes #>> '{memory,max_tokens}')::int end;
-    v_knowledge int := case when p_changes ->> 'knowledge' = 'off' then 0 else 4 * (p_changes #>> '{knowledge,max_tokens}')::int end;
-    v_examples int := case when p_changes ->> 'examples' = 'off' then 0 else 4 * (p_changes #>> '{examples,max_tokens}')::int end;
+    -- "off" is no room at all. By way of numeric: JSON's 300.0 is a whole number, too.
+    v_memory int := case when p_changes ->> 'memory' = 'off' then 0 else 4 * (p_changes #>> '{memory,max_tokens}')::numeric end;
+    v_knowledge int := case when p_changes ->> 'knowledge' = 'off' then 0 else 4 * (p_changes #>> '{knowledge,max_tokens}')::numeric end;
+    v_examples int := case when p_changes ->> 'examples' = 'off' then 0 else 4 * (p_changes #>> '{examples,max_tokens}')::numeric end;
 begin
     p_limits.memory_bytes := coalesce(v_memory, p_limits.memory_bytes);
-    p_limits.passage_bytes := coalesce(case when v_memory = 0 then 0 else 4 * (p_changes #>> '{memory,passage_tokens}')::int end, p_limits.passage_bytes);
+    p_limits.passage_bytes := coalesce(case when v_memory = 0 then 0 else 4 * (p_changes #>> '{memory,passage_tokens}')::numeric end, p_limits.passage_bytes);
     p_limits.knowledge_bytes := coalesce(v_knowledge, p_limits.knowledge_bytes);
     p_limits.knowledge_share := coalesce((p_changes #>> '{knowledge,min_score}')::float8, p_limits.knowledge_share);
     p_limits.example_bytes := coalesce(v_examples, p_limits.example_bytes);

@@ -9,9 +9,12 @@ comment on function uplift.problem(text, text) is 'One of several things that ar
 
 create or replace function uplift.is_between(p_value jsonb, p_least numeric, p_most numeric) returns boolean
 language sql immutable parallel safe
-as $$ select case when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric between p_least and p_most else false end $$;
+as $$
+    select case when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric between p_least and p_most
+        and uplift.is_float((p_value #>> '{}')::numeric) else false end
+$$;
 
-comment on function uplift.is_between(jsonb, numeric, numeric) is 'Whether a value in JSON is a number within limits.';
+comment on function uplift.is_between(jsonb, numeric, numeric) is 'Whether a value in JSON is a number within limits, that a float8 can be, too.';
 
 create or replace function uplift.policy_problem(p_name text, p_policy jsonb) returns text
 language plpgsql immutable
@@ -239,7 +242,8 @@ begin
     v_running.salt := v_salt;
     v_running.share_salt := coalesce('layer ' || p_experiment.layer, v_salt || ' share');
     v_running.share_from := coalesce(p_experiment.layer_from, 0);
-    v_running.share_to := v_running.share_from + coalesce(p_experiment.traffic_share, 1);
+    -- Added as they were allotted: as float8 a neighbour's 0.1 and 0.2 are more than 0.3.
+    v_running.share_to := coalesce(p_experiment.layer_from, 0) + coalesce(p_experiment.traffic_share, 1);
     v_running.variants := array(select v ->> 'variant_name' from unnest(v_variants) v);
     v_running.bounds := array(
         select (sum(coalesce((v.value ->> 'weight')::float8, 1)) over (order by v.n)) / v_sum
@@ -435,11 +439,15 @@ begin
         end if;
         new.status_reason := null;
         new.start_date := coalesce(new.start_date, now());
+        -- One that goes on is not over: what is said from now on counts.
+        if new.end_date <= now() then
+            new.end_date := null;
+        end if;
         if new.layer is not null and new.layer_from is null then
             new.layer_from := uplift.free_layer_share(new.layer, coalesce(new.traffic_share, 1), new.id);
         end if;
     elsif new.status = 'completed' and v_before.status is distinct from 'completed' then
-        new.end_date := coalesce(new.end_date, now());
+        new.end_date := least(new.end_date, now());
     end if;
     return new;
 end
