@@ -8,11 +8,15 @@
 create or replace function uplift.changes_in_production(p_coach_id text) returns jsonb
 language sql stable
 as $$
-    select coalesce((select c.changes from uplift.production_changes c where c.coach_id is null and c.ended_at is null), '{}')
+    select coalesce((
+            select case when c.changes ? 'model' and exists (
+                    select from uplift.model_deployments d where d.environment = 'production' and d.coach_id = p_coach_id and d.ended_at is null)
+                then c.changes - 'model' else c.changes end
+            from uplift.production_changes c where c.coach_id is null and c.ended_at is null), '{}')
         || coalesce((select c.changes from uplift.production_changes c where c.coach_id = p_coach_id and c.ended_at is null), '{}')
 $$;
 
-comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, and over it what is for this one.';
+comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, but for the model where one is deployed for this coach, and over it what is for this one.';
 
 create or replace function uplift.change_production(p_coach_id text, p_changes jsonb, p_rollout_id uuid, p_previous_id bigint, p_who text, p_reason text) returns void
 language plpgsql volatile
@@ -43,6 +47,21 @@ end
 $$;
 
 comment on function uplift.production_now(text) is 'What holds of production_changes for a coach (null: for all) by itself, locked; nulls for nothing.';
+
+create or replace function uplift.forget_production_model(p_coach_id text, p_who text) returns void
+language plpgsql volatile
+as $$
+declare
+    v_now uplift.production_changes := uplift.production_now(p_coach_id);
+begin
+    if v_now.changes ? 'model' then
+        perform uplift.change_production(p_coach_id, v_now.changes - 'model', v_now.rollout_id, v_now.previous_id, p_who, 'another model was deployed');
+    end if;
+end
+$$;
+
+comment on function uplift.forget_production_model(text, text) is
+    'Ends the model that a rollout named for a coach (null: for all), so that a model version which is deployed there serves; all else that it changed stays.';
 
 create or replace function uplift.rollout_json(p_rollout uplift.rollouts) returns jsonb
 language sql stable
@@ -121,16 +140,19 @@ language plpgsql volatile
 as $$
 declare
     v_rest jsonb := p_rollout.changes - 'model_version_id';
-    v_now uplift.production_changes;
+    v_now uplift.production_changes := uplift.production_now(p_rollout.coach_id);
+    v_kept jsonb := coalesce(v_now.changes, '{}');
 begin
+    -- First, so that rolling back brings back a model that an earlier rollout named.
+    if p_rollout.changes ? 'model_version_id' then
+        v_kept := v_kept - 'model';
+    end if;
+    if v_rest <> '{}' or v_kept <> v_now.changes then
+        perform uplift.change_production(p_rollout.coach_id, v_kept || v_rest, p_rollout.id, v_now.id, p_who, 'replaced by rollout ' || p_rollout.name);
+    end if;
     if p_rollout.changes ? 'model_version_id' then
         perform uplift_batch.admin_deploy_model((p_rollout.changes ->> 'model_version_id')::uuid,
             jsonb_strip_nulls(jsonb_build_object('environment', 'production', 'coach_id', p_rollout.coach_id)), p_who);
-    end if;
-    if v_rest <> '{}' then
-        v_now := uplift.production_now(p_rollout.coach_id);
-        perform uplift.change_production(p_rollout.coach_id, coalesce(v_now.changes, '{}') || v_rest, p_rollout.id, v_now.id, p_who,
-            'replaced by rollout ' || p_rollout.name);
     end if;
     return uplift.end_rollout(p_rollout, 'promoted', p_who, p_reason);
 end
@@ -382,12 +404,16 @@ begin
             perform uplift_batch.admin_rollback_model((v_rollout.changes ->> 'model_version_id')::uuid,
                 jsonb_build_object('environment', 'production', 'coach_id', v_rollout.coach_id, 'reason', v_reason), p_who);
         end if;
-        if v_rollout.changes - 'model_version_id' <> '{}' then
+        if exists (select from uplift.production_changes c where c.rollout_id = p_id) then
             v_now := uplift.production_now(v_rollout.coach_id);
             if v_now.rollout_id is distinct from p_id then
                 perform uplift.fail(409, 'not_in_production', 'another rollout took its place since; roll that one back');
             end if;
             select c.* into v_before from uplift.production_changes c where c.id = v_now.previous_id;
+            -- A model that gave way to a deployment meanwhile stays away.
+            if not v_now.changes ? 'model' and not v_rollout.changes ?| '{model,model_version_id}' then
+                v_before.changes := v_before.changes - 'model';
+            end if;
             perform uplift.change_production(v_rollout.coach_id, v_before.changes, v_before.rollout_id, v_before.previous_id, p_who,
                 'rolled back: ' || v_reason);
         end if;
