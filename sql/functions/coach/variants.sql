@@ -172,7 +172,9 @@ begin
     if coalesce(p_more ? 'is_guest', false) then
         return;
     end if;
-    v_holdout := uplift.setting_number('experiments.holdout_share', 0);
+    -- Not by uplift.setting_number(), which would be planned anew for each group of chats.
+    select case when jsonb_typeof(s.value) = 'number' then (s.value #>> '{}')::float8 end into v_holdout
+    from uplift.settings s where s.key = 'experiments.holdout_share';
     if v_holdout > 0 and uplift.bucket('uplift holdout', p_user_id) < v_holdout then
         return;
     end if;
@@ -251,7 +253,9 @@ begin
         from (select v.* from unnest(p_ids) i(id)
             cross join lateral (select y.* from public.coach_response_feedback y where y.id = i.id offset 0) v) a
         cross join lateral jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) x
-        join public.ai_experiments e on e.id::text = x ->> 'experiment_id'
+        -- By index: rollouts make ever more of them.
+        join public.ai_experiments e on e.id = case when x ->> 'experiment_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            then (x ->> 'experiment_id')::uuid end
         left join public.user_coach_preferences p on p.user_id = a.user_id
         where x -> 'override' is distinct from 'true' and x ->> 'variant' is not null
             -- Without Postgres it was not known what the user had chosen.

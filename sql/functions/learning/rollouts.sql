@@ -6,14 +6,21 @@
 -- do one step, and what fails half-way did none.
 
 create or replace function uplift.changes_in_production(p_coach_id text) returns jsonb
-language sql stable
+-- In PL/pgSQL, which keeps its plans: each chat asks, while anything is tried or was promoted.
+language plpgsql stable
 as $$
-    select coalesce((
-            select case when c.changes ? 'model' and exists (
-                    select from uplift.model_deployments d where d.environment = 'production' and d.coach_id = p_coach_id and d.ended_at is null)
-                then c.changes - 'model' else c.changes end
-            from uplift.production_changes c where c.coach_id is null and c.ended_at is null), '{}')
-        || coalesce((select c.changes from uplift.production_changes c where c.coach_id = p_coach_id and c.ended_at is null), '{}')
+declare
+    v_all jsonb;
+    v_own jsonb;
+begin
+    select c.changes into v_all from uplift.production_changes c where coalesce(c.coach_id, '') = '' and c.ended_at is null;
+    select c.changes into v_own from uplift.production_changes c where coalesce(c.coach_id, '') = p_coach_id and c.ended_at is null;
+    if v_all ? 'model' and exists (
+            select from uplift.model_deployments d where d.environment = 'production' and coalesce(d.coach_id, '') = p_coach_id and d.ended_at is null) then
+        v_all := v_all - 'model';
+    end if;
+    return coalesce(v_all || v_own, v_all, v_own, '{}');
+end
 $$;
 
 comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, but for the model where one is deployed for this coach, and over it what is for this one.';
