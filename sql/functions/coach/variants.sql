@@ -114,6 +114,7 @@ declare
     v_parts text[];
     v_running uplift.running_experiments;
     v_experiment public.ai_experiments;
+    v_problem text;
     v_place int;
 begin
     changes := '{}';
@@ -126,6 +127,11 @@ begin
         if not found then
             refusal := uplift.refusal(400, 'invalid_variant', format('X-Uplift-Variant must be EXPERIMENT=VARIANT, by name or id, several with commas between; there is no experiment "%s"',
                 left(coalesce(btrim(v_parts[1]), v_pair), 100)), 'X-Uplift-Variant');
+            return;
+        end if;
+        v_problem := uplift.problems_text(uplift.experiment_problems(v_experiment));
+        if v_problem is not null then
+            refusal := uplift.refusal(400, 'invalid_variant', format('experiment "%s" could not run: %s', left(v_experiment.experiment_name, 100), left(v_problem, 500)), 'X-Uplift-Variant');
             return;
         end if;
         v_running := uplift.prepared_experiment(v_experiment);
@@ -165,7 +171,8 @@ begin
         end if;
     end loop;
     if p_more ? 'variant' then
-        select variants_for.changes || x.changes, x.exposures, x.refusal into changes, exposures, refusal
+        -- What the request says itself would be said twice.
+        select variants_for.changes || (x.changes - array(select jsonb_array_elements_text(p_more -> 'asked'))), x.exposures, x.refusal into changes, exposures, refusal
         from uplift.variants_asked_for(p_more ->> 'variant') x;
         return;
     end if;

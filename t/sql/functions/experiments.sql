@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(90);
+select plan(103);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -187,6 +187,42 @@ select results_eq($$select status, status_reason from public.ai_experiments wher
     $$values ('paused', 'test_variants[0].coach_id must be a coach that is offered')$$, 'one that is gone pauses the experiment');
 select is(pg_temp.prepare(:eve) ->> 'coach_id', 'coach_decibel_avatar', 'for all of its users');
 update public.brand_assets set is_active = true where asset_name = 'coach_maple_avatar';
+
+-- Testers.
+select pg_temp.try('draft', '{}', '{"{\"variant_name\": \"b\", \"temperature\": 0.2, \"max_tokens\": 50}"}', 'draft') as draft \gset
+select is(pg_temp.prepare(:eve, '{"variant": "draft=b", "asked": ["temperature"]}') -> 'parameters', '{"max_tokens": 50}', 'what a tester''s request says itself is not said twice');
+insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric) values
+    ('odd', '{"variant_name": "a", "weight": "x"}', '{"{\"variant_name\": \"b\", \"memory\": {\"max_tokens\": \"x\"}}"}', 'latency'), ('scalar', '5', '{7}', 'latency');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "odd=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'a draft that could not run is not tested either');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "scalar=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'whatever it is made of');
+
+-- Names are for one each.
+create function pg_temp.create(p_name text) returns jsonb language sql as $$
+    select uplift_batch.admin_create_experiment(null, jsonb_build_object('experiment_name', p_name, 'control_variant', '{"variant_name": "a"}'::jsonb,
+        'test_variants', '[{"variant_name": "b", "severity": 2}]'::jsonb, 'success_metric', 'latency'), 'ann')
+$$;
+select is(pg_temp.create('mine') ->> 'status', 'draft', 'a new name');
+select pg_temp.create('other') ->> 'id' as other \gset
+select is(pg_temp.refused($$select pg_temp.create('mine')$$), 'UP409 experiment_exists experiment_name', 'is taken then');
+select is(pg_temp.refused(format($$select uplift_batch.admin_edit_experiment(%L, '{"experiment_name": "mine"}', 'ann')$$, :'other')), 'UP409 experiment_exists experiment_name', 'to give another one, too');
+select is(pg_temp.refused(format($$select uplift_batch.admin_edit_experiment(%L, '{"experiment_name": "other", "alpha": 0.1}', 'ann')$$, :'other')), 'not at all', 'its own it may keep');
+select is(pg_temp.refused(format($$select uplift_batch.admin_clone_experiment(%L, '{"experiment_name": "mine"}', 'ann')$$, :'other')), 'UP409 experiment_exists experiment_name', 'and for a copy');
+
+-- Models without a price.
+select pg_temp.try('priced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"sim-2\"}"}') as priced \gset
+select is(pg_temp.refused(format($$select uplift_batch.admin_stop_experiment(%L, '{}', 'ann')$$, :'priced')), 'not at all', 'without budgets no model needs a price');
+insert into uplift.budgets (scope, key, period, limit_usd, action) values ('total', '', 'day', 10, 'refuse');
+select is(pg_temp.refused($$select pg_temp.try('unpriced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"nobody-knows\"}"}')$$), 'UP400 invalid_experiment test_variants[0].model',
+    'with budgets, a model without a price would answer nobody');
+delete from uplift.budgets;
+select pg_temp.try('unpriced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"nobody-knows\"}"}') as unpriced \gset
+insert into uplift.budgets (scope, key, period, limit_usd, action) values ('total', '', 'day', 10, 'refuse');
+select is(pg_temp.refused(format($$select uplift_batch.record_look(%L, '{"looks": [], "conclusion": {"winner": "b", "confidence": 0.99, "text": "b"}}')$$, :'unpriced')), 'not at all',
+    'what came of one that runs is kept, whatever changed around it');
+select is((select winner_variant from public.ai_experiments where id = :'unpriced'), 'b', 'all of it');
+select ok(exists (select from uplift.running_experiments where id = :'unpriced'), 'and it runs on');
+delete from uplift.budgets;
+update public.ai_experiments set status = 'completed' where status = 'running';
 
 -- Numbers of JSON.
 select is((select (l.memory_bytes, l.passage_bytes)::text from uplift.limits_under(null, '{"memory": {"max_tokens": 300.0, "passage_tokens": 1e2}}') l), '(1200,400)', 'a whole number is one however it is written');
