@@ -265,7 +265,9 @@ begin
             then (x ->> 'experiment_id')::uuid end
         left join public.user_coach_preferences p on p.user_id = a.user_id
         where x -> 'override' is distinct from 'true' and x ->> 'variant' is not null
-            -- Without Postgres it was not known what the user had chosen.
+            -- Without Postgres it was not known that the experiment was over.
+            and (e.end_date is null or a.created_at < e.end_date)
+            -- And not what the user had chosen.
             and (a.degraded is not true or uplift.has_own_choice((uplift.prepared_experiment(e)).touches, null, null, null, null,
                 p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled) is false)
         order by e.id, a.user_id, a.created_at) n
@@ -288,7 +290,7 @@ end
 $$;
 
 comment on function uplift.note_exposures(uuid[]) is
-    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone, and, of answers that were made without the database, of users who had chosen for themselves.';
+    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone or were over by then, and, of answers that were made without the database, of users who had chosen for themselves.';
 
 -- What cannot be done, or not be told who it is for, without the database is left out.
 create or replace function uplift.known_experiments() returns jsonb

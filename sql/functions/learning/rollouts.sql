@@ -456,6 +456,7 @@ declare
     v_most float8 := case when v_sign > 0 then (v_figures #>> '{always_valid,upper}')::float8 else -(v_figures #>> '{always_valid,lower}')::float8 end;
     v_allowed float8 := -p_rollout.margin * abs(coalesce(v_value, 0));
     v_least_users float8 := (select min(u::float8) from jsonb_array_elements_text(p_evidence #> '{users,users}') u);
+    v_experiment text := (select e.status from public.ai_experiments e where e.id = p_rollout.experiment_id);
     v_crossed text := (select string_agg(f.key, ', ' order by f.key) from jsonb_each(p_evidence -> 'metrics') f where f.value ->> 'guardrail' = 'crossed');
 begin
     if v_crossed is not null then
@@ -467,6 +468,10 @@ begin
     elsif p_rollout.created_at + p_rollout.max_days * interval '24 hours' < now() then
         step := 'rolled_back';
         reason := format('no evidence that it is better came in %s days', p_rollout.max_days);
+    elsif v_experiment is distinct from 'running' then
+        step := 'held';
+        reason := format('its experiment is %s, so that nobody gets the candidate: %s', coalesce(v_experiment, 'gone'),
+            case v_experiment when 'paused' then 'start it again, or roll back' else 'promote it by hand, or roll back' end);
     elsif (p_evidence #> '{users,is_mismatch}') = 'true' then
         step := 'held';
         reason := 'users came to the two variants in other shares than they should have (sample ratio mismatch)';
@@ -492,7 +497,7 @@ end
 $$;
 
 comment on function uplift.rollout_verdict(uplift.rollouts, jsonb, out text, out text) is
-    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin, or after max_days; held without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
+    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin, or after max_days; held while its experiment does not run, without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
 
 create or replace function uplift_batch.decide_rollout(p_id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(103);
+select plan(105);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -175,6 +175,13 @@ select is((select before ->> 'answers' from uplift.experiment_users where experi
 select is((select before ->> 'thumbs' from uplift.experiment_users where experiment_id = :'counted'), '1', 'without what they said of it after they were exposed');
 update public.ai_experiments set status = 'completed', end_date = now() + interval '1 day' where id = :'counted';
 select ok((select end_date <= now() from public.ai_experiments where id = :'counted'), 'what is ended before its time ends now');
+select pg_temp.record(104, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() + d,
+    'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b')))))
+from (values (interval '1 minute')) v(d) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 0::bigint, 'who comes after the end, by a worker that did not know of it, is not in it');
+select pg_temp.record(105, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() - interval '1 minute',
+    'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b'))))) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 1::bigint, 'who came before is');
 update public.ai_experiments set status = 'running' where id = :'counted';
 select is((select end_date from public.ai_experiments where id = :'counted'), null, 'what runs again has no end');
 update public.ai_experiments set status = 'completed' where status = 'running';

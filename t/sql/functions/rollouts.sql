@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(73);
+select plan(77);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -101,6 +101,17 @@ select is(pg_temp.look(:'patient', 0.1, 0.2), 'held', 'a stage has its time');
 select is(uplift_batch.admin_advance_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'stage', '2', 'unless an admin says so');
 select is(uplift_batch.admin_promote_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'status', 'promoted', 'who may also promote it');
 select is(pg_temp.refused(format('select uplift_batch.admin_advance_rollout(%L, ''{"reason": "x"}'', ''ann'')', :'patient')), 'UP409 wrong_status', 'what is over does not advance');
+
+-- Whose experiment somebody stopped.
+select pg_temp.roll('stopped', '{"changes": {"severity": 4.0}, "stages": [0.1, 0.5]}') as stopped \gset
+select uplift_batch.admin_pause_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'held', 'while its experiment is paused nobody gets it, and it stays where it is');
+select uplift_batch.admin_start_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'advanced', 'then it goes on');
+select uplift_batch.admin_stop_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'held', 'stopped, it is not promoted by what was measured before');
+select matches((select reason from uplift.rollout_steps where rollout_id = :'stopped' order by id desc limit 1), '^its experiment is completed', 'which is told');
+select uplift_batch.admin_roll_back(:'stopped', '{"reason": "x"}', 'ann') \g /dev/null
 
 -- Models by name, beside model versions.
 insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(910), 'named', '1', 'ft:named');
