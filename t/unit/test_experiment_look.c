@@ -226,9 +226,12 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_better_one_wins), cmocka_unit_test(not_before_there_are_enough),
-        cmocka_unit_test(edges_have_a_reason), cmocka_unit_test(users_who_are_missing_are_noticed),
-        cmocka_unit_test(guardrails_hold),     cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(the_better_one_wins),
+        cmocka_unit_test(not_before_there_are_enough),
+        cmocka_unit_test(edges_have_a_reason),
+        cmocka_unit_test(users_who_are_missing_are_noticed),
+        cmocka_unit_test(guardrails_hold),
+        cmocka_unit_test(earlier_looks_count),
         cmocka_unit_test(what_turned_round_wins_nothing),
         cmocka_unit_test(nonsense_is_refused),
     };

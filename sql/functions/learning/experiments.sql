@@ -414,7 +414,7 @@ as $$
 declare
     v_problems jsonb[];
     v_before public.ai_experiments;
-    v_results constant text[] := '{winner_variant,confidence_level,updated_at}';
+    v_results constant text[] := array['winner_variant', 'confidence_level', 'updated_at'];
     v_is_older boolean := to_jsonb(new) ?| '{variant_configs,control_config,is_active,started_at,ended_at}';
 begin
     if tg_op = 'UPDATE' then
