@@ -307,6 +307,9 @@ begin
     if coalesce(p_experiment.feedback_days, 7) not between 0 and 365 then
         v_problems := v_problems || uplift.problem('feedback_days', 'must be from 0 to 365');
     end if;
+    if coalesce(p_experiment.layer_from, 0) not between 0 and 1 then
+        v_problems := v_problems || uplift.problem('layer_from', 'must be a number from 0 to 1');
+    end if;
     if length(p_experiment.layer) not between 1 and 100 then
         v_problems := v_problems || uplift.problem('layer', 'must be a text of 1 to 100 characters');
     end if;

@@ -47,13 +47,15 @@ as $$
 declare
     v_now uplift.production_changes;
 begin
+    -- Whoever comes second must see what the first has made of it. The lock of deployments, which are changed along with it.
+    perform pg_advisory_xact_lock(hashtextextended('uplift deployments', 0));
     select c.* into v_now from uplift.production_changes c
-    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '') and c.ended_at is null for update;
+    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '') and c.ended_at is null;
     return v_now;
 end
 $$;
 
-comment on function uplift.production_now(text) is 'What holds of production_changes for a coach (null: for all) by itself, locked; nulls for nothing.';
+comment on function uplift.production_now(text) is 'What holds of production_changes for a coach (null: for all) by itself; nulls for nothing. Nobody else changes it, or deploys models, until this transaction ends.';
 
 create or replace function uplift.forget_production_model(p_coach_id text, p_who text) returns void
 language plpgsql volatile

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(105);
+select plan(106);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -249,6 +249,7 @@ select is(pg_temp.wrong(p::jsonb), w, 'wrong: ' || p) from (values
     ('{"experiment_name": "", "success_metric": "fun", "test_variants": []}', 'experiment_name success_metric test_variants'),
     ('{"test_variants": [{"variant_name": "a"}, 5, {"variant_name": "b", "severity": 9, "mood": 1}]}',
         'test_variants[0].variant_name test_variants[1] test_variants[2].mood test_variants[2].severity'),
+    ('{"layer_from": -0.5}', 'layer_from'),
     ('{"control_variant": {"variant_name": "a", "weight": -1}}', 'control_variant.weight weight'),
     ('{"control_variant": {"variant_name": "a", "weight": 0.5}, "test_variants": [{"variant_name": "b", "weight": 0.3}]}', 'weight'),
     ('{"control_variant": {"variant_name": "a", "weight": 0}}', 'control_variant.weight'),
