@@ -119,7 +119,8 @@ declare
 begin
     changes := '{}';
     exposures := '[]';
-    foreach v_pair in array string_to_array(p_text, ',') loop
+    -- Variants may have commas in their names, experiments may not.
+    foreach v_pair in array regexp_split_to_array(p_text, ',(?=[^,]*=)') loop
         v_parts := regexp_match(btrim(v_pair), '^([^=]+)=(.+)$');
         select e.* into v_experiment from public.ai_experiments e
         where e.id::text = btrim(v_parts[1]) or e.experiment_name = btrim(v_parts[1])

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(106);
+select plan(108);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -202,6 +202,10 @@ insert into public.ai_experiments (experiment_name, control_variant, test_varian
     ('odd', '{"variant_name": "a", "weight": "x"}', '{"{\"variant_name\": \"b\", \"memory\": {\"max_tokens\": \"x\"}}"}', 'latency'), ('scalar', '5', '{7}', 'latency');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "odd=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'a draft that could not run is not tested either');
 select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "scalar=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'whatever it is made of');
+
+select pg_temp.try('listed', '{}', '{"{\"variant_name\": \"b, c\", \"top_p\": 0.2}"}', 'draft') as listed \gset
+select is(pg_temp.prepare(:eve, '{"variant": "listed=b, c"}') -> 'parameters', '{"top_p": 0.2}', 'a variant may have a comma in its name');
+select is(pg_temp.prepare(:eve, '{"variant": "listed=b, c, draft=b"}') -> 'parameters', '{"top_p": 0.2, "temperature": 0.2, "max_tokens": 50}', 'also before another one');
 
 -- Names are for one each.
 create function pg_temp.create(p_name text) returns jsonb language sql as $$
