@@ -160,12 +160,20 @@ $$;
 comment on function uplift.time_argument(jsonb, text) is
     'An argument that is a date or a time (UTC unless it says otherwise); null where absent or null. UP400 invalid_NAME.';
 
+-- Casts of what is nearer to 0 fail, and do not give 0.
+create or replace function uplift.is_float(p_number numeric) returns boolean
+language sql immutable parallel safe
+as $$ select p_number = 0 or abs(p_number) between 1e-300 and 1e300 $$;
+
+comment on function uplift.is_float(numeric) is 'Whether a number can be cast to float8.';
+
 create or replace function uplift.decimal_argument(p_arguments jsonb, p_name text, p_least numeric, p_most numeric) returns numeric
 language plpgsql immutable
 as $$
 begin
     if jsonb_typeof(p_arguments -> p_name) not in ('number', 'null')
-            or jsonb_typeof(p_arguments -> p_name) = 'number' and (p_arguments ->> p_name)::numeric not between p_least and p_most then
+            or jsonb_typeof(p_arguments -> p_name) = 'number' and ((p_arguments ->> p_name)::numeric not between p_least and p_most
+                or not uplift.is_float((p_arguments ->> p_name)::numeric)) then
         perform uplift.fail(400, 'invalid_' || p_name, format('%s must be a number from %s to %s', p_name, p_least, p_most), p_name);
     end if;
     return (p_arguments ->> p_name)::numeric;

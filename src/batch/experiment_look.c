@@ -344,7 +344,10 @@ static double proven(const struct look *l, const struct metric *m, size_t i)
     const struct comparison *c = &m->compared[i];
     if (c->reason != REASON_NONE || m->adjusted[i] < 0 || m->adjusted[i] > l->alpha)
         return 0;
-    return c->difference * m->better;
+    /* The p value may be of an earlier look, at which the difference was another one. */
+    struct interval all = m->kept[i].interval;
+    bool holds = c->difference > 0 ? all.lower > 0 : all.upper < 0;
+    return holds ? c->difference * m->better : 0;
 }
 
 static void conclude(const struct look *l, const struct metric *m, cJSON *conclusion)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Lets made-up users talk to the coaches of a running uplift and say what they thought of it: what ./dev loop begins with.
 
-Everything goes by the API, as clients do it. Users, questions and opinions are drawn, the same with each run, and a
-later run is others' talk again.
+Everything goes by the API, as clients do it. Users, questions and opinions are drawn anew with each run, so
+that a later run is others' talk again.
 """
 
 import argparse

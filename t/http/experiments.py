@@ -107,6 +107,17 @@ def testers(up, experiment):
         equal((answer.status, answer.error()["code"]), (400, "invalid_variant"), "no such thing: %.20r" % text)
 
 
+def closed(up, provider, warm):
+    """Who may not use a variant's model stays in it, or the others would be compared with another kind of users."""
+    up.admin("PUT", "/admin/model-rules", {"scope": "user", "key": warm, "deny": ["sim-1-mini"]})
+    up.synced()
+    answer = up.post("/v1/chat", {"message": "Hello?"}, user=warm)
+    equal((provider.last()["model"], provider.last()["temperature"]), ("sim-1", 0.9), "the configured model answers in place of one that is closed")
+    equal([x["variant"] for x in up.row(answer.json()["feedbackId"])["exposures"]], ["warm"], "for the variant, as it would in production")
+    up.sql("delete from uplift.model_rules")
+    up.synced()
+
+
 def away(up, provider, warm):
     """The last known experiments count while Postgres is away, and their exposures come by the spool."""
     up.synced()
@@ -211,6 +222,7 @@ def main():
         experiment, own = lifecycle(up)
         warm = chats(up, provider, experiment, own)
         testers(up, experiment)
+        closed(up, provider, warm)
         away(up, provider, warm)
         wait_for(lambda: not up.spool_files(), 20)
         results(up, own, experiment)

@@ -361,5 +361,43 @@ first.commit()
 equal((also.end(), found()), (0, "{%s}" % id_of(83)), "and finds it done")
 equal(admin("select count(*) from uplift.passages where answer_id = '%s'" % id_of(81)), "0", "nothing is left of what was deleted")
 first.close()
+
+
+# Two rollouts are promoted, and two experiments begin, at the same moment.
+def roll_out(name, changes):
+    return admin("select uplift_batch.admin_create_rollout(null, '%s', 'ann') ->> 'id'" % json.dumps({"name": name, "changes": changes}))
+
+
+def promote(connection, rollout):
+    return call(connection, "select uplift_batch.admin_promote_rollout(%s, '{\"reason\": \"x\"}', 'ann') ->> 'status'", rollout)[0][0]
+
+
+def start(connection, experiment):
+    return call(connection, "select uplift_batch.admin_start_experiment(%s, '{}', 'ann') ->> 'layer_from'", experiment)[0][0]
+
+
+def draft(name):
+    return admin("select uplift_batch.admin_create_experiment(null, '%s', 'ann') ->> 'id'" % json.dumps({
+        "experiment_name": name, "success_metric": "latency", "control_variant": {"variant_name": "a"}, "layer": "L", "traffic_share": 0.5,
+        "test_variants": [{"variant_name": "b", "top_p": 0.5}]}))
+
+
+for round, base in enumerate(("nothing", "something")):
+    warm, words = roll_out("warm", {"severity": 2 + round}), roll_out("words", {"prompt_suffix": base})
+    one, two = (psycopg2.connect(cluster.conninfo("races")) for _ in range(2))
+    equal(promote(one, warm), "promoted", "over %s a rollout is promoted" % base)
+    other = Call(promote, words, connection=two)
+    ok(other.waits(), "and another at once, which waits")
+    one.commit()
+    equal(other.end(), "promoted", "both are")
+    equal(json.loads(admin("select uplift.changes_in_production('x')")), {"severity": 2 + round, "prompt_suffix": base}, "and both hold")
+    one.close()
+one, two = (psycopg2.connect(cluster.conninfo("races")) for _ in range(2))
+equal(start(one, draft("one")), "0", "an experiment begins in a layer")
+other = Call(start, draft("two"), connection=two)
+ok(other.waits(), "and another at once, which waits")
+one.commit()
+equal(other.end(), "0.5", "each has its own half")
+one.close()
 cluster.stop()
 done()

@@ -187,6 +187,21 @@ static void earlier_looks_count(void **state)
     cJSON_Delete(look);
 }
 
+static void what_turned_round_wins_nothing(void **state)
+{
+    (void)state;
+    const char *before = ",\"before\":[null,{\"p\":0.001,\"lower\":0.01,\"upper\":0.3},"
+                         "{\"p\":0.001,\"lower\":0.01,\"upper\":0.3}]";
+    expect_winner(
+        &(struct made){.users = {1000, 1000, 1000}, .up = {500, 490, 490}, .before = before}, NULL,
+        "no conclusion yet");
+    /* Nor what is no more what it was. */
+    before = ",\"before\":[null,{\"p\":0.001,\"lower\":0.2,\"upper\":0.3},null]";
+    expect_winner(
+        &(struct made){.users = {1000, 1000, 1000}, .up = {500, 520, 500}, .before = before}, NULL,
+        "no conclusion yet");
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const char *const odd[] = {"{}", "{\"variants\":[]}", "{\"variants\":[\"a\"]}",
@@ -211,9 +226,13 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_better_one_wins), cmocka_unit_test(not_before_there_are_enough),
-        cmocka_unit_test(edges_have_a_reason), cmocka_unit_test(users_who_are_missing_are_noticed),
-        cmocka_unit_test(guardrails_hold),     cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(the_better_one_wins),
+        cmocka_unit_test(not_before_there_are_enough),
+        cmocka_unit_test(edges_have_a_reason),
+        cmocka_unit_test(users_who_are_missing_are_noticed),
+        cmocka_unit_test(guardrails_hold),
+        cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(what_turned_round_wins_nothing),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,11 +114,13 @@ declare
     v_parts text[];
     v_running uplift.running_experiments;
     v_experiment public.ai_experiments;
+    v_problem text;
     v_place int;
 begin
     changes := '{}';
     exposures := '[]';
-    foreach v_pair in array string_to_array(p_text, ',') loop
+    -- Variants may have commas in their names, experiments may not.
+    foreach v_pair in array regexp_split_to_array(p_text, ',(?=[^,]*=)') loop
         v_parts := regexp_match(btrim(v_pair), '^([^=]+)=(.+)$');
         select e.* into v_experiment from public.ai_experiments e
         where e.id::text = btrim(v_parts[1]) or e.experiment_name = btrim(v_parts[1])
@@ -126,6 +128,11 @@ begin
         if not found then
             refusal := uplift.refusal(400, 'invalid_variant', format('X-Uplift-Variant must be EXPERIMENT=VARIANT, by name or id, several with commas between; there is no experiment "%s"',
                 left(coalesce(btrim(v_parts[1]), v_pair), 100)), 'X-Uplift-Variant');
+            return;
+        end if;
+        v_problem := uplift.problems_text(uplift.experiment_problems(v_experiment));
+        if v_problem is not null then
+            refusal := uplift.refusal(400, 'invalid_variant', format('experiment "%s" could not run: %s', left(v_experiment.experiment_name, 100), left(v_problem, 500)), 'X-Uplift-Variant');
             return;
         end if;
         v_running := uplift.prepared_experiment(v_experiment);
@@ -165,14 +172,17 @@ begin
         end if;
     end loop;
     if p_more ? 'variant' then
-        select variants_for.changes || x.changes, x.exposures, x.refusal into changes, exposures, refusal
+        -- What the request says itself would be said twice.
+        select variants_for.changes || (x.changes - array(select jsonb_array_elements_text(p_more -> 'asked'))), x.exposures, x.refusal into changes, exposures, refusal
         from uplift.variants_asked_for(p_more ->> 'variant') x;
         return;
     end if;
     if coalesce(p_more ? 'is_guest', false) then
         return;
     end if;
-    v_holdout := uplift.setting_number('experiments.holdout_share', 0);
+    -- Not by uplift.setting_number(), which would be planned anew for each group of chats.
+    select case when jsonb_typeof(s.value) = 'number' then (s.value #>> '{}')::float8 end into v_holdout
+    from uplift.settings s where s.key = 'experiments.holdout_share';
     if v_holdout > 0 and uplift.bucket('uplift holdout', p_user_id) < v_holdout then
         return;
     end if;
@@ -196,13 +206,13 @@ create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_
 language plpgsql immutable
 as $$
 declare
-    -- "off" is no room at all.
-    v_memory int := case when p_changes ->> 'memory' = 'off' then 0 else 4 * (p_changes #>> '{memory,max_tokens}')::int end;
-    v_knowledge int := case when p_changes ->> 'knowledge' = 'off' then 0 else 4 * (p_changes #>> '{knowledge,max_tokens}')::int end;
-    v_examples int := case when p_changes ->> 'examples' = 'off' then 0 else 4 * (p_changes #>> '{examples,max_tokens}')::int end;
+    -- "off" is no room at all. By way of numeric: JSON's 300.0 is a whole number, too.
+    v_memory int := case when p_changes ->> 'memory' = 'off' then 0 else 4 * (p_changes #>> '{memory,max_tokens}')::numeric end;
+    v_knowledge int := case when p_changes ->> 'knowledge' = 'off' then 0 else 4 * (p_changes #>> '{knowledge,max_tokens}')::numeric end;
+    v_examples int := case when p_changes ->> 'examples' = 'off' then 0 else 4 * (p_changes #>> '{examples,max_tokens}')::numeric end;
 begin
     p_limits.memory_bytes := coalesce(v_memory, p_limits.memory_bytes);
-    p_limits.passage_bytes := coalesce(case when v_memory = 0 then 0 else 4 * (p_changes #>> '{memory,passage_tokens}')::int end, p_limits.passage_bytes);
+    p_limits.passage_bytes := coalesce(case when v_memory = 0 then 0 else 4 * (p_changes #>> '{memory,passage_tokens}')::numeric end, p_limits.passage_bytes);
     p_limits.knowledge_bytes := coalesce(v_knowledge, p_limits.knowledge_bytes);
     p_limits.knowledge_share := coalesce((p_changes #>> '{knowledge,min_score}')::float8, p_limits.knowledge_share);
     p_limits.example_bytes := coalesce(v_examples, p_limits.example_bytes);
@@ -251,10 +261,14 @@ begin
         from (select v.* from unnest(p_ids) i(id)
             cross join lateral (select y.* from public.coach_response_feedback y where y.id = i.id offset 0) v) a
         cross join lateral jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) x
-        join public.ai_experiments e on e.id::text = x ->> 'experiment_id'
+        -- By index: rollouts make ever more of them.
+        join public.ai_experiments e on e.id = case when x ->> 'experiment_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            then (x ->> 'experiment_id')::uuid end
         left join public.user_coach_preferences p on p.user_id = a.user_id
         where x -> 'override' is distinct from 'true' and x ->> 'variant' is not null
-            -- Without Postgres it was not known what the user had chosen.
+            -- Without Postgres it was not known that the experiment was over.
+            and (e.end_date is null or a.created_at < e.end_date)
+            -- And not what the user had chosen.
             and (a.degraded is not true or uplift.has_own_choice((uplift.prepared_experiment(e)).touches, null, null, null, null,
                 p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled) is false)
         order by e.id, a.user_id, a.created_at) n
@@ -277,7 +291,7 @@ end
 $$;
 
 comment on function uplift.note_exposures(uuid[]) is
-    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone, and, of answers that were made without the database, of users who had chosen for themselves.';
+    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone or were over by then, and, of answers that were made without the database, of users who had chosen for themselves.';
 
 -- What cannot be done, or not be told who it is for, without the database is left out.
 create or replace function uplift.known_experiments() returns jsonb

@@ -9,9 +9,12 @@ comment on function uplift.problem(text, text) is 'One of several things that ar
 
 create or replace function uplift.is_between(p_value jsonb, p_least numeric, p_most numeric) returns boolean
 language sql immutable parallel safe
-as $$ select case when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric between p_least and p_most else false end $$;
+as $$
+    select case when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric between p_least and p_most
+        and uplift.is_float((p_value #>> '{}')::numeric) else false end
+$$;
 
-comment on function uplift.is_between(jsonb, numeric, numeric) is 'Whether a value in JSON is a number within limits.';
+comment on function uplift.is_between(jsonb, numeric, numeric) is 'Whether a value in JSON is a number within limits, that a float8 can be, too.';
 
 create or replace function uplift.policy_problem(p_name text, p_policy jsonb) returns text
 language plpgsql immutable
@@ -239,7 +242,8 @@ begin
     v_running.salt := v_salt;
     v_running.share_salt := coalesce('layer ' || p_experiment.layer, v_salt || ' share');
     v_running.share_from := coalesce(p_experiment.layer_from, 0);
-    v_running.share_to := v_running.share_from + coalesce(p_experiment.traffic_share, 1);
+    -- Added as they were allotted: as float8 a neighbour's 0.1 and 0.2 are more than 0.3.
+    v_running.share_to := coalesce(p_experiment.layer_from, 0) + coalesce(p_experiment.traffic_share, 1);
     v_running.variants := array(select v ->> 'variant_name' from unnest(v_variants) v);
     v_running.bounds := array(
         select (sum(coalesce((v.value ->> 'weight')::float8, 1)) over (order by v.n)) / v_sum
@@ -303,6 +307,9 @@ begin
     if coalesce(p_experiment.feedback_days, 7) not between 0 and 365 then
         v_problems := v_problems || uplift.problem('feedback_days', 'must be from 0 to 365');
     end if;
+    if coalesce(p_experiment.layer_from, 0) not between 0 and 1 then
+        v_problems := v_problems || uplift.problem('layer_from', 'must be a number from 0 to 1');
+    end if;
     if length(p_experiment.layer) not between 1 and 100 then
         v_problems := v_problems || uplift.problem('layer', 'must be a text of 1 to 100 characters');
     end if;
@@ -344,6 +351,13 @@ begin
         elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
             v_problems := v_problems || uplift.problem('test_variants', format('"%s" is running and changes %s, too: stop it, or give both the same layer',
                 left(v_other.name, 100), (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches))));
+        end if;
+    end loop;
+    -- Chats would be answered by the configured model instead.
+    for v_other in select s.value ->> 'model' as model, s.ordinality as n from jsonb_array_elements(v_running.settings) with ordinality s where s.value ? 'model' loop
+        if uplift.lacks_price(v_other.model) then
+            v_problems := v_problems || uplift.problem(case v_other.n when 1 then 'control_variant' else format('test_variants[%s]', v_other.n - 2) end || '.model',
+                format('%s has no price, and there are budgets: set its price (PUT /admin/prices; 0 for a model that costs nothing), or the setting budgets.unpriced to allow', v_other.model));
         end if;
     end loop;
     if p_experiment.layer is not null and p_experiment.layer_from is null
@@ -403,6 +417,7 @@ as $$
 declare
     v_problems jsonb[];
     v_before public.ai_experiments;
+    v_results constant text[] := array['winner_variant', 'confidence_level', 'updated_at'];
     v_is_older boolean := to_jsonb(new) ?| '{variant_configs,control_config,is_active,started_at,ended_at}';
 begin
     if tg_op = 'UPDATE' then
@@ -421,7 +436,9 @@ begin
     elsif v_before.start_date is not null and uplift.variants_of(new) is distinct from uplift.variants_of(v_before) then
         new.keeps_assignments := true;
     end if;
-    if new.status = 'running' then
+    -- Not where a winner is noted of one that runs, which may have got a problem since.
+    if new.status = 'running' and (v_before.status is distinct from 'running'
+            or (to_jsonb(new) - v_results) is distinct from (to_jsonb(v_before) - v_results)) then
         v_problems := uplift.experiment_problems(new);
         if cardinality(v_problems) = 0 then
             v_problems := uplift.experiment_clashes(new);
@@ -435,11 +452,15 @@ begin
         end if;
         new.status_reason := null;
         new.start_date := coalesce(new.start_date, now());
+        -- One that goes on is not over: what is said from now on counts.
+        if new.end_date <= now() then
+            new.end_date := null;
+        end if;
         if new.layer is not null and new.layer_from is null then
             new.layer_from := uplift.free_layer_share(new.layer, coalesce(new.traffic_share, 1), new.id);
         end if;
     elsif new.status = 'completed' and v_before.status is distinct from 'completed' then
-        new.end_date := coalesce(new.end_date, now());
+        new.end_date := least(new.end_date, now());
     end if;
     return new;
 end
@@ -684,6 +705,21 @@ $$;
 comment on function uplift.experiment_from(public.ai_experiments, jsonb) is
     'An experiment with what the body of a request says of it. UP400 missing_argument, unknown_argument, invalid_NAME.';
 
+-- Programs that insert rows may use a name again, as they did before.
+create or replace function uplift.check_experiment_name(p_id uuid, p_name text) returns void
+language plpgsql volatile
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('uplift experiment names', 0));
+    if exists (select from public.ai_experiments e where e.experiment_name = p_name and e.id <> p_id) then
+        perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
+    end if;
+end
+$$;
+
+comment on function uplift.check_experiment_name(uuid, text) is
+    'Returns when no other experiment has a name, and nobody can give it to one until this transaction ends. UP409 experiment_exists.';
+
 create or replace function uplift_batch.admin_create_experiment(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -694,6 +730,7 @@ begin
     v_new.id := uplift.uuid_v7();
     v_new.salt := coalesce(v_new.salt, v_new.id::text);
     perform uplift.refuse_problems(uplift.experiment_problems(v_new));
+    perform uplift.check_experiment_name(v_new.id, v_new.experiment_name);
     insert into public.ai_experiments (id, experiment_name, description, hypothesis, control_variant, test_variants, success_metric, status,
         guardrails, targeting, traffic_share, layer, salt, alpha, min_users, tuning_users, feedback_days)
     values (v_new.id, v_new.experiment_name, v_new.description, v_new.hypothesis, v_new.control_variant, v_new.test_variants, v_new.success_metric,
@@ -701,9 +738,6 @@ begin
     returning * into v_new;
     perform uplift.note_experiment(v_new.id, 'created', p_who, null);
     return uplift.experiment_json(v_new);
-exception when unique_violation then
-    perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
-    return null;
 end
 $$;
 
@@ -723,6 +757,9 @@ begin
         perform uplift.fail(409, 'experiment_running', 'once begun, an experiment keeps its variants, its metric, its layer, its alpha and whom it is for: only weights, traffic_share, guardrails, min_users and words may change; stop it and clone it to try others');
     end if;
     perform uplift.refuse_problems(uplift.experiment_problems(v_new));
+    if v_new.experiment_name <> v_before.experiment_name then
+        perform uplift.check_experiment_name(p_id, v_new.experiment_name);
+    end if;
     update public.ai_experiments e set experiment_name = v_new.experiment_name, description = v_new.description, hypothesis = v_new.hypothesis,
         control_variant = v_new.control_variant, test_variants = v_new.test_variants, success_metric = v_new.success_metric,
         guardrails = v_new.guardrails, targeting = v_new.targeting, traffic_share = v_new.traffic_share, layer = v_new.layer,
@@ -730,9 +767,6 @@ begin
     where e.id = p_id returning e.* into v_new;
     perform uplift.note_experiment(p_id, 'changed', p_who, (select string_agg(k, ', ' order by k) from jsonb_object_keys(p_arguments) k));
     return uplift.experiment_json(v_new);
-exception when unique_violation then
-    perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
-    return null;
 end
 $$;
 
@@ -844,18 +878,17 @@ declare
     v_new public.ai_experiments;
 begin
     perform uplift.check_arguments(p_arguments, '{experiment_name}');
+    v_new.id := uplift.uuid_v7();
+    perform uplift.check_experiment_name(v_new.id, v_name);
     -- A new salt: who was in a variant before is as likely in any of them.
     insert into public.ai_experiments (id, experiment_name, description, hypothesis, control_variant, test_variants, success_metric, status,
         guardrails, targeting, traffic_share, layer, alpha, min_users, tuning_users, feedback_days)
-    values (uplift.uuid_v7(), v_name, v_before.description, v_before.hypothesis, v_before.control_variant, v_before.test_variants,
+    values (v_new.id, v_name, v_before.description, v_before.hypothesis, v_before.control_variant, v_before.test_variants,
         v_before.success_metric, 'draft', v_before.guardrails, v_before.targeting, v_before.traffic_share, v_before.layer, v_before.alpha,
         v_before.min_users, v_before.tuning_users, v_before.feedback_days)
     returning * into v_new;
     perform uplift.note_experiment(v_new.id, 'created', p_who, 'a copy of ' || p_id);
     return uplift.experiment_json(v_new);
-exception when unique_violation then
-    perform uplift.fail(409, 'experiment_exists', 'there is an experiment of that name', 'experiment_name');
-    return null;
 end
 $$;
 

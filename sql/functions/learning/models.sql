@@ -138,7 +138,11 @@ begin
             || ', and so was this one; train another base model');
     elsif v_environment = 'production' and uplift.lacks_price(v_version.model_id) then
         perform uplift.fail(409, 'model_not_priced', format('%s has no price, and there are budgets: set its price (PUT /admin/prices; 0 for a model that costs nothing), or the setting budgets.unpriced to allow', v_version.model_id));
-    elsif exists (select from uplift.model_deployments d where d.model_version_id = p_id and d.environment = v_environment
+    end if;
+    if v_environment = 'production' then
+        perform uplift.forget_production_model(v_coach, p_who);
+    end if;
+    if exists (select from uplift.model_deployments d where d.model_version_id = p_id and d.environment = v_environment
             and d.coach_id is not distinct from v_coach and d.ended_at is null) then
         return uplift.model_version_json(v_version);
     end if;

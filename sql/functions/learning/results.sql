@@ -20,13 +20,14 @@ begin
             x.feedback_given_at is null or x.feedback_given_at <= p_feedback_until as is_counted
         from public.coach_response_feedback x
         where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to
-            and (p_exposure is null or x.exposures @> p_exposure)) a;
+            and (p_exposure is null or x.exposures @> p_exposure
+                and not x.exposures @> jsonb_build_array(p_exposure -> 0 || '{"override": true}'))) a;
 end
 $$;
 
 comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, timestamptz, out int, out int, out int, out int, out int, out int,
     out float8, out float8, out float8, out int, out int) is
-    'What a user did between two times, with answers of an exposure (null: any), and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
+    'What a user did between two times, with answers of an exposure (null: any) that no tester asked for, and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
 
 create or replace function uplift_batch.experiments_to_measure() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -75,7 +76,8 @@ begin
         from users u
         cross join lateral uplift.counts_of(u.user_id, u.assigned_at, v_until, jsonb_build_array(jsonb_build_object(
             'experiment_id', p_id, 'variant', u.variant)), v_feedback_until) c
-        cross join lateral uplift.counts_of(u.user_id, u.assigned_at - interval '672 hours', u.assigned_at, null, v_feedback_until) b
+        -- Only what was said before as well: what is said later of those answers may come of the variant.
+        cross join lateral uplift.counts_of(u.user_id, u.assigned_at - interval '672 hours', u.assigned_at, null, u.assigned_at) b
         on conflict (experiment_id, user_id) do update set variant = excluded.variant, assigned_at = excluded.assigned_at,
             answers = excluded.answers, failed = excluded.failed, thumbs_up = excluded.thumbs_up, thumbs = excluded.thumbs,
             rating_sum = excluded.rating_sum, ratings = excluded.ratings, engagement_s = excluded.engagement_s, cost_usd = excluded.cost_usd,

@@ -6,13 +6,24 @@
 -- do one step, and what fails half-way did none.
 
 create or replace function uplift.changes_in_production(p_coach_id text) returns jsonb
-language sql stable
+-- In PL/pgSQL, which keeps its plans: each chat asks, while anything is tried or was promoted.
+language plpgsql stable
 as $$
-    select coalesce((select c.changes from uplift.production_changes c where c.coach_id is null and c.ended_at is null), '{}')
-        || coalesce((select c.changes from uplift.production_changes c where c.coach_id = p_coach_id and c.ended_at is null), '{}')
+declare
+    v_all jsonb;
+    v_own jsonb;
+begin
+    select c.changes into v_all from uplift.production_changes c where coalesce(c.coach_id, '') = '' and c.ended_at is null;
+    select c.changes into v_own from uplift.production_changes c where coalesce(c.coach_id, '') = p_coach_id and c.ended_at is null;
+    if v_all ? 'model' and exists (
+            select from uplift.model_deployments d where d.environment = 'production' and coalesce(d.coach_id, '') = p_coach_id and d.ended_at is null) then
+        v_all := v_all - 'model';
+    end if;
+    return coalesce(v_all || v_own, v_all, v_own, '{}');
+end
 $$;
 
-comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, and over it what is for this one.';
+comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, but for the model where one is deployed for this coach, and over it what is for this one.';
 
 create or replace function uplift.change_production(p_coach_id text, p_changes jsonb, p_rollout_id uuid, p_previous_id bigint, p_who text, p_reason text) returns void
 language plpgsql volatile
@@ -36,13 +47,30 @@ as $$
 declare
     v_now uplift.production_changes;
 begin
+    -- Whoever comes second must see what the first has made of it. The lock of deployments, which are changed along with it.
+    perform pg_advisory_xact_lock(hashtextextended('uplift deployments', 0));
     select c.* into v_now from uplift.production_changes c
-    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '') and c.ended_at is null for update;
+    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '') and c.ended_at is null;
     return v_now;
 end
 $$;
 
-comment on function uplift.production_now(text) is 'What holds of production_changes for a coach (null: for all) by itself, locked; nulls for nothing.';
+comment on function uplift.production_now(text) is 'What holds of production_changes for a coach (null: for all) by itself; nulls for nothing. Nobody else changes it, or deploys models, until this transaction ends.';
+
+create or replace function uplift.forget_production_model(p_coach_id text, p_who text) returns void
+language plpgsql volatile
+as $$
+declare
+    v_now uplift.production_changes := uplift.production_now(p_coach_id);
+begin
+    if v_now.changes ? 'model' then
+        perform uplift.change_production(p_coach_id, v_now.changes - 'model', v_now.rollout_id, v_now.previous_id, p_who, 'another model was deployed');
+    end if;
+end
+$$;
+
+comment on function uplift.forget_production_model(text, text) is
+    'Ends the model that a rollout named for a coach (null: for all), so that a model version which is deployed there serves; all else that it changed stays.';
 
 create or replace function uplift.rollout_json(p_rollout uplift.rollouts) returns jsonb
 language sql stable
@@ -121,16 +149,19 @@ language plpgsql volatile
 as $$
 declare
     v_rest jsonb := p_rollout.changes - 'model_version_id';
-    v_now uplift.production_changes;
+    v_now uplift.production_changes := uplift.production_now(p_rollout.coach_id);
+    v_kept jsonb := coalesce(v_now.changes, '{}');
 begin
+    -- First, so that rolling back brings back a model that an earlier rollout named.
+    if p_rollout.changes ? 'model_version_id' then
+        v_kept := v_kept - 'model';
+    end if;
+    if v_rest <> '{}' or v_kept <> v_now.changes then
+        perform uplift.change_production(p_rollout.coach_id, v_kept || v_rest, p_rollout.id, v_now.id, p_who, 'replaced by rollout ' || p_rollout.name);
+    end if;
     if p_rollout.changes ? 'model_version_id' then
         perform uplift_batch.admin_deploy_model((p_rollout.changes ->> 'model_version_id')::uuid,
             jsonb_strip_nulls(jsonb_build_object('environment', 'production', 'coach_id', p_rollout.coach_id)), p_who);
-    end if;
-    if v_rest <> '{}' then
-        v_now := uplift.production_now(p_rollout.coach_id);
-        perform uplift.change_production(p_rollout.coach_id, coalesce(v_now.changes, '{}') || v_rest, p_rollout.id, v_now.id, p_who,
-            'replaced by rollout ' || p_rollout.name);
     end if;
     return uplift.end_rollout(p_rollout, 'promoted', p_who, p_reason);
 end
@@ -382,12 +413,16 @@ begin
             perform uplift_batch.admin_rollback_model((v_rollout.changes ->> 'model_version_id')::uuid,
                 jsonb_build_object('environment', 'production', 'coach_id', v_rollout.coach_id, 'reason', v_reason), p_who);
         end if;
-        if v_rollout.changes - 'model_version_id' <> '{}' then
+        if exists (select from uplift.production_changes c where c.rollout_id = p_id) then
             v_now := uplift.production_now(v_rollout.coach_id);
             if v_now.rollout_id is distinct from p_id then
                 perform uplift.fail(409, 'not_in_production', 'another rollout took its place since; roll that one back');
             end if;
             select c.* into v_before from uplift.production_changes c where c.id = v_now.previous_id;
+            -- A model that gave way to a deployment meanwhile stays away.
+            if not v_now.changes ? 'model' and not v_rollout.changes ?| '{model,model_version_id}' then
+                v_before.changes := v_before.changes - 'model';
+            end if;
             perform uplift.change_production(v_rollout.coach_id, v_before.changes, v_before.rollout_id, v_before.previous_id, p_who,
                 'rolled back: ' || v_reason);
         end if;
@@ -423,6 +458,7 @@ declare
     v_most float8 := case when v_sign > 0 then (v_figures #>> '{always_valid,upper}')::float8 else -(v_figures #>> '{always_valid,lower}')::float8 end;
     v_allowed float8 := -p_rollout.margin * abs(coalesce(v_value, 0));
     v_least_users float8 := (select min(u::float8) from jsonb_array_elements_text(p_evidence #> '{users,users}') u);
+    v_experiment text := (select e.status from public.ai_experiments e where e.id = p_rollout.experiment_id);
     v_crossed text := (select string_agg(f.key, ', ' order by f.key) from jsonb_each(p_evidence -> 'metrics') f where f.value ->> 'guardrail' = 'crossed');
 begin
     if v_crossed is not null then
@@ -434,6 +470,10 @@ begin
     elsif p_rollout.created_at + p_rollout.max_days * interval '24 hours' < now() then
         step := 'rolled_back';
         reason := format('no evidence that it is better came in %s days', p_rollout.max_days);
+    elsif v_experiment is distinct from 'running' then
+        step := 'held';
+        reason := format('its experiment is %s, so that nobody gets the candidate: %s', coalesce(v_experiment, 'gone'),
+            case v_experiment when 'paused' then 'start it again, or roll back' else 'promote it by hand, or roll back' end);
     elsif (p_evidence #> '{users,is_mismatch}') = 'true' then
         step := 'held';
         reason := 'users came to the two variants in other shares than they should have (sample ratio mismatch)';
@@ -459,7 +499,7 @@ end
 $$;
 
 comment on function uplift.rollout_verdict(uplift.rollouts, jsonb, out text, out text) is
-    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin, or after max_days; held without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
+    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin, or after max_days; held while its experiment does not run, without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
 
 create or replace function uplift_batch.decide_rollout(p_id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -182,7 +182,7 @@ static const char *column_text(const PGresult *result, int column)
     return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
 }
 
-/* The answer is not what an experiment wanted it to be. */
+/* The answer is not what an experiment wanted it to be, which a budget says. */
 static void forget_exposures(struct chat *chat)
 {
     struct json_error wrong;
@@ -219,8 +219,9 @@ static bool decide_model(struct route_context *c, struct chat *chat, const struc
         if (chat->cache.answer != NULL || strcmp(model, configured) == 0 ||
             !model_access_allows(access, &who, configured, false, error))
             return false;
+        /* Exposures stay: others are compared with all users of the variant, and in production it
+         * would be answered like this, too. */
         model = configured;
-        forget_exposures(chat);
         chat->cache.key[0] = '\0'; /* it is of the other model */
         chat->cache.may_share = false;
         chat->cache.result = CACHE_UNUSED;
@@ -401,7 +402,8 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     if (!budgets_allow(c->services->budgets, chat->user_text, chat->coach_id, cheaper,
                        sizeof cheaper, error))
         goto out;
-    if (*cheaper != '\0' && json_string(changes.all, "model") != NULL)
+    /* Of any variant, which one says a model and which one does not. */
+    if (*cheaper != '\0')
         forget_exposures(chat);
     struct limit_who who = limited(c);
     if (!limits_allow(c->services->limits, &who, (int64_t)(wish->bytes + strlen(wish->message)) / 4,

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(80);
+select plan(108);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -155,6 +155,37 @@ update public.ai_experiments set status = 'completed' where experiment_name = 'o
 select isnt(pg_temp.try('four', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}', 'running', '{"layer": "tone", "traffic_share": 0.5}'), null, 'what is free is taken again');
 update public.ai_experiments set status = 'completed' where status = 'running';
 
+-- Shares that no float8 is: 0.1 + 0.2 is more than 0.3 there.
+select pg_temp.try('part ' || s, '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}', 'running', jsonb_build_object('layer', 'parts', 'traffic_share', s))
+from unnest('{0.1,0.2,0.7}'::numeric[]) s \g /dev/null
+select is(pg_temp.refused($$update public.ai_experiments set winner_variant = 'b' where layer = 'parts'$$), 'not at all', 'neighbours of a layer do not overlap');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- What is counted of a user.
+select pg_temp.try('counted', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}') as counted \gset
+select pg_temp.answer(100, pg_temp.user(300), '{"trace": null}'), pg_temp.answer(101, pg_temp.user(300), '{"trace": null}') \g /dev/null
+update public.coach_response_feedback set helpful = true where id in (pg_temp.id(100), pg_temp.id(101));
+update public.coach_response_feedback set feedback_given_at = created_at where id = pg_temp.id(100);
+select pg_temp.answer(102, pg_temp.user(300)) \g /dev/null
+select pg_temp.answer(103, pg_temp.user(300), jsonb_build_object('trace', pg_temp.prepare(pg_temp.user(300),
+    jsonb_build_object('variant', 'counted=' || pg_temp.variant(pg_temp.user(300)))) -> 'trace')) \g /dev/null
+select is(uplift_batch.measure_experiment_users(:'counted', null, 200) ->> 'measured', '1', 'a user is counted');
+select is((select answers from uplift.experiment_users where experiment_id = :'counted'), 1, 'not what they asked for as a tester, though it is the same variant');
+select is((select before ->> 'answers' from uplift.experiment_users where experiment_id = :'counted'), '2', 'what they did before');
+select is((select before ->> 'thumbs' from uplift.experiment_users where experiment_id = :'counted'), '1', 'without what they said of it after they were exposed');
+update public.ai_experiments set status = 'completed', end_date = now() + interval '1 day' where id = :'counted';
+select ok((select end_date <= now() from public.ai_experiments where id = :'counted'), 'what is ended before its time ends now');
+select pg_temp.record(104, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() + d,
+    'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b')))))
+from (values (interval '1 minute')) v(d) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 0::bigint, 'who comes after the end, by a worker that did not know of it, is not in it');
+select pg_temp.record(105, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() - interval '1 minute',
+    'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b'))))) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 1::bigint, 'who came before is');
+update public.ai_experiments set status = 'running' where id = :'counted';
+select is((select end_date from public.ai_experiments where id = :'counted'), null, 'what runs again has no end');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
 -- What goes away.
 select isnt(pg_temp.try('coach', '{}', '{"{\"variant_name\": \"b\", \"coach_id\": \"coach_maple_avatar\", \"weight\": 1000000}"}'), null, 'another coach');
 select is(pg_temp.prepare(:eve) ->> 'coach_id', 'coach_maple_avatar', 'answers');
@@ -163,6 +194,49 @@ select results_eq($$select status, status_reason from public.ai_experiments wher
     $$values ('paused', 'test_variants[0].coach_id must be a coach that is offered')$$, 'one that is gone pauses the experiment');
 select is(pg_temp.prepare(:eve) ->> 'coach_id', 'coach_decibel_avatar', 'for all of its users');
 update public.brand_assets set is_active = true where asset_name = 'coach_maple_avatar';
+
+-- Testers.
+select pg_temp.try('draft', '{}', '{"{\"variant_name\": \"b\", \"temperature\": 0.2, \"max_tokens\": 50}"}', 'draft') as draft \gset
+select is(pg_temp.prepare(:eve, '{"variant": "draft=b", "asked": ["temperature"]}') -> 'parameters', '{"max_tokens": 50}', 'what a tester''s request says itself is not said twice');
+insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric) values
+    ('odd', '{"variant_name": "a", "weight": "x"}', '{"{\"variant_name\": \"b\", \"memory\": {\"max_tokens\": \"x\"}}"}', 'latency'), ('scalar', '5', '{7}', 'latency');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "odd=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'a draft that could not run is not tested either');
+select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "scalar=b"}')$$), 'UP400 invalid_variant X-Uplift-Variant', 'whatever it is made of');
+
+select pg_temp.try('listed', '{}', '{"{\"variant_name\": \"b, c\", \"top_p\": 0.2}"}', 'draft') as listed \gset
+select is(pg_temp.prepare(:eve, '{"variant": "listed=b, c"}') -> 'parameters', '{"top_p": 0.2}', 'a variant may have a comma in its name');
+select is(pg_temp.prepare(:eve, '{"variant": "listed=b, c, draft=b"}') -> 'parameters', '{"top_p": 0.2, "temperature": 0.2, "max_tokens": 50}', 'also before another one');
+
+-- Names are for one each.
+create function pg_temp.create(p_name text) returns jsonb language sql as $$
+    select uplift_batch.admin_create_experiment(null, jsonb_build_object('experiment_name', p_name, 'control_variant', '{"variant_name": "a"}'::jsonb,
+        'test_variants', '[{"variant_name": "b", "severity": 2}]'::jsonb, 'success_metric', 'latency'), 'ann')
+$$;
+select is(pg_temp.create('mine') ->> 'status', 'draft', 'a new name');
+select pg_temp.create('other') ->> 'id' as other \gset
+select is(pg_temp.refused($$select pg_temp.create('mine')$$), 'UP409 experiment_exists experiment_name', 'is taken then');
+select is(pg_temp.refused(format($$select uplift_batch.admin_edit_experiment(%L, '{"experiment_name": "mine"}', 'ann')$$, :'other')), 'UP409 experiment_exists experiment_name', 'to give another one, too');
+select is(pg_temp.refused(format($$select uplift_batch.admin_edit_experiment(%L, '{"experiment_name": "other", "alpha": 0.1}', 'ann')$$, :'other')), 'not at all', 'its own it may keep');
+select is(pg_temp.refused(format($$select uplift_batch.admin_clone_experiment(%L, '{"experiment_name": "mine"}', 'ann')$$, :'other')), 'UP409 experiment_exists experiment_name', 'and for a copy');
+
+-- Models without a price.
+select pg_temp.try('priced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"sim-2\"}"}') as priced \gset
+select is(pg_temp.refused(format($$select uplift_batch.admin_stop_experiment(%L, '{}', 'ann')$$, :'priced')), 'not at all', 'without budgets no model needs a price');
+insert into uplift.budgets (scope, key, period, limit_usd, action) values ('total', '', 'day', 10, 'refuse');
+select is(pg_temp.refused($$select pg_temp.try('unpriced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"nobody-knows\"}"}')$$), 'UP400 invalid_experiment test_variants[0].model',
+    'with budgets, a model without a price would answer nobody');
+delete from uplift.budgets;
+select pg_temp.try('unpriced', '{}', '{"{\"variant_name\": \"b\", \"model\": \"nobody-knows\"}"}') as unpriced \gset
+insert into uplift.budgets (scope, key, period, limit_usd, action) values ('total', '', 'day', 10, 'refuse');
+select is(pg_temp.refused(format($$select uplift_batch.record_look(%L, '{"looks": [], "conclusion": {"winner": "b", "confidence": 0.99, "text": "b"}}')$$, :'unpriced')), 'not at all',
+    'what came of one that runs is kept, whatever changed around it');
+select is((select winner_variant from public.ai_experiments where id = :'unpriced'), 'b', 'all of it');
+select ok(exists (select from uplift.running_experiments where id = :'unpriced'), 'and it runs on');
+delete from uplift.budgets;
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- Numbers of JSON.
+select is((select (l.memory_bytes, l.passage_bytes)::text from uplift.limits_under(null, '{"memory": {"max_tokens": 300.0, "passage_tokens": 1e2}}') l), '(1200,400)', 'a whole number is one however it is written');
 
 -- Everything that is wrong is told at once.
 create function pg_temp.wrong(p jsonb) returns text language plpgsql as $$
@@ -179,6 +253,7 @@ select is(pg_temp.wrong(p::jsonb), w, 'wrong: ' || p) from (values
     ('{"experiment_name": "", "success_metric": "fun", "test_variants": []}', 'experiment_name success_metric test_variants'),
     ('{"test_variants": [{"variant_name": "a"}, 5, {"variant_name": "b", "severity": 9, "mood": 1}]}',
         'test_variants[0].variant_name test_variants[1] test_variants[2].mood test_variants[2].severity'),
+    ('{"layer_from": -0.5}', 'layer_from'),
     ('{"control_variant": {"variant_name": "a", "weight": -1}}', 'control_variant.weight weight'),
     ('{"control_variant": {"variant_name": "a", "weight": 0.5}, "test_variants": [{"variant_name": "b", "weight": 0.3}]}', 'weight'),
     ('{"control_variant": {"variant_name": "a", "weight": 0}}', 'control_variant.weight'),
@@ -186,5 +261,8 @@ select is(pg_temp.wrong(p::jsonb), w, 'wrong: ' || p) from (values
         'test_variants[0].model test_variants[0].memory test_variants[0].examples test_variants[0].knowledge test_variants[0].temperature'),
     ('{"test_variants": [{"variant_name": "b", "coach_id": "nobody", "model_version_id": "x", "mode": "evil", "prompt_suffix": ""}]}',
         'test_variants[0].mode test_variants[0].coach_id test_variants[0].prompt_suffix test_variants[0].model_version_id'),
+    ('{"control_variant": {"variant_name": "a", "weight": 1e-400}, "test_variants": [{"variant_name": "b", "knowledge": {"min_score": 1e-400}}]}',
+        'control_variant.weight test_variants[0].knowledge'),
+    ('{"test_variants": [{"variant_name": "b", "memory": {"max_tokens": 300.0, "passage_tokens": 1e2}}]}', ''),
     ('{"targeting": {"coaches": [], "moon": 1}, "guardrails": [{"metric": "fun"}, {"metric": "latency", "max_worse": 1}], "traffic_share": 0, "alpha": 0.9}',
         'targeting.moon targeting.coaches guardrails[0].metric guardrails[1].metric traffic_share alpha')) as v(p, w);

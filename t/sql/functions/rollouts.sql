@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(62);
+select plan(77);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -101,6 +101,45 @@ select is(pg_temp.look(:'patient', 0.1, 0.2), 'held', 'a stage has its time');
 select is(uplift_batch.admin_advance_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'stage', '2', 'unless an admin says so');
 select is(uplift_batch.admin_promote_rollout(:'patient', '{"reason": "hurry"}', 'ann') ->> 'status', 'promoted', 'who may also promote it');
 select is(pg_temp.refused(format('select uplift_batch.admin_advance_rollout(%L, ''{"reason": "x"}'', ''ann'')', :'patient')), 'UP409 wrong_status', 'what is over does not advance');
+
+-- Whose experiment somebody stopped.
+select pg_temp.roll('stopped', '{"changes": {"severity": 4.0}, "stages": [0.1, 0.5]}') as stopped \gset
+select uplift_batch.admin_pause_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'held', 'while its experiment is paused nobody gets it, and it stays where it is');
+select uplift_batch.admin_start_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'advanced', 'then it goes on');
+select uplift_batch.admin_stop_experiment((select experiment_id from uplift.rollouts where id = :'stopped'), '{}', 'ann') \g /dev/null
+select is(pg_temp.look(:'stopped', 0.1, 0.2), 'held', 'stopped, it is not promoted by what was measured before');
+select matches((select reason from uplift.rollout_steps where rollout_id = :'stopped' order by id desc limit 1), '^its experiment is completed', 'which is told');
+select uplift_batch.admin_roll_back(:'stopped', '{"reason": "x"}', 'ann') \g /dev/null
+
+-- Models by name, beside model versions.
+insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(910), 'named', '1', 'ft:named');
+create function pg_temp.promote(p_name text, p_more jsonb) returns uuid language sql as $$
+    select (uplift_batch.admin_promote_rollout(pg_temp.roll(p_name, p_more), '{"reason": "x"}', 'ann') ->> 'id')::uuid
+$$;
+select pg_temp.promote('plain', '{"changes": {"model": "plain", "prompt_suffix": "Sing."}}') as plain \gset
+select is(pg_temp.prepare(:ann) ->> 'model', 'plain', 'a model by its name');
+select pg_temp.promote('over', jsonb_build_object('model_version_id', pg_temp.id(910))) as over \gset
+select is(pg_temp.prepare(:ann) ->> 'model', 'ft:named', 'a model version that is promoted over it serves');
+select matches(pg_temp.prepare(:ann) ->> 'system_prompt', E'\n\nSing\\.$', 'and the rest stays');
+select is(pg_temp.refused(format('select uplift_batch.admin_roll_back(%L, ''{"reason": "x"}'', ''ann'')', :'plain')), 'UP409 not_in_production', 'the last one goes first');
+select uplift_batch.admin_roll_back(:'over', '{"reason": "x"}', 'ann') \g /dev/null
+select is(pg_temp.prepare(:ann) ->> 'model', 'plain', 'rolled back, the name serves again');
+select uplift_batch.admin_deploy_model(pg_temp.id(910), '{"environment": "production", "coach_id": "coach_maple_avatar"}', 'ann') \g /dev/null
+select is(pg_temp.prepare(:ann, 'coach_maple_avatar') ->> 'model', 'ft:named', 'what is deployed for a coach serves there');
+select is(pg_temp.prepare(:ann) ->> 'model', 'plain', 'and nowhere else');
+select uplift_batch.admin_deploy_model(pg_temp.id(910), '{"environment": "production"}', 'ann') \g /dev/null
+select is(pg_temp.prepare(:ann) ->> 'model', 'ft:named', 'what is deployed by hand serves, too');
+select pg_temp.promote('plain too', '{"changes": {"model": "plain"}}') as again \gset
+select is(pg_temp.prepare(:ann) ->> 'model', 'plain', 'the last one wins');
+select pg_temp.promote('louder', '{"changes": {"prompt_suffix": "Shout."}}') as louder \gset
+select uplift_batch.admin_deploy_model(pg_temp.id(910), '{"environment": "production"}', 'ann') \g /dev/null
+select uplift_batch.admin_roll_back(:'louder', '{"reason": "x"}', 'ann') \g /dev/null
+select is(pg_temp.prepare(:ann) ->> 'model', 'ft:named', 'to roll back words brings no model back');
+select uplift_batch.admin_roll_back(:'again', '{"reason": "x"}', 'ann'), uplift_batch.admin_roll_back(:'plain', '{"reason": "x"}', 'ann') \g /dev/null
+select is(pg_temp.prepare(:ann) ->> 'model', 'ft:named', 'and still when the rollout is rolled back');
+select uplift_batch.admin_rollback_model(pg_temp.id(910), '{"reason": "x"}', 'ann') from generate_series(1, 2) \g /dev/null
 
 -- Model versions.
 insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(900), 'tuned', '1', 'ft:tuned'), (pg_temp.id(901), 'tuned', '2', '');
