@@ -95,6 +95,7 @@ insert into uplift.settings (key, value, description) values
     ('knowledge.max_tokens', '800', 'Tokens of knowledge in one prompt, at most (four bytes are taken for one).'),
     ('knowledge.min_score', '0.4', 'Knowledge that fits a question less than this is left out: 1 is a passage that has each of the question''s six rarest words once.'),
     ('knowledge.min_similarity', '0.3', 'Knowledge that is found by its embedding is left out where it is less similar to the question than this: the cosine of the angle between the two, 1 for the same.'),
+    ('experiments.consent_default', 'true', 'Whether users who did not say (experiments_enabled null) take part in experiments and rollouts: true or false.'),
     ('experiments.holdout_share', '0', 'Share of users, 0 to 1, that takes part in no experiment, to compare with.'),
     ('predictions.right_at', '0.8', 'From which accuracy on a prediction that nobody accepted or refused came true.'),
     ('predictions.watch_days', '7', 'Days of predictions that are compared with those before, to warn when they get worse.'),
