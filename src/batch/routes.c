@@ -85,6 +85,12 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/rollouts/{id}/promote"}, route_sql, SQL(admin_promote_rollout), 200},
     {{"POST", "/admin/rollouts/{id}/rollback"}, route_sql, SQL(admin_roll_back), 200},
 
+    {{"GET", "/admin/autopilot"}, route_sql, SQL(admin_autopilot), 200},
+    {{"GET", "/admin/autopilot/report"}, route_sql, SQL(admin_autopilot_report), 200},
+    {{"POST", "/admin/autopilot/start"}, route_sql, SQL(admin_start_autopilot), 200},
+    {{"POST", "/admin/autopilot/stop"}, route_sql, SQL(admin_stop_autopilot), 200},
+    {{"POST", "/admin/autopilot/dry-run"}, route_sql, SQL(admin_rehearse_autopilot), 200},
+
     {{"GET", "/admin/providers"}, route_sql, SQL(admin_list_providers), 200},
     {{"GET", "/admin/providers/{name}"}, route_sql, SQL(admin_get_provider), 200},
     {{"PUT", "/admin/providers/{name}"}, route_put_provider, NULL, 200},
