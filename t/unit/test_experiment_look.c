@@ -187,6 +187,18 @@ static void earlier_looks_count(void **state)
     cJSON_Delete(look);
 }
 
+/* What Postgres gives back as it was written, digit by digit. */
+static void overwhelming_evidence_is_short(void **state)
+{
+    (void)state;
+    cJSON *look = look_at(&(struct made){.users = {2000, 2000, 2000}, .up = {1000, 1600, 1000}});
+    const cJSON *valid =
+        cJSON_GetObjectItemCaseSensitive(figures(look, "thumbs_up_rate", "b"), "always_valid");
+    assert_true(fabs(json_number(valid, "p", 1) - 1e-30) < 1e-40);
+    assert_string_equal(concluded(look, "winner"), "b");
+    cJSON_Delete(look);
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const char *const odd[] = {"{}", "{\"variants\":[]}", "{\"variants\":[\"a\"]}",
@@ -211,9 +223,13 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_better_one_wins), cmocka_unit_test(not_before_there_are_enough),
-        cmocka_unit_test(edges_have_a_reason), cmocka_unit_test(users_who_are_missing_are_noticed),
-        cmocka_unit_test(guardrails_hold),     cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(the_better_one_wins),
+        cmocka_unit_test(not_before_there_are_enough),
+        cmocka_unit_test(edges_have_a_reason),
+        cmocka_unit_test(users_who_are_missing_are_noticed),
+        cmocka_unit_test(guardrails_hold),
+        cmocka_unit_test(earlier_looks_count),
+        cmocka_unit_test(overwhelming_evidence_is_short),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
