@@ -156,9 +156,13 @@ as $$
             select l.figures -> 'users' from uplift.experiment_looks l
             where l.experiment_id = e.id and l.metric = 'users' order by l.id desc limit 1),
         'variants', (
-            select coalesce(jsonb_object_agg(w.name, jsonb_strip_nulls(jsonb_build_object('value', l.figures -> 'value', 'difference', l.figures -> 'difference',
-                'p', coalesce(l.figures #> '{always_valid,adjusted_p}', l.figures #> '{always_valid,p}'),
-                'lower', l.figures #> '{always_valid,lower}', 'upper', l.figures #> '{always_valid,upper}'))), '{}')
+            select coalesce(jsonb_object_agg(w.name, (
+                -- A p of 1e-80 has as many digits in jsonb.
+                select jsonb_object_agg(f.key, trim_scale(round(f.value::numeric, 6)))
+                from (values ('value', l.figures ->> 'value'), ('difference', l.figures ->> 'difference'),
+                    ('p', coalesce(l.figures #>> '{always_valid,adjusted_p}', l.figures #>> '{always_valid,p}')),
+                    ('lower', l.figures #>> '{always_valid,lower}'), ('upper', l.figures #>> '{always_valid,upper}')) f(key, value)
+                where f.value is not null)), '{}')
             from (select v ->> 'variant_name' as name from unnest(uplift.variants_of(e)) v) w
             cross join lateral (
                 select k.figures from uplift.experiment_looks k
@@ -333,7 +337,7 @@ declare
     v_settings record;
     v_winner text := p_experiment.winner_variant;
     v_coach text := p_experiment.targeting #>> '{coaches,0}';
-    v_figures jsonb := uplift.autopilot_figures(p_experiment.id) || jsonb_build_object('confidence', p_experiment.confidence_level,
+    v_figures jsonb := uplift.autopilot_figures(p_experiment.id) || jsonb_build_object('confidence', trim_scale(round(p_experiment.confidence_level, 6)),
         'days', round((extract(epoch from now() - p_experiment.start_date) / 86400)::numeric, 1));
     v_reason text;
     v_rollout uuid;
@@ -671,7 +675,8 @@ begin
         insert into uplift.autopilot_decisions (kind, subject_id, name, coach_id, decision, reason, numbers, who, is_dry_run)
         select d ->> 'kind', (d ->> 'subject_id')::uuid, d ->> 'name', d ->> 'coach_id', d ->> 'decision', d ->> 'reason', d -> 'numbers', 'autopilot', true
         from unnest(v_news) with ordinality x(d, n) order by x.n;
-        return jsonb_build_object('enabled', (select s.is_enabled from uplift.autopilot_settings() s), 'goes_on', false, 'decisions', to_jsonb(v_news));
+        return jsonb_build_object('enabled', (select s.is_enabled from uplift.autopilot_settings() s), 'goes_on', false, 'decisions', (
+            select coalesce(jsonb_agg(d - 'numbers' order by n), '[]') from unnest(v_news) with ordinality x(d, n)));
     end if;
     perform uplift.lock_autopilot();
     -- Looked at behind the lock: whoever switched it off has done so by now.
@@ -680,7 +685,7 @@ begin
     end if;
     v_decisions := uplift.autopilot_pass();
     return jsonb_build_object('enabled', true, 'goes_on', uplift.did_something(v_decisions), 'decisions', (
-        select coalesce(jsonb_agg(d order by n), '[]') from unnest(v_decisions) with ordinality x(d, n) where (d ->> 'is_news')::boolean));
+        select coalesce(jsonb_agg(d - '{numbers,is_news}'::text[] order by n), '[]') from unnest(v_decisions) with ordinality x(d, n) where (d ->> 'is_news')::boolean));
 end
 $$;
 
