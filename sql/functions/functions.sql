@@ -73,6 +73,8 @@ comment on schema uplift_search is
 \ir learning/predictions.sql
 \ir learning/prediction_figures.sql
 \ir learning/thumbs.sql
+\ir learning/playbook.sql
+\ir learning/playbook_admin.sql
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql

@@ -96,6 +96,10 @@ insert into uplift.settings (key, value, description) values
     ('knowledge.min_score', '0.4', 'Knowledge that fits a question less than this is left out: 1 is a passage that has each of the question''s six rarest words once.'),
     ('knowledge.min_similarity', '0.3', 'Knowledge that is found by its embedding is left out where it is less similar to the question than this: the cosine of the angle between the two, 1 for the same.'),
     ('experiments.consent_default', 'true', 'Whether users who did not say (experiments_enabled null) take part in experiments and rollouts: true or false.'),
+    ('playbook.min_users', '3', 'Users whose comments say the same before it becomes a guideline of a coach''s playbook.'),
+    ('playbook.max_guidelines', '12', 'Guidelines of one playbook, at most 50.'),
+    ('playbook.margin', '2', 'Of two guidelines that contradict each other the one counts that has so many times the users of the other; else neither.'),
+    ('playbook.min_ratings', '30', 'Thumbs on answers with a guideline, as independent users would give them, before it may be retired for them.'),
     ('experiments.holdout_share', '0', 'Share of users, 0 to 1, that takes part in no experiment, to compare with.'),
     ('autopilot.enabled', 'false', 'Whether autopilot is on; POST /admin/autopilot/start and /stop set it.'),
     ('autopilot.max_usd_per_day', 'null', 'US dollars a day, UTC, that autopilot may spend; without it, it does nothing.'),
@@ -141,6 +145,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
     ('measure-experiments', 'Counts what users of experiments did, and judges it.', 5, '6 hours', true),
     ('autopilot', 'Takes the next steps of autopilot, where it is on.', 5, '1 hour', true),
     ('watch-rollouts', 'Measures rollouts, and takes the step that their evidence calls for.', 5, '1 hour', true),
+    ('write-playbooks', 'Makes guidelines for coaches of what users wrote about answers.', 5, '6 hours', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
@@ -158,6 +163,7 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('measure-experiments', 'measure-experiments', '{}', '5 * * * *', true, 'Figures of experiments, hourly.'),
     ('autopilot', 'autopilot', '{}', '20 * * * *', true, 'The next steps of autopilot, hourly; nothing while it is off.'),
     ('watch-rollouts', 'watch-rollouts', '{}', '*/5 * * * *', true, 'Rollouts, every five minutes.'),
+    ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
 

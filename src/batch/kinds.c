@@ -55,6 +55,8 @@ const struct job_kind job_kinds[] = {
     {"measure-predictions",
      "Measures how good predictions are, by day, and whether that gets worse.", NULL,
      job_measure_predictions},
+    {"write-playbooks", "Makes guidelines for coaches of what users wrote about answers.",
+     write_playbooks_arguments, job_write_playbooks},
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},

@@ -72,7 +72,9 @@ extern const struct job_argument train_thumb_model_arguments[]; /* job_thumbs.c 
 enum job_outcome job_train_thumb_model(struct job *j);
 extern const struct job_argument score_answers_arguments[];
 enum job_outcome job_score_answers(struct job *j);
-enum job_outcome job_measure_predictions(struct job *j); /* job_predictions.c */
+enum job_outcome job_measure_predictions(struct job *j);      /* job_predictions.c */
+extern const struct job_argument write_playbooks_arguments[]; /* job_playbooks.c */
+enum job_outcome job_write_playbooks(struct job *j);
 enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);

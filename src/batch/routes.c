@@ -78,6 +78,8 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/experiments/{id}/preview"}, route_sql, SQL(admin_preview_experiment), 200},
     {{"GET", "/admin/experiments/{id}/results"}, route_sql, SQL(admin_experiment_results), 200},
 
+    {{"GET", "/admin/experiment-plan"}, route_experiment_plan, NULL, 200},
+
     {{"GET", "/admin/rollouts"}, route_sql, SQL(admin_list_rollouts), 200},
     {{"POST", "/admin/rollouts"}, route_sql, SQL(admin_create_rollout), 201},
     {{"GET", "/admin/rollouts/{id}"}, route_sql, SQL(admin_get_rollout), 200},
@@ -90,6 +92,18 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/autopilot/start"}, route_sql, SQL(admin_start_autopilot), 200},
     {{"POST", "/admin/autopilot/stop"}, route_sql, SQL(admin_stop_autopilot), 200},
     {{"POST", "/admin/autopilot/dry-run"}, route_sql, SQL(admin_rehearse_autopilot), 200},
+
+    {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
+    {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
+    {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},
+    {{"POST", "/admin/playbook-guidelines/{id}/retire"},
+     route_sql,
+     SQL(admin_retire_guideline),
+     200},
+    {{"POST", "/admin/playbook-guidelines/{id}/restore"},
+     route_sql,
+     SQL(admin_restore_guideline),
+     200},
 
     {{"GET", "/admin/providers"}, route_sql, SQL(admin_list_providers), 200},
     {{"GET", "/admin/providers/{name}"}, route_sql, SQL(admin_get_provider), 200},

@@ -60,12 +60,13 @@ char *admin_arguments(struct admin_call *c, struct api_error *error);
 
 /* --- the routes that are more than a statement, each in the file named --- */
 
-void route_submit_job(struct admin_call *c);     /* route_jobs.c */
-void route_watch_job(struct admin_call *c);      /* route_watch.c */
-void route_export(struct admin_call *c);         /* route_export.c */
-void route_put_provider(struct admin_call *c);   /* route_providers.c */
-void route_post_knowledge(struct admin_call *c); /* route_knowledge.c */
-void route_batch_alive(struct admin_call *c);    /* route_jobs.c */
+void route_submit_job(struct admin_call *c);      /* route_jobs.c */
+void route_watch_job(struct admin_call *c);       /* route_watch.c */
+void route_export(struct admin_call *c);          /* route_export.c */
+void route_put_provider(struct admin_call *c);    /* route_providers.c */
+void route_post_knowledge(struct admin_call *c);  /* route_knowledge.c */
+void route_experiment_plan(struct admin_call *c); /* route_plan.c */
+void route_batch_alive(struct admin_call *c);     /* route_jobs.c */
 void route_batch_health(struct admin_call *c);
 
 #endif

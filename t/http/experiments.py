@@ -180,6 +180,21 @@ def many_users(up):
     equal(sum(up.admin("GET", own + "/results").json()["sample_ratio"]["users"]), 599, "who is deleted drops out")
 
 
+def planned(up):
+    """After many_users, of which about 0.6 of the thumbs are up."""
+    plan = up.admin("GET", "/admin/experiment-plan?lift=0.1&users_per_day=100").json()
+    ok(0.5 < plan["baseline"] < 0.7 and 200 < plan["users_per_variant"] < 1500, "a plan by what users do", str(plan))
+    equal((plan["users"], plan["days"] >= plan["users"] / 100, plan["days"] < plan["users"] / 100 + 1), (2 * plan["users_per_variant"], True, True), "and for how long")
+    more = up.admin("GET", "/admin/experiment-plan?lift=0.1&variants=4").json()
+    ok(more["users_per_variant"] > plan["users_per_variant"], "more variants need more users of each")
+    equal(up.admin("GET", "/admin/experiment-plan?lift=0").json()["reason"], "no_difference", "nothing to find")
+    equal(up.admin("GET", "/admin/experiment-plan?metric=avg_rating").json()["reason"], "no_answers", "nobody gave stars")
+    for query, code in (("lift=x", "invalid_lift"), ("power=1", "invalid_power"), ("alpha=nan", "invalid_alpha"), ("variants=1", "invalid_variants"),
+                        ("metric=retention", "invalid_metric"), ("odd=1", "unknown_argument")):
+        answer = up.admin("GET", "/admin/experiment-plan?" + query)
+        equal((answer.status, answer.error()["code"]), (400, code), query)
+
+
 def ends(up, own, warm):
     equal(up.admin("POST", own + "/pause", {"reason": "lunch"}).json()["status"], "paused", "paused")
     equal(up.post("/v1/chat", {"message": "hi"}, user=warm).json()["model"], "sim-1", "from the next chat on")
@@ -201,6 +216,7 @@ def main():
         results(up, own, experiment)
         ends(up, own, warm)
         many_users(up)
+        planned(up)
     done()
 
 

@@ -79,6 +79,18 @@ $$;
 comment on function uplift.wishes_in(text) is
     'How somebody who writes this as feedback wants to be answered, each wish in our own words, and whether it is for all coaches; none where it says nothing of the kind.';
 
+create or replace function uplift.wishes_contradict(p_one text, p_other text) returns boolean
+language sql immutable parallel safe
+as $$
+    select exists (
+            select from (values ('Keep answers short.', 'Give more detail.'), ('Be gentler.', 'Be more direct.'), ('Use lists.', 'Use no lists.'),
+                ('Use metric units.', 'Use imperial units.')) as o(a, b)
+            where (p_one, p_other) in ((o.a, o.b), (o.b, o.a)))
+        or p_one like 'Answer in %' and p_other like 'Answer in %' and p_one <> p_other
+$$;
+
+comment on function uplift.wishes_contradict(text, text) is 'Whether two wishes of uplift.known_wishes() cannot both be so.';
+
 create or replace function uplift.facts_in_feedback(p_text text) returns text
 language sql immutable parallel safe
 as $$
@@ -100,11 +112,7 @@ begin
     select array_agg(m.id), max(m.last_said_at) into v_others, v_last
     from public.ai_episodic_memory m
     where m.user_id = p_user_id and m.source = 'feedback' and (m.coach_id is null or p_is_general or m.coach_id is not distinct from p_coach_id)
-        and (m.memory_text = p_wish or exists (
-            select from (values ('Keep answers short.', 'Give more detail.'), ('Be gentler.', 'Be more direct.'), ('Use lists.', 'Use no lists.'),
-                ('Use metric units.', 'Use imperial units.')) as o(a, b)
-            where (m.memory_text, p_wish) in ((o.a, o.b), (o.b, o.a)))
-            or m.memory_text like 'Answer in %' and p_wish like 'Answer in %');
+        and (m.memory_text = p_wish or uplift.wishes_contradict(m.memory_text, p_wish));
     if v_last > p_said_at then
         return;
     end if;

@@ -186,6 +186,17 @@ $$;
 
 comment on function uplift.prompt_templates() is 'Words that autopilot tries at the end of a coach''s prompt.';
 
+create or replace function uplift.with_words(p_suffix text, p_words text) returns text
+language sql immutable parallel safe
+as $$
+    -- A playbook stays at the end, by which it is known (uplift.has_playbook).
+    select case when at > 0 then concat_ws(e'\n\n', nullif(btrim(left(p_suffix, at - 1), e' \n'), ''), p_words, substr(p_suffix, at))
+        else concat_ws(e'\n', p_suffix, p_words) end
+    from (select coalesce(position('# Guidelines' in p_suffix), 0)) x(at)
+$$;
+
+comment on function uplift.with_words(text, text) is 'What production adds to a prompt, with more words, which come before the guidelines of a playbook.';
+
 create or replace function uplift.autopilot_catalogue(p_coach_id text) returns table (place int, name text, changes jsonb, hypothesis text)
 language sql stable
 as $$
@@ -199,10 +210,10 @@ as $$
     where s.severity between 1 and 6
     union all
     -- Beside what production adds already.
-    select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', concat_ws(e'\n', p.suffix, t.words)),
+    select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, t.words)),
         format('Answers are liked better with the words "%s"', t.words)
     from now_serves p cross join lateral (select x.*, row_number() over () as n from uplift.prompt_templates() x) t
-    where coalesce(position(t.words in p.suffix), 0) = 0 and length(concat_ws(e'\n', p.suffix, t.words)) <= 20000
+    where coalesce(position(t.words in p.suffix), 0) = 0 and length(uplift.with_words(p.suffix, t.words)) <= 20000
     union all
     select 30 + r.n, r.name, jsonb_build_object(r.key, r.policy), r.hypothesis
     from now_serves p cross join (values
@@ -537,7 +548,8 @@ begin
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
             0 as place, e.created_at
         from public.ai_experiments e
-        where e.status = 'draft' and e.start_date is null and e.description ilike 'playbook%'
+        where e.status = 'draft' and e.start_date is null
+            and (e.description ilike 'playbook%' or exists (select from uplift.playbook_versions v where v.experiment_id = e.id))
         union all
         select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null
         from unnest(v_settings.coaches) w(coach_id) cross join lateral uplift.autopilot_catalogue(w.coach_id) c
@@ -581,7 +593,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

@@ -241,3 +241,41 @@ $$;
 
 comment on function uplift_batch.admin_experiment_results(uuid, jsonb, text) is
     'What came of an experiment at the last look: sample_ratio, and of each metric each variant''s figures; with history, the looks at one metric (or users), the last 2000. UP404 experiment_not_found, UP400 invalid_history.';
+
+create or replace function uplift_batch.experiment_baseline(p_arguments jsonb) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_metric text := coalesce(uplift.text_argument(p_arguments, 'metric', 100), 'thumbs_up_rate');
+    v_from timestamptz := now() - interval '672 hours';
+    v_result jsonb;
+begin
+    perform uplift.check_arguments(p_arguments, '{metric,lift,variants,traffic_share,users_per_day,alpha,power}');
+    if v_metric not in ('thumbs_up_rate', 'avg_rating', 'engagement_time', 'cost_per_answer', 'latency', 'regenerations', 'errors') then
+        perform uplift.fail(400, 'invalid_metric', 'metric must be thumbs_up_rate, avg_rating, engagement_time, cost_per_answer, latency, regenerations or errors', 'metric');
+    end if;
+    with users as materialized (
+        select a.user_id from public.coach_response_feedback a where a.id >= uplift.first_id_of(v_from) group by a.user_id limit 20000
+    ), figures as materialized (
+        select case v_metric when 'thumbs_up_rate' then c.thumbs_up when 'avg_rating' then c.rating_sum when 'engagement_time' then c.engagement_s
+                when 'cost_per_answer' then c.cost_usd when 'latency' then c.latency_ms when 'regenerations' then c.regenerations else c.failed end::float8 as x,
+            case v_metric when 'thumbs_up_rate' then c.thumbs when 'avg_rating' then c.ratings when 'engagement_time' then 1
+                when 'latency' then c.timed else c.answers end::float8 as n
+        from users u cross join lateral uplift.counts_of(u.user_id, v_from, now(), null, now()) c
+    ), cap as (
+        select percentile_disc(0.99) within group (order by case v_metric when 'engagement_time' then f.x else f.n end) as most
+        from figures f where case v_metric when 'engagement_time' then f.x else f.n end > 0
+    ), cut as (
+        select case when v_metric = 'engagement_time' then least(f.x, c.most) when f.n > c.most then f.x * c.most / f.n else f.x end as x,
+            case when v_metric = 'engagement_time' then f.n else least(f.n, c.most) end as n
+        from figures f cross join cap c
+    )
+    select jsonb_build_object('metric', v_metric, 'users', count(*), 'sx', coalesce(sum(c.x), 0), 'sxx', coalesce(sum(c.x * c.x), 0), 'sn', coalesce(sum(c.n), 0),
+        'sxn', coalesce(sum(c.x * c.n), 0), 'snn', coalesce(sum(c.n * c.n), 0), 'users_per_day', count(*) / 28.0) into v_result
+    from cut c;
+    return v_result;
+end
+$$;
+
+comment on function uplift_batch.experiment_baseline(jsonb) is
+    'What users of the last 28 days (at most 20,000 of them) did by a metric, for planning: sums as those of uplift_batch.experiment_sums(), and users_per_day. UP400 invalid_metric, unknown_argument.';
