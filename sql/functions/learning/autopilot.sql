@@ -482,7 +482,7 @@ declare
     v_dataset uuid;
     v_ready jsonb;
     v_job public.ai_finetuning_jobs;
-    v_numbers jsonb := '{}';
+    v_numbers jsonb := jsonb '{}';
     v_wrong text;
 begin
     select s.* into v_settings from uplift.autopilot_settings() s;
@@ -693,7 +693,7 @@ begin
     perform uplift.lock_autopilot();
     -- Looked at behind the lock: whoever switched it off has done so by now.
     if not (select s.is_enabled from uplift.autopilot_settings() s) then
-        return '{"enabled": false, "goes_on": false, "decisions": []}';
+        return jsonb '{"enabled": false, "goes_on": false, "decisions": []}';
     end if;
     v_decisions := uplift.autopilot_pass();
     return jsonb_build_object('enabled', true, 'goes_on', uplift.did_something(v_decisions), 'decisions', (
@@ -721,7 +721,7 @@ as $$
 declare
     v record;
     v_wrong text;
-    v_names constant text[] := '{max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,coaches,success_metric,min_users,min_stage_hours,max_test_days,retry_days}';
+    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,coaches,success_metric,min_users,min_stage_hours,max_test_days,retry_days', ',');
 begin
     perform uplift.check_arguments(p_arguments, v_names);
     for v in select a.key, a.value from jsonb_each(p_arguments) a order by array_position(v_names, a.key) loop
@@ -846,7 +846,7 @@ language plpgsql volatile
 as $$
 declare
     v_kept jsonb := coalesce((select jsonb_agg(d -> 'id') from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.deployments) d), '[]');
-    v_restored jsonb := '[]';
+    v_restored jsonb := jsonb '[]';
     v_now uplift.model_deployments;
     v_back uplift.model_deployments;
 begin
@@ -883,7 +883,7 @@ language plpgsql volatile
 as $$
 declare
     v_kept jsonb := coalesce((select jsonb_agg(c -> 'id') from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.production) c), '[]');
-    v_restored jsonb := '[]';
+    v_restored jsonb := jsonb '[]';
     v_now uplift.production_changes;
     v_back uplift.production_changes;
 begin
@@ -915,7 +915,7 @@ declare
     v_models jsonb;
     v_changes jsonb;
     v_tests jsonb[] := array[]::jsonb[];
-    v_jobs jsonb := '[]';
+    v_jobs jsonb := jsonb '[]';
     v_test record;
     v_job record;
 begin
