@@ -20,7 +20,7 @@ comment on table autopilot_decisions is 'Every decision of autopilot, with its r
 comment on column autopilot_decisions.subject_id is 'The experiment, rollout, model version or fine-tuning job that it is about.';
 comment on column autopilot_decisions.name is 'What it is about, by name; of a candidate that in the catalogue (uplift.autopilot_catalogue).';
 comment on column autopilot_decisions.decision is
-    'begun, stopped, rolled_out, submitted, promoted or discarded; refused and held where nothing was done, which are there once as long as the reason is the same; of the switch started, changed or stopped.';
+    'begun, stopped, rolled_out, submitted, proposed (words by a model), promoted or discarded; refused and held where nothing was done, which are there once as long as the reason is the same; of the switch started, changed or stopped.';
 comment on column autopilot_decisions.is_dry_run is 'True of what it would have done: nothing came of it.';
 
 create table autopilot_state (
@@ -46,3 +46,16 @@ create index on autopilot_spending (day);
 
 comment on table autopilot_spending is
     'What autopilot''s experiments, rollouts (by their experiment) and fine-tuning jobs cost, by the UTC day on which it came to be known; see uplift.autopilot_note_spending().';
+
+create table autopilot_prompts (
+    id bigint generated always as identity primary key,
+    coach_id text,
+    words text not null,
+    made_at timestamptz not null default now(),
+    made_by text not null
+);
+
+create unique index on autopilot_prompts ((coalesce(coach_id, '')), words);
+
+comment on table autopilot_prompts is 'Words for the end of a coach''s prompt (null: of all coaches) that a model made of liked and disliked answers, for autopilot to try.';
+comment on column autopilot_prompts.made_by is 'The model.';

@@ -112,6 +112,7 @@ insert into uplift.settings (key, value, description) values
     ('autopilot.dataset', '"User Feedback - Positive Responses"', 'What it has models trained on.'),
     ('autopilot.base_model', 'null', 'The model that it has trained; needs a price in uplift.training_prices.'),
     ('autopilot.trainer', 'null', 'openai or command; null for the one that is configured.'),
+    ('autopilot.model_prompts', 'false', 'Whether autopilot asks a model for words to try, from liked and disliked answers of users whose answers may train models.'),
     ('autopilot.coaches', 'null', 'Coaches that it tries things on, one by one; null for all at once.'),
     ('autopilot.success_metric', '"thumbs_up_rate"', 'What decides its experiments and rollouts.'),
     ('autopilot.min_users', '100', 'Users of each variant that a conclusion of it takes.'),

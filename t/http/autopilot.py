@@ -86,7 +86,7 @@ def severities(up, count=40):
 
 
 def bounds(up):
-    equal(run(up), {"done": 0, "refused": 0, "enabled": False}, "while it is off, it does nothing")
+    equal(run(up), {"done": 0, "refused": 0, "proposed": 0, "enabled": False}, "while it is off, it does nothing")
     planned = up.admin("POST", PATH + "/dry-run", {}).json()
     equal([(d["kind"], d["decision"]) for d in planned["decisions"]], [("bound", "refused")], "without bounds it would do nothing")
     started = up.admin("POST", PATH + "/start", {**BOUNDS, "quiet_from": 0, "quiet_to": 23})

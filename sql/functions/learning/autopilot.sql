@@ -21,7 +21,7 @@ comment on function uplift.setting_within(text, numeric, numeric) is 'A number o
 
 create or replace function uplift.autopilot_settings(out is_enabled boolean, out max_usd_per_day numeric, out max_usd_per_month numeric,
     out max_share numeric, out max_at_once int, out quiet_from int, out quiet_to int, out fine_tunes boolean, out dataset text,
-    out base_model text, out trainer text, out coaches text[], out success_metric text, out min_users int, out min_stage_hours numeric,
+    out base_model text, out trainer text, out model_prompts boolean, out coaches text[], out success_metric text, out min_users int, out min_stage_hours numeric,
     out max_test_days numeric, out retry_days numeric)
 language sql stable
 as $$
@@ -32,6 +32,7 @@ as $$
         coalesce((select s.value = 'true' from uplift.settings s where s.key = 'autopilot.fine_tunes'), false),
         coalesce(uplift.setting_text('autopilot.dataset'), 'User Feedback - Positive Responses'),
         uplift.setting_text('autopilot.base_model'), uplift.setting_text('autopilot.trainer'),
+        coalesce((select s.value = 'true' from uplift.settings s where s.key = 'autopilot.model_prompts'), false),
         -- By its position: null is all coaches at once.
         coalesce((select array(select jsonb_array_elements_text(s.value)) from uplift.settings s
             where s.key = 'autopilot.coaches' and jsonb_typeof(s.value) = 'array' and s.value <> '[]'), array[null]::text[]),
@@ -43,7 +44,7 @@ as $$
 $$;
 
 comment on function uplift.autopilot_settings(out boolean, out numeric, out numeric, out numeric, out int, out int, out int, out boolean, out text, out text,
-    out text, out text[], out text, out int, out numeric, out numeric, out numeric) is
+    out text, out boolean, out text[], out text, out int, out numeric, out numeric, out numeric) is
     'The settings autopilot.*, with what holds where they are not set; null for a bound without a value that makes sense.';
 
 create or replace function uplift.autopilot_missing_bounds() returns text
@@ -197,6 +198,12 @@ $$;
 
 comment on function uplift.with_words(text, text) is 'What production adds to a prompt, with more words, which come before the guidelines of a playbook.';
 
+create or replace function uplift.prompt_name(p_id bigint) returns text
+language sql immutable parallel safe
+as $$ select 'prompt: ' || p_id || ' by a model' $$;
+
+comment on function uplift.prompt_name(bigint) is 'What a row of uplift.autopilot_prompts is called as a candidate.';
+
 create or replace function uplift.autopilot_catalogue(p_coach_id text) returns table (place int, name text, changes jsonb, hypothesis text)
 language sql stable
 as $$
@@ -215,6 +222,12 @@ as $$
     from now_serves p cross join lateral (select x.*, row_number() over () as n from uplift.prompt_templates() x) t
     where coalesce(position(t.words in p.suffix), 0) = 0 and length(uplift.with_words(p.suffix, t.words)) <= 20000
     union all
+    select 25, uplift.prompt_name(w.id), jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, w.words)),
+        format('Answers are liked better with the words "%s"', w.words)
+    from now_serves p cross join uplift.autopilot_prompts w
+    where w.coach_id is not distinct from p_coach_id and coalesce(position(w.words in p.suffix), 0) = 0
+        and length(uplift.with_words(p.suffix, w.words)) <= 20000
+    union all
     select 30 + r.n, r.name, jsonb_build_object(r.key, r.policy), r.hypothesis
     from now_serves p cross join (values
         (1, 'examples: more', 'examples', jsonb_build_object('max_tokens', least(2 * uplift.setting_number('examples.max_tokens', 400)::int, 20000)),
@@ -229,7 +242,7 @@ as $$
 $$;
 
 comment on function uplift.autopilot_catalogue(text) is
-    'What autopilot can try for a coach (null: for all) beside what is production now: steps of severity, uplift.prompt_templates(), policies of examples and memory.';
+    'What autopilot can try for a coach (null: for all) beside what is production now: steps of severity, uplift.prompt_templates(), words by a model (uplift.autopilot_prompts), policies of examples and memory.';
 
 -- --- how it decides ---
 
@@ -634,6 +647,100 @@ $$;
 
 comment on function uplift.autopilot_pass() is 'The next thing that autopilot does, one at most, and what it refuses before it. Its decisions (uplift.autopilot_note).';
 
+create or replace function uplift.is_out_of_money() returns boolean
+language sql stable
+as $$
+    select m.usd_today > 0 and m.usd_today >= s.max_usd_per_day or m.usd_this_month > 0 and m.usd_this_month >= s.max_usd_per_month
+    from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
+$$;
+
+comment on function uplift.is_out_of_money() is 'Whether the day''s or the month''s money of autopilot is used up.';
+
+create or replace function uplift.rated_words(p_coach_id text, p_is_liked boolean) returns text[]
+language sql stable
+as $$
+    -- Redacted already, and of users who let their answers train models.
+    select coalesce(array_agg(x.words order by x.id desc), '{}') from (
+        select e.id, uplift.as_data(e.completion #>> '{0,content}', 600) as words
+        from public.ai_training_examples e join public.ai_training_datasets d on d.id = e.dataset_id
+        where d.dataset_name = 'User Feedback - Unpaired' and e.label = p_is_liked and e.withdrawn_at is null and e.review is distinct from 'rejected'
+            and (p_coach_id is null or e.coach_id = p_coach_id) and e.completion #>> '{0,content}' <> ''
+        order by e.id desc limit 15) x
+$$;
+
+comment on function uplift.rated_words(text, boolean) is 'The last 15 answers of a coach (null: of any) that were liked, or that were not, as training examples have them, at most 600 characters of each.';
+
+create or replace function uplift_batch.autopilot_material() returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_settings record;
+    v_coach text;
+    v_liked text[];
+    v_disliked text[];
+begin
+    select s.* into v_settings from uplift.autopilot_settings() s;
+    if not v_settings.model_prompts or uplift.autopilot_rests() is not null or uplift.autopilot_missing_bounds() is not null or uplift.is_out_of_money() then
+        return jsonb_build_object('is_on', v_settings.model_prompts and v_settings.is_enabled);
+    end if;
+    foreach v_coach in array v_settings.coaches loop
+        -- Not as long as there are some to try, nor again and again.
+        continue when exists (
+            select from uplift.autopilot_prompts p where p.coach_id is not distinct from v_coach and not exists (
+                select from uplift.autopilot_decisions d where d.kind = 'candidate' and d.name = uplift.prompt_name(p.id) and d.decision = 'begun' and not d.is_dry_run));
+        continue when exists (
+            select from uplift.autopilot_decisions d
+            where d.kind = 'candidate' and d.decision = 'proposed' and d.coach_id is not distinct from v_coach and d.at > now() - interval '168 hours');
+        v_liked := uplift.rated_words(v_coach, true);
+        v_disliked := uplift.rated_words(v_coach, false);
+        continue when cardinality(v_liked) < 5 or cardinality(v_disliked) < 5;
+        return jsonb_build_object('is_on', true, 'coach_id', v_coach, 'data', format(e'<liked>\n%s\n</liked>\n<disliked>\n%s\n</disliked>',
+            array_to_string(v_liked, e'\n'), array_to_string(v_disliked, e'\n')));
+    end loop;
+    return '{"is_on": true}'::jsonb;
+end
+$$;
+
+comment on function uplift_batch.autopilot_material() is
+    'What a model is to make words of that autopilot can try, {is_on, coach_id, data: liked and disliked answers of the coach}: where it may ask one (autopilot.model_prompts), is on, is within its hours and money, has none left to try for that coach, did not ask for it in the last 7 days, and there are five answers of each; else without data.';
+
+create or replace function uplift_batch.keep_autopilot_prompts(p_coach_id text, p_found jsonb, p_model text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_answers text[] := uplift.rated_words(p_coach_id, true) || uplift.rated_words(p_coach_id, false);
+    v_kept int;
+    v_dropped int;
+begin
+    perform uplift.lock_autopilot();
+    with found as (
+        select distinct btrim(f.words) as words from jsonb_array_elements_text(p_found) f(words)
+    ), kept as (
+        insert into uplift.autopilot_prompts (coach_id, words, made_by)
+        select p_coach_id, f.words, left(p_model, 256) from found f
+        where uplift.guideline_problem(f.words, false, null, v_answers) is null and not exists (select from uplift.prompt_templates() t where t.words = f.words)
+        order by f.words limit 3
+        on conflict do nothing returning 1
+    )
+    select (select count(*) from kept), (select count(*) from found) - (select count(*) from kept) into v_kept, v_dropped;
+    perform uplift.autopilot_note('candidate', null, 'words by a model', p_coach_id, 'proposed',
+        format('%s was asked what liked answers have that disliked ones have not', left(p_model, 256)), jsonb_build_object('kept', v_kept, 'dropped', v_dropped));
+    return jsonb_build_object('kept', v_kept, 'dropped', v_dropped);
+end
+$$;
+
+comment on function uplift_batch.keep_autopilot_prompts(text, jsonb, text) is
+    'Keeps words that a model made of uplift_batch.autopilot_material(), [text], three at most, as far as they may be a guideline (uplift.guideline_problem) and are new; a decision, also where there were none. {kept, dropped}.';
+
+create or replace function uplift_batch.note_autopilot_cost(p_job_id uuid, p_usd numeric) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    insert into uplift.autopilot_spending as s (subject_id, day, usd) select p_job_id, (now() at time zone 'UTC')::date, p_usd where p_usd > 0
+    on conflict (subject_id, day) do update set usd = excluded.usd
+$$;
+
+comment on function uplift_batch.note_autopilot_cost(uuid, numeric) is 'Notes what a batch job paid a model for autopilot, in US dollars in all; null where no price is known.';
+
 create or replace function uplift.lock_autopilot() returns void
 language sql volatile
 as $$ select pg_advisory_xact_lock(hashtextextended('uplift autopilot', 0)) $$;
@@ -721,7 +828,7 @@ as $$
 declare
     v record;
     v_wrong text;
-    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,coaches,success_metric,min_users,min_stage_hours,max_test_days,retry_days', ',');
+    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,model_prompts,coaches,success_metric,min_users,min_stage_hours,max_test_days,retry_days', ',');
 begin
     perform uplift.check_arguments(p_arguments, v_names);
     for v in select a.key, a.value from jsonb_each(p_arguments) a order by array_position(v_names, a.key) loop
@@ -732,7 +839,7 @@ begin
             when v.key = 'min_stage_hours' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key = 'max_test_days' then case when not uplift.is_between(v.value, 0.01, 1000) then 'a number from 0.01 to 1000' end
             when v.key = 'retry_days' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
-            when v.key = 'fine_tunes' then case when jsonb_typeof(v.value) <> 'boolean' then 'true or false' end
+            when v.key in ('fine_tunes', 'model_prompts') then case when jsonb_typeof(v.value) <> 'boolean' then 'true or false' end
             when v.key in ('dataset', 'base_model') then
                 case when jsonb_typeof(v.value) <> 'string' or length(v.value #>> '{}') not between 1 and 200 then 'a text of 1 to 200 characters' end
             when v.key = 'trainer' then case when v.value not in ('"openai"', '"command"') then 'openai or command' end
