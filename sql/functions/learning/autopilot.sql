@@ -138,6 +138,15 @@ $$;
 
 comment on function uplift.autopilot_spent(out numeric, out numeric) is 'What autopilot spent today and in this month, UTC, in US dollars.';
 
+create or replace function uplift.is_out_of_money() returns boolean
+language sql stable
+as $$
+    select m.usd_today > 0 and m.usd_today >= s.max_usd_per_day or m.usd_this_month > 0 and m.usd_this_month >= s.max_usd_per_month
+    from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
+$$;
+
+comment on function uplift.is_out_of_money() is 'Whether the day''s or the month''s money of autopilot is used up.';
+
 create or replace function uplift.autopilot_use() returns jsonb
 language sql stable
 as $$
@@ -383,6 +392,10 @@ begin
         return null;
     end if;
     v_reason := format('"%s" wins: its %s is better than as it is now', v_winner, p_experiment.success_metric);
+    if uplift.is_out_of_money() then
+        return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'held',
+            format('"%s" wins, and is not rolled out before there is money again', v_winner), v_figures);
+    end if;
     begin
         perform uplift.autopilot_stop_test(p_experiment.id, null, v_reason, 'autopilot');
         v_rollout := uplift.autopilot_roll_out(p_experiment.experiment_name, v_coach,
@@ -588,6 +601,10 @@ begin
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
+            -- On tables of older deployments what does not fit is left out, not refused.
+            if not exists (select from uplift.running_experiments r where r.id = v_id) then
+                perform uplift.fail(409, 'does_not_run', (select coalesce(e.status_reason, 'it does not run') from public.ai_experiments e where e.id = v_id));
+            end if;
         exception when others then
             if sqlstate not like 'UP%' then
                 raise;
@@ -646,15 +663,6 @@ end
 $$;
 
 comment on function uplift.autopilot_pass() is 'The next thing that autopilot does, one at most, and what it refuses before it. Its decisions (uplift.autopilot_note).';
-
-create or replace function uplift.is_out_of_money() returns boolean
-language sql stable
-as $$
-    select m.usd_today > 0 and m.usd_today >= s.max_usd_per_day or m.usd_this_month > 0 and m.usd_this_month >= s.max_usd_per_month
-    from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
-$$;
-
-comment on function uplift.is_out_of_money() is 'Whether the day''s or the month''s money of autopilot is used up.';
 
 create or replace function uplift.rated_words(p_coach_id text, p_is_liked boolean) returns text[]
 language sql stable

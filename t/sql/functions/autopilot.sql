@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(140);
+select plan(142);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -187,6 +187,10 @@ select is(pg_temp.last_reason(), 'nothing is begun: the money of the day is used
 select is(pg_temp.last_numbers() -> 'usd_today', '5.5', 'in numbers');
 select is(pg_temp.run(), null, 'and nothing is begun');
 select is(pg_temp.running(), 'e:prompt: more concrete', 'what costs no more stays');
+update public.ai_experiments set status = 'running', winner_variant = 'prompt: more concrete' where id = pg_temp.experiment('prompt: more concrete');
+select matches(pg_temp.step(), '^experiment held autopilot prompt: more concrete', 'but a winner waits');
+select is(pg_temp.last_reason(), '"prompt: more concrete" wins, and is not rolled out before there is money again', 'for that reason');
+update public.ai_experiments set status = 'paused', winner_variant = null where id = pg_temp.experiment('prompt: more concrete');
 select pg_temp.set('max_usd_per_day', '100') \g /dev/null
 select matches(pg_temp.step(), 'candidate begun prompt: |candidate begun examples: more', 'with more money it goes on');
 
