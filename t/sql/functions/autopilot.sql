@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(142);
+select plan(145);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -263,4 +263,40 @@ select is((select count(*) from uplift.autopilot_decisions where kind = 'switch'
 select is(pg_temp.stop('again') -> 'stopped', '[]', 'again it does nothing');
 select is(pg_temp.run(), null, 'nothing goes on');
 select matches(uplift_batch.admin_autopilot_report(null, '{}', 'ann') ->> 'markdown', E'# Autopilot, \\d{4}-\\d\\d-\\d\\d\n.*It is off now.*\\| switch autopilot \\| stopped \\| autopilot was stopped: enough of it \\|.*Running now\n\nNothing', 'the report has it all');
+
+-- What is brought back: what was there when it was switched on, and what people did since.
+create function pg_temp.put(p_changes jsonb, p_who text, p_coach text default null) returns void language plpgsql as $$
+declare
+    v_now uplift.production_changes := uplift.production_now(p_coach);
+begin
+    perform uplift.change_production(p_coach, p_changes, null, v_now.id, p_who, 'a test');
+end
+$$;
+create function pg_temp.serve(n int, p_who text) returns void language plpgsql as $$
+begin
+    perform uplift_batch.admin_deploy_model(pg_temp.id(n), '{"environment": "production"}', p_who);
+end
+$$;
+create function pg_temp.served() returns text language sql as $$
+    select concat_ws(' ', (select string_agg(coalesce(c.coach_id, 'all') || ':' || c.changes, ' ' order by c.coach_id) from uplift.production_changes c where c.ended_at is null),
+        (select string_agg(d.model_id, ' ') from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null))
+$$;
+insert into public.ai_model_versions (id, model_name, version, model_id) select pg_temp.id(n), 'hand', n::text, 'ft:' || n from generate_series(910, 913) n;
+select pg_temp.put('{"severity": 4}', 'ann'), pg_temp.put('{"severity": 5}', 'autopilot', 'coach_maple_avatar'), pg_temp.serve(910, 'ann') \g /dev/null
+select pg_temp.start() \g /dev/null
+select pg_temp.put('{"severity": 3.5}', 'autopilot'), pg_temp.put('{"severity": 3.0}', 'autopilot'), pg_temp.put('{"severity": 5.5}', 'autopilot', 'coach_maple_avatar'),
+    pg_temp.put('{"severity": 2}', 'autopilot', 'coach_ledger_avatar'), pg_temp.serve(911, 'autopilot'), pg_temp.serve(912, 'autopilot') \g /dev/null
+select pg_temp.stop('back') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 5} all:{"severity": 4} ft:910', 'all is as when it was switched on');
+select pg_temp.start() \g /dev/null
+select pg_temp.put('{"severity": 3.5}', 'autopilot'), pg_temp.put('{"severity": 1.5}', 'ann'), pg_temp.put('{"severity": 2.5}', 'autopilot'),
+    pg_temp.put('{"severity": 6}', 'ann', 'coach_maple_avatar'), pg_temp.serve(911, 'autopilot'), pg_temp.serve(913, 'ann') \g /dev/null
+select pg_temp.stop('back') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5} ft:913', 'but for what people did since');
+select pg_temp.start() \g /dev/null
+select pg_temp.serve(911, 'autopilot') \g /dev/null
+insert into uplift.base_models (model, shutdown_date) values ('gone', current_date - 1);
+update public.ai_model_versions set base_model = 'gone' where id = pg_temp.id(913);
+select pg_temp.stop('back') \g /dev/null
+select is((select count(*) from uplift.model_deployments where environment = 'production' and ended_at is null), 0::bigint, 'what was shut down does not serve again: the configured model does');
 select * from finish();
