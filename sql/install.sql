@@ -31,6 +31,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/internal.sql
 \ir tables/running.sql
 \ir tables/rollouts.sql
+\ir tables/autopilot.sql
 \ir tables/playbook.sql
 \ir tables/recall.sql
 \ir tables/batch.sql

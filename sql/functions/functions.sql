@@ -70,6 +70,7 @@ comment on schema uplift_search is
 \ir learning/results.sql
 \ir learning/rollouts.sql
 \ir learning/prompt_versions.sql
+\ir learning/autopilot.sql
 \ir learning/predictions.sql
 \ir learning/prediction_figures.sql
 \ir learning/thumbs.sql

@@ -35,6 +35,7 @@ create table user_coach_preferences (
     training_consent_asked_at timestamptz,
     memory_enabled boolean not null default true,
     memory_since timestamptz,
+    experiments_enabled boolean,
     created_at timestamptz default now(),
     updated_at timestamptz default now()
 );
@@ -47,6 +48,8 @@ comment on column user_coach_preferences.roast_consent is 'True when the user ag
 comment on column user_coach_preferences.training_consent is
     'Whether the user agreed that answers may train models; null without an answer, which means what the setting training.consent_default says.';
 comment on column user_coach_preferences.memory_enabled is 'False when coaches are to remember nothing: nothing is learnt, and no memory goes into a prompt.';
+comment on column user_coach_preferences.experiments_enabled is
+    'False when the user takes part in no experiment and no rollout''s candidate; null without an answer, which means what the setting experiments.consent_default says.';
 comment on column user_coach_preferences.memory_since is 'When it was last turned on again: what was said before is not learnt any more.';
 comment on column user_coach_preferences.training_consent_asked_at is 'When the user was asked that, also where no answer came.';
 

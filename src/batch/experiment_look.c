@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TEXT_MAX 1000
+#define LEAST_NUMBER 1e-30 /* nearer to 0 is no news, and has a hundred digits in jsonb */
 
 struct look {
     const cJSON *sums;     /* borrowed */
@@ -45,9 +46,19 @@ static const char *name_of(const struct look *l, size_t i)
     return name != NULL ? name : "";
 }
 
+static double kept_number(double x)
+{
+    return x != 0 && fabs(x) < LEAST_NUMBER ? copysign(LEAST_NUMBER, x) : x;
+}
+
+static void add_number(cJSON *o, const char *name, double x)
+{
+    cJSON_AddNumberToObject(o, name, kept_number(x));
+}
+
 static void add_interval(cJSON *figures, const char *name, struct interval interval)
 {
-    const double ends[] = {interval.lower, interval.upper};
+    const double ends[] = {kept_number(interval.lower), kept_number(interval.upper)};
     cJSON_AddItemToObject(figures, name, cJSON_CreateDoubleArray(ends, 2));
 }
 
@@ -119,7 +130,7 @@ static void look_at_users(struct look *l)
             cJSON_AddStringToObject(figures, "reason", reason_name(reason));
         } else {
             l->is_mismatch = s.p < SRM_SEQUENCE_THRESHOLD;
-            cJSON_AddNumberToObject(figures, "p", s.p);
+            add_number(figures, "p", s.p);
             cJSON_AddBoolToObject(figures, "is_mismatch", l->is_mismatch);
         }
     }
@@ -259,7 +270,7 @@ static void add_estimate(cJSON *figures, const struct arm_estimate *arm)
         cJSON_AddStringToObject(figures, "reason", reason_name(arm->reason));
         return;
     }
-    cJSON_AddNumberToObject(figures, "value", arm->value);
+    add_number(figures, "value", arm->value);
     if (arm->has_interval)
         add_interval(figures, "value_interval", arm->interval);
 }
@@ -270,11 +281,11 @@ static void add_always_valid(cJSON *figures, const struct metric *m, size_t i)
     if (!kept->has_begun)
         return;
     cJSON *o = cJSON_AddObjectToObject(figures, "always_valid");
-    cJSON_AddNumberToObject(o, "p", kept->p);
+    add_number(o, "p", kept->p);
     if (m->adjusted[i] >= 0)
-        cJSON_AddNumberToObject(o, "adjusted_p", m->adjusted[i]);
-    cJSON_AddNumberToObject(o, "lower", kept->interval.lower);
-    cJSON_AddNumberToObject(o, "upper", kept->interval.upper);
+        add_number(o, "adjusted_p", m->adjusted[i]);
+    add_number(o, "lower", kept->interval.lower);
+    add_number(o, "upper", kept->interval.upper);
     cJSON_AddBoolToObject(o, "has_drifted", kept->has_drifted);
 }
 
@@ -285,26 +296,26 @@ static void add_cuped(cJSON *figures, const struct comparison *c)
         cJSON_AddStringToObject(o, "reason", reason_name(c->cuped_reason));
         return;
     }
-    cJSON_AddNumberToObject(o, "variance_reduction", c->variance_reduction);
-    cJSON_AddNumberToObject(o, "theta", c->theta);
-    cJSON_AddNumberToObject(o, "unadjusted_difference", c->unadjusted_difference);
-    cJSON_AddNumberToObject(o, "unadjusted_se", c->unadjusted_se);
+    add_number(o, "variance_reduction", c->variance_reduction);
+    add_number(o, "theta", c->theta);
+    add_number(o, "unadjusted_difference", c->unadjusted_difference);
+    add_number(o, "unadjusted_se", c->unadjusted_se);
 }
 
 static void add_comparison(cJSON *figures, const struct comparison *c)
 {
-    cJSON_AddNumberToObject(figures, "difference", c->difference);
-    cJSON_AddNumberToObject(figures, "se", c->se);
+    add_number(figures, "difference", c->difference);
+    add_number(figures, "se", c->se);
     cJSON_AddStringToObject(figures, "method", c->method);
-    cJSON_AddNumberToObject(figures, "p", c->fixed.p);
+    add_number(figures, "p", c->fixed.p);
     add_interval(figures, "interval", c->fixed.interval);
     if (c->relative_reason == REASON_NONE) {
-        cJSON_AddNumberToObject(figures, "relative", c->relative);
+        add_number(figures, "relative", c->relative);
         add_interval(figures, "relative_interval", c->always_valid.relative_interval);
     }
-    cJSON_AddNumberToObject(figures, "chance_to_win", c->chance_to_win);
-    cJSON_AddNumberToObject(figures, "loss_if_shipped", c->loss_treatment);
-    cJSON_AddNumberToObject(figures, "loss_if_not", c->loss_control);
+    add_number(figures, "chance_to_win", c->chance_to_win);
+    add_number(figures, "loss_if_shipped", c->loss_treatment);
+    add_number(figures, "loss_if_not", c->loss_control);
     add_cuped(figures, c);
 }
 
@@ -385,7 +396,7 @@ static void conclude(const struct look *l, const struct metric *m, cJSON *conclu
     }
     if (confidence >= 0) {
         cJSON_AddStringToObject(conclusion, "winner", name_of(l, best));
-        cJSON_AddNumberToObject(conclusion, "confidence", confidence);
+        add_number(conclusion, "confidence", confidence);
     }
     cJSON_AddStringToObject(conclusion, "text", text);
 }

@@ -46,6 +46,8 @@ const struct job_kind job_kinds[] = {
      job_measure_experiments},
     {"watch-rollouts", "Measures rollouts, and takes the step that their evidence calls for.", NULL,
      job_watch_rollouts},
+    {"autopilot", "Takes the next steps of autopilot, where it is on.", autopilot_arguments,
+     job_autopilot},
     {"train-thumb-model", "Trains the model of what thumb an answer will get.",
      train_thumb_model_arguments, job_train_thumb_model},
     {"score-answers", "Foretells the thumbs of new answers, and takes down those that came.",

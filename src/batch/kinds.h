@@ -66,6 +66,8 @@ extern const struct job_argument embed_knowledge_arguments[]; /* job_embeddings.
 enum job_outcome job_embed_knowledge(struct job *j);
 enum job_outcome job_measure_experiments(struct job *j); /* job_experiments.c */
 enum job_outcome job_watch_rollouts(struct job *j);
+extern const struct job_argument autopilot_arguments[]; /* job_autopilot.c */
+enum job_outcome job_autopilot(struct job *j);
 extern const struct job_argument train_thumb_model_arguments[]; /* job_thumbs.c */
 enum job_outcome job_train_thumb_model(struct job *j);
 extern const struct job_argument score_answers_arguments[];

@@ -90,6 +90,12 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/rollouts/{id}/promote"}, route_sql, SQL(admin_promote_rollout), 200},
     {{"POST", "/admin/rollouts/{id}/rollback"}, route_sql, SQL(admin_roll_back), 200},
 
+    {{"GET", "/admin/autopilot"}, route_sql, SQL(admin_autopilot), 200},
+    {{"GET", "/admin/autopilot/report"}, route_sql, SQL(admin_autopilot_report), 200},
+    {{"POST", "/admin/autopilot/start"}, route_sql, SQL(admin_start_autopilot), 200},
+    {{"POST", "/admin/autopilot/stop"}, route_sql, SQL(admin_stop_autopilot), 200},
+    {{"POST", "/admin/autopilot/dry-run"}, route_sql, SQL(admin_rehearse_autopilot), 200},
+
     {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
     {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
     {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},

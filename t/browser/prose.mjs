@@ -65,6 +65,13 @@ await group("consent to training", async () => {
   const changed = page.waitForResponse((response) => response.request().method() === "PUT" && response.url().endsWith("/v1/preferences"));
   await page.getByText("Help your coach improve", { exact: true }).click();
   equal((await (await changed).json()).training_consent, false, "and can be changed");
+  equal(await page.locator("#tests").isChecked(), true, "new things are tried");
+  const refused = page.waitForResponse((response) => response.request().method() === "PUT" && response.url().endsWith("/v1/preferences"));
+  await page.getByText("Try new things", { exact: true }).click();
+  equal((await (await refused).json()).experiments_enabled, false, "unless the person says no");
+  await page.reload();
+  await page.waitForSelector(".coach-card", { state: "attached" });
+  ok(await until(async () => !(await page.locator("#tests").isChecked())), "which stays");
   await closePage(page, "consent to training");
 });
 

@@ -17,7 +17,7 @@ CAT = "00000000-0000-7000-8000-0000000000c3"
 NOBODYS = "01890000-0000-7000-8000-000000000000"
 DEFAULTS = {"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": False,
             "training_consent": None, "training_consent_asked": False, "training_consent_default": True,
-            "memory_enabled": True, "auto_select_coach": False, "quiet_hours_start": None, "quiet_hours_end": None, "timezone": None}
+            "memory_enabled": True, "experiments_enabled": None, "experiments_enabled_default": True, "auto_select_coach": False, "quiet_hours_start": None, "quiet_hours_end": None, "timezone": None}
 
 
 def chat(uplift, message, conversation=None, user=ANN, **more):
@@ -162,7 +162,7 @@ def preferences(uplift, provider):
 
     chosen = {"active_coach_id": "coach_ledger_avatar", "severity": 4.6, "mode": "roast", "roast_consent": True,
               "training_consent": True, "training_consent_asked": True, "training_consent_default": True,
-              "memory_enabled": False, "auto_select_coach": True, "quiet_hours_start": "22:30",
+              "memory_enabled": False, "experiments_enabled": False, "experiments_enabled_default": True, "auto_select_coach": True, "quiet_hours_start": "22:30",
               "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}
     equal(put(chosen).json(), chosen, "all of them are chosen")
     equal(uplift.get("/v1/preferences", user=ANN).json(), chosen, "and stay")

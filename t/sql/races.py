@@ -362,6 +362,60 @@ equal((also.end(), found()), (0, "{%s}" % id_of(83)), "and finds it done")
 equal(admin("select count(*) from uplift.passages where answer_id = '%s'" % id_of(81)), "0", "nothing is left of what was deleted")
 first.close()
 
+# Autopilot: two runners, and its switch while a runner, or that of rollouts, is at work.
+def step(connection):
+    return [d["decision"] for d in call(connection, "select uplift_batch.autopilot_step(false)")[0][0]["decisions"]]
+
+
+def switch_off(connection):
+    return call(connection, "select uplift_batch.admin_stop_autopilot(null, '{\"reason\": \"enough\"}', 'ann')")[0][0]["enabled"]
+
+
+def running():
+    return admin("select count(*) from uplift.autopilot_tests() t where t.is_running")
+
+
+def switch_on():
+    with batch() as connection:
+        call(connection, """select uplift_batch.admin_start_autopilot(null, '{"max_usd_per_day": 1, "max_usd_per_month": 1, "max_share": 1,
+            "max_at_once": 1, "min_stage_hours": 0, "min_users": 10}', 'ann')""")
+
+
+switch_on()
+first = batch()
+equal(step(first), ["begun"], "a step of autopilot")
+other = Call(step, connection=batch())
+ok(other.waits(), "another runner waits for it")
+first.commit()
+equal((other.end(), running()), (["refused"], "1"), "and does not do it again")
+first.rollback()
+admin("update public.ai_experiments set status = 'completed' where status = 'running'")
+equal(step(first), ["begun"], "the next step")
+other = Call(switch_off, connection=batch())
+ok(other.waits(), "the switch waits for it")
+first.commit()
+equal((other.end(), running()), (False, "0"), "and ends what it began")
+
+switch_on()
+admin("""insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status) values
+    ('wins', '{"variant_name": "a"}', array['{"variant_name": "b", "severity": 2}']::jsonb[], 'thumbs_up_rate', 'running');
+    insert into uplift.experiment_events (experiment_id, event, who) select id, 'started', 'autopilot' from public.ai_experiments where experiment_name = 'wins';
+    update public.ai_experiments set winner_variant = 'b' where experiment_name = 'wins'""")
+equal(step(first), ["rolled_out"], "a winner")
+first.commit()
+admin("""insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
+    select r.experiment_id, v.metric, v.variant, v.figures::jsonb from uplift.rollouts r, (values ('users', '', '{"users": [500, 500]}'),
+    ('thumbs_up_rate', 'production', '{"value": 0.5}'), ('thumbs_up_rate', 'candidate', '{"always_valid": {"lower": 0.1, "upper": 0.2}}')) v(metric, variant, figures)
+    where r.status = 'running';
+    update uplift.rollouts set stage = 3 where status = 'running'""")
+rollout = admin("select id from uplift.rollouts where status = 'running'")
+equal(call(first, "select uplift_batch.decide_rollout(%s::uuid) ->> 'step'", rollout), [("promoted",)], "is promoted")
+other = Call(switch_off, connection=batch())
+ok(other.waits(), "meanwhile the switch waits")
+first.commit()
+equal(other.end(), False, "and is off")
+equal(admin("select count(*) from uplift.production_changes where ended_at is null"), "0", "with that taken back, too")
+first.close()
 
 # Two rollouts are promoted, and two experiments begin, at the same moment.
 def roll_out(name, changes):

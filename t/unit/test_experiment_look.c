@@ -202,6 +202,18 @@ static void what_turned_round_wins_nothing(void **state)
         "no conclusion yet");
 }
 
+/* What Postgres gives back as it was written, digit by digit. */
+static void overwhelming_evidence_is_short(void **state)
+{
+    (void)state;
+    cJSON *look = look_at(&(struct made){.users = {2000, 2000, 2000}, .up = {1000, 1600, 1000}});
+    const cJSON *valid =
+        cJSON_GetObjectItemCaseSensitive(figures(look, "thumbs_up_rate", "b"), "always_valid");
+    assert_true(fabs(json_number(valid, "p", 1) - 1e-30) < 1e-40);
+    assert_string_equal(concluded(look, "winner"), "b");
+    cJSON_Delete(look);
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const char *const odd[] = {"{}", "{\"variants\":[]}", "{\"variants\":[\"a\"]}",
@@ -233,6 +245,7 @@ int main(void)
         cmocka_unit_test(guardrails_hold),
         cmocka_unit_test(earlier_looks_count),
         cmocka_unit_test(what_turned_round_wins_nothing),
+        cmocka_unit_test(overwhelming_evidence_is_short),
         cmocka_unit_test(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

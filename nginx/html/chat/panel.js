@@ -15,6 +15,7 @@ export class CoachPanel {
   coaches = [];
   consent = false; // to roast mode
   memory = true; // whether coaches remember
+  tests = true; // whether new things are tried on the person
   training = null; // consent to training on rated conversations; null: no answer
   trainingDefault = false; // what no answer means, which the operator chose
   trainingAsked = true; // whether the person was asked; until preferences are known nobody is
@@ -49,6 +50,7 @@ export class CoachPanel {
     const wanted = coaches.find((coach) => coach.id === preferences?.active_coach_id) ?? fallback;
     this.consent = preferences?.roast_consent === true;
     this.memory = preferences?.memory_enabled ?? true;
+    this.tests = preferences?.experiments_enabled ?? preferences?.experiments_enabled_default ?? true;
     this.training = preferences?.training_consent ?? null;
     this.trainingDefault = preferences?.training_consent_default === true;
     this.trainingAsked = preferences?.training_consent_asked ?? true;
@@ -105,6 +107,20 @@ export class CoachPanel {
     this.#show();
   }
 
+  /** Stores whether new things are tried on the person. */
+  async setTests(wanted) {
+    const before = this.tests;
+    this.tests = wanted;
+    try {
+      this.tests = (await this.#save({ experiments_enabled: wanted })).experiments_enabled ?? wanted;
+      this.say("");
+    } catch (error) {
+      this.tests = before;
+      this.say(`Your choice could not be stored: ${error.message}.`);
+    }
+    this.#show();
+  }
+
   /** Stores whether conversations that the person rates may train models. Resolves to whether that worked. */
   async setTraining(agreed) {
     const before = this.training;
@@ -143,6 +159,8 @@ export class CoachPanel {
       onchange: () => this.setMemory(this.recall.checked) });
     this.learn = h("input", { type: "checkbox", role: "switch", id: "training", class: "switch", "aria-describedby": "training-hint",
       onchange: () => this.setTraining(this.learn.checked) });
+    this.tries = h("input", { type: "checkbox", role: "switch", id: "tests", class: "switch", "aria-describedby": "tests-hint",
+      onchange: () => this.setTests(this.tries.checked) });
     this.error = h("p", { class: "form-error", role: "alert" });
     this.node = h("div", { class: "panel" },
       h("fieldset", { class: "coach-choice" }, h("legend", { class: "visually-hidden" }, "Coach"), this.cards),
@@ -162,6 +180,9 @@ export class CoachPanel {
       h("div", { class: "option-row" },
         h("label", { for: "training", class: "option-label" }, icon("sprout"), "Help your coach improve"),
         h("span", { class: "hint", id: "training-hint" }, "Answers you rate may train better ones, without names and contact details."), this.learn),
+      h("div", { class: "option-row" },
+        h("label", { for: "tests", class: "option-label" }, icon("flask"), "Try new things"),
+        h("span", { class: "hint", id: "tests-hint" }, "Now and then a different way of answering, to see whether it is better."), this.tries),
       this.error);
   }
 
@@ -227,6 +248,7 @@ export class CoachPanel {
     this.bandNumber.textContent = severity.toFixed(1);
     this.roast.checked = mode === "roast";
     this.recall.checked = this.memory;
+    this.tries.checked = this.tests;
     this.learn.checked = this.training ?? this.trainingDefault;
     if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
     $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));

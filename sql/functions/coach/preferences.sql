@@ -31,6 +31,8 @@ as $$
         'training_consent_asked', p.training_consent is not null or p.training_consent_asked_at is not null,
         'training_consent_default', uplift.trains_by_default(),
         'memory_enabled', coalesce(p.memory_enabled, true),
+        'experiments_enabled', p.experiments_enabled,
+        'experiments_enabled_default', uplift.experiments_by_default(),
         'auto_select_coach', coalesce(p.auto_select_coach, false),
         'quiet_hours_start', to_char(p.quiet_hours_start, 'HH24:MI'),
         'quiet_hours_end', to_char(p.quiet_hours_end, 'HH24:MI'),
@@ -39,7 +41,7 @@ as $$
 $$;
 
 comment on function uplift_chat.get_preferences(uuid) is
-    'A user''s preferences as JSON, with the defaults where nothing was chosen: {active_coach_id, severity, mode, roast_consent, training_consent (null: no answer), training_consent_asked, training_consent_default (what null means), memory_enabled, auto_select_coach, quiet_hours_start, quiet_hours_end (HH:MM), timezone}.';
+    'A user''s preferences as JSON, with the defaults where nothing was chosen: {active_coach_id, severity, mode, roast_consent, training_consent (null: no answer), training_consent_asked, training_consent_default (what null means), memory_enabled, experiments_enabled (null: no answer), experiments_enabled_default (what null means), auto_select_coach, quiet_hours_start, quiet_hours_end (HH:MM), timezone}.';
 
 create or replace function uplift.check_preferences(p_changes jsonb) returns void
 language plpgsql stable
@@ -55,7 +57,7 @@ begin
         from jsonb_each(p_changes) c
         left join (values ('active_coach_id', 'string'), ('severity', 'number'), ('mode', 'string'),
             ('roast_consent', 'boolean'), ('training_consent', 'boolean'), ('training_consent_asked', 'boolean'), ('training_consent_default', 'boolean'),
-            ('memory_enabled', 'boolean'), ('auto_select_coach', 'boolean'),
+            ('memory_enabled', 'boolean'), ('experiments_enabled', 'boolean'), ('experiments_enabled_default', 'boolean'), ('auto_select_coach', 'boolean'),
             ('quiet_hours_start', 'string'), ('quiet_hours_end', 'string'), ('timezone', 'string')) as k(key, type)
             on k.key = c.key
         order by c.key
@@ -124,6 +126,7 @@ begin
             else p.training_consent_asked_at end,
         memory_since = case when (p_changes ->> 'memory_enabled')::boolean and not p.memory_enabled then clock_timestamp() else p.memory_since end,
         memory_enabled = case when p_changes ? 'memory_enabled' then coalesce((p_changes ->> 'memory_enabled')::boolean, true) else p.memory_enabled end,
+        experiments_enabled = case when p_changes ? 'experiments_enabled' then (p_changes ->> 'experiments_enabled')::boolean else p.experiments_enabled end,
         auto_select_coach = case when p_changes ? 'auto_select_coach' then (p_changes ->> 'auto_select_coach')::boolean else p.auto_select_coach end,
         quiet_hours_start = case when p_changes ? 'quiet_hours_start' then (p_changes ->> 'quiet_hours_start')::time else p.quiet_hours_start end,
         quiet_hours_end = case when p_changes ? 'quiet_hours_end' then (p_changes ->> 'quiet_hours_end')::time else p.quiet_hours_end end,
@@ -135,4 +138,4 @@ end
 $$;
 
 comment on function uplift_chat.put_preferences(uuid, jsonb) is
-    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift_chat.get_preferences; training_consent_default is told, and not set. Whoever says yes or no to training was asked. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';
+    'Changes the preferences named in p_changes (null: back to the default) and returns all as uplift_chat.get_preferences; training_consent_default and experiments_enabled_default are told, and not set. Whoever says yes or no to training was asked. Without consent there is no roast mode; consent taken back ends it. UP400 as uplift.check_preferences; UP403 roast_consent_required, unknown_user; UP404 coach_not_found.';

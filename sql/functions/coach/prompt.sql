@@ -340,11 +340,11 @@ begin
     from unnest(p_user_ids, p_protocols, p_coach_ids, p_severities, p_modes, p_conversation_ids, p_more) with ordinality
         as c(user_id, protocol, coach_id, severity, mode, conversation_id, more, n)
     left join lateral (
-        select p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled
+        select p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled, p.experiments_enabled
         from public.user_coach_preferences p where p.user_id = c.user_id limit 1) chosen on true
     left join lateral (
         select x.* from uplift.variants_for(c.user_id, c.coach_id, c.severity, c.mode, c.more, chosen.active_coach_id,
-            chosen.severity, chosen.active_coach_mode, chosen.roast_consent, chosen.memory_enabled) x
+            chosen.severity, chosen.active_coach_mode, chosen.roast_consent, chosen.memory_enabled, chosen.experiments_enabled) x
         where v_has_trials limit 1) tried on true
     left join lateral (
         select b.asset_name as id, coalesce(b.alt_text, b.asset_name) as name, b.usage_notes as personality

@@ -105,6 +105,15 @@ $$;
 comment on function uplift.variant_of(uplift.running_experiments, uuid) is
     'The place, from 1, of the variant that a user has in an experiment; null for who does not take part. By the hash alone, unless weights were changed: then who was assigned before stays.';
 
+create or replace function uplift.experiments_by_default() returns boolean
+language sql stable
+as $$
+    select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'experiments.consent_default'), true)
+$$;
+
+comment on function uplift.experiments_by_default() is
+    'Whether users who did not say take part in experiments: the setting experiments.consent_default; where it is there, anything but true is no.';
+
 -- A tester names variants, also of what does not run: "name=variant, other=variant".
 create or replace function uplift.variants_asked_for(p_text text, out changes jsonb, out exposures jsonb, out refusal jsonb)
 language plpgsql stable
@@ -154,7 +163,7 @@ comment on function uplift.variants_asked_for(text, out jsonb, out jsonb, out js
 
 create or replace function uplift.variants_for(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text, p_more jsonb,
     p_chosen_coach text, p_chosen_severity numeric, p_chosen_mode text, p_roast_consent boolean, p_memory_enabled boolean,
-    out changes jsonb, out exposures jsonb, out refusal jsonb)
+    p_experiments_enabled boolean, out changes jsonb, out exposures jsonb, out refusal jsonb)
 language plpgsql stable
 as $$
 declare
@@ -177,7 +186,7 @@ begin
         from uplift.variants_asked_for(p_more ->> 'variant') x;
         return;
     end if;
-    if coalesce(p_more ? 'is_guest', false) then
+    if coalesce(p_more ? 'is_guest', false) or not coalesce(p_experiments_enabled, uplift.experiments_by_default()) then
         return;
     end if;
     -- Not by uplift.setting_number(), which would be planned anew for each group of chats.
@@ -199,8 +208,8 @@ begin
 end
 $$;
 
-comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, out jsonb, out jsonb, out jsonb) is
-    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) and no guest (is_guest in p_more) takes part. variant in p_more: uplift.variants_asked_for().';
+comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, boolean, out jsonb, out jsonb, out jsonb) is
+    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
 
 create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
 language plpgsql immutable
@@ -269,7 +278,8 @@ begin
             -- Without Postgres it was not known that the experiment was over.
             and (e.end_date is null or a.created_at < e.end_date)
             -- And not what the user had chosen.
-            and (a.degraded is not true or uplift.has_own_choice((uplift.prepared_experiment(e)).touches, null, null, null, null,
+            and (a.degraded is not true or coalesce(p.experiments_enabled, uplift.experiments_by_default())
+                and uplift.has_own_choice((uplift.prepared_experiment(e)).touches, null, null, null, null,
                 p.active_coach_id, p.severity, p.active_coach_mode, p.roast_consent, p.memory_enabled) is false)
         order by e.id, a.user_id, a.created_at) n
     where not exists (
@@ -291,7 +301,7 @@ end
 $$;
 
 comment on function uplift.note_exposures(uuid[]) is
-    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone or were over by then, and, of answers that were made without the database, of users who had chosen for themselves.';
+    'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone or were over by then, and, of answers that were made without the database, of users who had chosen for themselves or take part in no experiments.';
 
 -- What cannot be done, or not be told who it is for, without the database is left out.
 create or replace function uplift.known_experiments() returns jsonb
@@ -304,8 +314,9 @@ as $$
             from uplift.production_changes c where c.ended_at is null),
         'running', coalesce(jsonb_agg(to_jsonb(r) - '{started_at,keeps_assignments}'::text[] order by r.id), '[]'))
     from uplift.running_experiments r
-    where not r.keeps_assignments and r.targeting - 'coaches' = '{}' and not r.touches && '{personality,memory,knowledge,examples,mode}'
+    -- Where users are only in what they agreed to, it takes the database to know.
+    where uplift.experiments_by_default() and not r.keeps_assignments and r.targeting - 'coaches' = '{}' and not r.touches && '{personality,memory,knowledge,examples,mode}'
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with.';
+    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with; none where users who did not say take part in none.';

@@ -919,6 +919,7 @@ begin
         when v_experiment.status <> 'running' then format('the experiment is %s', v_experiment.status)
         when v_experiment.status_reason is not null then v_experiment.status_reason
         when uplift.bucket('uplift holdout', v_user) < uplift.setting_number('experiments.holdout_share', 0) then 'the user is in the holdout'
+        when not coalesce(v_chosen.experiments_enabled, uplift.experiments_by_default()) then 'the user takes part in no experiments (experiments_enabled)'
         when v_place is null then 'the user is outside the share of users that takes part'
         when not uplift.is_targeted(v_running.targeting, v_running.started_at, v_user,
             coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the experiment is for others (targeting)'

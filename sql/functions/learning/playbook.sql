@@ -753,7 +753,7 @@ end
 $$;
 
 comment on function uplift.draft_playbook(uplift.playbook_versions, uuid, text) is
-    'Drafts the experiment that tries a version of a playbook against production; in the place of p_draft, where there is one. It is for an admin to start, or to roll out.';
+    'Drafts the experiment that tries a version of a playbook against production; in the place of p_draft, where there is one. It is for an admin to start, or to roll out, and for autopilot where that is on.';
 
 create or replace function uplift.write_playbook(p_coach_id text, p_who text) returns jsonb
 language plpgsql volatile

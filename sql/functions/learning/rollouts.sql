@@ -507,17 +507,24 @@ as $$
 declare
     v_rollout uplift.rollouts := uplift.find_rollout(p_id);
     v_verdict record;
+    -- What autopilot brought to production is told from what people did.
+    v_who text := case v_rollout.created_by when 'autopilot' then 'autopilot' else 'uplift' end;
+    v_rests text := case v_rollout.created_by when 'autopilot' then uplift.autopilot_rests() end;
 begin
     -- Somebody else has ended it.
     if v_rollout.status <> 'running' then
         return jsonb_build_object('step', 'none');
     end if;
     select v.* into v_verdict from uplift.rollout_verdict(v_rollout, uplift.rollout_evidence(v_rollout)) v;
+    if v_verdict.step in ('advanced', 'promoted') and v_rests is not null then
+        v_verdict.step := 'held';
+        v_verdict.reason := v_rests;
+    end if;
     if v_verdict.step = 'rolled_back' then
-        perform uplift.end_rollout(v_rollout, 'rolled_back', 'uplift', v_verdict.reason);
+        perform uplift.end_rollout(v_rollout, 'rolled_back', v_who, v_verdict.reason);
     elsif v_verdict.step = 'promoted' then
         begin
-            perform uplift.promote_rollout(v_rollout, 'uplift', v_verdict.reason);
+            perform uplift.promote_rollout(v_rollout, v_who, v_verdict.reason);
         exception when others then
             -- Such as a model that has no price: an admin has to look.
             if sqlstate not like 'UP%' then
@@ -527,16 +534,16 @@ begin
             v_verdict.reason := 'it cannot be promoted: ' || sqlerrm;
         end;
     elsif v_verdict.step = 'advanced' then
-        perform uplift.advance_stage(v_rollout, 'uplift', v_verdict.reason);
+        perform uplift.advance_stage(v_rollout, v_who, v_verdict.reason);
     end if;
     -- The same reason again is no news.
     if v_verdict.step = 'held' and v_verdict.reason is distinct from (
             select s.reason from uplift.rollout_steps s where s.rollout_id = p_id order by s.id desc limit 1) then
-        perform uplift.note_step(v_rollout, 'held', 'uplift', v_verdict.reason);
+        perform uplift.note_step(v_rollout, 'held', v_who, v_verdict.reason);
     end if;
     return jsonb_build_object('step', v_verdict.step, 'reason', v_verdict.reason);
 end
 $$;
 
 comment on function uplift_batch.decide_rollout(uuid) is
-    'Takes the step of a rollout that its evidence calls for (uplift.rollout_verdict): {step, reason}; none where it does not run any more. UP404 rollout_not_found.';
+    'Takes the step of a rollout that its evidence calls for (uplift.rollout_verdict): {step, reason}; none where it does not run any more; one of autopilot''s goes on only when that does (uplift.autopilot_rests). UP404 rollout_not_found.';

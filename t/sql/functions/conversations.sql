@@ -127,11 +127,11 @@ select matches((select system_prompt from uplift.prepare_chat(:bob, 'chat', null
 update public.brand_assets set is_active = true where asset_name like 'coach_%';
 
 -- Preferences.
-select is(uplift_chat.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "memory_enabled": true, "training_consent": null,
+select is(uplift_chat.get_preferences(:ann)::jsonb, '{"active_coach_id": "coach_decibel_avatar", "severity": 3.0, "mode": "default", "roast_consent": false, "memory_enabled": true, "experiments_enabled": null, "experiments_enabled_default": true, "training_consent": null,
     "training_consent_asked": false, "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": null, "quiet_hours_end": null, "timezone": null}', 'the defaults');
 select is(uplift_chat.put_preferences(:ann, '{"active_coach_id": "coach_maple_avatar", "severity": 4.44, "training_consent": true, "quiet_hours_start": "22:30",
     "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}')::jsonb,
-    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "memory_enabled": true, "training_consent": true, "training_consent_asked": true,
+    '{"active_coach_id": "coach_maple_avatar", "severity": 4.4, "mode": "default", "roast_consent": false, "memory_enabled": true, "experiments_enabled": null, "experiments_enabled_default": true, "training_consent": true, "training_consent_asked": true,
     "training_consent_default": true, "auto_select_coach": false, "quiet_hours_start": "22:30", "quiet_hours_end": "07:00", "timezone": "Europe/Berlin"}', 'what is said changes, the rest stays');
 select is((select coach_id || severity from uplift.prepare_chat(:ann, 'chat', null, null, null, null, null, 'q', 10)), 'coach_maple_avatar4.4', 'the next chat knows');
 select is(pg_temp.refused($$select uplift_chat.put_preferences(pg_temp.ann(), '{"mode": "roast"}')$$), 'UP403 roast_consent_required mode', 'roast needs consent');

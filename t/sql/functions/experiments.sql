@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(108);
+select plan(118);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -73,6 +73,25 @@ select is(pg_temp.refused($$select pg_temp.prepare(pg_temp.eve(), '{"variant": "
 insert into uplift.settings (key, value) values ('experiments.holdout_share', '1') on conflict (key) do update set value = '1';
 select is(pg_temp.variant(:ann), null, 'nobody of the holdout is in it');
 update uplift.settings set value = '0' where key = 'experiments.holdout_share';
+
+-- Who says no is in none.
+select isnt(pg_temp.variant(pg_temp.user(390)), null, 'who said nothing is in it');
+select uplift_chat.put_preferences(pg_temp.user(390), '{"experiments_enabled": false}') \g /dev/null
+select is(pg_temp.prepare(pg_temp.user(390)) -> 'trace', 'null', 'who said no is not');
+select is((pg_temp.prepare(pg_temp.user(390)) ->> 'severity')::numeric, 3.0, 'and gets what everybody gets');
+select is(uplift_batch.admin_preview_experiment(id, jsonb_build_object('user_id', pg_temp.user(390)), 'ann') ->> 'reason',
+    'the user takes part in no experiments (experiments_enabled)', 'which is told') from public.ai_experiments where status = 'running';
+select pg_temp.record(390, pg_temp.user(390), pg_temp.id(5390), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'trace', pg_temp.prepare(:ann) -> 'trace')) \g /dev/null
+select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(390)), 0::bigint, 'nor counted, though without Postgres that was not known');
+select is(jsonb_array_length(uplift.known_experiments() -> 'running'), 1, 'workers know it');
+update uplift.settings set value = 'false' where key = 'experiments.consent_default';
+select is(pg_temp.variant(:ann), null, 'where consent is asked for, nobody is in it who said nothing');
+select is(uplift.known_experiments() -> 'running', '[]', 'also without Postgres');
+select uplift_chat.put_preferences(pg_temp.user(390), '{"experiments_enabled": true}') \g /dev/null
+select isnt(pg_temp.variant(pg_temp.user(390)), null, 'but who said yes');
+select uplift_chat.put_preferences(pg_temp.user(390), '{"experiments_enabled": null}') \g /dev/null
+select is(pg_temp.variant(pg_temp.user(390)), null, 'and takes it back');
+update uplift.settings set value = 'true' where key = 'experiments.consent_default';
 
 -- Exposures are the answer's, and users are assigned when it is recorded.
 create function pg_temp.answer(n int, p_user uuid, p_more jsonb default '{}') returns text language sql as $$
