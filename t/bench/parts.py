@@ -1,5 +1,6 @@
 """What ./dev bench measures with: a provider that costs next to nothing, the load, and what processes took."""
 
+import atexit
 import json
 import os
 import re
@@ -87,11 +88,16 @@ http {
 """ % (MODULES, "user www-data;" if os.geteuid() == 0 else "", self.dir, self.dir, *[self.dir] * 5, self.port, "\n        ".join(places)))
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-e", self.dir + "/error.log", "-c", self.dir + "/nginx.conf",
                                          "-g", "daemon off;"])
+        # Also when what comes after it cannot begin: whoever reads our output would wait for it.
+        atexit.register(self.stop)
         if not wait_for(lambda: os.path.exists(self.dir + "/pid") or self.process.poll() is not None) or self.process.poll():
             raise SystemExit("bench: the provider did not start: see %s/error.log" % self.dir)
         return self
 
     def __exit__(self, *error):
+        self.stop()
+
+    def stop(self):
         self.process.terminate()
         self.process.wait()
         subprocess.run(["rm", "-rf", self.dir])

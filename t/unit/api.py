@@ -55,6 +55,7 @@ for argument in re.findall(r"api_error\([^,;]*,[^,;]*,([^,;]*),", sources):
 used |= set(re.findall(r'\brefuse\([^;"]*"([a-z_]+)"', read("src/chat/**/*.c", "src/common/*.c")))
 used |= set(re.findall(r'^    \{"[0-9A-Z]*", \d+, "([a-z_]+)"', sources, re.M))
 used |= set("invalid_" + key for key in re.findall(r'read_(?:text|uuid)\(object, "([a-z_]+)"', sources))
+used |= set("invalid_" + key for key in re.findall(r'read_number\(query, "([a-z_]+)"', sources))
 functions = read("sql/functions/**/*.sql")
 used |= set(re.findall(r"uplift\.fail\(\d+, '([a-z_]+[a-z])'", functions))
 used |= set(re.findall(r"uplift\.refusal\(\d+, '([a-z_]+[a-z])'", functions))
@@ -63,6 +64,7 @@ used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
 # How the preferences, which are many, are written: `invalid_<name>`.
 used -= {"invalid_timezone", "invalid_protocol"}
 used -= {"invalid_lane"}  # between fcgi-batch and Postgres only
+used -= {"does_not_run", "no_price", "over_money"}  # of autopilot's own steps, whose reasons are in its decisions
 ok(len(used) > 90, "the sources have error codes")
 # Of arguments with a type; those that are their own explanation go by `invalid_<name>` alone.
 typed = {"invalid_" + name for name in re.findall(r"uplift\.[a-z]+_argument\(\w+, '([a-z_]+)'", functions)}
