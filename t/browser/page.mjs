@@ -55,6 +55,8 @@ await group("a conversation", async () => {
   await up.click();
   equal(await up.getAttribute("aria-pressed"), "true", "a thumb is pressed");
   equal((await reply).status(), 200, "and stored");
+  // What comes with the first feedback moves the page, maybe just under the next click.
+  await page.locator('#notices [data-key="training"]').waitFor();
   reply = feedbackStored(page);
   await lastAnswer(page).getByRole("button", { name: "4 stars" }).click();
   equal((await reply).status(), 200, "four stars are stored");
