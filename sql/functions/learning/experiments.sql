@@ -349,8 +349,10 @@ begin
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));
             end if;
         elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
-            v_problems := v_problems || uplift.problem('test_variants', format('"%s" is running and changes %s, too: stop it, or give both the same layer',
-                left(v_other.name, 100), (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches))));
+            v_problems := v_problems || uplift.problem('test_variants', format('change %s, as "%s" does, which is running: %s',
+                (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches)), left(v_other.name, 100),
+                case when exists (select from uplift.rollouts r where r.experiment_id = v_other.id) then 'promote that rollout or roll it back first'
+                    else 'stop that one, or give both the same layer or other coaches' end));
         end if;
     end loop;
     -- Chats would be answered by the configured model instead.
@@ -803,7 +805,8 @@ begin
             and (p_to <> 'running' or exists (select from uplift.running_experiments r where r.id = p_id)) then
         return uplift.experiment_json(v_experiment);
     elsif v_experiment.status <> all (p_from) then
-        perform uplift.fail(409, 'wrong_status', format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')));
+        perform uplift.fail(409, 'wrong_status', case when v_experiment.status = 'completed' then 'the experiment is over, and stays so: clone it to try the same again'
+            else format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')) end);
     end if;
     update public.ai_experiments e set status = p_to, status_reason = null where e.id = p_id returning e.* into v_experiment;
     perform uplift.note_experiment(p_id, p_event, p_who, p_reason);

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(118);
+select plan(120);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -181,6 +181,11 @@ select is(pg_temp.refused($$update public.ai_experiments set winner_variant = 'b
 update public.ai_experiments set status = 'completed' where status = 'running';
 
 -- What is counted of a user.
+select is((select engagement_s from uplift.counts_of(pg_temp.user(299), '-infinity', 'infinity', null, 'infinity')), 0::float8, 'who said nothing spent no time');
+select pg_temp.record(n, pg_temp.user(299), pg_temp.id(5000 + c), 'Hello', 'Hi', jsonb_build_object('created_at', timestamptz '2026-01-01 12:00Z' + s * interval '1 second'))
+from (values (90, 1, 0), (91, 1, 20), (92, 1, 1020), (93, 2, 30), (94, 3, 2000)) v(n, c, s) \g /dev/null
+select is((select engagement_s from uplift.counts_of(pg_temp.user(299), '-infinity', 'infinity', null, 'infinity')), 320::float8,
+    'the time between answers of a conversation counts, of each at most 300 s; the first one of a conversation has nothing before it');
 select pg_temp.try('counted', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}') as counted \gset
 select pg_temp.answer(100, pg_temp.user(300), '{"trace": null}'), pg_temp.answer(101, pg_temp.user(300), '{"trace": null}') \g /dev/null
 update public.coach_response_feedback set helpful = true where id in (pg_temp.id(100), pg_temp.id(101));
