@@ -429,6 +429,10 @@ begin
     if new.status = 'running' or v_before.status = 'running' then
         perform pg_advisory_xact_lock(hashtextextended('uplift experiments', 0));
     end if;
+    -- Else a misspelt one would end it without an end, and without figures from then on.
+    if not v_is_older and new.status is distinct from v_before.status and new.status not in ('draft', 'running', 'paused', 'completed') then
+        perform uplift.fail(400, 'invalid_status', format('status must be draft, running, paused or completed, not %s', left(new.status, 100)), 'status');
+    end if;
     new.updated_at := now();
     new.salt := coalesce(new.salt, new.id::text);
     -- Rows of programs that were there before mean something else, maybe: those are left out, not refused.
@@ -469,7 +473,7 @@ end
 $$;
 
 comment on function uplift.experiment_changes() is
-    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), and gets salt, layer_from, start_date and end_date.';
+    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_status, or invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), and gets salt, layer_from, start_date and end_date.';
 
 create or replace function uplift.without_weights(p_experiment public.ai_experiments) returns jsonb
 language sql immutable

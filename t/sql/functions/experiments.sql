@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(120);
+select plan(121);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -206,6 +206,7 @@ select is((select count(*) from public.experiment_assignments where user_id = pg
 select pg_temp.record(105, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() - interval '1 minute',
     'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b'))))) \g /dev/null
 select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 1::bigint, 'who came before is');
+select is(pg_temp.refused(format($$update public.ai_experiments set status = 'stopped' where id = %L$$, :'counted')), 'UP400 invalid_status status', 'there is no such status');
 update public.ai_experiments set status = 'running' where id = :'counted';
 select is((select end_date from public.ai_experiments where id = :'counted'), null, 'what runs again has no end');
 update public.ai_experiments set status = 'completed' where status = 'running';
