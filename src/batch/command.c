@@ -583,8 +583,8 @@ static bool has_id(int count, char **words)
     struct uuid id;
     for (size_t i = 0; count >= 2 && i < sizeof lists / sizeof lists[0]; i++)
         if (strcmp(words[0], lists[i][0]) == 0 && !uuid_parse(words[1], &id)) {
-            fprintf(stderr, "fcgi-batch: %s takes an id, not %s; fcgi-batch %s lists them\n", words[0],
-                    words[1], lists[i][1]);
+            fprintf(stderr, "fcgi-batch: %s takes an id, not %s; fcgi-batch %s lists them\n",
+                    words[0], words[1], lists[i][1]);
             return false;
         }
     return true;

@@ -403,14 +403,22 @@ comment on function uplift.problems_text(jsonb[]) is 'Several uplift.problem() i
 create or replace function uplift.refuse_problems(p_problems jsonb[]) returns void
 language plpgsql immutable
 as $$
+declare
+    v_told int := cardinality(p_problems);
 begin
-    if cardinality(p_problems) > 0 then
-        perform uplift.fail(400, 'invalid_experiment', uplift.problems_text(p_problems), p_problems[1] ->> 'param');
+    -- An error has room for 511 bytes by URL: whole problems, and how many more there are.
+    while v_told > 1 and octet_length(uplift.problems_text(p_problems[:v_told])) > case when v_told = cardinality(p_problems) then 500 else 480 end loop
+        v_told := v_told - 1;
+    end loop;
+    if v_told > 0 then
+        perform uplift.fail(400, 'invalid_experiment', uplift.problems_text(p_problems[:v_told])
+            || case when v_told < cardinality(p_problems) then format('; and %s more', cardinality(p_problems) - v_told) else '' end, p_problems[1] ->> 'param');
     end if;
 end
 $$;
 
-comment on function uplift.refuse_problems(jsonb[]) is 'Returns when there is no uplift.problem(). UP400 invalid_experiment with all of them.';
+comment on function uplift.refuse_problems(jsonb[]) is
+    'Returns when there is no uplift.problem(). UP400 invalid_experiment with those that have room in 500 bytes, the first ones, and how many more there are.';
 
 -- Both columns of an older deployment are kept in step by a trigger that comes before this one.
 create or replace function uplift.experiment_changes() returns trigger

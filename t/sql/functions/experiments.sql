@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(121);
+select plan(124);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -179,6 +179,19 @@ select pg_temp.try('part ' || s, '{}', '{"{\"variant_name\": \"b\", \"severity\"
 from unnest('{0.1,0.2,0.7}'::numeric[]) s \g /dev/null
 select is(pg_temp.refused($$update public.ai_experiments set winner_variant = 'b' where layer = 'parts'$$), 'not at all', 'neighbours of a layer do not overlap');
 update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- As many problems are told as there is room for.
+create function pg_temp.told(p_many int, p_length int) returns text language plpgsql as $$
+begin
+    perform uplift.refuse_problems(array(select uplift.problem('p' || n, repeat('x', p_length)) from generate_series(1, p_many) n));
+    return null;
+exception when sqlstate 'UP400' then
+    return sqlerrm;
+end
+$$;
+select is(pg_temp.told(3, 100), concat_ws('; ', 'p1 ' || repeat('x', 100), 'p2 ' || repeat('x', 100), 'p3 ' || repeat('x', 100)), 'all problems, where they have room');
+select is(pg_temp.told(9, 200), concat_ws('; ', 'p1 ' || repeat('x', 200), 'p2 ' || repeat('x', 200), 'and 7 more'), 'else the first ones, and how many more there are');
+select is(pg_temp.told(0, 1), null, 'none is no problem');
 
 -- What is counted of a user.
 select is((select engagement_s from uplift.counts_of(pg_temp.user(299), '-infinity', 'infinity', null, 'infinity')), 0::float8, 'who said nothing spent no time');
