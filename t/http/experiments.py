@@ -152,6 +152,8 @@ def results(up, own, experiment):
     equal((first["metric"], first["decides"], [v["figures"]["value"] for v in first["variants"]]), ("thumbs_up_rate", True, [0, 1]), "what decides comes first")
     equal(sum(found["sample_ratio"]["users"]), len(USERS), "the unit is the user")
     equal([e["event"] for e in up.admin("GET", own).json()["events"]], ["created", "started"], "a handful of users proves nothing")
+    contains(up.batch_run("experiments", own.split("/")[-1]).stdout, "There is no winner yet. The interval of a difference has to leave 0, with 2 users or more",
+             "which the command line says, and what it takes")
     history = up.admin("GET", own + "/results?history=thumbs_up_rate").json()["data"]
     equal([h["variant"] for h in history], ["as it is", "warm"], "each look is kept")
     refused(up, "GET", own + "/results?history=fun", None, (400, "invalid_history", "history"), "of metrics there are")
