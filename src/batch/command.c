@@ -572,6 +572,24 @@ void command_print_help(void)
          "                     change a schedule, or run it now");
 }
 
+/* Whether a command that takes an id was given one; else says where ids are listed. */
+static bool has_id(int count, char **words)
+{
+    static const char *const lists[][2] = {{"job", "jobs"},
+                                           {"watch", "jobs"},
+                                           {"cancel", "jobs"},
+                                           {"finetuning", "finetuning"},
+                                           {"experiments", "experiments"}};
+    struct uuid id;
+    for (size_t i = 0; count >= 2 && i < sizeof lists / sizeof lists[0]; i++)
+        if (strcmp(words[0], lists[i][0]) == 0 && !uuid_parse(words[1], &id)) {
+            fprintf(stderr, "fcgi-batch: %s takes an id, not %s; fcgi-batch %s lists them\n",
+                    words[0], words[1], lists[i][1]);
+            return false;
+        }
+    return true;
+}
+
 int command_run(const struct config *config, int count, char **words)
 {
     static const struct pg_statement schedules = {
@@ -591,6 +609,8 @@ int command_run(const struct config *config, int count, char **words)
     log_open("fcgi-batch", 0, LOG_ERROR); /* what happens is shown, not logged */
     if (strcmp(name, "kinds") == 0 && count == 1)
         return list_kinds();
+    if (!has_id(count, words))
+        return EXIT_USAGE;
     /* Files that a job writes are to be the service's own. */
     struct privileges privileges;
     if (geteuid() == 0 && config->run_as != NULL &&

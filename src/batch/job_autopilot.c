@@ -151,9 +151,10 @@ enum job_outcome job_autopilot(struct job *j)
     const char *dry_run = is_dry ? "true" : "false";
     enum job_outcome outcome;
     bool goes_on = true, is_enabled = false;
+    int i;
     if (!is_dry && !ask_for_words(j, &outcome))
         return outcome;
-    for (int i = 0; goes_on && i < STEPS_MAX; i++) {
+    for (i = 0; goes_on && i < STEPS_MAX; i++) {
         if (!job_progress(j, i, 0, "%.0f done", json_number(j->state, "done", 0)))
             return JOB_STOPPED;
         cJSON *step = job_ask(j, &take_step, (const char *[]){dry_run}, &outcome);
@@ -166,6 +167,9 @@ enum job_outcome job_autopilot(struct job *j)
         if (!job_save(j))
             return JOB_STOPPED;
     }
+    if (!job_progress(j, i, i, "%.0f %s", json_number(j->state, "done", 0),
+                      is_dry ? "would be done" : "done"))
+        return JOB_STOPPED;
     step_results(j, counts, sizeof counts / sizeof counts[0]);
     cJSON_AddBoolToObject(j->result, "enabled", is_enabled);
     return JOB_DONE;

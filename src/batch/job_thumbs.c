@@ -170,7 +170,8 @@ static bool train(struct training_run *run)
     struct thumb_training training;
     char why[JOB_MESSAGE_MAX];
     if (thumb_set_count(run->set) < run->least) {
-        snprintf(why, sizeof why, "%zu answers of the last %s days are rated; it takes %zu",
+        snprintf(why, sizeof why,
+                 "%zu answers of the %s days until yesterday are rated; it takes %zu",
                  thumb_set_count(run->set), run->days, run->least);
         return too_few(run, why);
     }

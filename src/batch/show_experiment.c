@@ -139,5 +139,9 @@ void experiment_show(FILE *out, const cJSON *results, bool all)
         fprintf(out, "\"%s\" wins, with a confidence of %.4g that holds however often one looks.\n",
                 winner, json_number(experiment, "confidence_level", 0));
     else
-        fputs("There is no winner yet. The interval of a difference has to leave 0.\n", out);
+        fprintf(
+            out,
+            "There is no winner yet. The interval of a difference has to leave 0, with %.0f users "
+            "or more in each variant.\n",
+            json_number(experiment, "min_users", 100));
 }

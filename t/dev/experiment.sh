@@ -40,4 +40,5 @@ experiment() {
     batch_command experiments "$id" || fail "could not show the experiment"
     say ""
     say "It is still running. What else there is of it: ./dev batch experiments $id --all"
+    say "To stop it, so that others may change severity: ./dev psql -c \"update ai_experiments set status = 'completed' where id = '$id'\""
 }

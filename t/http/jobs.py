@@ -48,6 +48,10 @@ def listing(up):
     equal({j["status"] for j in up.admin("GET", "/admin/jobs?status=failed").json()["data"]}, {"failed"}, "by status")
     equal(up.admin("GET", "/admin/jobs?name=fine-tune").json()["data"], [], "by name")
     kinds = {kind["name"]: kind for kind in up.admin("GET", "/admin/job-kinds").json()["data"]}
+    for command, lists in (("job", "jobs"), ("watch", "jobs"), ("cancel", "jobs"), ("finetuning", "finetuning"), ("experiments", "experiments")):
+        refused = up.batch_run(command, "--help")
+        equal((refused.returncode, refused.stderr), (2, "fcgi-batch: %s takes an id, not --help; fcgi-batch %s lists them\n" % (command, lists)),
+              command + " of what is no id")
     helped = up.batch_run("kinds").stdout
     equal(sorted(kinds), sorted(line for line in helped.splitlines() if line and not line.startswith(" ")),
           "the program and the database know the same kinds of jobs")
@@ -158,7 +162,7 @@ def command_line(up):
     contains(up.batch_run("schedules").stdout, "export-dataset", "and schedules")
     equal(up.batch_run("schedule", "mine", "--off").returncode, 0, "a schedule is switched off")
     for words, status in ((("run",), 2), (("run", "nonsense"), 2), (("run", "generate-training-data", "--nonsense", "1"), 2),
-                          (("run", "generate-training-data", "--chunk", "x"), 2), (("nonsense",), 2), (("job", "x"), 1),
+                          (("run", "generate-training-data", "--chunk", "x"), 2), (("nonsense",), 2), (("job", "x"), 2), (("job", MISSING), 1),
                           (("schedule", "mine", "--cron", "x"), 1), (("jobs", "--status"), 2)):
         result = up.batch_run(*words)
         ok(result.returncode == status and "fcgi-batch: " in result.stderr, "refused with a reason: " + " ".join(words),

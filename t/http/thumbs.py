@@ -30,7 +30,7 @@ returning 1"""
 def too_few():
     job = uplift.job("train-thumb-model")
     equal((job["status"], job["error"]["code"]), ("failed", "too_few_rated_answers"), "too few: refused")
-    contains(job["error"]["message"], "0 answers of the last 180 days are rated; it takes 500", "too few: with the reason")
+    contains(job["error"]["message"], "0 answers of the 180 days until yesterday are rated; it takes 500", "too few: with the reason")
     job = uplift.job("train-thumb-model", {"if_possible": True})
     equal((job["status"], job["result"]["trained"]), ("succeeded", False), "too few: or no failure, where that is wanted")
     contains(job["result"]["reason"], "it takes 500", "too few: and why")

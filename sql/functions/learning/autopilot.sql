@@ -50,7 +50,7 @@ comment on function uplift.autopilot_settings(out boolean, out numeric, out nume
 create or replace function uplift.autopilot_missing_bounds() returns text
 language sql stable
 as $$
-    select string_agg('autopilot.' || v.name, ', ') from uplift.autopilot_settings() s
+    select string_agg(v.name, ', ') from uplift.autopilot_settings() s
     cross join lateral (values ('max_usd_per_day', s.max_usd_per_day), ('max_usd_per_month', s.max_usd_per_month),
         ('max_share', s.max_share), ('max_at_once', s.max_at_once::numeric)) v(name, value)
     where v.value is null
@@ -636,7 +636,7 @@ declare
 begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     if v_missing is not null then
-        return array[uplift.autopilot_note('bound', null, 'bounds', null, 'refused', 'nothing is done without bounds: set ' || v_missing, '{}')];
+        return array[uplift.autopilot_note('bound', null, 'bounds', null, 'refused', 'nothing is done without bounds: ' || v_missing || ' are missing', '{}')];
     end if;
     perform uplift.autopilot_note_spending();
     v_decisions := uplift.autopilot_keep_to_money();
@@ -755,7 +755,7 @@ as $$ select pg_advisory_xact_lock(hashtextextended('uplift autopilot', 0)) $$;
 
 comment on function uplift.lock_autopilot() is 'Keeps the steps of autopilot and its switch one after another, until the transaction ends.';
 
-create or replace function uplift.autopilot_rehearsal() returns jsonb[]
+create or replace function uplift.autopilot_rehearsal(p_settings jsonb) returns jsonb[]
 language plpgsql volatile
 as $$
 declare
@@ -765,6 +765,7 @@ begin
     perform uplift.lock_autopilot();
     -- The very same steps, of which nothing stays but what they said.
     begin
+        perform uplift.put_autopilot_settings(p_settings);
         for v_step in 1 .. 20 loop
             v_some := uplift.autopilot_pass();
             v_decisions := v_decisions || array(select d from unnest(v_some) d where not d - 'is_news' = any (array(select x - 'is_news' from unnest(v_decisions) x)));
@@ -781,7 +782,8 @@ begin
 end
 $$;
 
-comment on function uplift.autopilot_rehearsal() is 'What autopilot would do now, whether it is on or not: does it, tells its decisions, and undoes it all.';
+comment on function uplift.autopilot_rehearsal(jsonb) is
+    'What autopilot would do now with these settings changed, whether it is on or not: does it, tells its decisions, and undoes it all. UP400 unknown_argument, invalid_NAME.';
 
 create or replace function uplift_batch.autopilot_step(p_dry_run boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -791,7 +793,7 @@ declare
     v_news jsonb[];
 begin
     if p_dry_run then
-        v_decisions := uplift.autopilot_rehearsal();
+        v_decisions := uplift.autopilot_rehearsal('{}');
         v_news := array(
             select d from unnest(v_decisions) d where not exists (
                 select from (
@@ -865,6 +867,9 @@ begin
         end if;
         perform uplift.put_setting('autopilot.' || v.key, v.value);
     end loop;
+    if (select (s.quiet_from is null) <> (s.quiet_to is null) from uplift.autopilot_settings() s) then
+        perform uplift.fail(400, 'invalid_quiet_to', 'quiet_from and quiet_to are hours that go together', 'quiet_to');
+    end if;
     return (select string_agg(k, ', ' order by array_position(v_names, k)) from jsonb_object_keys(p_arguments) k);
 end
 $$;
@@ -930,9 +935,7 @@ begin
     v_missing := uplift.autopilot_missing_bounds();
     select s.* into v_settings from uplift.autopilot_settings() s;
     if v_missing is not null then
-        perform uplift.fail(409, 'bounds_missing', format('autopilot wants bounds first: %s', v_missing), split_part(split_part(v_missing, ', ', 1), '.', 2));
-    elsif (v_settings.quiet_from is null) <> (v_settings.quiet_to is null) then
-        perform uplift.fail(400, 'invalid_quiet_to', 'quiet_from and quiet_to are hours that go together', 'quiet_to');
+        perform uplift.fail(409, 'bounds_missing', format('autopilot is not switched on without bounds; name in the body %s', v_missing), split_part(v_missing, ', ', 1));
     elsif v_settings.is_enabled then
         if v_changed is not null then
             perform uplift.autopilot_note('switch', null, 'autopilot', null, 'changed', 'its settings were changed: ' || v_changed, p_arguments, p_who);
@@ -1071,13 +1074,13 @@ create or replace function uplift_batch.admin_rehearse_autopilot(p_id uuid, p_ar
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform uplift.check_arguments(p_arguments, '{}');
     return jsonb_build_object('object', 'autopilot_dry_run', 'enabled', (select s.is_enabled from uplift.autopilot_settings() s),
-        'decisions', to_jsonb(uplift.autopilot_rehearsal()));
+        'decisions', to_jsonb(uplift.autopilot_rehearsal(p_arguments)));
 end
 $$;
 
-comment on function uplift_batch.admin_rehearse_autopilot(uuid, jsonb, text) is 'What autopilot would do now, on or not, with reasons; nothing is changed, and nothing kept.';
+comment on function uplift_batch.admin_rehearse_autopilot(uuid, jsonb, text) is
+    'What autopilot would do now, on or not, with reasons, and with what is named of its settings changed for as long; nothing is changed, and nothing kept. UP400 unknown_argument, invalid_NAME.';
 
 -- --- the report ---
 

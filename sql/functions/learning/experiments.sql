@@ -349,8 +349,10 @@ begin
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));
             end if;
         elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
-            v_problems := v_problems || uplift.problem('test_variants', format('"%s" is running and changes %s, too: stop it, or give both the same layer',
-                left(v_other.name, 100), (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches))));
+            v_problems := v_problems || uplift.problem('test_variants', format('change %s, as "%s" does, which is running: %s',
+                (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches)), left(v_other.name, 100),
+                case when exists (select from uplift.rollouts r where r.experiment_id = v_other.id) then 'promote that rollout or roll it back first'
+                    else 'stop that one, or give both the same layer or other coaches' end));
         end if;
     end loop;
     -- Chats would be answered by the configured model instead.
@@ -401,14 +403,22 @@ comment on function uplift.problems_text(jsonb[]) is 'Several uplift.problem() i
 create or replace function uplift.refuse_problems(p_problems jsonb[]) returns void
 language plpgsql immutable
 as $$
+declare
+    v_told int := cardinality(p_problems);
 begin
-    if cardinality(p_problems) > 0 then
-        perform uplift.fail(400, 'invalid_experiment', uplift.problems_text(p_problems), p_problems[1] ->> 'param');
+    -- An error has room for 511 bytes by URL: whole problems, and how many more there are.
+    while v_told > 1 and octet_length(uplift.problems_text(p_problems[:v_told])) > case when v_told = cardinality(p_problems) then 500 else 480 end loop
+        v_told := v_told - 1;
+    end loop;
+    if v_told > 0 then
+        perform uplift.fail(400, 'invalid_experiment', uplift.problems_text(p_problems[:v_told])
+            || case when v_told < cardinality(p_problems) then format('; and %s more', cardinality(p_problems) - v_told) else '' end, p_problems[1] ->> 'param');
     end if;
 end
 $$;
 
-comment on function uplift.refuse_problems(jsonb[]) is 'Returns when there is no uplift.problem(). UP400 invalid_experiment with all of them.';
+comment on function uplift.refuse_problems(jsonb[]) is
+    'Returns when there is no uplift.problem(). UP400 invalid_experiment with those that have room in 500 bytes, the first ones, and how many more there are.';
 
 -- Both columns of an older deployment are kept in step by a trigger that comes before this one.
 create or replace function uplift.experiment_changes() returns trigger
@@ -426,6 +436,10 @@ begin
     -- Two that begin at once must see each other.
     if new.status = 'running' or v_before.status = 'running' then
         perform pg_advisory_xact_lock(hashtextextended('uplift experiments', 0));
+    end if;
+    -- Else a misspelt one would end it without an end, and without figures from then on.
+    if not v_is_older and new.status is distinct from v_before.status and new.status not in ('draft', 'running', 'paused', 'completed') then
+        perform uplift.fail(400, 'invalid_status', format('status must be draft, running, paused or completed, not %s', left(new.status, 100)), 'status');
     end if;
     new.updated_at := now();
     new.salt := coalesce(new.salt, new.id::text);
@@ -467,7 +481,7 @@ end
 $$;
 
 comment on function uplift.experiment_changes() is
-    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), and gets salt, layer_from, start_date and end_date.';
+    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_status, or invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), and gets salt, layer_from, start_date and end_date.';
 
 create or replace function uplift.without_weights(p_experiment public.ai_experiments) returns jsonb
 language sql immutable
@@ -803,7 +817,8 @@ begin
             and (p_to <> 'running' or exists (select from uplift.running_experiments r where r.id = p_id)) then
         return uplift.experiment_json(v_experiment);
     elsif v_experiment.status <> all (p_from) then
-        perform uplift.fail(409, 'wrong_status', format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')));
+        perform uplift.fail(409, 'wrong_status', case when v_experiment.status = 'completed' then 'the experiment is over, and stays so: clone it to try the same again'
+            else format('the experiment is %s; it must be %s for this', v_experiment.status, array_to_string(p_from, ' or ')) end);
     end if;
     update public.ai_experiments e set status = p_to, status_reason = null where e.id = p_id returning e.* into v_experiment;
     perform uplift.note_experiment(p_id, p_event, p_who, p_reason);

@@ -11,7 +11,7 @@ begin
         count(*) filter (where a.helpful and a.is_counted), count(*) filter (where a.helpful is not null and a.is_counted),
         coalesce(sum(a.rating) filter (where a.is_counted), 0), count(a.rating) filter (where a.is_counted),
         -- Whoever is away for longer than this is not there.
-        coalesce(sum(least(extract(epoch from a.created_at - a.before), 300)), 0), coalesce(sum(a.cost_usd), 0),
+        coalesce(sum(least(extract(epoch from a.created_at - a.before), 300)) filter (where a.before is not null), 0), coalesce(sum(a.cost_usd), 0),
         coalesce(sum(a.response_time_ms) filter (where a.outcome = 'complete'), 0),
         count(a.response_time_ms) filter (where a.outcome = 'complete'), count(a.regenerate_of)
     into answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations

@@ -212,7 +212,8 @@ declare
     v_from uuid := uplift.uuid_argument(p_arguments, 'experiment_id');
     v_version uuid := uplift.uuid_argument(p_arguments, 'model_version_id');
 begin
-    if (v_changes is not null)::int + (v_from is not null)::int + (v_version is not null)::int <> 1 then
+    if (v_changes is not null)::int + (v_from is not null)::int + (v_version is not null)::int <> 1
+            or v_from is not null and nullif(p_arguments ->> 'variant', '') is null then
         perform uplift.fail(400, 'invalid_candidate', 'a rollout needs one of changes, model_version_id, or experiment_id with variant', 'changes');
     elsif v_version is not null then
         return jsonb_build_object('model_version_id', v_version);

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(145);
+select plan(149);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -24,9 +24,9 @@ end
 $$;
 create function pg_temp.last_reason() returns text language sql as $$ select d.reason from uplift.autopilot_decisions d order by d.id desc limit 1 $$;
 create function pg_temp.last_numbers() returns jsonb language sql as $$ select d.numbers from uplift.autopilot_decisions d order by d.id desc limit 1 $$;
-create function pg_temp.rehearse() returns text language sql as $$
+create function pg_temp.rehearse(p_arguments jsonb default '{}') returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
-    from jsonb_array_elements(uplift_batch.admin_rehearse_autopilot(null, '{}', 'ann') -> 'decisions') d
+    from jsonb_array_elements(uplift_batch.admin_rehearse_autopilot(null, p_arguments, 'ann') -> 'decisions') d
 $$;
 create function pg_temp.running() returns text language sql as $$
     select string_agg(case when t.rollout_id is null then 'e:' else 'r:' end || regexp_replace(t.name, '^autopilot (.*?) \d{4}-.*$', '\1'), ' ' order by t.name)
@@ -68,6 +68,10 @@ select is(uplift.with_words(s, 'W'), w, coalesce(s, 'nothing')) from (values (nu
 select is(uplift_batch.autopilot_step(false), '{"enabled": false, "goes_on": false, "decisions": []}', 'it is off');
 select is((select count(*) from uplift.autopilot_decisions), 0::bigint, 'and does not say so each hour');
 select is(pg_temp.rehearse(), 'bound refused bounds', 'without bounds it would do nothing');
+select is(pg_temp.rehearse('{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 1}'), 'candidate begun severity 2.5, bound refused tests', 'what it would do with some');
+select is((select count(*) from public.ai_experiments) + (select count(*) from uplift.settings where key like 'autopilot.max\_%' and value <> 'null' and key not like '%test_days'), 0::bigint, 'which are not set by that');
+select is(pg_temp.refused($$select pg_temp.rehearse('{"max_share": 2}')$$), 'UP400 invalid_max_share max_share', 'and must make sense');
+select is(pg_temp.refused($$select pg_temp.rehearse('{"quiet_from": 3}')$$), 'UP400 invalid_quiet_to quiet_to', 'together');
 select is(pg_temp.refused($$select pg_temp.start()$$), 'UP409 bounds_missing max_usd_per_day', 'nor is it switched on');
 select is(pg_temp.refused($$select pg_temp.start('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.2}')$$), 'UP409 bounds_missing max_at_once', 'it takes all of them');
 select is((select value from uplift.settings where key = 'autopilot.max_share'), 'null', 'what was refused was not set');
@@ -101,7 +105,7 @@ select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.1, 'with its
 select is((select concat_ws(' ', traffic_share, status, success_metric, test_variants[1]) from public.ai_experiments),
     '0.100000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
 select is(pg_temp.run(), 'candidate refused severity 3.5, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
-select matches((select reason from uplift.autopilot_decisions where name = 'severity 3.5' and not is_dry_run), 'is running and changes severity', 'why not both severities');
+select matches((select reason from uplift.autopilot_decisions where name = 'severity 3.5' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
 select is(pg_temp.last_reason(), 'nothing is begun: as many tests run as may at once, 2 (autopilot.max_at_once)', 'why no third one');
 select is(pg_temp.last_numbers() -> 'at_once', '2', 'in numbers');
 select is(pg_temp.run(), null, 'again it does nothing, and has nothing new to say');

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(118);
+select plan(124);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -180,7 +180,25 @@ from unnest('{0.1,0.2,0.7}'::numeric[]) s \g /dev/null
 select is(pg_temp.refused($$update public.ai_experiments set winner_variant = 'b' where layer = 'parts'$$), 'not at all', 'neighbours of a layer do not overlap');
 update public.ai_experiments set status = 'completed' where status = 'running';
 
+-- As many problems are told as there is room for.
+create function pg_temp.told(p_many int, p_length int) returns text language plpgsql as $$
+begin
+    perform uplift.refuse_problems(array(select uplift.problem('p' || n, repeat('x', p_length)) from generate_series(1, p_many) n));
+    return null;
+exception when sqlstate 'UP400' then
+    return sqlerrm;
+end
+$$;
+select is(pg_temp.told(3, 100), concat_ws('; ', 'p1 ' || repeat('x', 100), 'p2 ' || repeat('x', 100), 'p3 ' || repeat('x', 100)), 'all problems, where they have room');
+select is(pg_temp.told(9, 200), concat_ws('; ', 'p1 ' || repeat('x', 200), 'p2 ' || repeat('x', 200), 'and 7 more'), 'else the first ones, and how many more there are');
+select is(pg_temp.told(0, 1), null, 'none is no problem');
+
 -- What is counted of a user.
+select is((select engagement_s from uplift.counts_of(pg_temp.user(299), '-infinity', 'infinity', null, 'infinity')), 0::float8, 'who said nothing spent no time');
+select pg_temp.record(n, pg_temp.user(299), pg_temp.id(5000 + c), 'Hello', 'Hi', jsonb_build_object('created_at', timestamptz '2026-01-01 12:00Z' + s * interval '1 second'))
+from (values (90, 1, 0), (91, 1, 20), (92, 1, 1020), (93, 2, 30), (94, 3, 2000)) v(n, c, s) \g /dev/null
+select is((select engagement_s from uplift.counts_of(pg_temp.user(299), '-infinity', 'infinity', null, 'infinity')), 320::float8,
+    'the time between answers of a conversation counts, of each at most 300 s; the first one of a conversation has nothing before it');
 select pg_temp.try('counted', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}') as counted \gset
 select pg_temp.answer(100, pg_temp.user(300), '{"trace": null}'), pg_temp.answer(101, pg_temp.user(300), '{"trace": null}') \g /dev/null
 update public.coach_response_feedback set helpful = true where id in (pg_temp.id(100), pg_temp.id(101));
@@ -201,6 +219,7 @@ select is((select count(*) from public.experiment_assignments where user_id = pg
 select pg_temp.record(105, pg_temp.user(301), pg_temp.id(5104), 'Hello', 'Hi', jsonb_build_object('degraded', true, 'created_at', now() - interval '1 minute',
     'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', :'counted', 'experiment', 'counted', 'variant', 'b'))))) \g /dev/null
 select is((select count(*) from public.experiment_assignments where user_id = pg_temp.user(301)), 1::bigint, 'who came before is');
+select is(pg_temp.refused(format($$update public.ai_experiments set status = 'stopped' where id = %L$$, :'counted')), 'UP400 invalid_status status', 'there is no such status');
 update public.ai_experiments set status = 'running' where id = :'counted';
 select is((select end_date from public.ai_experiments where id = :'counted'), null, 'what runs again has no end');
 update public.ai_experiments set status = 'completed' where status = 'running';

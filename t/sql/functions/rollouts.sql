@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(77);
+select plan(78);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -27,6 +27,7 @@ $$;
 
 -- What one may say.
 select is(pg_temp.refused($$select pg_temp.roll('x', '{}')$$), 'UP400 invalid_candidate changes', 'nothing to roll out');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"experiment_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_candidate changes', 'an experiment without one of its variants');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {}}')$$), 'UP400 invalid_changes changes', 'what changes nothing');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": 5}')$$), 'UP400 invalid_changes changes', 'what is no object');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 9}}')$$), 'UP400 invalid_experiment test_variants[0].severity', 'what no variant may be');
