@@ -38,6 +38,22 @@ $$;
 
 comment on function uplift.guideline_words(text) is 'The stems of a guideline''s words, but for those by which uplift.is_negated() goes.';
 
+create or replace function uplift.is_topic(p_text text) returns boolean
+language sql immutable parallel safe
+as $$ select p_text like any ('{Do not bring up unless the user does: %,Focus on: %}') $$;
+
+comment on function uplift.is_topic(text) is 'Whether a guideline names what to talk about, or not to, in words that are its users'': one of uplift.guideline_of_wish() about a topic.';
+
+create or replace function uplift.topic_words(p_text text) returns text[]
+language sql immutable parallel safe
+as $$
+    -- Of "him" and "us" the dictionary leaves nothing, and they are not the same.
+    select coalesce(nullif(tsvector_to_array(to_tsvector('pg_catalog.english', x.topic)), '{}'), array[lower(x.topic)])
+    from (select substr(p_text, strpos(p_text, ': ') + 2)) x(topic)
+$$;
+
+comment on function uplift.topic_words(text) is 'The stems of what a guideline about a topic (uplift.is_topic) names, in order.';
+
 create or replace function uplift.guideline_stance(p_text text) returns text[]
 language sql immutable parallel safe
 as $$
@@ -50,6 +66,8 @@ as $$
                 '\m(gentle|gentler|gently|kind|kinder|soft|softer|supportive|warm|warmer)\M'),
             ('lists', '\m(lists?|bullets?|bullet points?)\M', '\m(paragraphs?|prose)\M')) as x(axis, more, less)
         where (p_text ~* x.more) <> (p_text ~* x.less)
+            -- "Do not bring up long walks" is not about the length of answers.
+            and not uplift.is_topic(p_text)
         order by x.axis)
 $$;
 
@@ -59,22 +77,29 @@ comment on function uplift.guideline_stance(text) is
 create or replace function uplift.guidelines_alike(p_one text, p_other text) returns boolean
 language sql immutable parallel safe
 as $$
-    select p_one = p_other or uplift.is_negated(p_one) = uplift.is_negated(p_other)
-        and uplift.guideline_stance(p_one) = uplift.guideline_stance(p_other)
-        and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7
+    select p_one = p_other or case
+        -- Nearly the same topic is another one, or has a word that only one of its users wrote.
+        when uplift.is_topic(p_one) or uplift.is_topic(p_other) then
+            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) = left(p_other, 5) and uplift.topic_words(p_one) = uplift.topic_words(p_other)
+        else uplift.is_negated(p_one) = uplift.is_negated(p_other)
+            and uplift.guideline_stance(p_one) = uplift.guideline_stance(p_other)
+            and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7 end
 $$;
 
 comment on function uplift.guidelines_alike(text, text) is
-    'Whether two guidelines say the same: they share seven tenths of their words, and stand on the same side.';
+    'Whether two guidelines say the same: they share seven tenths of their words, and stand on the same side; of topics (uplift.is_topic) all words.';
 
 create or replace function uplift.guidelines_contradict(p_one text, p_other text) returns boolean
 language sql immutable parallel safe
 as $$
-    select exists (
-            select from unnest(uplift.guideline_stance(p_one)) a
-            where translate(a, '+-', '-+') = any (uplift.guideline_stance(p_other)))
-        or uplift.is_negated(p_one) <> uplift.is_negated(p_other)
-            and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7
+    select case
+        when uplift.is_topic(p_one) or uplift.is_topic(p_other) then
+            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) <> left(p_other, 5) and uplift.topic_words(p_one) = uplift.topic_words(p_other)
+        else exists (
+                select from unnest(uplift.guideline_stance(p_one)) a
+                where translate(a, '+-', '-+') = any (uplift.guideline_stance(p_other)))
+            or uplift.is_negated(p_one) <> uplift.is_negated(p_other)
+                and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7 end
 $$;
 
 comment on function uplift.guidelines_contradict(text, text) is
@@ -167,10 +192,11 @@ declare
     v_found record;
 begin
     select g.id, g.merged_into into v_found from uplift.playbook_guidelines g where g.coach_id = p_coach_id and g.text = p_text;
-    if not found then
+    -- Topics are as many as users think of: those that say the same wait for uplift.merge_guidelines().
+    if not found and not uplift.is_topic(p_text) then
         select g.id, g.merged_into into v_found
         from uplift.playbook_guidelines g
-        where g.coach_id = p_coach_id and uplift.guidelines_alike(g.text, p_text)
+        where g.coach_id = p_coach_id and not uplift.is_topic(g.text) and uplift.guidelines_alike(g.text, p_text)
         order by g.state = 'merged', g.id limit 1;
     end if;
     if not found then
@@ -201,7 +227,8 @@ begin
     -- Of two that cannot both be so a user's last word counts.
     v_others := array(
         select g.id from uplift.playbook_guidelines g
-        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.guidelines_contradict(g.text, v_this.text));
+        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.is_topic(g.text) = uplift.is_topic(v_this.text)
+            and uplift.guidelines_contradict(g.text, v_this.text));
     select max(e.said_at) into v_last
     from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
     if v_last > p_said_at then
@@ -606,10 +633,13 @@ begin
     for v in
         select distinct on (b.id) b.id, a.id as into_id
         from uplift.playbook_guidelines a
+        -- Of topics only those with the same words are compared: each pair of thousands would take hours.
         join uplift.playbook_guidelines b on b.coach_id = a.coach_id and b.id <> a.id and b.decided_by is null
+            and case when uplift.is_topic(a.text) then uplift.topic_words(a.text) else '{}' end
+                = case when uplift.is_topic(b.text) then uplift.topic_words(b.text) else '{}' end
             and uplift.guidelines_alike(a.text, b.text)
-            and (a.decided_by is not null, a.state = 'active', a.made_by = 'rules', -extract(epoch from a.created_at), a.id)
-                > (false, b.state = 'active', b.made_by = 'rules', -extract(epoch from b.created_at), b.id)
+            and (a.decided_by is not null, a.state = 'active', a.made_by = 'rules', -extract(epoch from a.created_at), b.id)
+                > (false, b.state = 'active', b.made_by = 'rules', -extract(epoch from b.created_at), a.id)
         where a.coach_id = p_coach_id and a.state not in ('retired', 'merged') and b.state not in ('retired', 'merged')
         order by b.id, a.decided_by is not null desc, a.state = 'active' desc, a.made_by = 'rules' desc, a.created_at, a.id
     loop

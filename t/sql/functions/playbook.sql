@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(152);
+select plan(161);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -44,7 +44,13 @@ select is(concat_ws(' ', case when uplift.guidelines_alike(a, b) then 'alike' en
     ('Keep answers short.', 'Keep your answers short.', 'alike'), ('Keep answers short.', 'Give more detail.', 'opposed'),
     ('Use lists.', 'Use no lists.', 'opposed'), ('Use no lists.', 'Use no emojis.', ''), ('Name one next step.', 'Do not name one next step.', 'opposed'),
     ('Name one next step.', 'Always name the next step.', ''), ('Be gentler.', 'Be more direct.', 'opposed'), ('Be gentler.', 'Keep answers short.', ''),
-    ('Do not bring up unless the user does: weight.', 'Do not bring up unless the user does: ex.', '')) as v(a, b, w);
+    ('Do not bring up unless the user does: weight.', 'Do not bring up unless the user does: ex.', ''),
+    ('Do not bring up unless the user does: ex husband karl.', 'Do not bring up unless the user does: ex husband.', ''),
+    ('Do not bring up unless the user does: weight gain diet.', 'Do not bring up unless the user does: weight loss diet.', ''),
+    ('Do not bring up unless the user does: him.', 'Do not bring up unless the user does: us.', ''),
+    ('Do not bring up unless the user does: long walks.', 'Do not bring up unless the user does: the long walk.', 'alike'),
+    ('Do not bring up unless the user does: running.', 'Focus on: running.', 'opposed'),
+    ('Do not bring up unless the user does: long walks.', 'Give more detail.', '')) as v(a, b, w);
 select is((select string_agg(distinct (uplift.guideline_of_wish(w.wish)).guideline, ' ') from uplift.known_wishes() w where w.wish like 'Answer in %'),
     'Answer in the language that the user writes in.', 'a language is its user''s own');
 select is(count(*), 0::bigint, 'all that the rules know may be a guideline')
@@ -129,6 +135,15 @@ select is((select count(*) from uplift.playbook_evidence e join uplift.playbook_
     where e.user_id = pg_temp.user(1) and g.text = 'Keep answers short.'), 0::bigint, 'a user''s last word counts');
 select pg_temp.comment(13, null), pg_temp.comment(1, 'way too long') \g /dev/null
 select pg_temp.tend() \g /dev/null
+
+-- A topic has the words of all who stand behind it, and of nobody else.
+select pg_temp.says(61, 'Stop bringing up my ex husband Karl', '{"coach_id": "coach_maple_avatar"}'), pg_temp.says(62, 'stop bringing up my ex husband', '{"coach_id": "coach_maple_avatar"}'),
+    pg_temp.says(63, 'stop bringing up the ex husband', '{"coach_id": "coach_maple_avatar"}'), pg_temp.tend('coach_maple_avatar') \g /dev/null
+select matches(pg_temp.states('coach_maple_avatar'), '^Do not bring up unless the user does: ex husband karl. gathering few_users \| ', 'what only one user said gathers by itself');
+select pg_temp.says(64, 'stop mentioning ex husbands', '{"coach_id": "coach_maple_avatar"}'), pg_temp.tend('coach_maple_avatar') \g /dev/null
+select is((select string_agg(g.text, ' | ') from uplift.playbook_guidelines g where g.coach_id = 'coach_maple_avatar' and g.state = 'proposed'), 'Do not bring up unless the user does: ex husband.', 'what three said is proposed');
+select pg_temp.comment(n, null) from generate_series(61, 64) n \g /dev/null
+select is((select pg_temp.tend('coach_maple_avatar') ->> 'retired'), '1', 'and retired when they take it back');
 
 -- Gone.
 select is(pg_temp.states(), 'Answer in the language that the user writes in. proposed | Give more detail. gathering few_users | Keep answers short. proposed | Use no emojis. proposed', 'before');
