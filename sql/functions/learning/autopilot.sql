@@ -115,6 +115,8 @@ as $$
             join public.ai_experiments e on e.id = t.experiment_id
             cross join lateral (select e.control_variant ->> 'variant_name' as name) c
             join uplift.experiment_users u on u.experiment_id = e.id
+            -- As long as it is measured (uplift_batch.experiments_to_measure), and a day more.
+            where t.is_running or e.end_date is null or e.end_date + make_interval(hours => 24 * (coalesce(e.feedback_days, 7) + 2)::int) > now()
             group by u.experiment_id
             union all
             -- Of training what it cost, or may.
@@ -128,20 +130,23 @@ $$;
 comment on function uplift.autopilot_note_spending() is
     'Notes for today what has changed in what autopilot''s tests and trainings cost: of tests, at the last count of their users, what treatments cost more than as many answers of control, 0 at least; of fine-tuning jobs the actual cost, before it is known the estimate.';
 
-create or replace function uplift.autopilot_spent(out usd_today numeric, out usd_this_month numeric)
+create or replace function uplift.autopilot_spent(p_day date default (now() at time zone 'UTC')::date, out usd_of_day numeric, out usd_of_month numeric)
 language sql stable
 as $$
-    select greatest(coalesce(sum(s.usd) filter (where s.day = d.today), 0), 0), greatest(coalesce(sum(s.usd), 0), 0)
-    from (select (now() at time zone 'UTC')::date as today) d
-    left join uplift.autopilot_spending s on s.day >= date_trunc('month', d.today)::date and s.day <= d.today
+    -- What turned out cheaper than was thought gives back what it took from this day or month, and nothing that was taken from another.
+    select coalesce(sum(greatest(x.day_usd, 0)), 0), coalesce(sum(greatest(x.month_usd, 0)), 0)
+    from (
+        select sum(s.usd) filter (where s.day = p_day) as day_usd, sum(s.usd) as month_usd
+        from uplift.autopilot_spending s where s.day >= date_trunc('month', p_day::timestamp)::date and s.day <= p_day group by s.subject_id) x
 $$;
 
-comment on function uplift.autopilot_spent(out numeric, out numeric) is 'What autopilot spent today and in this month, UTC, in US dollars.';
+comment on function uplift.autopilot_spent(date, out numeric, out numeric) is
+    'What autopilot spent on a day (today), and in its month until then, UTC, in US dollars; of no test or training less than nothing.';
 
 create or replace function uplift.is_out_of_money() returns boolean
 language sql stable
 as $$
-    select m.usd_today > 0 and m.usd_today >= s.max_usd_per_day or m.usd_this_month > 0 and m.usd_this_month >= s.max_usd_per_month
+    select m.usd_of_day > 0 and m.usd_of_day >= s.max_usd_per_day or m.usd_of_month > 0 and m.usd_of_month >= s.max_usd_per_month
     from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
 $$;
 
@@ -150,7 +155,7 @@ comment on function uplift.is_out_of_money() is 'Whether the day''s or the month
 create or replace function uplift.autopilot_use() returns jsonb
 language sql stable
 as $$
-    select jsonb_build_object('usd_today', trim_scale(m.usd_today), 'max_usd_per_day', s.max_usd_per_day, 'usd_this_month', trim_scale(m.usd_this_month),
+    select jsonb_build_object('usd_today', trim_scale(m.usd_of_day), 'max_usd_per_day', s.max_usd_per_day, 'usd_this_month', trim_scale(m.usd_of_month),
         'max_usd_per_month', s.max_usd_per_month, 'share', trim_scale(t.share), 'max_share', s.max_share, 'at_once', t.at_once, 'max_at_once', s.max_at_once)
     from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
     cross join lateral (
@@ -237,17 +242,18 @@ as $$
     where w.coach_id is not distinct from p_coach_id and coalesce(position(w.words in p.suffix), 0) = 0
         and length(uplift.with_words(p.suffix, w.words)) <= 20000
     union all
-    select 30 + r.n, r.name, jsonb_build_object(r.key, r.policy), r.hypothesis
-    from now_serves p cross join (values
-        (1, 'examples: more', 'examples', jsonb_build_object('max_tokens', least(2 * uplift.setting_number('examples.max_tokens', 400)::int, 20000)),
-            'Twice the room for examples of liked answers makes better ones.'),
-        (2, 'examples: closer', 'examples', jsonb_build_object('min_score', least(uplift.setting_number('examples.min_score', 0.5) + 0.2, 10)),
-            'Only examples that are closer to the question make better answers.'),
-        (3, 'memory: more', 'memory', jsonb_build_object('max_tokens', least(2 * uplift.setting_number('memory.max_tokens', 300)::int, 20000)),
-            'Twice the room for memories makes better answers.'),
-        (4, 'memory: more of earlier conversations', 'memory', jsonb_build_object('passage_tokens', least(2 * uplift.setting_number('memory.passage_tokens', 300)::int, 20000)),
-            'Twice the room for earlier conversations makes better answers.')) r(n, name, key, policy, hypothesis)
-    where not p.changes ? r.key
+    select 30 + r.n, r.name, jsonb_build_object(r.key, jsonb_build_object(r.member, r.value)), r.hypothesis
+    from now_serves p cross join (
+        select x.*, n.number as now_is, case when x.step < 1 then least(n.number + x.step, x.most) else trunc(least(n.number * x.step, x.most)) end as value
+        from (values
+            (1, 'examples: more', 'examples', 'max_tokens', 400, 2, 20000, 'Twice the room for examples of liked answers makes better ones.'),
+            (2, 'examples: closer', 'examples', 'min_score', 0.5, 0.2, 10, 'Only examples that are closer to the question make better answers.'),
+            (3, 'memory: more', 'memory', 'max_tokens', 300, 2, 20000, 'Twice the room for memories makes better answers.'),
+            (4, 'memory: more of earlier conversations', 'memory', 'passage_tokens', 300, 2, 20000, 'Twice the room for earlier conversations makes better answers.'))
+            x(n, name, key, member, first, step, most, hypothesis)
+        cross join lateral (select uplift.setting_number(x.key || '.' || x.member, x.first) as number) n) r
+    -- Where there is none, twice of it is none.
+    where not p.changes ? r.key and r.value > r.now_is
 $$;
 
 comment on function uplift.autopilot_catalogue(text) is
@@ -321,8 +327,8 @@ declare
 begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     select m.* into v_money from uplift.autopilot_spent() m;
-    v_which := case when v_money.usd_today > 0 and v_money.usd_today >= v_settings.max_usd_per_day then 'of the day is used up (autopilot.max_usd_per_day)'
-        when v_money.usd_this_month > 0 and v_money.usd_this_month >= v_settings.max_usd_per_month then 'of the month is used up (autopilot.max_usd_per_month)' end;
+    v_which := case when v_money.usd_of_day > 0 and v_money.usd_of_day >= v_settings.max_usd_per_day then 'of the day is used up (autopilot.max_usd_per_day)'
+        when v_money.usd_of_month > 0 and v_money.usd_of_month >= v_settings.max_usd_per_month then 'of the month is used up (autopilot.max_usd_per_month)' end;
     if v_which is null then
         return v_decisions;
     end if;
@@ -347,7 +353,7 @@ create or replace function uplift.autopilot_stages(p_share numeric) returns json
 language sql immutable parallel safe
 as $$
     -- As many again are compared with them.
-    select jsonb_agg(distinct greatest(round(least(p_share / 2, 0.5) * s, 4), 0.0001)) from unnest('{0.1,0.5,1}'::numeric[]) s
+    select jsonb_agg(distinct greatest(trunc(least(p_share / 2, 0.5) * s, 4), 0.0001)) from unnest('{0.1,0.5,1}'::numeric[]) s
 $$;
 
 comment on function uplift.autopilot_stages(numeric) is 'The stages of a rollout that may have so large a share of users in all: a tenth, half and all of it.';
@@ -533,9 +539,9 @@ begin
         v_numbers := v_ready || uplift.autopilot_use() || jsonb_build_object('estimated_usd', v_job.estimated_cost, 'estimated_tokens', v_job.estimated_tokens);
         if v_job.estimated_cost is null then
             perform uplift.fail(409, 'no_price', format('what training %s costs is not known (uplift.training_prices)', v_settings.base_model));
-        elsif v_money.usd_today + v_job.estimated_cost > v_settings.max_usd_per_day then
+        elsif v_money.usd_of_day + v_job.estimated_cost > v_settings.max_usd_per_day then
             perform uplift.fail(409, 'over_money', 'training would cost more than is left of the day''s money (autopilot.max_usd_per_day)');
-        elsif v_money.usd_this_month + v_job.estimated_cost > v_settings.max_usd_per_month then
+        elsif v_money.usd_of_month + v_job.estimated_cost > v_settings.max_usd_per_month then
             perform uplift.fail(409, 'over_money', 'training would cost more than is left of the month''s money (autopilot.max_usd_per_month)');
         end if;
     exception when others then
@@ -568,7 +574,7 @@ begin
     if v_full is not null then
         return array[uplift.autopilot_note('bound', null, 'tests', null, 'refused', 'nothing is begun: ' || v_full, uplift.autopilot_use())];
     end if;
-    v_share := round(v_settings.max_share / v_settings.max_at_once, 6);
+    v_share := trunc(v_settings.max_share / v_settings.max_at_once, 6);
     for v_candidate in
         -- What people thought of first.
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
@@ -598,7 +604,8 @@ begin
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
-                update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share) where e.id = v_id;
+                update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                    guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
             -- On tables of older deployments what does not fit is left out, not refused.
@@ -931,6 +938,9 @@ begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     if v_missing is not null then
         perform uplift.fail(409, 'bounds_missing', format('autopilot wants bounds first: %s', v_missing), split_part(split_part(v_missing, ', ', 1), '.', 2));
+    elsif v_settings.max_share < 0.0002 * v_settings.max_at_once then
+        -- A rollout begins with a share of 0.0001, and as many users that they are compared with.
+        perform uplift.fail(400, 'invalid_max_share', 'max_share must be 0.0002 at least for each of max_at_once', 'max_share');
     elsif (v_settings.quiet_from is null) <> (v_settings.quiet_to is null) then
         perform uplift.fail(400, 'invalid_quiet_to', 'quiet_from and quiet_to are hours that go together', 'quiet_to');
     elsif v_settings.is_enabled then
@@ -1126,8 +1136,7 @@ begin
     v_from := v_day::timestamp at time zone 'UTC';
     v_decisions := array(
         select d from uplift.autopilot_decisions d where d.at >= v_from and d.at < v_from + interval '24 hours' order by d.id limit 1000);
-    select greatest(coalesce(sum(s.usd) filter (where s.day = v_day), 0), 0), greatest(coalesce(sum(s.usd), 0), 0) into v_usd, v_month
-    from uplift.autopilot_spending s where s.day >= date_trunc('month', v_day::timestamp)::date and s.day <= v_day;
+    select m.usd_of_day, m.usd_of_month into v_usd, v_month from uplift.autopilot_spent(v_day) m;
     v_markdown := format(e'# Autopilot, %s\n\n', v_day)
         || format(e'It is %s now. Spent: %s of %s US dollars on the day, %s of %s in the month until then.\n\n## Decisions\n\n',
             case when (v_json ->> 'enabled')::boolean then 'on' else 'off' end, trim_scale(v_usd), coalesce(v_json #>> '{bounds,max_usd_per_day}', 'no bound'),

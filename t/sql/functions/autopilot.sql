@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(145);
+select plan(153);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -64,6 +64,18 @@ from (values (3, 2, 5, true), (5, 2, 5, false), (1, 2, 5, false), (23, 22, 6, tr
 select is(uplift.with_words(s, 'W'), w, coalesce(s, 'nothing')) from (values (null, 'W'), ('A', E'A\nW'), (E'# Guidelines\n- b', E'W\n\n# Guidelines\n- b'),
     (E'A\n\n# Guidelines\n- b', E'A\n\nW\n\n# Guidelines\n- b')) as v(s, w);
 
+-- Shares of a rollout never come to more than it may have.
+select is((select 2 * max(x::numeric) <= s from jsonb_array_elements_text(uplift.autopilot_stages(s)) x), true, 'stages within ' || s)
+from unnest('{0.0005,0.0011,0.0666667,0.2,1}'::numeric[]) s;
+
+-- Policies follow the settings, whatever these are.
+update uplift.settings set value = '3000000000' where key = 'examples.max_tokens';
+update uplift.settings set value = '0' where key = 'memory.passage_tokens';
+select is((select string_agg(c.name || ' ' || c.changes, ', ' order by c.place) from uplift.autopilot_catalogue(null) c where c.place > 30),
+    'examples: closer {"examples": {"min_score": 0.7}}, memory: more {"memory": {"max_tokens": 600}}', 'nothing is tried that is no more than there is');
+update uplift.settings set value = '400' where key = 'examples.max_tokens';
+update uplift.settings set value = '300' where key = 'memory.passage_tokens';
+
 -- Off at first, and without bounds.
 select is(uplift_batch.autopilot_step(false), '{"enabled": false, "goes_on": false, "decisions": []}', 'it is off');
 select is((select count(*) from uplift.autopilot_decisions), 0::bigint, 'and does not say so each hour');
@@ -78,6 +90,7 @@ from (values ('{"max_usd_per_day": -1}', 'UP400 invalid_max_usd_per_day max_usd_
     ('{"coaches": ["nobody"]}', 'UP400 invalid_coaches coaches'), ('{"coaches": []}', 'UP400 invalid_coaches coaches'), ('{"success_metric": "errors"}', 'UP400 invalid_success_metric success_metric'),
     ('{"trainer": "magic"}', 'UP400 invalid_trainer trainer'), ('{"base_model": ""}', 'UP400 invalid_base_model base_model'), ('{"max_test_days": 0}', 'UP400 invalid_max_test_days max_test_days'),
     ('{"enabled": true}', 'UP400 unknown_argument enabled'),
+    ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.001, "max_at_once": 6}', 'UP400 invalid_max_share max_share'),
     ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.2, "max_at_once": 1, "quiet_from": 3}', 'UP400 invalid_quiet_to quiet_to')) as v(body, refusal);
 select is(pg_temp.refused($$select pg_temp.stop(null)$$), 'UP400 invalid_reason reason', 'to stop wants a reason');
 update uplift.settings set value = '7' where key = 'autopilot.max_share';
@@ -168,6 +181,7 @@ insert into public.ai_experiments (experiment_name, description, control_variant
     ('warm', 'playbook: be warm', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"temperature\": 0.5}"}', 'thumbs_up_rate', 'draft', 1);
 select is(pg_temp.step(), 'candidate refused broken, candidate begun warm', 'drafts of playbooks go first');
 select is((select traffic_share from public.ai_experiments where experiment_name = 'warm'), 0.1, 'with the share of users that it may have');
+select is((select guardrails from public.ai_experiments where experiment_name = 'warm'), uplift.default_guardrails('thumbs_up_rate'), 'and with guardrails');
 select is((select status from public.ai_experiments where experiment_name = 'a draft of a person'), 'draft', 'other drafts are left alone');
 select is((select status from public.ai_experiments where id = pg_temp.experiment('prompt: more concrete')), 'paused', 'and so is what a person paused');
 update public.ai_experiments set winner_variant = 'b', targeting = null where experiment_name = 'warm';
@@ -177,14 +191,17 @@ insert into uplift.experiment_users (experiment_id, user_id, variant, assigned_a
 select pg_temp.experiment('warm'), case n when 1 then :ann else :bob end, case n when 1 then 'a' else 'b' end, now(), 10, 0, 0, 0, 0, 0, 0, case n when 1 then 1.0 else 4.0 end, 0, 0, 0, '{}' from generate_series(1, 2) n;
 update public.ai_experiments set winner_variant = null where experiment_name = 'warm';
 select is(pg_temp.run(), null, 'within the money it goes on, and there is nothing new');
-select is((select concat_ws(' ', trim_scale(usd_today), trim_scale(usd_this_month)) from uplift.autopilot_spent()), '3 3', 'ten answers for 4 dollars, where ten of control cost one');
+select is((select concat_ws(' ', trim_scale(usd_of_day), trim_scale(usd_of_month)) from uplift.autopilot_spent()), '3 3', 'ten answers for 4 dollars, where ten of control cost one');
 select is(pg_temp.run(), null, 'counted once');
 update uplift.autopilot_spending set day = day - 40;
-select is((select concat_ws(' ', usd_today, usd_this_month) from uplift.autopilot_spent()), '0 0', 'what was long ago is not of this month');
+select is((select concat_ws(' ', usd_of_day, usd_of_month) from uplift.autopilot_spent()), '0 0', 'what was long ago is not of this month');
+-- What an estimate of yesterday was too high by is no money for today.
+insert into uplift.autopilot_spending (subject_id, day, usd) values (pg_temp.id(901), (now() at time zone 'UTC')::date, -50);
 update uplift.experiment_users set cost_usd = 9.5 where variant = 'b';
 select is(pg_temp.step(), 'experiment stopped warm, bound refused money', 'over the money, what costs more is stopped');
 select is(pg_temp.last_reason(), 'nothing is begun: the money of the day is used up (autopilot.max_usd_per_day)', 'for that reason');
 select is(pg_temp.last_numbers() -> 'usd_today', '5.5', 'in numbers');
+delete from uplift.autopilot_spending where subject_id = pg_temp.id(901);
 select is(pg_temp.run(), null, 'and nothing is begun');
 select is(pg_temp.running(), 'e:prompt: more concrete', 'what costs no more stays');
 update public.ai_experiments set status = 'running', winner_variant = 'prompt: more concrete' where id = pg_temp.experiment('prompt: more concrete');
