@@ -950,14 +950,16 @@ begin
         return uplift.autopilot_json();
     end if;
     perform uplift.put_setting('autopilot.enabled', 'true');
-    insert into uplift.autopilot_state as s (began_at, began_by, production, deployments)
-    select now(), p_who, (
+    -- Nobody changes production, or deploys, while it is looked at.
+    perform uplift.production_now(null);
+    insert into uplift.autopilot_state as s (began_at, began_by, last_change_id, production, deployments)
+    select now(), p_who, coalesce((select max(c.id) from uplift.production_changes c), 0), (
             select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'coach_id', c.coach_id, 'changes', c.changes) order by c.id), '[]')
             from uplift.production_changes c where c.ended_at is null),
         (select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'coach_id', d.coach_id, 'model_version_id', d.model_version_id, 'model_id', d.model_id) order by d.id), '[]')
             from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null)
     on conflict (is_only) do update set began_at = excluded.began_at, began_by = excluded.began_by,
-        production = excluded.production, deployments = excluded.deployments;
+        last_change_id = excluded.last_change_id, production = excluded.production, deployments = excluded.deployments;
     perform uplift.autopilot_note('switch', null, 'autopilot', null, 'started', 'it was switched on', p_arguments || uplift.autopilot_use(), p_who);
     return uplift.autopilot_json();
 end
@@ -1003,32 +1005,88 @@ $$;
 comment on function uplift.restore_models(text, text) is
     'Puts the model that a person deployed last in the place of each that autopilot brought to production since it was switched on; null for the configured model: [{coach_id, from, to}].';
 
+create or replace function uplift.hand_made_changes(p_coach_id text, out changes jsonb, out last_id bigint)
+language plpgsql stable
+as $$
+declare
+    v_from bigint := coalesce((select s.last_change_id from uplift.autopilot_state s), 0);
+    v_before uplift.production_changes;
+    v_row uplift.production_changes;
+    v_promoted jsonb;
+    v_key text;
+begin
+    select c.* into v_before
+    from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.production) k join uplift.production_changes c on c.id = (k ->> 'id')::bigint
+    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '');
+    changes := coalesce(v_before.changes, '{}');
+    last_id := v_before.id;
+    for v_row in
+        select c.* from uplift.production_changes c where c.id > v_from and coalesce(c.coach_id, '') = coalesce(p_coach_id, '') order by c.id
+    loop
+        -- Each row ends the one before in its own transaction; else somebody had ended all.
+        if v_before.ended_at is distinct from v_row.began_at then
+            v_before.changes := '{}';
+            changes := '{}';
+            last_id := null;
+        end if;
+        if v_row.began_by is distinct from 'autopilot' then
+            -- Rolling back what came later brings back what autopilot had promoted, which is its own still.
+            v_promoted := (
+                select c.changes from uplift.production_changes c
+                where c.rollout_id = v_row.rollout_id and c.id > v_from and c.id < v_row.id and c.began_by = 'autopilot' order by c.id limit 1);
+            for v_key in select k from jsonb_object_keys(v_before.changes || v_row.changes) k loop
+                continue when v_row.changes -> v_key is not distinct from v_before.changes -> v_key
+                    or v_promoted is not null and v_row.changes -> v_key is not distinct from v_promoted -> v_key;
+                changes := case when v_row.changes ? v_key then changes || jsonb_build_object(v_key, v_row.changes -> v_key) else changes - v_key end;
+            end loop;
+            last_id := v_row.id;
+        end if;
+        v_before := v_row;
+    end loop;
+end
+$$;
+
+comment on function uplift.hand_made_changes(text, out jsonb, out bigint) is
+    'What people made production for a coach (null: for all), were it not for autopilot: that which was there when it was switched on, and each change that a person made since; and the last row of production_changes with one.';
+
 create or replace function uplift.restore_changes(p_who text, p_reason text) returns jsonb
 language plpgsql volatile
 as $$
 declare
-    v_kept jsonb := coalesce((select jsonb_agg(c -> 'id') from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.production) c), '[]');
     v_restored jsonb := jsonb '[]';
     v_now uplift.production_changes;
-    v_back uplift.production_changes;
+    v_back record;
+    v_last uplift.production_changes;
+    v_previous uplift.production_changes;
 begin
     for v_now in
         select c.* from uplift.production_changes c where c.ended_at is null order by c.id for update
     loop
-        v_back := v_now;
-        while v_back.began_by = 'autopilot' and not v_kept @> to_jsonb(v_back.id) loop
-            select c.* into v_back from uplift.production_changes c where c.id = v_back.previous_id;
+        select h.* into v_back from uplift.hand_made_changes(v_now.coach_id) h;
+        -- A model version that was deployed since stays.
+        if v_back.changes ? 'model' and not v_now.changes ? 'model' and exists (
+                select from uplift.model_deployments d
+                where d.environment = 'production' and coalesce(d.coach_id, '') = coalesce(v_now.coach_id, '') and d.ended_at is null) then
+            v_back.changes := v_back.changes - 'model';
+        end if;
+        continue when v_back.changes = v_now.changes;
+        select c.* into v_last from uplift.production_changes c where c.id = v_back.last_id;
+        -- Nor does rolling back later bring back what was autopilot's.
+        v_previous.id := v_last.previous_id;
+        loop
+            select c.* into v_previous from uplift.production_changes c where c.id = v_previous.id;
+            exit when v_previous.id is null or v_previous.began_by is distinct from 'autopilot';
+            v_previous.id := v_previous.previous_id;
         end loop;
-        continue when v_back.id = v_now.id;
-        perform uplift.change_production(v_now.coach_id, v_back.changes, v_back.rollout_id, v_back.previous_id, p_who, p_reason);
-        v_restored := v_restored || jsonb_build_object('coach_id', v_now.coach_id, 'from', v_now.changes, 'to', v_back.changes);
+        perform uplift.change_production(v_now.coach_id, nullif(v_back.changes, '{}'), v_last.rollout_id, v_previous.id, p_who, p_reason);
+        v_restored := v_restored || jsonb_build_object('coach_id', v_now.coach_id, 'from', v_now.changes, 'to', nullif(v_back.changes, '{}'));
     end loop;
     return v_restored;
 end
 $$;
 
 comment on function uplift.restore_changes(text, text) is
-    'Puts the changes that a person made production last in the place of those that autopilot did since it was switched on; null for none: [{coach_id, from, to}].';
+    'Takes out of production what autopilot changed since it was switched on, and leaves what people made it (uplift.hand_made_changes); null for nothing: [{coach_id, from, to}].';
 
 create or replace function uplift_batch.admin_stop_autopilot(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(153);
+select plan(157);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -310,6 +310,31 @@ select pg_temp.put('{"severity": 3.5}', 'autopilot'), pg_temp.put('{"severity": 
     pg_temp.put('{"severity": 6}', 'ann', 'coach_maple_avatar'), pg_temp.serve(911, 'autopilot'), pg_temp.serve(913, 'ann') \g /dev/null
 select pg_temp.stop('back') \g /dev/null
 select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5} ft:913', 'but for what people did since');
+-- Thing by thing: what a person puts beside something of autopilot's stays, and that goes.
+create function pg_temp.promote(p_changes jsonb, p_who text) returns uuid language plpgsql as $$
+declare
+    v_id uuid := (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_who || p_changes, 'changes', p_changes), p_who) ->> 'id')::uuid;
+begin
+    perform uplift_batch.admin_promote_rollout(v_id, '{"reason": "a test"}', p_who);
+    return v_id;
+end
+$$;
+select pg_temp.start() \g /dev/null
+select pg_temp.promote('{"severity": 4.5}', 'autopilot'), pg_temp.promote('{"temperature": 0.5}', 'ann') \g /dev/null
+select pg_temp.stop('back') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5, "temperature": 0.5} ft:913', 'a rollout of a person''s on top of one of autopilot''s stays by itself');
+select uplift_batch.admin_roll_back((select r.id from uplift.rollouts r where r.created_by = 'ann' order by r.id desc limit 1), '{"reason": "a test"}', 'ann') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5} ft:913', 'and rolled back leaves what was there before autopilot');
+select pg_temp.start() \g /dev/null
+select pg_temp.promote('{"severity": 4.5}', 'autopilot'), pg_temp.promote('{"severity": 5}', 'autopilot') \g /dev/null
+select uplift_batch.admin_roll_back((select r.id from uplift.rollouts r where r.created_by = 'autopilot' order by r.id desc limit 1), '{"reason": "a test"}', 'ann') \g /dev/null
+select pg_temp.stop('back') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5} ft:913', 'nor does what a person rolled back leave something of autopilot''s');
+select pg_temp.put('{"severity": 1.5, "model": "gpt-hand"}', 'ann') \g /dev/null
+select pg_temp.start() \g /dev/null
+select pg_temp.put('{"severity": 4.5, "model": "gpt-hand"}', 'autopilot'), pg_temp.serve(912, 'ann'), pg_temp.serve(913, 'ann') \g /dev/null
+select pg_temp.stop('back') \g /dev/null
+select is(pg_temp.served(), 'coach_maple_avatar:{"severity": 6} all:{"severity": 1.5} ft:913', 'a model that a person deployed meanwhile serves, and the severity is theirs');
 select pg_temp.start() \g /dev/null
 select pg_temp.serve(911, 'autopilot') \g /dev/null
 insert into uplift.base_models (model, shutdown_date) values ('gone', current_date - 1);
