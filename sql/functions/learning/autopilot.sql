@@ -750,7 +750,9 @@ comment on function uplift_batch.keep_autopilot_prompts(text, jsonb, text) is
 create or replace function uplift_batch.note_autopilot_cost(p_job_id uuid, p_usd numeric) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-    insert into uplift.autopilot_spending as s (subject_id, day, usd) select p_job_id, (now() at time zone 'UTC')::date, p_usd where p_usd > 0
+    insert into uplift.autopilot_spending as s (subject_id, day, usd)
+    select p_job_id, d.today, p_usd - coalesce((select sum(b.usd) from uplift.autopilot_spending b where b.subject_id = p_job_id and b.day < d.today), 0)
+    from (select (now() at time zone 'UTC')::date as today) d where p_usd > 0
     on conflict (subject_id, day) do update set usd = excluded.usd
 $$;
 

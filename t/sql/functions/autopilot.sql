@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(157);
+select plan(158);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -264,6 +264,9 @@ select is((select count(*) from uplift.autopilot_catalogue(null) where place = 2
 select is(uplift_batch.autopilot_material(), '{"is_on": true}', 'it is not asked again as long as there are some');
 select uplift_batch.note_autopilot_cost(pg_temp.id(900), 98) \g /dev/null
 select is(uplift.is_out_of_money(), true, 'what it cost is money');
+update uplift.autopilot_spending set day = day - 1, usd = 97 where subject_id = pg_temp.id(900);
+select uplift_batch.note_autopilot_cost(pg_temp.id(900), 98) \g /dev/null
+select is((select usd from uplift.autopilot_spending where subject_id = pg_temp.id(900) and day = (now() at time zone 'UTC')::date), 1::numeric, 'of which each day has its own');
 delete from uplift.autopilot_spending where subject_id = pg_temp.id(900);
 
 -- The switch.
