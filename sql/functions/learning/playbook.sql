@@ -143,10 +143,14 @@ begin
         when p_text ~* ('\m(ignor\w+|disregard\w*|overrid\w+|bypass\w*|pretend\w*|role ?play\w*|obey\w*|refus\w+|reveal\w*|always agree|do anything'
             || '|unfiltered|uncensored|no limits?)\M') then 'is about what only the house rules say'
         when p_text ~* ('\m(diagnos\w+|prescri\w+|medic\w+|drugs?|doses?|dosages?|pills?|suicid\w+|self.?harm\w*|kill\w*|crisis|emergenc\w+'
-            || '|dangers?|dangerous|hotlines?|therap\w+|doctors?|starv\w+|purg\w+|laxatives?|fasting)\M') then 'is about health or danger'
+            || '|dangers?|dangerous|hotlines?|helplines?|professionals?|therap\w+|doctors?|despair\w*|hopeless\w*|starv\w+|purg\w+|laxatives?|fasting'
+            || '|(skip\w*|miss\w*|without|no|fewer) (a |any )?(meals?|food|breakfasts?|lunch\w*|dinners?)|(stop|avoid|not|never|without) (to )?eat\w*|calor\w+)\M')
+            then 'is about health or danger'
         when p_text ~* ('\m(buy\w*|sponsor\w*|brands?|discounts?|promo\w*|coupons?|subscri\w+|affiliate|invest\w*|crypto\w*|bitcoin)\M'
             || '|https?:|www\.|\w@\w') then 'is an advertisement'
-        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent'
+        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|mock\w*|ridicul\w+|humiliat\w+|swear\w*|worthless|stupid|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent'
+        -- A name, whosever it is: models write it with a capital, also where the comment did not.
+        when p_text ~ '[^.!?:] ["(“‘]?(?!Markdown|English)[A-Z][a-z]' then 'names somebody or something'
         when exists (select from unnest(p_comments) c where uplift.shares_words(p_text, c)) then 'repeats a comment word by word' end;
 end
 $$;
