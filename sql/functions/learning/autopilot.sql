@@ -674,16 +674,21 @@ comment on function uplift.autopilot_pass() is 'The next thing that autopilot do
 create or replace function uplift.rated_words(p_coach_id text, p_is_liked boolean) returns text[]
 language sql stable
 as $$
-    -- Redacted already, and of users who let their answers train models.
+    -- Redacted already. Who takes consent back is heard at once, before the job that withdraws examples has come.
     select coalesce(array_agg(x.words order by x.id desc), '{}') from (
         select e.id, uplift.as_data(e.completion #>> '{0,content}', 600) as words
-        from public.ai_training_examples e join public.ai_training_datasets d on d.id = e.dataset_id
-        where d.dataset_name = 'User Feedback - Unpaired' and e.label = p_is_liked and e.withdrawn_at is null and e.review is distinct from 'rejected'
+        from (
+            -- Where nobody dislikes a coach, all that there ever was would be looked through, each hour.
+            select l.* from public.ai_training_examples l
+            where l.dataset_id = (select d.id from public.ai_training_datasets d where d.dataset_name = 'User Feedback - Unpaired' order by d.created_at limit 1)
+            order by l.id desc limit 20000) e
+        where e.label = p_is_liked and e.withdrawn_at is null and e.review is distinct from 'rejected'
             and (p_coach_id is null or e.coach_id = p_coach_id) and e.completion #>> '{0,content}' <> ''
+            and not exists (select from uplift.training_example_sources s where s.example_id = e.id and not uplift.may_train(s.user_id))
         order by e.id desc limit 15) x
 $$;
 
-comment on function uplift.rated_words(text, boolean) is 'The last 15 answers of a coach (null: of any) that were liked, or that were not, as training examples have them, at most 600 characters of each.';
+comment on function uplift.rated_words(text, boolean) is 'The last 15 answers of a coach (null: of any) that were liked, or that were not, among the last 20,000 with a thumb, as training examples have them, of users who let their answers train models, at most 600 characters of each.';
 
 create or replace function uplift_batch.autopilot_material() returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
