@@ -196,11 +196,12 @@ declare
     v_found record;
 begin
     select g.id, g.merged_into into v_found from uplift.playbook_guidelines g where g.coach_id = p_coach_id and g.text = p_text;
-    -- Topics are as many as users think of: those that say the same wait for uplift.merge_guidelines().
-    if not found and not uplift.is_topic(p_text) then
+    if not found then
         select g.id, g.merged_into into v_found
         from uplift.playbook_guidelines g
-        where g.coach_id = p_coach_id and not uplift.is_topic(g.text) and uplift.guidelines_alike(g.text, p_text)
+        where g.coach_id = p_coach_id and uplift.is_topic(g.text) = uplift.is_topic(p_text)
+            -- Topics are as many as users think of: those that gather wait for uplift.merge_guidelines().
+            and (g.state <> 'gathering' or not uplift.is_topic(p_text)) and uplift.guidelines_alike(g.text, p_text)
         order by g.state = 'merged', g.id limit 1;
     end if;
     if not found then
@@ -648,12 +649,18 @@ begin
         order by b.id, a.decided_by is not null desc, a.state = 'active' desc, a.made_by = 'rules' desc, a.created_at, a.id
     loop
         -- Its own target may be merged in this round; the next one follows.
-        continue when exists (select from uplift.playbook_guidelines g where g.id = v.into_id and g.state = 'merged');
+        continue when not exists (select from uplift.playbook_guidelines g where g.id = v.into_id and g.state <> 'merged');
         insert into uplift.playbook_evidence (guideline_id, answer_id, user_id, said_at)
         select v.into_id, e.answer_id, e.user_id, e.said_at from uplift.playbook_evidence e where e.guideline_id = v.id
         on conflict do nothing;
         delete from uplift.playbook_evidence e where e.guideline_id = v.id;
-        update uplift.playbook_guidelines g set state = 'merged', merged_into = v.into_id, reason = null, updated_at = now() where g.id = v.id;
+        -- A topic that no prompt had is in the words of users, who may leave.
+        delete from uplift.playbook_guidelines g
+        where g.id = v.id and g.state = 'gathering' and uplift.is_topic(g.text)
+            and not exists (select from uplift.playbook_guidelines m where m.merged_into = g.id);
+        if not found then
+            update uplift.playbook_guidelines g set state = 'merged', merged_into = v.into_id, reason = null, updated_at = now() where g.id = v.id;
+        end if;
         v_count := v_count + 1;
     end loop;
     return v_count;
@@ -661,7 +668,7 @@ end
 $$;
 
 comment on function uplift.merge_guidelines(text) is
-    'Merges guidelines of a coach that say the same (uplift.guidelines_alike) into the one that an admin decided on, is active, is by rules, or came first, with their evidence. Returns how many went.';
+    'Merges guidelines of a coach that say the same (uplift.guidelines_alike) into the one that an admin decided on, is active, is by rules, or came first, with their evidence; topics that no prompt had are deleted. Returns how many went.';
 
 create or replace function uplift.playbook_room() returns int
 language sql stable

@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(170);
+select plan(173);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -146,8 +146,16 @@ select pg_temp.says(61, 'Stop bringing up my ex husband Karl', '{"coach_id": "co
 select matches(pg_temp.states('coach_maple_avatar'), '^Do not bring up unless the user does: ex husband karl. gathering few_users \| ', 'what only one user said gathers by itself');
 select pg_temp.says(64, 'stop mentioning ex husbands', '{"coach_id": "coach_maple_avatar"}'), pg_temp.tend('coach_maple_avatar') \g /dev/null
 select is((select string_agg(g.text, ' | ') from uplift.playbook_guidelines g where g.coach_id = 'coach_maple_avatar' and g.state = 'proposed'), 'Do not bring up unless the user does: ex husband.', 'what three said is proposed');
+select is((select count(*) from uplift.playbook_guidelines where text ~ 'husbands'), 0::bigint, 'in one wording: others go with it');
+savepoint before_it_is_retired;
+select uplift_batch.admin_retire_guideline(pg_temp.guideline('Do not bring up unless the user does: ex husband.'), '{}', 'root') \g /dev/null
+select pg_temp.says(n, 'stop mentioning ex husbands', '{"coach_id": "coach_maple_avatar"}') from generate_series(65, 68) n \g /dev/null
+select pg_temp.tend('coach_maple_avatar') \g /dev/null
+select is((select count(*) from uplift.playbook_guidelines g where g.coach_id = 'coach_maple_avatar' and g.state = 'proposed'), 0::bigint, 'what an admin retired does not come back in another wording');
+rollback to before_it_is_retired;
 select pg_temp.comment(n, null) from generate_series(61, 64) n \g /dev/null
 select is((select pg_temp.tend('coach_maple_avatar') ->> 'retired'), '1', 'and retired when they take it back');
+select is((select count(*) from uplift.playbook_guidelines where text ~ 'karl'), 0::bigint, 'what only one user said is gone with that user''s comment');
 
 -- Gone.
 select is(pg_temp.states(), 'Answer in the language that the user writes in. proposed | Give more detail. gathering few_users | Keep answers short. proposed | Use no emojis. proposed', 'before');
