@@ -1128,7 +1128,16 @@ begin
     for v_job in
         select j.id, j.batch_job_id from public.ai_finetuning_jobs j where j.requested_by = 'autopilot' and j.status in ('pending', 'running') order by j.id
     loop
-        perform uplift_batch.admin_cancel_finetuning(v_job.id, '{}', p_who);
+        begin
+            perform uplift_batch.admin_cancel_finetuning(v_job.id, '{}', p_who);
+        exception when others then
+            if sqlstate not like 'UP%' then
+                raise;
+            end if;
+            -- It has ended meanwhile, or what saw to it is gone; all else stops all the same.
+            update public.ai_finetuning_jobs j set status = 'cancelled', completed_at = now() where j.id = v_job.id and j.status in ('pending', 'running');
+            continue when not found;
+        end;
         v_jobs := v_jobs || to_jsonb(v_job.id);
     end loop;
     if v_was_enabled or v_tests <> '{}' or v_jobs <> '[]' or v_models <> '[]' or v_changes <> '[]' then

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(162);
+select plan(164);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -358,4 +358,9 @@ insert into uplift.base_models (model, shutdown_date) values ('gone', current_da
 update public.ai_model_versions set base_model = 'gone' where id = pg_temp.id(913);
 select pg_temp.stop('back') \g /dev/null
 select is((select count(*) from uplift.model_deployments where environment = 'production' and ended_at is null), 0::bigint, 'what was shut down does not serve again: the configured model does');
+-- A training that nothing sees to any more does not keep the switch from working.
+select pg_temp.start() \g /dev/null
+insert into public.ai_finetuning_jobs (id, job_name, status, requested_by) values (pg_temp.id(920), 'orphan', 'running', 'autopilot');
+select is(pg_temp.stop('back') -> 'cancelled', jsonb_build_array(pg_temp.id(920)), 'a training whose job is gone is cancelled, too');
+select is((select f.status from public.ai_finetuning_jobs f where f.id = pg_temp.id(920)), 'cancelled', 'and is over');
 select * from finish();
