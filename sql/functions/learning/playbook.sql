@@ -130,7 +130,7 @@ language plpgsql stable
 as $$
 begin
     return case
-        when length(p_text) not between 8 and 200 or p_text <> btrim(p_text) then 'must be a sentence of 8 to 200 characters'
+        when p_text is null or length(p_text) not between 8 and 200 or p_text <> btrim(p_text) then 'must be a sentence of 8 to 200 characters'
         when uplift.as_data(p_text, 200) <> p_text or p_text ~ '[[:cntrl:]]|^[-#*>]' then 'must be one line of plain text'
         when uplift.looks_like_injection(p_text) then 'reads as an instruction against the house rules'
         when uplift.redact(p_text, p_names) is distinct from p_text then 'has personal data in it'
