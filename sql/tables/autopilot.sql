@@ -28,11 +28,13 @@ create table autopilot_state (
     began_at timestamptz not null,
     began_by text,
     production jsonb not null,
+    last_change_id bigint not null,
     deployments jsonb not null
 );
 
 comment on table autopilot_state is 'When autopilot was switched on last, and what was production then; one row.';
 comment on column autopilot_state.production is 'Rows of production_changes that held, [{id, coach_id, changes}].';
+comment on column autopilot_state.last_change_id is 'The last row of production_changes that there was; 0 for none.';
 comment on column autopilot_state.deployments is 'Rows of model_deployments of production that served, [{id, coach_id, model_version_id, model_id}].';
 
 create table autopilot_spending (

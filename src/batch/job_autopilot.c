@@ -60,17 +60,21 @@ static bool keep_words(struct ask_model *m, const cJSON *material, const cJSON *
     return true;
 }
 
-/* What the calls cost goes off the money. False with *outcome: the turn ends. */
-static bool note_cost(struct job *j, enum job_outcome *outcome)
+/* What the calls cost so far goes off the money, before another one is made or the job is stopped.
+ * False with *outcome: the turn ends. */
+static bool note_cost(struct ask_model *m, enum job_outcome *outcome)
 {
+    struct job *j = m->job;
     static const struct pg_statement statement = {
         .name = "note_autopilot_cost",
         .sql = "select uplift_batch.note_autopilot_cost($1,$2)",
         .params = 2};
-    const cJSON *report = cJSON_GetObjectItemCaseSensitive(j->result, "model");
-    double usd = json_number(report, "cost_usd", 0);
     char text[STEP_NUMBER];
     PGresult *result;
+    cJSON_DeleteItemFromObjectCaseSensitive(j->result, "model");
+    ask_model_report(m);
+    const cJSON *report = cJSON_GetObjectItemCaseSensitive(j->result, "model");
+    double usd = json_number(report, "cost_usd", 0);
     snprintf(text, sizeof text, "%.8f", isfinite(usd) ? usd : 0);
     if (!job_query(j, &statement, (const char *[]){j->id, text}, &result, outcome))
         return false;
@@ -106,7 +110,7 @@ static bool ask_for_words(struct job *j, enum job_outcome *outcome)
         } else if (how == ASK_OFF)
             goes_on = false;
         else
-            good = keep_words(&m, material, answer, outcome);
+            good = note_cost(&m, outcome) && keep_words(&m, material, answer, outcome);
         cJSON_Delete(answer);
         cJSON_Delete(material);
         if (good && !job_save(j)) {
@@ -115,10 +119,8 @@ static bool ask_for_words(struct job *j, enum job_outcome *outcome)
         }
     }
     cJSON_Delete((cJSON *)form.schema);
-    if (good && is_on) {
+    if (good && is_on && !cJSON_HasObjectItem(j->result, "model"))
         ask_model_report(&m);
-        good = note_cost(j, outcome);
-    }
     return good;
 }
 

@@ -64,6 +64,12 @@ def main():
         up.admin("POST", PATH + "/stop", {"reason": "enough"})
         run(up)
         equal(len(asked(provider)), 2, "nor when it is off")
+
+        # What one call costs keeps the next one from being made.
+        up.sql("update ai_training_examples set coach_id = 'coach_ledger_avatar' where id in (select id from ai_training_examples order by id limit 20)")
+        up.sql("delete from uplift.autopilot_spending")
+        up.admin("POST", PATH + "/start", {"max_usd_per_day": 0.001})
+        equal((run(up)["model"]["calls"], len(asked(provider))), (1, 3), "nor for another coach without money")
     done()
 
 

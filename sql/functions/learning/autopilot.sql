@@ -115,6 +115,8 @@ as $$
             join public.ai_experiments e on e.id = t.experiment_id
             cross join lateral (select e.control_variant ->> 'variant_name' as name) c
             join uplift.experiment_users u on u.experiment_id = e.id
+            -- As long as it is measured (uplift_batch.experiments_to_measure), and a day more.
+            where t.is_running or e.end_date is null or e.end_date + make_interval(hours => 24 * (coalesce(e.feedback_days, 7) + 2)::int) > now()
             group by u.experiment_id
             union all
             -- Of training what it cost, or may.
@@ -128,20 +130,23 @@ $$;
 comment on function uplift.autopilot_note_spending() is
     'Notes for today what has changed in what autopilot''s tests and trainings cost: of tests, at the last count of their users, what treatments cost more than as many answers of control, 0 at least; of fine-tuning jobs the actual cost, before it is known the estimate.';
 
-create or replace function uplift.autopilot_spent(out usd_today numeric, out usd_this_month numeric)
+create or replace function uplift.autopilot_spent(p_day date default (now() at time zone 'UTC')::date, out usd_of_day numeric, out usd_of_month numeric)
 language sql stable
 as $$
-    select greatest(coalesce(sum(s.usd) filter (where s.day = d.today), 0), 0), greatest(coalesce(sum(s.usd), 0), 0)
-    from (select (now() at time zone 'UTC')::date as today) d
-    left join uplift.autopilot_spending s on s.day >= date_trunc('month', d.today)::date and s.day <= d.today
+    -- What turned out cheaper than was thought gives back what it took from this day or month, and nothing that was taken from another.
+    select coalesce(sum(greatest(x.day_usd, 0)), 0), coalesce(sum(greatest(x.month_usd, 0)), 0)
+    from (
+        select sum(s.usd) filter (where s.day = p_day) as day_usd, sum(s.usd) as month_usd
+        from uplift.autopilot_spending s where s.day >= date_trunc('month', p_day::timestamp)::date and s.day <= p_day group by s.subject_id) x
 $$;
 
-comment on function uplift.autopilot_spent(out numeric, out numeric) is 'What autopilot spent today and in this month, UTC, in US dollars.';
+comment on function uplift.autopilot_spent(date, out numeric, out numeric) is
+    'What autopilot spent on a day (today), and in its month until then, UTC, in US dollars; of no test or training less than nothing.';
 
 create or replace function uplift.is_out_of_money() returns boolean
 language sql stable
 as $$
-    select m.usd_today > 0 and m.usd_today >= s.max_usd_per_day or m.usd_this_month > 0 and m.usd_this_month >= s.max_usd_per_month
+    select m.usd_of_day > 0 and m.usd_of_day >= s.max_usd_per_day or m.usd_of_month > 0 and m.usd_of_month >= s.max_usd_per_month
     from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
 $$;
 
@@ -150,7 +155,7 @@ comment on function uplift.is_out_of_money() is 'Whether the day''s or the month
 create or replace function uplift.autopilot_use() returns jsonb
 language sql stable
 as $$
-    select jsonb_build_object('usd_today', trim_scale(m.usd_today), 'max_usd_per_day', s.max_usd_per_day, 'usd_this_month', trim_scale(m.usd_this_month),
+    select jsonb_build_object('usd_today', trim_scale(m.usd_of_day), 'max_usd_per_day', s.max_usd_per_day, 'usd_this_month', trim_scale(m.usd_of_month),
         'max_usd_per_month', s.max_usd_per_month, 'share', trim_scale(t.share), 'max_share', s.max_share, 'at_once', t.at_once, 'max_at_once', s.max_at_once)
     from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
     cross join lateral (
@@ -237,17 +242,18 @@ as $$
     where w.coach_id is not distinct from p_coach_id and coalesce(position(w.words in p.suffix), 0) = 0
         and length(uplift.with_words(p.suffix, w.words)) <= 20000
     union all
-    select 30 + r.n, r.name, jsonb_build_object(r.key, r.policy), r.hypothesis
-    from now_serves p cross join (values
-        (1, 'examples: more', 'examples', jsonb_build_object('max_tokens', least(2 * uplift.setting_number('examples.max_tokens', 400)::int, 20000)),
-            'Twice the room for examples of liked answers makes better ones.'),
-        (2, 'examples: closer', 'examples', jsonb_build_object('min_score', least(uplift.setting_number('examples.min_score', 0.5) + 0.2, 10)),
-            'Only examples that are closer to the question make better answers.'),
-        (3, 'memory: more', 'memory', jsonb_build_object('max_tokens', least(2 * uplift.setting_number('memory.max_tokens', 300)::int, 20000)),
-            'Twice the room for memories makes better answers.'),
-        (4, 'memory: more of earlier conversations', 'memory', jsonb_build_object('passage_tokens', least(2 * uplift.setting_number('memory.passage_tokens', 300)::int, 20000)),
-            'Twice the room for earlier conversations makes better answers.')) r(n, name, key, policy, hypothesis)
-    where not p.changes ? r.key
+    select 30 + r.n, r.name, jsonb_build_object(r.key, jsonb_build_object(r.member, r.value)), r.hypothesis
+    from now_serves p cross join (
+        select x.*, n.number as now_is, case when x.step < 1 then least(n.number + x.step, x.most) else trunc(least(n.number * x.step, x.most)) end as value
+        from (values
+            (1, 'examples: more', 'examples', 'max_tokens', 400, 2, 20000, 'Twice the room for examples of liked answers makes better ones.'),
+            (2, 'examples: closer', 'examples', 'min_score', 0.5, 0.2, 10, 'Only examples that are closer to the question make better answers.'),
+            (3, 'memory: more', 'memory', 'max_tokens', 300, 2, 20000, 'Twice the room for memories makes better answers.'),
+            (4, 'memory: more of earlier conversations', 'memory', 'passage_tokens', 300, 2, 20000, 'Twice the room for earlier conversations makes better answers.'))
+            x(n, name, key, member, first, step, most, hypothesis)
+        cross join lateral (select uplift.setting_number(x.key || '.' || x.member, x.first) as number) n) r
+    -- Where there is none, twice of it is none.
+    where not p.changes ? r.key and r.value > r.now_is
 $$;
 
 comment on function uplift.autopilot_catalogue(text) is
@@ -321,8 +327,8 @@ declare
 begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     select m.* into v_money from uplift.autopilot_spent() m;
-    v_which := case when v_money.usd_today > 0 and v_money.usd_today >= v_settings.max_usd_per_day then 'of the day is used up (autopilot.max_usd_per_day)'
-        when v_money.usd_this_month > 0 and v_money.usd_this_month >= v_settings.max_usd_per_month then 'of the month is used up (autopilot.max_usd_per_month)' end;
+    v_which := case when v_money.usd_of_day > 0 and v_money.usd_of_day >= v_settings.max_usd_per_day then 'of the day is used up (autopilot.max_usd_per_day)'
+        when v_money.usd_of_month > 0 and v_money.usd_of_month >= v_settings.max_usd_per_month then 'of the month is used up (autopilot.max_usd_per_month)' end;
     if v_which is null then
         return v_decisions;
     end if;
@@ -347,7 +353,7 @@ create or replace function uplift.autopilot_stages(p_share numeric) returns json
 language sql immutable parallel safe
 as $$
     -- As many again are compared with them.
-    select jsonb_agg(distinct greatest(round(least(p_share / 2, 0.5) * s, 4), 0.0001)) from unnest('{0.1,0.5,1}'::numeric[]) s
+    select jsonb_agg(distinct greatest(trunc(least(p_share / 2, 0.5) * s, 4), 0.0001)) from unnest('{0.1,0.5,1}'::numeric[]) s
 $$;
 
 comment on function uplift.autopilot_stages(numeric) is 'The stages of a rollout that may have so large a share of users in all: a tenth, half and all of it.';
@@ -533,9 +539,9 @@ begin
         v_numbers := v_ready || uplift.autopilot_use() || jsonb_build_object('estimated_usd', v_job.estimated_cost, 'estimated_tokens', v_job.estimated_tokens);
         if v_job.estimated_cost is null then
             perform uplift.fail(409, 'no_price', format('what training %s costs is not known (uplift.training_prices)', v_settings.base_model));
-        elsif v_money.usd_today + v_job.estimated_cost > v_settings.max_usd_per_day then
+        elsif v_money.usd_of_day + v_job.estimated_cost > v_settings.max_usd_per_day then
             perform uplift.fail(409, 'over_money', 'training would cost more than is left of the day''s money (autopilot.max_usd_per_day)');
-        elsif v_money.usd_this_month + v_job.estimated_cost > v_settings.max_usd_per_month then
+        elsif v_money.usd_of_month + v_job.estimated_cost > v_settings.max_usd_per_month then
             perform uplift.fail(409, 'over_money', 'training would cost more than is left of the month''s money (autopilot.max_usd_per_month)');
         end if;
     exception when others then
@@ -568,7 +574,7 @@ begin
     if v_full is not null then
         return array[uplift.autopilot_note('bound', null, 'tests', null, 'refused', 'nothing is begun: ' || v_full, uplift.autopilot_use())];
     end if;
-    v_share := round(v_settings.max_share / v_settings.max_at_once, 6);
+    v_share := trunc(v_settings.max_share / v_settings.max_at_once, 6);
     for v_candidate in
         -- What people thought of first.
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
@@ -598,7 +604,8 @@ begin
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
-                update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share) where e.id = v_id;
+                update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                    guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
             -- On tables of older deployments what does not fit is left out, not refused.
@@ -667,16 +674,21 @@ comment on function uplift.autopilot_pass() is 'The next thing that autopilot do
 create or replace function uplift.rated_words(p_coach_id text, p_is_liked boolean) returns text[]
 language sql stable
 as $$
-    -- Redacted already, and of users who let their answers train models.
+    -- Redacted already. Who takes consent back is heard at once, before the job that withdraws examples has come.
     select coalesce(array_agg(x.words order by x.id desc), '{}') from (
         select e.id, uplift.as_data(e.completion #>> '{0,content}', 600) as words
-        from public.ai_training_examples e join public.ai_training_datasets d on d.id = e.dataset_id
-        where d.dataset_name = 'User Feedback - Unpaired' and e.label = p_is_liked and e.withdrawn_at is null and e.review is distinct from 'rejected'
+        from (
+            -- Where nobody dislikes a coach, all that there ever was would be looked through, each hour.
+            select l.* from public.ai_training_examples l
+            where l.dataset_id = (select d.id from public.ai_training_datasets d where d.dataset_name = 'User Feedback - Unpaired' order by d.created_at limit 1)
+            order by l.id desc limit 20000) e
+        where e.label = p_is_liked and e.withdrawn_at is null and e.review is distinct from 'rejected'
             and (p_coach_id is null or e.coach_id = p_coach_id) and e.completion #>> '{0,content}' <> ''
+            and not exists (select from uplift.training_example_sources s where s.example_id = e.id and not uplift.may_train(s.user_id))
         order by e.id desc limit 15) x
 $$;
 
-comment on function uplift.rated_words(text, boolean) is 'The last 15 answers of a coach (null: of any) that were liked, or that were not, as training examples have them, at most 600 characters of each.';
+comment on function uplift.rated_words(text, boolean) is 'The last 15 answers of a coach (null: of any) that were liked, or that were not, among the last 20,000 with a thumb, as training examples have them, of users who let their answers train models, at most 600 characters of each.';
 
 create or replace function uplift_batch.autopilot_material() returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -743,7 +755,9 @@ comment on function uplift_batch.keep_autopilot_prompts(text, jsonb, text) is
 create or replace function uplift_batch.note_autopilot_cost(p_job_id uuid, p_usd numeric) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
-    insert into uplift.autopilot_spending as s (subject_id, day, usd) select p_job_id, (now() at time zone 'UTC')::date, p_usd where p_usd > 0
+    insert into uplift.autopilot_spending as s (subject_id, day, usd)
+    select p_job_id, d.today, p_usd - coalesce((select sum(b.usd) from uplift.autopilot_spending b where b.subject_id = p_job_id and b.day < d.today), 0)
+    from (select (now() at time zone 'UTC')::date as today) d where p_usd > 0
     on conflict (subject_id, day) do update set usd = excluded.usd
 $$;
 
@@ -936,6 +950,9 @@ begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     if v_missing is not null then
         perform uplift.fail(409, 'bounds_missing', format('autopilot is not switched on without bounds; name in the body %s', v_missing), split_part(v_missing, ', ', 1));
+    elsif v_settings.max_share < 0.0002 * v_settings.max_at_once then
+        -- A rollout begins with a share of 0.0001, and as many users that they are compared with.
+        perform uplift.fail(400, 'invalid_max_share', 'max_share must be 0.0002 at least for each of max_at_once', 'max_share');
     elsif v_settings.is_enabled then
         if v_changed is not null then
             perform uplift.autopilot_note('switch', null, 'autopilot', null, 'changed', 'its settings were changed: ' || v_changed, p_arguments, p_who);
@@ -943,14 +960,16 @@ begin
         return uplift.autopilot_json();
     end if;
     perform uplift.put_setting('autopilot.enabled', 'true');
-    insert into uplift.autopilot_state as s (began_at, began_by, production, deployments)
-    select now(), p_who, (
+    -- Nobody changes production, or deploys, while it is looked at.
+    perform uplift.production_now(null);
+    insert into uplift.autopilot_state as s (began_at, began_by, last_change_id, production, deployments)
+    select now(), p_who, coalesce((select max(c.id) from uplift.production_changes c), 0), (
             select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'coach_id', c.coach_id, 'changes', c.changes) order by c.id), '[]')
             from uplift.production_changes c where c.ended_at is null),
         (select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'coach_id', d.coach_id, 'model_version_id', d.model_version_id, 'model_id', d.model_id) order by d.id), '[]')
             from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null)
     on conflict (is_only) do update set began_at = excluded.began_at, began_by = excluded.began_by,
-        production = excluded.production, deployments = excluded.deployments;
+        last_change_id = excluded.last_change_id, production = excluded.production, deployments = excluded.deployments;
     perform uplift.autopilot_note('switch', null, 'autopilot', null, 'started', 'it was switched on', p_arguments || uplift.autopilot_use(), p_who);
     return uplift.autopilot_json();
 end
@@ -996,32 +1015,88 @@ $$;
 comment on function uplift.restore_models(text, text) is
     'Puts the model that a person deployed last in the place of each that autopilot brought to production since it was switched on; null for the configured model: [{coach_id, from, to}].';
 
+create or replace function uplift.hand_made_changes(p_coach_id text, out changes jsonb, out last_id bigint)
+language plpgsql stable
+as $$
+declare
+    v_from bigint := coalesce((select s.last_change_id from uplift.autopilot_state s), 0);
+    v_before uplift.production_changes;
+    v_row uplift.production_changes;
+    v_promoted jsonb;
+    v_key text;
+begin
+    select c.* into v_before
+    from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.production) k join uplift.production_changes c on c.id = (k ->> 'id')::bigint
+    where coalesce(c.coach_id, '') = coalesce(p_coach_id, '');
+    changes := coalesce(v_before.changes, '{}');
+    last_id := v_before.id;
+    for v_row in
+        select c.* from uplift.production_changes c where c.id > v_from and coalesce(c.coach_id, '') = coalesce(p_coach_id, '') order by c.id
+    loop
+        -- Each row ends the one before in its own transaction; else somebody had ended all.
+        if v_before.ended_at is distinct from v_row.began_at then
+            v_before.changes := '{}';
+            changes := '{}';
+            last_id := null;
+        end if;
+        if v_row.began_by is distinct from 'autopilot' then
+            -- Rolling back what came later brings back what autopilot had promoted, which is its own still.
+            v_promoted := (
+                select c.changes from uplift.production_changes c
+                where c.rollout_id = v_row.rollout_id and c.id > v_from and c.id < v_row.id and c.began_by = 'autopilot' order by c.id limit 1);
+            for v_key in select k from jsonb_object_keys(v_before.changes || v_row.changes) k loop
+                continue when v_row.changes -> v_key is not distinct from v_before.changes -> v_key
+                    or v_promoted is not null and v_row.changes -> v_key is not distinct from v_promoted -> v_key;
+                changes := case when v_row.changes ? v_key then changes || jsonb_build_object(v_key, v_row.changes -> v_key) else changes - v_key end;
+            end loop;
+            last_id := v_row.id;
+        end if;
+        v_before := v_row;
+    end loop;
+end
+$$;
+
+comment on function uplift.hand_made_changes(text, out jsonb, out bigint) is
+    'What people made production for a coach (null: for all), were it not for autopilot: that which was there when it was switched on, and each change that a person made since; and the last row of production_changes with one.';
+
 create or replace function uplift.restore_changes(p_who text, p_reason text) returns jsonb
 language plpgsql volatile
 as $$
 declare
-    v_kept jsonb := coalesce((select jsonb_agg(c -> 'id') from uplift.autopilot_state s cross join lateral jsonb_array_elements(s.production) c), '[]');
     v_restored jsonb := jsonb '[]';
     v_now uplift.production_changes;
-    v_back uplift.production_changes;
+    v_back record;
+    v_last uplift.production_changes;
+    v_previous uplift.production_changes;
 begin
     for v_now in
         select c.* from uplift.production_changes c where c.ended_at is null order by c.id for update
     loop
-        v_back := v_now;
-        while v_back.began_by = 'autopilot' and not v_kept @> to_jsonb(v_back.id) loop
-            select c.* into v_back from uplift.production_changes c where c.id = v_back.previous_id;
+        select h.* into v_back from uplift.hand_made_changes(v_now.coach_id) h;
+        -- A model version that was deployed since stays.
+        if v_back.changes ? 'model' and not v_now.changes ? 'model' and exists (
+                select from uplift.model_deployments d
+                where d.environment = 'production' and coalesce(d.coach_id, '') = coalesce(v_now.coach_id, '') and d.ended_at is null) then
+            v_back.changes := v_back.changes - 'model';
+        end if;
+        continue when v_back.changes = v_now.changes;
+        select c.* into v_last from uplift.production_changes c where c.id = v_back.last_id;
+        -- Nor does rolling back later bring back what was autopilot's.
+        v_previous.id := v_last.previous_id;
+        loop
+            select c.* into v_previous from uplift.production_changes c where c.id = v_previous.id;
+            exit when v_previous.id is null or v_previous.began_by is distinct from 'autopilot';
+            v_previous.id := v_previous.previous_id;
         end loop;
-        continue when v_back.id = v_now.id;
-        perform uplift.change_production(v_now.coach_id, v_back.changes, v_back.rollout_id, v_back.previous_id, p_who, p_reason);
-        v_restored := v_restored || jsonb_build_object('coach_id', v_now.coach_id, 'from', v_now.changes, 'to', v_back.changes);
+        perform uplift.change_production(v_now.coach_id, nullif(v_back.changes, '{}'), v_last.rollout_id, v_previous.id, p_who, p_reason);
+        v_restored := v_restored || jsonb_build_object('coach_id', v_now.coach_id, 'from', v_now.changes, 'to', nullif(v_back.changes, '{}'));
     end loop;
     return v_restored;
 end
 $$;
 
 comment on function uplift.restore_changes(text, text) is
-    'Puts the changes that a person made production last in the place of those that autopilot did since it was switched on; null for none: [{coach_id, from, to}].';
+    'Takes out of production what autopilot changed since it was switched on, and leaves what people made it (uplift.hand_made_changes); null for nothing: [{coach_id, from, to}].';
 
 create or replace function uplift_batch.admin_stop_autopilot(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -1056,7 +1131,16 @@ begin
     for v_job in
         select j.id, j.batch_job_id from public.ai_finetuning_jobs j where j.requested_by = 'autopilot' and j.status in ('pending', 'running') order by j.id
     loop
-        perform uplift_batch.admin_cancel_finetuning(v_job.id, '{}', p_who);
+        begin
+            perform uplift_batch.admin_cancel_finetuning(v_job.id, '{}', p_who);
+        exception when others then
+            if sqlstate not like 'UP%' then
+                raise;
+            end if;
+            -- It has ended meanwhile, or what saw to it is gone; all else stops all the same.
+            update public.ai_finetuning_jobs j set status = 'cancelled', completed_at = now() where j.id = v_job.id and j.status in ('pending', 'running');
+            continue when not found;
+        end;
         v_jobs := v_jobs || to_jsonb(v_job.id);
     end loop;
     if v_was_enabled or v_tests <> '{}' or v_jobs <> '[]' or v_models <> '[]' or v_changes <> '[]' then
@@ -1129,8 +1213,7 @@ begin
     v_from := v_day::timestamp at time zone 'UTC';
     v_decisions := array(
         select d from uplift.autopilot_decisions d where d.at >= v_from and d.at < v_from + interval '24 hours' order by d.id limit 1000);
-    select greatest(coalesce(sum(s.usd) filter (where s.day = v_day), 0), 0), greatest(coalesce(sum(s.usd), 0), 0) into v_usd, v_month
-    from uplift.autopilot_spending s where s.day >= date_trunc('month', v_day::timestamp)::date and s.day <= v_day;
+    select m.usd_of_day, m.usd_of_month into v_usd, v_month from uplift.autopilot_spent(v_day) m;
     v_markdown := format(e'# Autopilot, %s\n\n', v_day)
         || format(e'It is %s now. Spent: %s of %s US dollars on the day, %s of %s in the month until then.\n\n## Decisions\n\n',
             case when (v_json ->> 'enabled')::boolean then 'on' else 'off' end, trim_scale(v_usd), coalesce(v_json #>> '{bounds,max_usd_per_day}', 'no bound'),

@@ -38,6 +38,22 @@ $$;
 
 comment on function uplift.guideline_words(text) is 'The stems of a guideline''s words, but for those by which uplift.is_negated() goes.';
 
+create or replace function uplift.is_topic(p_text text) returns boolean
+language sql immutable parallel safe
+as $$ select p_text like any ('{Do not bring up unless the user does: %,Focus on: %}') $$;
+
+comment on function uplift.is_topic(text) is 'Whether a guideline names what to talk about, or not to, in words that are its users'': one of uplift.guideline_of_wish() about a topic.';
+
+create or replace function uplift.topic_words(p_text text) returns text[]
+language sql immutable parallel safe
+as $$
+    -- Of "him" and "us" the dictionary leaves nothing, and they are not the same.
+    select coalesce(nullif(tsvector_to_array(to_tsvector('pg_catalog.english', x.topic)), '{}'), array[lower(x.topic)])
+    from (select substr(p_text, strpos(p_text, ': ') + 2)) x(topic)
+$$;
+
+comment on function uplift.topic_words(text) is 'The stems of what a guideline about a topic (uplift.is_topic) names, in order.';
+
 create or replace function uplift.guideline_stance(p_text text) returns text[]
 language sql immutable parallel safe
 as $$
@@ -50,6 +66,8 @@ as $$
                 '\m(gentle|gentler|gently|kind|kinder|soft|softer|supportive|warm|warmer)\M'),
             ('lists', '\m(lists?|bullets?|bullet points?)\M', '\m(paragraphs?|prose)\M')) as x(axis, more, less)
         where (p_text ~* x.more) <> (p_text ~* x.less)
+            -- "Do not bring up long walks" is not about the length of answers.
+            and not uplift.is_topic(p_text)
         order by x.axis)
 $$;
 
@@ -59,22 +77,29 @@ comment on function uplift.guideline_stance(text) is
 create or replace function uplift.guidelines_alike(p_one text, p_other text) returns boolean
 language sql immutable parallel safe
 as $$
-    select p_one = p_other or uplift.is_negated(p_one) = uplift.is_negated(p_other)
-        and uplift.guideline_stance(p_one) = uplift.guideline_stance(p_other)
-        and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7
+    select p_one = p_other or case
+        -- Nearly the same topic is another one, or has a word that only one of its users wrote.
+        when uplift.is_topic(p_one) or uplift.is_topic(p_other) then
+            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) = left(p_other, 5) and uplift.topic_words(p_one) = uplift.topic_words(p_other)
+        else uplift.is_negated(p_one) = uplift.is_negated(p_other)
+            and uplift.guideline_stance(p_one) = uplift.guideline_stance(p_other)
+            and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7 end
 $$;
 
 comment on function uplift.guidelines_alike(text, text) is
-    'Whether two guidelines say the same: they share seven tenths of their words, and stand on the same side.';
+    'Whether two guidelines say the same: they share seven tenths of their words, and stand on the same side; of topics (uplift.is_topic) all words.';
 
 create or replace function uplift.guidelines_contradict(p_one text, p_other text) returns boolean
 language sql immutable parallel safe
 as $$
-    select exists (
-            select from unnest(uplift.guideline_stance(p_one)) a
-            where translate(a, '+-', '-+') = any (uplift.guideline_stance(p_other)))
-        or uplift.is_negated(p_one) <> uplift.is_negated(p_other)
-            and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7
+    select case
+        when uplift.is_topic(p_one) or uplift.is_topic(p_other) then
+            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) <> left(p_other, 5) and uplift.topic_words(p_one) = uplift.topic_words(p_other)
+        else exists (
+                select from unnest(uplift.guideline_stance(p_one)) a
+                where translate(a, '+-', '-+') = any (uplift.guideline_stance(p_other)))
+            or uplift.is_negated(p_one) <> uplift.is_negated(p_other)
+                and uplift.overlap(uplift.guideline_words(p_one), uplift.guideline_words(p_other)) >= 0.7 end
 $$;
 
 comment on function uplift.guidelines_contradict(text, text) is
@@ -105,7 +130,7 @@ language plpgsql stable
 as $$
 begin
     return case
-        when length(p_text) not between 8 and 200 or p_text <> btrim(p_text) then 'must be a sentence of 8 to 200 characters'
+        when p_text is null or length(p_text) not between 8 and 200 or p_text <> btrim(p_text) then 'must be a sentence of 8 to 200 characters'
         when uplift.as_data(p_text, 200) <> p_text or p_text ~ '[[:cntrl:]]|^[-#*>]' then 'must be one line of plain text'
         when uplift.looks_like_injection(p_text) then 'reads as an instruction against the house rules'
         when uplift.redact(p_text, p_names) is distinct from p_text then 'has personal data in it'
@@ -118,10 +143,14 @@ begin
         when p_text ~* ('\m(ignor\w+|disregard\w*|overrid\w+|bypass\w*|pretend\w*|role ?play\w*|obey\w*|refus\w+|reveal\w*|always agree|do anything'
             || '|unfiltered|uncensored|no limits?)\M') then 'is about what only the house rules say'
         when p_text ~* ('\m(diagnos\w+|prescri\w+|medic\w+|drugs?|doses?|dosages?|pills?|suicid\w+|self.?harm\w*|kill\w*|crisis|emergenc\w+'
-            || '|dangers?|dangerous|hotlines?|therap\w+|doctors?|starv\w+|purg\w+|laxatives?|fasting)\M') then 'is about health or danger'
+            || '|dangers?|dangerous|hotlines?|helplines?|professionals?|therap\w+|doctors?|despair\w*|hopeless\w*|starv\w+|purg\w+|laxatives?|fasting'
+            || '|(skip\w*|miss\w*|without|no|fewer) (a |any )?(meals?|food|breakfasts?|lunch\w*|dinners?)|(stop|avoid|not|never|without) (to )?eat\w*|calor\w+)\M')
+            then 'is about health or danger'
         when p_text ~* ('\m(buy\w*|sponsor\w*|brands?|discounts?|promo\w*|coupons?|subscri\w+|affiliate|invest\w*|crypto\w*|bitcoin)\M'
             || '|https?:|www\.|\w@\w') then 'is an advertisement'
-        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent'
+        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|mock\w*|ridicul\w+|humiliat\w+|swear\w*|worthless|stupid|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent'
+        -- A name, whosever it is: models write it with a capital, also where the comment did not.
+        when p_text ~ '[^.!?:] ["(“‘]?(?!Markdown|English)[A-Z][a-z]' then 'names somebody or something'
         when exists (select from unnest(p_comments) c where uplift.shares_words(p_text, c)) then 'repeats a comment word by word' end;
 end
 $$;
@@ -170,7 +199,9 @@ begin
     if not found then
         select g.id, g.merged_into into v_found
         from uplift.playbook_guidelines g
-        where g.coach_id = p_coach_id and uplift.guidelines_alike(g.text, p_text)
+        where g.coach_id = p_coach_id and uplift.is_topic(g.text) = uplift.is_topic(p_text)
+            -- Topics are as many as users think of: those that gather wait for uplift.merge_guidelines().
+            and (g.state <> 'gathering' or not uplift.is_topic(p_text)) and uplift.guidelines_alike(g.text, p_text)
         order by g.state = 'merged', g.id limit 1;
     end if;
     if not found then
@@ -201,7 +232,8 @@ begin
     -- Of two that cannot both be so a user's last word counts.
     v_others := array(
         select g.id from uplift.playbook_guidelines g
-        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.guidelines_contradict(g.text, v_this.text));
+        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.is_topic(g.text) = uplift.is_topic(v_this.text)
+            and uplift.guidelines_contradict(g.text, v_this.text));
     select max(e.said_at) into v_last
     from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
     if v_last > p_said_at then
@@ -606,20 +638,29 @@ begin
     for v in
         select distinct on (b.id) b.id, a.id as into_id
         from uplift.playbook_guidelines a
+        -- Of topics only those with the same words are compared: each pair of thousands would take hours.
         join uplift.playbook_guidelines b on b.coach_id = a.coach_id and b.id <> a.id and b.decided_by is null
+            and case when uplift.is_topic(a.text) then uplift.topic_words(a.text) else '{}' end
+                = case when uplift.is_topic(b.text) then uplift.topic_words(b.text) else '{}' end
             and uplift.guidelines_alike(a.text, b.text)
-            and (a.decided_by is not null, a.state = 'active', a.made_by = 'rules', -extract(epoch from a.created_at), a.id)
-                > (false, b.state = 'active', b.made_by = 'rules', -extract(epoch from b.created_at), b.id)
+            and (a.decided_by is not null, a.state = 'active', a.made_by = 'rules', -extract(epoch from a.created_at), b.id)
+                > (false, b.state = 'active', b.made_by = 'rules', -extract(epoch from b.created_at), a.id)
         where a.coach_id = p_coach_id and a.state not in ('retired', 'merged') and b.state not in ('retired', 'merged')
         order by b.id, a.decided_by is not null desc, a.state = 'active' desc, a.made_by = 'rules' desc, a.created_at, a.id
     loop
         -- Its own target may be merged in this round; the next one follows.
-        continue when exists (select from uplift.playbook_guidelines g where g.id = v.into_id and g.state = 'merged');
+        continue when not exists (select from uplift.playbook_guidelines g where g.id = v.into_id and g.state <> 'merged');
         insert into uplift.playbook_evidence (guideline_id, answer_id, user_id, said_at)
         select v.into_id, e.answer_id, e.user_id, e.said_at from uplift.playbook_evidence e where e.guideline_id = v.id
         on conflict do nothing;
         delete from uplift.playbook_evidence e where e.guideline_id = v.id;
-        update uplift.playbook_guidelines g set state = 'merged', merged_into = v.into_id, reason = null, updated_at = now() where g.id = v.id;
+        -- A topic that no prompt had is in the words of users, who may leave.
+        delete from uplift.playbook_guidelines g
+        where g.id = v.id and g.state = 'gathering' and uplift.is_topic(g.text)
+            and not exists (select from uplift.playbook_guidelines m where m.merged_into = g.id);
+        if not found then
+            update uplift.playbook_guidelines g set state = 'merged', merged_into = v.into_id, reason = null, updated_at = now() where g.id = v.id;
+        end if;
         v_count := v_count + 1;
     end loop;
     return v_count;
@@ -627,7 +668,7 @@ end
 $$;
 
 comment on function uplift.merge_guidelines(text) is
-    'Merges guidelines of a coach that say the same (uplift.guidelines_alike) into the one that an admin decided on, is active, is by rules, or came first, with their evidence. Returns how many went.';
+    'Merges guidelines of a coach that say the same (uplift.guidelines_alike) into the one that an admin decided on, is active, is by rules, or came first, with their evidence; topics that no prompt had are deleted. Returns how many went.';
 
 create or replace function uplift.playbook_room() returns int
 language sql stable
