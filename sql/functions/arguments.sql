@@ -17,6 +17,22 @@ $$;
 
 comment on function uplift.check_arguments(jsonb, text[]) is 'Returns when an object has no keys but these. UP400 unknown_argument.';
 
+-- The same in the words of users' routes.
+create or replace function uplift.check_members(p_body jsonb, p_known text[]) returns void
+language plpgsql immutable
+as $$
+declare
+    v_key text;
+begin
+    select k into v_key from jsonb_object_keys(p_body) k where k <> all (p_known) order by k limit 1;
+    if v_key is not null then
+        perform uplift.fail(400, 'unknown_parameter', format('unknown parameter "%s"', left(v_key, 60)), left(v_key, 60));
+    end if;
+end
+$$;
+
+comment on function uplift.check_members(jsonb, text[]) is 'Returns when an object has no members but the known ones. UP400 unknown_parameter.';
+
 create or replace function uplift.page_limit(p_arguments jsonb) returns int
 language plpgsql immutable
 as $$

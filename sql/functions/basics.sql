@@ -88,6 +88,28 @@ $$;
 
 comment on function uplift.setting_number(text, numeric) is 'A number of uplift.settings, or the default.';
 
+create or replace function uplift.setting_text(p_key text) returns text
+language sql stable
+as $$ select s.value #>> '{}' from uplift.settings s where s.key = p_key and jsonb_typeof(s.value) = 'string' $$;
+
+comment on function uplift.setting_text(text) is 'A text of uplift.settings, or null.';
+
+-- A number outside its limits, which only SQL can have put there, is none: what needs a bound then does not start.
+create or replace function uplift.setting_within(p_key text, p_least numeric, p_most numeric) returns numeric
+language sql stable
+as $$ select x.n from uplift.setting_number(p_key, null) x(n) where x.n between p_least and p_most $$;
+
+comment on function uplift.setting_within(text, numeric, numeric) is 'A number of uplift.settings that is within limits, or null.';
+
+create or replace function uplift.put_setting(p_key text, p_value jsonb) returns void
+language sql volatile
+as $$
+    insert into uplift.settings as s (key, value) values (p_key, p_value)
+    on conflict (key) do update set value = excluded.value where s.value <> excluded.value
+$$;
+
+comment on function uplift.put_setting(text, jsonb) is 'Sets a row of uplift.settings.';
+
 -- Postgres writes both nearly alike, and to read a list row by row costs ten times as much.
 create or replace function uplift.json_list(p_list jsonb) returns text
 language sql immutable parallel safe

@@ -66,7 +66,8 @@ create table experiment_looks (
 
 create index on experiment_looks (experiment_id, metric, variant, id);
 
-comment on table experiment_looks is 'What came of each look at an experiment: figures of a variant against control, for one metric.';
+comment on table experiment_looks is 'What came of looks at an experiment: figures of a variant against control, for one metric; a row for each change of them.';
+comment on column experiment_looks.looked_at is 'When that was found last.';
 
 create table experiment_events (
     id bigint generated always as identity primary key,

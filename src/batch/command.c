@@ -75,12 +75,6 @@ static cJSON *ask(struct pg *pg, const struct pg_statement *statement, const cha
 
 /* --- looking --- */
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const char *text = json_string(object, key);
-    return text != NULL ? text : "";
-}
-
 /* "2026-01-31 02:00:07" of an ISO time. */
 static void print_time(const char *iso)
 {
@@ -97,11 +91,11 @@ static void print_job(const cJSON *job)
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
     char bar[3 * 10 + 1];
     progress_bar(bar, 10, (double)done, (double)total);
-    printf("%s  ", text_of(job, "job_id"));
-    print_time(text_of(job, "created_at"));
-    printf("  %-24s %-9s ▕%s▏ %s\n", text_of(job, "name"), text_of(job, "status"), bar,
+    printf("%s  ", json_text(job, "job_id"));
+    print_time(json_text(job, "created_at"));
+    printf("  %-24s %-9s ▕%s▏ %s\n", json_text(job, "name"), json_text(job, "status"), bar,
            json_string(error, "message") != NULL ? json_string(error, "message")
-                                                 : text_of(job, "message"));
+                                                 : json_text(job, "message"));
 }
 
 static int show_list(struct pg *pg, const struct pg_statement *statement, const char *arguments,
@@ -123,10 +117,11 @@ static int show_list(struct pg *pg, const struct pg_statement *statement, const 
 
 static void print_schedule(const cJSON *s)
 {
-    printf("%-24s %-4s %-16s %-24s ", text_of(s, "name"),
-           json_bool(s, "is_enabled", false) ? "on" : "off", text_of(s, "cron"), text_of(s, "job"));
-    print_time(text_of(s, "last_run_at"));
-    printf(" %s\n", text_of(s, "last_status"));
+    printf("%-24s %-4s %-16s %-24s ", json_text(s, "name"),
+           json_bool(s, "is_enabled", false) ? "on" : "off", json_text(s, "cron"),
+           json_text(s, "job"));
+    print_time(json_text(s, "last_run_at"));
+    printf(" %s\n", json_text(s, "last_status"));
 }
 
 static int list_jobs(struct pg *pg, int count, char **words)
@@ -168,8 +163,8 @@ static int show_job(struct pg *pg, const char *id, bool cancel)
     print_job(job);
     cJSON_ArrayForEach (line, cJSON_GetObjectItemCaseSensitive(job, "history")) {
         fputs("  ", stdout);
-        print_time(text_of(line, "at"));
-        printf("  %-16s %s\n", text_of(line, "event"), text_of(line, "message"));
+        print_time(json_text(line, "at"));
+        printf("  %-16s %s\n", json_text(line, "event"), json_text(line, "message"));
     }
     char *result = cJSON_Print(cJSON_GetObjectItemCaseSensitive(job, "result"));
     if (result != NULL && strcmp(result, "null") != 0)
@@ -202,10 +197,10 @@ static void print_tuning(const cJSON *job)
     double progress = json_number(job, "progress_percentage", 0);
     char bar[3 * 10 + 1];
     progress_bar(bar, 10, progress, 100);
-    printf("%s  ", text_of(job, "id"));
-    print_time(text_of(job, "created_at"));
-    printf("  %-9s ▕%s▏ %s -> %s\n", text_of(job, "status"), bar, text_of(job, "base_model"),
-           text_of(job, "model_id"));
+    printf("%s  ", json_text(job, "id"));
+    print_time(json_text(job, "created_at"));
+    printf("  %-9s ▕%s▏ %s -> %s\n", json_text(job, "status"), bar, json_text(job, "base_model"),
+           json_text(job, "model_id"));
 }
 
 static void print_money(const cJSON *job, const char *key, const char *words)
@@ -257,7 +252,7 @@ static int show_tuning(struct pg *pg, const char *id)
     print_money(job, "estimated_cost", "estimated cost");
     print_money(job, "actual_cost", "actual cost");
     if (json_string(error, "message") != NULL)
-        printf("  %s\n  %s\n", json_string(error, "message"), text_of(error, "advice"));
+        printf("  %s\n  %s\n", json_string(error, "message"), json_text(error, "advice"));
     draw_losses(job, "training_loss", "training loss");
     draw_losses(job, "validation_loss", "validation loss");
     cJSON_Delete(job);
@@ -363,7 +358,7 @@ static const struct pg_statement get_job = {
 
 static bool is_over(const cJSON *job)
 {
-    const char *status = text_of(job, "status");
+    const char *status = json_text(job, "status");
     return strcmp(status, "queued") != 0 && strcmp(status, "running") != 0;
 }
 
@@ -404,7 +399,7 @@ static cJSON *watch(struct pg *pg, const char *id)
 
 static int report(const cJSON *job)
 {
-    const char *status = text_of(job, "status");
+    const char *status = json_text(job, "status");
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(job, "error");
     if (strcmp(status, "succeeded") == 0) {
         char *result = cJSON_Print(cJSON_GetObjectItemCaseSensitive(job, "result"));
@@ -413,7 +408,7 @@ static int report(const cJSON *job)
         return EXIT_SUCCESS;
     }
     fprintf(stderr, "fcgi-batch: %s%s%s\n", status,
-            json_string(error, "message") != NULL ? ": " : "", text_of(error, "message"));
+            json_string(error, "message") != NULL ? ": " : "", json_text(error, "message"));
     return EXIT_FAILURE;
 }
 
@@ -529,10 +524,10 @@ static int run_job(const struct config *config, struct pg *pg, int count, char *
     cJSON *job = ask(pg, &submit, (const char *[]){kind->name, text});
     int status = EXIT_FAILURE;
     if (job != NULL && detach) {
-        puts(text_of(job, "job_id"));
+        puts(json_text(job, "job_id"));
         status = EXIT_SUCCESS;
     } else if (job != NULL) {
-        status = run_here(config, pg, text_of(job, "job_id"));
+        status = run_here(config, pg, json_text(job, "job_id"));
     }
     cJSON_Delete(job);
     cJSON_free(text);

@@ -8,17 +8,12 @@
 
 #define WIDTH 41 /* columns of a drawn interval */
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const char *text = json_string(object, key);
-    return text != NULL ? text : "";
-}
-
 void experiment_print(FILE *out, const cJSON *experiment)
 {
     const char *winner = json_string(experiment, "winner_variant");
-    fprintf(out, "%s  %.10s  %-9s %s", text_of(experiment, "id"), text_of(experiment, "created_at"),
-            text_of(experiment, "status"), text_of(experiment, "experiment_name"));
+    fprintf(out, "%s  %.10s  %-9s %s", json_text(experiment, "id"),
+            json_text(experiment, "created_at"), json_text(experiment, "status"),
+            json_text(experiment, "experiment_name"));
     if (winner != NULL)
         fprintf(out, ": \"%s\"", winner);
     fputc('\n', out);
@@ -70,7 +65,8 @@ static void show_variant(FILE *out, const cJSON *variant, bool drawn, double lea
     const cJSON *figures = cJSON_GetObjectItemCaseSensitive(variant, "figures");
     const cJSON *valid = always_valid(variant);
     const char *reason = json_string(figures, "reason");
-    fprintf(out, "  %-28.28s %8.0f", text_of(variant, "variant"), json_number(figures, "users", 0));
+    fprintf(out, "  %-28.28s %8.0f", json_text(variant, "variant"),
+            json_number(figures, "users", 0));
     if (cJSON_HasObjectItem(figures, "value"))
         fprintf(out, " %11.5g", json_number(figures, "value", 0));
     else
@@ -92,8 +88,8 @@ static void show_metric(FILE *out, const cJSON *metric)
     double least, most;
     const cJSON *variant, *variants = cJSON_GetObjectItemCaseSensitive(metric, "variants");
     bool drawn = scale_of(variants, &least, &most);
-    fprintf(out, "\n%s: %s; %s is better%s\n", text_of(metric, "metric"),
-            text_of(metric, "meaning"), text_of(metric, "better"),
+    fprintf(out, "\n%s: %s; %s is better%s\n", json_text(metric, "metric"),
+            json_text(metric, "meaning"), json_text(metric, "better"),
             json_bool(metric, "decides", false) ? ". This decides" : "");
     fprintf(out, "  %-28s %8s %11s %11s %8s", "", "users", "", "difference", "p");
     if (drawn)

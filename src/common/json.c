@@ -552,6 +552,12 @@ const char *json_string(const cJSON *object, const char *key)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
+const char *json_text(const cJSON *object, const char *key)
+{
+    const char *text = json_string(object, key);
+    return text != NULL ? text : "";
+}
+
 bool json_bool(const cJSON *object, const char *key, bool fallback)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);

@@ -52,6 +52,8 @@ cJSON *json_pick(struct span object, const char *const *names, size_t max_bytes)
  * fallback.
  * jansson, which cjose uses, has a json_string as well: ours is hidden from it (-fvisibility). */
 const char *json_string(const cJSON *object, const char *key);
+/* The same, "" where it is not there. */
+const char *json_text(const cJSON *object, const char *key);
 bool json_bool(const cJSON *object, const char *key, bool fallback);
 double json_number(const cJSON *object, const char *key, double fallback);
 /* True when text is valid UTF-8 without NUL. */

@@ -406,16 +406,12 @@ comment on function uplift_chat.list_memories(uuid, int, uuid, text, text) is
 create or replace function uplift.check_memory(p_body jsonb) returns void
 language plpgsql immutable
 as $$
-declare
-    v_key text;
 begin
     if jsonb_typeof(p_body) is distinct from 'object' then
         perform uplift.fail(400, 'invalid_memory', 'a memory must be an object');
     end if;
-    select k into v_key from jsonb_object_keys(p_body) k where k <> all ('{text,type,is_pinned}') order by k limit 1;
-    if v_key is not null then
-        perform uplift.fail(400, 'unknown_parameter', format('unknown parameter "%s"', left(v_key, 60)), left(v_key, 60));
-    elsif p_body ? 'text' and (jsonb_typeof(p_body -> 'text') <> 'string' or btrim(p_body ->> 'text', e' \t\r\n') = '') then
+    perform uplift.check_members(p_body, '{text,type,is_pinned}');
+    if p_body ? 'text' and (jsonb_typeof(p_body -> 'text') <> 'string' or btrim(p_body ->> 'text', e' \t\r\n') = '') then
         perform uplift.fail(400, 'invalid_text', 'text must be a text that is not empty', 'text');
     elsif length(p_body ->> 'text') > 500 then
         perform uplift.fail(400, 'text_too_long', format('text has %s characters; at most 500 are taken', length(p_body ->> 'text')), 'text');

@@ -272,6 +272,61 @@ $$;
 comment on function uplift.rest_changes(jsonb) is
     'Changes of a row as feedback. PT400 PGRST102, PGRST204, 22P02, 23514; PT403 42501.';
 
+create or replace function uplift.rest_refused(p_sqlstate text, p_message text) returns void
+language plpgsql
+as $$
+begin
+    perform uplift.rest_fail(right(p_sqlstate, 3)::int, case p_sqlstate when 'UP400' then '23514' else 'P0001' end, p_message);
+end
+$$;
+
+comment on function uplift.rest_refused(text, text) is 'Raises a refusal of ours (UPnnn) in PostgREST''s form.';
+
+create or replace function uplift.rest_row(p_user_id uuid, p_table regclass, p_columns text[], p_body jsonb) returns jsonb
+language plpgsql stable
+as $$
+declare
+    v_name name := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+    v_key text;
+begin
+    if jsonb_typeof(p_body) is distinct from 'object' then
+        perform uplift.rest_fail(400, 'PGRST102', 'the body must be an object, or an array of objects to insert several');
+    end if;
+    for v_key in select jsonb_object_keys(p_body) loop
+        if not exists (select from pg_catalog.pg_attribute t where t.attrelid = p_table
+                and t.attname::text = v_key and t.attnum > 0 and not t.attisdropped) then
+            perform uplift.rest_fail(400, 'PGRST204', format('Could not find the ''%s'' column of ''%s'' in the schema cache', left(v_key, 100), v_name));
+        elsif v_key <> 'user_id' and v_key <> all (p_columns) then
+            perform uplift.rest_fail(403, '42501', 'permission denied for table ' || v_name);
+        end if;
+    end loop;
+    if p_body ? 'user_id' and (p_body ->> 'user_id') is distinct from p_user_id::text then
+        perform uplift.rest_fail(403, '42501', format('new row violates row-level security policy for table "%s"', v_name));
+    end if;
+    return p_body - 'user_id';
+end
+$$;
+
+comment on function uplift.rest_row(uuid, regclass, text[], jsonb) is
+    'A row of a table as a user may write it, with none but these columns and, where it is named, their own user_id; returned without that. PT400 PGRST102, PGRST204; PT403 42501.';
+
+create or replace function uplift.rest_new_rows(p_body jsonb) returns jsonb[]
+language plpgsql immutable
+as $$
+declare
+    v_most constant int := 100; -- of one call
+begin
+    if jsonb_typeof(p_body) is distinct from 'array' then
+        return array[p_body];
+    elsif jsonb_array_length(p_body) > v_most then
+        perform uplift.rest_fail(400, 'PGRST124', format('at most %s rows are taken at once', v_most));
+    end if;
+    return array(select b.value from jsonb_array_elements(p_body) with ordinality b order by b.ordinality);
+end
+$$;
+
+comment on function uplift.rest_new_rows(jsonb) is 'The rows that a POST brings, one or an array of at most 100. PT400 PGRST124.';
+
 create or replace function uplift.rest_changed_ids(p_user_id uuid, p_query jsonb, p_table regclass) returns uuid[]
 language plpgsql volatile
 as $$

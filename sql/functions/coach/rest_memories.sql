@@ -1,16 +1,6 @@
 -- What supabase-js does with a user's memories (public.ai_episodic_memory), with the effects of /v1/memories:
 -- by triggers where PostgREST writes the rows as role authenticated, and by functions where fcgi-chat is asked.
 
-create or replace function uplift.rest_memory_refused(p_sqlstate text, p_message text) returns void
-language plpgsql
-as $$
-begin
-    perform uplift.rest_fail(right(p_sqlstate, 3)::int, case p_sqlstate when 'UP400' then '23514' else 'P0001' end, p_message);
-end
-$$;
-
-comment on function uplift.rest_memory_refused(text, text) is 'Raises a refusal of ours (UPnnn) of a memory in PostgREST''s form.';
-
 create or replace function uplift.memory_as_written(p_text text) returns text
 language plpgsql stable
 as $$
@@ -20,7 +10,7 @@ begin
     begin
         perform uplift.check_memory(jsonb_build_object('text', coalesce(v_text, '')));
     exception when sqlstate 'UP400' then
-        perform uplift.rest_memory_refused(sqlstate, sqlerrm);
+        perform uplift.rest_refused(sqlstate, sqlerrm);
     end;
     v_text := uplift.memory_as_kept(v_text);
     if v_text is null then
@@ -144,50 +134,25 @@ $$;
 -- --- /rest/v1/ai_episodic_memory ---
 
 create or replace function uplift.rest_memory_body(p_user_id uuid, p_body jsonb) returns jsonb
-language plpgsql stable
+language sql stable
 as $$
-declare
-    v_key text;
-begin
-    if jsonb_typeof(p_body) is distinct from 'object' then
-        perform uplift.rest_fail(400, 'PGRST102', 'the body must be an object, or an array of objects to insert several');
-    end if;
-    for v_key in select jsonb_object_keys(p_body) loop
-        if not exists (select from pg_catalog.pg_attribute t where t.attrelid = 'public.ai_episodic_memory'::regclass
-                and t.attname::text = v_key and t.attnum > 0 and not t.attisdropped) then
-            perform uplift.rest_fail(400, 'PGRST204',
-                format('Could not find the ''%s'' column of ''ai_episodic_memory'' in the schema cache', left(v_key, 100)));
-        elsif v_key <> all ('{user_id,memory_text,memory_type,is_pinned}') then
-            perform uplift.rest_fail(403, '42501', 'permission denied for table ai_episodic_memory');
-        end if;
-    end loop;
-    if p_body ? 'user_id' and (p_body ->> 'user_id') is distinct from p_user_id::text then
-        perform uplift.rest_fail(403, '42501', 'new row violates row-level security policy for table "ai_episodic_memory"');
-    end if;
-    return (select coalesce(jsonb_object_agg(case b.key when 'memory_text' then 'text' when 'memory_type' then 'type' else b.key end, b.value), '{}')
-        from jsonb_each(p_body) b where b.key <> 'user_id');
-end
+    select coalesce(jsonb_object_agg(case b.key when 'memory_text' then 'text' when 'memory_type' then 'type' else b.key end, b.value), '{}')
+    from jsonb_each(uplift.rest_row(p_user_id, 'public.ai_episodic_memory', '{memory_text,memory_type,is_pinned}', p_body)) b
 $$;
 
 comment on function uplift.rest_memory_body(uuid, jsonb) is
-    'A row of ai_episodic_memory as a user may write it, as uplift_chat.add_memory() takes it. PT400 PGRST102, PGRST204; PT403 42501.';
+    'A row of ai_episodic_memory as a user may write it (uplift.rest_row), as uplift_chat.add_memory() takes it.';
 
 create or replace function uplift.rest_write_memories(p_user_id uuid, p_method text, p_query jsonb, p_body jsonb) returns uuid[]
 language plpgsql volatile
 as $$
 declare
-    v_most constant int := 100; -- of one call
     v_ids uuid[];
     v_body jsonb;
     v_id uuid;
 begin
     if p_method = 'POST' then
-        if jsonb_typeof(p_body) = 'array' and jsonb_array_length(p_body) > v_most then
-            perform uplift.rest_fail(400, 'PGRST124', format('at most %s rows are taken at once', v_most));
-        end if;
-        for v_body in
-            select b.value from jsonb_array_elements(case when jsonb_typeof(p_body) = 'array' then p_body else jsonb_build_array(p_body) end) b
-        loop
+        foreach v_body in array uplift.rest_new_rows(p_body) loop
             v_id := (uplift_chat.add_memory(p_user_id, uplift.rest_memory_body(p_user_id, v_body)) ->> 'id')::uuid;
             v_ids := array_remove(v_ids, v_id) || v_id;
         end loop;
@@ -202,7 +167,7 @@ begin
     end if;
     return v_ids;
 exception when sqlstate 'UP400' or sqlstate 'UP403' or sqlstate 'UP404' or sqlstate 'UP409' then
-    perform uplift.rest_memory_refused(sqlstate, sqlerrm);
+    perform uplift.rest_refused(sqlstate, sqlerrm);
     return null; -- not reached
 end
 $$;

@@ -253,21 +253,6 @@ $$;
 
 comment on function uplift.prediction_json(public.ai_predictions) is 'A prediction as its user sees it.';
 
-create or replace function uplift.check_members(p_body jsonb, p_known text[]) returns void
-language plpgsql immutable
-as $$
-declare
-    v_key text;
-begin
-    select k into v_key from jsonb_object_keys(p_body) k where k <> all (p_known) order by k limit 1;
-    if v_key is not null then
-        perform uplift.fail(400, 'unknown_parameter', format('unknown parameter "%s"', left(v_key, 60)), left(v_key, 60));
-    end if;
-end
-$$;
-
-comment on function uplift.check_members(jsonb, text[]) is 'Returns when an object has no members but the known ones. UP400 unknown_parameter.';
-
 create or replace function uplift.prediction_types() returns text[]
 language sql immutable parallel safe
 as $$
@@ -407,60 +392,27 @@ comment on function uplift_chat.list_predictions(uuid, int, uuid, text, text) is
 
 -- --- /rest/v1/ai_predictions ---
 
-create or replace function uplift.rest_prediction_body(p_user_id uuid, p_body jsonb, p_columns text[]) returns jsonb
-language plpgsql stable
-as $$
-declare
-    v_key text;
-begin
-    if jsonb_typeof(p_body) is distinct from 'object' then
-        perform uplift.rest_fail(400, 'PGRST102', 'the body must be an object, or an array of objects to insert several');
-    end if;
-    for v_key in select jsonb_object_keys(p_body) loop
-        if not exists (select from pg_catalog.pg_attribute t where t.attrelid = 'public.ai_predictions'::regclass
-                and t.attname::text = v_key and t.attnum > 0 and not t.attisdropped) then
-            perform uplift.rest_fail(400, 'PGRST204',
-                format('Could not find the ''%s'' column of ''ai_predictions'' in the schema cache', left(v_key, 100)));
-        elsif v_key <> all (p_columns) then
-            perform uplift.rest_fail(403, '42501', 'permission denied for table ai_predictions');
-        end if;
-    end loop;
-    if p_body ? 'user_id' and (p_body ->> 'user_id') is distinct from p_user_id::text then
-        perform uplift.rest_fail(403, '42501', 'new row violates row-level security policy for table "ai_predictions"');
-    end if;
-    return p_body - 'user_id';
-end
-$$;
-
-comment on function uplift.rest_prediction_body(uuid, jsonb, text[]) is
-    'A row of ai_predictions as a user may write it, with none but these columns, without its user_id. PT400 PGRST102, PGRST204; PT403 42501.';
-
 create or replace function uplift.rest_write_predictions(p_user_id uuid, p_method text, p_query jsonb, p_body jsonb) returns uuid[]
 language plpgsql volatile
 as $$
 declare
-    v_most constant int := 100; -- of one call
+    v_table constant regclass := 'public.ai_predictions';
     v_ids uuid[];
     v_body jsonb;
 begin
     if p_method = 'POST' then
-        if jsonb_typeof(p_body) = 'array' and jsonb_array_length(p_body) > v_most then
-            perform uplift.rest_fail(400, 'PGRST124', format('at most %s rows are taken at once', v_most));
-        end if;
-        for v_body in
-            select b.value from jsonb_array_elements(case when jsonb_typeof(p_body) = 'array' then p_body else jsonb_build_array(p_body) end) b
-        loop
-            v_ids := v_ids || (uplift_chat.add_prediction(p_user_id, uplift.rest_prediction_body(p_user_id, v_body,
-                '{user_id,prediction_type,model_name,model_version,input_data,predicted_output,confidence_score}')) ->> 'id')::uuid;
+        foreach v_body in array uplift.rest_new_rows(p_body) loop
+            v_ids := v_ids || (uplift_chat.add_prediction(p_user_id, uplift.rest_row(p_user_id, v_table,
+                '{prediction_type,model_name,model_version,input_data,predicted_output,confidence_score}', v_body)) ->> 'id')::uuid;
         end loop;
         return coalesce(v_ids, '{}');
     end if;
-    v_body := uplift.rest_prediction_body(p_user_id, p_body, '{user_id,actual_user_choice,user_accepted,user_satisfaction_rating}');
-    v_ids := uplift.rest_changed_ids(p_user_id, p_query, 'public.ai_predictions'::regclass);
+    v_body := uplift.rest_row(p_user_id, v_table, '{actual_user_choice,user_accepted,user_satisfaction_rating}', p_body);
+    v_ids := uplift.rest_changed_ids(p_user_id, p_query, v_table);
     perform uplift_chat.give_outcome(p_user_id, i, v_body) from unnest(v_ids) i;
     return v_ids;
 exception when sqlstate 'UP400' or sqlstate 'UP403' or sqlstate 'UP404' or sqlstate 'UP409' or sqlstate 'UP413' or sqlstate 'UP429' then
-    perform uplift.rest_fail(right(sqlstate, 3)::int, case sqlstate when 'UP400' then '23514' else 'P0001' end, sqlerrm);
+    perform uplift.rest_refused(sqlstate, sqlerrm);
     return null; -- not reached
 end
 $$;

@@ -181,8 +181,18 @@ begin
     if not found then
         return jsonb_build_object('recorded', false);
     end if;
+    -- Nothing that is new is no new row: rollouts are looked at every five minutes.
+    with found as materialized (
+        select l.value ->> 'metric' as metric, l.value ->> 'variant' as variant, l.value -> 'figures' as figures, l.ordinality as n, k.id, k.figures as before
+        from jsonb_array_elements(p_look -> 'looks') with ordinality l
+        left join lateral (
+            select x.id, x.figures from uplift.experiment_looks x
+            where x.experiment_id = p_id and x.metric = l.value ->> 'metric' and x.variant = l.value ->> 'variant' order by x.id desc limit 1) k on true
+    ), same as (
+        update uplift.experiment_looks k set looked_at = now() from found f where k.id = f.id and f.before = f.figures
+    )
     insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
-    select p_id, l ->> 'metric', l ->> 'variant', l -> 'figures' from jsonb_array_elements(p_look -> 'looks') l;
+    select p_id, f.metric, f.variant, f.figures from found f where f.before is distinct from f.figures order by f.n;
     update public.ai_experiments e set winner_variant = p_look #>> '{conclusion,winner}',
         confidence_level = (p_look #>> '{conclusion,confidence}')::numeric
     where e.id = p_id and (e.winner_variant, e.confidence_level) is distinct from
@@ -200,7 +210,7 @@ end
 $$;
 
 comment on function uplift_batch.record_look(uuid, jsonb) is
-    'Keeps what a look at an experiment said, {looks: [{metric, variant, figures}], conclusion: {winner, confidence, text, guardrail}}, writes winner_variant and confidence_level, and pauses an experiment that runs where a guardrail is crossed.';
+    'Keeps what a look at an experiment said (figures that are the same as at the last look only get its time), {looks: [{metric, variant, figures}], conclusion: {winner, confidence, text, guardrail}}, writes winner_variant and confidence_level, and pauses an experiment that runs where a guardrail is crossed.';
 
 create or replace function uplift_batch.admin_experiment_results(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -70,3 +70,12 @@ bool route_read_limit(const struct query *q, long fallback, long max, char limit
     snprintf(limit, ROUTE_LIMIT_ROOM, "%ld", n);
     return true;
 }
+
+bool route_read_before(const struct query *q, const char *of, const char **before,
+                       struct api_error *error)
+{
+    struct uuid id;
+    *before = query_get(q, "before");
+    return *before == NULL || uuid_parse(*before, &id) ||
+           api_error(error, 400, "invalid_before", "before", "before must be %s's id", of);
+}

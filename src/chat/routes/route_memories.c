@@ -8,15 +8,6 @@
 #define LIST_LIMIT_DEFAULT 50
 #define LIST_LIMIT_MAX 200
 
-/* A UUID of the query, or none. */
-static bool read_before(const struct query *q, const char **before, struct api_error *error)
-{
-    struct uuid id;
-    *before = query_get(q, "before");
-    return *before == NULL || uuid_parse(*before, &id) ||
-           api_error(error, 400, "invalid_before", "before", "before must be a memory's id");
-}
-
 void route_memories_list(struct route_context *c)
 {
     static const struct pg_statement statement = {
@@ -33,7 +24,7 @@ void route_memories_list(struct route_context *c)
         return;
     }
     if (route_read_limit(&q, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limit, &error) &&
-        read_before(&q, &before, &error)) {
+        route_read_before(&q, "a memory", &before, &error)) {
         const char *values[5] = {c->request->who.user_text, limit, before, query_get(&q, "type"),
                                  query_get(&q, "q")};
         route_reply_json_query(c, &statement, values);

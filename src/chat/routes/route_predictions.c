@@ -8,14 +8,6 @@
 #define LIST_LIMIT_DEFAULT 50
 #define LIST_LIMIT_MAX 200
 
-static bool read_before(const struct query *q, const char **before, struct api_error *error)
-{
-    struct uuid id;
-    *before = query_get(q, "before");
-    return *before == NULL || uuid_parse(*before, &id) ||
-           api_error(error, 400, "invalid_before", "before", "before must be a prediction's id");
-}
-
 void route_predictions_list(struct route_context *c)
 {
     static const struct pg_statement statement = {
@@ -32,7 +24,7 @@ void route_predictions_list(struct route_context *c)
         return;
     }
     if (route_read_limit(&q, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limit, &error) &&
-        read_before(&q, &before, &error)) {
+        route_read_before(&q, "a prediction", &before, &error)) {
         const char *values[5] = {c->request->who.user_text, limit, before,
                                  query_get(&q, "prediction_type"), query_get(&q, "model_name")};
         route_reply_json_query(c, &statement, values);

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(124);
+select plan(127);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -304,3 +304,13 @@ select is(pg_temp.wrong(p::jsonb), w, 'wrong: ' || p) from (values
     ('{"test_variants": [{"variant_name": "b", "memory": {"max_tokens": 300.0, "passage_tokens": 1e2}}]}', ''),
     ('{"targeting": {"coaches": [], "moon": 1}, "guardrails": [{"metric": "fun"}, {"metric": "latency", "max_worse": 1}], "traffic_share": 0, "alpha": 0.9}',
         'targeting.moon targeting.coaches guardrails[0].metric guardrails[1].metric traffic_share alpha')) as v(p, w);
+
+-- Looks: figures that are the same are no new row.
+create function pg_temp.look(p_value int) returns bigint language sql as $$
+    select uplift_batch.record_look(e.id, jsonb_build_object('looks', jsonb_build_array(jsonb_build_object('metric', 'latency', 'variant', 'x',
+        'figures', jsonb_build_object('value', p_value))), 'conclusion', '{}'::jsonb)) from public.ai_experiments e where e.experiment_name = 'new';
+    select count(*) from uplift.experiment_looks l join public.ai_experiments e on e.id = l.experiment_id where e.experiment_name = 'new'
+$$;
+select is(pg_temp.look(1), 1::bigint, 'a look is kept');
+select is(pg_temp.look(1), 1::bigint, 'the same again is the same');
+select is(pg_temp.look(2), 2::bigint, 'what changed is another one');
