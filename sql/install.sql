@@ -48,6 +48,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/chunks.sql
 \ir tables/embeddings.sql
 \ir tables/forecasts.sql
+\ir tables/privacy.sql
 reset search_path;
 
 \ir merge/known.sql

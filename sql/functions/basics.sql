@@ -205,3 +205,11 @@ $$;
 
 comment on function uplift.first_id_of(timestamptz) is
     'The least UUID of version 7 that can have been made at a time: what came since has greater ones.';
+
+create or replace function uplift.time_of(p_id uuid) returns timestamptz
+language sql immutable parallel safe
+as $$
+    select to_timestamp(('x' || left(replace(p_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+$$;
+
+comment on function uplift.time_of(uuid) is 'When a UUID of version 7 was made, to the millisecond, rounded down.';

@@ -30,6 +30,8 @@ comment on schema uplift_search is
 \ir coach/knowledge_use.sql
 \ir coach/chat.sql
 \ir gateway/limits.sql
+\ir privacy/personal_data.sql
+\ir privacy/late.sql
 \ir coach/feedback.sql
 \ir coach/answers.sql
 \ir coach/conversations.sql
@@ -63,6 +65,7 @@ comment on schema uplift_search is
 \ir learning/pairs.sql
 \ir learning/training.sql
 \ir learning/curation.sql
+\ir privacy/erasure.sql
 \ir learning/export.sql
 \ir learning/finetuning.sql
 \ir learning/models.sql

@@ -14,7 +14,7 @@ create table conversations (
     fillfactor = 80
 );
 
-create index on conversations (user_id);
+create index on conversations (user_id, id);
 
 comment on table conversations is 'One row a conversation; its messages are answers (coach_response_feedback).';
 comment on column conversations.title is 'The first message, cut.';
@@ -95,6 +95,7 @@ create table feedback_events (
 );
 
 create index on feedback_events (answer_id);
+create index on feedback_events (user_id, id);
 
 comment on table feedback_events is
     'Every word of feedback in the order it got here: history, which nothing else depends on. No foreign key, because feedback may come before its answer.';
@@ -117,6 +118,7 @@ create table feedback_said (
 );
 
 create index on feedback_said (answer_id) where waiting is not null;
+create index on feedback_said (user_id);
 
 comment on table feedback_said is
     'The last word on each field of an answer''s feedback: when it was said, so that one from before that comes late does not count.';

@@ -94,6 +94,7 @@ as $$
 declare
     v_has_more boolean := cardinality(array_remove(p_more, null)) > 0;
     v_has_whole_prompts boolean := (select s.value = 'true' from uplift.settings s where s.key = 'answers.whole_prompts');
+    v_erased int;
     v_user uuid;
     v_places uuid[];
     v_new uuid[];
@@ -106,6 +107,16 @@ begin
     if (select count(*) from uplift.system_prompts s where s.id = any (p_prompt_ids))
             < (select count(distinct i) from unnest(p_prompt_ids) i) then
         raise exception 'a shared prompt is not there, and has to come along' using errcode = 'UX001';
+    end if;
+    -- An erasure waits for those who record, and what is from before one is not recorded.
+    perform pg_advisory_xact_lock_shared(uplift.erasure_lock(u.id)) from (select distinct i.id from unnest(p_user_ids) i(id)) u;
+    if exists (select from uplift.erasures) then
+        v_erased := (select count(*) from unnest(p_user_ids, p_created_at) i(id, at) where uplift.is_erased(i.id, i.at));
+        if v_erased = cardinality(p_ids) then
+            return '{}';
+        elsif v_erased > 0 then
+            perform uplift.fail(410, 'erased', 'some of these answers are of a user who had everything erased since');
+        end if;
     end if;
     if v_has_more then
         -- Users are made when their chat is prepared, unless Postgres was away then.
@@ -200,7 +211,7 @@ $$;
 comment on function uplift_chat.record_chats(uuid[], uuid[], uuid[], timestamptz[], text[], numeric[], text[], uuid[], text[], text[], text[],
     text[], text[], text[], text[], boolean[], text[], bigint[], bigint[], bigint[], boolean[], bigint[], bigint[], jsonb[], text[], jsonb[],
     jsonb[], text[]) is
-    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift_chat.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors) and who was exposed to experiments (uplift.note_exposures), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. One bad row fails the call: record rows one by one then, and give the bad one to uplift_chat.reject_answer().';
+    'Records a group of answers: arrays side by side, an element for each, named after columns of coach_response_feedback. p_prompt_ids: uplift.prompt_id() of the shared parts of their prompts; those that are not in uplift.system_prompts yet have to come in p_shared_prompts, in any order (SQLSTATE UX001). p_traces: what shaped them, as uplift_chat.prepare_chats() gave it. p_more is what most answers do without, null for those; keys, each of which may be left out: error_code, request_messages, response_message, regenerate_of, degraded, from_cache, cache_source_id, cache_key, cache_ttl_s, tries (more than one call of a provider), system_prompt (where it is not known which part is shared), tokens_used. An id that is there already stays as it is; returned are those that were not. Numbers are not less than nothing. Makes or touches conversations (another user''s id is replaced by a fresh one), clamps what cannot be (more than 100 million tokens), works out cost_usd in US dollars from uplift.model_prices, counts it against budgets, notes what failed (uplift.note_errors) and who was exposed to experiments (uplift.note_exposures), stores what has a cache_key in the cache (uplift.cache_answers) and notes what came from it, makes users on first sight of those with p_more, applies feedback that came before its answer. Answers from before their user had everything erased (uplift.erase_user) are taken and not recorded; where others are among them, the call fails with UP410 erased. One bad row fails the call: record rows one by one then, and give the bad one to uplift_chat.reject_answer().';
 
 create or replace function uplift_chat.record_answers(p_answers json) returns table (id uuid, outcome text)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan

@@ -313,6 +313,11 @@ begin
         elsif v_answer.user_id is not null or p_issued is not true then
             perform uplift.fail(404, 'answer_not_found', 'there is no such answer');
         else
+            -- It would wait for ever for an answer that was erased.
+            perform pg_advisory_xact_lock_shared(uplift.erasure_lock(p_user_id));
+            if uplift.is_erased(p_user_id, uplift.time_of(p_answer_id)) then
+                perform uplift.fail(404, 'answer_not_found', 'there is no such answer');
+            end if;
             select w.words into v_stands from uplift.waiting_feedback(p_user_id, p_answer_id) w;
             perform uplift.note_words(p_answer_id, p_user_id, p_changes, v_given_at, true);
             perform uplift.note_event(p_answer_id, p_user_id, p_changes, v_stands, v_given_at, p_event_id, p_source);

@@ -213,7 +213,7 @@ declare
     v_same public.ai_episodic_memory;
     v_id uuid;
 begin
-    if v_text is null or exists (select from uplift.forgotten_memories f
+    if v_text is null or uplift.is_erased(p_user_id, p_said_at) or exists (select from uplift.forgotten_memories f
             where f.user_id = p_user_id and f.fingerprint = uplift.memory_fingerprint(p_type, p_subject, v_words, v_negative)) then
         return null;
     end if;
@@ -249,7 +249,7 @@ end
 $$;
 
 comment on function uplift.remember(uuid, uuid, text, text, text, numeric, text, timestamptz) is
-    'Keeps what a user said at a time as a memory, as the policies have it, and returns its id: a new one, which retires those that it takes the place of (uplift.memory_replaces), or the one that says the same, which grows stronger; null when nothing is kept, because it is refused, was forgotten, or was counted before.';
+    'Keeps what a user said at a time as a memory, as the policies have it, and returns its id: a new one, which retires those that it takes the place of (uplift.memory_replaces), or the one that says the same, which grows stronger; null when nothing is kept, because it is refused, was forgotten, was said before an erasure, or was counted before.';
 
 create or replace function uplift.memory_strength(p_importance numeric, p_said_at timestamptz, p_uses bigint, p_pinned boolean) returns double precision
 language sql stable

@@ -329,6 +329,7 @@ begin
                 offset 0) r
             where r.user_id = v_answer.user_id and r.ai_response <> '')
             or exists (select from uplift.conversations c where c.id = v_answer.conversation_id and c.deleted_at is not null)
+            or uplift.is_erased(v_answer.user_id, v_answer.created_at)
             -- It was looked for, and hurt.
             or exists (select from uplift.demotions d where d.kind = 'passages' and d.hash = v_answer.id)
             -- Another worker had it, too, and was first.
