@@ -53,6 +53,8 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/examples/{id}/validate"}, route_sql, SQL(admin_validate_example), 200},
     {{"POST", "/admin/examples/{id}/reject"}, route_sql, SQL(admin_reject_example), 200},
     {{"POST", "/admin/users/{id}/erase-training-data"}, route_sql, SQL(admin_erase_user), 200},
+    {{"DELETE", "/admin/users/{id}"}, route_sql, SQL(admin_erase_everything), 200},
+    {{"GET", "/admin/erasures"}, route_sql, SQL(admin_list_erasures), 200},
 
     {{"POST", "/admin/finetuning-jobs"}, route_sql, SQL_ONCE(admin_create_finetuning), 202},
     {{"GET", "/admin/finetuning-jobs"}, route_sql, SQL(admin_list_finetuning), 200},

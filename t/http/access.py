@@ -46,6 +46,8 @@ CHAT = {
     "GET /v1/coaches": people("read", "chat"),
     "GET /v1/preferences": people("read"),
     "PUT /v1/preferences": people("chat", guest=False),
+    "GET /v1/me/export": people("read", guest=False),
+    "DELETE /v1/me": PEOPLE,  # which would leave nothing for the others: see privacy.py
     "GET /v1/memories": people("read", guest=False),
     "POST /v1/memories": people("chat", guest=False),
     "DELETE /v1/memories": people("chat", guest=False),
@@ -91,6 +93,8 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/examples/{id}/validate": "POST",
     "/admin/examples/{id}/reject": "POST",
     "/admin/users/{id}/erase-training-data": "POST",
+    "/admin/users/{id}": "DELETE",
+    "/admin/erasures": "GET",
     "/admin/finetuning-jobs": "GET POST",
     "/admin/finetuning-jobs/{id}": "GET",
     "/admin/finetuning-jobs/{id}/events": "GET",
@@ -210,7 +214,7 @@ def call_all(callers, names, routes, row, prefix=""):
     """For each route, those who get through, and those who are shown what was said."""
     through, shown = {}, {}
     for route in routes:
-        for who in names:
+        for who in names if route != "DELETE /v1/me" else ():
             method, path, body = request_of(route, row)
             answer = callers.ask(who, method, prefix + path, body)
             if answer.status >= 500:
@@ -225,7 +229,7 @@ def call_all(callers, names, routes, row, prefix=""):
 def check(routes, table, found, among):
     through, shown = found
     for route in routes:
-        if route in table:
+        if route in table and route != "DELETE /v1/me":
             equal(sorted(through.get(route, ())), sorted(table[route] & among), "%s is for those it is meant for" % route)
         equal(sorted(shown.get(route, set()) - READERS), [], "%s tells nobody else what was said" % route)
 

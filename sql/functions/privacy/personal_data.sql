@@ -81,7 +81,7 @@ comment on function uplift_chat.export_sections(uuid) is 'The sections of an exp
 
 create or replace function uplift_chat.export_rows(p_user_id uuid, p_section text, p_after jsonb)
 returns table (rows text, count int, after jsonb)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
     c_bytes constant int := 1000000;
@@ -100,9 +100,10 @@ begin
     end if;
     select string_agg('t.' || split_part(k, ' ', 1), ', ' order by n), string_agg(format('($2 ->> %s)::%s', n - 1, split_part(k, ' ', 2)), ', ' order by n)
     into v_columns, v_after from unnest(v.keys) with ordinality x(k, n);
-    -- Few at a time are fetched, so that memory does not depend on how long they are.
-    for v_next in execute format('select (to_jsonb(t) - $3)::text as said, jsonb_build_array(%s) as key from %s t where %s%s order by %s limit 500',
-        v_columns, v.source, v.condition, case when p_after is not null then format(' and (%s) > (%s)', v_columns, v_after) end, v_columns)
+    -- JSON is made of the rows of the page alone. Few at a time are fetched, so that memory does not depend on how long they are.
+    for v_next in execute format('select (to_jsonb(t) - $3)::text as said, jsonb_build_array(%1$s) as key'
+            ' from (select t.* from %2$s t where %3$s%4$s order by %1$s limit 500) t order by %1$s',
+        v_columns, v.source, v.condition, case when p_after is not null then format(' and (%s) > (%s)', v_columns, v_after) end)
         using p_user_id, p_after, v.hidden
     loop
         exit when v_size + octet_length(v_next.said) > c_bytes and v_size > 0;

@@ -47,6 +47,8 @@ static const struct endpoint {
     {{"GET", "/v1/coaches"}, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
     {{"GET", "/v1/preferences"}, AS_USER, SCOPE_READ, SMALL, route_preferences_get},
     {{"PUT", "/v1/preferences"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_preferences_put},
+    {{"GET", "/v1/me/export"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_export},
+    {{"DELETE", "/v1/me"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_me_erase},
     {{"GET", "/v1/memories"}, SIGNED_IN, SCOPE_READ, SMALL, route_memories_list},
     {{"POST", "/v1/memories"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_memories_add},
     {{"DELETE", "/v1/memories"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_memories_forget},
