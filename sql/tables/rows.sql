@@ -126,6 +126,7 @@ insert into uplift.settings (key, value, description) values
     ('predictions.max_brier_rise', '0.05', 'By how much the Brier score may rise without a warning.'),
     ('predictions.max_ece_rise', '0.05', 'By how much the expected calibration error may rise without a warning.'),
     ('predictions.max_per_day', '2000', 'Predictions of one user that /v1/predictions takes in 24 hours.'),
+    ('erasures.finish_after_minutes', '15', 'Minutes after an erasure of a user until job finish-erasures looks for what was written in the same moment.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;
 
@@ -147,6 +148,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
     ('autopilot', 'Takes the next steps of autopilot, where it is on.', 5, '1 hour', true),
     ('watch-rollouts', 'Measures rollouts, and takes the step that their evidence calls for.', 5, '1 hour', true),
     ('write-playbooks', 'Makes guidelines for coaches of what users wrote about answers.', 5, '6 hours', true),
+    ('finish-erasures', 'Deletes files with texts of users who had everything erased.', 5, '1 hour', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
 
@@ -165,6 +167,7 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('autopilot', 'autopilot', '{}', '20 * * * *', true, 'The next steps of autopilot, hourly; nothing while it is off.'),
     ('watch-rollouts', 'watch-rollouts', '{}', '*/5 * * * *', true, 'Rollouts, every five minutes.'),
     ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
+    ('finish-erasures', 'finish-erasures', '{}', '55 * * * *', true, 'What erasures of users leave to be done, hourly.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;
 

@@ -79,8 +79,10 @@ static curl_mime *make_form(CURL *curl, const struct http_upload *upload)
     return form;
 }
 
-enum http_outcome http_call(const struct http_server *server, const char *path, const char *body,
-                            const struct http_upload *upload, struct http_answer *answer)
+/* method: NULL for what body and upload make of it. */
+static enum http_outcome perform(const struct http_server *server, const char *method,
+                                 const char *path, const char *body,
+                                 const struct http_upload *upload, struct http_answer *answer)
 {
     char url[2048], reason[CURL_ERROR_SIZE] = "";
     curl_off_t retry_after = 0;
@@ -106,6 +108,8 @@ enum http_outcome http_call(const struct http_server *server, const char *path, 
         headers = curl_slist_append(headers, "Content-Type: application/json");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     }
+    if (method != NULL)
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
@@ -128,6 +132,18 @@ out:
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return HTTP_STOPPED;
     return code == CURLE_OK ? HTTP_ANSWERED : HTTP_FAILED;
+}
+
+enum http_outcome http_call(const struct http_server *server, const char *path, const char *body,
+                            const struct http_upload *upload, struct http_answer *answer)
+{
+    return perform(server, NULL, path, body, upload, answer);
+}
+
+enum http_outcome http_delete(const struct http_server *server, const char *path,
+                              struct http_answer *answer)
+{
+    return perform(server, "DELETE", path, NULL, NULL, answer);
 }
 
 void http_release(struct http_answer *answer)

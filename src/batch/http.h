@@ -43,6 +43,9 @@ enum http_outcome {
  */
 enum http_outcome http_call(const struct http_server *server, const char *path, const char *body,
                             const struct http_upload *upload, struct http_answer *answer);
+/* DELETE, the same. */
+enum http_outcome http_delete(const struct http_server *server, const char *path,
+                              struct http_answer *answer);
 void http_release(struct http_answer *answer);
 
 #endif

@@ -58,6 +58,8 @@ const struct job_kind job_kinds[] = {
     {"write-playbooks", "Makes guidelines for coaches of what users wrote about answers.",
      write_playbooks_arguments, job_write_playbooks},
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
+    {"finish-erasures", "Deletes files with texts of users who had everything erased.", NULL,
+     job_finish_erasures},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };

@@ -63,6 +63,7 @@ used |= set(re.findall(r"case when p_split is null then '([a-z_]+)' else '([a-z_
 used |= set(re.findall(r'"code":"([a-z_]+)"', read("nginx/errors-server.conf")))
 # How the preferences, which are many, are written: `invalid_<name>`.
 used -= {"invalid_timezone", "invalid_protocol"}
+used -= {"erased", "invalid_section"}  # between fcgi-chat and Postgres only
 used -= {"invalid_lane"}  # between fcgi-batch and Postgres only
 used -= {"does_not_run", "no_price", "over_money"}  # of autopilot's own steps, whose reasons are in its decisions
 ok(len(used) > 90, "the sources have error codes")

@@ -113,7 +113,7 @@ begin
     if exists (select from uplift.erasures) then
         v_erased := (select count(*) from unnest(p_user_ids, p_created_at) i(id, at) where uplift.is_erased(i.id, i.at));
         if v_erased = cardinality(p_ids) then
-            return '{}';
+            return array[]::uuid[];
         elsif v_erased > 0 then
             perform uplift.fail(410, 'erased', 'some of these answers are of a user who had everything erased since');
         end if;

@@ -21,16 +21,31 @@ comment on function uplift.models_with(uuid) is 'The model versions that were tr
 create or replace function uplift.files_with(p_user_id uuid) returns jsonb
 language sql stable
 as $$
-    select coalesce(jsonb_agg(jsonb_build_object('kind', 'training_file', 'name', f.name, 'provider', j.provider, 'finetuning_job_id', j.id) order by f.name), '[]')
+    with examples as materialized (
+        select e.id, e.dataset_id from uplift.training_example_sources s
+        join public.ai_training_examples e on e.id = s.example_id where s.user_id = p_user_id
+    ), versions as materialized (
+        select distinct x.version_id from uplift.dataset_version_examples x join examples e on e.id = x.example_id
+    )
+    select coalesce(jsonb_agg(f.file order by f.file ->> 'name'), '[]')
     from (
-        select distinct x.version_id from uplift.training_example_sources s
-        join uplift.dataset_version_examples x on x.example_id = s.example_id where s.user_id = p_user_id) v
-    join public.ai_finetuning_jobs j on j.dataset_version_id = v.version_id
-    cross join lateral (values (j.training_file_id), (j.validation_file_id)) f(name)
-    where f.name is not null
+        select distinct jsonb_build_object('kind', 'training_file', 'name', n.name, 'provider', j.provider, 'finetuning_job_id', j.id) as file
+        from versions v join public.ai_finetuning_jobs j on j.dataset_version_id = v.version_id
+        cross join lateral (values (j.training_file_id), (j.validation_file_id)) n(name)
+        where n.name is not null
+        union
+        -- Whether it was there when the set was exported is not known; the file can be made again.
+        select distinct jsonb_build_object('kind', 'export', 'name', j.result ->> 'path')
+        from uplift.batch_jobs j
+        where j.name = 'export-dataset' and j.result ? 'path' and exists (
+            select from examples e join public.ai_training_datasets d on d.id = e.dataset_id
+            where d.id::text = j.arguments ->> 'dataset_id' or d.dataset_name = j.arguments ->> 'dataset'
+            union all
+            select from versions v where v.version_id::text = j.arguments ->> 'dataset_version_id')) f
 $$;
 
-comment on function uplift.files_with(uuid) is 'The files at trainers that have something of a user, for uplift.erasures.';
+comment on function uplift.files_with(uuid) is
+    'The files outside the database that may have something of a user, for uplift.erasures: those that trainers were given, and exports.';
 
 create or replace function uplift.erase_rows(p_user_id uuid) returns jsonb
 language plpgsql volatile
@@ -38,7 +53,7 @@ as $$
 declare
     v record;
     v_count bigint;
-    v_rows jsonb := '{}';
+    v_rows jsonb := jsonb '{}';
 begin
     for v in select d.source, d.condition from uplift.derived_data() d order by d.place loop
         execute format('delete from %s t where %s', v.source, v.condition) using p_user_id;
@@ -154,7 +169,7 @@ create or replace function uplift_batch.erasures_to_finish() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Whatever was under way when they were erased is over by then.
-    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'files', e.files) order by e.id), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'files', e.files, 'erased_at', extract(epoch from e.erased_at)) order by e.id), '[]')
     from (
         select x.* from uplift.erasures x
         where x.finished_at is null and x.erased_at < now() - uplift.setting_number('erasures.finish_after_minutes', 15) * interval '1 minute'
@@ -162,14 +177,14 @@ as $$
 $$;
 
 comment on function uplift_batch.erasures_to_finish() is
-    'Erasures whose files may still be there, and whose user''s rows are to be looked for once more, [{id, files}]: those from erasures.finish_after_minutes (15) ago on.';
+    'Erasures whose files may still be there, and whose user''s rows are to be looked for once more, [{id, files, erased_at: seconds since 1970}]: those from erasures.finish_after_minutes (15) ago on.';
 
 create or replace function uplift_batch.finish_erasure(p_id uuid, p_files jsonb, p_is_done boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_erasure uplift.erasures;
-    v_late jsonb := '{}';
+    v_late jsonb := jsonb '{}';
 begin
     select e.* into v_erasure from uplift.erasures e where e.id = p_id and e.finished_at is null for update;
     if not found then

@@ -86,13 +86,12 @@ as $$
 declare
     c_bytes constant int := 1000000;
     v record;
-    v_names text;
     v_columns text;
     v_after text;
-    v_row text;
     v_size int := 0;
-    v_rows text[] := '{}';
-    v_next record;
+    v_rows text[] := array[]::text[];
+    v_said text;
+    v_key jsonb;
 begin
     select d.* into v from uplift.personal_data() d where d.name = p_section;
     if not found then
@@ -101,15 +100,15 @@ begin
     select string_agg('t.' || split_part(k, ' ', 1), ', ' order by n), string_agg(format('($2 ->> %s)::%s', n - 1, split_part(k, ' ', 2)), ', ' order by n)
     into v_columns, v_after from unnest(v.keys) with ordinality x(k, n);
     -- JSON is made of the rows of the page alone. Few at a time are fetched, so that memory does not depend on how long they are.
-    for v_next in execute format('select (to_jsonb(t) - $3)::text as said, jsonb_build_array(%1$s) as key'
+    for v_said, v_key in execute format('select (to_jsonb(t) - $3)::text as said, jsonb_build_array(%1$s) as key'
             ' from (select t.* from %2$s t where %3$s%4$s order by %1$s limit 500) t order by %1$s',
         v_columns, v.source, v.condition, case when p_after is not null then format(' and (%s) > (%s)', v_columns, v_after) end)
         using p_user_id, p_after, v.hidden
     loop
-        exit when v_size + octet_length(v_next.said) > c_bytes and v_size > 0;
-        v_size := v_size + octet_length(v_next.said);
-        v_rows := v_rows || v_next.said;
-        after := v_next.key;
+        exit when v_size + octet_length(v_said) > c_bytes and v_size > 0;
+        v_size := v_size + octet_length(v_said);
+        v_rows := v_rows || v_said;
+        after := v_key;
     end loop;
     rows := array_to_string(v_rows, e',\n');
     count := cardinality(v_rows);
