@@ -36,6 +36,14 @@ static void holms_adjustment(void **state)
     REASON(holm_adjust(four, 0, adjusted), "invalid_input");
 }
 
+static void bonferronis_level(void **state)
+{
+    (void)state;
+    NEAR(bonferroni_alpha(.05, 8), .00625);
+    NEAR(bonferroni_alpha(.05, 1), .05);
+    assert_true(bonferroni_alpha(.05, 0) == .05);
+}
+
 static void winsorising(void **state)
 {
     double values[200], x = 30000, n = 100000, cap;
@@ -77,6 +85,7 @@ static void welchs_test_refuses(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(welchs_test),
     cmocka_unit_test(holms_adjustment),
+    cmocka_unit_test(bonferronis_level),
     cmocka_unit_test(winsorising),
     cmocka_unit_test(welchs_test_refuses),
 };
