@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(127);
+select plan(136);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -147,6 +147,18 @@ select matches(public.build_coach_system_prompt(:ann), 'run 10 km', 'where nothi
 update public.user_coach_preferences set memory_enabled = false where user_id = :bob;
 select is(pg_temp.variant(:bob), null, 'who turned memory off is not in it');
 update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- Policies that need a search, where there was none.
+select isnt(pg_temp.try('examples', '{}', '{"{\"variant_name\": \"b\", \"examples\": \"off\"}"}'), null, 'one on examples');
+select is(count(*), 0::bigint, 'a chat that nothing was searched for is no exposure, of control neither')
+from generate_series(1, 20) n where pg_temp.variant(pg_temp.user(n)) is not null or pg_temp.variant(pg_temp.user(n), '{"search": {"words": ["run"], "knowledge": {}}}') is not null;
+select is(array_agg(distinct pg_temp.variant(pg_temp.user(n), '{"search": {"words": ["run"], "examples": {}}}')), '{b,control}', 'one that examples were searched for is one')
+from generate_series(1, 20) n;
+update public.ai_experiments set status = 'completed' where status = 'running';
+select is(uplift.is_felt(s::jsonb, p::jsonb), f, coalesce(p, 'nothing') || ' searched for ' || s) from (values
+    ('[{}, {"severity": 2, "examples": "off"}]', null, true), ('[{}, {"severity": 2}, {"examples": "off"}]', null, false),
+    ('[{"memory": "on"}, {"memory": "off"}]', null, true), ('[{}, {"memory": {"max_tokens": 100}}]', null, false),
+    ('[{}, {"memory": {"max_tokens": 100}}]', '{"words": []}', true), ('[{}, {"knowledge": "off"}]', '{"embedding": [1]}', true)) v(s, p, f);
 
 -- Whom it is for.
 select isnt(pg_temp.try('some', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running',
