@@ -72,14 +72,16 @@ begin
         return v_decisions;
     end if;
     for v_test in
-        select t.*, (select sum(s.usd) from uplift.autopilot_spending s where s.subject_id = t.experiment_id) as usd
-        from uplift.autopilot_tests() t where t.is_running order by t.experiment_id
+        select t.*, (select sum(s.usd) from uplift.autopilot_spending s where s.subject_id = t.experiment_id) as usd,
+            nullif(e.winner_variant, e.control_variant ->> 'variant_name') as winner
+        from uplift.autopilot_tests() t left join public.ai_experiments e on e.id = t.experiment_id and t.rollout_id is null
+        where t.is_running order by t.experiment_id
     loop
         continue when coalesce(v_test.usd, 0) <= 0;
         perform uplift.autopilot_stop_test(v_test.experiment_id, v_test.rollout_id, 'it costs more than production, and the money ' || v_which, 'autopilot');
         v_decisions := v_decisions || uplift.autopilot_note(case when v_test.rollout_id is null then 'experiment' else 'rollout' end,
             coalesce(v_test.rollout_id, v_test.experiment_id), v_test.name, v_test.coach_id, case when v_test.rollout_id is null then 'stopped' else 'discarded' end,
-            'it costs more than production, and the money ' || v_which, v_use || jsonb_build_object('usd', trim_scale(v_test.usd)));
+            'it costs more than production, and the money ' || v_which, v_use || jsonb_strip_nulls(jsonb_build_object('usd', trim_scale(v_test.usd), 'winner', v_test.winner)));
     end loop;
     return v_decisions || uplift.autopilot_note('bound', null, 'money', null, 'refused', 'nothing is begun: the money ' || v_which, v_use);
 end
@@ -108,6 +110,31 @@ $$;
 
 comment on function uplift.autopilot_roll_out(text, text, jsonb, text) is 'Begins a rollout of a candidate (as uplift.candidate_argument()) within the bounds; its id. Errors as uplift_batch.admin_create_rollout().';
 
+create or replace function uplift.autopilot_gives_way(p_experiment public.ai_experiments, p_is_money boolean) returns boolean
+language sql stable
+as $$
+    select min(d.at) + s.max_held_days * interval '24 hours' <= now()
+        -- The money of a month comes back with the next one, and until then nothing else could begin.
+        and (not p_is_money or min(d.at) < date_trunc('month', now() at time zone 'UTC') at time zone 'UTC')
+    from uplift.autopilot_settings() s join uplift.autopilot_decisions d on d.kind = 'experiment' and d.subject_id = p_experiment.id
+        and d.decision = 'held' and not d.is_dry_run
+    group by s.max_held_days
+$$;
+
+comment on function uplift.autopilot_gives_way(public.ai_experiments, boolean) is
+    'Whether a winner has been held for autopilot.max_held_days, so that it is to make room: for lack of money, when a new month has not brought any either. Null for one that was not held yet.';
+
+create or replace function uplift.autopilot_make_room(p_experiment public.ai_experiments, p_coach_id text, p_reason text, p_numbers jsonb) returns jsonb
+language plpgsql volatile
+as $$
+begin
+    perform uplift.autopilot_stop_test(p_experiment.id, null, p_reason, 'autopilot');
+    return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, p_coach_id, 'stopped', p_reason, p_numbers);
+end
+$$;
+
+comment on function uplift.autopilot_make_room(public.ai_experiments, text, text, jsonb) is 'Stops an experiment of autopilot''s for a reason; the decision.';
+
 create or replace function uplift.autopilot_end_experiment(p_experiment public.ai_experiments) returns jsonb
 language plpgsql volatile
 as $$
@@ -118,9 +145,14 @@ declare
     v_figures jsonb := uplift.autopilot_figures(p_experiment.id) || jsonb_build_object('confidence', trim_scale(round(p_experiment.confidence_level, 6)),
         'days', round((extract(epoch from now() - p_experiment.start_date) / 86400)::numeric, 1));
     v_reason text;
+    v_code text;
     v_rollout uuid;
 begin
     select s.* into v_settings from uplift.autopilot_settings() s;
+    -- By which it is found when it is not rolled out (uplift.autopilot_winners_left).
+    if v_winner <> p_experiment.control_variant ->> 'variant_name' then
+        v_figures := v_figures || jsonb_build_object('winner', v_winner);
+    end if;
     v_reason := case
         when p_experiment.status = 'paused' and p_experiment.status_reason is not null then 'it was paused: ' || p_experiment.status_reason
         -- By a person, who will go on with it or stop it.
@@ -131,13 +163,16 @@ begin
         when v_winner is null and p_experiment.start_date + v_settings.max_test_days * interval '24 hours' <= now()
             then format('nothing proved to be better in %s days (autopilot.max_test_days)', v_settings.max_test_days) end;
     if v_reason is not null then
-        perform uplift.autopilot_stop_test(p_experiment.id, null, v_reason, 'autopilot');
-        return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'stopped', v_reason, v_figures);
+        return uplift.autopilot_make_room(p_experiment, v_coach, v_reason, v_figures);
     elsif v_winner is null or p_experiment.status <> 'running' then
         return null;
     end if;
     v_reason := format('"%s" wins: its %s is better than as it is now', v_winner, p_experiment.success_metric);
     if uplift.is_out_of_money() then
+        if uplift.autopilot_gives_way(p_experiment, true) then
+            return uplift.autopilot_make_room(p_experiment, v_coach, format('"%s" wins, and there was no money to roll it out in %s days (autopilot.max_held_days)',
+                v_winner, v_settings.max_held_days), v_figures);
+        end if;
         return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'held',
             format('"%s" wins, and is not rolled out before there is money again', v_winner), v_figures);
     end if;
@@ -149,16 +184,27 @@ begin
         if sqlstate not like 'UP%' then
             raise;
         end if;
-        return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'held',
-            format('"%s" wins, and cannot be rolled out: %s', v_winner, sqlerrm), v_figures);
+        get stacked diagnostics v_code = pg_exception_detail;
+        v_reason := sqlerrm;
     end;
+    if v_rollout is null then
+        -- A coach or model that is gone does not come back; others end, and a price may be set.
+        if v_code in ('coach_not_found', 'variant_not_found', 'invalid_changes') or cardinality(uplift.experiment_problems(p_experiment)) > 0 then
+            return uplift.autopilot_make_room(p_experiment, v_coach, format('"%s" wins, and can never be rolled out: %s', v_winner, v_reason), v_figures);
+        elsif uplift.autopilot_gives_way(p_experiment, false) then
+            return uplift.autopilot_make_room(p_experiment, v_coach, format('"%s" wins, and could not be rolled out in %s days (autopilot.max_held_days): %s',
+                v_winner, v_settings.max_held_days, v_reason), v_figures);
+        end if;
+        return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'held',
+            format('"%s" wins, and cannot be rolled out: %s', v_winner, v_reason), v_figures);
+    end if;
     return uplift.autopilot_note('experiment', p_experiment.id, p_experiment.experiment_name, v_coach, 'rolled_out', v_reason,
         v_figures || jsonb_build_object('rollout_id', v_rollout));
 end
 $$;
 
 comment on function uplift.autopilot_end_experiment(public.ai_experiments) is
-    'What becomes of a locked experiment of autopilot''s that has not ended: a winner is rolled out in its place, by control''s win, by a pause for cause or after autopilot.max_test_days it is stopped. The decision; null for none yet.';
+    'What becomes of a locked experiment of autopilot''s that has not ended: a winner is rolled out in its place, and makes room where that can never be or could not for autopilot.max_held_days; by control''s win, by a pause for cause or after autopilot.max_test_days it is stopped. The decision; null for none yet.';
 
 create or replace function uplift.autopilot_end_tests() returns jsonb[]
 language plpgsql volatile
