@@ -284,6 +284,7 @@ begin
     if not (select s.is_enabled from uplift.autopilot_settings() s) then
         return jsonb '{"enabled": false, "goes_on": false, "decisions": []}';
     end if;
+    insert into uplift.autopilot_looks (looked_at) values (now()) on conflict (is_only) do update set looked_at = excluded.looked_at;
     v_decisions := uplift.autopilot_pass();
     return jsonb_build_object('enabled', true, 'goes_on', uplift.did_something(v_decisions), 'decisions', (
         select coalesce(jsonb_agg(d - '{numbers,is_news}'::text[] order by n), '[]') from unnest(v_decisions) with ordinality x(d, n) where (d ->> 'is_news')::boolean));

@@ -25,6 +25,27 @@ $$;
 comment on function uplift.autopilot_note(text, uuid, text, text, text, text, jsonb, text) is
     'Keeps a decision, and returns it; what was refused or held for the same reason the last time is no news (is_news false), and not kept again.';
 
+create or replace function uplift.autopilot_decided() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into uplift.autopilot_tally as t (kind, decision, count, last_at) values (new.kind, new.decision, 1, new.at)
+    on conflict (kind, decision) do update set count = t.count + 1, last_at = greatest(t.last_at, excluded.last_at);
+    return null;
+end
+$$;
+
+comment on function uplift.autopilot_decided() is 'Trigger on autopilot_decisions: counts them in uplift.autopilot_tally.';
+
+do $$
+begin
+    if not exists (select from pg_trigger where tgrelid = 'uplift.autopilot_decisions'::regclass and tgname = 'uplift_autopilot_decided') then
+        create trigger uplift_autopilot_decided after insert on uplift.autopilot_decisions
+        for each row when (not new.is_dry_run) execute function uplift.autopilot_decided();
+    end if;
+end
+$$;
+
 create or replace function uplift.did_something(p_decisions jsonb[]) returns boolean
 language sql immutable parallel safe
 as $$ select exists (select from unnest(p_decisions) d where d ->> 'decision' not in ('refused', 'held')) $$;

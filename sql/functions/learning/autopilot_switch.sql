@@ -416,3 +416,22 @@ $$;
 
 comment on function uplift_batch.admin_autopilot_report(uuid, jsonb, text) is
     'What autopilot decided on a day (day, UTC; today) with reasons and numbers, at most 1000 decisions, what it spent, and what runs now; the same as Markdown. UP400 invalid_day.';
+
+-- --- for metrics ---
+
+create or replace function uplift.autopilot_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('enabled', s.is_enabled::int, 'use', uplift.autopilot_use(),
+        'tests', (select jsonb_build_object('experiment', count(*) filter (where t.rollout_id is null), 'rollout', count(t.rollout_id))
+            from uplift.autopilot_tests() t where t.is_running),
+        'winners_left', jsonb_array_length(uplift.autopilot_winners_left()),
+        'decisions', (select coalesce(jsonb_agg(jsonb_build_object('kind', t.kind, 'decision', t.decision, 'count', t.count) order by t.kind, t.decision), '[]')
+            from uplift.autopilot_tally t),
+        'last_look', (select round(extract(epoch from l.looked_at)) from uplift.autopilot_looks l),
+        'last_decision', (select round(extract(epoch from max(t.last_at))) from uplift.autopilot_tally t))
+    from uplift.autopilot_settings() s
+$$;
+
+comment on function uplift.autopilot_gauges() is
+    'Autopilot for metrics: enabled (0 or 1), use (uplift.autopilot_use), tests that run, winners_left, how many, decisions [{kind, decision, count}], and last_look and last_decision, seconds since 1970, null for none yet.';

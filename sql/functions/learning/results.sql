@@ -291,3 +291,19 @@ $$;
 
 comment on function uplift_batch.experiment_baseline(jsonb) is
     'What users of the last 28 days (at most 20,000 of them) did by a metric, for planning: sums as those of uplift_batch.experiment_sums(), and users_per_day. UP400 invalid_metric, unknown_argument.';
+
+-- --- for metrics ---
+
+create or replace function uplift.experiment_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object(
+        'status', (select jsonb_object_agg(x.status, (select count(*) from public.ai_experiments e where e.status = x.status))
+            from unnest('{draft,running,paused,completed}'::text[]) x(status)),
+        'mismatches', (select count(*) from uplift.running_experiments r cross join lateral (
+            select l.figures from uplift.experiment_looks l
+            where l.experiment_id = r.id and l.metric = 'users' and l.variant = '' order by l.id desc limit 1) l where l.figures -> 'is_mismatch' = 'true'))
+$$;
+
+comment on function uplift.experiment_gauges() is
+    'Experiments for metrics, those of rollouts among them: how many of each status, and of how many that run the last look found a sample ratio mismatch, {status, mismatches}.';

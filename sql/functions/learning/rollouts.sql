@@ -585,3 +585,17 @@ $$;
 
 comment on function uplift_batch.decide_rollout(uuid) is
     'Takes the step of a rollout that its evidence calls for (uplift.rollout_verdict): {step, reason}; none where it does not run any more; one of autopilot''s goes on only when that does (uplift.autopilot_rests). UP404 rollout_not_found.';
+
+-- --- for metrics ---
+
+create or replace function uplift.rollout_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object(
+        'status', (select jsonb_object_agg(x.status, (select count(*) from uplift.rollouts r where r.status = x.status))
+            from unnest('{running,promoted,rolled_back}'::text[]) x(status)),
+        'stages', (select coalesce(jsonb_object_agg(x.stage, x.count), '{}')
+            from (select r.stage, count(*) from uplift.rollouts r where r.status = 'running' group by r.stage) x))
+$$;
+
+comment on function uplift.rollout_gauges() is 'Rollouts for metrics: how many of each status, and of those that run at which stage, {status, stages}.';
