@@ -83,10 +83,8 @@ static void welchs_test_refuses(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(welchs_test),
-    cmocka_unit_test(holms_adjustment),
-    cmocka_unit_test(bonferronis_level),
-    cmocka_unit_test(winsorising),
+    cmocka_unit_test(welchs_test),         cmocka_unit_test(holms_adjustment),
+    cmocka_unit_test(bonferronis_level),   cmocka_unit_test(winsorising),
     cmocka_unit_test(welchs_test_refuses),
 };
 
