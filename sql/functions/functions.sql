@@ -75,6 +75,8 @@ comment on schema uplift_search is
 \ir learning/rollouts.sql
 \ir learning/prompt_versions.sql
 \ir learning/autopilot_bounds.sql
+\ir learning/autopilot_catalogue.sql
+\ir learning/autopilot_decisions.sql
 \ir learning/autopilot.sql
 \ir learning/autopilot_switch.sql
 \ir learning/predictions.sql

@@ -65,6 +65,7 @@ insert into uplift_install.known_values values
     ('ai_episodic_memory', 'source_type', true, '{conversation}'),
     ('ai_experiments', 'status', true, '{draft,running,paused,completed}'),
     ('ai_experiments', 'success_metric', true, '{thumbs_up_rate,avg_rating,engagement_time,cost_per_answer,latency,regenerations,retention}'),
+    ('experiment_outcomes', 'metric_name', true, '{thumbs_up_rate,avg_rating,engagement_time,cost_per_answer,latency,regenerations,errors,retention}'),
     ('user_coach_preferences', 'severity', false, '{1.0,3.5,6.0}'),
     ('user_coach_preferences', 'active_coach_mode', true, '{default,roast}');
 

@@ -15,6 +15,7 @@ create table autopilot_decisions (
 
 create index on autopilot_decisions (at);
 create index on autopilot_decisions (kind, name, id);
+create index on autopilot_decisions (id) where decision = 'stopped' and numbers ? 'winner';
 
 comment on table autopilot_decisions is 'Every decision of autopilot, with its reason in words and in numbers.';
 comment on column autopilot_decisions.subject_id is 'The experiment, rollout, model version or fine-tuning job that it is about.';
@@ -22,6 +23,23 @@ comment on column autopilot_decisions.name is 'What it is about, by name; of a c
 comment on column autopilot_decisions.decision is
     'begun, stopped, rolled_out, submitted, proposed (words by a model), promoted or discarded; refused and held where nothing was done, which are there once as long as the reason is the same; of the switch started, changed or stopped.';
 comment on column autopilot_decisions.is_dry_run is 'True of what it would have done: nothing came of it.';
+
+create table autopilot_tally (
+    kind text,
+    decision text,
+    count bigint not null,
+    last_at timestamptz not null,
+    primary key (kind, decision)
+);
+
+comment on table autopilot_tally is 'How many of autopilot_decisions there are of each sort, but for those of dry runs, and when the last one was; for metrics.';
+
+create table autopilot_looks (
+    is_only boolean primary key default true check (is_only),
+    looked_at timestamptz not null
+);
+
+comment on table autopilot_looks is 'When autopilot, being on, looked last; one row, none before the first time.';
 
 create table autopilot_state (
     is_only boolean primary key default true check (is_only),

@@ -68,10 +68,13 @@ create table experiment_outcomes (
     metric_name text not null,
     metric_value numeric,
     measured_at timestamptz default now(),
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+    measured_by text,
+    unique (experiment_id, user_id, metric_name, measured_by)
 );
 
 create index on experiment_outcomes (user_id);
 create index on experiment_outcomes (experiment_id, metric_name);
 
-comment on table experiment_outcomes is 'What was measured of a user in an experiment.';
+comment on table experiment_outcomes is 'What was measured of a user in an experiment, by each of uplift.metrics(); what it is made of is in uplift.experiment_users.';
+comment on column experiment_outcomes.measured_by is 'uplift for rows of the job measure-experiments, which keeps them in step; else they are another program''s, and left alone.';

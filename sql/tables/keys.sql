@@ -49,6 +49,7 @@ begin
             ('uplift', 'embedding_refusals', 'text_id', 'uplift.search_texts', 'on delete cascade'),
             ('uplift', 'thumb_weights', 'version', 'uplift.thumb_model (version)', 'on delete cascade'),
             ('uplift', 'playbook_evidence', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'playbook_users', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'playbook_evidence', 'guideline_id', 'uplift.playbook_guidelines', 'on delete cascade'),
             ('uplift', 'playbook_comments', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'playbook_guidelines', 'merged_into', 'uplift.playbook_guidelines', 'on delete set null'),

@@ -71,6 +71,13 @@ comment on column playbook_versions.id is 'uplift.text_hash() of coach_id, a lin
 comment on column playbook_versions.experiment_id is
     'The draft that was made to try it. Which experiments tried it says the view uplift.playbook_arms, by what their variants add to prompts.';
 
+create table playbook_users (
+    user_id uuid primary key
+);
+
+comment on table playbook_users is
+    'Users whose comments are to be read once more for playbooks, whenever they were written: those whose consent to training came since.';
+
 create table playbook_cursor (
     is_only boolean primary key default true check (is_only),
     event_id bigint not null

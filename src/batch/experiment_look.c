@@ -18,6 +18,9 @@ struct look {
     const cJSON *variants; /* their names, control first */
     size_t count;          /* of variants */
     double alpha;
+    /* Of each guardrail and variant: there are several, and the chance that any is said to be
+     * crossed by mistake is alpha. */
+    double guardrail_alpha;
     cJSON *looks;
     bool is_mismatch;
     bool is_small; /* a variant has too few users for a conclusion */
@@ -36,6 +39,7 @@ struct metric {
     struct arm_sums arms[SRM_ARMS_MAX];
     bool has_arm[SRM_ARMS_MAX];
     struct comparison compared[SRM_ARMS_MAX];
+    struct comparison guarded[SRM_ARMS_MAX]; /* by guardrail_alpha, where there is a guardrail */
     struct always_valid kept[SRM_ARMS_MAX];
     double adjusted[SRM_ARMS_MAX]; /* p; negative: none */
 };
@@ -219,9 +223,13 @@ static void compare(const struct look *l, struct metric *m)
 {
     double p[SRM_ARMS_MAX], adjusted[SRM_ARMS_MAX];
     size_t of[SRM_ARMS_MAX], count = 0;
+    struct comparison_settings guarding = m->settings;
+    guarding.alpha = l->guardrail_alpha;
     for (size_t i = 1; i < l->count; i++) {
         struct comparison *c = &m->compared[i];
         compare_arms(&m->arms[0], &m->arms[i], &m->settings, c);
+        if (m->guardrail != NULL)
+            compare_arms(&m->arms[0], &m->arms[i], &guarding, &m->guarded[i]);
         if (c->reason == REASON_NONE)
             always_valid_add(&m->kept[i], c->always_valid.p, c->always_valid.interval);
         if (m->kept[i].has_begun) {
@@ -334,13 +342,17 @@ static void add_figures(struct look *l, const struct metric *m)
                 add_comparison(figures, c);
             add_always_valid(figures, m, i);
             if (m->guardrail != NULL) {
-                int crossed = crosses(m, c);
+                int crossed = crosses(m, &m->guarded[i]);
                 if (crossed > 0)
                     note_crossed(l, m, i);
                 cJSON_AddStringToObject(figures, "guardrail",
                                         crossed > 0    ? "crossed"
                                         : crossed == 0 ? "ok"
                                                        : "unknown");
+                if (m->guarded[i].reason == REASON_NONE &&
+                    m->guarded[i].relative_reason == REASON_NONE)
+                    add_interval(figures, "guardrail_interval",
+                                 m->guarded[i].always_valid.relative_interval);
             }
         }
         add_look(l, m->name, name_of(l, i), figures);
@@ -418,6 +430,8 @@ cJSON *experiment_look(const cJSON *sums)
         cJSON_Delete(result);
         return NULL;
     }
+    int guardrails = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(sums, "guardrails"));
+    l.guardrail_alpha = bonferroni_alpha(l.alpha, (size_t)guardrails * (l.count - 1));
     look_at_users(&l);
     cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(sums, "metrics")) {
         if (!read_metric(&l, item, &m))

@@ -1,9 +1,9 @@
 #include "logit.h"
 
-#include <gsl/gsl_errno.h>
+#include "statistics/gsl_errors.h"
+
 #include <gsl/gsl_linalg.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,21 +153,14 @@ static enum logit_end descend(struct fit *f, int *iterations)
     return LOGIT_NOT_CONVERGED;
 }
 
-/* GSL's own way with an error is to abort the program. */
-static void quieten(void)
-{
-    gsl_set_error_handler_off();
-}
-
 enum logit_end logit_fit(const struct logit_data *data, double l2, double *weights, int *iterations)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fit f = {.data = data, .l2 = l2, .n = data->features + 1};
     enum logit_end end = LOGIT_NO_MEMORY;
     int steps = 0;
     if (data->rows == 0 || data->features > LOGIT_FEATURES_MAX || !(l2 >= 0))
         return LOGIT_BAD_DATA;
-    pthread_once(&once, quieten);
+    gsl_errors_return();
     f.hessian = gsl_matrix_alloc(f.n, f.n);
     f.step = gsl_vector_alloc(f.n);
     if (f.hessian != NULL && f.step != NULL)

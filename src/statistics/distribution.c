@@ -1,23 +1,12 @@
 /* Distributions, by GSL. */
 #include "distribution.h"
 
+#include "gsl_errors.h"
+
 #include <gsl/gsl_cdf.h>
-#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
-#include <pthread.h>
-
-static void turn_handler_off(void)
-{
-    gsl_set_error_handler_off();
-}
-
-static void begin(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, turn_handler_off);
-}
 
 int probability_is_good(double p)
 {
@@ -26,25 +15,25 @@ int probability_is_good(double p)
 
 double normal_below(double z)
 {
-    begin();
+    gsl_errors_return();
     return gsl_cdf_ugaussian_P(z);
 }
 
 double normal_above(double z)
 {
-    begin();
+    gsl_errors_return();
     return gsl_cdf_ugaussian_Q(z);
 }
 
 double normal_density(double z)
 {
-    begin();
+    gsl_errors_return();
     return gsl_ran_ugaussian_pdf(z);
 }
 
 double normal_quantile(double p)
 {
-    begin();
+    gsl_errors_return();
     return gsl_cdf_ugaussian_Pinv(p);
 }
 
@@ -55,7 +44,7 @@ double normal_two_sided(double z)
 
 double t_above(double t, double df)
 {
-    begin();
+    gsl_errors_return();
     return df > 0 ? gsl_cdf_tdist_Q(t, df) : gsl_cdf_ugaussian_Q(t);
 }
 
@@ -66,19 +55,19 @@ double t_two_sided(double t, double df)
 
 double t_quantile(double p, double df)
 {
-    begin();
+    gsl_errors_return();
     return df > 0 ? gsl_cdf_tdist_Pinv(p, df) : gsl_cdf_ugaussian_Pinv(p);
 }
 
 double chi_square_above(double x, double df)
 {
-    begin();
+    gsl_errors_return();
     return gsl_cdf_chisq_Q(x, df);
 }
 
 double beta_below(double x, double a, double b)
 {
-    begin();
+    gsl_errors_return();
     if (x <= 0 || x >= 1)
         return x >= 1;
     if (a <= BETA_EXACT_MAX && b <= BETA_EXACT_MAX)
@@ -89,12 +78,12 @@ double beta_below(double x, double a, double b)
 
 double log_beta(double a, double b)
 {
-    begin();
+    gsl_errors_return();
     return gsl_sf_lnbeta(a, b);
 }
 
 double log_rising(double a, double x)
 {
-    begin();
+    gsl_errors_return();
     return x > 0 ? gsl_sf_lnpoch(a, x) : 0;
 }

@@ -74,6 +74,11 @@ enum reason holm_adjust(const double *p, size_t count, double *adjusted)
     return REASON_NONE;
 }
 
+double bonferroni_alpha(double alpha, size_t count)
+{
+    return alpha / (double)(count > 1 ? count : 1);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -37,6 +37,15 @@ double welch_df(double variance_a, double df_a, double variance_b, double df_b);
 MUST_CHECK enum reason holm_adjust(const double *p, size_t count, double *adjusted);
 
 /*
+ * Bonferroni's level for each of count statements that are looked at together: where each errs with
+ * a chance of alpha / count at most, any of them does with alpha at most, however they depend on
+ * each other (Dunn, "Multiple comparisons among means", 1961). A confidence sequence errs with its
+ * chance at most at any of all looks, so that this holds at all of them, too. Holm's adjustment
+ * finds no more until one of them is found, and it takes p values. count at least 1.
+ */
+double bonferroni_alpha(double alpha, size_t count);
+
+/*
  * Winsorising: a value above the cap counts as the cap, so that one user cannot outweigh all
  * others. The cap is the quantile of users' values in both arms together (each arm by itself would
  * be cut elsewhere, which is a difference of its own), the least value that at least that share of

@@ -13,8 +13,10 @@
 /* A p value below this is a mismatch. So low, because it is looked at each day in each experiment.
  */
 #define SRM_THRESHOLD 0.001
-/* The same for srm_sequence, of which the chance of a false alarm does not add up. */
-#define SRM_SEQUENCE_THRESHOLD 0.01
+/* The same for srm_sequence, of which the chance of a false alarm does not add up over looks. As
+ * low all the same: after an alarm nothing of an experiment is believed any more, and there are
+ * many experiments. */
+#define SRM_SEQUENCE_THRESHOLD 0.001
 /* With fewer expected users in an arm, the distribution of the test is not chi square. */
 #define SRM_MIN_USERS 8
 

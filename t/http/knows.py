@@ -61,6 +61,8 @@ def citation():
     answer = say("How much protein should my breakfast have?", user=BOB)
     contains(answer["message"], "[1]", "citation: the answer names its source")
     equal([(c["number"], c["title"]) for c in answer["citations"]], [(1, "Protein at breakfast")], "citation: which comes with it")
+    anew = uplift.post("/v1/chat", {"regenerate_of": answer["feedbackId"], "coach_id": COACH}, user=BOB)
+    equal((anew.status, [c["title"] for c in anew.json()["citations"]]), (200, ["Protein at breakfast"]), "citation: and is found again for a new answer, which the message is not sent for")
 
 
 def example():

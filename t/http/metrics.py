@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import tap
 from harness import Uplift, wait_for
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ANN = "00000000-0000-4000-8000-00000000000a"
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\.)*",?)*)\})? (-?[0-9.e+]+)$')
 
@@ -99,8 +100,48 @@ def check(uplift, found):
            "overhead is a part of the time")
 
 
+def learns(uplift):
+    """Experiments, rollouts and autopilot: what Postgres knows of them."""
+    found = scrape(uplift)[1]
+    tap.equal((value(found, "uplift_autopilot_enabled"), ("uplift_autopilot_limit_usd", frozenset({("period", "day")})) in found,
+               ("uplift_autopilot_last_look_timestamp_seconds", frozenset()) in found), (0, False, False), "autopilot is off, has no bounds and never looked")
+    begun = uplift.admin("POST", "/admin/rollouts", {"name": "warm", "changes": {"temperature": 0.5}})
+    tap.equal(begun.status, 201, "a rollout begins")
+    bounds = {"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 2}
+    tap.equal(uplift.admin("POST", "/admin/autopilot/start", bounds).status, 200, "autopilot is switched on")
+    tap.equal(uplift.job("autopilot")["status"], "succeeded", "and looks")
+    uplift.sql("insert into uplift.autopilot_spending (subject_id, day, usd) values (gen_random_uuid(), (now() at time zone 'UTC')::date, 1.25)")
+    uplift.sql("insert into uplift.experiment_looks (experiment_id, metric, variant, figures)"
+               " values (%s, 'users', '', '{\"is_mismatch\": true}')", begun.json()["experiment_id"])
+    wanted = {("uplift_autopilot_enabled",): 1, ("uplift_autopilot_tests", "kind", "experiment"): 2, ("uplift_autopilot_tests", "kind", "rollout"): 0,
+              ("uplift_autopilot_tests_limit",): 2, ("uplift_autopilot_users_ratio",): 0.2, ("uplift_autopilot_users_limit_ratio",): 0.2,
+              ("uplift_autopilot_spent_usd", "period", "day"): 1.25, ("uplift_autopilot_spent_usd", "period", "month"): 1.25,
+              ("uplift_autopilot_limit_usd", "period", "day"): 5, ("uplift_autopilot_limit_usd", "period", "month"): 50,
+              ("uplift_rollouts", "status", "running"): 1, ("uplift_rollouts", "status", "promoted"): 0, ("uplift_rollouts_running", "stage", "1"): 1,
+              ("uplift_experiments", "status", "running"): 3, ("uplift_experiments", "status", "draft"): 0, ("uplift_experiments_mismatched",): 1,
+              ("uplift_autopilot_winners_left",): 0}
+
+    def told():
+        found = scrape(uplift)[1]
+        return {name: value(found, name[0], **({name[1]: name[2]} if len(name) > 1 else {})) for name in wanted}
+    tap.ok(wait_for(lambda: told() == wanted, 30), "what runs, and what is used of its bounds, is told", told())
+    found, wrong = scrape(uplift)[1:]
+    tap.equal(wrong, [], "each line is as the format has it")
+    rows = uplift.sql("select kind, decision, count(*) as n, extract(epoch from max(at))::bigint as at from uplift.autopilot_decisions where not is_dry_run group by 1, 2")
+    tap.equal({name: count for name, count in found.items() if name[0] == "uplift_autopilot_decisions_total"},
+              {("uplift_autopilot_decisions_total", frozenset({("kind", r["kind"]), ("decision", r["decision"])})): r["n"] for r in rows}, "its decisions by kind")
+    looked, decided = (value(found, "uplift_autopilot_last_%s_timestamp_seconds" % what) for what in ("look", "decision"))
+    tap.ok(abs(decided - max(r["at"] for r in rows)) <= 1 and abs(looked - decided) < 60, "and when it looked and decided last", (looked, decided))
+    tap.equal(uplift.admin("POST", "/admin/autopilot/dry-run", {}).status, 200, "what it would do")
+    tap.equal(uplift.value("select sum(count)::int from uplift.autopilot_tally"), sum(r["n"] for r in rows), "is not counted")
+    with open(ROOT + "/src/chat/API.md") as file:
+        text = file.read()
+    names = {name for name in re.findall(r"^# TYPE (\S+)", scrape(uplift)[0].text, re.M) if "`%s`" % name not in text and name != "uplift_info"}
+    tap.equal(names, set(), "all are in API.md")
+
+
 def main():
-    with Uplift(expected="provider|signal|Postgres|database", UPLIFT_CACHE="off",
+    with Uplift(batch=True, expected="provider|signal|Postgres|database", UPLIFT_CACHE="off",
                 UPLIFT_MODELS="sim-1-mini,sim-fault-status-503,sim-fault-cut") as uplift:
         scripted(uplift)
         answer, found, wrong = scrape(uplift)
@@ -108,6 +149,7 @@ def main():
         tap.equal(wrong, [], "each line is as the format has it")
         # Workers know the prices a second after their start; what came before cost nothing.
         check(uplift, found)
+        learns(uplift)
         tap.ok(wait_for(lambda: value(scrape(uplift)[1], "uplift_queue_depth", queue="training") > 0, 20),
                "queues of Postgres are told")
         os.kill(uplift.workers()[0], signal.SIGKILL)

@@ -16,7 +16,7 @@ MISSING = "01890000-0000-7000-8000-000000000000"
 
 def bad_input(up):
     for body, wanted in (({}, (400, "invalid_candidate", "changes")), ({"changes": {"severity": 2}}, (400, "missing_name", "name")),
-                         ({"name": "x", "changes": {"mood": 1}}, (400, "invalid_experiment", "test_variants[0].mood")),
+                         ({"name": "x", "changes": {"mood": 1}}, (400, "invalid_experiment", "changes.mood")),
                          ({"name": "x", "changes": {"severity": 2}, "stages": "half"}, (400, "invalid_stages", "stages")),
                          ({"name": "x", "model_version_id": "1"}, (400, "invalid_model_version_id", "model_version_id")),
                          ({"name": "x", "changes": {"severity": 2}, "mood": 1}, (400, "unknown_argument", "mood"))):
@@ -65,6 +65,12 @@ def main():
 
         good = begin(up, "warmer", {"prompt_suffix": "Be warm."})
         equal(watched(up, good)["steps"][-1]["step"], "held", "nobody was asked yet")
+        answer = up.admin("PATCH", "/admin/experiments/" + good["experiment_id"], {"traffic_share": 0.9})
+        equal((answer.status, answer.error()["code"], answer.error()["param"]), (409, "belongs_to_rollout", "traffic_share"), "its experiment keeps the share of its stage")
+        answer = up.admin("POST", PATH, {"name": "warm, too", "changes": {"severity": 2, "prompt_suffix": "Be."}})
+        equal((answer.status, answer.error()["param"]), (400, "name"), "what is wrong is told by the names that were sent")
+        answer = up.admin("POST", PATH, {"name": "too", "changes": {"prompt_suffix": "Be."}})
+        equal((answer.status, answer.error()["code"], answer.error()["param"]), (400, "invalid_experiment", "changes"), "so is what clashes")
         answered(up, good, 0.85)
         now = watched(up, good)
         equal((now["stage"], now["share"], [s["step"] for s in now["steps"]]), (2, 0.5, ["started", "held", "advanced"]), "half of the users now")

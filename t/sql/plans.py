@@ -96,6 +96,7 @@ CALLS = {
         "select * from uplift_chat.give_feedback({user}, uplift.uuid_v7(), '{{\"helpful\": true}}', true)",
     "feedback is read": "select * from uplift_chat.get_feedback({user}, {answer}, true)",
     "conversations are listed": "select uplift_chat.list_conversations({user}, 20, null)",
+    "what an answer was given to is read": "select uplift_chat.question_of({user}, {answer}, null)",
     "a conversation is read": "select uplift_chat.get_conversation({user}, {conversation})",
     "answers are read as supabase-js does":
         "select * from uplift_chat.rest_select_feedback({user}, '{{\"limit\": 20, \"order\": [{{\"column\": \"created_at\", \"desc\": true}}]}}')",

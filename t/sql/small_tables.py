@@ -28,6 +28,7 @@ CALLS = {
     "chats are prepared": """select * from uplift_chat.prepare_chats(array[{user}, {user}], '{{chat,chat}}', '{{null,null}}', '{{null,null}}',
         '{{null,null}}', array[{conversation}, {conversation}], array[null, {answer}], '{{And then?,null}}', '{{4000,4000}}',
         array['{{"address": "192.0.2.1", "cache": {{"mode": "on", "max_age_s": 60}}}}', '{{"address": "192.0.2.1"}}']::jsonb[])""",
+    "what an answer was given to is read": "select uplift_chat.question_of({user}, {answer}, {conversation})",
     "an answer is recorded": RECORD % "uplift.uuid_v7()",
     "an answer gets a thumb": "select * from uplift_chat.take_feedback({user}, {answer}, '{{\"helpful\": true}}', true, now(), null, '192.0.2.1', null)",
     "feedback is read": "select * from uplift_chat.get_feedback({user}, {answer}, true)",

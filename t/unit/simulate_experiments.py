@@ -43,7 +43,7 @@ def promises():
     ok(v["aa_fixed_each_day"] > .05 + error, "A/A: many by that, looked at each day", v["aa_fixed_each_day"])
     ok(v["aa_naive_each_day"] > v["aa_naive_at_end"] > .05 + error, "A/A: and more with answers taken as independent",
        (v["aa_naive_each_day"], v["aa_naive_at_end"]))
-    ok(v["srm_sequential"] <= .01 + 3 * math.sqrt(.01 * .99 / n) and v["srm_found_at_end"] > .9,
+    ok(v["srm_sequential"] <= .001 + 3 * math.sqrt(.001 * .999 / n) and v["srm_found_at_end"] > .9,
        "sample ratio: few false alarms, and a real one is found", (v["srm_sequential"], v["srm_found_at_end"]))
     for name in ("ab_fixed_at_end", "ab_shares"):
         ok(abs(v[name] - .8) <= max(.03, 3 * math.sqrt(.8 * .2 / n)), "A/B: the power that was promised: " + name, v[name])

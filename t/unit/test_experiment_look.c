@@ -28,6 +28,7 @@ struct made {
     const char *more;   /* members of the whole, each with a comma before it */
     const char *before; /* of the metric, with a comma before it */
     double worse;       /* milliseconds that the last variant is slower, of 1000 */
+    const char *guards; /* more guardrails, with a comma before them */
 };
 
 static cJSON *look_at(const struct made *m)
@@ -45,11 +46,11 @@ static cJSON *look_at(const struct made *m)
         text, sizeof text,
         "{\"alpha\":0.05,\"min_users\":100,\"success_metric\":\"thumbs_up_rate\","
         "\"variants\":[\"a\",\"b\",\"c\"],\"weights\":[1,1,1],\"users\":[%.0f,%.0f,%.0f],"
-        "\"guardrails\":[{\"metric\":\"latency\",\"max_worse\":0.1}],\"metrics\":["
+        "\"guardrails\":[{\"metric\":\"latency\",\"max_worse\":0.1}%s],\"metrics\":["
         "{\"metric\":\"thumbs_up_rate\",\"kind\":\"ratio\",\"better\":1,\"sums\":[%s,%s,%s]%s},"
         "{\"metric\":\"latency\",\"kind\":\"ratio\",\"better\":-1,\"sums\":[%s,%s,%s]}]%s}",
-        m->users[0], m->users[1], m->users[2], arms[0], arms[1], arms[2],
-        m->before != NULL ? m->before : "", latency[0], latency[1], latency[2],
+        m->users[0], m->users[1], m->users[2], m->guards != NULL ? m->guards : "", arms[0], arms[1],
+        arms[2], m->before != NULL ? m->before : "", latency[0], latency[1], latency[2],
         m->more != NULL ? m->more : "");
     cJSON *sums = parsed(text);
     cJSON *look = experiment_look(sums);
@@ -148,6 +149,13 @@ static void users_who_are_missing_are_noticed(void **state)
                                .more = ",\"srm_before\":{\"users\":[900,900,900],\"p\":0.0001}"});
     assert_true(json_number(figures(look, "users", ""), "p", 1) <= 0.0001);
     cJSON_Delete(look);
+    /* One in a thousand may be false, not more. */
+    look =
+        look_at(&(struct made){.users = {1000, 1000, 1000},
+                               .up = {500, 500, 500},
+                               .more = ",\"srm_before\":{\"users\":[1000,1000,1000],\"p\":0.005}"});
+    assert_false(json_bool(figures(look, "users", ""), "is_mismatch", true));
+    cJSON_Delete(look);
     look = look_at(&(struct made){.users = {1000, 1000, 1000},
                                   .up = {500, 500, 500},
                                   .more = ",\"srm_before\":{\"users\":[2000,900,900],\"p\":0.5}"});
@@ -171,6 +179,31 @@ static void guardrails_hold(void **state)
     assert_null(concluded(look, "guardrail"));
     assert_string_equal(concluded(look, "winner"), "c");
     cJSON_Delete(look);
+}
+
+/* The more there are, the more each takes: one of them is soon crossed by chance. */
+static void guardrails_are_adjusted_for_their_number(void **state)
+{
+    static const char four[] = ",{\"metric\":\"errors\",\"max_worse\":0.5},"
+                               "{\"metric\":\"cost_per_answer\",\"max_worse\":0.5},"
+                               "{\"metric\":\"regenerations\",\"max_worse\":0.5}";
+    struct made m = {.users = {1000, 1000, 1000}, .up = {500, 500, 500}, .worse = 117.5};
+    double lower[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        m.guards = i == 0 ? NULL : four;
+        cJSON *look = look_at(&m);
+        const cJSON *c = figures(look, "latency", "c");
+        lower[i] = cJSON_GetArrayItem(cJSON_GetObjectItem(c, "guardrail_interval"), 0)->valuedouble;
+        assert_string_equal(json_string(c, "guardrail"), i == 0 ? "crossed" : "ok");
+        assert_true((concluded(look, "guardrail") != NULL) == (i == 0));
+        /* Of one look at one metric nothing changes. */
+        double plain =
+            cJSON_GetArrayItem(cJSON_GetObjectItem(c, "relative_interval"), 0)->valuedouble;
+        assert_true(plain > lower[i]);
+        cJSON_Delete(look);
+    }
+    assert_true(lower[0] > .1 && lower[1] < .1);
 }
 
 static void earlier_looks_count(void **state)
@@ -243,6 +276,7 @@ int main(void)
         cmocka_unit_test(edges_have_a_reason),
         cmocka_unit_test(users_who_are_missing_are_noticed),
         cmocka_unit_test(guardrails_hold),
+        cmocka_unit_test(guardrails_are_adjusted_for_their_number),
         cmocka_unit_test(earlier_looks_count),
         cmocka_unit_test(what_turned_round_wins_nothing),
         cmocka_unit_test(overwhelming_evidence_is_short),

@@ -179,7 +179,7 @@ export class CoachPanel {
         this.recall),
       h("div", { class: "option-row" },
         h("label", { for: "training", class: "option-label" }, icon("sprout"), "Help your coach improve"),
-        h("span", { class: "hint", id: "training-hint" }, "Answers you rate may train better ones, without names and contact details."), this.learn),
+        h("span", { class: "hint", id: "training-hint" }, "Answers you rate, and what you write about them, may make better ones, without names and contact details."), this.learn),
       h("div", { class: "option-row" },
         h("label", { for: "tests", class: "option-label" }, icon("flask"), "Try new things"),
         h("span", { class: "hint", id: "tests-hint" }, "Now and then a different way of answering, to see whether it is better."), this.tries),

@@ -44,6 +44,13 @@ $$;
 comment on function uplift.answer_to_regenerate(uuid, uuid, uuid, out uuid, out text, out timestamptz) is
     'Where an own answer stands that is to be given anew, what was asked, and when the first version of it was given: null when there is none such, also for one of another conversation than p_conversation_id, where that is not null.';
 
+create or replace function uplift_chat.question_of(p_user_id uuid, p_answer_id uuid, p_conversation_id uuid) returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$ select r.user_message from uplift.answer_to_regenerate(p_user_id, p_answer_id, p_conversation_id) r $$;
+
+comment on function uplift_chat.question_of(uuid, uuid, uuid) is
+    'What an own answer was given to that is to be given anew, for the worker to search by; null where there is none such (uplift.answer_to_regenerate).';
+
 create or replace function uplift.recent_turns(p_user_id uuid, p_conversation_id uuid, p_after timestamptz, p_before timestamptz, p_bytes int,
     out messages text, out turns int, out is_cut boolean)
 language plpgsql stable

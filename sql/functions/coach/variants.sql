@@ -161,6 +161,24 @@ $$;
 comment on function uplift.variants_asked_for(text, out jsonb, out jsonb, out jsonb) is
     'What the header X-Uplift-Variant asks for, as uplift.variants_for(); refusal: 400 invalid_variant.';
 
+create or replace function uplift.is_felt(p_settings jsonb, p_search jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+    -- "on" is how it is anyway.
+    select not exists (
+        select from jsonb_array_elements(p_settings) s
+        where exists (select from jsonb_each(s) e where e.value <> '"on"') and not exists (
+            select from jsonb_each(s) e
+            where e.value <> '"on"' and case e.key
+                when 'memory' then e.value = '"off"' or p_search is not null
+                when 'knowledge' then coalesce(p_search ?| '{knowledge,embedding}', false)
+                when 'examples' then coalesce(p_search ? 'examples', false)
+                else true end))
+$$;
+
+comment on function uplift.is_felt(jsonb, jsonb) is
+    'Whether every variant of an experiment (settings of uplift.running_experiments) that changes something can change something of a chat, by what a worker found for it (search of p_more in uplift_chat.prepare_chats): without, there is no knowledge and no example, and memories are not chosen by their room. Of all variants: with those alone that can, the others would be compared with other chats.';
+
 create or replace function uplift.variants_for(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text, p_more jsonb,
     p_chosen_coach text, p_chosen_severity numeric, p_chosen_mode text, p_roast_consent boolean, p_memory_enabled boolean,
     p_experiments_enabled boolean, out changes jsonb, out exposures jsonb, out refusal jsonb)
@@ -202,6 +220,8 @@ begin
         continue when v_place is null or v_running.targeting <> '{}' and not uplift.is_targeted(v_running.targeting,
             v_running.started_at, p_user_id, coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar'));
         changes := changes || (v_running.settings -> (v_place - 1));
+        -- What nobody could notice would hide what others do.
+        continue when v_running.touches && '{memory,knowledge,examples}' and not uplift.is_felt(v_running.settings, p_more -> 'search');
         exposures := exposures || jsonb_build_object('experiment_id', v_running.id, 'experiment', v_running.name,
             'variant', v_running.variants[v_place]);
     end loop;
@@ -209,7 +229,7 @@ end
 $$;
 
 comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, boolean, out jsonb, out jsonb, out jsonb) is
-    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
+    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice); nor is a chat of which variants could change nothing (uplift.is_felt). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
 
 create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
 language plpgsql immutable

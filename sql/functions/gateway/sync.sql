@@ -36,7 +36,8 @@ begin
     end if;
     if p_known ? 'gauges' then
         v_news := v_news || jsonb_build_object('gauges', jsonb_build_object('budgets', uplift.budget_gauges(),
-            'unpriced_models', uplift.unpriced_models(), 'predictions', uplift.prediction_gauges(), 'queues',
+            'unpriced_models', uplift.unpriced_models(), 'predictions', uplift.prediction_gauges(),
+            'experiments', uplift.experiment_gauges(), 'rollouts', uplift.rollout_gauges(), 'autopilot', uplift.autopilot_gauges(), 'queues',
             jsonb_build_object(
                 'batch_jobs', (select count(*) from uplift.batch_jobs j where j.status = 'queued'),
                 'rejected_answers', (select count(*) from (select from uplift.rejected_answers r where r.replayed_at is null limit 10000) x),
@@ -59,4 +60,4 @@ end
 $$;
 
 comment on function uplift_chat.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), experiments (uplift.experiment_gauges), rollouts (uplift.rollout_gauges), autopilot (uplift.autopilot_gauges), and queues, what waits, up to 10000 of each.';

@@ -5,7 +5,7 @@
 create or replace function uplift.autopilot_settings(out is_enabled boolean, out max_usd_per_day numeric, out max_usd_per_month numeric,
     out max_share numeric, out max_at_once int, out quiet_from int, out quiet_to int, out fine_tunes boolean, out dataset text,
     out base_model text, out trainer text, out model_prompts boolean, out coaches text[], out success_metric text, out min_users int, out min_stage_hours numeric,
-    out max_test_days numeric, out retry_days numeric)
+    out max_test_days numeric, out max_held_days numeric, out retry_days numeric)
 language sql stable
 as $$
     select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'autopilot.enabled'), false),
@@ -23,11 +23,12 @@ as $$
         trunc(coalesce(uplift.setting_within('autopilot.min_users', 2, 10000000), 100))::int,
         coalesce(uplift.setting_within('autopilot.min_stage_hours', 0, 10000), 24),
         coalesce(uplift.setting_within('autopilot.max_test_days', 0.01, 1000), 28),
+        coalesce(uplift.setting_within('autopilot.max_held_days', 0, 1000), 7),
         coalesce(uplift.setting_within('autopilot.retry_days', 0, 10000), 90)
 $$;
 
 comment on function uplift.autopilot_settings(out boolean, out numeric, out numeric, out numeric, out int, out int, out int, out boolean, out text, out text,
-    out text, out boolean, out text[], out text, out int, out numeric, out numeric, out numeric) is
+    out text, out boolean, out text[], out text, out int, out numeric, out numeric, out numeric, out numeric) is
     'The settings autopilot.*, with what holds where they are not set; null for a bound without a value that makes sense.';
 
 create or replace function uplift.autopilot_missing_bounds() returns text

@@ -8,7 +8,7 @@ as $$
 declare
     v record;
     v_wrong text;
-    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,model_prompts,coaches,success_metric,min_users,min_stage_hours,max_test_days,retry_days', ',');
+    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,model_prompts,coaches,success_metric,min_users,min_stage_hours,max_test_days,max_held_days,retry_days', ',');
 begin
     perform uplift.check_arguments(p_arguments, v_names);
     for v in select a.key, a.value from jsonb_each(p_arguments) a order by array_position(v_names, a.key) loop
@@ -18,6 +18,7 @@ begin
             when v.key = 'max_share' then case when not uplift.is_between(v.value, 0.001, 1) then 'a number from 0.001 to 1' end
             when v.key = 'min_stage_hours' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key = 'max_test_days' then case when not uplift.is_between(v.value, 0.01, 1000) then 'a number from 0.01 to 1000' end
+            when v.key = 'max_held_days' then case when not uplift.is_between(v.value, 0, 1000) then 'a number from 0 to 1000' end
             when v.key = 'retry_days' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key in ('fine_tunes', 'model_prompts') then case when jsonb_typeof(v.value) <> 'boolean' then 'true or false' end
             when v.key in ('dataset', 'base_model') then
@@ -46,6 +47,24 @@ $$;
 
 comment on function uplift.put_autopilot_settings(jsonb) is 'Sets autopilot.* by the arguments, null for what holds without one; their names. UP400 unknown_argument, invalid_NAME.';
 
+create or replace function uplift.autopilot_winners_left() returns jsonb
+language sql stable
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object('experiment_id', w.subject_id, 'name', w.name, 'coach_id', w.coach_id, 'variant', w.winner, 'reason', w.reason, 'at', w.at)
+        order by w.id desc), '[]')
+    from (
+        select d.*, d.numbers ->> 'winner' as winner
+        from uplift.autopilot_decisions d
+        where d.kind = 'experiment' and d.decision = 'stopped' and d.numbers ? 'winner' and not d.is_dry_run and not exists (
+            select from public.ai_experiments e cross join lateral unnest(e.test_variants) v
+            join uplift.rollouts r on r.created_at >= e.start_date and r.changes = v - '{variant_name,description,weight}'::text[]
+            where e.id = d.subject_id and v ->> 'variant_name' = d.numbers ->> 'winner')
+        order by d.id desc limit 50) w
+$$;
+
+comment on function uplift.autopilot_winners_left() is
+    'What won an experiment of autopilot''s and was not rolled out, by anybody, [{experiment_id, name, coach_id, variant, reason, at}], the last 50: for a person, by a rollout of that variant.';
+
 create or replace function uplift.autopilot_json() returns jsonb
 language sql stable
 as $$
@@ -57,6 +76,7 @@ as $$
             select coalesce(jsonb_agg(jsonb_build_object('experiment_id', t.experiment_id, 'rollout_id', t.rollout_id, 'name', t.name, 'coach_id', t.coach_id,
                 'status', t.status, 'share', trim_scale(t.share), 'began_at', t.began_at, 'figures', uplift.autopilot_figures(t.experiment_id)) order by t.began_at, t.name), '[]')
             from uplift.autopilot_tests() t where t.is_running),
+        'winners', uplift.autopilot_winners_left(),
         'training', (
             select coalesce(jsonb_agg(uplift.finetuning_json(j) order by j.id), '[]') from public.ai_finetuning_jobs j
             where j.requested_by = 'autopilot' and j.status in ('pending', 'running')),
@@ -384,7 +404,10 @@ begin
         || coalesce((select string_agg(format(e'- %s %s, %s %% of users, since %s: %s\n', case when t ->> 'rollout_id' is null then 'experiment' else 'rollout' end,
                 uplift.markdown_cell(t ->> 'name'), trim_scale(round((t ->> 'share')::numeric * 100, 2)), left(t ->> 'began_at', 10),
                 coalesce(nullif(uplift.markdown_cell(uplift.numbers_text(t -> 'figures')), ''), 'nothing measured yet')), '') from jsonb_array_elements(v_json -> 'running') t), '')
-        || coalesce((select string_agg(format(e'- training %s, %s\n', uplift.markdown_cell(j ->> 'job_name'), j ->> 'status'), '') from jsonb_array_elements(v_json -> 'training') j), '');
+        || coalesce((select string_agg(format(e'- training %s, %s\n', uplift.markdown_cell(j ->> 'job_name'), j ->> 'status'), '') from jsonb_array_elements(v_json -> 'training') j), '')
+        || case when v_json -> 'winners' <> '[]' then e'\n## Winners that were not rolled out\n\n' || (
+            select string_agg(format(e'- %s: "%s", experiment %s: %s\n', left(w ->> 'at', 10), uplift.markdown_cell(w ->> 'variant'), w ->> 'experiment_id',
+                uplift.markdown_cell(w ->> 'reason')), '') from jsonb_array_elements(v_json -> 'winners') w) else '' end;
     return jsonb_build_object('object', 'autopilot_report', 'day', v_day, 'enabled', v_json -> 'enabled', 'usd', trim_scale(v_usd), 'usd_of_month', trim_scale(v_month),
         'bounds', v_json -> 'bounds', 'decisions', (select coalesce(jsonb_agg(uplift.decision_json(d) order by d.id), '[]') from unnest(v_decisions) d),
         'running', v_json -> 'running', 'training', v_json -> 'training', 'markdown', v_markdown);
@@ -393,3 +416,22 @@ $$;
 
 comment on function uplift_batch.admin_autopilot_report(uuid, jsonb, text) is
     'What autopilot decided on a day (day, UTC; today) with reasons and numbers, at most 1000 decisions, what it spent, and what runs now; the same as Markdown. UP400 invalid_day.';
+
+-- --- for metrics ---
+
+create or replace function uplift.autopilot_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object('enabled', s.is_enabled::int, 'use', uplift.autopilot_use(),
+        'tests', (select jsonb_build_object('experiment', count(*) filter (where t.rollout_id is null), 'rollout', count(t.rollout_id))
+            from uplift.autopilot_tests() t where t.is_running),
+        'winners_left', jsonb_array_length(uplift.autopilot_winners_left()),
+        'decisions', (select coalesce(jsonb_agg(jsonb_build_object('kind', t.kind, 'decision', t.decision, 'count', t.count) order by t.kind, t.decision), '[]')
+            from uplift.autopilot_tally t),
+        'last_look', (select round(extract(epoch from l.looked_at)) from uplift.autopilot_looks l),
+        'last_decision', (select round(extract(epoch from max(t.last_at))) from uplift.autopilot_tally t))
+    from uplift.autopilot_settings() s
+$$;
+
+comment on function uplift.autopilot_gauges() is
+    'Autopilot for metrics: enabled (0 or 1), use (uplift.autopilot_use), tests that run, winners_left, how many, decisions [{kind, decision, count}], and last_look and last_decision, seconds since 1970, null for none yet.';

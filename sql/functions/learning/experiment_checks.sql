@@ -332,7 +332,8 @@ $$;
 
 comment on function uplift.are_of_other_coaches(jsonb, jsonb) is 'Whether no coach is in the targeting of both of two experiments.';
 
-create or replace function uplift.experiment_clashes(p_experiment public.ai_experiments) returns jsonb[]
+create or replace function uplift.experiment_clashes(p_experiment public.ai_experiments,
+    p_way_out text default 'stop that one, or give both the same layer or other coaches') returns jsonb[]
 language plpgsql stable
 as $$
 declare
@@ -349,10 +350,10 @@ begin
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));
             end if;
         elsif v_running.touches && v_other.touches and not uplift.are_of_other_coaches(v_running.targeting, v_other.targeting) then
-            v_problems := v_problems || uplift.problem('test_variants', format('change %s, as "%s" does, which is running: %s',
+            v_problems := v_problems || uplift.problem('test_variants', format('would change %s, as "%s" does, which is running: %s',
                 (select string_agg(t, ', ') from unnest(v_running.touches) t where t = any (v_other.touches)), left(v_other.name, 100),
                 case when exists (select from uplift.rollouts r where r.experiment_id = v_other.id) then 'promote that rollout or roll it back first'
-                    else 'stop that one, or give both the same layer or other coaches' end));
+                    else p_way_out end));
         end if;
     end loop;
     -- Chats would be answered by the configured model instead.
@@ -374,8 +375,8 @@ begin
 end
 $$;
 
-comment on function uplift.experiment_clashes(public.ai_experiments) is
-    'What keeps an experiment without problems from running beside those that run now: a list of uplift.problem(), empty for nothing.';
+comment on function uplift.experiment_clashes(public.ai_experiments, text) is
+    'What keeps an experiment without problems from running beside those that run now: a list of uplift.problem(), empty for nothing. p_way_out: what to do about another experiment that changes the same.';
 
 create or replace function uplift.free_layer_share(p_layer text, p_share numeric, p_but uuid) returns numeric
 language sql stable

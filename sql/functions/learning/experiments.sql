@@ -24,6 +24,7 @@ begin
     end if;
     new.updated_at := now();
     new.salt := coalesce(new.salt, new.id::text);
+    perform uplift.keep_to_rollout(v_before, new);
     -- Rows of programs that were there before mean something else, maybe: those are left out, not refused.
     if not v_is_older and v_before.start_date is not null and v_before.status in ('running', 'paused')
             and uplift.without_weights(new) is distinct from uplift.without_weights(v_before) then
@@ -62,7 +63,48 @@ end
 $$;
 
 comment on function uplift.experiment_changes() is
-    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_status, or invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), and gets salt, layer_from, start_date and end_date.';
+    'Trigger on ai_experiments: what is to run is checked (SQLSTATE UP400 invalid_status, or invalid_experiment with all that is wrong; on tables with the columns of older deployments it only stays out of chats, with status_reason), what has begun keeps its variants but for weights (UP409 experiment_running), what belongs to a rollout all that the rollout says (uplift.keep_to_rollout), and gets salt, layer_from, start_date and end_date.';
+
+create or replace function uplift.keep_to_rollout(p_before public.ai_experiments, p_after public.ai_experiments) returns void
+language plpgsql volatile
+as $$
+declare
+    v_rollout uplift.rollouts;
+    v_param text;
+begin
+    select r.* into v_rollout from uplift.rollouts r where r.experiment_id = p_before.id order by r.status = 'running' desc limit 1;
+    if v_rollout.id is null then
+        return;
+    elsif v_rollout.status <> 'running' then
+        if p_after.status = 'running' and p_before.status <> 'running' then
+            perform uplift.fail(409, 'belongs_to_rollout', format('rollout "%s" of this experiment is %s, and over: begin another one (POST /admin/rollouts)',
+                v_rollout.name, replace(v_rollout.status, '_', ' ')), 'status');
+        end if;
+        return;
+    end if;
+    -- Its own steps change the rollout first.
+    v_param := case
+        when uplift.variants_of(p_after) is distinct from uplift.variants_of(p_before) then
+            case when p_after.control_variant is distinct from p_before.control_variant then 'control_variant' else 'test_variants' end
+        when p_after.traffic_share is distinct from p_before.traffic_share
+            and p_after.traffic_share is distinct from (2 * v_rollout.stages[v_rollout.stage])::numeric then 'traffic_share'
+        when p_after.guardrails is distinct from p_before.guardrails then 'guardrails'
+        when p_after.min_users is distinct from p_before.min_users then 'min_users'
+        when p_after.success_metric is distinct from p_before.success_metric then 'success_metric'
+        when p_after.targeting is distinct from p_before.targeting then 'targeting'
+        when (p_after.layer, p_after.layer_from) is distinct from (p_before.layer, p_before.layer_from) then 'layer'
+        when p_after.salt is distinct from p_before.salt then 'salt'
+        when p_after.alpha is distinct from p_before.alpha then 'alpha'
+        when p_after.tuning_users is distinct from p_before.tuning_users then 'tuning_users' end;
+    if v_param is not null then
+        perform uplift.fail(409, 'belongs_to_rollout', format('%s of this experiment belongs to rollout "%s", which would be out of step: advance that rollout, promote it or roll it back (POST /admin/rollouts/%s/advance, /promote, /rollback), or pause the experiment meanwhile',
+            v_param, v_rollout.name, v_rollout.id), v_param);
+    end if;
+end
+$$;
+
+comment on function uplift.keep_to_rollout(public.ai_experiments, public.ai_experiments) is
+    'Returns when an experiment may change so: of that of a rollout which runs only words, status, dates, results and feedback_days, and traffic_share to that of the stage; that of one which is over runs no more. UP409 belongs_to_rollout.';
 
 create or replace function uplift.without_weights(p_experiment public.ai_experiments) returns jsonb
 language sql immutable
@@ -348,7 +390,9 @@ declare
 begin
     if v_before.status = 'completed' and p_arguments - '{description,hypothesis,feedback_days}'::text[] <> '{}' then
         perform uplift.fail(409, 'experiment_completed', 'a completed experiment stays as it was; clone it to try again');
-    elsif v_before.start_date is not null and uplift.without_weights(v_new) is distinct from uplift.without_weights(v_before) then
+    end if;
+    perform uplift.keep_to_rollout(v_before, v_new);
+    if v_before.start_date is not null and uplift.without_weights(v_new) is distinct from uplift.without_weights(v_before) then
         perform uplift.fail(409, 'experiment_running', 'once begun, an experiment keeps its variants, its metric, its layer, its alpha and whom it is for: only weights, traffic_share, guardrails, min_users and words may change; stop it and clone it to try others');
     end if;
     perform uplift.refuse_problems(uplift.experiment_problems(v_new));
@@ -366,7 +410,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_edit_experiment(uuid, jsonb, text) is
-    'Changes an experiment: a draft in all, one that has begun only in weights, traffic_share, guardrails, min_users, feedback_days and words. Who was assigned stays. UP404 experiment_not_found; UP400 as uplift_batch.admin_create_experiment(); UP409 experiment_running, experiment_completed, experiment_exists.';
+    'Changes an experiment: a draft in all, one that has begun only in weights, traffic_share, guardrails, min_users, feedback_days and words. Who was assigned stays. UP404 experiment_not_found; UP400 as uplift_batch.admin_create_experiment(); UP409 experiment_running, experiment_completed, experiment_exists, belongs_to_rollout.';
 
 create or replace function uplift_batch.admin_check_experiment(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

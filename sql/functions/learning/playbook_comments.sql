@@ -18,8 +18,8 @@ begin
     left join uplift.conversations c on c.id = a.conversation_id
     where a.id = p_answer_id and a.coach_id is not null and btrim(a.feedback_text) <> '' and a.user_id is distinct from p_guest
         and c.deleted_at is null
-        -- Who said no to training is asked for nothing.
-        and not exists (select from public.user_coach_preferences p where p.user_id = a.user_id and p.training_consent is false);
+        -- As training does: what several write is learnt, and goes to everyone.
+        and uplift.may_train(a.user_id);
     if uplift.looks_like_injection(words) then
         user_id := null;
         coach_id := null;
@@ -29,7 +29,7 @@ end
 $$;
 
 comment on function uplift.comment_on(uuid, uuid, out uuid, out text, out text) is
-    'The comment on an answer, as far as playbooks may learn from it, its first 4,000 characters; nulls where there is none, its conversation was deleted, its user is p_guest or refused training, or it tries to be an instruction to the system.';
+    'The comment on an answer, as far as playbooks may learn from it, its first 4,000 characters; nulls where there is none, its conversation was deleted, its user is p_guest or does not let answers train models (uplift.may_train), or it tries to be an instruction to the system.';
 
 create or replace function uplift.guideline_for(p_coach_id text, p_text text, p_kind text, p_made_by text) returns uuid
 language plpgsql volatile
@@ -163,6 +163,29 @@ $$;
 comment on function uplift.read_comments(uuid[], timestamptz[], uuid) is
     'uplift.read_comment() of several answers: {comments, understood, waiting, failed}, failed being those that could not be read.';
 
+create or replace function uplift.read_comments_again(p_most int, p_guest uuid) returns jsonb
+language plpgsql volatile
+as $$
+declare
+    v_users uuid[];
+    v_ids uuid[];
+    v_said_at timestamptz[];
+begin
+    with taken as (
+        delete from uplift.playbook_users u
+        where u.user_id in (select x.user_id from uplift.playbook_users x order by x.user_id limit p_most for update skip locked)
+        returning u.user_id
+    )
+    select array_agg(t.user_id) into v_users from taken t;
+    select array_agg(a.id order by a.id), array_agg(coalesce(a.feedback_given_at, a.created_at) order by a.id) into v_ids, v_said_at
+    from unnest(v_users) u(id) join public.coach_response_feedback a on a.user_id = u.id and a.feedback_text is not null;
+    return uplift.read_comments(v_ids, v_said_at, p_guest) || jsonb_build_object('goes_on', coalesce(cardinality(v_users), 0) = p_most);
+end
+$$;
+
+comment on function uplift.read_comments_again(int, uuid) is
+    'Reads all comments of p_most users of uplift.playbook_users, who are taken out of it: as uplift.read_comments(), and goes_on, whether there may be more of them.';
+
 create or replace function uplift_batch.read_playbook_comments(p_after bigint, p_most int, p_guest uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -171,6 +194,7 @@ declare
     v_events bigint[];
     v_settled bigint;
     v_count jsonb;
+    v_again jsonb := uplift.read_comments_again(p_most / 10 + 1, p_guest);
 begin
     -- What was recorded a moment ago may have come before something that is not committed yet.
     select array_agg(e.id order by e.id), max(e.id) filter (where e.recorded_at < now() - interval '10 minutes') into v_events, v_settled
@@ -184,13 +208,14 @@ begin
         insert into uplift.playbook_cursor (event_id) values (v_settled)
         on conflict (is_only) do update set event_id = greatest(uplift.playbook_cursor.event_id, excluded.event_id);
     end if;
-    return v_count || jsonb_build_object('after', coalesce(v_events[cardinality(v_events)], v_from)::text,
-        'goes_on', coalesce(cardinality(v_events), 0) = p_most);
+    return (select jsonb_object_agg(c.key, c.value::int + (v_again ->> c.key)::int) from jsonb_each_text(v_count) c)
+        || jsonb_build_object('after', coalesce(v_events[cardinality(v_events)], v_from)::text,
+            'goes_on', coalesce(cardinality(v_events), 0) = p_most or (v_again ->> 'goes_on')::boolean);
 end
 $$;
 
 comment on function uplift_batch.read_playbook_comments(bigint, int, uuid) is
-    'Reads the comments among the p_most events of feedback after p_after, or after what earlier jobs have read: {after, goes_on, comments, understood, waiting, failed}. What was read is read again only where it has changed.';
+    'Reads the comments among the p_most events of feedback after p_after, or after what earlier jobs have read: {after, goes_on, comments, understood, waiting, failed}. What was read is read again only where it has changed. Before them all comments of some of those users whose consent to training came since (uplift.read_comments_again).';
 
 create or replace function uplift_batch.read_all_playbook_comments(p_after uuid, p_most int, p_guest uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -216,6 +241,64 @@ $$;
 
 comment on function uplift_batch.read_all_playbook_comments(uuid, int, uuid) is
     'Reads the comments on the p_most answers after p_after (null: from the first), whenever they were written, also before there were events of feedback: as uplift_batch.read_playbook_comments().';
+
+-- --- consent ---
+
+create or replace function uplift.playbook_consent() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if uplift.may_train(coalesce(new.user_id, old.user_id)) then
+        insert into uplift.playbook_users (user_id) select u.id from auth.users u where u.id = coalesce(new.user_id, old.user_id) on conflict do nothing;
+    end if;
+    return null;
+end
+$$;
+
+comment on function uplift.playbook_consent() is
+    'Trigger of user_coach_preferences, when training_consent changes: has the comments read of a user who did not let answers train models before. What those wrote who take it back, uplift_batch.tend_playbook() forgets.';
+
+create or replace function uplift.playbook_undecided() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if uplift.trains_by_default() and (tg_op <> 'UPDATE' or new.value <> old.value) then
+        insert into uplift.playbook_users (user_id)
+        select u.id from auth.users u
+        where not exists (select from public.user_coach_preferences p where p.user_id = u.id and p.training_consent is not null)
+        on conflict do nothing;
+    end if;
+    return null;
+end
+$$;
+
+comment on function uplift.playbook_undecided() is
+    'Trigger of uplift.settings, when training.consent_default changes: has the comments read of all who neither agreed nor refused, where these may be used from now on.';
+
+do $$
+declare
+    v_trigger record;
+begin
+    for v_trigger in
+        select t.name, t.table_name, t.definition
+        from (values
+            ('uplift_playbook_consent', 'public.user_coach_preferences',
+                'after update on %s for each row when (old.training_consent is distinct from new.training_consent) execute function uplift.playbook_consent()'),
+            ('uplift_playbook_answer', 'public.user_coach_preferences',
+                'after insert on %s for each row when (new.training_consent is not null) execute function uplift.playbook_consent()'),
+            ('uplift_playbook_answer_gone', 'public.user_coach_preferences',
+                'after delete on %s for each row when (old.training_consent is not null) execute function uplift.playbook_consent()'),
+            ('uplift_playbook_default', 'uplift.settings',
+                'after insert or update on %s for each row when (new.key = ''training.consent_default'') execute function uplift.playbook_undecided()'),
+            ('uplift_playbook_default_gone', 'uplift.settings',
+                'after delete on %s for each row when (old.key = ''training.consent_default'') execute function uplift.playbook_undecided()'))
+            as t(name, table_name, definition)
+        where not exists (select from pg_trigger p where p.tgrelid = to_regclass(t.table_name) and p.tgname = t.name)
+    loop
+        execute format('create trigger %I ', v_trigger.name) || format(v_trigger.definition, v_trigger.table_name);
+    end loop;
+end
+$$;
 
 -- --- what a model may find in those that rules do not understand ---
 

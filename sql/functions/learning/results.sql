@@ -51,8 +51,7 @@ declare
     v_experiment public.ai_experiments;
     v_until timestamptz;
     v_feedback_until timestamptz;
-    v_count int;
-    v_last uuid;
+    v_users uuid[];
 begin
     select e.* into v_experiment from public.ai_experiments e where e.id = p_id;
     if not found then
@@ -85,13 +84,14 @@ begin
             is_retained = excluded.is_retained, before = excluded.before, measured_at = now()
         returning m.user_id
     )
-    select count(*), (array_agg(m.user_id order by m.user_id desc))[1] into v_count, v_last from measured m;
-    return jsonb_build_object('measured', v_count, 'last', v_last);
+    select array_agg(m.user_id order by m.user_id desc) into v_users from measured m;
+    perform uplift.note_outcomes(p_id, v_users);
+    return jsonb_build_object('measured', coalesce(cardinality(v_users), 0), 'last', v_users[1]);
 end
 $$;
 
 comment on function uplift_batch.measure_experiment_users(uuid, uuid, int) is
-    'Counts what the next users of an experiment did (behind p_after, at most 2000): {measured, last}; last is null when there are no more. Again it counts anew.';
+    'Counts what the next users of an experiment did (behind p_after, at most 2000), and notes it in experiment_outcomes, too (uplift.note_outcomes): {measured, last}; last is null when there are no more. Again it counts anew.';
 
 -- Of one user, for each metric: x of n, and the same of before, where there was something.
 create or replace view uplift.experiment_values with (security_invoker = true) as
@@ -110,6 +110,38 @@ where v.n is not null;
 
 comment on view uplift.experiment_values is
     'What each user of an experiment adds to each of uplift.metrics(): x of n (1 for a mean), and p, the same figure of the 28 days before, null where there was none.';
+
+create or replace function uplift.note_outcomes(p_id uuid, p_user_ids uuid[]) returns void
+language plpgsql volatile
+as $$
+begin
+    with found as materialized (
+        select v.user_id, v.metric, (case when m.is_ratio then v.x / v.n else v.x end)::numeric as value
+        from uplift.experiment_values v join uplift.metrics() m on m.metric = v.metric
+        where v.experiment_id = p_id and v.user_id = any (p_user_ids) and v.n > 0
+    ), gone as (
+        delete from public.experiment_outcomes o
+        where o.experiment_id = p_id and o.user_id = any (p_user_ids) and o.measured_by = 'uplift' and not exists (
+            select from found f where f.user_id = o.user_id and f.metric = o.metric_name)
+    )
+    insert into public.experiment_outcomes (experiment_id, user_id, metric_name, metric_value, measured_at, measured_by)
+    select p_id, f.user_id, f.metric, f.value, now(), 'uplift'
+    from found f
+    where not exists (
+        select from public.experiment_outcomes o
+        where o.experiment_id = p_id and o.user_id = f.user_id and o.metric_name = f.metric and o.measured_by = 'uplift' and o.metric_value = f.value)
+    on conflict (experiment_id, user_id, metric_name, measured_by) do update set metric_value = excluded.metric_value, measured_at = excluded.measured_at;
+exception when others then
+    -- What a deployment wants of its own table must not keep experiments from being judged.
+    if not uplift.is_bad_row(sqlstate) then
+        raise;
+    end if;
+    raise warning 'experiment_outcomes takes no rows of uplift: %', sqlerrm;
+end
+$$;
+
+comment on function uplift.note_outcomes(uuid, uuid[]) is
+    'Brings experiment_outcomes in step with what was counted of these users of an experiment: a row for each of uplift.metrics() of which there is something, x / n or, of a mean, x. Rows of other programs stay as they are.';
 
 create or replace function uplift_batch.experiment_sums(p_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -291,3 +323,19 @@ $$;
 
 comment on function uplift_batch.experiment_baseline(jsonb) is
     'What users of the last 28 days (at most 20,000 of them) did by a metric, for planning: sums as those of uplift_batch.experiment_sums(), and users_per_day. UP400 invalid_metric, unknown_argument.';
+
+-- --- for metrics ---
+
+create or replace function uplift.experiment_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object(
+        'status', (select jsonb_object_agg(x.status, (select count(*) from public.ai_experiments e where e.status = x.status))
+            from unnest('{draft,running,paused,completed}'::text[]) x(status)),
+        'mismatches', (select count(*) from uplift.running_experiments r cross join lateral (
+            select l.figures from uplift.experiment_looks l
+            where l.experiment_id = r.id and l.metric = 'users' and l.variant = '' order by l.id desc limit 1) l where l.figures -> 'is_mismatch' = 'true'))
+$$;
+
+comment on function uplift.experiment_gauges() is
+    'Experiments for metrics, those of rollouts among them: how many of each status, and of how many that run the last look found a sample ratio mismatch, {status, mismatches}.';

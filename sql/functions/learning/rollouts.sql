@@ -152,6 +152,9 @@ declare
     v_now uplift.production_changes := uplift.production_now(p_rollout.coach_id);
     v_kept jsonb := coalesce(v_now.changes, '{}');
 begin
+    if p_rollout.coach_id is not null and not exists (select from public.brand_assets b where b.asset_name = p_rollout.coach_id) then
+        perform uplift.fail(409, 'coach_not_found', format('its coach %s is no longer there: roll it back', p_rollout.coach_id));
+    end if;
     -- First, so that rolling back brings back a model that an earlier rollout named.
     if p_rollout.changes ? 'model_version_id' then
         v_kept := v_kept - 'model';
@@ -168,7 +171,7 @@ end
 $$;
 
 comment on function uplift.promote_rollout(uplift.rollouts, text, text) is
-    'Makes the candidate of a locked rollout production: its model version is deployed, its other changes are for all users of the coach from the next chat on.';
+    'Makes the candidate of a locked rollout production: its model version is deployed, its other changes are for all users of the coach from the next chat on. UP409 coach_not_found, and as uplift_batch.admin_deploy_model().';
 
 -- --- what admins do ---
 
@@ -237,12 +240,31 @@ $$;
 comment on function uplift.candidate_argument(jsonb) is
     'What a rollout is to bring: changes as of a variant, a model_version_id, or the variant of an experiment_id. UP400 invalid_candidate, invalid_changes; UP404 variant_not_found.';
 
+create or replace function uplift.rollout_problems(p_problems jsonb[], p_arguments jsonb) returns jsonb[]
+language sql immutable
+as $$
+    select coalesce(array_agg(jsonb_build_object('message', p -> 'message', 'param', case
+        when p ->> 'param' like 'test_variants%' then
+            case when p_arguments ->> 'model_version_id' is not null then 'model_version_id'
+                when p_arguments ->> 'experiment_id' is not null then 'variant'
+                else 'changes' || regexp_replace(p ->> 'param', '^test_variants(\[0\])?', '') end
+        when p ->> 'param' like 'targeting%' then 'coach_id'
+        when p ->> 'param' = 'experiment_name' then 'name'
+        when p ->> 'param' = 'traffic_share' then 'stages'
+        else p ->> 'param' end) order by n), '{}')
+    from unnest(p_problems) with ordinality x(p, n)
+$$;
+
+comment on function uplift.rollout_problems(jsonb[], jsonb) is
+    'What is wrong with the experiment of a rollout (uplift.problem), by what the arguments of the rollout call it.';
+
 create or replace function uplift_batch.admin_create_rollout(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_new uplift.rollouts;
     v_experiment public.ai_experiments;
+    v_problems jsonb[];
 begin
     perform uplift.check_arguments(p_arguments, '{name,coach_id,changes,model_version_id,experiment_id,variant,success_metric,margin,guardrails,stages,min_stage_hours,min_users,max_days}');
     v_new.id := uplift.uuid_v7();
@@ -261,11 +283,26 @@ begin
     elsif v_new.coach_id is not null and not exists (select from uplift.coaches c where c.id = v_new.coach_id) then
         perform uplift.fail(404, 'coach_not_found', 'there is no such coach', 'coach_id');
     end if;
+    v_experiment.id := uplift.uuid_v7();
+    v_experiment.experiment_name := 'rollout ' || v_new.name || ' ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS');
+    v_experiment.control_variant := '{"variant_name": "production"}';
+    v_experiment.test_variants := array[v_new.changes || '{"variant_name": "candidate"}'];
+    v_experiment.success_metric := v_new.success_metric;
+    v_experiment.guardrails := v_new.guardrails;
+    v_experiment.targeting := case when v_new.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_new.coach_id)) end;
+    v_experiment.traffic_share := 2 * v_new.stages[1];
+    v_experiment.min_users := v_new.min_users;
+    -- By the names of the arguments here; the trigger would tell those of the experiment's. Under its lock.
+    perform pg_advisory_xact_lock(hashtextextended('uplift experiments', 0));
+    v_problems := uplift.experiment_problems(v_experiment);
+    if cardinality(v_problems) = 0 then
+        v_problems := uplift.experiment_clashes(v_experiment, 'stop that one first, or take it to another coach (coach_id)');
+    end if;
+    perform uplift.refuse_problems(uplift.rollout_problems(v_problems, p_arguments));
     insert into public.ai_experiments (id, experiment_name, description, control_variant, test_variants, success_metric, status, guardrails,
         targeting, traffic_share, min_users)
-    values (uplift.uuid_v7(), 'rollout ' || v_new.name || ' ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'The experiment of rollout ' || v_new.id,
-        '{"variant_name": "production"}', array[v_new.changes || '{"variant_name": "candidate"}'], v_new.success_metric, 'running', v_new.guardrails,
-        case when v_new.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_new.coach_id)) end, 2 * v_new.stages[1], v_new.min_users)
+    values (v_experiment.id, v_experiment.experiment_name, 'The experiment of rollout ' || v_new.id, v_experiment.control_variant, v_experiment.test_variants,
+        v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.traffic_share, v_experiment.min_users)
     returning * into v_experiment;
     perform uplift.note_experiment(v_experiment.id, 'started', p_who, 'rollout ' || v_new.id);
     insert into uplift.rollouts (id, name, coach_id, changes, success_metric, margin, guardrails, stages, min_stage_hours, min_users, max_days,
@@ -396,7 +433,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_promote_rollout(uuid, jsonb, text) is
-    'Makes the candidate production by hand: reason. UP404 rollout_not_found, UP409 wrong_status and what uplift_batch.admin_deploy_model() refuses.';
+    'Makes the candidate production by hand: reason. UP404 rollout_not_found, UP409 wrong_status, coach_not_found and what uplift_batch.admin_deploy_model() refuses.';
 
 create or replace function uplift_batch.admin_roll_back(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -548,3 +585,17 @@ $$;
 
 comment on function uplift_batch.decide_rollout(uuid) is
     'Takes the step of a rollout that its evidence calls for (uplift.rollout_verdict): {step, reason}; none where it does not run any more; one of autopilot''s goes on only when that does (uplift.autopilot_rests). UP404 rollout_not_found.';
+
+-- --- for metrics ---
+
+create or replace function uplift.rollout_gauges() returns jsonb
+language sql stable
+as $$
+    select jsonb_build_object(
+        'status', (select jsonb_object_agg(x.status, (select count(*) from uplift.rollouts r where r.status = x.status))
+            from unnest('{running,promoted,rolled_back}'::text[]) x(status)),
+        'stages', (select coalesce(jsonb_object_agg(x.stage, x.count), '{}')
+            from (select r.stage, count(*) from uplift.rollouts r where r.status = 'running' group by r.stage) x))
+$$;
+
+comment on function uplift.rollout_gauges() is 'Rollouts for metrics: how many of each status, and of those that run at which stage, {status, stages}.';

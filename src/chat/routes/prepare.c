@@ -55,6 +55,9 @@ static const struct pg_statement prepare_statement = {
     .for_many = true,
 };
 
+static const struct pg_statement question_statement = {
+    .name = "question_of", .sql = "select uplift_chat.question_of($1,$2,$3)", .params = 3};
+
 static bool read_text(const cJSON *object, const char *key, size_t max, const char **out,
                       struct api_error *error)
 {
@@ -459,7 +462,7 @@ static bool is_refused(const struct route_context *c, const char *coach_id)
  * Postgres is asked, which is once; not where it does not answer anyway, nor for who will be
  * refused. search is an object that is being built. */
 static void describe_embedding(const struct route_context *c, const struct chat_wish *wish,
-                               struct buf *search)
+                               const char *question, struct buf *search)
 {
     static const enum metric counts[] = {
         [EMBEDDED] = M_EMBEDDED,
@@ -472,7 +475,7 @@ static void describe_embedding(const struct route_context *c, const struct chat_
     struct services *w = c->services;
     if (pg_breaker_open(w->breaker) || is_refused(c, wish->coach_id))
         return;
-    enum embedded embedded = embedder_describe(w->embedder, wish->message, search);
+    enum embedded embedded = embedder_describe(w->embedder, question, search);
     if (embedded == EMBEDDED_OFF)
         return;
     metrics_count(w->metrics, counts[embedded], 1);
@@ -483,27 +486,49 @@ static void describe_embedding(const struct route_context *c, const struct chat_
                    embedded == EMBEDDED_LATE ? " in time" : "");
 }
 
-/* What the message is about, where a coach answers: what uplift knows of that goes into the prompt.
+/* What the answer was given to that is to be given anew, where the client does not say it again;
+ * the caller's. NULL where it does, and where there is none such, which Postgres says later. */
+static char *question_again(struct route_context *c, const struct chat_wish *wish)
+{
+    const char *values[] = {c->request->who.user_text, wish->regenerate_of,
+                            wish->conversation_id[0] != '\0' ? wish->conversation_id : NULL};
+    struct services *w = c->services;
+    struct api_error error;
+    PGresult *result;
+    char *question = NULL;
+    if (wish->message != NULL || wish->regenerate_of[0] == '\0' || w->search == NULL ||
+        pg_breaker_open(w->breaker) || is_refused(c, wish->coach_id) ||
+        !route_query(c, &question_statement, values, &result, &error, NULL))
+        return NULL;
+    if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+        question = strdup(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return question;
+}
+
+/* What the question is about, where a coach answers: what uplift knows of that goes into the
+ * prompt.
  */
 static void describe_search(const struct route_context *c, enum chat_protocol protocol,
-                            const struct chat_wish *wish, struct buf *more)
+                            const struct chat_wish *wish, const char *question, struct buf *more)
 {
     struct services *w = c->services;
-    if (wish->message == NULL || (protocol != CHAT_NATIVE && wish->coach_id == NULL))
+    if (question == NULL || (protocol != CHAT_NATIVE && wish->coach_id == NULL))
         return;
-    if (!search_describe(w->search, wish->message, strlen(wish->message), more))
+    if (!search_describe(w->search, question, strlen(question), more))
         return;
     if (search_has_copies(w->search))
         metrics_count(w->metrics, M_SEARCHES, 1);
     buf_cut(more, more->len - 1); /* its last brace */
-    describe_embedding(c, wish, more);
+    describe_embedding(c, wish, question, more);
     buf_putc(more, '}');
 }
 
 /* What p_more of uplift_chat.prepare_chats() is to be: only what is present. */
-static void describe_more(const struct route_context *c, enum chat_protocol protocol,
+static void describe_more(struct route_context *c, enum chat_protocol protocol,
                           const struct chat_wish *wish, struct buf *more)
 {
+    char *again = question_again(c, wish);
     const char *sent = message_for_postgres(wish);
     size_t bytes = wish->bytes;
     if (sent != NULL && *sent == '\0')
@@ -521,9 +546,10 @@ static void describe_more(const struct route_context *c, enum chat_protocol prot
         buf_printf(more, "%s\"is_guest\":true", more->len == 0 ? "{" : ",");
     if (wish->asked != NULL)
         buf_printf(more, "%s\"asked\":%s", more->len == 0 ? "{" : ",", wish->asked);
-    describe_search(c, protocol, wish, more);
+    describe_search(c, protocol, wish, again != NULL ? again : wish->message, more);
     if (more->len > 0)
         buf_putc(more, '}');
+    free(again);
 }
 
 /* Who tries a variant of an experiment by name has to be one who tests them. */

@@ -20,6 +20,9 @@ void route_metrics(struct route_context *c)
         .budgets = cJSON_GetObjectItemCaseSensitive(gauges, "budgets"),
         .unpriced = cJSON_GetObjectItemCaseSensitive(gauges, "unpriced_models"),
         .predictions = cJSON_GetObjectItemCaseSensitive(gauges, "predictions"),
+        .experiments = cJSON_GetObjectItemCaseSensitive(gauges, "experiments"),
+        .rollouts = cJSON_GetObjectItemCaseSensitive(gauges, "rollouts"),
+        .autopilot = cJSON_GetObjectItemCaseSensitive(gauges, "autopilot"),
         .queues = cJSON_GetObjectItemCaseSensitive(gauges, "queues"),
     };
     struct search_state shelves[SHELVES];

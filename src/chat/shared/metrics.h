@@ -133,6 +133,9 @@ struct metrics_more {
     const cJSON *queues;                /* {name: number}, or NULL */
     const cJSON *unpriced;              /* uplift.unpriced_models(), or NULL */
     const cJSON *predictions;           /* uplift.prediction_gauges(), or NULL */
+    const cJSON *experiments;           /* uplift.experiment_gauges(), or NULL */
+    const cJSON *rollouts;              /* uplift.rollout_gauges(), or NULL */
+    const cJSON *autopilot;             /* uplift.autopilot_gauges(), or NULL */
     const struct search_state *shelves; /* SHELVES of them; NULL: no retrieval */
 };
 

@@ -422,14 +422,102 @@ static void put_predictions(const struct metrics_more *more, struct buf *out)
     }
 }
 
-static void put_queues(const struct metrics_more *more, struct buf *out)
+/* Numbers by name, the name as a label. */
+static void put_counts(struct buf *out, const char *name, const char *label, const char *help,
+                       const cJSON *counts)
 {
-    const cJSON *queue;
-    put_head(out, "uplift_queue_depth", "gauge", "What waits in Postgres, by queue.");
-    cJSON_ArrayForEach (queue, more->queues) {
-        buf_puts(out, "uplift_queue_depth{");
-        put_label(out, "queue", queue->string);
-        buf_printf(out, "} %.0f\n", cJSON_IsNumber(queue) ? queue->valuedouble : 0);
+    const cJSON *count;
+    put_head(out, name, "gauge", help);
+    cJSON_ArrayForEach (count, counts) {
+        buf_printf(out, "%s{", name);
+        put_label(out, label, count->string);
+        buf_printf(out, "} %.0f\n", cJSON_IsNumber(count) ? count->valuedouble : 0);
+    }
+}
+
+/* A number where there is one, with labels as they are to stand, "" for none. */
+static void put_number(struct buf *out, const char *name, const char *labels, const cJSON *of,
+                       const char *member)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(of, member);
+    if (cJSON_IsNumber(value))
+        buf_printf(out, "%s%s%s%s %.15g\n", name, *labels != '\0' ? "{" : "", labels,
+                   *labels != '\0' ? "}" : "", value->valuedouble);
+}
+
+static void put_trials(const struct metrics_more *more, struct buf *out)
+{
+    if (more->experiments == NULL || more->rollouts == NULL)
+        return;
+    put_counts(out, "uplift_experiments", "status", "Experiments, those of rollouts among them.",
+               cJSON_GetObjectItemCaseSensitive(more->experiments, "status"));
+    put_level(out, "uplift_experiments_mismatched",
+              "Running experiments to whose variants users came in other shares than they should "
+              "have: nothing of them can be believed.",
+              (uint64_t)json_number(more->experiments, "mismatches", 0));
+    put_counts(out, "uplift_rollouts", "status", "Rollouts.",
+               cJSON_GetObjectItemCaseSensitive(more->rollouts, "status"));
+    put_counts(out, "uplift_rollouts_running", "stage", "Rollouts that run, by their stage.",
+               cJSON_GetObjectItemCaseSensitive(more->rollouts, "stages"));
+}
+
+/* What autopilot uses of its bounds, where it has them. */
+static void put_autopilot_use(const cJSON *use, struct buf *out)
+{
+    static const struct {
+        const char *name, *labels, *member, *help; /* one help for all of a name, at the first */
+    } gauges[] = {
+        {"uplift_autopilot_tests_limit", "", "max_at_once", "How many tests it may run at once."},
+        {"uplift_autopilot_users_ratio", "", "share",
+         "Share of users in its tests, 0 to 1; of a rollout that of its last stage."},
+        {"uplift_autopilot_users_limit_ratio", "", "max_share", "What that share may be."},
+        {"uplift_autopilot_spent_usd", "period=\"day\"", "usd_today",
+         "US dollars that it spent, of the UTC day and month."},
+        {"uplift_autopilot_spent_usd", "period=\"month\"", "usd_this_month", NULL},
+        {"uplift_autopilot_limit_usd", "period=\"day\"", "max_usd_per_day",
+         "US dollars that it may spend."},
+        {"uplift_autopilot_limit_usd", "period=\"month\"", "max_usd_per_month", NULL},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {
+        if (gauges[i].help != NULL)
+            put_head(out, gauges[i].name, "gauge", gauges[i].help);
+        put_number(out, gauges[i].name, gauges[i].labels, use, gauges[i].member);
+    }
+}
+
+static void put_autopilot(const cJSON *autopilot, struct buf *out)
+{
+    static const char decisions[] = "uplift_autopilot_decisions_total";
+    static const struct {
+        const char *name, *member, *help;
+    } times[] = {{"uplift_autopilot_last_look_timestamp_seconds", "last_look",
+                  "When it looked last, while it was on: the job autopilot does each hour."},
+                 {"uplift_autopilot_last_decision_timestamp_seconds", "last_decision",
+                  "When it decided something last."}};
+    const cJSON *decision;
+    if (autopilot == NULL)
+        return;
+    put_level(out, "uplift_autopilot_enabled", "1 while autopilot is on.",
+              (uint64_t)json_number(autopilot, "enabled", 0));
+    put_counts(out, "uplift_autopilot_tests", "kind",
+               "Experiments and rollouts that autopilot runs.",
+               cJSON_GetObjectItemCaseSensitive(autopilot, "tests"));
+    put_autopilot_use(cJSON_GetObjectItemCaseSensitive(autopilot, "use"), out);
+    put_level(out, "uplift_autopilot_winners_left",
+              "What won and was not rolled out, which waits for a person: GET /admin/autopilot.",
+              (uint64_t)json_number(autopilot, "winners_left", 0));
+    put_head(out, decisions, "counter", "What it decided, but for dry runs.");
+    cJSON_ArrayForEach (decision, cJSON_GetObjectItemCaseSensitive(autopilot, "decisions")) {
+        const char *kind = json_string(decision, "kind"), *what = json_string(decision, "decision");
+        buf_printf(out, "%s{", decisions);
+        put_label(out, "kind", kind != NULL ? kind : "");
+        buf_putc(out, ',');
+        put_label(out, "decision", what != NULL ? what : "");
+        buf_printf(out, "} %.0f\n", json_number(decision, "count", 0));
+    }
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        put_head(out, times[i].name, "gauge", times[i].help);
+        put_number(out, times[i].name, "", autopilot, times[i].member);
     }
 }
 
@@ -463,6 +551,9 @@ void metrics_write(const struct metrics *all, const struct metrics_more *more, s
     put_budgets(more, out);
     put_unpriced(more, out);
     put_predictions(more, out);
-    put_queues(more, out);
+    put_trials(more, out);
+    put_autopilot(more->autopilot, out);
+    put_counts(out, "uplift_queue_depth", "queue", "What waits in Postgres, by queue.",
+               more->queues);
     put_shelves(more, out);
 }

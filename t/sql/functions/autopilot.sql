@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(168);
+select plan(186);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -21,6 +21,12 @@ begin
     end loop;
     return nullif(array_to_string(v_said, ', '), '');
 end
+$$;
+create function pg_temp.reason_of(p_name text) returns text language sql as $$
+    select d.reason from uplift.autopilot_decisions d where d.name = p_name and not d.is_dry_run order by d.id desc limit 1
+$$;
+create function pg_temp.winners() returns text language sql as $$
+    select string_agg(concat_ws(' ', w ->> 'name', w ->> 'variant'), ', ') from jsonb_array_elements(uplift.autopilot_json() -> 'winners') w
 $$;
 create function pg_temp.last_reason() returns text language sql as $$ select d.reason from uplift.autopilot_decisions d order by d.id desc limit 1 $$;
 create function pg_temp.last_numbers() returns jsonb language sql as $$ select d.numbers from uplift.autopilot_decisions d order by d.id desc limit 1 $$;
@@ -81,7 +87,7 @@ select is(uplift_batch.autopilot_step(false), '{"enabled": false, "goes_on": fal
 select is((select count(*) from uplift.autopilot_decisions), 0::bigint, 'and does not say so each hour');
 select is(pg_temp.rehearse(), 'bound refused bounds', 'without bounds it would do nothing');
 select is(pg_temp.rehearse('{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 1}'), 'candidate begun severity 2.5, bound refused tests', 'what it would do with some');
-select is((select count(*) from public.ai_experiments) + (select count(*) from uplift.settings where key like 'autopilot.max\_%' and value <> 'null' and key not like '%test_days'), 0::bigint, 'which are not set by that');
+select is((select count(*) from public.ai_experiments) + (select count(*) from uplift.settings where key like 'autopilot.max\_%' and value <> 'null' and key not like '%\_days'), 0::bigint, 'which are not set by that');
 select is(pg_temp.refused($$select pg_temp.rehearse('{"max_share": 2}')$$), 'UP400 invalid_max_share max_share', 'and must make sense');
 select is(pg_temp.refused($$select pg_temp.rehearse('{"quiet_from": 3}')$$), 'UP400 invalid_quiet_to quiet_to', 'together');
 select is(pg_temp.refused($$select pg_temp.start()$$), 'UP409 bounds_missing max_usd_per_day', 'nor is it switched on');
@@ -92,7 +98,7 @@ from (values ('{"max_usd_per_day": -1}', 'UP400 invalid_max_usd_per_day max_usd_
     ('{"max_share": 1.1}', 'UP400 invalid_max_share max_share'), ('{"max_share": 0}', 'UP400 invalid_max_share max_share'), ('{"max_at_once": 1.5}', 'UP400 invalid_max_at_once max_at_once'),
     ('{"max_at_once": 21}', 'UP400 invalid_max_at_once max_at_once'), ('{"quiet_from": 24}', 'UP400 invalid_quiet_from quiet_from'), ('{"fine_tunes": 1}', 'UP400 invalid_fine_tunes fine_tunes'),
     ('{"coaches": ["nobody"]}', 'UP400 invalid_coaches coaches'), ('{"coaches": []}', 'UP400 invalid_coaches coaches'), ('{"success_metric": "errors"}', 'UP400 invalid_success_metric success_metric'),
-    ('{"trainer": "magic"}', 'UP400 invalid_trainer trainer'), ('{"base_model": ""}', 'UP400 invalid_base_model base_model'), ('{"max_test_days": 0}', 'UP400 invalid_max_test_days max_test_days'),
+    ('{"trainer": "magic"}', 'UP400 invalid_trainer trainer'), ('{"base_model": ""}', 'UP400 invalid_base_model base_model'), ('{"max_test_days": 0}', 'UP400 invalid_max_test_days max_test_days'), ('{"max_held_days": -1}', 'UP400 invalid_max_held_days max_held_days'),
     ('{"enabled": true}', 'UP400 unknown_argument enabled'),
     ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.001, "max_at_once": 6}', 'UP400 invalid_max_share max_share'),
     ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.2, "max_at_once": 1, "quiet_from": 3}', 'UP400 invalid_quiet_to quiet_to')) as v(body, refusal);
@@ -189,6 +195,44 @@ select is((select guardrails from public.ai_experiments where experiment_name = 
 select is((select status from public.ai_experiments where experiment_name = 'a draft of a person'), 'draft', 'other drafts are left alone');
 select is((select status from public.ai_experiments where id = pg_temp.experiment('prompt: more concrete')), 'paused', 'and so is what a person paused');
 update public.ai_experiments set winner_variant = 'b', targeting = null where experiment_name = 'warm';
+
+-- A winner that cannot be rolled out keeps its place for a while.
+savepoint before_it_waits;
+insert into uplift.running_experiments
+select pg_temp.id(950), 'of a person', 's', 's share', r.share_from, r.share_to, r.variants, r.bounds, r.settings, r.touches, r.targeting, r.started_at, r.keeps_assignments
+from uplift.running_experiments r where r.name = 'warm';
+select is(pg_temp.step(), 'experiment held warm', 'a winner that clashes with what a person began is held');
+select matches(pg_temp.reason_of('warm'), '^"b" wins, and cannot be rolled out: variant would change temperature, as "of a person" does', 'with the reason');
+select is(pg_temp.run(), null, 'as long as it takes');
+update uplift.autopilot_decisions set at = at - interval '8 days' where name = 'warm' and decision = 'held';
+select is(pg_temp.step(), 'experiment stopped warm', 'but not for ever');
+select matches(pg_temp.reason_of('warm'), '^"b" wins, and could not be rolled out in 7 days \(autopilot.max_held_days\): variant would change', 'which is told');
+select matches(pg_temp.step(), 'candidate begun', 'and the next one has its place');
+select is((select winner_variant from public.ai_experiments where experiment_name = 'warm'), 'b', 'what won stays known');
+select is(pg_temp.winners(), 'warm b', 'and is shown to a person');
+select matches(uplift_batch.admin_autopilot_report(null, '{}', 'ann') ->> 'markdown', E'\n## Winners that were not rolled out\n\n- [-0-9]+: "b", experiment ', 'in the report, too');
+delete from uplift.running_experiments where id = pg_temp.id(950);
+select uplift_batch.admin_create_rollout(null, jsonb_build_object('name', 'by hand', 'experiment_id', pg_temp.experiment('warm'), 'variant', 'b'), 'ann') \g /dev/null
+select is(pg_temp.winners(), null, 'until it is rolled out');
+rollback to before_it_waits;
+update public.ai_experiments set status = 'completed' where experiment_name = 'warm';
+insert into public.ai_experiments (experiment_name, description, control_variant, test_variants, success_metric, status, targeting) values
+    ('for maple', 'playbook: be warm', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"top_p\": 0.5}"}', 'thumbs_up_rate', 'draft', '{"coaches": ["coach_maple_avatar"]}');
+select matches(pg_temp.step(), 'candidate begun for maple', 'one for a coach');
+update public.ai_experiments set winner_variant = 'b' where experiment_name = 'for maple';
+update public.brand_assets set asset_name = 'coach_gone' where asset_name = 'coach_maple_avatar';
+select is(pg_temp.step(), 'experiment stopped for maple', 'what can never be rolled out gives way at once');
+select is(pg_temp.reason_of('for maple'), '"b" wins, and can never be rolled out: there is no such coach', 'for that reason');
+rollback to before_it_waits;
+insert into uplift.autopilot_spending (subject_id, day, usd) values (pg_temp.id(902), (now() at time zone 'UTC')::date, 1000);
+select is(pg_temp.step(), 'bound refused money, experiment held warm', 'one that there is no money for waits');
+select pg_temp.set('max_held_days', '0') \g /dev/null
+update uplift.autopilot_decisions set at = date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' where name = 'warm' and decision = 'held';
+select is(pg_temp.run(), null, 'for a new month');
+update uplift.autopilot_decisions set at = at - interval '1 second' where name = 'warm' and decision = 'held';
+select is(pg_temp.step(), 'experiment stopped warm', 'which brought no money either');
+select is(pg_temp.winners(), 'warm b', 'it, too, is kept for a person');
+rollback to before_it_waits;
 
 -- Money: what treatments cost more than control.
 insert into uplift.experiment_users (experiment_id, user_id, variant, assigned_at, answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations, before)

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(127);
+select plan(142);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -148,6 +148,18 @@ update public.user_coach_preferences set memory_enabled = false where user_id = 
 select is(pg_temp.variant(:bob), null, 'who turned memory off is not in it');
 update public.ai_experiments set status = 'completed' where status = 'running';
 
+-- Policies that need a search, where there was none.
+select isnt(pg_temp.try('examples', '{}', '{"{\"variant_name\": \"b\", \"examples\": \"off\"}"}'), null, 'one on examples');
+select is(count(*), 0::bigint, 'a chat that nothing was searched for is no exposure, of control neither')
+from generate_series(1, 20) n where pg_temp.variant(pg_temp.user(n)) is not null or pg_temp.variant(pg_temp.user(n), '{"search": {"words": ["run"], "knowledge": {}}}') is not null;
+select is(array_agg(distinct pg_temp.variant(pg_temp.user(n), '{"search": {"words": ["run"], "examples": {}}}')), '{b,control}', 'one that examples were searched for is one')
+from generate_series(1, 20) n;
+update public.ai_experiments set status = 'completed' where status = 'running';
+select is(uplift.is_felt(s::jsonb, p::jsonb), f, coalesce(p, 'nothing') || ' searched for ' || s) from (values
+    ('[{}, {"severity": 2, "examples": "off"}]', null, true), ('[{}, {"severity": 2}, {"examples": "off"}]', null, false),
+    ('[{"memory": "on"}, {"memory": "off"}]', null, true), ('[{}, {"memory": {"max_tokens": 100}}]', null, false),
+    ('[{}, {"memory": {"max_tokens": 100}}]', '{"words": []}', true), ('[{}, {"knowledge": "off"}]', '{"embedding": [1]}', true)) v(s, p, f);
+
 -- Whom it is for.
 select isnt(pg_temp.try('some', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running',
     '{"targeting": {"coaches": ["coach_maple_avatar"], "locales": ["de"], "traits": {"diet_type": ["vegan", "vegetarian"]}}}'), null, 'an experiment for some');
@@ -209,6 +221,27 @@ select pg_temp.answer(103, pg_temp.user(300), jsonb_build_object('trace', pg_tem
 select is(uplift_batch.measure_experiment_users(:'counted', null, 200) ->> 'measured', '1', 'a user is counted');
 select is((select answers from uplift.experiment_users where experiment_id = :'counted'), 1, 'not what they asked for as a tester, though it is the same variant');
 select is((select before ->> 'answers' from uplift.experiment_users where experiment_id = :'counted'), '2', 'what they did before');
+create function pg_temp.outcomes() returns text language sql as $$
+    select string_agg(o.metric_name || ' ' || trim_scale(o.metric_value), ', ' order by o.metric_name) from public.experiment_outcomes o where o.measured_by = 'uplift'
+$$;
+select is(pg_temp.outcomes(), 'cost_per_answer 0, engagement_time 0, errors 0, regenerations 0, retention 0', 'each figure of theirs is an outcome');
+insert into public.experiment_outcomes (experiment_id, user_id, metric_name, metric_value) values (:'counted', pg_temp.user(300), 'thumbs_up_rate', 0.5), (:'counted', pg_temp.user(300), 'mood', 7);
+update public.coach_response_feedback set helpful = true where id = pg_temp.id(102);
+update public.experiment_outcomes set measured_at = '2026-01-01Z' where measured_by = 'uplift';
+select uplift_batch.measure_experiment_users(:'counted', null, 200) \g /dev/null
+select is(pg_temp.outcomes(), 'cost_per_answer 0, engagement_time 0, errors 0, regenerations 0, retention 0, thumbs_up_rate 1', 'and comes with the next count');
+select is((select string_agg(metric_name, ',') from public.experiment_outcomes where measured_at > '2026-01-01Z' and measured_by = 'uplift'), 'thumbs_up_rate', 'only what is new is written');
+select is((select string_agg(metric_name || ' ' || metric_value, ', ' order by metric_name) from public.experiment_outcomes where measured_by is null), 'mood 7, thumbs_up_rate 0.5', 'those of other programs stay');
+update public.coach_response_feedback set helpful = null where id = pg_temp.id(102);
+alter table public.experiment_outcomes add constraint theirs check (metric_name <> 'avg_rating');
+update public.coach_response_feedback set rating = 4 where id = pg_temp.id(102);
+set local client_min_messages = error;
+select is(uplift_batch.measure_experiment_users(:'counted', null, 200) ->> 'measured', '1', 'a table that takes no such rows keeps nothing from being counted');
+set local client_min_messages = warning;
+alter table public.experiment_outcomes drop constraint theirs;
+update public.coach_response_feedback set rating = null where id = pg_temp.id(102);
+select uplift_batch.measure_experiment_users(:'counted', null, 200) \g /dev/null
+select is(pg_temp.outcomes(), 'cost_per_answer 0, engagement_time 0, errors 0, regenerations 0, retention 0', 'what is taken back goes');
 select is((select before ->> 'thumbs' from uplift.experiment_users where experiment_id = :'counted'), '1', 'without what they said of it after they were exposed');
 update public.ai_experiments set status = 'completed', end_date = now() + interval '1 day' where id = :'counted';
 select ok((select end_date <= now() from public.ai_experiments where id = :'counted'), 'what is ended before its time ends now');

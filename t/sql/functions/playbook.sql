@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(174);
+select plan(180);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -167,6 +167,20 @@ select is(pg_temp.tend() ->> 'proposed', '1', 'said again, it is back');
 insert into public.user_coach_preferences (user_id, training_consent) values (pg_temp.user(5), false)
 on conflict (user_id) do update set training_consent = false;
 select is(pg_temp.tend() ->> 'retired', '1', 'who refuses training is asked for nothing');
+update public.user_coach_preferences set training_consent = true where user_id = pg_temp.user(5);
+select is(pg_temp.tend() ->> 'proposed', '1', 'who agrees after all is heard, without a word more');
+savepoint before_the_default;
+-- As it comes: only who agreed is asked.
+update uplift.settings set value = 'false' where key = 'training.consent_default';
+select is(pg_temp.tend() ->> 'proposed', '0', 'where those who did not say may not be learnt from');
+select is((select count(distinct e.user_id) from uplift.playbook_evidence e join uplift.playbook_guidelines g on g.id = e.guideline_id and g.coach_id = 'coach_decibel_avatar'
+    where not uplift.may_train(e.user_id)), 0::bigint, 'nothing rests on them');
+select pg_temp.says(30, 'no emojis please') \g /dev/null
+select is(pg_temp.read() ->> 'understood', '0', 'nor is what they write read');
+update uplift.settings set value = 'true' where key = 'training.consent_default';
+select ok((pg_temp.read() ->> 'understood')::int > 3, 'but when they may be, all of it is, also what was written before');
+select is((select count(*) from uplift.playbook_users), 0::bigint, 'once');
+rollback to before_the_default;
 update public.user_coach_preferences set training_consent = null where user_id = pg_temp.user(5);
 select pg_temp.comment(5, 'please no emojis') \g /dev/null
 select pg_temp.tend() \g /dev/null

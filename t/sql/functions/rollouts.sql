@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(78);
+select plan(98);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -30,16 +30,54 @@ select is(pg_temp.refused($$select pg_temp.roll('x', '{}')$$), 'UP400 invalid_ca
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"experiment_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_candidate changes', 'an experiment without one of its variants');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {}}')$$), 'UP400 invalid_changes changes', 'what changes nothing');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": 5}')$$), 'UP400 invalid_changes changes', 'what is no object');
-select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 9}}')$$), 'UP400 invalid_experiment test_variants[0].severity', 'what no variant may be');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 9}}')$$), 'UP400 invalid_experiment changes.severity', 'what no variant may be');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": [0.5, 0.1]}')$$), 'UP400 invalid_stages stages', 'stages that shrink');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": [0.1, 1]}')$$), 'UP400 invalid_stages stages', 'stages with nobody left to compare with');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "stages": []}')$$), 'UP400 invalid_stages stages', 'no stages');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "margin": -1}')$$), 'UP400 invalid_margin margin', 'a margin below 0');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "guardrails": [{"metric": "fun", "max_worse": 1}]}')$$), 'UP400 invalid_experiment guardrails[0].metric', 'a guardrail of nothing');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}, "coach_id": "nobody"}')$$), 'UP404 coach_not_found coach_id', 'no such coach');
-select is(pg_temp.refused($$select pg_temp.roll('x', '{"model_version_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_experiment test_variants[0].model_version_id', 'no such model version');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"model_version_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_experiment model_version_id', 'no such model version');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"experiment_id": "10000000-0000-4000-8000-000000000001", "variant": "b"}')$$), 'UP404 variant_not_found variant', 'no such variant');
 select is(pg_temp.refused($$select uplift_batch.admin_get_rollout(pg_temp.id(1), '{}', 'ann')$$), 'UP404 rollout_not_found', 'no such rollout');
+
+-- What clashes with what runs is told by what the caller sent.
+savepoint before_a_clash;
+insert into public.ai_experiments (id, experiment_name, control_variant, test_variants, success_metric, status, targeting)
+values (pg_temp.id(700), 'Severities', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'thumbs_up_rate', 'running', '{"coaches": ["coach_decibel_avatar"]}');
+select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2}}')$$), 'UP400 invalid_experiment changes', 'changes that clash');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('experiment_id', pg_temp.id(700), 'variant', 'b'))$$), 'UP400 invalid_experiment variant', 'a variant that clashes');
+select throws_like($$select pg_temp.roll('x', '{"changes": {"severity": 2}}')$$, 'changes would change severity, as "Severities" does, which is running: stop that one first, or take it to another coach%', 'in words that a rollout can follow');
+insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(701), 'tuned', '1', 'ft:tuned');
+update public.ai_experiments set status = 'completed' where status = 'running';
+insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status)
+values ('Models', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"model\": \"m\"}"}', 'thumbs_up_rate', 'running');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('model_version_id', pg_temp.id(701)))$$), 'UP400 invalid_experiment model_version_id', 'a model that clashes');
+select is(pg_temp.refused($$select pg_temp.roll('a=b', '{"changes": {"severity": 2}}')$$), 'UP400 invalid_experiment name', 'a name that no experiment may have');
+select isnt(pg_temp.roll('beside', '{"changes": {"severity": 2}}'), null, 'what does not clash begins');
+rollback to before_a_clash;
+
+-- Its experiment belongs to it.
+savepoint before_it_is_changed;
+select pg_temp.roll('kept', '{"changes": {"severity": 2}, "stages": [0.1, 0.5]}') as kept \gset
+create temporary table owned as select experiment_id as id from uplift.rollouts where id = :'kept';
+select is(pg_temp.refused(format('update public.ai_experiments set %s where id = (select id from owned)', s)), 'UP409 belongs_to_rollout ' || p, 'its ' || p || ' stays')
+from (values ('traffic_share = 0.9', 'traffic_share'), ('test_variants = array[test_variants[1] || ''{"weight": 5}'']', 'test_variants'),
+    ('control_variant = control_variant || ''{"weight": 5}''', 'control_variant'), ('guardrails = ''[]''', 'guardrails'), ('min_users = 2', 'min_users'),
+    ('alpha = 0.5', 'alpha'), ('targeting = ''{"new_users": true}''', 'targeting'), ('success_metric = ''latency''', 'success_metric')) v(s, p);
+select is(pg_temp.refused($$select uplift_batch.admin_edit_experiment((select id from owned), '{"traffic_share": 0.9}', 'ann')$$), 'UP409 belongs_to_rollout traffic_share', 'by route, too');
+select throws_like($$select uplift_batch.admin_edit_experiment((select id from owned), '{"traffic_share": 0.9}', 'ann')$$, '%rollout "kept"%advance that rollout, promote it or roll it back%pause the experiment%', 'and what to do is said');
+select is(pg_temp.refused($$select uplift_batch.admin_edit_experiment((select id from owned), '{"description": "mine", "feedback_days": 3}', 'ann')$$), 'not at all', 'words may change');
+select uplift_batch.admin_pause_experiment((select id from owned), '{}', 'ann') \g /dev/null
+select uplift_batch.admin_start_experiment((select id from owned), '{}', 'ann') \g /dev/null
+select uplift_batch.admin_advance_rollout(:'kept', '{"reason": "x"}', 'ann') \g /dev/null
+select is((select trim_scale(e.traffic_share) from public.ai_experiments e join owned o on o.id = e.id where e.status = 'running'), 1::numeric, 'its own steps go on');
+select uplift_batch.admin_roll_back(:'kept', '{"reason": "x"}', 'ann') \g /dev/null
+select is(pg_temp.refused($$update public.ai_experiments set status = 'running' where id = (select id from owned)$$), 'UP409 belongs_to_rollout status', 'and when it is over nobody gets the candidate again');
+select pg_temp.roll('for maple', '{"changes": {"severity": 2}, "coach_id": "coach_maple_avatar"}') as maple \gset
+update public.brand_assets set asset_name = 'coach_gone' where asset_name = 'coach_maple_avatar';
+select is(pg_temp.refused(format('select uplift_batch.admin_promote_rollout(%L, %L, %L)', :'maple', '{"reason": "x"}', 'ann')), 'UP409 coach_not_found', 'nothing is promoted for a coach that is gone');
+rollback to before_it_is_changed;
 
 -- The whole way.
 select pg_temp.roll('warm', '{"changes": {"prompt_suffix": "Be warm.", "severity": 2.0}, "stages": [0.1, 0.5]}') as warm \gset
