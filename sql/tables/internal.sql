@@ -118,7 +118,7 @@ create table feedback_said (
 );
 
 create index on feedback_said (answer_id) where waiting is not null;
-create index on feedback_said (user_id);
+create index on feedback_said (user_id) where waiting is not null;
 
 comment on table feedback_said is
     'The last word on each field of an answer''s feedback: when it was said, so that one from before that comes late does not count.';
