@@ -6,7 +6,7 @@
  *   uplift.js   client of the API          markdown.js      answers into nodes
  *   errors.js   what went wrong, in words  availability.js  what is away, and when it is back
  *   memories.js what coaches remember      sources.js       what an answer cites
- *   uses.js     what it remembered for it
+ *   uses.js     what it remembered for it  own_data.js      all that is kept: downloaded, erased
  */
 
 import { Availability } from "./availability.js";
@@ -14,6 +14,7 @@ import { $, h, icon, recall, remember, speak, stopIcon } from "../lib/dom.js";
 import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "../lib/errors.js";
 import { plainText } from "../lib/markdown.js";
 import { Memories } from "./memories.js";
+import { OwnData } from "./own_data.js";
 import { CoachPanel } from "./panel.js";
 import { isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
 import { Sidebar } from "./sidebar.js";
@@ -53,7 +54,8 @@ async function start() {
   drawIcons();
   showTheme();
   wire();
-  panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories });
+  const { node: ownData } = new OwnData({ client: () => client, erased: beginAnew });
+  panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories, ownData });
   memories = new Memories({ client: () => client });
   sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget });
   for (const text of SUGGESTIONS) {
@@ -769,6 +771,12 @@ function showWelcome(show) {
 function openMemories() {
   if ($("coach-dialog").open) $("coach-dialog").close();
   memories.open();
+}
+
+/** Nothing of what is shown is there any more. */
+function beginAnew() {
+  history.replaceState(null, "", location.pathname);
+  location.reload();
 }
 
 function openPanel() {

@@ -25,12 +25,12 @@ export class CoachPanel {
   #timer = 0;
   #unsaved = {};
 
-  /** `save` stores preferences and resolves to all of them; `changed` hears of each new choice. */
-  constructor({ save, changed, openMemories }) {
+  /** `save` stores preferences and resolves to all of them; `changed` hears of each new choice; `ownData` is a line to show last. */
+  constructor({ save, changed, openMemories, ownData }) {
     this.#save = save;
     this.#changed = changed;
     this.#openMemories = openMemories;
-    this.#build();
+    this.#build(ownData);
     this.#show();
     addEventListener("pagehide", () => this.#store());
   }
@@ -147,7 +147,7 @@ export class CoachPanel {
     this.error.textContent = text;
   }
 
-  #build() {
+  #build(ownData) {
     this.cards = h("div", { class: "coach-cards" }, PLACES.map(() => h("div", { class: "coach-place" })));
     this.range = h("input", { type: "range", id: "severity", min: 1, max: 6, step: 0.1, value: 3,
       oninput: () => this.#slide(), onchange: () => this.#slide() });
@@ -183,7 +183,7 @@ export class CoachPanel {
       h("div", { class: "option-row" },
         h("label", { for: "tests", class: "option-label" }, icon("flask"), "Try new things"),
         h("span", { class: "hint", id: "tests-hint" }, "Now and then a different way of answering, to see whether it is better."), this.tries),
-      this.error);
+      ownData, this.error);
   }
 
   #listCoaches() {

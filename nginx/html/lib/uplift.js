@@ -427,6 +427,22 @@ export class Uplift {
     await this.#call("DELETE", id === undefined ? "/v1/memories" : `/v1/memories/${encodeURIComponent(id)}`);
   }
 
+  /** All that is kept of the user, as a Blob of JSON: see the API reference. */
+  async exportData({ signal } = {}) {
+    const response = await this.#request("/v1/me/export", { method: "GET", signal });
+    try {
+      return await response.blob();
+    } catch (cause) {
+      const fields = { status: response.status, requestId: response.headers.get("x-request-id"), cause };
+      throw new UpliftError("the connection ended early", { ...fields, type: "connection_error", code: "connection_lost" });
+    }
+  }
+
+  /** Erases all of it, for good; resolves to the proof. */
+  eraseData() {
+    return this.#call("DELETE", "/v1/me", undefined, { retries: 0 });
+  }
+
   async #call(method, path, content, options = {}) {
     // What a person gave or chose arrives, even when they close the page at once.
     const response = await this.#request(path, { ...options, method, keepalive: method !== "GET" }, content);
