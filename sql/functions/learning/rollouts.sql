@@ -255,7 +255,7 @@ begin
     v_new.stages := uplift.stages_argument(p_arguments);
     v_new.min_stage_hours := coalesce(uplift.decimal_argument(p_arguments, 'min_stage_hours', 0, 10000), 24);
     v_new.min_users := coalesce(uplift.whole_argument(p_arguments, 'min_users', 2, 10000000), 100);
-    v_new.max_days := coalesce(uplift.decimal_argument(p_arguments, 'max_days', 0.01, 1000), 60);
+    v_new.max_days := coalesce(uplift.decimal_argument(p_arguments, 'max_days', 0.00001, 1000), 60);
     if v_new.name is null then
         perform uplift.fail(400, 'missing_name', 'name is missing', 'name');
     elsif v_new.coach_id is not null and not exists (select from uplift.coaches c where c.id = v_new.coach_id) then
