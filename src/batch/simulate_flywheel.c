@@ -22,10 +22,12 @@
 #include <string.h>
 
 #define DAYS_A_WEEK 7
-#define FIRST_DAY_S 1.5 /* taken for the length of a day before any is over */
+#define FIRST_TEST_DAY 1 /* from 0; autopilot is switched on then */
+#define SAME_PACE 0.15   /* days are told to be of another length from this difference on */
 #define STAGE_DAYS 1
-#define TEST_DAYS 14
-#define RETRY_DAYS 35
+#define TEST_DAYS 12
+#define RETRY_DAYS 42
+#define TRAIN_DAYS 28 /* from one training to the next */
 #define MIN_USERS 40
 #define THUMB_SHARE 0.85
 #define COMMENT_SHARE 0.25
@@ -46,7 +48,9 @@ struct flywheel {
     struct talk talk;
     struct chat *chats; /* of a day; owned; as many as users */
     gsl_rng *random;    /* owned */
-    int64_t began_ms, first_day_ms;
+    long trains_from; /* day from which it may train again */
+    int64_t began_ms;
+    int64_t ends_ms[DAYS_A_WEEK + 1]; /* of the last days: day n is over at n modulo that many */
 };
 
 static bool complain(const char *what)
@@ -120,13 +124,23 @@ static bool begin_jobs(struct flywheel *f, long day)
                      : steward_begin_jobs(&f->steward, daily, sizeof daily / sizeof daily[0]);
 }
 
-/* Days are as long as they turn out to be; where that is something else than was said, it is said
- * anew. */
+/* Switches autopilot on after the first days. Days are as long as the last ones turned out to be;
+ * where that is something else than was said, it is said anew. */
 static bool keep_pace(struct flywheel *f, long days_over)
 {
-    double day_s = (double)(clock_ms() - f->first_day_ms) / 1000 / (double)days_over;
-    if (fabs(day_s / f->steward.pace.day_s - 1) < 0.15)
+    long days = days_over < DAYS_A_WEEK ? days_over : DAYS_A_WEEK;
+    int64_t *since = &f->ends_ms[(days_over - days) % (DAYS_A_WEEK + 1)];
+    f->ends_ms[days_over % (DAYS_A_WEEK + 1)] = clock_ms();
+    double day_s = (double)(clock_ms() - *since) / 1000 / (double)days;
+    double told = f->steward.pace.day_s;
+    bool may_train = f->steward.has_trained ? false : days_over >= f->trains_from;
+    if (f->steward.has_trained)
+        f->trains_from = days_over + TRAIN_DAYS;
+    f->steward.has_trained = false;
+    bool is_same = may_train == f->steward.may_train && told > 0 && fabs(day_s / told - 1) < SAME_PACE;
+    if (days_over <= FIRST_TEST_DAY || is_same)
         return true;
+    f->steward.may_train = may_train;
     f->steward.pace.day_s = day_s;
     return steward_start(&f->steward) || complain(f->steward.caller.reason);
 }
@@ -146,7 +160,7 @@ static bool live_day(struct flywheel *f, long day)
         return complain(f->talk.reason);
     if (!steward_end_jobs(&f->steward) || !steward_note(&f->steward, &f->diary, week))
         return complain(f->steward.caller.reason);
-    if (day > 0 && day % DAYS_A_WEEK == 0 && !keep_pace(f, day))
+    if (!keep_pace(f, day + 1))
         return false;
     return ask_about_new(f) && (begin_jobs(f, day) || complain(f->steward.caller.reason));
 }
@@ -172,7 +186,7 @@ static bool live(struct flywheel *f)
     struct progress progress;
     long day = 0, days = f->weeks * DAYS_A_WEEK;
     bool ok = true;
-    f->first_day_ms = clock_ms();
+    f->ends_ms[0] = clock_ms();
     progress_init(&progress, stderr);
     while (ok && !stop && day < days) {
         show(&progress, f, day, "running");
@@ -221,16 +235,15 @@ static bool prepare(struct flywheel *f)
     s->model = c->model;
     s->base_model = "sim-1-mini";
     s->min_users = MIN_USERS;
-    s->pace = (struct pace){FIRST_DAY_S, STAGE_DAYS, TEST_DAYS, RETRY_DAYS};
+    s->pace = (struct pace){0, STAGE_DAYS, TEST_DAYS, RETRY_DAYS, TRAIN_DAYS};
     uuid_v7(&admin);
     uuid_format(&admin, id);
     if (!caller_open(&s->caller, &f->site, id, true))
         return complain("out of memory");
     if (!steward_check(s, c->upstream_url, f->anyway) || !steward_prepare(s, &f->diary.prices))
         return complain(s->caller.reason);
-    if (!talk_prefer(&f->talk, f->world.people, f->world.count, preferences_of))
-        return complain(f->talk.reason);
-    return steward_start(s) || complain(s->caller.reason);
+    return talk_prefer(&f->talk, f->world.people, f->world.count, preferences_of) ||
+           complain(f->talk.reason);
 }
 
 static bool write_report(const struct flywheel *f, const cJSON *json)
@@ -248,7 +261,8 @@ static bool write_report(const struct flywheel *f, const cJSON *json)
 static bool tell(const struct flywheel *f, bool is_whole)
 {
     struct outcome_plan plan = {f->seed,  f->weeks,   f->users, f->plain, f->is_quick,
-                                !is_whole, (double)(clock_ms() - f->began_ms) / 1000};
+                                !is_whole, (double)(clock_ms() - f->began_ms) / 1000,
+                                &f->world.leaning};
     struct outcome outcome;
     struct report goals = {.count = 0};
     outcome_of(&f->diary, &outcome);
@@ -288,8 +302,8 @@ static bool read_words(struct flywheel *f, int count, char **words)
         long *value, least, most, usual, quick;
     } numbers[] = {
         {"--weeks", &f->weeks, 1, DIARY_WEEKS, 12, 3},
-        {"--users", &f->users, 20, 20000, 1500, 600},
-        {"--plain-users", &f->plain, 10, 20000, 250, 100},
+        {"--users", &f->users, 20, 20000, 1200, 500},
+        {"--plain-users", &f->plain, 10, 20000, 200, 80},
         {"--seed", &f->seed, 0, 2147483647, 1, 1},
     };
     const struct {

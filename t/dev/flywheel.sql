@@ -1,5 +1,5 @@
 -- What the operator of a simulated uplift sets, for which there are no URLs: a coach with nothing switched on, the price
--- of training, how soon it may train again, and that nothing runs but what the simulation starts.
+-- of training, that the simulation says when it may train again, and that nothing runs but what the simulation starts.
 \set ON_ERROR_STOP on
 begin;
 insert into public.brand_assets (asset_name, asset_type, alt_text, description, usage_notes)
@@ -8,5 +8,5 @@ from public.brand_assets b where b.asset_name = 'coach_decibel_avatar';
 update public.ai_knowledge_sources set is_active = false;
 update uplift.batch_schedules set is_enabled = false;
 insert into uplift.training_prices (model, per_million_tokens) values ('sim-1-mini', 5);
-update uplift.settings set value = '0.0004' where key = 'training.min_days';
+update uplift.settings set value = '0' where key = 'training.min_days';
 commit;

@@ -41,10 +41,15 @@ as $$
         select c.changes, coalesce((c.changes ->> 'severity')::numeric, 3.0) as severity, c.changes ->> 'prompt_suffix' as suffix
         from uplift.changes_in_production(p_coach_id) c(changes)
     )
-    select 10 + s.n, 'severity ' || s.severity, jsonb_build_object('severity', s.severity),
-        format('Severity %s is liked better than %s.', s.severity, p.severity)
-    from now_serves p cross join lateral (values (1, round(p.severity - 0.5, 1)), (2, round(p.severity + 0.5, 1))) s(n, severity)
-    where s.severity between 1 and 6
+    select 10 + s.n, 'severity ' || round(s.severity, 1), jsonb_build_object('severity', round(s.severity, 1)),
+        format('Severity %s is liked better than %s.', round(s.severity, 1), p.severity)
+    from now_serves p
+    -- As far as it takes to come to other words: within a band a model is told the same.
+    cross join lateral (
+        select 1, max(x) from generate_series(p.severity - 0.5, 1, -0.5) x where uplift.severity_band(x) <> uplift.severity_band(p.severity)
+        union all
+        select 2, min(x) from generate_series(p.severity + 0.5, 6, 0.5) x where uplift.severity_band(x) <> uplift.severity_band(p.severity)) s(n, severity)
+    where s.severity is not null
     union all
     -- Beside what production adds already.
     select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, t.words)),
@@ -174,12 +179,24 @@ $$;
 
 comment on function uplift.autopilot_stages(numeric) is 'The stages of a rollout that may have so large a share of users in all: a tenth, half and all of it.';
 
+create or replace function uplift.stages_with_users(p_stages jsonb, p_users bigint, p_min_users int) returns jsonb
+language sql immutable parallel safe
+as $$
+    -- Where even the last one has too few, all stay: users may come.
+    select coalesce(jsonb_agg(s.share order by s.share) filter (where s.share * p_users >= p_min_users), p_stages)
+    from jsonb_array_elements_text(p_stages) x cross join lateral (select x.value::numeric) s(share)
+$$;
+
+comment on function uplift.stages_with_users(jsonb, bigint, int) is
+    'Of the stages of a rollout those to which so many users bring the least number that each needs: one with fewer would be waited in for good.';
+
 create or replace function uplift.autopilot_roll_out(p_name text, p_coach_id text, p_candidate jsonb, p_metric text) returns uuid
 language sql volatile
 as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_strip_nulls(jsonb_build_object('name', left(p_name, 150), 'coach_id', p_coach_id,
-        'success_metric', coalesce(p_metric, s.success_metric), 'stages', uplift.autopilot_stages(s.max_share / s.max_at_once), 'min_users', s.min_users,
-        'min_stage_hours', s.min_stage_hours)) || p_candidate, 'autopilot') ->> 'id')::uuid
+        'success_metric', coalesce(p_metric, s.success_metric), 'min_users', s.min_users, 'min_stage_hours', s.min_stage_hours, 'max_days', s.max_test_days,
+        'stages', uplift.stages_with_users(uplift.autopilot_stages(s.max_share / s.max_at_once), uplift.recent_users(p_coach_id), s.min_users)))
+        || p_candidate, 'autopilot') ->> 'id')::uuid
     from uplift.autopilot_settings() s
 $$;
 
@@ -392,20 +409,23 @@ begin
     end if;
     v_share := trunc(v_settings.max_share / v_settings.max_at_once, 6);
     for v_candidate in
-        -- What people thought of first.
+        -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
+        -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
-            0 as place, e.created_at
+            0 as place, e.created_at, (
+                select max(a.start_date) from uplift.playbook_versions v join uplift.playbook_arms a on a.coach_id = v.coach_id
+                where v.experiment_id = e.id) as tried_at
         from public.ai_experiments e
         where e.status = 'draft' and e.start_date is null
             and (e.description ilike 'playbook%' or exists (select from uplift.playbook_versions v where v.experiment_id = e.id))
         union all
-        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null
+        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null, t.at
         from unnest(v_settings.coaches) w(coach_id) cross join lateral uplift.autopilot_catalogue(w.coach_id) c
-        where not exists (
-            select from uplift.autopilot_decisions d
-            where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run
-                and d.at > now() - v_settings.retry_days * interval '24 hours')
-        order by place, created_at, coach_id nulls first, name
+        cross join lateral (
+            select max(d.at) as at from uplift.autopilot_decisions d
+            where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
+        where t.at is null or t.at <= now() - v_settings.retry_days * interval '24 hours'
+        order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
         v_id := v_candidate.id;
         begin
@@ -417,10 +437,14 @@ begin
                     'control_variant', jsonb_build_object('variant_name', 'as it is'),
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
                     'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
+                    'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, v_share),
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
+                -- What it adds to may have changed since it was drafted: production keeps what it was given meanwhile.
+                perform uplift.draft_playbook(v, v_id, 'autopilot') from uplift.playbook_versions v where v.experiment_id = v_id;
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                    tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, v_share)),
                     guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
@@ -446,7 +470,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days; what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

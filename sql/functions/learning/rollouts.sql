@@ -182,6 +182,25 @@ $$;
 
 comment on function uplift.default_guardrails(text) is 'What a rollout watches, beside what decides it, where nothing else was said.';
 
+create or replace function uplift.recent_users(p_coach_id text) returns bigint
+language sql stable
+as $$
+    select count(distinct c.user_id) from uplift.conversations c
+    where c.updated_at >= now() - interval '672 hours' and (p_coach_id is null or c.coach_id = p_coach_id)
+$$;
+
+comment on function uplift.recent_users(text) is 'How many users talked with a coach (null: with any) in the last 28 days.';
+
+create or replace function uplift.tuning_users_for(p_coach_id text, p_share numeric) returns int
+language sql stable
+as $$
+    select case when r.users < 100 then 5000 else least(greatest(round(r.users * p_share), 100), 5000)::int end
+    from uplift.recent_users(p_coach_id) r(users)
+$$;
+
+comment on function uplift.tuning_users_for(text, numeric) is
+    'At how many users the intervals of a test are to be narrowest (tuning_users of an experiment), which has such a share of the users of a coach (null: of all): as many as it may come to by those of the last 28 days, 100 to 5000; 5000 where that is not known.';
+
 create or replace function uplift.stages_argument(p_arguments jsonb) returns float8[]
 language plpgsql immutable
 as $$
@@ -262,10 +281,11 @@ begin
         perform uplift.fail(404, 'coach_not_found', 'there is no such coach', 'coach_id');
     end if;
     insert into public.ai_experiments (id, experiment_name, description, control_variant, test_variants, success_metric, status, guardrails,
-        targeting, traffic_share, min_users)
+        targeting, traffic_share, min_users, tuning_users)
     values (uplift.uuid_v7(), 'rollout ' || v_new.name || ' ' || to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'The experiment of rollout ' || v_new.id,
         '{"variant_name": "production"}', array[v_new.changes || '{"variant_name": "candidate"}'], v_new.success_metric, 'running', v_new.guardrails,
-        case when v_new.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_new.coach_id)) end, 2 * v_new.stages[1], v_new.min_users)
+        case when v_new.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_new.coach_id)) end, 2 * v_new.stages[1], v_new.min_users,
+        uplift.tuning_users_for(v_new.coach_id, (2 * v_new.stages[cardinality(v_new.stages)])::numeric))
     returning * into v_experiment;
     perform uplift.note_experiment(v_experiment.id, 'started', p_who, 'rollout ' || v_new.id);
     insert into uplift.rollouts (id, name, coach_id, changes, success_metric, margin, guardrails, stages, min_stage_hours, min_users, max_days,

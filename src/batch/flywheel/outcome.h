@@ -14,6 +14,7 @@ struct outcome_plan {
     long seed, weeks, learning, plain;
     bool is_quick, is_interrupted; /* goals are not judged */
     double seconds;
+    const struct leaning *leaning; /* what the population likes */
 };
 
 struct outcome {

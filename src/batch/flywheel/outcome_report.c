@@ -139,6 +139,18 @@ static void print_versions(const struct diary *d, FILE *out)
     }
 }
 
+/* What only the driver knows. */
+static void print_leaning(const struct leaning *l, FILE *out)
+{
+    static const char *const tones[] = {"", "softest", "gentle", "balanced", "direct", "intense",
+                                        "hardest"};
+    fprintf(out,
+            "Most like it %s (%.1f) and %.0f words long (%.1f); of examples %+.1f, reasons %+.1f, "
+            "praise %+.1f, a question at the end %+.1f, their goal %+.1f.\n",
+            tones[l->tone], l->tone_weight, l->words, l->words_weight, l->example, l->reason,
+            l->praise, l->question, l->goal);
+}
+
 static void print_words(const struct diary *d, const struct pace *pace, FILE *out)
 {
     const struct prices *m = &d->prices;
@@ -177,6 +189,7 @@ void outcome_print(const struct diary *d, const struct outcome *o, const struct 
             p->learning, p->plain, d->week_count, p->weeks, p->seed, p->seconds);
     if (p->is_interrupted)
         fputs("It was interrupted: this is what there is so far, and no goal is judged.\n", out);
+    print_leaning(p->leaning, out);
     draw_rates(d, out);
     print_weeks(d, out);
     draw_cost(d, o, out);
@@ -279,6 +292,13 @@ cJSON *outcome_json(const struct diary *d, const struct outcome *o, const struct
     cJSON_AddNumberToObject(object, "versions_worse", (double)o->worse);
     cJSON_AddNumberToObject(object, "worse_promoted", (double)o->worse_promoted);
     cJSON_AddBoolToObject(object, "goals_met", is_good);
+    cJSON *tastes = cJSON_AddObjectToObject(object, "most_like");
+    cJSON_AddNumberToObject(tastes, "tone", p->leaning->tone);
+    cJSON_AddNumberToObject(tastes, "words", p->leaning->words);
+    cJSON_AddNumberToObject(tastes, "example", p->leaning->example);
+    cJSON_AddNumberToObject(tastes, "reason", p->leaning->reason);
+    cJSON_AddNumberToObject(tastes, "praise", p->leaning->praise);
+    cJSON_AddNumberToObject(tastes, "question", p->leaning->question);
     cJSON_AddItemToObject(object, "weeks", weeks_json(d));
     cJSON_AddItemToObject(object, "events", events_json(d));
     cJSON_AddItemToObject(object, "versions", versions_json(d));

@@ -169,9 +169,9 @@ bool steward_start(struct steward *s)
     return done(caller_askf(
         &s->caller, "POST", "/admin/autopilot/start",
         "{\"max_usd_per_day\":100,\"max_usd_per_month\":1000,\"max_share\":1,\"max_at_once\":3,"
-        "\"fine_tunes\":true,\"base_model\":\"%s\",\"coaches\":[\"%s\"],\"min_users\":%d,"
+        "\"fine_tunes\":%s,\"base_model\":\"%s\",\"coaches\":[\"%s\"],\"min_users\":%d,"
         "\"min_stage_hours\":%.6f,\"max_test_days\":%.8f,\"retry_days\":%.8f}",
-        s->base_model, s->coach, s->min_users, 24 * real_days(p, p->stage_days),
+        s->may_train ? "true" : "false", s->base_model, s->coach, s->min_users, 24 * real_days(p, p->stage_days),
         real_days(p, p->test_days), real_days(p, p->retry_days)));
 }
 
@@ -189,7 +189,9 @@ static bool do_job(struct steward *s, const char *name)
     char path[100];
     int64_t t0 = clock_ms();
     snprintf(path, sizeof path, "/admin/jobs/%s", name);
-    cJSON *job = caller_ask(&s->caller, "POST", path, "{}");
+    /* What has ended is not measured anew: it would be for a day and more of the clock. */
+    bool measures = strcmp(name, "measure-experiments") == 0;
+    cJSON *job = caller_ask(&s->caller, "POST", path, measures ? "{\"running\":true}" : "{}");
     if (job == NULL)
         return false;
     snprintf(path, sizeof path, "/admin/jobs/%.36s", json_text(job, "job_id"));
@@ -290,8 +292,10 @@ bool steward_note(struct steward *s, struct diary *d, int week)
     for (int i = cJSON_GetArraySize(decisions); i-- > 0;) { /* the oldest first */
         const cJSON *decision = cJSON_GetArrayItem(decisions, i);
         double id = json_number(decision, "id", 0);
-        if (id > s->last_decision)
+        if (id > s->last_decision) {
             note_decision(d, week, decision);
+            s->has_trained = s->has_trained || strcmp(json_text(decision, "decision"), "submitted") == 0;
+        }
         newest = fmax(newest, id);
     }
     s->last_decision = newest;

@@ -13,7 +13,7 @@
 /* What is told to autopilot in days is a few seconds here. */
 struct pace {
     double day_s;                                     /* how long a simulated day lasts */
-    double stage_days, test_days, retry_days;         /* simulated ones */
+    double stage_days, test_days, retry_days, train_days; /* simulated ones */
 };
 
 struct steward {
@@ -23,6 +23,8 @@ struct steward {
     int min_users;
     struct pace pace;
     double last_decision; /* its id */
+    bool may_train;       /* the last training was long enough ago */
+    bool has_trained;     /* since that was last asked */
     /* The jobs of a day, which go on while users talk. */
     pthread_t thread;
     bool is_at_work, has_failed;

@@ -28,21 +28,21 @@ static const char *const goals[] = {
 };
 
 static const char *const hurdles[] = {
-    "it rains all week",          "my knee hurts after ten minutes", "work runs late",
-    "I travel every other week",  "the gym is closed",               "my friends order pizza",
-    "I wake up at four",          "the children are ill",            "I lost my shoes",
-    "it is dark when I come home", "I have no oven",                 "everybody at home eats sweets",
+    "it rains all week",           "a knee hurts after ten minutes", "work runs late",
+    "every other week is a trip",  "the gym is closed",              "friends order pizza",
+    "the night ends at four",      "the children are ill",           "the shoes are lost",
+    "it is dark in the evening",   "there is no oven",               "everybody at home eats sweets",
 };
 
 static const char *const common_questions[] = {
-    "I skipped my run again. What now?",       "How do I start the week well?",
-    "Was walking instead of running a failure?", "I ate late last night. How do I go on?",
+    "The run was skipped again. What now?",       "How do I start the week well?",
+    "Was walking instead of running a failure?", "Dinner was late last night. How to go on?",
     "How do I fall asleep faster?",            "What do I eat before training?",
-    "I am stressed by work. What helps?",      "How do I stop putting things off?",
+    "Work is stressful. What helps?",           "How do I stop putting things off?",
     "How do I get up earlier?",                "What is a good first workout?",
-    "How do I eat less sugar in the evening?", "My weight does not change. Why?",
+    "How do I eat less sugar in the evening?", "The weight does not change. Why?",
     "How do I save money on food?",            "How do I focus for an hour?",
-    "I argue with my partner about money. Any idea?", "How do I build a habit?",
+    "How do couples stop arguing about money?", "How do I build a habit?",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -74,13 +74,13 @@ static void lean(gsl_rng *random, struct leaning *l)
 {
     l->tone = chance(random, 0.5) ? TONE_GENTLE : TONE_DIRECT;
     l->words = chance(random, 0.65) ? WORLD_SHORT : WORLD_LONG;
-    l->tone_weight = about(random, 1.7);
-    l->words_weight = about(random, 1.4);
-    l->example = either(random, 0.8, 0.75);
-    l->reason = either(random, 0.9, 0.75);
-    l->praise = either(random, 0.8, 0.5);
-    l->question = either(random, 0.5, 0.5);
-    l->goal = about(random, 0.6);
+    l->tone_weight = about(random, 1.4);
+    l->words_weight = about(random, 1.3);
+    l->example = either(random, 0.7, 0.75);
+    l->reason = either(random, 0.8, 0.75);
+    l->praise = either(random, 0.7, 0.5);
+    l->question = either(random, 0.4, 0.5);
+    l->goal = about(random, 0.4);
     l->base = WORLD_BEST - l->tone_weight - l->words_weight - fmax(l->example, 0) -
               fmax(l->reason, 0) - fmax(l->praise, 0) - fmax(l->question, 0) - l->goal;
 }
@@ -123,7 +123,7 @@ static struct person draw_person(gsl_rng *random, const struct leaning *l, bool 
         p.later = draw_taste(random, l);
     p.taste.goal = p.later.goal = p.goal != NULL ? l->goal : 0;
     p.may_train = chance(random, MAY_TRAIN);
-    p.chats_a_week = 2 + 4 * gsl_rng_uniform(random);
+    p.chats_a_week = 2 + 3 * gsl_rng_uniform(random);
     return p;
 }
 
@@ -198,7 +198,7 @@ const char *world_complaint(const struct leaning *l, const struct taste *t,
     if (most < WORTH_A_WORD)
         return NULL;
     if (most == words)
-        return r->words > t->words ? "That is too long for me." : "Too short, I want more detail.";
+        return r->words > t->words ? "That is too long for me." : "Too short, more detail please.";
     if (most == tone)
         return r->tone > t->tone ? "Too harsh for me." : "Too soft for me, be more direct.";
     return "Please stop asking me questions.";
@@ -219,16 +219,12 @@ void world_message(gsl_rng *random, struct person *p, char out[WORLD_MESSAGE])
         return;
     }
     const char *hurdle = one_of(random, hurdles, COUNT(hurdles));
-    switch (gsl_rng_uniform_int(random, 4)) {
+    switch (gsl_rng_uniform_int(random, 3)) {
     case 0:
-        snprintf(out, WORLD_MESSAGE, "How do I go on with my plan when %s?", hurdle);
+        snprintf(out, WORLD_MESSAGE, "How does one go on with a plan when %s?", hurdle);
         break;
     case 1:
-        snprintf(out, WORLD_MESSAGE, "I want to make progress, but %s. What now?", hurdle);
-        break;
-    case 2:
-        snprintf(out, WORLD_MESSAGE, "Yesterday I gave up because %s. How do I still get there?",
-                 hurdle);
+        snprintf(out, WORLD_MESSAGE, "What would be the next step when %s?", hurdle);
         break;
     default:
         snprintf(out, WORLD_MESSAGE, "What would you do first? Mind that %s.", hurdle);
