@@ -44,7 +44,7 @@ def refusals(up):
     refused("no UPLIFT_JWT_SECRET", "no secret")
     up.configure(UPLIFT_JWT_SECRET="a secret for tests only, of more than 32 bytes", UPLIFT_UPSTREAM_URL=up.url)
     refused("is not the simulated one", "another provider than the simulated one")
-    up.configure(UPLIFT_UPSTREAM_URL=up.upstream)
+    up.configure(UPLIFT_UPSTREAM_URL=up.sim_url)
     up.admin("PUT", "/admin/providers/dear", {"base_url": "https://api.example.com/v1"})
     refused("there are other providers", "another provider beside it")
     up.admin("DELETE", "/admin/providers/dear")
@@ -104,7 +104,6 @@ def population(up):
 
 def main():
     with Uplift(batch=True) as up:
-        up.upstream = "http://127.0.0.1:%d/v1" % up.sim_port
         arguments(up)
         refusals(up)
         small(up)

@@ -13,6 +13,18 @@ double diary_cost(const struct prices *p, const struct chat *c)
            1e6;
 }
 
+static void add_reading(struct tally *t, const struct chat *c)
+{
+    t->tone += world_fit_of_tone(&c->person->taste, c->reading.tone);
+    t->words += world_fit_of_words(&c->person->taste, c->reading.words);
+    t->example += c->reading.has_example;
+    t->reason += c->reading.has_reason;
+    t->praise += c->reading.has_praise;
+    t->question += c->reading.has_question;
+    t->goal += c->reading.has_goal;
+    t->goals += c->person->goal != NULL;
+}
+
 void diary_add(struct diary *d, int week, const struct leaning *l, const struct chat *chats,
                size_t count)
 {
@@ -33,6 +45,7 @@ void diary_add(struct diary *d, int week, const struct leaning *l, const struct 
         t->liking += c->liking;
         t->best += world_best(l, &c->person->taste);
         t->usd += diary_cost(&d->prices, c);
+        add_reading(t, c);
     }
 }
 

@@ -18,6 +18,9 @@ struct tally {
     double liking; /* sum of how likely the answers were liked */
     double best;   /* sum of what the best answers would have been */
     double usd;
+    double tone, words;                                /* sums of how well these fitted, */
+    double example, reason, praise, question, goal;    /* and how many had these */
+    double goals;                                      /* of users who told one */
 };
 
 struct week {

@@ -91,6 +91,22 @@ static void print_weeks(const struct diary *d, FILE *out)
     }
 }
 
+/* What answers were like, which shows what was learnt and what was not. */
+static void print_readings(const struct diary *d, FILE *out)
+{
+    fputs("\nWhat answers were like: how well tone and length fitted, and how many had what\n"
+          "  week    tone  length  example  reason  praise  question  goal (of those told)\n",
+          out);
+    for (int i = 0; i < d->week_count; i++) {
+        const struct tally *t = &d->weeks[i].learning;
+        fprintf(out, "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%\n",
+                i + 1, 100 * share(t->tone, t->chats), 100 * share(t->words, t->chats),
+                100 * share(t->example, t->chats), 100 * share(t->reason, t->chats),
+                100 * share(t->praise, t->chats), 100 * share(t->question, t->chats),
+                100 * share(t->goal, t->goals));
+    }
+}
+
 static void draw_cost(const struct diary *d, const struct outcome *o, FILE *out)
 {
     char bar[3 * BAR + 1];
@@ -192,6 +208,7 @@ void outcome_print(const struct diary *d, const struct outcome *o, const struct 
     print_leaning(p->leaning, out);
     draw_rates(d, out);
     print_weeks(d, out);
+    print_readings(d, out);
     draw_cost(d, o, out);
     print_events(d, out);
     print_versions(d, out);

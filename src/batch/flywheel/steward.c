@@ -168,7 +168,7 @@ bool steward_start(struct steward *s)
     const struct pace *p = &s->pace;
     return done(caller_askf(
         &s->caller, "POST", "/admin/autopilot/start",
-        "{\"max_usd_per_day\":100,\"max_usd_per_month\":1000,\"max_share\":1,\"max_at_once\":3,"
+        "{\"max_usd_per_day\":100,\"max_usd_per_month\":1000,\"max_share\":1,\"max_at_once\":2,"
         "\"fine_tunes\":%s,\"base_model\":\"%s\",\"coaches\":[\"%s\"],\"min_users\":%d,"
         "\"min_stage_hours\":%.6f,\"max_test_days\":%.8f,\"retry_days\":%.8f}",
         s->may_train ? "true" : "false", s->base_model, s->coach, s->min_users, 24 * real_days(p, p->stage_days),

@@ -135,6 +135,7 @@ static void read_answer(struct exchange *x, struct line *l, const cJSON *answer,
     const cJSON *usage = cJSON_GetObjectItemCaseSensitive(answer, "usage");
     reading_of(text, c->message, p->goal, &r);
     c->is_answered = true;
+    c->reading = r;
     c->liking = world_liking(x->talk->leaning, &p->taste, &r);
     c->is_hit = json_bool(answer, "from_cache", false);
     c->prompt_tokens = c->is_hit ? 0 : json_number(usage, "prompt_tokens", 0);

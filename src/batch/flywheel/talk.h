@@ -19,6 +19,7 @@ struct chat {
 
     bool is_answered, is_hit;           /* is_hit: from the cache */
     bool has_thumb, is_liked, has_comment;
+    struct reading reading;
     double liking;                      /* how likely it was liked */
     double prompt_tokens, answer_tokens; /* 0 for a hit: it costs nothing */
     char model[128];

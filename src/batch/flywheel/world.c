@@ -8,9 +8,10 @@
 #include <string.h>
 
 /* Shares of users. */
-#define LIKES_MOST_TONE 0.7  /* like the tone that most do, */
-#define LIKES_OTHER_TONE 0.2 /* and the one on the other side; the rest something between */
-#define LIKES_MOST_WORDS 0.75
+#define LIKES_MOST_TONE 0.8   /* like the tone that most do, */
+#define LIKES_OTHER_TONE 0.12 /* and the one on the other side; the rest something between */
+#define LIKES_MOST_WORDS 0.8
+#define NOBODY_MINDS 0.25 /* of a length, as a logarithm */
 #define MINDS_AS_MOST 0.8 /* whether answers end with a question */
 #define TELLS_GOAL 0.7
 #define MAY_TRAIN 0.4
@@ -159,14 +160,16 @@ void world_turn(struct world *w)
 
 /* --- what they think of answers --- */
 
-static double fit_of_tone(const struct taste *t, int tone)
+double world_fit_of_tone(const struct taste *t, int tone)
 {
     return fmax(0, 1 - abs(tone - t->tone) / 2.0);
 }
 
-static double fit_of_words(const struct taste *t, double words)
+double world_fit_of_words(const struct taste *t, double words)
 {
-    return words > 0 ? fmax(0, 1 - fabs(log(words / t->words)) / log(3)) : 0;
+    if (words <= 0)
+        return 0;
+    return fmax(0, 1 - fmax(0, fabs(log(words / t->words)) - NOBODY_MINDS) / log(2));
 }
 
 static double curve(double u)
@@ -176,8 +179,8 @@ static double curve(double u)
 
 double world_liking(const struct leaning *l, const struct taste *t, const struct reading *r)
 {
-    return curve(l->base + l->tone_weight * fit_of_tone(t, r->tone) +
-                 l->words_weight * fit_of_words(t, r->words) + l->example * r->has_example +
+    return curve(l->base + l->tone_weight * world_fit_of_tone(t, r->tone) +
+                 l->words_weight * world_fit_of_words(t, r->words) + l->example * r->has_example +
                  l->reason * r->has_reason + l->praise * r->has_praise +
                  t->question * r->has_question + t->goal * r->has_goal);
 }
@@ -191,8 +194,8 @@ double world_best(const struct leaning *l, const struct taste *t)
 const char *world_complaint(const struct leaning *l, const struct taste *t,
                             const struct reading *r)
 {
-    double words = l->words_weight * (1 - fit_of_words(t, r->words));
-    double tone = l->tone_weight * (1 - fit_of_tone(t, r->tone));
+    double words = l->words_weight * (1 - world_fit_of_words(t, r->words));
+    double tone = l->tone_weight * (1 - world_fit_of_tone(t, r->tone));
     double question = r->has_question ? -t->question : 0;
     double most = fmax(words, fmax(tone, question));
     if (most < WORTH_A_WORD)

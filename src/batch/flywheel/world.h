@@ -7,9 +7,10 @@
  *
  *   p = 0.05 + 0.87 / (1 + exp(-u)),   u = base + sum of weight * fit
  *
- * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 - |ln(words / taste)| / ln 3,
- * at least 0; each of the others is 1 or 0, and its weight may be below 0. base is such that an answer
- * which fits the mean user in all has u = 2.6, and so p = 0.86.
+ * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 where it is within a quarter,
+ * and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; each of the others is 1 or 0, and its
+ * weight may be below 0. base is such that an answer which fits the mean user in all has u = 2.6, and so
+ * p = 0.86.
  */
 #ifndef UPLIFT_BATCH_FLYWHEEL_WORLD_H
 #define UPLIFT_BATCH_FLYWHEEL_WORLD_H
@@ -25,8 +26,8 @@
 #define WORLD_HEIGHT 0.87 /* of the curve */
 #define WORLD_BEST 2.6    /* u of an answer that fits the mean user in all */
 #define WORLD_CHANGE 0.2  /* share of users whose taste changes at half of the time */
-#define WORLD_SHORT 35.0  /* words */
-#define WORLD_LONG 110.0
+#define WORLD_SHORT 60.0  /* words */
+#define WORLD_LONG 140.0
 #define WORLD_MESSAGE 300
 
 /* What all have in common. */
@@ -67,6 +68,9 @@ void world_release(struct world *w);
 /* Lets the tastes change of those whose tastes do. */
 void world_turn(struct world *w);
 
+/* How well an answer fits a taste, 0 to 1. */
+double world_fit_of_tone(const struct taste *t, int tone);
+double world_fit_of_words(const struct taste *t, double words);
 /* How likely somebody likes an answer that reads so, 0 to 1. */
 double world_liking(const struct leaning *l, const struct taste *t, const struct reading *r);
 /* The same of the best answer that there could be for them: what an oracle would reach. */

@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(27);
+select plan(28);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -42,7 +42,8 @@ select is((select concat_ws(' ', r.stages, r.max_days, e.tuning_users) from upli
 insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(900), 'coach_decibel_avatar', uplift.playbook_text('- Keep answers short.'), '{}');
 select uplift.draft_playbook(v, null, 'uplift') from uplift.playbook_versions v where v.id = pg_temp.id(900) \g /dev/null
 select uplift.promote_rollout(r, 'autopilot', 'it is better') from uplift.rollouts r where r.name = 'concrete' \g /dev/null
-select is(pg_temp.step(), 'rollout promoted concrete, candidate begun ' || (select experiment_name from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 'the draft begins');
+select is(pg_temp.step(), 'rollout promoted concrete', 'words are promoted meanwhile');
+select is(pg_temp.step(), 'candidate begun ' || (select experiment_name from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 'the draft begins');
 select is((select test_variants[1] ->> 'prompt_suffix' from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id),
     e'Be concrete.\n\n' || uplift.playbook_text('- Keep answers short.'), 'and keeps what was promoted meanwhile');
 select is((select tuning_users from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 100, 'for as many users as there are');
