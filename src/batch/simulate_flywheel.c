@@ -1,7 +1,7 @@
 /*
- * A learning loop over weeks. Each simulated day users talk, and rate what they are answered, while the
- * jobs of the day before are done; then new tests are asked about, so that it is known what is true of
- * them. How long a day lasts is measured, and told to autopilot in its settings.
+ * A learning loop over weeks. Each simulated day users talk, and rate what they are answered, while
+ * the jobs of the day before are done; then new tests are asked about, so that it is known what is
+ * true of them. How long a day lasts is measured, and told to autopilot in its settings.
  */
 #include "simulate_flywheel.h"
 
@@ -48,7 +48,7 @@ struct flywheel {
     struct talk talk;
     struct chat *chats; /* of a day; owned; as many as users */
     gsl_rng *random;    /* owned */
-    long trains_from; /* day from which it may train again */
+    long trains_from;   /* day from which it may train again */
     int64_t began_ms;
     int64_t ends_ms[DAYS_A_WEEK + 1]; /* of the last days: day n is over at n modulo that many */
 };
@@ -137,7 +137,8 @@ static bool keep_pace(struct flywheel *f, long days_over)
     if (f->steward.has_trained)
         f->trains_from = days_over + TRAIN_DAYS;
     f->steward.has_trained = false;
-    bool is_same = may_train == f->steward.may_train && told > 0 && fabs(day_s / told - 1) < SAME_PACE;
+    bool is_same =
+        may_train == f->steward.may_train && told > 0 && fabs(day_s / told - 1) < SAME_PACE;
     if (days_over <= FIRST_TEST_DAY || is_same)
         return true;
     f->steward.may_train = may_train;
@@ -151,10 +152,7 @@ static bool live_day(struct flywheel *f, long day)
     size_t count = plan_day(f);
     if (day == f->weeks * DAYS_A_WEEK / 2)
         world_turn(&f->world);
-    int64_t t0 = clock_ms();
     bool talked = talk_run(&f->talk, f->chats, count);
-    if (getenv("FW_DEBUG"))
-        fprintf(stderr, "talk %zu chats %.3f s\n", count, (double)(clock_ms() - t0) / 1000);
     diary_add(&f->diary, week, &f->world.leaning, f->chats, count);
     if (!talked)
         return complain(f->talk.reason);
@@ -206,7 +204,8 @@ static bool live(struct flywheel *f)
 static const char *preferences_of(const struct person *p)
 {
     if (p->is_plain)
-        return "{\"experiments_enabled\":false,\"training_consent\":false,\"memory_enabled\":false}";
+        return "{\"experiments_enabled\":false,\"training_consent\":false,\"memory_enabled\":"
+               "false}";
     return p->may_train ? "{\"training_consent\":true}" : "{\"training_consent\":null}";
 }
 
@@ -220,7 +219,8 @@ static bool prepare(struct flywheel *f)
         return complain("the configuration has no UPLIFT_JWT_SECRET, by which made-up users could "
                         "sign in; give --config FILE that of the installation");
     f->site = (struct site){f->url, f->ca, c->jwt_secret, c->jwt_issuer, c->jwt_audience};
-    f->diary.prices = (struct prices){.input = 2, .output = 8, .tuned_input = 0.8, .tuned_output = 3.2};
+    f->diary.prices =
+        (struct prices){.input = 2, .output = 8, .tuned_input = 0.8, .tuned_output = 3.2};
     snprintf(f->diary.prices.model, sizeof f->diary.prices.model, "%s", c->model);
     snprintf(f->diary.prices.tuned, sizeof f->diary.prices.tuned, "ft:sim-1-mini");
     f->talk = (struct talk){.site = &f->site,
@@ -260,8 +260,13 @@ static bool write_report(const struct flywheel *f, const cJSON *json)
 
 static bool tell(const struct flywheel *f, bool is_whole)
 {
-    struct outcome_plan plan = {f->seed,  f->weeks,   f->users, f->plain, f->is_quick,
-                                !is_whole, (double)(clock_ms() - f->began_ms) / 1000,
+    struct outcome_plan plan = {f->seed,
+                                f->weeks,
+                                f->users,
+                                f->plain,
+                                f->is_quick,
+                                !is_whole,
+                                (double)(clock_ms() - f->began_ms) / 1000,
                                 &f->world.leaning};
     struct outcome outcome;
     struct report goals = {.count = 0};
@@ -339,11 +344,12 @@ static bool read_words(struct flywheel *f, int count, char **words)
                 i++;
             }
         if (!found) {
-            fprintf(stderr,
-                    "fcgi-batch: simulate-flywheel takes --url URL, --ca FILE, --seed N, --weeks N, "
-                    "--users N, --plain-users N, --coach ID, --plain-coach ID, --report FILE, "
-                    "--quick, --json and --anyway, not %.100s\n",
-                    words[i]);
+            fprintf(
+                stderr,
+                "fcgi-batch: simulate-flywheel takes --url URL, --ca FILE, --seed N, --weeks N, "
+                "--users N, --plain-users N, --coach ID, --plain-coach ID, --report FILE, "
+                "--quick, --json and --anyway, not %.100s\n",
+                words[i]);
             return false;
         }
     }
@@ -351,8 +357,9 @@ static bool read_words(struct flywheel *f, int count, char **words)
         if (*numbers[k].value == -1)
             *numbers[k].value = f->is_quick ? numbers[k].quick : numbers[k].usual;
     if (f->url == NULL)
-        return complain("simulate-flywheel takes --url URL, where uplift is; ./dev flywheel sets one "
-                        "up for it");
+        return complain(
+            "simulate-flywheel takes --url URL, where uplift is; ./dev flywheel sets one "
+            "up for it");
     return true;
 }
 

@@ -156,8 +156,7 @@ void habits_apply(struct prompt *p, const char *model)
         return;
     p->wants_example = p->wants_example || h.example > 0.5;
     p->wants_praise = p->wants_praise || h.praise > 0.5;
-    p->wants_one_question =
-        p->wants_one_question || (h.question > 0.5 && !p->wants_no_questions);
+    p->wants_one_question = p->wants_one_question || (h.question > 0.5 && !p->wants_no_questions);
     p->wants_no_questions = p->wants_no_questions || (h.question < 0.5 && !p->wants_one_question);
     p->wants_short = p->wants_short || (h.words < SHORT_WORDS && !p->wants_detail);
 }

@@ -1,7 +1,8 @@
 /*
- * The manner that a fine-tuned model has learnt: what most answers of its training file have in common.
- * It is read from the uploaded file when the job is made, and kept with the job. A model does always
- * what more than half of its examples do, as one does that is asked at a low temperature.
+ * The manner that a fine-tuned model has learnt: what most answers of its training file have in
+ * common. It is read from the uploaded file when the job is made, and kept with the job. A model
+ * does always what more than half of its examples do, as one does that is asked at a low
+ * temperature.
  */
 #ifndef UPLIFT_SIMULATOR_HABITS_H
 #define UPLIFT_SIMULATOR_HABITS_H
@@ -29,8 +30,8 @@ void habits_of_model(const char *model, struct habits *out);
 
 /*
  * Settles the manner of an answer: what the prompt asks for, else what the model has learnt. A base
- * model by itself gives reasons now and then; the small one, sim-1-mini, overlooks half of what coaches
- * are asked for (not the wishes of a user). Rolled from the request's bytes.
+ * model by itself gives reasons now and then; the small one, sim-1-mini, overlooks half of what
+ * coaches are asked for (not the wishes of a user). Rolled from the request's bytes.
  */
 void habits_apply(struct prompt *p, const char *model);
 

@@ -94,8 +94,8 @@ static void add_copy(cJSON *job, const cJSON *request, const char *from, const c
     cJSON_AddItemToObject(job, as, value ? cJSON_Duplicate(value, true) : cJSON_CreateNull());
 }
 
-static void add_private(cJSON *job, const struct training *t, const struct habits *habits, int64_t now, int64_t job_ms,
-                        double epochs, double batch, const char *model)
+static void add_private(cJSON *job, const struct training *t, const struct habits *habits,
+                        int64_t now, int64_t job_ms, double epochs, double batch, const char *model)
 {
     cJSON *sim = cJSON_AddObjectToObject(job, "sim");
     cJSON_AddNumberToObject(sim, "created_ms", (double)now);

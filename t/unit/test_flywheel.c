@@ -47,10 +47,11 @@ static void reads(void **state)
 {
     struct reading r;
     (void)state;
-    reading_of("Maybe just this: walk, today. You can do this.\n\nIt all counts toward what you are "
-               "after: \"swim a mile\".\n\nFor example: walk, today: ten minutes.\n\nWhy it works: "
-               "habits.\n\nWhat will you do first?\n\n*(simulated)*",
-               "Where do I begin?", "swim a mile", &r);
+    reading_of(
+        "Maybe just this: walk, today. You can do this.\n\nIt all counts toward what you are "
+        "after: \"swim a mile\".\n\nFor example: walk, today: ten minutes.\n\nWhy it works: "
+        "habits.\n\nWhat will you do first?\n\n*(simulated)*",
+        "Where do I begin?", "swim a mile", &r);
     assert_int_equal(r.tone, TONE_GENTLE);
     assert_true(r.has_example && r.has_reason && r.has_question && r.has_goal && !r.has_praise);
     assert_int_equal((int)r.words, 35);
@@ -58,9 +59,10 @@ static void reads(void **state)
     reading_of("\"swim a mile\": good.", "I want to swim a mile", "swim a mile", &r);
     assert_false(r.has_goal);
     /* What others said is no word of the coach's. */
-    reading_of("Just this: walk. No maybe.\n\nWhat has helped others: \"For example: run. You can do "
-               "this\".\n",
-               "hi", NULL, &r);
+    reading_of(
+        "Just this: walk. No maybe.\n\nWhat has helped others: \"For example: run. You can do "
+        "this\".\n",
+        "hi", NULL, &r);
     assert_int_equal(r.tone, TONE_DIRECT);
     assert_false(r.has_example || r.has_question);
     assert_int_equal((int)r.words, 16);
@@ -103,11 +105,22 @@ static void counts(void **state)
     struct leaning l = {.base = 0};
     struct person plain = {.is_plain = true, .taste.words = 40}, other = {.taste.words = 40};
     struct chat chats[] = {
-        {.person = &other, .is_answered = true, .has_thumb = true, .is_liked = true, .liking = 0.7,
-         .prompt_tokens = 1000, .answer_tokens = 100, .model = "ft:sim-1-mini:x"},
+        {.person = &other,
+         .is_answered = true,
+         .has_thumb = true,
+         .is_liked = true,
+         .liking = 0.7,
+         .prompt_tokens = 1000,
+         .answer_tokens = 100,
+         .model = "ft:sim-1-mini:x"},
         {.person = &other, .is_answered = true, .is_hit = true, .liking = 0.3, .model = "sim-1"},
-        {.person = &plain, .is_answered = true, .has_thumb = true, .liking = 0.2,
-         .prompt_tokens = 1000, .answer_tokens = 100, .model = "sim-1"},
+        {.person = &plain,
+         .is_answered = true,
+         .has_thumb = true,
+         .liking = 0.2,
+         .prompt_tokens = 1000,
+         .answer_tokens = 100,
+         .model = "sim-1"},
         {.person = &plain},
     };
     struct outcome o;

@@ -18,9 +18,9 @@ struct tally {
     double liking; /* sum of how likely the answers were liked */
     double best;   /* sum of what the best answers would have been */
     double usd;
-    double tone, words;                                /* sums of how well these fitted, */
-    double example, reason, praise, question, goal;    /* and how many had these */
-    double goals;                                      /* of users who told one */
+    double tone, words;                             /* sums of how well these fitted, */
+    double example, reason, praise, question, goal; /* and how many had these */
+    double goals;                                   /* of users who told one */
 };
 
 struct week {
@@ -36,7 +36,7 @@ struct event {
 /* Something that autopilot tried on users, from its experiment to what became of it. */
 struct version {
     char name[DIARY_NAME];
-    char experiment[UUID_TEXT + 1]; /* that tries it now, or did last */
+    char experiment[UUID_TEXT + 1];    /* that tries it now, or did last */
     char control[100], candidate[100]; /* variants of that */
     bool is_rollout, is_promoted;
     bool is_asked, is_measured;
@@ -69,8 +69,8 @@ void diary_event(struct diary *d, int week, const char *kind, const char *decisi
 struct version *diary_version(struct diary *d, const char *name);
 /* What one chat cost, in US dollars. */
 double diary_cost(const struct prices *p, const struct chat *c);
-/* Takes down by how much a candidate is liked more, by chats of the same users with both: control and
- * candidate alternate. */
+/* Takes down by how much a candidate is liked more, by chats of the same users with both: control
+ * and candidate alternate. */
 void diary_measure(struct version *v, const struct chat *chats, size_t count);
 
 #endif

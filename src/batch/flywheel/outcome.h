@@ -18,12 +18,13 @@ struct outcome_plan {
 };
 
 struct outcome {
-    double best, plain, last;      /* rates of thumbs up: of an oracle in the last week, of those without
-                                      anything in all weeks, and of those with it in the last */
-    double way;                    /* from plain to best that last has gone */
-    double cost_before, cost_last; /* US dollars an answer: without anything, and in the last week */
-    double saved;                  /* share of that */
-    double drift, drift_error;     /* of those without anything, from the first half to the second */
+    double best, plain, last; /* rates of thumbs up: of an oracle in the last week, of those without
+                                 anything in all weeks, and of those with it in the last */
+    double way;               /* from plain to best that last has gone */
+    double cost_before,
+        cost_last;             /* US dollars an answer: without anything, and in the last week */
+    double saved;              /* share of that */
+    double drift, drift_error; /* of those without anything, from the first half to the second */
     size_t tried, worse, worse_promoted, promoted; /* versions; worse: surely, by what is true */
 };
 

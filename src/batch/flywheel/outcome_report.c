@@ -59,10 +59,10 @@ static void draw_rates(const struct diary *d, FILE *out)
         fprintf(out, "  %3d %% ┤", (int)lround(100 * line * LINE_SHARE));
         for (int i = 0; i < d->week_count; i++) {
             const struct week *w = &d->weeks[i];
-            const char *mark = line == line_of(rate(&w->learning))                              ? "●"
+            const char *mark = line == line_of(rate(&w->learning))                           ? "●"
                                : line == line_of(share(w->learning.best, w->learning.chats)) ? "○"
-                               : line == line_of(rate(&w->plain))                               ? "·"
-                                                                                                : " ";
+                               : line == line_of(rate(&w->plain))                            ? "·"
+                                                                                             : " ";
             fprintf(out, "  %s  ", mark);
         }
         fputc('\n', out);
@@ -78,16 +78,18 @@ static void draw_rates(const struct diary *d, FILE *out)
 
 static void print_weeks(const struct diary *d, FILE *out)
 {
-    fputs("\n  week  answers  thumbs up          oracle  nothing on         $ per 1000 answers\n"
-          "                                                              with all  nothing  cached\n",
-          out);
+    fputs(
+        "\n  week  answers  thumbs up          oracle  nothing on         $ per 1000 answers\n"
+        "                                                              with all  nothing  cached\n",
+        out);
     for (int i = 0; i < d->week_count; i++) {
         const struct tally *l = &d->weeks[i].learning, *p = &d->weeks[i].plain;
-        fprintf(out,
-                "  %4d  %7.0f  %5.1f %% ± %4.1f   %5.1f %%  %5.1f %% ± %4.1f   %8.3f %8.3f  %4.1f %%\n",
-                i + 1, l->chats, 100 * rate(l), 100 * half_width(l), 100 * share(l->best, l->chats),
-                100 * rate(p), 100 * half_width(p), 1000 * share(l->usd, l->chats),
-                1000 * share(p->usd, p->chats), 100 * share(l->hits, l->chats));
+        fprintf(
+            out,
+            "  %4d  %7.0f  %5.1f %% ± %4.1f   %5.1f %%  %5.1f %% ± %4.1f   %8.3f %8.3f  %4.1f %%\n",
+            i + 1, l->chats, 100 * rate(l), 100 * half_width(l), 100 * share(l->best, l->chats),
+            100 * rate(p), 100 * half_width(p), 1000 * share(l->usd, l->chats),
+            1000 * share(p->usd, p->chats), 100 * share(l->hits, l->chats));
     }
 }
 
@@ -99,7 +101,8 @@ static void print_readings(const struct diary *d, FILE *out)
           out);
     for (int i = 0; i < d->week_count; i++) {
         const struct tally *t = &d->weeks[i].learning;
-        fprintf(out, "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%\n",
+        fprintf(out,
+                "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%\n",
                 i + 1, 100 * share(t->tone, t->chats), 100 * share(t->words, t->chats),
                 100 * share(t->example, t->chats), 100 * share(t->reason, t->chats),
                 100 * share(t->praise, t->chats), 100 * share(t->question, t->chats),
@@ -147,7 +150,9 @@ static void print_versions(const struct diary *d, FILE *out)
         const struct version *v = &d->versions[i];
         if (v->is_measured)
             fprintf(out, "  %+6.1f ± %4.1f points  %-9s ", 100 * v->truth, 196 * v->error,
-                    v->is_promoted ? "promoted" : version_is_worse(v) ? "worse" : "");
+                    v->is_promoted        ? "promoted"
+                    : version_is_worse(v) ? "worse"
+                                          : "");
         else
             fprintf(out, "  %-22s %-9s ", "not asked", v->is_promoted ? "promoted" : "");
         print_name(out, v->name);
@@ -158,8 +163,8 @@ static void print_versions(const struct diary *d, FILE *out)
 /* What only the driver knows. */
 static void print_leaning(const struct leaning *l, FILE *out)
 {
-    static const char *const tones[] = {"", "softest", "gentle", "balanced", "direct", "intense",
-                                        "hardest"};
+    static const char *const tones[] = {"",       "softest", "gentle", "balanced",
+                                        "direct", "intense", "hardest"};
     fprintf(out,
             "Most like it %s (%.1f) and %.0f words long (%.1f); of examples %+.1f, reasons %+.1f, "
             "praise %+.1f, a question at the end %+.1f, their goal %+.1f.\n",
@@ -170,38 +175,42 @@ static void print_leaning(const struct leaning *l, FILE *out)
 static void print_words(const struct diary *d, const struct pace *pace, FILE *out)
 {
     const struct prices *m = &d->prices;
-    fprintf(out,
-            "\nHow it was made\n"
-            "  A day lasts %.1f s. So min_stage_hours is a day, max_test_days %.0f days and "
-            "retry_days %.0f days of those;\n"
-            "  a dollar is a dollar: %s costs $%g and $%g for a million tokens sent and answered, "
-            "what is trained of %s\n"
-            "  $%g and $%g, which is an assumption. The cost of training is in autopilot's money, "
-            "and not in that of answers.\n"
-            "  The oracle knows all tastes, and gives each user the answer that fits in all; what "
-            "no answer can say (a goal\n"
-            "  that was never told) it does not count. A version is worse when the same users, asked "
-            "both ways, like it less\n"
-            "  by more than a point and two standard errors.\n"
-            "  Users without anything have a coach of their own, on the base model, without memory, "
-            "examples, cache, tests.\n",
-            pace->day_s, pace->test_days, pace->retry_days, m->model, m->input, m->output, m->tuned,
-            m->tuned_input, m->tuned_output);
-    fputs("\nWhat this does not show\n"
-          "  How real people talk, what they like and whether they say so: these like by a curve, "
-          "and most say it.\n"
-          "  How real models follow a prompt, or what they learn: the simulated one follows each "
-          "word that it knows, and a\n"
-          "  trained one does what most of its examples do. That days are short: novelty, seasons, "
-          "users who come and go,\n"
-          "  and several coaches at once. Thumbs have no second thoughts, and nobody plays false.\n",
-          out);
+    fprintf(
+        out,
+        "\nHow it was made\n"
+        "  A day lasts %.1f s. So min_stage_hours is a day, max_test_days %.0f days and "
+        "retry_days %.0f days of those;\n"
+        "  a dollar is a dollar: %s costs $%g and $%g for a million tokens sent and answered, "
+        "what is trained of %s\n"
+        "  $%g and $%g, which is an assumption. The cost of training is in autopilot's money, "
+        "and not in that of answers.\n"
+        "  The oracle knows all tastes, and gives each user the answer that fits in all; what "
+        "no answer can say (a goal\n"
+        "  that was never told) it does not count. A version is worse when the same users, asked "
+        "both ways, like it less\n"
+        "  by more than a point and two standard errors.\n"
+        "  Users without anything have a coach of their own, on the base model, without memory, "
+        "examples, cache, tests.\n",
+        pace->day_s, pace->test_days, pace->retry_days, m->model, m->input, m->output, m->tuned,
+        m->tuned_input, m->tuned_output);
+    fputs(
+        "\nWhat this does not show\n"
+        "  How real people talk, what they like and whether they say so: these like by a curve, "
+        "and most say it.\n"
+        "  How real models follow a prompt, or what they learn: the simulated one follows each "
+        "word that it knows, and a\n"
+        "  trained one does what most of its examples do. That days are short: novelty, seasons, "
+        "users who come and go,\n"
+        "  and several coaches at once. Thumbs have no second thoughts, and nobody plays false.\n",
+        out);
 }
 
 void outcome_print(const struct diary *d, const struct outcome *o, const struct outcome_plan *p,
                    const struct pace *pace, const struct report *goals, FILE *out)
 {
-    fprintf(out, "%ld users with everything, %ld with nothing switched on, %d of %ld weeks, seed %ld: %.0f s\n",
+    fprintf(out,
+            "%ld users with everything, %ld with nothing switched on, %d of %ld weeks, seed %ld: "
+            "%.0f s\n",
             p->learning, p->plain, d->week_count, p->weeks, p->seed, p->seconds);
     if (p->is_interrupted)
         fputs("It was interrupted: this is what there is so far, and no goal is judged.\n", out);

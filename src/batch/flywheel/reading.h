@@ -18,9 +18,9 @@ struct reading {
 };
 
 /*
- * Reads an answer to a message. goal is words that the user has told as their goal at some time; NULL
- * for none. What an answer quotes of others is not taken for its own words, and neither is the remark
- * that it is simulated.
+ * Reads an answer to a message. goal is words that the user has told as their goal at some time;
+ * NULL for none. What an answer quotes of others is not taken for its own words, and neither is the
+ * remark that it is simulated.
  */
 void reading_of(const char *answer, const char *message, const char *goal, struct reading *out);
 

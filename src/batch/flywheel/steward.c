@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -70,10 +69,11 @@ static bool is_simulated(struct steward *s, const char *upstream)
     cJSON_Delete(models);
     caller_close(&other);
     if (!all)
-        snprintf(s->caller.reason, sizeof s->caller.reason,
-                 "the provider at %.200s is not the simulated one, and made-up chats may cost money "
-                 "there",
-                 upstream);
+        snprintf(
+            s->caller.reason, sizeof s->caller.reason,
+            "the provider at %.200s is not the simulated one, and made-up chats may cost money "
+            "there",
+            upstream);
     return all;
 }
 
@@ -83,8 +83,9 @@ static bool has_no_other_providers(struct steward *s)
     bool none = providers != NULL && cJSON_GetArraySize(member(providers, "data")) == 0;
     bool asked = providers != NULL;
     cJSON_Delete(providers);
-    return none || (asked && refuse(s, "there are other providers (/admin/providers), which may "
-                                       "cost money")) ||
+    return none ||
+           (asked && refuse(s, "there are other providers (/admin/providers), which may "
+                               "cost money")) ||
            false;
 }
 
@@ -98,10 +99,11 @@ static bool has_coaches(struct steward *s)
     bool asked = coaches != NULL;
     cJSON_Delete(coaches);
     if (asked && found != 2)
-        snprintf(s->caller.reason, sizeof s->caller.reason,
-                 "there are no two coaches %.80s and %.80s, of whom the second is the first without "
-                 "anything switched on; ./dev flywheel makes them",
-                 s->coach, s->plain_coach);
+        snprintf(
+            s->caller.reason, sizeof s->caller.reason,
+            "there are no two coaches %.80s and %.80s, of whom the second is the first without "
+            "anything switched on; ./dev flywheel makes them",
+            s->coach, s->plain_coach);
     return found == 2;
 }
 
@@ -171,8 +173,8 @@ bool steward_start(struct steward *s)
         "{\"max_usd_per_day\":100,\"max_usd_per_month\":1000,\"max_share\":1,\"max_at_once\":2,"
         "\"fine_tunes\":%s,\"base_model\":\"%s\",\"coaches\":[\"%s\"],\"min_users\":%d,"
         "\"min_stage_hours\":%.6f,\"max_test_days\":%.8f,\"retry_days\":%.8f}",
-        s->may_train ? "true" : "false", s->base_model, s->coach, s->min_users, 24 * real_days(p, p->stage_days),
-        real_days(p, p->test_days), real_days(p, p->retry_days)));
+        s->may_train ? "true" : "false", s->base_model, s->coach, s->min_users,
+        24 * real_days(p, p->stage_days), real_days(p, p->test_days), real_days(p, p->retry_days)));
 }
 
 /* --- jobs --- */
@@ -187,7 +189,6 @@ static bool do_job(struct steward *s, const char *name)
 {
     struct timespec pause = {.tv_nsec = JOB_LOOK_MS * 1000000L};
     char path[100];
-    int64_t t0 = clock_ms();
     snprintf(path, sizeof path, "/admin/jobs/%s", name);
     /* What has ended is not measured anew: it would be for a day and more of the clock. */
     bool measures = strcmp(name, "measure-experiments") == 0;
@@ -200,8 +201,6 @@ static bool do_job(struct steward *s, const char *name)
         cJSON_Delete(job);
         job = caller_ask(&s->caller, "GET", path, NULL);
     }
-    if (getenv("FW_DEBUG"))
-        fprintf(stderr, "%s %.3f s\n", name, (double)(clock_ms() - t0) / 1000);
     bool good = job != NULL && strcmp(json_text(job, "status"), "succeeded") == 0;
     if (job != NULL && !good)
         snprintf(s->caller.reason, sizeof s->caller.reason, "job %s %s: %.200s", name,
@@ -294,7 +293,8 @@ bool steward_note(struct steward *s, struct diary *d, int week)
         double id = json_number(decision, "id", 0);
         if (id > s->last_decision) {
             note_decision(d, week, decision);
-            s->has_trained = s->has_trained || strcmp(json_text(decision, "decision"), "submitted") == 0;
+            s->has_trained =
+                s->has_trained || strcmp(json_text(decision, "decision"), "submitted") == 0;
         }
         newest = fmax(newest, id);
     }

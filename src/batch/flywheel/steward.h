@@ -1,5 +1,5 @@
-/* The admin of a simulated uplift: prepares it, starts its jobs at their times, and writes down what
- * autopilot did. All by admin URLs. */
+/* The admin of a simulated uplift: prepares it, starts its jobs at their times, and writes down
+ * what autopilot did. All by admin URLs. */
 #ifndef UPLIFT_BATCH_FLYWHEEL_STEWARD_H
 #define UPLIFT_BATCH_FLYWHEEL_STEWARD_H
 
@@ -12,7 +12,7 @@
 
 /* What is told to autopilot in days is a few seconds here. */
 struct pace {
-    double day_s;                                     /* how long a simulated day lasts */
+    double day_s;                                         /* how long a simulated day lasts */
     double stage_days, test_days, retry_days, train_days; /* simulated ones */
 };
 
@@ -34,13 +34,14 @@ struct steward {
 };
 
 /*
- * False with a reason in the caller's: it does not answer, the tokens are not taken, there are answers
- * already (unless anyway), a provider other than the simulated one answers or may, or one of the
- * coaches is missing. providers is whether to look at those, and upstream where the configured one is.
+ * False with a reason in the caller's: it does not answer, the tokens are not taken, there are
+ * answers already (unless anyway), a provider other than the simulated one answers or may, or one
+ * of the coaches is missing. providers is whether to look at those, and upstream where the
+ * configured one is.
  */
 MUST_CHECK bool steward_check(struct steward *s, const char *upstream, bool anyway);
-/* Sets prices, takes away limits of rates, and gives the plain coach production of its own, in which
- * nothing is switched on. False with a reason. */
+/* Sets prices, takes away limits of rates, and gives the plain coach production of its own, in
+ * which nothing is switched on. False with a reason. */
 MUST_CHECK bool steward_prepare(struct steward *s, const struct prices *p);
 /* Switches autopilot on, or tells it how long days are now. False with a reason. */
 MUST_CHECK bool steward_start(struct steward *s);

@@ -1,6 +1,6 @@
 /*
- * Chats of made-up users. Each of a few lines has one call open at a time, and takes the next chat when
- * its own is over: asked, then rated. All lines are one curl multi handle's.
+ * Chats of made-up users. Each of a few lines has one call open at a time, and takes the next chat
+ * when its own is over: asked, then rated. All lines are one curl multi handle's.
  */
 #include "talk.h"
 
@@ -37,8 +37,8 @@ struct exchange {
     CURLM *multi;
     struct line lines[LINES];
     size_t next, count, open;
-    struct chat *chats;             /* or */
-    const struct person *people;    /* whose preferences are set */
+    struct chat *chats;          /* or */
+    const struct person *people; /* whose preferences are set */
     const char *(*preferences)(const struct person *p);
     bool failed;
 };

@@ -21,29 +21,39 @@
 #define WORTH_A_WORD 0.35
 
 static const char *const goals[] = {
-    "run ten kilometres",      "sleep before midnight",  "eat less sugar",
-    "swim a mile",             "cook at home on weekdays", "lift my own weight",
-    "walk to work",            "stop snacking at night", "drink more water",
-    "stretch every morning",   "get back to tennis",     "cycle up the hill",
-    "save more money",         "finish my thesis",       "worry less about work",
+    "run ten kilometres",    "sleep before midnight",    "eat less sugar",
+    "swim a mile",           "cook at home on weekdays", "lift my own weight",
+    "walk to work",          "stop snacking at night",   "drink more water",
+    "stretch every morning", "get back to tennis",       "cycle up the hill",
+    "save more money",       "finish my thesis",         "worry less about work",
 };
 
 static const char *const hurdles[] = {
-    "it rains all week",           "a knee hurts after ten minutes", "work runs late",
-    "every other week is a trip",  "the gym is closed",              "friends order pizza",
-    "the night ends at four",      "the children are ill",           "the shoes are lost",
-    "it is dark in the evening",   "there is no oven",               "everybody at home eats sweets",
+    "it rains all week",      "a knee hurts after ten minutes",
+    "work runs late",         "every other week is a trip",
+    "the gym is closed",      "friends order pizza",
+    "the night ends at four", "the children are ill",
+    "the shoes are lost",     "it is dark in the evening",
+    "there is no oven",       "everybody at home eats sweets",
 };
 
 static const char *const common_questions[] = {
-    "The run was skipped again. What now?",       "How do I start the week well?",
-    "Was walking instead of running a failure?", "Dinner was late last night. How to go on?",
-    "How do I fall asleep faster?",            "What do I eat before training?",
-    "Work is stressful. What helps?",           "How do I stop putting things off?",
-    "How do I get up earlier?",                "What is a good first workout?",
-    "How do I eat less sugar in the evening?", "The weight does not change. Why?",
-    "How do I save money on food?",            "How do I focus for an hour?",
-    "How do couples stop arguing about money?", "How do I build a habit?",
+    "The run was skipped again. What now?",
+    "How do I start the week well?",
+    "Was walking instead of running a failure?",
+    "Dinner was late last night. How to go on?",
+    "How do I fall asleep faster?",
+    "What do I eat before training?",
+    "Work is stressful. What helps?",
+    "How do I stop putting things off?",
+    "How do I get up earlier?",
+    "What is a good first workout?",
+    "How do I eat less sugar in the evening?",
+    "The weight does not change. Why?",
+    "How do I save money on food?",
+    "How do I focus for an hour?",
+    "How do couples stop arguing about money?",
+    "How do I build a habit?",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -91,9 +101,8 @@ static struct taste draw_taste(gsl_rng *random, const struct leaning *l)
     double at = gsl_rng_uniform(random);
     struct taste t = {.tone = l->tone, .words = l->words, .question = l->question};
     if (at >= LIKES_MOST_TONE)
-        t.tone = at < LIKES_MOST_TONE + LIKES_OTHER_TONE
-                     ? TONE_GENTLE + TONE_DIRECT - l->tone
-                     : TONE_BALANCED;
+        t.tone = at < LIKES_MOST_TONE + LIKES_OTHER_TONE ? TONE_GENTLE + TONE_DIRECT - l->tone
+                                                         : TONE_BALANCED;
     if (!chance(random, LIKES_MOST_WORDS))
         t.words = l->words < WORLD_LONG ? WORLD_LONG : WORLD_SHORT;
     t.words *= exp(gsl_ran_gaussian_ziggurat(random, 0.15));
@@ -191,8 +200,7 @@ double world_best(const struct leaning *l, const struct taste *t)
                  fmax(l->reason, 0) + fmax(l->praise, 0) + fmax(t->question, 0) + t->goal);
 }
 
-const char *world_complaint(const struct leaning *l, const struct taste *t,
-                            const struct reading *r)
+const char *world_complaint(const struct leaning *l, const struct taste *t, const struct reading *r)
 {
     double words = l->words_weight * (1 - world_fit_of_words(t, r->words));
     double tone = l->tone_weight * (1 - world_fit_of_tone(t, r->tone));

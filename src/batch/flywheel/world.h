@@ -1,16 +1,16 @@
 /*
- * Made-up users with hidden tastes, for a learning loop to find out. Part of a taste is common to the
- * population, which tests and training can learn, and part is a user's own, which only comments and
- * memories can. At half of the time some change theirs.
+ * Made-up users with hidden tastes, for a learning loop to find out. Part of a taste is common to
+ * the population, which tests and training can learn, and part is a user's own, which only comments
+ * and memories can. At half of the time some change theirs.
  *
  * How likely a user likes an answer (world_liking) is a logistic curve of how well it fits:
  *
  *   p = 0.05 + 0.87 / (1 + exp(-u)),   u = base + sum of weight * fit
  *
- * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 where it is within a quarter,
- * and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; each of the others is 1 or 0, and its
- * weight may be below 0. base is such that an answer which fits the mean user in all has u = 2.6, and so
- * p = 0.86.
+ * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 where it is within a
+ * quarter, and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; each of the others is 1 or
+ * 0, and its weight may be below 0. base is such that an answer which fits the mean user in all has
+ * u = 2.6, and so p = 0.86.
  */
 #ifndef UPLIFT_BATCH_FLYWHEEL_WORLD_H
 #define UPLIFT_BATCH_FLYWHEEL_WORLD_H
@@ -48,21 +48,21 @@ struct taste {
 struct person {
     char id[UUID_TEXT + 1];
     struct taste taste, later; /* later: from half of the time on */
-    const char *goal;          /* that they tell in their first chat; NULL: they keep it to themselves */
+    const char *goal; /* that they tell in their first chat; NULL: they keep it to themselves */
     bool has_told;
-    bool may_train;       /* agrees that answers train models */
-    bool is_plain;        /* one of those for whom nothing is switched on */
-    double chats_a_week;  /* in the mean */
+    bool may_train;      /* agrees that answers train models */
+    bool is_plain;       /* one of those for whom nothing is switched on */
+    double chats_a_week; /* in the mean */
 };
 
 struct world {
     struct leaning leaning;
-    struct person *people; /* first those for whom all is switched on; owned */
+    struct person *people;  /* first those for whom all is switched on; owned */
     size_t count, learning; /* learning: how many those are */
 };
 
-/* Makes a population; the same seed gives the same one, for which neither server nor clock is asked.
- * False: no memory. Release it in any case. */
+/* Makes a population; the same seed gives the same one, for which neither server nor clock is
+ * asked. False: no memory. Release it in any case. */
 MUST_CHECK bool world_make(struct world *w, long seed, size_t learning, size_t plain);
 void world_release(struct world *w);
 /* Lets the tastes change of those whose tastes do. */
@@ -82,8 +82,8 @@ double world_best(const struct leaning *l, const struct taste *t);
 const char *world_complaint(const struct leaning *l, const struct taste *t,
                             const struct reading *r);
 
-/* What they say next: what others ask as well, or something of their own, and in the first chat their
- * goal. */
+/* What they say next: what others ask as well, or something of their own, and in the first chat
+ * their goal. */
 void world_message(gsl_rng *random, struct person *p, char out[WORLD_MESSAGE]);
 
 #endif
