@@ -62,7 +62,7 @@ start_scratch() {
 
 flywheel() {
     local seed=1 seeds=1 provider=simulator reports status=0 one
-    local -a words=()
+    local -a words=() done_reports=()
     while [ $# != 0 ]; do
         case $1 in
             --seed | --seeds)
@@ -97,7 +97,9 @@ flywheel() {
             --report "$reports/seed-$one.json" "${words[@]}" || status=$?
         stop_scratch
         [ "$status" -lt 2 ] || break
+        done_reports+=("$reports/seed-$one.json")
     done
+    [ ${#done_reports[@]} -lt 2 ] || /usr/bin/python3 "$here/t/demo/flywheel_table.py" "${done_reports[@]}" >&2
     trap - ERR
     exit "$status"
 }
