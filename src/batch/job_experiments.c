@@ -27,6 +27,20 @@ static const struct pg_statement to_watch = {.name = "rollouts_to_watch",
 static const struct pg_statement decide_rollout = {
     .name = "decide_rollout", .sql = "select uplift_batch.decide_rollout($1)", .params = 1};
 
+const struct job_argument measure_experiments_arguments[] = {
+    {"running", ARG_BOOL, false, NULL,
+     "Only those that run or are paused, not those that ended lately."},
+    {NULL, ARG_TEXT, false, NULL, NULL},
+};
+
+/* Takes out of the list what has ended. */
+static void keep_running(cJSON *list)
+{
+    for (int i = cJSON_GetArraySize(list); i-- > 0;)
+        if (json_bool(cJSON_GetArrayItem(list, i), "has_ended", false))
+            cJSON_DeleteItemFromArray(list, i);
+}
+
 /* Which experiments there are is kept, so that a runner that takes over goes on behind the last
  * user. False with *outcome. */
 static bool begin(struct job *j, const struct pg_statement *which, enum job_outcome *outcome)
@@ -36,6 +50,8 @@ static bool begin(struct job *j, const struct pg_statement *which, enum job_outc
     cJSON *list = job_ask(j, which, NULL, outcome);
     if (list == NULL)
         return false;
+    if (json_bool(j->arguments, "running", false))
+        keep_running(list);
     cJSON_AddItemToObject(j->state, "experiments", list);
     cJSON_AddNumberToObject(j->state, "at", 0);
     if (!job_save(j)) {

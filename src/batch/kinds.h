@@ -64,7 +64,8 @@ extern const struct job_argument import_knowledge_arguments[]; /* job_knowledge.
 enum job_outcome job_import_knowledge(struct job *j);
 extern const struct job_argument embed_knowledge_arguments[]; /* job_embeddings.c */
 enum job_outcome job_embed_knowledge(struct job *j);
-enum job_outcome job_measure_experiments(struct job *j); /* job_experiments.c */
+extern const struct job_argument measure_experiments_arguments[]; /* job_experiments.c */
+enum job_outcome job_measure_experiments(struct job *j);
 enum job_outcome job_watch_rollouts(struct job *j);
 extern const struct job_argument autopilot_arguments[]; /* job_autopilot.c */
 enum job_outcome job_autopilot(struct job *j);

@@ -7,6 +7,7 @@
 #include "routes.h"
 #include "service.h"
 #include "simulate_experiments.h"
+#include "simulate_flywheel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
         status = eval_retrieval(&config, argc - first - 2, argv + first + 2);
     else if (runs(argc - first, argv + first, "simulate-experiments"))
         status = simulate_experiments(argc - first - 2, argv + first + 2);
+    else if (runs(argc - first, argv + first, "simulate-flywheel"))
+        status = simulate_flywheel(&config, argc - first - 2, argv + first + 2);
     else
         status =
             first < argc ? command_run(&config, argc - first, argv + first) : service_run(&config);

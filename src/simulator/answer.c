@@ -433,6 +433,14 @@ static void say_closer(struct buf *out, const struct words *w, const struct dice
 {
     const struct prompt *p = w->prompt;
     buf_puts(out, "\n\n");
+    if (p->wants_no_questions) {
+        buf_puts(out, "That is all for now.");
+        return;
+    }
+    if (p->wants_one_question) {
+        buf_puts(out, "What will you do first?");
+        return;
+    }
     say(out, w, phrase_closers[p->voice][tone_of(p)][dice_turn(d, TURN_CLOSER, PAIR)]);
 }
 
@@ -457,6 +465,31 @@ static void say_heard(struct buf *out, struct words *w, const struct dice *d)
                    p->images > 1 ? "pictures" : "picture");
 }
 
+/* What a prompt, or a trained model's habit, asks for beside the advice. */
+static void say_extras(struct buf *out, const struct words *w, const struct topic *t,
+                       const struct dice *d)
+{
+    if (w->prompt->wants_example) {
+        buf_printf(out, "\n\n%s", phrase_example);
+        say(out, w, "{s}, {w}: {a}.");
+    }
+    if (w->prompt->gives_reason)
+        buf_printf(out, "\n\n%s%s", phrase_reason,
+                   t->insight[(dice_turn(d, TURN_INSIGHT, PAIR) + 1) % PAIR]);
+}
+
+/* The advice, the goal it serves, and what was asked for beside it. */
+static void say_shortly(struct buf *out, struct words *w, const struct topic *t, struct dice *d)
+{
+    const struct prompt *p = w->prompt;
+    buf_puts(out, "\n\n");
+    say(out, w, phrase_short[p->band]);
+    say_memory(out, w, d);
+    say_extras(out, w, t, d);
+    if (p->wants_one_question)
+        say(out, w, "\n\nWhat will you do first?");
+}
+
 static void say_coaching(struct buf *out, struct words *w, struct dice *d)
 {
     const struct prompt *p = w->prompt;
@@ -468,8 +501,10 @@ static void say_coaching(struct buf *out, struct words *w, struct dice *d)
     w->when = phrase_times[dice_turn(d, TURN_WHEN, TIMES)];
     w->amount = t->amount;
     say_opener(out, w, d);
+    if (p->wants_praise)
+        buf_printf(out, "\n\n%syou name it, and you have not given up on it.", phrase_praise);
     if (p->wants_short) {
-        say(out, w, "\n\nJust this: {s}, {w}.");
+        say_shortly(out, w, t, d);
         return;
     }
     say_heard(out, w, d);
@@ -478,6 +513,12 @@ static void say_coaching(struct buf *out, struct words *w, struct dice *d)
     say_memory(out, w, d);
     say_passage(out, p);
     say_advice(out, w, t, first, d);
+    if (p->wants_detail)
+        say(out, w,
+            "\n\nIn more detail: {s}, {w}, and the next time {t}. Give it a fixed place in the "
+            "day, tell somebody about it, and write down how it went: after a week you will see "
+            "what holds and what does not.");
+    say_extras(out, w, t, d);
     say_sources(out, p, d);
     say_closer(out, w, d);
 }

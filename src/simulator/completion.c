@@ -9,6 +9,7 @@
 #include "choice.h"
 #include "common/json.h"
 #include "completion_check.h"
+#include "habits.h"
 #include "reply.h"
 #include "tokens.h"
 
@@ -413,6 +414,7 @@ void completion_post(struct fastcgi_request *r, int64_t pace_ms)
         goto out;
     }
     prompt_read(cJSON_GetObjectItemCaseSensitive(request, "messages"), &p);
+    habits_apply(&p, model);
     if (fail_early(r, &fault, &p))
         goto out;
     if (p.tokens > COMPLETION_CONTEXT) {

@@ -94,8 +94,8 @@ static void add_copy(cJSON *job, const cJSON *request, const char *from, const c
     cJSON_AddItemToObject(job, as, value ? cJSON_Duplicate(value, true) : cJSON_CreateNull());
 }
 
-static void add_private(cJSON *job, const struct training *t, int64_t now, int64_t job_ms,
-                        double epochs, double batch, const char *model)
+static void add_private(cJSON *job, const struct training *t, const struct habits *habits,
+                        int64_t now, int64_t job_ms, double epochs, double batch, const char *model)
 {
     cJSON *sim = cJSON_AddObjectToObject(job, "sim");
     cJSON_AddNumberToObject(sim, "created_ms", (double)now);
@@ -103,6 +103,7 @@ static void add_private(cJSON *job, const struct training *t, int64_t now, int64
     cJSON_AddNumberToObject(sim, "epochs", epochs);
     cJSON_AddNumberToObject(sim, "steps", fmax(1, ceil((double)t->examples / batch) * epochs));
     cJSON_AddNumberToObject(sim, "tokens", (double)t->tokens * epochs);
+    cJSON_AddItemToObject(sim, "habits", habits_json(habits));
     enum job_fault fault = job_fault_of(model);
     if (fault == JOB_FAULT_LATE || fault == JOB_FAULT_EMPTY_ERROR || fault == JOB_FAULT_NULL_ERROR)
         cJSON_AddTrueToObject(sim, "fails_late");
@@ -114,7 +115,8 @@ static void add_private(cJSON *job, const struct training *t, int64_t now, int64
     }
 }
 
-cJSON *job_make(const cJSON *request, const struct training *t, int64_t now, int64_t job_ms)
+cJSON *job_make(const cJSON *request, const struct training *t, const struct habits *habits,
+                int64_t now, int64_t job_ms)
 {
     char id[31] = "ftjob-";
     const cJSON *asked = job_hyperparameters(request);
@@ -140,12 +142,11 @@ cJSON *job_make(const cJSON *request, const struct training *t, int64_t now, int
     cJSON_AddItemToObject(job, "hyperparameters", values);
     add_method(job, request, values);
     cJSON_AddItemToObject(job, "integrations", cJSON_CreateArray());
-    add_private(job, t, now, job_ms, epochs, batch, model);
+    add_private(job, t, habits, now, job_ms, epochs, batch, model);
     return job;
 }
 
-/* "ft:sim-1:simulated:suffix:AbCdEfGh"; a tuned model is named after its base. */
-static void model_name(const cJSON *job, char *out, size_t size)
+void job_model_name(const cJSON *job, char *out, size_t size)
 {
     const char *base = json_string(job, "model"),
                *suffix = json_string(job, "user_provided_suffix");
@@ -196,7 +197,7 @@ cJSON *job_view(const cJSON *job, int64_t now)
     cJSON_AddItemToObject(view, "estimated_finish",
                           s.status == RUNNING ? cJSON_CreateNumber((double)(s.ended / 1000))
                                               : cJSON_CreateNull());
-    model_name(job, name, sizeof name);
+    job_model_name(job, name, sizeof name);
     cJSON_AddItemToObject(view, "fine_tuned_model",
                           good && fault != JOB_FAULT_NO_MODEL ? cJSON_CreateString(name)
                                                               : cJSON_CreateNull());
@@ -302,7 +303,7 @@ cJSON *job_events(const cJSON *job, int64_t now)
         add_step_events(events, job, &s);
     }
     if (s.status == SUCCEEDED) {
-        model_name(job, name, sizeof name);
+        job_model_name(job, name, sizeof name);
         snprintf(text, sizeof text, "New fine-tuned model created: %s", name);
         add_event(events, job, s.ended, "info", "message", text);
         add_event(events, job, s.ended, "info", "message", "The job has successfully completed");
@@ -321,7 +322,7 @@ cJSON *job_checkpoints(const cJSON *job, int64_t now)
     struct standing s = standing_of(job, now);
     cJSON *checkpoints = cJSON_CreateArray();
     char name[256], id[64], tuned[320];
-    model_name(job, name, sizeof name);
+    job_model_name(job, name, sizeof name);
     int first = s.epochs > CHECKPOINTS ? s.epochs - CHECKPOINTS + 1 : 1;
     for (int epoch = first; epoch <= s.epochs && s.status >= RUNNING; epoch++) {
         int step = s.steps * epoch / s.epochs;

@@ -5,6 +5,7 @@
 #ifndef UPLIFT_SIMULATOR_JOB_H
 #define UPLIFT_SIMULATOR_JOB_H
 
+#include "habits.h"
 #include "training.h"
 
 #include <cjson/cJSON.h>
@@ -12,8 +13,11 @@
 
 /* Times are milliseconds since 1970. Everything returned is the caller's. */
 
-/* A stored job for a checked request. */
-cJSON *job_make(const cJSON *request, const struct training *t, int64_t now, int64_t job_ms);
+/* A stored job for a checked request; habits is what its file teaches. */
+cJSON *job_make(const cJSON *request, const struct training *t, const struct habits *habits,
+                int64_t now, int64_t job_ms);
+/* "ft:sim-1:simulated:suffix:AbCdEfGh"; a tuned model is named after its base. */
+void job_model_name(const cJSON *job, char *out, size_t size);
 /* The job as the API shows it at that time. */
 cJSON *job_view(const cJSON *job, int64_t now);
 /* Events so far and checkpoints so far, as arrays with the newest first. */

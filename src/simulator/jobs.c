@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "fault.h"
 #include "files.h"
+#include "habits.h"
 #include "job.h"
 #include "job_fault.h"
 #include "models.h"
@@ -135,6 +136,7 @@ void jobs_post(struct fastcgi_request *r, int64_t job_ms)
     cJSON *request = reply_read_object(r), *job = NULL;
     struct api_error error;
     struct training training;
+    struct habits habits;
     struct buf content;
     if (request == NULL)
         return;
@@ -148,7 +150,8 @@ void jobs_post(struct fastcgi_request *r, int64_t job_ms)
     if (ok) {
         /* What is wrong with the file shows later, when the job has looked at it. */
         training_read(&content, method && strcmp(method, "dpo") == 0, &training);
-        job = job_make(request, &training, clock_wall_us() / 1000, job_ms);
+        habits_read(&content, &habits);
+        job = job_make(request, &training, &habits, clock_wall_us() / 1000, job_ms);
         ok = job && store_put("jobs", json_string(job, "id"), job);
     }
     if (!ok)

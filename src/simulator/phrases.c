@@ -216,3 +216,16 @@ const char *const phrase_in_danger =
     "here.\n\n"
     "You do not have to explain it well, and you do not have to be alone with it. Is there "
     "somebody who can be with you right now?";
+
+const char *const phrase_reason = "Why it works: ";
+const char *const phrase_example = "For example: ";
+const char *const phrase_praise = "What you are doing well: ";
+
+const char *const phrase_short[BANDS] = {
+    "Only if it feels easy: {s}.",
+    "Maybe just this: {s}, {w}. You can do this.",
+    "Just this: {s}, {w}.",
+    "Just this: {s}, {w}. No maybe.",
+    "Your challenge: {s}, {w}. Done means done.",
+    "One order: {s}, {w}. Not later.",
+};

@@ -38,6 +38,9 @@ extern const char *const phrase_greetings[VOICES][TONES];
 extern const char *const phrase_thanks[VOICES][TONES];
 extern const char *const phrase_step_names[VOICES];
 extern const char *const phrase_in_danger;
+/* What the sentences begin with that prompts can ask for, and trained models learn. */
+extern const char *const phrase_reason, *const phrase_example, *const phrase_praise;
+extern const char *const phrase_short[BANDS];
 
 extern const struct topic topics[]; /* the last one, without words, is for everything else */
 extern const size_t topic_count;

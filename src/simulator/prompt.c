@@ -238,6 +238,43 @@ static size_t read_lines(struct piece rest, struct piece *out, size_t max)
     return n;
 }
 
+/* "- Keep answers short." and the like, of these words, in the place of what others asked for. */
+static void read_wishes(struct prompt *p, struct piece words)
+{
+    bool wants_short = find(words, "\n- Keep answers short.") != NULL;
+    bool wants_detail = find(words, "\n- Give more detail.") != NULL;
+    if (wants_short || wants_detail) {
+        p->wants_short = wants_short && !wants_detail;
+        p->wants_detail = wants_detail;
+    }
+    if (find(words, "\n- Ask fewer questions.") != NULL) {
+        p->wants_no_questions = true;
+        p->wants_one_question = false;
+    }
+    /* To be gentler is to be supportive at the most, whatever the severity says. */
+    if (find(words, "\n- Be gentler.") != NULL && p->band > BAND_SUPPORTIVE)
+        p->band = BAND_SUPPORTIVE;
+    if (find(words, "\n- Be more direct.") != NULL && p->band < BAND_DIRECT)
+        p->band = BAND_DIRECT;
+}
+
+/* What coaches are asked for at the end of their prompt, then its guidelines, then what the user
+ * wished for, which is nearest to the answer. */
+static void read_manner(struct prompt *p)
+{
+    const char *own = find(p->system, "\n# Wishes");
+    struct piece shared = p->system;
+    if (own != NULL)
+        shared.len = (size_t)(own - shared.text);
+    p->wants_short = find(shared, "Keep answers short:") != NULL;
+    p->wants_example = find(shared, "Be concrete:") != NULL;
+    p->wants_praise = find(shared, "Say first what the user is doing well") != NULL;
+    p->wants_one_question = find(shared, "End with one short question") != NULL;
+    read_wishes(p, shared);
+    if (own != NULL)
+        read_wishes(p, from(p->system, own));
+}
+
 /* The text of a message's content: the string, or the first text part; len 0 when none. */
 static struct piece content_text(const cJSON *content)
 {
@@ -307,7 +344,7 @@ void prompt_read(const cJSON *messages, struct prompt *out)
     read_facts(out);
     read_memories(out);
     read_passage(out);
-    out->wants_short = find(out->system, "\n- Keep answers short.") != NULL;
+    read_manner(out);
     out->knowledge_count = read_lines(section(out->system, "<knowledge>", "</knowledge>"),
                                       out->knowledge, PROMPT_LINES);
     out->example_count =

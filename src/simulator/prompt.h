@@ -44,9 +44,14 @@ struct prompt {
     } memories[PROMPT_MEMORIES];
     size_t memory_count;
     struct {
-        struct piece when, said;       /* "2 weeks ago", and what the user said then */
-    } passage;                         /* of an earlier conversation, the first; len 0 for none */
-    bool wants_short;                  /* the user wished for short answers */
+        struct piece when, said; /* "2 weeks ago", and what the user said then */
+    } passage;                   /* of an earlier conversation, the first; len 0 for none */
+    /* What the prompt asks for: the wishes of the user before the guidelines and words of the
+     * coach. habits_apply adds what the model does by itself. */
+    bool wants_short, wants_detail;
+    bool wants_example, wants_praise;
+    bool wants_one_question, wants_no_questions;
+    bool gives_reason;
     struct piece quotes[PROMPT_LINES]; /* "typical of you" sentences of the persona */
     size_t quote_count;
     struct piece knowledge[PROMPT_LINES]; /* lines of sources */

@@ -1,13 +1,14 @@
 # The simulated provider, fcgi-chat, fcgi-batch and nginx.
 
+# start_simulator [OPTION...]
 start_simulator() {
     local -a become=()
     local pace
     pace=$(kept UPLIFT_SIM_PACE_MS)
     ! $as_root || become=(setpriv --reuid www-data --regid www-data --clear-groups)
     [ -z "$pace" ] || become+=(env "UPLIFT_SIM_PACE_MS=$pace")
-    start simulator "$(sha256sum <"$var/build/fcgi-simulator") $pace" "${become[@]}" \
-        "$var/build/fcgi-simulator" --socket "$var/run/simulator.sock" --mode 0666 --state "$var/simulator"
+    start simulator "$(sha256sum <"$var/build/fcgi-simulator") $pace $*" "${become[@]}" \
+        "$var/build/fcgi-simulator" --socket "$var/run/simulator.sock" --mode 0666 --state "$var/simulator" "$@"
     await 10 accepts "$var/run/simulator.sock" && running simulator && return
     last_lines "$var/log/simulator.log"
     fail "fcgi-simulator has ended" "Its log is $var/log/simulator.log."

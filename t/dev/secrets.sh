@@ -10,7 +10,7 @@ secret() {
 
 # sign CLAIMS: a JWT with these claims, JSON; the secret goes by a file, because all see arguments.
 sign() {
-    /usr/bin/python3 "$here/t/lib/tokens.py" "$here/var/secrets/jwt" "$1"
+    /usr/bin/python3 "$here/t/lib/tokens.py" "$var/secrets/jwt" "$1"
 }
 
 # user_token USER SECONDS is_admin is_anonymous: with the claims of Supabase's Auth.

@@ -109,7 +109,7 @@ def dry_run(up):
     up.admin("POST", PATH + "/start", {"max_at_once": 2})
     before = state(up)
     planned = up.admin("POST", PATH + "/dry-run", {}).json()["decisions"]
-    equal([d["name"] for d in planned if d["decision"] == "begun"], ["severity 3.5", "prompt: shorter"], "what it would begin")
+    equal([d["name"] for d in planned if d["decision"] == "begun"], ["severity 4.0", "prompt: shorter"], "what it would begin")
     ok(all(d["reason"] and d["subject_id"] is None for d in planned if d["decision"] == "begun"), "with reasons, and nothing that is there")
     equal(state(up), before, "nothing has changed")
     job = up.job("autopilot", {"dry_run": True})

@@ -216,6 +216,8 @@ def ends(up, own, warm):
     equal(up.post("/v1/chat", {"message": "hi"}, user=warm).json()["model"], "sim-1", "from the next chat on")
     equal(up.admin("POST", own + "/stop", {"reason": "enough"}).json()["status"], "completed", "stopped")
     ok(up.admin("POST", own + "/stop", {}).json()["end_date"] is not None, "twice does no harm")
+    equal([up.job("measure-experiments", arguments)["result"]["experiments_measured"] for arguments in ({}, {"running": True})], [1, 0],
+          "it is measured for some days more, but not where only those that run are asked for")
     refused(up, "POST", own + "/start", {}, (409, "wrong_status", None), "what is over stays over")
     refused(up, "PATCH", own, {"min_users": 5}, (409, "experiment_completed", None), "as it was")
 

@@ -126,20 +126,23 @@ begin
     end if;
     v_share := trunc(v_settings.max_share / v_settings.max_at_once, 6);
     for v_candidate in
-        -- What people thought of first.
+        -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
+        -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
-            0 as place, e.created_at
+            0 as place, e.created_at, (
+                select max(a.start_date) from uplift.playbook_versions v join uplift.playbook_arms a on a.coach_id = v.coach_id
+                where v.experiment_id = e.id) as tried_at
         from public.ai_experiments e
         where e.status = 'draft' and e.start_date is null
             and (e.description ilike 'playbook%' or exists (select from uplift.playbook_versions v where v.experiment_id = e.id))
         union all
-        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null
+        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null, t.at
         from unnest(v_settings.coaches) w(coach_id) cross join lateral uplift.autopilot_catalogue(w.coach_id) c
-        where not exists (
-            select from uplift.autopilot_decisions d
-            where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run
-                and d.at > now() - v_settings.retry_days * interval '24 hours')
-        order by place, created_at, coach_id nulls first, name
+        cross join lateral (
+            select max(d.at) as at from uplift.autopilot_decisions d
+            where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
+        where t.at is null or t.at <= now() - v_settings.retry_days * interval '24 hours'
+        order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
         v_id := v_candidate.id;
         begin
@@ -151,10 +154,14 @@ begin
                     'control_variant', jsonb_build_object('variant_name', 'as it is'),
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
                     'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
+                    'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, v_share),
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
+                -- What it adds to may have changed since it was drafted: production keeps what it was given meanwhile.
+                perform uplift.draft_playbook(v, v_id, 'autopilot') from uplift.playbook_versions v where v.experiment_id = v_id;
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                    tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, v_share)),
                     guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
@@ -180,7 +187,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days; what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

@@ -22,7 +22,7 @@ as $$
         coalesce((select m.metric from uplift.metrics() m where m.metric = uplift.setting_text('autopilot.success_metric') and m.metric <> 'errors'), 'thumbs_up_rate'),
         trunc(coalesce(uplift.setting_within('autopilot.min_users', 2, 10000000), 100))::int,
         coalesce(uplift.setting_within('autopilot.min_stage_hours', 0, 10000), 24),
-        coalesce(uplift.setting_within('autopilot.max_test_days', 0.01, 1000), 28),
+        coalesce(uplift.setting_within('autopilot.max_test_days', 0.00001, 1000), 28),
         coalesce(uplift.setting_within('autopilot.max_held_days', 0, 1000), 7),
         coalesce(uplift.setting_within('autopilot.retry_days', 0, 10000), 90)
 $$;

@@ -37,10 +37,15 @@ as $$
         select c.changes, coalesce((c.changes ->> 'severity')::numeric, 3.0) as severity, c.changes ->> 'prompt_suffix' as suffix
         from uplift.changes_in_production(p_coach_id) c(changes)
     )
-    select 10 + s.n, 'severity ' || s.severity, jsonb_build_object('severity', s.severity),
-        format('Severity %s is liked better than %s.', s.severity, p.severity)
-    from now_serves p cross join lateral (values (1, round(p.severity - 0.5, 1)), (2, round(p.severity + 0.5, 1))) s(n, severity)
-    where s.severity between 1 and 6
+    select 10 + s.n, 'severity ' || round(s.severity, 1), jsonb_build_object('severity', round(s.severity, 1)),
+        format('Severity %s is liked better than %s.', round(s.severity, 1), p.severity)
+    from now_serves p
+    -- As far as it takes to come to other words: within a band a model is told the same.
+    cross join lateral (
+        select 1, max(x) from generate_series(p.severity - 0.5, 1, -0.5) x where uplift.severity_band(x) <> uplift.severity_band(p.severity)
+        union all
+        select 2, min(x) from generate_series(p.severity + 0.5, 6, 0.5) x where uplift.severity_band(x) <> uplift.severity_band(p.severity)) s(n, severity)
+    where s.severity is not null
     union all
     -- Beside what production adds already.
     select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, t.words)),

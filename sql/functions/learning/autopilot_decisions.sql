@@ -120,12 +120,24 @@ $$;
 
 comment on function uplift.autopilot_stages(numeric) is 'The stages of a rollout that may have so large a share of users in all: a tenth, half and all of it.';
 
+create or replace function uplift.stages_with_users(p_stages jsonb, p_users bigint, p_min_users int) returns jsonb
+language sql immutable parallel safe
+as $$
+    -- Where even the last one has too few, all stay: users may come.
+    select coalesce(jsonb_agg(s.share order by s.share) filter (where s.share * p_users >= p_min_users), p_stages)
+    from jsonb_array_elements_text(p_stages) x cross join lateral (select x.value::numeric) s(share)
+$$;
+
+comment on function uplift.stages_with_users(jsonb, bigint, int) is
+    'Of the stages of a rollout those to which so many users bring the least number that each needs: one with fewer would be waited in for good.';
+
 create or replace function uplift.autopilot_roll_out(p_name text, p_coach_id text, p_candidate jsonb, p_metric text) returns uuid
 language sql volatile
 as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_strip_nulls(jsonb_build_object('name', left(p_name, 150), 'coach_id', p_coach_id,
-        'success_metric', coalesce(p_metric, s.success_metric), 'stages', uplift.autopilot_stages(s.max_share / s.max_at_once), 'min_users', s.min_users,
-        'min_stage_hours', s.min_stage_hours)) || p_candidate, 'autopilot') ->> 'id')::uuid
+        'success_metric', coalesce(p_metric, s.success_metric), 'min_users', s.min_users, 'min_stage_hours', s.min_stage_hours, 'max_days', s.max_test_days,
+        'stages', uplift.stages_with_users(uplift.autopilot_stages(s.max_share / s.max_at_once), uplift.recent_users(p_coach_id), s.min_users)))
+        || p_candidate, 'autopilot') ->> 'id')::uuid
     from uplift.autopilot_settings() s
 $$;
 

@@ -17,7 +17,7 @@ begin
             when v.key in ('max_usd_per_day', 'max_usd_per_month') then case when not uplift.is_between(v.value, 0, 1000000) then 'a number from 0 to 1000000' end
             when v.key = 'max_share' then case when not uplift.is_between(v.value, 0.001, 1) then 'a number from 0.001 to 1' end
             when v.key = 'min_stage_hours' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
-            when v.key = 'max_test_days' then case when not uplift.is_between(v.value, 0.01, 1000) then 'a number from 0.01 to 1000' end
+            when v.key = 'max_test_days' then case when not uplift.is_between(v.value, 0.00001, 1000) then 'a number from 0.00001 to 1000' end
             when v.key = 'max_held_days' then case when not uplift.is_between(v.value, 0, 1000) then 'a number from 0 to 1000' end
             when v.key = 'retry_days' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key in ('fine_tunes', 'model_prompts') then case when jsonb_typeof(v.value) <> 'boolean' then 'true or false' end

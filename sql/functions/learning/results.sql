@@ -32,7 +32,7 @@ comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, time
 create or replace function uplift_batch.experiments_to_measure() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.experiment_name, 'users', (
+    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.experiment_name, 'has_ended', e.status = 'completed', 'users', (
         select count(*) from public.experiment_assignments a where a.experiment_id = e.id)) order by e.id), '[]')
     from public.ai_experiments e
     where e.start_date is not null and e.salt is not null and (e.status in ('running', 'paused')
@@ -42,7 +42,7 @@ as $$
 $$;
 
 comment on function uplift_batch.experiments_to_measure() is
-    'The experiments whose figures may still change, [{id, name, users}]: those that have begun, until their feedback_days are over.';
+    'The experiments whose figures may still change, [{id, name, has_ended, users}]: those that have begun, until their feedback_days are over.';
 
 create or replace function uplift_batch.measure_experiment_users(p_id uuid, p_after uuid, p_limit int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -185,6 +185,25 @@ $$;
 
 comment on function uplift.default_guardrails(text) is 'What a rollout watches, beside what decides it, where nothing else was said.';
 
+create or replace function uplift.recent_users(p_coach_id text) returns bigint
+language sql stable
+as $$
+    select count(distinct c.user_id) from uplift.conversations c
+    where c.updated_at >= now() - interval '672 hours' and (p_coach_id is null or c.coach_id = p_coach_id)
+$$;
+
+comment on function uplift.recent_users(text) is 'How many users talked with a coach (null: with any) in the last 28 days.';
+
+create or replace function uplift.tuning_users_for(p_coach_id text, p_share numeric) returns int
+language sql stable
+as $$
+    select case when r.users < 100 then 5000 else least(greatest(round(r.users * p_share), 100), 5000)::int end
+    from uplift.recent_users(p_coach_id) r(users)
+$$;
+
+comment on function uplift.tuning_users_for(text, numeric) is
+    'At how many users the intervals of a test are to be narrowest (tuning_users of an experiment), which has such a share of the users of a coach (null: of all): as many as it may come to by those of the last 28 days, 100 to 5000; 5000 where that is not known.';
+
 create or replace function uplift.stages_argument(p_arguments jsonb) returns float8[]
 language plpgsql immutable
 as $$
@@ -277,7 +296,7 @@ begin
     v_new.stages := uplift.stages_argument(p_arguments);
     v_new.min_stage_hours := coalesce(uplift.decimal_argument(p_arguments, 'min_stage_hours', 0, 10000), 24);
     v_new.min_users := coalesce(uplift.whole_argument(p_arguments, 'min_users', 2, 10000000), 100);
-    v_new.max_days := coalesce(uplift.decimal_argument(p_arguments, 'max_days', 0.01, 1000), 60);
+    v_new.max_days := coalesce(uplift.decimal_argument(p_arguments, 'max_days', 0.00001, 1000), 60);
     if v_new.name is null then
         perform uplift.fail(400, 'missing_name', 'name is missing', 'name');
     elsif v_new.coach_id is not null and not exists (select from uplift.coaches c where c.id = v_new.coach_id) then
@@ -300,9 +319,10 @@ begin
     end if;
     perform uplift.refuse_problems(uplift.rollout_problems(v_problems, p_arguments));
     insert into public.ai_experiments (id, experiment_name, description, control_variant, test_variants, success_metric, status, guardrails,
-        targeting, traffic_share, min_users)
+        targeting, traffic_share, min_users, tuning_users)
     values (v_experiment.id, v_experiment.experiment_name, 'The experiment of rollout ' || v_new.id, v_experiment.control_variant, v_experiment.test_variants,
-        v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.traffic_share, v_experiment.min_users)
+        v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.traffic_share, v_experiment.min_users,
+        uplift.tuning_users_for(v_new.coach_id, (2 * v_new.stages[cardinality(v_new.stages)])::numeric))
     returning * into v_experiment;
     perform uplift.note_experiment(v_experiment.id, 'started', p_who, 'rollout ' || v_new.id);
     insert into uplift.rollouts (id, name, coach_id, changes, success_metric, margin, guardrails, stages, min_stage_hours, min_users, max_days,

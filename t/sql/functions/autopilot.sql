@@ -111,11 +111,11 @@ select is(pg_temp.start('{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_sh
 select is((select concat_ws(' ', kind, decision, who) from uplift.autopilot_decisions), 'switch started ann', 'which is a decision of who did it');
 select is(pg_temp.start('{"max_share": 0.2}') -> 'enabled', 'true', 'on already');
 select is(pg_temp.last_reason(), 'its settings were changed: max_share', 'only settings change');
-select is(pg_temp.rehearse(), 'candidate begun severity 2.5, candidate refused severity 3.5, candidate begun prompt: shorter, bound refused tests', 'what it would do');
+select is(pg_temp.rehearse(), 'candidate begun severity 2.5, candidate refused severity 4.0, candidate begun prompt: shorter, bound refused tests', 'what it would do');
 select is((select count(*) from public.ai_experiments), 0::bigint, 'which it did not');
 select is((select count(*) from uplift.autopilot_decisions), 2::bigint, 'nor kept');
 select is(uplift_batch.autopilot_step(true) #>> '{decisions,0,name}', 'severity 2.5', 'a dry run of the job');
-select is((select string_agg(name, ',' order by id) from uplift.autopilot_decisions where is_dry_run), 'severity 2.5,severity 3.5,prompt: shorter,tests', 'is kept');
+select is((select string_agg(name, ',' order by id) from uplift.autopilot_decisions where is_dry_run), 'severity 2.5,severity 4.0,prompt: shorter,tests', 'is kept');
 select is(uplift_batch.autopilot_step(true) -> 'decisions', '[]', 'once');
 select is(pg_temp.running(), null, 'and nothing runs');
 
@@ -123,8 +123,8 @@ select is(pg_temp.step(), 'candidate begun severity 2.5', 'the first step');
 select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.1, 'with its part of the users');
 select is((select concat_ws(' ', traffic_share, status, success_metric, test_variants[1]) from public.ai_experiments),
     '0.100000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
-select is(pg_temp.run(), 'candidate refused severity 3.5, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
-select matches((select reason from uplift.autopilot_decisions where name = 'severity 3.5' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
+select is(pg_temp.run(), 'candidate refused severity 4.0, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
+select matches((select reason from uplift.autopilot_decisions where name = 'severity 4.0' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
 select is(pg_temp.last_reason(), 'nothing is begun: as many tests run as may at once, 2 (autopilot.max_at_once)', 'why no third one');
 select is(pg_temp.last_numbers() -> 'at_once', '2', 'in numbers');
 select is(pg_temp.run(), null, 'again it does nothing, and has nothing new to say');
@@ -169,14 +169,14 @@ select is(pg_temp.severity(), 2.5, 'and is production');
 select is((select began_by from uplift.production_changes where ended_at is null), 'autopilot', 'by whom is told');
 select is(pg_temp.step(), format('rollout promoted %s', (select name from uplift.rollouts where id = pg_temp.rollout())), 'which is a decision');
 -- Beside what serves now.
-select is(pg_temp.step(), 'candidate begun severity 2.0', 'the next one starts from there');
+select is(pg_temp.step(), 'candidate begun severity 1.5', 'the next one starts from there');
 
 -- What does not win.
 update public.ai_experiments set start_date = now() - interval '29 days' where id = pg_temp.experiment('prompt: shorter');
 select matches(pg_temp.step(), '^experiment stopped autopilot prompt: shorter', 'without a winner it ends');
 select is(pg_temp.last_reason(), 'nothing proved to be better in 28 days (autopilot.max_test_days)', 'in time');
-update public.ai_experiments set status = 'paused', status_reason = 'the guardrail is crossed for errors' where id = pg_temp.experiment('severity 2.0');
-select matches(pg_temp.step(), '^experiment stopped autopilot severity 2.0', 'nor does what crossed a guardrail go on');
+update public.ai_experiments set status = 'paused', status_reason = 'the guardrail is crossed for errors' where id = pg_temp.experiment('severity 1.5');
+select matches(pg_temp.step(), '^experiment stopped autopilot severity 1.5', 'nor does what crossed a guardrail go on');
 select is(pg_temp.last_reason(), 'it was paused: the guardrail is crossed for errors', 'for that reason');
 select is(pg_temp.run(), 'candidate begun severity 3.0, candidate begun prompt: more concrete', 'what was tried is not tried again');
 update public.ai_experiments set winner_variant = 'as it is' where id = pg_temp.experiment('severity 3.0');

@@ -1,6 +1,6 @@
 -- What people write in their feedback: wishes that the next prompt has, facts that we had wrong, and what is neither.
 \ir common.psql
-select plan(86);
+select plan(88);
 
 create function pg_temp.wishes(p_text text) returns text language sql as $$
     select coalesce(string_agg(w.wish, ' ' order by w.wish), '') from uplift.wishes_in(p_text) w
@@ -19,6 +19,22 @@ select is(pg_temp.wishes(t), w, 'wish: ' || t) from (values
     ('Great answer!', ''), ('Not too long, perfect', ''), ('wrong', ''), ('', ''), ('I will try this tomorrow', ''), ('The recipe takes too much time', ''),
     ('Stop asking about the rules and instructions', ''), ('don''t mention suicide hotlines', ''), (repeat('too long ', 100000), 'Keep answers short.')) as v(t, w);
 select is(pg_temp.wishes(null), '', 'none of nothing');
+-- A session keeps 32 patterns that it has worked out. With all those of wishes, and all of facts, in turns there are more, and
+-- each comment would have them worked out anew: some thirty times as long.
+create function pg_temp.time(p_wishes boolean, p_facts boolean) returns float8 language plpgsql as $$
+declare
+    v_began timestamptz;
+begin
+    for i in 1 .. 21 loop
+        -- From the second time on, when those that are kept are kept.
+        v_began := case when i = 2 then clock_timestamp() else v_began end;
+        perform w.wish from uplift.wishes_in('Too soft for me, be more direct.') w where p_wishes;
+        perform f.n from uplift.find_memories('Too soft for me, be more direct.') f where p_facts;
+    end loop;
+    return extract(epoch from clock_timestamp() - v_began);
+end
+$$;
+select ok(pg_temp.time(true, true) < 6 * (pg_temp.time(true, false) + pg_temp.time(false, true)), 'comments are read for wishes and facts without working out each pattern anew');
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'Hello', 'Hi');
@@ -31,6 +47,9 @@ $$;
 create function pg_temp.told(p_coach text default 'coach_decibel_avatar', p_user uuid default pg_temp.ann()) returns text language sql as $$
     select coalesce(substring(public.build_coach_system_prompt(p_user, p_coach) from '# Wishes\n[^\n]*\n(([^\n]+\n?)*)'), '')
 $$;
+select pg_temp.write(2, 'Too long, and I am vegetarian.') \g /dev/null
+select ok(exists (select from public.ai_episodic_memory where user_id = :ann and memory_text ~ 'vegetarian'), 'a wish and a fact in one comment are both heard');
+select pg_temp.write(2, null) \g /dev/null
 select pg_temp.write(1, 'Too long, and too many emojis.') \g /dev/null
 select is(pg_temp.told(), e'- Keep answers short.\n- Use no emojis.', 'a comment is in the next prompt') ;
 select is(pg_temp.told('coach_maple_avatar'), '- Use no emojis.', 'of another coach only what is for all');

@@ -1,0 +1,69 @@
+-- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
+\ir common.psql
+select plan(28);
+
+create function pg_temp.step() returns text language sql as $$
+    select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
+    from jsonb_array_elements(uplift_batch.autopilot_step(false) -> 'decisions') d
+$$;
+
+-- The next severity is one that says other words to a model: half a step within a band is none.
+create function pg_temp.next(p_severity numeric) returns text language plpgsql as $$
+begin
+    perform uplift.change_production(null, jsonb_build_object('severity', p_severity), null, null, 'ann', 'to see');
+    return (select string_agg(c.changes ->> 'severity', ',' order by c.place) from uplift.autopilot_catalogue(null) c where c.name like 'severity %');
+end
+$$;
+select is(pg_temp.next(s), w, 'from severity ' || s) from (values (3.0, '2.5,4.0'), (2.5, '1.5,3.0'), (4.0, '3.5,5.0'), (1.0, '2.0'), (6.0, '5.5'), (3.3, '2.3,3.8')) v(s, w);
+select is((select bool_and(uplift.severity_band((c.changes ->> 'severity')::numeric) <> uplift.severity_band(3.3)) from uplift.autopilot_catalogue(null) c where c.name like 'severity %'),
+    true, 'each is in another band');
+select uplift.change_production(null, null, null, null, 'ann', 'seen') \g /dev/null
+
+-- Stages that no installation of this size would ever come through are left out; where none would, all stay.
+select is(uplift.stages_with_users('[0.005, 0.025, 0.05]', u, 100), w, format('%s users', u))
+from (values (100000::bigint, '[0.005, 0.025, 0.05]'::jsonb), (4000, '[0.025, 0.05]'), (2000, '[0.05]'), (1999, '[0.005, 0.025, 0.05]'), (0, '[0.005, 0.025, 0.05]')) v(u, w);
+
+-- Intervals are narrowest at as many users as a test may come to.
+select is(uplift.tuning_users_for(null, 0.5), 5000, 'of how many is not known at first');
+insert into auth.users (id) select pg_temp.id(10000 + n) from generate_series(1, 1200) n;
+insert into uplift.conversations (id, user_id, coach_id, created_at, updated_at)
+select pg_temp.id(20000 + n), pg_temp.id(10000 + n), 'coach_decibel_avatar', now(), now() - case when n > 1000 then interval '673 hours' else interval '0' end
+from generate_series(1, 1200) n;
+select is(uplift.recent_users(c), u, 'users of the last 28 days') from (values (null, 1000::bigint), ('coach_decibel_avatar', 1000), ('coach_maple_avatar', 0)) v(c, u);
+select is(uplift.tuning_users_for('coach_decibel_avatar', s), w, 'a share of ' || s) from (values (0.5, 500), (0.01, 100)) v(s, w);
+
+-- A rollout ends when tests do, and begins at a stage that it can come through.
+select uplift_batch.admin_start_autopilot(null, '{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 2, "min_users": 40, "max_test_days": 10, "coaches": ["coach_decibel_avatar"]}', 'ann') \g /dev/null
+select uplift.autopilot_roll_out('concrete', 'coach_decibel_avatar', '{"changes": {"prompt_suffix": "Be concrete."}}', null) \g /dev/null
+select is((select concat_ws(' ', r.stages, r.max_days, e.tuning_users) from uplift.rollouts r join public.ai_experiments e on e.id = r.experiment_id
+    where r.name = 'concrete'), '{0.05} 10 100', 'a rollout for so many users');
+
+-- The draft of a playbook waits while words are promoted: it goes out with them.
+insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(900), 'coach_decibel_avatar', uplift.playbook_text('- Keep answers short.'), '{}');
+select uplift.draft_playbook(v, null, 'uplift') from uplift.playbook_versions v where v.id = pg_temp.id(900) \g /dev/null
+select uplift.promote_rollout(r, 'autopilot', 'it is better') from uplift.rollouts r where r.name = 'concrete' \g /dev/null
+select is(pg_temp.step(), 'rollout promoted concrete', 'words are promoted meanwhile');
+select is(pg_temp.step(), 'candidate begun ' || (select experiment_name from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 'the draft begins');
+select is((select test_variants[1] ->> 'prompt_suffix' from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id),
+    e'Be concrete.\n\n' || uplift.playbook_text('- Keep answers short.'), 'and keeps what was promoted meanwhile');
+select is((select tuning_users from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 100, 'for as many users as there are');
+select is((select v ->> 'prompt_suffix' from uplift.changes_in_production('coach_decibel_avatar') v), 'Be concrete.', 'beside production as it is');
+
+-- What was never tried goes before what may be tried again, and a playbook that has changed is tried again.
+update public.ai_experiments set status = 'completed' where status = 'running';
+insert into uplift.autopilot_decisions (kind, name, coach_id, decision, reason, numbers, who, at)
+select 'candidate', n, 'coach_decibel_avatar', 'begun', 'tried', '{}', 'autopilot', now() - interval '200 days' from unnest('{severity 2.5,severity 4.0,prompt: shorter}'::text[]) n;
+insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(901), 'coach_decibel_avatar', uplift.playbook_text('- Use lists.'), '{}');
+select uplift.draft_playbook(v, null, 'uplift') from uplift.playbook_versions v where v.id = pg_temp.id(901) \g /dev/null
+select matches(pg_temp.step(), 'candidate begun prompt: more concrete$', 'what was never tried is tried first');
+update public.ai_experiments set status = 'completed' where status = 'running';
+update uplift.autopilot_decisions set at = now() - interval '199 days' where decision = 'begun' and name like 'prompt: %';
+insert into uplift.autopilot_decisions (kind, name, coach_id, decision, reason, numbers, who, at)
+select 'candidate', c.name, 'coach_decibel_avatar', 'begun', 'tried', '{}', 'autopilot', now() - interval '1 day' from uplift.autopilot_catalogue('coach_decibel_avatar') c where c.place > 22;
+select matches(pg_temp.step(), 'candidate begun severity 2.5$', 'then what was tried longest ago');
+update uplift.autopilot_decisions set at = now() where decision = 'begun';
+select matches(pg_temp.step(), 'candidate begun Playbook of coach_decibel_avatar', 'and a playbook in its turn');
+
+-- Bounds of less than a day.
+select is((select max_test_days from uplift.autopilot_settings()), 10::numeric, 'days of a test');
+select * from finish();

@@ -1,0 +1,154 @@
+/* The made-up users of simulate-flywheel: the same for a seed, what they read in an answer, and how
+ * they like it. */
+#include "batch/flywheel/diary.h"
+#include "batch/flywheel/outcome.h"
+#include "batch/flywheel/world.h"
+#include "unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NEAR(a, b, far) assert_true(fabs((a) - (b)) < (far))
+
+static void population(void **state)
+{
+    struct world one, same, other;
+    size_t changed = 0, gentle = 0;
+    (void)state;
+    assert_true(world_make(&one, 7, 2000, 100) && world_make(&same, 7, 2000, 100) &&
+                world_make(&other, 8, 2000, 100));
+    assert_int_equal(one.count, 2100);
+    for (size_t i = 0; i < one.count; i++) {
+        struct person *p = &one.people[i], *q = &same.people[i];
+        struct uuid id;
+        assert_string_equal(p->id, q->id);
+        assert_true(uuid_parse(p->id, &id));
+        assert_memory_equal(&p->taste, &q->taste, sizeof p->taste);
+        assert_int_equal(p->is_plain, i >= 2000);
+        assert_true(p->taste.tone >= TONE_GENTLE && p->taste.tone <= TONE_DIRECT);
+        assert_true((p->goal != NULL) == (p->taste.goal > 0));
+        changed += p->taste.words != p->later.words;
+        gentle += p->taste.tone == one.leaning.tone;
+    }
+    assert_string_not_equal(one.people[0].id, other.people[0].id);
+    /* Within four standard errors of the shares that are documented. */
+    NEAR((double)changed / 2100, WORLD_CHANGE, 0.035);
+    NEAR((double)gentle / 2100, 0.8, 0.04);
+    world_turn(&one);
+    for (size_t i = 0; i < one.count; i++)
+        assert_memory_equal(&one.people[i].taste, &same.people[i].later, sizeof(struct taste));
+    world_release(&one);
+    world_release(&same);
+    world_release(&other);
+}
+
+static void reads(void **state)
+{
+    struct reading r;
+    (void)state;
+    reading_of(
+        "Maybe just this: walk, today. You can do this.\n\nIt all counts toward what you are "
+        "after: \"swim a mile\".\n\nFor example: walk, today: ten minutes.\n\nWhy it works: "
+        "habits.\n\nWhat will you do first?\n\n*(simulated)*",
+        "Where do I begin?", "swim a mile", &r);
+    assert_int_equal(r.tone, TONE_GENTLE);
+    assert_true(r.has_example && r.has_reason && r.has_question && r.has_goal && !r.has_praise);
+    assert_int_equal((int)r.words, 35);
+    /* Who has just told it hears nothing new. */
+    reading_of("\"swim a mile\": good.", "I want to swim a mile", "swim a mile", &r);
+    assert_false(r.has_goal);
+    /* What others said is no word of the coach's. */
+    reading_of(
+        "Just this: walk. No maybe.\n\nWhat has helped others: \"For example: run. You can do "
+        "this\".\n",
+        "hi", NULL, &r);
+    assert_int_equal(r.tone, TONE_DIRECT);
+    assert_false(r.has_example || r.has_question);
+    assert_int_equal((int)r.words, 16);
+    reading_of("", "hi", NULL, &r);
+    assert_int_equal((int)r.words, 0);
+    assert_int_equal(r.tone, TONE_BALANCED);
+}
+
+/* By the formula of world.h. */
+static void likes(void **state)
+{
+    struct leaning l = {.tone = TONE_GENTLE,
+                        .words = 40,
+                        .tone_weight = 2,
+                        .words_weight = 1,
+                        .example = 0.5,
+                        .praise = -0.5,
+                        .base = -1};
+    struct taste t = {.tone = TONE_GENTLE, .words = 40, .question = -0.5};
+    struct reading r = {.words = 40, .tone = TONE_GENTLE};
+    (void)state;
+    NEAR(world_liking(&l, &t, &r), 0.05 + 0.87 / (1 + exp(-2)), 1e-12);
+    NEAR(world_best(&l, &t), 0.05 + 0.87 / (1 + exp(-2.5)), 1e-12);
+    r.has_example = true;
+    NEAR(world_liking(&l, &t, &r), world_best(&l, &t), 1e-12);
+    assert_null(world_complaint(&l, &t, &r));
+    r.tone = TONE_BALANCED;
+    NEAR(world_liking(&l, &t, &r), 0.05 + 0.87 / (1 + exp(-1.5)), 1e-12);
+    assert_string_equal(world_complaint(&l, &t, &r), "Too harsh for me.");
+    r = (struct reading){.words = 120, .tone = TONE_GENTLE, .has_question = true};
+    NEAR(world_liking(&l, &t, &r), 0.05 + 0.87 / (1 + exp(-0.5)), 1e-12);
+    assert_string_equal(world_complaint(&l, &t, &r), "That is too long for me.");
+    r = (struct reading){.words = 40, .tone = TONE_GENTLE, .has_question = true};
+    assert_string_equal(world_complaint(&l, &t, &r), "Please stop asking me questions.");
+}
+
+static void counts(void **state)
+{
+    static struct diary d;
+    struct leaning l = {.base = 0};
+    struct person plain = {.is_plain = true, .taste.words = 40}, other = {.taste.words = 40};
+    struct chat chats[] = {
+        {.person = &other,
+         .is_answered = true,
+         .has_thumb = true,
+         .is_liked = true,
+         .liking = 0.7,
+         .prompt_tokens = 1000,
+         .answer_tokens = 100,
+         .model = "ft:sim-1-mini:x"},
+        {.person = &other, .is_answered = true, .is_hit = true, .liking = 0.3, .model = "sim-1"},
+        {.person = &plain,
+         .is_answered = true,
+         .has_thumb = true,
+         .liking = 0.2,
+         .prompt_tokens = 1000,
+         .answer_tokens = 100,
+         .model = "sim-1"},
+        {.person = &plain},
+    };
+    struct outcome o;
+    (void)state;
+    d.prices = (struct prices){.input = 2, .output = 8, .tuned_input = 1, .tuned_output = 4};
+    diary_add(&d, 1, &l, chats, 4);
+    NEAR(d.weeks[0].learning.usd, 0.0014, 1e-12);
+    NEAR(d.weeks[0].plain.usd, 0.0028, 1e-12);
+    assert_int_equal((int)d.weeks[0].plain.chats, 1);
+    struct version *v = diary_version(&d, "worse");
+    diary_measure(v, chats, 2); /* one pair says nothing of how sure it is */
+    assert_false(v->is_measured);
+    struct chat pairs[4] = {chats[0], chats[1], chats[0], chats[1]};
+    diary_measure(v, pairs, 4);
+    NEAR(v->truth, -0.4, 1e-12);
+    assert_true(version_is_worse(v));
+    v->is_promoted = true;
+    outcome_of(&d, &o);
+    assert_int_equal(o.worse_promoted, 1);
+    NEAR(o.last, 1, 1e-12);
+    NEAR(o.plain, 0, 1e-12);
+    NEAR(o.saved, 0.75, 1e-12);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(population),
+    cmocka_unit_test(reads),
+    cmocka_unit_test(likes),
+    cmocka_unit_test(counts),
+};
+UNIT_MAIN(tests)
