@@ -30,11 +30,11 @@ begin
     return (select jsonb_build_object('facts', uplift.user_facts(p_user_id), 'wishes', wishes.list, 'memories', memories.lines,
             'memory_ids', memories.ids, 'pinned_ids', pinned.ids)
         from (
-            select coalesce(jsonb_agg(jsonb_build_array(w.coach_id, e'\n- ' || uplift.as_data(w.memory_text, 100)) order by w.last_said_at desc, w.id), '[]') as list
+            select coalesce(jsonb_agg(jsonb_build_array(w.coach_id, e'\n- ' || uplift.as_data(w.memory_text, 100)) order by w.last_said_at desc, w.memory_text, w.id), '[]') as list
             from (
                 select m.* from public.ai_episodic_memory m
                 where m.user_id = p_user_id and m.source = 'feedback' and m.is_active
-                order by m.last_said_at desc, m.id limit 50) w) wishes
+                order by m.last_said_at desc, m.memory_text, m.id limit 50) w) wishes
         cross join (
             select string_agg(uplift.memory_line(x.memory_type, x.memory_text), '' order by x.place) as lines,
                 array_agg(x.id order by x.place) as ids
