@@ -131,6 +131,7 @@ def at_once():
     last = uplift.value("select max(erased_at) from uplift.erasures where user_hash = uplift.user_hash(%s)", EVE)
     equal(uplift.value("select count(*) from public.coach_response_feedback where user_id = %s and created_at <= %s", EVE, last), 0,
           "at once: nothing from before an erasure is there afterwards")
+    equal(uplift.value("select count(*) from uplift.rejected_answers"), 0, "at once: and no answer is set aside")
 
 
 def who_may():

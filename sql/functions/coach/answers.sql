@@ -117,6 +117,9 @@ begin
         elsif v_erased > 0 then
             perform uplift.fail(410, 'erased', 'some of these answers are of a user who had everything erased since');
         end if;
+        -- Whoever goes on chatting may have been prepared for in the moment of the erasure, and is made anew.
+        perform uplift.see_user(u.id) from (select distinct i.id from unnest(p_user_ids) i(id)) u
+        where exists (select from uplift.erasures e where e.user_hash = uplift.user_hash(u.id));
     end if;
     if v_has_more then
         -- Users are made when their chat is prepared, unless Postgres was away then.
