@@ -20,6 +20,7 @@ comment on schema uplift_search is
 \ir coach/prompt.sql
 \ir coach/variants.sql
 \ir coach/personas.sql
+\ir coach/coaches_admin.sql
 \ir gateway/cache.sql
 \ir gateway/prices.sql
 \ir gateway/usage.sql

@@ -98,6 +98,13 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/autopilot/stop"}, route_sql, SQL(admin_stop_autopilot), 200},
     {{"POST", "/admin/autopilot/dry-run"}, route_sql, SQL(admin_rehearse_autopilot), 200},
 
+    {{"GET", "/admin/coaches"}, route_sql, SQL(admin_list_coaches), 200},
+    {{"GET", "/admin/coaches/{name}"}, route_sql, SQL(admin_get_coach), 200},
+    {{"PUT", "/admin/coaches/{name}"}, route_sql, SQL(admin_put_coach), 200},
+    {{"DELETE", "/admin/coaches/{name}"}, route_sql, SQL(admin_retire_coach), 200},
+    {{"GET", "/admin/coaches/{name}/versions"}, route_sql, SQL(admin_list_coach_versions), 200},
+    {{"POST", "/admin/coaches/{name}/preview"}, route_sql, SQL(admin_preview_coach), 200},
+
     {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
     {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
     {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},
