@@ -20,3 +20,25 @@ comment on column erasures.user_hash is 'SHA-256 of the user''s id, by which wha
 comment on column erasures.user_id is 'Only until job finish-erasures is done with it (finished_at): to look once more for rows that were written in the same moment.';
 comment on column erasures.files is
     'What may hold texts of the user outside the database, [{kind: export | training_file, name, provider?, erased_at?, problem?}]: job finish-erasures deletes them.';
+
+-- Who looked at what, and changed what.
+create table admin_log (
+    id uuid primary key default uplift.uuid_v7(),
+    at timestamptz not null default clock_timestamp(),
+    who text not null,
+    method text not null,
+    route text not null,
+    subject text,
+    user_id uuid,
+    named text[] not null default '{}',
+    request_id text
+);
+
+create index on admin_log (at desc, id desc);
+create index on admin_log (user_id, at desc) where user_id is not null;
+create index on admin_log (subject, at desc) where subject is not null;
+
+comment on table admin_log is
+    'Each request of an admin that changes something, or shows what users said, noted before it is done. Nothing that programs may call changes or deletes a row, but that an erasure takes the user out.';
+comment on column admin_log.route is 'As in the API reference, with {id} for what subject says; named: the arguments that came, without their values.';
+comment on column admin_log.user_id is 'Whose data it was about, where the request names somebody.';

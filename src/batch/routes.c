@@ -54,6 +54,7 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/examples/{id}/reject"}, route_sql, SQL(admin_reject_example), 200},
     {{"POST", "/admin/users/{id}/erase-training-data"}, route_sql, SQL(admin_erase_user), 200},
     {{"DELETE", "/admin/users/{id}"}, route_sql, SQL(admin_erase_everything), 200},
+    {{"GET", "/admin/log"}, route_sql, SQL(admin_log), 200},
     {{"GET", "/admin/erasures"}, route_sql, SQL(admin_list_erasures), 200},
 
     {{"POST", "/admin/finetuning-jobs"}, route_sql, SQL_ONCE(admin_create_finetuning), 202},
@@ -283,6 +284,48 @@ static bool authorize(struct admin_call *c, struct api_error *error)
     return true;
 }
 
+/* Whether it shows what users said. */
+static bool shows_texts(const struct admin_route *route)
+{
+    static const char *const paths[] = {
+        "/admin/datasets/{id}/examples",      "/admin/datasets/{id}/export", "/admin/examples/{id}",
+        "/admin/dataset-versions/{id}/users", "/admin/playbooks/{name}",     "/admin/errors/{name}",
+        "/admin/experiments/{id}/preview",
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (strcmp(route->key.path, paths[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Notes what an admin is about to do or to read. False with *error: then it must not be done. */
+static bool note(struct admin_call *c, struct api_error *error)
+{
+    static const struct pg_statement statement = {
+        .name = "note_admin",
+        .sql = "select uplift_batch.note_admin($1, $2, $3, $4, $5, $6)",
+        .params = 6};
+    struct api_error unreadable;
+    const char *method = c->request->method;
+    bool is_read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    PGresult *result;
+    if (is_open(c->route) || (is_read && !shows_texts(c->route)))
+        return true;
+    /* What cannot be read is refused by the route, which says why. */
+    char *arguments = admin_arguments(c, &unreadable);
+    const char *values[] = {c->who,
+                            method,
+                            c->route->key.path,
+                            *c->key != '\0' ? c->key : NULL,
+                            arguments,
+                            c->request->request_id};
+    bool good = admin_query(c, &statement, values, &result, error);
+    cJSON_free(arguments);
+    if (good)
+        PQclear(result);
+    return good;
+}
+
 static void run(struct admin_call *c, const struct route_match *match)
 {
     struct api_error error;
@@ -291,7 +334,8 @@ static void run(struct admin_call *c, const struct route_match *match)
                      error.status == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
     } else if ((match->is_bad_id && !route_bad_id(match, &error)) ||
                !request_read_body(c->request, max_body(c->admin->config, c->route->key.path),
-                                  &error)) {
+                                  &error) ||
+               !note(c, &error)) {
         request_fail(c->request, &error, NULL);
     } else {
         c->route->run(c);

@@ -47,6 +47,7 @@ CHAT = {
     "GET /v1/preferences": people("read"),
     "PUT /v1/preferences": people("chat", guest=False),
     "GET /v1/me/export": people("read", guest=False),
+    "GET /v1/me/access-log": people("read", guest=False),
     "DELETE /v1/me": PEOPLE,  # which would leave nothing for the others: see privacy.py
     "GET /v1/memories": people("read", guest=False),
     "POST /v1/memories": people("chat", guest=False),
@@ -95,6 +96,7 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/users/{id}/erase-training-data": "POST",
     "/admin/users/{id}": "DELETE",
     "/admin/erasures": "GET",
+    "/admin/log": "GET",
     "/admin/coaches": "GET",
     "/admin/coaches/{name}": "GET PUT DELETE",
     "/admin/coaches/{name}/versions": "GET",

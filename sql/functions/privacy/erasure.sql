@@ -94,6 +94,8 @@ begin
     v_examples := uplift.erase_from_training(p_user_id);
     select count(*) into v_few_shots from uplift.few_shot_examples f where f.user_id = p_user_id;
     v_erasure.rows := uplift.erase_rows(p_user_id) || jsonb_build_object('training_examples', v_examples, 'examples', v_few_shots);
+    -- What admins did stays, and does not say any more to whom.
+    update uplift.admin_log l set user_id = null, subject = case when l.subject = p_user_id::text then null else l.subject end where l.user_id = p_user_id;
     -- Triggers of what went have put new work into the queue.
     delete from uplift.training_queue q where q.user_id = p_user_id;
     if (select s.value = 'true' from uplift.settings s where s.key = 'auth.makes_users') then

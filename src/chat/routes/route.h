@@ -81,6 +81,7 @@ void route_prediction_get(struct route_context *c);
 void route_prediction_outcome(struct route_context *c);
 void route_me_export(struct route_context *c); /* route_me.c */
 void route_me_erase(struct route_context *c);
+void route_me_access_log(struct route_context *c);
 void route_preferences_get(struct route_context *c);
 void route_preferences_put(struct route_context *c);
 void route_models(struct route_context *c); /* route_models.c */

@@ -1,10 +1,11 @@
-/* A user's own data, all of it: GET /v1/me/export, DELETE /v1/me.
+/* A user's own data, all of it: GET /v1/me/export, DELETE /v1/me; and who looked at it.
  *
  * An export is written page by page as it is read, so that its size does not matter: memory is that
  * of a page. nginx takes it into its buffers, so a slow reader holds no thread. */
 #include "route.h"
 
 #include "common/log.h"
+#include "common/query.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #define ERASE_TIMEOUT_MS (300 * 1000) /* a million answers go in about one minute */
 #define ERASE_LOCK_TIMEOUT_MS (10 * 1000)
 #define HEAD_MAX 16384
+#define LOG_LIMIT_DEFAULT 50
+#define LOG_LIMIT_MAX 200
 
 static atomic_int exports, erasures;
 
@@ -184,4 +187,27 @@ void route_me_erase(struct route_context *c)
         return;
     erase(c);
     atomic_fetch_sub(&erasures, 1);
+}
+
+void route_me_access_log(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        .name = "my_access_log", .sql = "select uplift_chat.my_access_log($1,$2,$3)", .params = 3};
+    struct api_error error;
+    struct query q;
+    char limit[ROUTE_LIMIT_ROOM];
+    const char *before;
+    if (!query_parse(&q, c->request->query)) {
+        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    if (route_read_limit(&q, LOG_LIMIT_DEFAULT, LOG_LIMIT_MAX, limit, &error) &&
+        route_read_before(&q, "a line of the log", &before, &error)) {
+        const char *values[3] = {c->request->who.user_text, limit, before};
+        route_reply_json_query(c, &statement, values);
+    } else {
+        request_fail(c->request, &error, NULL);
+    }
+    query_release(&q);
 }

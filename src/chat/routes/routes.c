@@ -48,6 +48,7 @@ static const struct endpoint {
     {{"GET", "/v1/preferences"}, AS_USER, SCOPE_READ, SMALL, route_preferences_get},
     {{"PUT", "/v1/preferences"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_preferences_put},
     {{"GET", "/v1/me/export"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_export},
+    {{"GET", "/v1/me/access-log"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_access_log},
     {{"DELETE", "/v1/me"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_me_erase},
     {{"GET", "/v1/memories"}, SIGNED_IN, SCOPE_READ, SMALL, route_memories_list},
     {{"POST", "/v1/memories"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_memories_add},
