@@ -68,6 +68,7 @@ comment on schema uplift_search is
 \ir learning/curation.sql
 \ir privacy/erasure.sql
 \ir privacy/admin_log.sql
+\ir privacy/retention.sql
 \ir learning/export.sql
 \ir learning/finetuning.sql
 \ir learning/models.sql

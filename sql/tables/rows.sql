@@ -149,6 +149,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
     ('autopilot', 'Takes the next steps of autopilot, where it is on.', 5, '1 hour', true),
     ('watch-rollouts', 'Measures rollouts, and takes the step that their evidence calls for.', 5, '1 hour', true),
     ('write-playbooks', 'Makes guidelines for coaches of what users wrote about answers.', 5, '6 hours', true),
+    ('enforce-retention', 'Deletes what is kept for some days only and is older.', 5, '6 hours', true),
     ('finish-erasures', 'Deletes files with texts of users who had everything erased.', 5, '1 hour', true),
     ('trim-errors', 'Forgets failures of long ago.', 5, '1 hour', true)
 on conflict (name) do nothing;
@@ -168,6 +169,7 @@ insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, desc
     ('autopilot', 'autopilot', '{}', '20 * * * *', true, 'The next steps of autopilot, hourly; nothing while it is off.'),
     ('watch-rollouts', 'watch-rollouts', '{}', '*/5 * * * *', true, 'Rollouts, every five minutes.'),
     ('write-playbooks', 'write-playbooks', '{}', '40 5 * * *', true, 'Guidelines for coaches of what users wrote, daily.'),
+    ('enforce-retention', 'enforce-retention', '{}', '10 2 * * *', true, 'What is kept for some days only, daily; nothing where no settings retention.NAME_days are.'),
     ('finish-erasures', 'finish-erasures', '{}', '55 * * * *', true, 'What erasures of users leave to be done, hourly.'),
     ('trim-errors', 'trim-errors', '{}', '50 3 * * *', true, 'Failures of long ago, daily.')
 on conflict (name) do nothing;

@@ -60,6 +60,8 @@ const struct job_kind job_kinds[] = {
     {"trim-errors", "Forgets failures of long ago.", NULL, job_trim_errors},
     {"finish-erasures", "Deletes files with texts of users who had everything erased.", NULL,
      job_finish_erasures},
+    {"enforce-retention", "Deletes what is kept for some days only and is older.", NULL,
+     job_enforce_retention},
     {"check-models", "Asks when base models in use will be shut down.", NULL, job_check_models},
     {NULL, NULL, NULL, NULL},
 };

@@ -76,7 +76,8 @@ enum job_outcome job_score_answers(struct job *j);
 enum job_outcome job_measure_predictions(struct job *j);      /* job_predictions.c */
 extern const struct job_argument write_playbooks_arguments[]; /* job_playbooks.c */
 enum job_outcome job_write_playbooks(struct job *j);
-enum job_outcome job_finish_erasures(struct job *j); /* job_erasures.c */
+enum job_outcome job_finish_erasures(struct job *j);   /* job_erasures.c */
+enum job_outcome job_enforce_retention(struct job *j); /* job_retention.c */
 enum job_outcome job_check_models(struct job *j);
 extern const struct job_argument generate_training_data_arguments[]; /* job_training.c */
 enum job_outcome job_generate_training_data(struct job *j);

@@ -134,6 +134,21 @@ def at_once():
     equal(uplift.value("select count(*) from uplift.rejected_answers"), 0, "at once: and no answer is set aside")
 
 
+def retained():
+    """What is kept for some days only, by the job."""
+    say(BOB)
+    uplift.sql("insert into uplift.settings (key, value) values ('retention.answers_days', '30'), ('retention.conversations_days', '30')")
+    uplift.sql(FILL % {"user": BOB, "count": 2500})
+    uplift.sql("update public.coach_response_feedback set created_at = created_at - interval '31 days' where ai_response like 'words%%'")
+    uplift.sql("update uplift.conversations set updated_at = now() - interval '31 days' where user_id = %s and not exists"
+               " (select from public.coach_response_feedback a where a.conversation_id = conversations.id and a.ai_response not like 'words%%')", BOB)
+    job = uplift.job("enforce-retention")
+    equal((job["status"], job["result"]), ("succeeded", {"answers": 2500, "conversations": 250, "failed": 0}), "retained: what is older goes, and the job says how much")
+    equal(uplift.value(MANY, BOB), 2, "retained: the rest stays")
+    uplift.sql("delete from uplift.settings where key like 'retention.%%'")
+    equal(uplift.job("enforce-retention")["result"], {"failed": 0}, "retained: without settings nothing goes")
+
+
 def who_may():
     say(BOB)
     key = uplift.admin("POST", "/admin/api-keys", {"name": "all", "scopes": ["chat", "read", "feedback"], "user_id": BOB}).json()["key"]
@@ -151,5 +166,5 @@ def who_may():
 
 with Uplift(batch=True, UPLIFT_MODEL="sim-pace-20", UPLIFT_WORKERS="1") as uplift:
     uplift.sql("delete from uplift.rate_limits")
-    run(exported, large, erased, under_way, at_once, who_may)
+    run(exported, large, erased, under_way, at_once, retained, who_may)
 done()

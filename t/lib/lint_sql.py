@@ -60,10 +60,11 @@ order by 1
 
 # Warnings that are meant to be, as (function, message): limits of
 # uplift.prepare_chat are always null; uplift.do_rows gets statements of ours alone, those of uplift.rest_ are made of quoted
-# parts, and those of exports and erasures of what uplift.personal_data() lists. And neither pg_cron nor pgvector need be there.
+# parts, and those of exports, erasures and retention of what
+# uplift.personal_data() and uplift.retained_data() list. And neither pg_cron nor pgvector need be there.
 MADE = "text type variable is not sanitized"
 MEANT = {("uplift.do_rows", MADE), ("uplift.rest_planned", MADE), ("uplift.rest_rows", MADE), ("uplift.rest_total", MADE),
-         ("uplift.rest_changed_ids", MADE), ("uplift.erase_rows", MADE), ("uplift_chat.export_rows", MADE),
+         ("uplift.rest_changed_ids", MADE), ("uplift.erase_rows", MADE), ("uplift_chat.export_rows", MADE), ("uplift_batch.retain", MADE),
          ("uplift.prepare_chat", 'unmodified OUT variable "limits"'),
          ("uplift.sync_schedules", 'schema "cron" does not exist'),
          # What is of pgvector's types is only known where they are.

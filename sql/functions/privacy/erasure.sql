@@ -55,7 +55,10 @@ declare
     v_count bigint;
     v_rows jsonb := jsonb '{}';
 begin
-    for v in select d.source, d.condition from uplift.derived_data() d order by d.place loop
+    for v in
+        select d.source, coalesce(d.condition, format('t.%I in (select a.id from public.coach_response_feedback a where a.user_id = $1)', d.answer_column)) as condition
+        from uplift.derived_data() d order by d.place
+    loop
         execute format('delete from %s t where %s', v.source, v.condition) using p_user_id;
     end loop;
     for v in

@@ -31,46 +31,46 @@ $$;
 comment on function uplift.personal_data() is
     'The sections of what is kept of a user, in the order in which they are erased: name, source (a table, or a query in brackets) as t, the condition on it for the user $1, the columns (with types) by which its rows are numbered, and columns that are not the user''s to see. What is made of these, and goes with them, is in uplift.derived_data().';
 
-create or replace function uplift.derived_data() returns table (place int, source text, condition text)
+create or replace function uplift.derived_data() returns table (place int, source text, condition text, answer_column text)
 language sql immutable parallel safe
 as $$
     values
-        (1, 'public.ai_response_cache', 't.source_answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (2, 'uplift.cache_hits', 't.source_answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (3, 'uplift.cache_dislikes', 't.source_answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (4, 'uplift.cache_dislikes', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (5, 'uplift.cache_sources', 't.source_answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (6, 'uplift.cache_sources', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (7, 'uplift.training_queue', 't.user_id = $1'),
-        (8, 'uplift.training_queue', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (9, 'uplift.training_queue', 't.conversation_id in (select c.id from uplift.conversations c where c.user_id = $1)'),
-        (10, 'uplift.training_failures', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (11, 'uplift.training_duplicates', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (12, 'uplift.training_example_sources', 't.user_id = $1'),
-        (13, 'uplift.knowledge_queue', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (14, 'uplift.knowledge_votes', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (15, 'uplift.thumb_queue', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (16, 'uplift.playbook_evidence', 't.user_id = $1'),
-        (17, 'uplift.playbook_comments', 't.user_id = $1'),
-        (18, 'uplift.feedback_to_read', 't.user_id = $1'),
-        (19, 'uplift.feedback_said', 't.user_id = $1 and t.waiting is not null'),
-        (31, 'uplift.feedback_said', 't.answer_id in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (32, 'uplift.playbook_users', 't.user_id = $1'),
-        (20, 'uplift.context_effects', 't.item in (select m.id from public.ai_episodic_memory m where m.user_id = $1)'),
-        (21, 'uplift.context_effects', 't.item in (select a.id from public.coach_response_feedback a where a.user_id = $1)'),
-        (22, 'uplift.search_texts', 't.id in (select f.text_id from uplift.few_shot_examples f where f.user_id = $1)'),
-        (23, 'uplift.few_shot_examples', 't.user_id = $1'),
-        (24, 'uplift.passages', 't.user_id = $1'),
-        (25, 'uplift.forgotten_memories', 't.user_id = $1'),
-        (26, 'uplift.rate_buckets', $w$t.key = 'user:' || $1$w$),
-        (27, 'uplift.rate_limits', $w$t.scope = 'user' and t.key = $1::text$w$),
-        (28, 'uplift.budget_spend', 't.key = $1::text'),
-        (29, 'uplift.budgets_used_up', 't.key = $1::text'),
-        (30, 'uplift.budgets', $w$t.scope = 'user' and t.key = $1::text$w$)
+        (1, 'public.ai_response_cache', null::text, 'source_answer_id'),
+        (2, 'uplift.cache_hits', null, 'source_answer_id'),
+        (3, 'uplift.cache_dislikes', null, 'source_answer_id'),
+        (4, 'uplift.cache_dislikes', null, 'answer_id'),
+        (5, 'uplift.cache_sources', null, 'source_answer_id'),
+        (6, 'uplift.cache_sources', null, 'answer_id'),
+        (7, 'uplift.training_queue', 't.user_id = $1', null),
+        (8, 'uplift.training_queue', null, 'answer_id'),
+        (9, 'uplift.training_queue', 't.conversation_id in (select c.id from uplift.conversations c where c.user_id = $1)', null),
+        (10, 'uplift.training_failures', null, 'answer_id'),
+        (11, 'uplift.training_duplicates', null, 'answer_id'),
+        (12, 'uplift.training_example_sources', 't.user_id = $1', null),
+        (13, 'uplift.knowledge_queue', null, 'answer_id'),
+        (14, 'uplift.knowledge_votes', null, 'answer_id'),
+        (15, 'uplift.thumb_queue', null, 'answer_id'),
+        (16, 'uplift.playbook_evidence', 't.user_id = $1', null),
+        (17, 'uplift.playbook_comments', 't.user_id = $1', null),
+        (18, 'uplift.feedback_to_read', 't.user_id = $1', null),
+        (19, 'uplift.feedback_said', 't.user_id = $1 and t.waiting is not null', null),
+        (31, 'uplift.feedback_said', null, 'answer_id'),
+        (32, 'uplift.playbook_users', 't.user_id = $1', null),
+        (20, 'uplift.context_effects', 't.item in (select m.id from public.ai_episodic_memory m where m.user_id = $1)', null),
+        (21, 'uplift.context_effects', null, 'item'),
+        (22, 'uplift.search_texts', 't.id in (select f.text_id from uplift.few_shot_examples f where f.user_id = $1)', null),
+        (23, 'uplift.few_shot_examples', 't.user_id = $1', null),
+        (24, 'uplift.passages', 't.user_id = $1', null),
+        (25, 'uplift.forgotten_memories', 't.user_id = $1', null),
+        (26, 'uplift.rate_buckets', $w$t.key = 'user:' || $1$w$, null),
+        (27, 'uplift.rate_limits', $w$t.scope = 'user' and t.key = $1::text$w$, null),
+        (28, 'uplift.budget_spend', 't.key = $1::text', null),
+        (29, 'uplift.budgets_used_up', 't.key = $1::text', null),
+        (30, 'uplift.budgets', $w$t.scope = 'user' and t.key = $1::text$w$, null)
 $$;
 
 comment on function uplift.derived_data() is
-    'Rows that are made of a user''s data (uplift.personal_data) or set for the user, and are erased before it, in this order: the table as t, and the condition for the user $1.';
+    'Rows that are made of a user''s data (uplift.personal_data) or set for the user, and are erased before it, in this order: the table as t, and the condition for the user $1, or the column by which it is of an answer.';
 
 create or replace function uplift_chat.export_sections(p_user_id uuid) returns table (name text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

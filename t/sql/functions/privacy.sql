@@ -88,7 +88,8 @@ declare
     v_count int;
     v_left text := '';
 begin
-    for v in select d.source, d.condition from uplift.personal_data() d union all select d.source, d.condition from uplift.derived_data() d loop
+    for v in select d.source, d.condition from uplift.personal_data() d union all
+        select d.source, coalesce(d.condition, format('t.%I in (select a.id from public.coach_response_feedback a where a.user_id = $1)', d.answer_column)) from uplift.derived_data() d loop
         execute format('select count(*) from %s t where %s', v.source, v.condition) into v_count using p_user;
         v_left := v_left || case when v_count > 0 then v.source || ' ' else '' end;
     end loop;
