@@ -218,6 +218,9 @@ static bool prepare(struct flywheel *f)
     if (c->jwt_secret == NULL || c->upstream_url == NULL)
         return complain("the configuration has no UPLIFT_JWT_SECRET, by which made-up users could "
                         "sign in; give --config FILE that of the installation");
+    if (c->routing != NULL || c->trainer != TRAINER_OPENAI || c->trainer_url == NULL)
+        return complain("UPLIFT_ROUTING or UPLIFT_TRAINER leads beyond the simulated provider, and "
+                        "made-up chats may cost money there");
     f->site = (struct site){f->url, f->ca, c->jwt_secret, c->jwt_issuer, c->jwt_audience};
     f->diary.prices =
         (struct prices){.input = 2, .output = 8, .tuned_input = 0.8, .tuned_output = 3.2};
@@ -240,7 +243,8 @@ static bool prepare(struct flywheel *f)
     uuid_format(&admin, id);
     if (!caller_open(&s->caller, &f->site, id, true))
         return complain("out of memory");
-    if (!steward_check(s, c->upstream_url, f->anyway) || !steward_prepare(s, &f->diary.prices))
+    if (!steward_check(s, c->upstream_url, c->trainer_url, f->anyway) ||
+        !steward_prepare(s, &f->diary.prices))
         return complain(s->caller.reason);
     return talk_prefer(&f->talk, f->world.people, f->world.count, preferences_of) ||
            complain(f->talk.reason);
