@@ -270,7 +270,7 @@ static void note_decision(struct diary *d, int week, const cJSON *decision)
     const char *name = json_text(decision, "name");
     if (strcmp(what, "refused") == 0 || strcmp(what, "held") == 0 || strcmp(kind, "switch") == 0)
         return;
-    diary_event(d, week, kind, what, name);
+    diary_event(d, week, kind, what, name, json_text(decision, "reason"));
     if (strcmp(kind, "rollout") == 0 && strcmp(what, "promoted") == 0) {
         struct version *v = diary_version(d, name);
         if (v != NULL)
