@@ -25,11 +25,11 @@
 #define FIRST_TEST_DAY 1 /* from 0; autopilot is switched on then */
 #define SAME_PACE 0.15   /* days are told to be of another length from this difference on */
 #define STAGE_DAYS 1
-#define TEST_DAYS 12
+#define TEST_DAYS 14
 #define RETRY_DAYS 42
 #define TRAIN_DAYS 28 /* from one training to the next */
 #define MIN_USERS 40
-#define THUMB_SHARE 0.85
+#define THUMB_SHARE 0.9
 #define COMMENT_SHARE 0.25
 #define ASKED_USERS 120 /* are asked about each test */
 #define INTERRUPTED 130
@@ -218,9 +218,12 @@ static bool prepare(struct flywheel *f)
     if (c->jwt_secret == NULL || c->upstream_url == NULL)
         return complain("the configuration has no UPLIFT_JWT_SECRET, by which made-up users could "
                         "sign in; give --config FILE that of the installation");
+    if (c->routing != NULL || c->trainer != TRAINER_OPENAI || c->trainer_url == NULL)
+        return complain("UPLIFT_ROUTING or UPLIFT_TRAINER leads beyond the simulated provider, and "
+                        "made-up chats may cost money there");
     f->site = (struct site){f->url, f->ca, c->jwt_secret, c->jwt_issuer, c->jwt_audience};
     f->diary.prices =
-        (struct prices){.input = 2, .output = 8, .tuned_input = 0.8, .tuned_output = 3.2};
+        (struct prices){.input = 2, .output = 8, .tuned_input = 0.6, .tuned_output = 2.4};
     snprintf(f->diary.prices.model, sizeof f->diary.prices.model, "%s", c->model);
     snprintf(f->diary.prices.tuned, sizeof f->diary.prices.tuned, "ft:sim-1-mini");
     f->talk = (struct talk){.site = &f->site,
@@ -240,7 +243,8 @@ static bool prepare(struct flywheel *f)
     uuid_format(&admin, id);
     if (!caller_open(&s->caller, &f->site, id, true))
         return complain("out of memory");
-    if (!steward_check(s, c->upstream_url, f->anyway) || !steward_prepare(s, &f->diary.prices))
+    if (!steward_check(s, c->upstream_url, c->trainer_url, f->anyway) ||
+        !steward_prepare(s, &f->diary.prices))
         return complain(s->caller.reason);
     return talk_prefer(&f->talk, f->world.people, f->world.count, preferences_of) ||
            complain(f->talk.reason);
@@ -307,8 +311,8 @@ static bool read_words(struct flywheel *f, int count, char **words)
         long *value, least, most, usual, quick;
     } numbers[] = {
         {"--weeks", &f->weeks, 1, DIARY_WEEKS, 12, 3},
-        {"--users", &f->users, 20, 20000, 1200, 500},
-        {"--plain-users", &f->plain, 10, 20000, 200, 80},
+        {"--users", &f->users, 20, 20000, 1500, 500},
+        {"--plain-users", &f->plain, 10, 20000, 150, 80},
         {"--seed", &f->seed, 0, 2147483647, 1, 1},
     };
     const struct {

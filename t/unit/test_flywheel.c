@@ -11,6 +11,12 @@
 
 #define NEAR(a, b, far) assert_true(fabs((a) - (b)) < (far))
 
+static bool is_same(const struct taste *a, const struct taste *b)
+{
+    return a->tone == b->tone && a->words == b->words && a->question == b->question &&
+           a->goal == b->goal;
+}
+
 static void population(void **state)
 {
     struct world one, same, other;
@@ -24,7 +30,7 @@ static void population(void **state)
         struct uuid id;
         assert_string_equal(p->id, q->id);
         assert_true(uuid_parse(p->id, &id));
-        assert_memory_equal(&p->taste, &q->taste, sizeof p->taste);
+        assert_true(is_same(&p->taste, &q->taste));
         assert_int_equal(p->is_plain, i >= 2000);
         assert_true(p->taste.tone >= TONE_GENTLE && p->taste.tone <= TONE_DIRECT);
         assert_true((p->goal != NULL) == (p->taste.goal > 0));
@@ -37,7 +43,7 @@ static void population(void **state)
     NEAR((double)gentle / 2100, 0.8, 0.04);
     world_turn(&one);
     for (size_t i = 0; i < one.count; i++)
-        assert_memory_equal(&one.people[i].taste, &same.people[i].later, sizeof(struct taste));
+        assert_true(is_same(&one.people[i].taste, &same.people[i].later));
     world_release(&one);
     world_release(&same);
     world_release(&other);

@@ -123,13 +123,15 @@ comment on function uplift.autopilot_stages(numeric) is 'The stages of a rollout
 create or replace function uplift.stages_with_users(p_stages jsonb, p_users bigint, p_min_users int) returns jsonb
 language sql immutable parallel safe
 as $$
-    -- Where even the last one has too few, all stay: users may come.
-    select coalesce(jsonb_agg(s.share order by s.share) filter (where s.share * p_users >= p_min_users), p_stages)
-    from jsonb_array_elements_text(p_stages) x cross join lateral (select x.value::numeric) s(share)
+    -- Twice as many, since some do not take part, or do not come in time. Where even the last one has too few, all stay: users may come.
+    select case when l.share * p_users < p_min_users then p_stages else (
+        select jsonb_agg(s.share order by s.share) from jsonb_array_elements_text(p_stages) x cross join lateral (select x.value::numeric) s(share)
+        where s.share = l.share or s.share * p_users >= 2 * p_min_users) end
+    from (select max(x.value::numeric) from jsonb_array_elements_text(p_stages) x) l(share)
 $$;
 
 comment on function uplift.stages_with_users(jsonb, bigint, int) is
-    'Of the stages of a rollout those to which so many users bring the least number that each needs: one with fewer would be waited in for good.';
+    'Of the stages of a rollout the last, and those before to which so many users surely bring the least number that each needs: one with fewer would be waited in until the rollout is over.';
 
 create or replace function uplift.autopilot_roll_out(p_name text, p_coach_id text, p_candidate jsonb, p_metric text) returns uuid
 language sql volatile

@@ -50,7 +50,7 @@ void diary_add(struct diary *d, int week, const struct leaning *l, const struct 
 }
 
 void diary_event(struct diary *d, int week, const char *kind, const char *decision,
-                 const char *name)
+                 const char *name, const char *reason)
 {
     if (d->event_count == DIARY_EVENTS)
         return;
@@ -59,6 +59,7 @@ void diary_event(struct diary *d, int week, const char *kind, const char *decisi
     snprintf(e->kind, sizeof e->kind, "%s", kind);
     snprintf(e->decision, sizeof e->decision, "%s", decision);
     snprintf(e->name, sizeof e->name, "%s", name);
+    snprintf(e->reason, sizeof e->reason, "%s", reason);
 }
 
 struct version *diary_version(struct diary *d, const char *name)

@@ -30,7 +30,7 @@ struct week {
 struct event {
     int week; /* from 1 */
     char kind[24], decision[24];
-    char name[DIARY_NAME];
+    char name[DIARY_NAME], reason[DIARY_NAME];
 };
 
 /* Something that autopilot tried on users, from its experiment to what became of it. */
@@ -64,7 +64,7 @@ struct diary {
 void diary_add(struct diary *d, int week, const struct leaning *l, const struct chat *chats,
                size_t count);
 void diary_event(struct diary *d, int week, const char *kind, const char *decision,
-                 const char *name);
+                 const char *name, const char *reason);
 /* The version of that name, made where there is none; NULL: there is no room. */
 struct version *diary_version(struct diary *d, const char *name);
 /* What one chat cost, in US dollars. */

@@ -137,6 +137,8 @@ static void print_events(const struct diary *d, FILE *out)
         const struct event *e = &d->events[i];
         fprintf(out, "  week %2d  %-10s %-11s ", e->week, e->kind, e->decision);
         print_name(out, e->name);
+        if (strcmp(e->decision, "begun") != 0)
+            fprintf(out, ": %.110s", e->reason);
         fputc('\n', out);
     }
 }
@@ -269,6 +271,7 @@ static cJSON *events_json(const struct diary *d)
         cJSON_AddStringToObject(event, "kind", d->events[i].kind);
         cJSON_AddStringToObject(event, "decision", d->events[i].decision);
         cJSON_AddStringToObject(event, "name", d->events[i].name);
+        cJSON_AddStringToObject(event, "reason", d->events[i].reason);
         cJSON_AddItemToArray(events, event);
     }
     return events;

@@ -80,13 +80,12 @@ static bool is_simulated(struct steward *s, const char *upstream)
 static bool has_no_other_providers(struct steward *s)
 {
     cJSON *providers = caller_ask(&s->caller, "GET", "/admin/providers", NULL);
-    bool none = providers != NULL && cJSON_GetArraySize(member(providers, "data")) == 0;
-    bool asked = providers != NULL;
+    if (providers == NULL)
+        return false;
+    int count = cJSON_GetArraySize(member(providers, "data"));
     cJSON_Delete(providers);
-    return none ||
-           (asked && refuse(s, "there are other providers (/admin/providers), which may "
-                               "cost money")) ||
-           false;
+    return count == 0 ||
+           refuse(s, "there are other providers (/admin/providers), which may cost money");
 }
 
 static bool has_coaches(struct steward *s)
@@ -107,10 +106,10 @@ static bool has_coaches(struct steward *s)
     return found == 2;
 }
 
-bool steward_check(struct steward *s, const char *upstream, bool anyway)
+bool steward_check(struct steward *s, const char *upstream, const char *trainer, bool anyway)
 {
-    return is_simulated(s, upstream) && has_no_other_providers(s) && has_coaches(s) &&
-           (anyway || has_no_answers(s));
+    return is_simulated(s, upstream) && is_simulated(s, trainer) && has_no_other_providers(s) &&
+           has_coaches(s) && (anyway || has_no_answers(s));
 }
 
 /* --- before it begins --- */
@@ -271,7 +270,7 @@ static void note_decision(struct diary *d, int week, const cJSON *decision)
     const char *name = json_text(decision, "name");
     if (strcmp(what, "refused") == 0 || strcmp(what, "held") == 0 || strcmp(kind, "switch") == 0)
         return;
-    diary_event(d, week, kind, what, name);
+    diary_event(d, week, kind, what, name, json_text(decision, "reason"));
     if (strcmp(kind, "rollout") == 0 && strcmp(what, "promoted") == 0) {
         struct version *v = diary_version(d, name);
         if (v != NULL)

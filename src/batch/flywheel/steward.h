@@ -34,12 +34,13 @@ struct steward {
 };
 
 /*
- * False with a reason in the caller's: it does not answer, the tokens are not taken, there are
- * answers already (unless anyway), a provider other than the simulated one answers or may, or one
- * of the coaches is missing. providers is whether to look at those, and upstream where the
- * configured one is.
+ * False with a reason in the caller's: it does not answer, the tokens are not taken, one of the
+ * coaches is missing, a provider that is not the simulated one answers chats or trains models, or
+ * may, or there are answers already (unless anyway). upstream and trainer are where the configured
+ * ones are.
  */
-MUST_CHECK bool steward_check(struct steward *s, const char *upstream, bool anyway);
+MUST_CHECK bool steward_check(struct steward *s, const char *upstream, const char *trainer,
+                              bool anyway);
 /* Sets prices, takes away limits of rates, and gives the plain coach production of its own, in
  * which nothing is switched on. False with a reason. */
 MUST_CHECK bool steward_prepare(struct steward *s, const struct prices *p);

@@ -16,7 +16,7 @@
 #define TELLS_GOAL 0.7
 #define MAY_TRAIN 0.4
 /* Of messages. */
-#define ASKS_AS_OTHERS 0.35
+#define ASKS_AS_OTHERS 0.4
 /* A complaint is about what costs this much of u at least. */
 #define WORTH_A_WORD 0.35
 
@@ -87,9 +87,9 @@ static void lean(gsl_rng *random, struct leaning *l)
     l->words = chance(random, 0.65) ? WORLD_SHORT : WORLD_LONG;
     l->tone_weight = about(random, 1.4);
     l->words_weight = about(random, 1.3);
-    l->example = either(random, 0.7, 0.75);
+    l->example = either(random, 0.8, 0.75);
     l->reason = either(random, 0.8, 0.75);
-    l->praise = either(random, 0.7, 0.5);
+    l->praise = either(random, 0.8, 0.5);
     l->question = either(random, 0.4, 0.5);
     l->goal = about(random, 0.4);
     l->base = WORLD_BEST - l->tone_weight - l->words_weight - fmax(l->example, 0) -
@@ -133,7 +133,7 @@ static struct person draw_person(gsl_rng *random, const struct leaning *l, bool 
         p.later = draw_taste(random, l);
     p.taste.goal = p.later.goal = p.goal != NULL ? l->goal : 0;
     p.may_train = chance(random, MAY_TRAIN);
-    p.chats_a_week = 2 + 3 * gsl_rng_uniform(random);
+    p.chats_a_week = 2 + 4 * gsl_rng_uniform(random);
     return p;
 }
 

@@ -10,7 +10,7 @@
  * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 where it is within a
  * quarter, and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; each of the others is 1 or
  * 0, and its weight may be below 0. base is such that an answer which fits the mean user in all has
- * u = 2.6, and so p = 0.86.
+ * u = 2.4, and so p = 0.85.
  */
 #ifndef UPLIFT_BATCH_FLYWHEEL_WORLD_H
 #define UPLIFT_BATCH_FLYWHEEL_WORLD_H
@@ -24,7 +24,7 @@
 
 #define WORLD_FLOOR 0.05  /* liked whatever it says */
 #define WORLD_HEIGHT 0.87 /* of the curve */
-#define WORLD_BEST 2.6    /* u of an answer that fits the mean user in all */
+#define WORLD_BEST 2.4    /* u of an answer that fits the mean user in all */
 #define WORLD_CHANGE 0.2  /* share of users whose taste changes at half of the time */
 #define WORLD_SHORT 60.0  /* words */
 #define WORLD_LONG 140.0

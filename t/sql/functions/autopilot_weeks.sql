@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(28);
+select plan(29);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -21,7 +21,7 @@ select uplift.change_production(null, null, null, null, 'ann', 'seen') \g /dev/n
 
 -- Stages that no installation of this size would ever come through are left out; where none would, all stay.
 select is(uplift.stages_with_users('[0.005, 0.025, 0.05]', u, 100), w, format('%s users', u))
-from (values (100000::bigint, '[0.005, 0.025, 0.05]'::jsonb), (4000, '[0.025, 0.05]'), (2000, '[0.05]'), (1999, '[0.005, 0.025, 0.05]'), (0, '[0.005, 0.025, 0.05]')) v(u, w);
+from (values (100000::bigint, '[0.005, 0.025, 0.05]'::jsonb), (8000, '[0.025, 0.05]'), (7999, '[0.05]'), (2000, '[0.05]'), (1999, '[0.005, 0.025, 0.05]'), (0, '[0.005, 0.025, 0.05]')) v(u, w);
 
 -- Intervals are narrowest at as many users as a test may come to.
 select is(uplift.tuning_users_for(null, 0.5), 5000, 'of how many is not known at first');
