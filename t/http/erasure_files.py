@@ -32,7 +32,9 @@ def main(up):
     proof = up.admin("DELETE", "/admin/users/" + ANN).json()
     equal((proof["asked_by"], proof["rows"]["training_examples"], proof["model_versions"]), ("admin", 1, [trained["model_version_id"]]),
           "an erasure names the models that were trained with it")
-    equal({f["kind"]: f["name"] for f in proof["files"]}, {"training_file": file, "export": export}, "and the files")
+    files = up.sql("select training_file_id, validation_file_id from public.ai_finetuning_jobs where id = %s", trained["id"])[0].values()
+    equal(sorted((f["kind"], f["name"]) for f in proof["files"]), sorted([("export", export)] + [("training_file", name) for name in files if name]),
+          "and the files, those to train on and those to look by")
     equal(up.job("finish-erasures")["result"], {"finished": 0, "files": 0, "files_left": 0, "late_rows": 0}, "what is under way has time to end")
     up.sql("update uplift.settings set value = '0' where key = 'erasures.finish_after_minutes'")
 

@@ -21,7 +21,7 @@ LARGE = {"coach_response_feedback", "conversations", "feedback_events", "feedbac
          "user_traits", "ai_episodic_memory", "ai_training_examples", "training_example_sources", "dataset_version_examples",
          "ai_errors"}
 # 8 kB pages one call may touch. A row of an index lookup costs about four, whatever the size.
-MOST_PAGES = 420
+MOST_PAGES = 430
 # What admins search through in bounded steps: so many rows at most, and pages.
 MOST_ROWS, MOST_PAGES_OF_STEP = 10001, 60000
 USER = "md5('user ' || 7)::uuid"
