@@ -152,7 +152,7 @@ class Target:
         self.body = body
         self.counted = 0
         self.distinct = None  # how many messages take turns at @N@ in the body; 0: each is another
-        self.messages = None  # a list of those that take turns
+        self.messages = None  # a list of those that take turns; a dict is more of the body than the message
         self.people = None  # and who says them, in turn: values of Authorization
 
     def saturate(self, seconds, connections=64):
@@ -163,7 +163,7 @@ class Target:
                 script.write("wrk.headers[%s] = %s\n" % (json.dumps(name), json.dumps(value)))
             script.write("local people = {%s}\n" % ", ".join(json.dumps(value) for value in self.people or [self.headers.get("Authorization", "")]))
             if self.messages is not None:
-                bodies = ",\n".join("[==[%s]==]" % json.dumps(dict(self.body, message=m, stream=False)) for m in self.messages)
+                bodies = ",\n".join("[==[%s]==]" % json.dumps(dict(self.body, **(m if isinstance(m, dict) else {"message": m}), stream=False)) for m in self.messages)
                 script.write("""local bodies, all, n = {%s}, {}, 0
 function init()
     for i = 1, math.max(#bodies, #people) do

@@ -6,12 +6,14 @@ import board
 import context
 import export
 import gateway
+import growth
 import learning
 import retrieval
 
 # Without chats: the module, and with how many rows, all and --quick.
 BATCH_PARTS = {"learning": (learning, 1000000, 20000), "export": (export, 200000, 20000),
-               "retrieval": (retrieval, 100000, 10000), "context": (context, 100000, 10000)}
+               "retrieval": (retrieval, 100000, 10000), "context": (context, 100000, 10000),
+               "growth": (growth, 10000000, 200000)}
 
 
 def bar(value, most, width=30):

@@ -1,0 +1,124 @@
+"""Whether a chat costs the same when there are many answers and users: at saturation, first with ten thousand answers of a thousand users,
+then with --rows answers of a tenth as many users, in one run.
+
+Each user has a conversation of ten turns. Chats are of random users; half of them go on with it, so that its turns go along, and half
+begin a new one. Memory is turned off: what it costs is in t/bench/context.py, for a million users, too.
+"""
+
+import random
+import statistics
+
+from cluster import Cluster
+from context import Side, vacuum
+from parts import Provider
+
+WANTED_GROWTH = 1.25
+TURNS = 10
+FIRST = 10000  # answers that it begins with
+CHATS = 20000  # different ones that are asked for, the same again where there are not so many users
+STEP = 100000  # users a transaction
+
+# As recorded, but for triggers and foreign keys: those take time, and leave nothing behind here. Ids of conversations and answers begin
+# with their time, as uplift's do.
+FILL = """
+create or replace function pg_temp.id_at(p_at timestamptz, p_salt text) returns uuid language sql immutable as
+    $f$ select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '7' || substr(md5(p_salt), 1, 3) || '8' || substr(md5(p_salt), 4, 15))::uuid $f$;
+create or replace function pg_temp.began(p_n int) returns timestamptz language sql immutable as
+    $f$ select '2026-01-01'::timestamptz + p_n * interval '2 seconds' $f$;
+set session_replication_role = replica;
+insert into auth.users (id) select md5('user ' || n)::uuid from generate_series(%(first)s, %(last)s) n;
+insert into public.user_coach_preferences (user_id, memory_enabled)
+    select md5('user ' || n)::uuid, false from generate_series(%(first)s, %(last)s) n;
+insert into uplift.conversations (id, user_id, coach_id, title, created_at, updated_at)
+    select pg_temp.id_at(pg_temp.began(n), 'c' || n), md5('user ' || n)::uuid, 'coach_decibel_avatar', 'How do I start?', pg_temp.began(n), pg_temp.began(n) + interval '20 hours'
+    from generate_series(%(first)s, %(last)s) n;
+insert into public.coach_response_feedback (id, user_id, coach_id, protocol, conversation_id, user_message, ai_response, severity, mode, outcome,
+        model_used, response_time_ms, tokens_used, created_at, system_prompt_id)
+    select pg_temp.id_at(pg_temp.began(n) + t * interval '2 hours', n || ' ' || t), md5('user ' || n)::uuid, 'coach_decibel_avatar', 'chat',
+        pg_temp.id_at(pg_temp.began(n), 'c' || n),
+        'What do I do on day ' || t || ' when it rains all week?', repeat('Walk for ten minutes after the next meal. ', 5) || t, 3.0, 'default', 'complete',
+        'bench', 900, 120, pg_temp.began(n) + t * interval '2 hours', null
+    -- Turn by turn, as they come: those of a conversation do not lie side by side.
+    from generate_series(1, %(turns)s) t cross join generate_series(%(first)s, %(last)s) n;
+"""
+
+
+def aim(side, users):
+    """Chats of random users, in pairs: one in the user's conversation, one in a new one."""
+    chance = random.Random(users)
+    picked = chance.sample(range(1, users + 1), min(users, CHATS))
+    found = side.up.value("select json_agg(array[c.user_id, c.id]) from unnest(%s::int[]) n"
+                          " join uplift.conversations c on c.user_id = md5('user ' || n)::uuid", picked)
+    bearers = {user: "Bearer " + side.up.token(user) for user, _ in found}
+    # As many of the one as of the other, which are counted in step.
+    side.target.people = [bearers[found[at % len(found)][0]] for at in range(CHATS)]
+    side.target.messages = [{"message": "What do I do today, when it rains (%d)?" % at, **({"conversation_id": found[at % len(found)][1]} if at % 2 else {})}
+                            for at in range(CHATS)]
+
+
+def forget(side, since):
+    """What was said in a round: the next one would have longer conversations to read."""
+    side.up.sql("delete from public.coach_response_feedback where created_at > %s", since)
+    vacuum(side.up)
+
+
+def saturate(side, cluster, users, rounds, seconds, say):
+    aim(side, users)
+    side.runs = []
+    since = side.up.value("select now()")
+    for number in range(rounds + 1):
+        say("%d users, %s" % (users, "round %d" % number if number else "warming up"))
+        side.saturate(cluster, seconds if number else 2)
+        if users < CHATS:
+            forget(side, since)
+    del side.runs[0]
+    return side.figures()
+
+
+def measure(rows, say=lambda text: None):
+    """The figures, by name. Less than a million rows is --quick: fewer and shorter rounds."""
+    quick = rows < 1000000
+    cluster = Cluster(fsync=True, settings={"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"})
+    cluster.start()
+    side, figures = None, {"rows": rows, "sizes": {}}
+    try:
+        with Provider() as provider:
+            side = Side(cluster, provider, ["00000000-0000-4000-8000-0000000000bb"], False)
+            side.up.sql("delete from uplift.rate_limits")
+            made = 0
+            for answers in (FIRST, rows):
+                users = answers // TURNS
+                for first in range(made + 1, users + 1, STEP):
+                    say("making %d answers of %d users: %.0f %%" % (answers, users, 100 * (first - 1 - made) / (users - made)))
+                    side.up.sql(FILL % {"first": first, "last": min(first + STEP - 1, users), "turns": TURNS})
+                made = users
+                vacuum(side.up)
+                figures["sizes"][str(answers)] = dict(saturate(side, cluster, users, 2 if quick else 5, 2 if quick else 5, say),
+                                                      users=users, bytes=side.up.value("select pg_database_size(current_database())"))
+    finally:
+        if side:
+            side.up.stop()
+            side.up.remove()
+        cluster.remove()
+    return figures
+
+
+def in_all(row):
+    return sum(row["cpu_us"].values())
+
+
+def growth(f):
+    first, last = f["sizes"].values()
+    return in_all(last) / in_all(first)
+
+
+def show(f):
+    print("what a chat costs when there are many answers and users, half of the chats in conversations of %d turns" % TURNS)
+    for answers, row in f["sizes"].items():
+        print("  %9s answers, %7d users, %6.1f GB  %6.0f answers/s; CPU a chat in us: %s" % (
+            answers, row["users"], row["bytes"] / 1e9, row["per_second"], ", ".join("%s %.0f" % item for item in row["cpu_us"].items())))
+
+
+def goals(f):
+    yield ("CPU a chat with %s answers, of that with %s: %.2f times" % (*reversed(list(f["sizes"])), growth(f)), growth(f) <= WANTED_GROWTH,
+           "at most %.2f times" % WANTED_GROWTH)
