@@ -47,7 +47,7 @@ def bad_input(up):
 
 
 def lifecycle(up):
-    made = up.admin("POST", PATH, DRAFT)
+    made = up.admin("POST", PATH, {**DRAFT, "salt": "warmer"})  # by which there are users on both sides
     equal((made.status, made.json()["status"]), (201, "draft"), "a draft is made")
     own = "%s/%s" % (PATH, made.json()["id"])
     equal(up.admin("GET", own + "/check").json()["problems"], [], "and nothing is wrong with it")
