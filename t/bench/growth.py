@@ -6,7 +6,6 @@ begin a new one. Memory is turned off: what it costs is in t/bench/context.py, f
 """
 
 import random
-import statistics
 
 from cluster import Cluster
 from context import Side, vacuum
