@@ -29,6 +29,7 @@ create table admin_log (
     method text not null,
     route text not null,
     subject text,
+    about text,
     user_id uuid,
     named text[] not null default '{}',
     request_id text
@@ -37,8 +38,10 @@ create table admin_log (
 create index on admin_log (at desc, id desc);
 create index on admin_log (user_id, at desc) where user_id is not null;
 create index on admin_log (subject, at desc) where subject is not null;
+create index on admin_log (about, at desc) where about is not null;
 
 comment on table admin_log is
     'Each request of an admin that changes something, or shows what users said, noted before it is done. Nothing that programs may call changes or deletes a row, but that an erasure takes the user out.';
 comment on column admin_log.route is 'As in the API reference, with {id} for what subject says; named: the arguments that came, without their values.';
+comment on column admin_log.about is 'The dataset, or version of one, that the arguments name: of jobs that export it or train on it.';
 comment on column admin_log.user_id is 'Whose data it was about, where the request names somebody.';

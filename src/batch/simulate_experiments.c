@@ -12,7 +12,6 @@
 #include "statistics/power.h"
 #include "statistics/srm.h"
 
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -362,18 +361,6 @@ static bool print_json(const struct simulation *s, const struct report *r, bool 
 
 /* --- words --- */
 
-static bool read_number(const char *name, const char *text, long least, long most, long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out >= least && *out <= most)
-        return true;
-    fprintf(stderr, "fcgi-batch: %s takes a whole number from %ld to %ld, not %.100s\n", name,
-            least, most, text);
-    return false;
-}
-
 static bool read_words(struct simulation *s, int count, char **words)
 {
     const struct {
@@ -394,8 +381,8 @@ static bool read_words(struct simulation *s, int count, char **words)
         while (k < kinds && strcmp(words[i], numbers[k].name) != 0)
             k++;
         if (k < kinds && i + 1 < count) {
-            if (!read_number(words[i], words[i + 1], numbers[k].least, numbers[k].most,
-                             numbers[k].value))
+            if (!program_read_number("fcgi-batch", words[i], words[i + 1], numbers[k].least,
+                                     numbers[k].most, numbers[k].value))
                 return false;
             i++;
         } else if (strcmp(words[i], "--quick") == 0) {

@@ -292,18 +292,6 @@ static bool tell(const struct flywheel *f, bool is_whole)
 
 /* --- words --- */
 
-static bool read_number(const char *name, const char *text, long least, long most, long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out >= least && *out <= most)
-        return true;
-    fprintf(stderr, "fcgi-batch: %s takes a whole number from %ld to %ld, not %.100s\n", name,
-            least, most, text);
-    return false;
-}
-
 static bool read_words(struct flywheel *f, int count, char **words)
 {
     const struct {
@@ -342,8 +330,8 @@ static bool read_words(struct flywheel *f, int count, char **words)
         for (size_t k = 0; !found && has_value && k < sizeof numbers / sizeof numbers[0]; k++)
             if (strcmp(words[i], numbers[k].name) == 0) {
                 found = true;
-                if (!read_number(words[i], words[i + 1], numbers[k].least, numbers[k].most,
-                                 numbers[k].value))
+                if (!program_read_number("fcgi-batch", words[i], words[i + 1], numbers[k].least,
+                                         numbers[k].most, numbers[k].value))
                     return false;
                 i++;
             }

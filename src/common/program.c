@@ -1,6 +1,7 @@
 /* The options of a program. */
 #include "program.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -88,4 +89,17 @@ void program_keep_memory_low(void)
      * the first large one is freed; those below it stay with the arena of the thread that had them.
      */
     mallopt(M_MMAP_THRESHOLD, LARGE_PIECE_BYTES);
+}
+
+bool program_read_number(const char *program, const char *option, const char *text, long least,
+                         long most, long *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out >= least && *out <= most)
+        return true;
+    fprintf(stderr, "%s: %s takes a whole number from %ld to %ld, not %.100s\n", program, option,
+            least, most, text);
+    return false;
 }

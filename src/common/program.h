@@ -29,6 +29,11 @@ struct program {
 MUST_CHECK bool program_start(struct program *p, int argc, char **argv, struct config *config,
                               int *status);
 
+/* A whole number of the command line, within limits. False after it was said what the option, of
+ * that name, takes. */
+MUST_CHECK bool program_read_number(const char *program, const char *option, const char *text,
+                                    long least, long most, long *out);
+
 /* Has the C library give large pieces of memory back to the system as soon as they are freed. Once,
  * at the start. */
 void program_keep_memory_low(void);

@@ -58,6 +58,9 @@ def reading():
     equal([(line["who"], line["action"]) for line in told],
           [(ADAM, "GET " + path) for path in ("/admin/datasets/{id}/export", "/admin/datasets/{id}/examples", "/admin/examples/{id}")],
           "reading: Ann sees who looked at an example, a set and an export with something of hers")
+    uplift.job("export-dataset", {"dataset": "Read", "name": "read.jsonl"})
+    equal((mine(ANN)["data"][0]["action"], log()[0]["about"]), ("POST /admin/jobs/{name}", data), "reading: also by a job, that names the set in its arguments")
+    told = mine(ANN)["data"]
     equal(mine(BOB)["data"], [], "reading: Bob, of whom nothing is in it, does not")
     page = mine(ANN, "?limit=1")
     equal((len(page["data"]), page["has_more"]), (1, True), "reading: in pages")

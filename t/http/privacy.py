@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
@@ -105,7 +104,6 @@ def under_way():
     ok(stream.read_until("delta"), "under way: an answer has begun")
     equal(uplift.request("DELETE", "/v1/me", user=DAN).status, 200, "under way: its user has everything erased")
     ok(stream.read_until('"done"', 30), "under way: the answer comes to its end")
-    time.sleep(0.5)
     equal((uplift.value(MANY, DAN), uplift.value("select count(*) from uplift.conversations where user_id = %s", DAN)), (0, 0), "under way: and is not kept")
     equal(uplift.post("/v1/feedback/" + stream.headers["X-Feedback-Id"], {"helpful": True}, user=DAN).status, 404, "under way: nor feedback on it")
     equal(uplift.value("select count(*) from uplift.rejected_answers"), 0, "under way: nor is it a failure")

@@ -209,9 +209,10 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_asset public.brand_assets := uplift.coach_asset(p_name);
+    v_changes jsonb := uplift.changes_in_production(p_name);
     v_name text := coalesce(uplift.coach_argument(p_arguments, 'name', 100), v_asset.alt_text, p_name);
-    v_personality text := coalesce(uplift.coach_argument(p_arguments, 'personality', 20000), v_asset.usage_notes);
-    v_severity numeric := coalesce(uplift.decimal_argument(p_arguments, 'severity', 1, 6), 3.0);
+    v_personality text := coalesce(uplift.coach_argument(p_arguments, 'personality', 20000), v_changes ->> 'personality', v_asset.usage_notes);
+    v_severity numeric := coalesce(uplift.decimal_argument(p_arguments, 'severity', 1, 6), (v_changes ->> 'severity')::numeric, 3.0);
     v_mode text := coalesce(uplift.text_argument(p_arguments, 'mode', 20), 'default');
 begin
     perform uplift.check_arguments(p_arguments, '{name,personality,severity,mode}');
@@ -222,9 +223,9 @@ begin
     end if;
     return jsonb_build_object('object', 'coach_preview', 'id', p_name,
         'system_prompt', uplift.shared_prompt(v_name, v_personality, v_severity, v_mode)
-            || coalesce(e'\n\n' || (uplift.changes_in_production(p_name) ->> 'prompt_suffix'), ''));
+            || coalesce(e'\n\n' || (v_changes ->> 'prompt_suffix'), ''));
 end
 $$;
 
 comment on function uplift_batch.admin_preview_coach(text, jsonb, text) is
-    'The prompt that a coach would have, of whom there need not be one yet, without what is known of a user: name, personality (else its own), severity (3.0), mode. UP400 missing_personality, invalid_NAME, unknown_argument.';
+    'The prompt that a coach would have, of whom there need not be one yet, without what is known of a user: name, personality, severity (else those of production), mode. UP400 missing_personality, invalid_NAME, unknown_argument.';

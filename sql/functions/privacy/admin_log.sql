@@ -5,11 +5,14 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
-    v_user text := case when p_route like '/admin/users/%' then p_subject when jsonb_typeof(p_arguments) = 'object' then p_arguments ->> 'user_id' end;
+    v_is_object constant boolean := coalesce(jsonb_typeof(p_arguments) = 'object', false);
+    v_user text := case when p_route like '/admin/users/%' then p_subject when v_is_object then p_arguments ->> 'user_id' end;
+    v_about text := case when v_is_object then coalesce(p_arguments ->> 'dataset_version_id', p_arguments ->> 'dataset_id', (
+        select d.id::text from public.ai_training_datasets d where d.dataset_name = p_arguments ->> 'dataset' limit 1)) end;
 begin
-    insert into uplift.admin_log (who, method, route, subject, user_id, named, request_id)
-    values (p_who, p_method, p_route, left(p_subject, 200), case when v_user ~ c_uuid then v_user::uuid end,
-        case when jsonb_typeof(p_arguments) = 'object' then array(select left(k, 100) from jsonb_object_keys(p_arguments) k order by k limit 50) else array[]::text[] end,
+    insert into uplift.admin_log (who, method, route, subject, about, user_id, named, request_id)
+    values (p_who, p_method, p_route, left(p_subject, 200), left(lower(v_about), 200), case when v_user ~ c_uuid then v_user::uuid end,
+        case when v_is_object then array(select left(k, 100) from jsonb_object_keys(p_arguments) k order by k limit 50) else array[]::text[] end,
         left(p_request_id, 100));
 end
 $$;
@@ -20,7 +23,7 @@ comment on function uplift_batch.note_admin(text, text, text, text, jsonb, text)
 create or replace function uplift.admin_log_json(l uplift.admin_log) returns jsonb
 language sql immutable
 as $$
-    select jsonb_build_object('object', 'admin_action', 'id', l.id, 'at', l.at, 'who', l.who, 'method', l.method, 'route', l.route, 'subject', l.subject,
+    select jsonb_build_object('object', 'admin_action', 'id', l.id, 'at', l.at, 'who', l.who, 'method', l.method, 'route', l.route, 'subject', l.subject, 'about', l.about,
         'user_id', l.user_id, 'named', to_jsonb(l.named), 'request_id', l.request_id)
 $$;
 
@@ -71,12 +74,12 @@ begin
             select d.* from uplift.training_example_sources s
             join public.ai_training_examples e on e.id = s.example_id
             cross join lateral (values (e.id::text), (e.dataset_id::text)) k(subject)
-            join uplift.admin_log d on d.subject = k.subject and d.at >= e.created_at
+            join uplift.admin_log d on k.subject in (d.subject, d.about) and d.at >= e.created_at
             where s.user_id = p_user_id
             union
             select d.* from uplift.training_example_sources s
             join uplift.dataset_version_examples v on v.example_id = s.example_id
-            join uplift.admin_log d on d.subject = v.version_id::text
+            join uplift.admin_log d on v.version_id::text in (d.subject, d.about)
             where s.user_id = p_user_id) x
         where p_before is null or (x.at, x.id) < (select a.at, a.id from uplift.admin_log a where a.id = p_before)
         order by x.at desc, x.id desc limit p_limit + 1) l;

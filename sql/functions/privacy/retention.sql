@@ -86,4 +86,4 @@ end
 $$;
 
 comment on function uplift_batch.retain(text, text, int) is
-    'Looks at the next p_most rows of what is kept for some days only, behind the id p_after (null: from the first on), and deletes those that are too old: {deleted, failed, why, next}. next: where to go on, absent at the end. With an answer goes what was made of it, but training examples, which say nothing of whose they are.';
+    'Looks at the next p_most rows of what is kept for some days only, behind the id p_after (null: from the first on), and deletes those that are too old: {deleted, failed, why, next}. next: where to go on, absent at the end. With an answer goes what was made of it; its training examples are withdrawn by the next run of generate-training-data.';

@@ -10,9 +10,20 @@
 /* Answers of one user are alike: the variance of a rate is taken so many times. */
 #define ALIKE 2.0
 
-static double share(double part, double whole)
+double tally_share(double part, double whole)
 {
     return whole > 0 ? part / whole : 0;
+}
+
+double tally_rate(const struct tally *t)
+{
+    return tally_share(t->up, t->thumbs);
+}
+
+double tally_variance(const struct tally *t)
+{
+    double p = tally_rate(t);
+    return tally_share(ALIKE * p * (1 - p), t->thumbs);
 }
 
 bool version_is_worse(const struct version *v)
@@ -37,13 +48,8 @@ static void drift_of(const struct diary *d, struct outcome *o)
     struct tally half[2] = {{0}};
     for (int i = 0; i < d->week_count; i++)
         add(&half[2 * i >= d->week_count], &d->weeks[i].plain);
-    double rates[2], variance = 0;
-    for (int i = 0; i < 2; i++) {
-        rates[i] = share(half[i].up, half[i].thumbs);
-        variance += share(ALIKE * rates[i] * (1 - rates[i]), half[i].thumbs);
-    }
-    o->drift = rates[1] - rates[0];
-    o->drift_error = sqrt(variance);
+    o->drift = tally_rate(&half[1]) - tally_rate(&half[0]);
+    o->drift_error = sqrt(tally_variance(&half[0]) + tally_variance(&half[1]));
 }
 
 void outcome_of(const struct diary *d, struct outcome *o)
@@ -55,12 +61,12 @@ void outcome_of(const struct diary *d, struct outcome *o)
     const struct tally *last = &d->weeks[d->week_count - 1].learning;
     for (int i = 0; i < d->week_count; i++)
         add(&plain, &d->weeks[i].plain);
-    o->plain = share(plain.up, plain.thumbs);
-    o->last = share(last->up, last->thumbs);
-    o->best = share(last->best, last->chats);
-    o->way = share(o->last - o->plain, o->best - o->plain);
-    o->cost_before = share(plain.usd, plain.chats);
-    o->cost_last = share(last->usd, last->chats);
+    o->plain = tally_rate(&plain);
+    o->last = tally_rate(last);
+    o->best = tally_share(last->best, last->chats);
+    o->way = tally_share(o->last - o->plain, o->best - o->plain);
+    o->cost_before = tally_share(plain.usd, plain.chats);
+    o->cost_last = tally_share(last->usd, last->chats);
     o->saved = o->cost_before > 0 ? 1 - o->cost_last / o->cost_before : 0;
     drift_of(d, o);
     for (size_t i = 0; i < d->version_count; i++) {
@@ -83,7 +89,7 @@ void outcome_goals(const struct outcome *o, const struct outcome_plan *p, struct
     report_add(r, "way_to_oracle", "the way from nothing to the oracle, last week", o->way, way);
     report_add(r, "cost_saved", "cost of an answer saved, last week", o->saved, saved);
     report_add(r, "worse_promoted", "worse versions that were promoted",
-               share((double)o->worse_promoted, (double)o->worse), worse);
+               tally_share((double)o->worse_promoted, (double)o->worse), worse);
     report_add(r, "plain_drift", "without anything: change from half to half", fabs(o->drift),
                flat);
 }

@@ -31,6 +31,11 @@ struct outcome {
 /* A version is worse when it is liked less by more than this and two standard errors. */
 #define OUTCOME_WORSE 0.01
 
+/* A part of a whole, 0 of nothing. */
+double tally_share(double part, double whole);
+/* Thumbs up of all thumbs, and the variance of that rate: answers of one user are alike. */
+double tally_rate(const struct tally *t);
+double tally_variance(const struct tally *t);
 bool version_is_worse(const struct version *v);
 void outcome_of(const struct diary *d, struct outcome *out);
 /* The goals, as rows. Of a run that is quick or was interrupted none is judged. */

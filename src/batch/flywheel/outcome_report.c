@@ -9,21 +9,10 @@
 #define LINE_SHARE 0.05 /* of a line of the chart */
 #define BAR 24
 
-static double share(double part, double whole)
-{
-    return whole > 0 ? part / whole : 0;
-}
-
-static double rate(const struct tally *t)
-{
-    return share(t->up, t->thumbs);
-}
-
-/* Half of the interval of 95 % of a rate; answers of one user are alike. */
+/* Half of the interval of 95 % of a rate. */
 static double half_width(const struct tally *t)
 {
-    double p = rate(t);
-    return t->thumbs > 0 ? 1.96 * sqrt(2 * p * (1 - p) / t->thumbs) : 0;
+    return 1.96 * sqrt(tally_variance(t));
 }
 
 /* --- drawn --- */
@@ -39,8 +28,8 @@ static void span(const struct diary *d, int *least, int *most)
     *most = 0;
     for (int i = 0; i < d->week_count; i++) {
         const struct week *w = &d->weeks[i];
-        double values[] = {rate(&w->learning), rate(&w->plain),
-                           share(w->learning.best, w->learning.chats)};
+        double values[] = {tally_rate(&w->learning), tally_rate(&w->plain),
+                           tally_share(w->learning.best, w->learning.chats)};
         for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
             *least = line_of(values[k]) < *least ? line_of(values[k]) : *least;
             *most = line_of(values[k]) > *most ? line_of(values[k]) : *most;
@@ -59,10 +48,11 @@ static void draw_rates(const struct diary *d, FILE *out)
         fprintf(out, "  %3d %% ┤", (int)lround(100 * line * LINE_SHARE));
         for (int i = 0; i < d->week_count; i++) {
             const struct week *w = &d->weeks[i];
-            const char *mark = line == line_of(rate(&w->learning))                           ? "●"
-                               : line == line_of(share(w->learning.best, w->learning.chats)) ? "○"
-                               : line == line_of(rate(&w->plain))                            ? "·"
-                                                                                             : " ";
+            const char *mark = line == line_of(tally_rate(&w->learning)) ? "●"
+                               : line == line_of(tally_share(w->learning.best, w->learning.chats))
+                                   ? "○"
+                               : line == line_of(tally_rate(&w->plain)) ? "·"
+                                                                        : " ";
             fprintf(out, "  %s  ", mark);
         }
         fputc('\n', out);
@@ -87,9 +77,10 @@ static void print_weeks(const struct diary *d, FILE *out)
         fprintf(
             out,
             "  %4d  %7.0f  %5.1f %% ± %4.1f   %5.1f %%  %5.1f %% ± %4.1f   %8.3f %8.3f  %4.1f %%\n",
-            i + 1, l->chats, 100 * rate(l), 100 * half_width(l), 100 * share(l->best, l->chats),
-            100 * rate(p), 100 * half_width(p), 1000 * share(l->usd, l->chats),
-            1000 * share(p->usd, p->chats), 100 * share(l->hits, l->chats));
+            i + 1, l->chats, 100 * tally_rate(l), 100 * half_width(l),
+            100 * tally_share(l->best, l->chats), 100 * tally_rate(p), 100 * half_width(p),
+            1000 * tally_share(l->usd, l->chats), 1000 * tally_share(p->usd, p->chats),
+            100 * tally_share(l->hits, l->chats));
     }
 }
 
@@ -103,10 +94,10 @@ static void print_readings(const struct diary *d, FILE *out)
         const struct tally *t = &d->weeks[i].learning;
         fprintf(out,
                 "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%\n",
-                i + 1, 100 * share(t->tone, t->chats), 100 * share(t->words, t->chats),
-                100 * share(t->example, t->chats), 100 * share(t->reason, t->chats),
-                100 * share(t->praise, t->chats), 100 * share(t->question, t->chats),
-                100 * share(t->goal, t->goals));
+                i + 1, 100 * tally_share(t->tone, t->chats), 100 * tally_share(t->words, t->chats),
+                100 * tally_share(t->example, t->chats), 100 * tally_share(t->reason, t->chats),
+                100 * tally_share(t->praise, t->chats), 100 * tally_share(t->question, t->chats),
+                100 * tally_share(t->goal, t->goals));
     }
 }
 
@@ -116,7 +107,7 @@ static void draw_cost(const struct diary *d, const struct outcome *o, FILE *out)
     fputs("\nCost of an answer, of what it is with nothing switched on\n", out);
     for (int i = 0; i < d->week_count; i++) {
         const struct tally *l = &d->weeks[i].learning;
-        double part = share(share(l->usd, l->chats), o->cost_before);
+        double part = tally_share(tally_share(l->usd, l->chats), o->cost_before);
         progress_bar(bar, BAR, fmin(part, 1.5), 1.5);
         fprintf(out, "  week %2d ▕%s▏ %5.1f %%\n", i + 1, bar, 100 * part);
     }
@@ -241,10 +232,10 @@ static cJSON *tally_json(const struct tally *t)
     cJSON_AddNumberToObject(object, "from_cache", t->hits);
     cJSON_AddNumberToObject(object, "thumbs", t->thumbs);
     cJSON_AddNumberToObject(object, "thumbs_up", t->up);
-    cJSON_AddNumberToObject(object, "thumbs_up_rate", rate(t));
+    cJSON_AddNumberToObject(object, "thumbs_up_rate", tally_rate(t));
     cJSON_AddNumberToObject(object, "half_width", half_width(t));
-    cJSON_AddNumberToObject(object, "expected_rate", share(t->liking, t->chats));
-    cJSON_AddNumberToObject(object, "oracle_rate", share(t->best, t->chats));
+    cJSON_AddNumberToObject(object, "expected_rate", tally_share(t->liking, t->chats));
+    cJSON_AddNumberToObject(object, "oracle_rate", tally_share(t->best, t->chats));
     cJSON_AddNumberToObject(object, "cost_usd", t->usd);
     return object;
 }

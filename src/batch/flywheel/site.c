@@ -5,8 +5,7 @@
 #include "common/json.h"
 #include "common/outbound.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <cjose/cjose.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,20 +17,6 @@
 #define TRIES 20
 
 /* --- tokens --- */
-
-/* Base64url without padding (RFC 4648, 5), appended. */
-static bool put_base64url(char *out, size_t room, const unsigned char *bytes, size_t len)
-{
-    size_t used = strlen(out);
-    if (used + (len + 2) / 3 * 4 + 1 > room)
-        return false;
-    int written = EVP_EncodeBlock((unsigned char *)out + used, bytes, (int)len);
-    for (char *c = out + used; *c != '\0'; c++)
-        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
-    for (int i = written; i > 0 && out[used + (size_t)i - 1] == '='; i--)
-        out[used + (size_t)i - 1] = '\0';
-    return true;
-}
 
 /* The claims of Supabase's tokens, as far as uplift looks at them. */
 static char *claims_of(const struct site *s, const char *user, bool is_admin)
@@ -54,25 +39,29 @@ static char *claims_of(const struct site *s, const char *user, bool is_admin)
     return text;
 }
 
+/* Signs a text, and writes what comes of it in the compact form. */
+static bool sign(const char *secret, const char *text, char *out, size_t room)
+{
+    const char *compact = NULL;
+    cjose_jwk_t *key = cjose_jwk_create_oct_spec((const uint8_t *)secret, strlen(secret), NULL);
+    cjose_header_t *header = cjose_header_new(NULL);
+    cjose_jws_t *jws = NULL;
+    if (key != NULL && header != NULL &&
+        cjose_header_set(header, CJOSE_HDR_ALG, CJOSE_HDR_ALG_HS256, NULL))
+        jws = cjose_jws_sign(key, header, (const uint8_t *)text, strlen(text), NULL);
+    bool ok = jws != NULL && cjose_jws_export(jws, &compact, NULL) && strlen(compact) < room;
+    if (ok)
+        memcpy(out, compact, strlen(compact) + 1);
+    cjose_jws_release(jws);
+    cjose_header_release(header);
+    cjose_jwk_release(key);
+    return ok;
+}
+
 bool site_token(const struct site *s, const char *user, bool is_admin, char out[SITE_TOKEN])
 {
-    static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int digest_len = 0;
     char *claims = claims_of(s, user, is_admin);
-    *out = '\0';
-    bool ok = claims != NULL &&
-              put_base64url(out, SITE_TOKEN - 1, (const unsigned char *)header, strlen(header));
-    if (ok) {
-        strcat(out, ".");
-        ok = put_base64url(out, SITE_TOKEN - 1, (const unsigned char *)claims, strlen(claims)) &&
-             HMAC(EVP_sha256(), s->secret, (int)strlen(s->secret), (const unsigned char *)out,
-                  strlen(out), digest, &digest_len) != NULL;
-    }
-    if (ok) {
-        strcat(out, ".");
-        ok = put_base64url(out, SITE_TOKEN, digest, digest_len);
-    }
+    bool ok = claims != NULL && sign(s->secret, claims, out, SITE_TOKEN);
     cJSON_free(claims);
     return ok;
 }

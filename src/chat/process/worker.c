@@ -21,6 +21,10 @@
 #include <unistd.h>
 
 #define DATABASE_PROBE_MS 1000
+/* For what goes through all that a user has: a million answers take over a minute. */
+#define SLOW_CONNECTIONS 2
+#define SLOW_TIMEOUT_MS (300 * 1000)
+#define SLOW_LOCK_TIMEOUT_MS (10 * 1000)
 #define LAST_WORDS_MS 5000 /* for what is still open when the drain's time is up */
 
 static void note_request(void *services, const struct request *r)
@@ -74,6 +78,8 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
                                   w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
     w->pool = pg_pool_new(w->config->database_url, "uplift requests", connections / 2,
                           w->config->db_timeout_ms, w->config->db_lock_timeout_ms);
+    w->slow_pool = pg_pool_new(w->config->database_url, "uplift erasures", SLOW_CONNECTIONS,
+                               SLOW_TIMEOUT_MS, SLOW_LOCK_TIMEOUT_MS);
     w->auth = auth_new(w->config);
     w->keys = w->pool != NULL ? api_keys_new(w->pool, w->breaker) : NULL;
     if (w->auth != NULL)
@@ -81,7 +87,8 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
     w->personas = personas_new(w->config->spool_dir);
     w->experiments = experiments_new(w->config->spool_dir);
     if (w->signer == NULL || w->breaker == NULL || w->prepare_pool == NULL || w->pool == NULL ||
-        w->auth == NULL || w->keys == NULL || w->personas == NULL || w->experiments == NULL)
+        w->slow_pool == NULL || w->auth == NULL || w->keys == NULL || w->personas == NULL ||
+        w->experiments == NULL)
         return false;
     w->routings = routings_new(w->config, &w->shared->breakers);
     w->budgets = budgets_new();
@@ -247,6 +254,7 @@ out:
     api_keys_free(w.keys);
     pg_pool_free(w.pool);
     pg_pool_free(w.prepare_pool);
+    pg_pool_free(w.slow_pool);
     pg_breaker_free(w.breaker);
     answer_signer_free(w.signer);
     curl_global_cleanup();

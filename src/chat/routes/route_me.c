@@ -13,9 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define AT_ONCE 2                     /* exports, and erasures, of a process: each has a thread */
-#define ERASE_TIMEOUT_MS (300 * 1000) /* a million answers go in about one minute */
-#define ERASE_LOCK_TIMEOUT_MS (10 * 1000)
+#define AT_ONCE 2 /* exports, and erasures, of a process: each has a thread */
 #define HEAD_MAX 16384
 #define LOG_LIMIT_DEFAULT 50
 #define LOG_LIMIT_MAX 200
@@ -144,33 +142,21 @@ void route_me_export(struct route_context *c)
     atomic_fetch_sub(&exports, 1);
 }
 
-/* On a connection of its own, because it may take as long as no other statement may. */
 static void erase(struct route_context *c)
 {
     static const struct pg_statement statement = {
         .name = "erase_me", .sql = "select uplift_chat.erase_me($1)", .params = 1};
     struct api_error error;
-    PGresult *result = NULL;
+    PGresult *result;
     const char *values[1] = {c->request->who.user_text};
-    struct pg *pg = pg_new(c->services->config->database_url, "uplift erasure", ERASE_TIMEOUT_MS,
-                           ERASE_LOCK_TIMEOUT_MS);
-    enum pg_outcome outcome = pg != NULL ? pg_call(pg, &statement, values, &result) : PG_AWAY;
-    if (outcome == PG_DONE) {
-        request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
-                      (size_t)PQgetlength(result, 0, 0));
-    } else {
-        if (outcome == PG_REFUSED) {
-            result = pg_take_refusal(pg);
-            pg_api_error(result, "erase_me", &error);
-        } else {
-            api_error(&error, 503, "database_unavailable", "",
-                      "the database cannot be reached; nothing was erased, try again in a moment");
-            error.retry_after_ms = 5000;
-        }
+    if (!pg_pool_ask(c->services->slow_pool, c->services->breaker, &statement, values, &result,
+                     &error, NULL)) {
         request_fail(c->request, &error, NULL);
+        return;
     }
+    request_reply(c->request, 200, "application/json", NULL, PQgetvalue(result, 0, 0),
+                  (size_t)PQgetlength(result, 0, 0));
     PQclear(result);
-    pg_free(pg);
 }
 
 void route_me_erase(struct route_context *c)

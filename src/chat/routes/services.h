@@ -33,7 +33,8 @@ struct services {
     struct api_keys *keys;
     struct pg_breaker *breaker;
     struct pg_pool *prepare_pool; /* for statements with a form for many: what chats wait for */
-    struct pg_pool *pool;         /* for all others */
+    struct pg_pool *pool;         /* for all others, but */
+    struct pg_pool *slow_pool;    /* for what may take minutes */
     struct personas *personas;
     struct experiments *experiments;
     struct recorder *recorder;

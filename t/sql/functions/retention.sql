@@ -1,6 +1,6 @@
 -- What is kept for some days only.
 \ir common.psql
-select plan(21);
+select plan(23);
 
 create function pg_temp.enforce(p_name text, p_most int default 2) returns jsonb language plpgsql as $$
 declare
@@ -64,6 +64,22 @@ select pg_temp.keep('admin_log', '365') \g /dev/null
 insert into uplift.admin_log (id, at, who, method, route) select uplift.first_id_of(now() - d * interval '24 hours'), now() - d * interval '24 hours', 'adam', 'PUT', '/x' from unnest('{1,364,366,900}'::int[]) d;
 select is(pg_temp.enforce('admin_log'), '{"deleted": 2, "failed": 0, "ended": true}', 'the log of admins');
 select is(uplift_batch.retain('secrets', null, 10), '{"deleted": 0, "failed": 0}', 'nothing of what is no such thing');
+
+-- Training examples go with the next run.
+select uplift_chat.put_preferences(:bob, '{"training_consent": true}') \g /dev/null
+select pg_temp.record(900, :bob, pg_temp.id(901), 'My sister and I want to run a marathon', 'Then begin with ten minutes a day, together.') \g /dev/null
+select uplift_chat.give_feedback(:bob, pg_temp.id(900), '{"helpful": true}', false) \g /dev/null
+create function pg_temp.examples() returns int language plpgsql as $$
+begin
+    while exists (select from uplift.training_queue) loop
+        perform uplift_batch.generate_training_examples(1000);
+    end loop;
+    return (select count(*) from public.ai_training_examples e where e.source_id = pg_temp.id(900) and e.withdrawn_at is null);
+end
+$$;
+select cmp_ok(pg_temp.examples(), '>', 0, 'an answer of which there are training examples');
+select pg_temp.enforce('answers', 1000) \g /dev/null
+select is(pg_temp.examples(), 0, 'takes them along, at the next run');
 
 -- What cannot go.
 create function pg_temp.refuse() returns trigger language plpgsql as $$ begin raise exception 'kept for the court'; end $$;
