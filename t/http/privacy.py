@@ -110,12 +110,16 @@ def under_way():
 
 
 def at_once():
-    """Users chat, and they and admins erase, all at the same time."""
-    stop, statuses = threading.Event(), []
+    """Users chat and give feedback, and they and admins erase, all at the same time."""
+    stop, statuses, thumbs = threading.Event(), [], []
 
     def chat():
         while not stop.is_set():
-            statuses.append(uplift.post("/v1/chat", {"message": "I like tea."}, user=EVE).status)
+            answer = uplift.post("/v1/chat", {"message": "I like tea."}, user=EVE)
+            statuses.append(answer.status)
+            if answer.status == 200:
+                thumb = uplift.post("/v1/feedback/" + answer.json()["feedbackId"], {"helpful": True, "feedback_text": "too long"}, user=EVE)
+                thumbs.append((thumb.status, thumb.error().get("code") if thumb.status >= 400 else None))
 
     def erase():
         for _ in range(3):
@@ -129,6 +133,8 @@ def at_once():
     stop.set()
     for thread in chats:
         thread.join()
+    # 404: its answer is gone; 202: taken, while the database is busy.
+    equal(set(thumbs) - {(200, None), (202, None), (404, "answer_not_found")}, set(), "at once: feedback is taken, or of an answer that is gone")
     equal(set(statuses) - {503}, {200}, "at once: everything goes through, or is told to come again")
     wait_for(lambda: uplift.get("/v1/chat", user=EVE).json()["data"] == [], 10)
     last = uplift.value("select max(erased_at) from uplift.erasures where user_hash = uplift.user_hash(%s)", EVE)

@@ -298,6 +298,8 @@ begin
     end if;
 
     if p_event_id is null or not exists (select from uplift.feedback_events e where e.event_id = p_event_id) then
+        -- Before any row is, or the two could wait for each other.
+        perform pg_advisory_xact_lock_shared(uplift.erasure_lock(p_user_id));
         for v_try in 1 .. 2 loop
             select a.user_id, a.feedback_given_at as since,
                 jsonb_build_object('helpful', a.helpful, 'rating', a.rating, 'feedback_text', a.feedback_text) as stands
@@ -314,7 +316,6 @@ begin
             perform uplift.fail(404, 'answer_not_found', 'there is no such answer');
         else
             -- It would wait for ever for an answer that was erased.
-            perform pg_advisory_xact_lock_shared(uplift.erasure_lock(p_user_id));
             if uplift.is_erased(p_user_id, uplift.time_of(p_answer_id)) then
                 perform uplift.fail(404, 'answer_not_found', 'there is no such answer');
             end if;
