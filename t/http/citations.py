@@ -90,7 +90,14 @@ def openai():
     provider.says = WORDS
 
 
+def is_copied():
+    """Whether the workers' copy has all texts: until then what it lacks is scored in Postgres, and a prompt may be another one a moment later."""
+    texts = uplift.value("select count(*) from uplift.search_texts where shelf = 'knowledge' and is_active")
+    return 'uplift_search_texts{shelf="knowledge"} %d\n' % texts in uplift.get("/metrics", user=None).text
+
+
 def given_again():
+    ok(wait_for(is_copied, 30), "cache: the copy has all texts")
     wish = {"message": "How do I sleep, once more?", "coach_id": COACH, "cache": {"mode": "on"}}
     first = uplift.post("/v1/chat", wish, user=ANN)
     ok(wait_for(lambda: uplift.post("/v1/chat", wish, user=ANN).headers["X-Uplift-Cache"] == "hit", 10), "cache: the answer is kept")
