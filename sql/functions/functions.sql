@@ -44,6 +44,7 @@ comment on schema uplift_search is
 \ir coach/recall.sql
 \ir coach/rest_memories.sql
 \ir coach/effects.sql
+\ir gateway/usage_daily.sql
 \ir coach/eval_memory.sql
 \ir coach/context.sql
 \ir coach/memory_model.sql
@@ -76,6 +77,7 @@ comment on schema uplift_search is
 \ir learning/experiments.sql
 \ir learning/results.sql
 \ir learning/rollouts.sql
+\ir learning/worth.sql
 \ir learning/prompt_versions.sql
 \ir learning/autopilot_bounds.sql
 \ir learning/autopilot_catalogue.sql

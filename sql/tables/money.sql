@@ -98,9 +98,76 @@ comment on column usage_dirty.failed_at is 'When it was tried to count it, and w
 create table usage_state (
     only_one boolean primary key default true check (only_one),
     began_at timestamptz not null,
-    rolled_until timestamptz not null
+    rolled_until timestamptz not null,
+    days_counted_at timestamptz,
+    users_key uuid not null default gen_random_uuid()
 );
 
 comment on table usage_state is 'How far usage_hourly is: to before rolled_until. Later answers are counted when they are asked about.';
 comment on column usage_state.began_at is
     'When counting began. Ids of answers before may not be in the order of time.';
+comment on column usage_state.days_counted_at is 'When usage_daily was last brought up to date; answers since are not in it.';
+comment on column usage_state.users_key is 'Goes into the sketches of usage_daily_users: without it nobody can be looked for in them.';
+
+create table usage_daily (
+    day date not null,
+    coach_id text not null,
+    provider text not null,
+    model text not null,
+    mode text not null,
+    severity smallint not null,
+    requests bigint not null,
+    complete bigint not null,
+    partial bigint not null,
+    cancelled bigint not null,
+    failed bigint not null,
+    cache_hits bigint not null,
+    degraded bigint not null,
+    prompt_tokens bigint not null,
+    cached_tokens bigint not null,
+    completion_tokens bigint not null,
+    cost_usd numeric not null,
+    saved_usd numeric not null,
+    estimated bigint not null,
+    unpriced bigint not null,
+    thumbs_up bigint not null,
+    thumbs_down bigint not null,
+    ratings bigint not null,
+    rating_sum bigint not null,
+    thumb_sums bigint[] not null,
+    rating_sums bigint[] not null,
+    response_ms bigint[] not null,
+    first_token_ms bigint[] not null,
+    primary key (day, coach_id, provider, model, mode, severity)
+);
+
+comment on table usage_daily is
+    'Answers by the day (UTC), coach, provider, model, mode and severity, counted by job roll-up-usage for the dashboard; empty text, and severity 0, where an answer has none.';
+comment on column usage_daily.severity is 'Whole: 3 is from 3.0 to 3.9.';
+comment on column usage_daily.thumb_sums is
+    'What an interval of the thumbs-up rate needs, because thumbs of one user are alike: with n thumbs of each user (and day), up of them up: how many users, and the sums of n * n, up * up and n * up.';
+comment on column usage_daily.rating_sums is 'The same of stars, whose sum of each user stands for up.';
+comment on column usage_daily.estimated is 'As in usage_hourly; so are unpriced, response_ms and first_token_ms.';
+
+create table usage_daily_users (
+    day date not null,
+    "by" text not null,
+    part text not null,
+    users bigint not null,
+    sketch bit(32768) not null,
+    primary key (day, "by", part)
+);
+
+comment on table usage_daily_users is
+    'How many users answers of a day are for, in all ("by" empty) and by coach, provider, model, mode and severity; with sketches, by which those of several days are told (uplift.users_of).';
+comment on column usage_daily_users.sketch is
+    'A multiresolution bitmap (Estan, Varghese, Fisk 2003): sixteen levels of 2048 bits, of which each user has one; a user is on level k with a chance of 2^-(k+1).';
+
+create table usage_days_dirty (
+    day date primary key,
+    failed_at timestamptz,
+    reason text
+);
+
+comment on table usage_days_dirty is 'Days of usage_daily, some hour of which was counted anew since.';
+comment on column usage_days_dirty.failed_at is 'When it was tried to count it, and why that failed: reason. It is tried again later.';

@@ -1,5 +1,5 @@
-/* roll-up-usage: answers by the hour, for costs and figures; and what was spent in periods that are
- * over is forgotten. */
+/* roll-up-usage: answers by the hour and the day, for costs and figures; and what was spent in periods that
+ * are over is forgotten. */
 #include "kinds.h"
 
 #include "common/json.h"
@@ -44,13 +44,14 @@ enum job_outcome job_roll_up_usage(struct job *j)
             return outcome;
         int64_t hours = (int64_t)json_number(step, "hours", 0);
         int64_t left = (int64_t)json_number(step, "left", 0);
+        int64_t days = (int64_t)json_number(step, "days", 0);
         int64_t failed_now = (int64_t)json_number(step, "failed", 0);
         cJSON_Delete(step);
         done += hours;
         failed += failed_now;
         if (!job_progress(j, done, done + left, "%lld hours counted", (long long)done))
             return JOB_STOPPED;
-        if (left == 0 || hours + failed_now == 0)
+        if (left == 0 || hours + days + failed_now == 0)
             break;
     }
     if (!trim_spent(j, done, &outcome))

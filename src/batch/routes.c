@@ -152,6 +152,9 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/errors/{name}/reopen"}, route_sql, SQL(admin_reopen_error), 200},
     {{"GET", "/admin/costs"}, route_sql, SQL(admin_costs), 200},
     {{"GET", "/admin/stats"}, route_sql, SQL(admin_stats), 200},
+    {{"GET", "/admin/overview"}, route_sql, SQL(admin_overview), 200},
+    {{"GET", "/admin/changes"}, route_sql, SQL(admin_changes), 200},
+    {{"GET", "/admin/worth"}, route_sql, SQL(admin_worth), 200},
 
     {{"GET", "/admin/predictions/figures"}, route_sql, SQL(admin_prediction_figures), 200},
     {{"GET", "/admin/predictions/calibration"}, route_sql, SQL(admin_calibration), 200},

@@ -232,8 +232,24 @@ def refusals():
            uplift.read_log("nginx-access")[-1000:])
         ids = re.findall(r'"request_id":"([0-9a-f]{32})"', uplift.read_log("nginx-access"))
         equal(len(set(ids)), len(ids), "each request has an id of its own")
+        dashboard(uplift)
         production(uplift)
     broken.remove()
+
+
+def dashboard(uplift):
+    """The dashboard is files, and all else below /admin/ is the admin API, which does not run here."""
+    for path, kind in (("/admin/", "text/html"), ("/admin/index.html", "text/html"), ("/admin/ui/app.js", "text/javascript"),
+                       ("/admin/ui/style.css", "text/css"), ("/admin/ui/pages/overview.js", "text/javascript")):
+        answer = uplift.get(path, user=None)
+        equal((answer.status, (answer.headers["Content-Type"] or "").split(";")[0], "script-src 'self'" in (answer.headers["Content-Security-Policy"] or ""),
+               answer.headers["X-Content-Type-Options"]), (200, kind, True, "nosniff"), path + " is a file")
+    answer = uplift.get("/admin", user=None)
+    equal((answer.status, answer.headers["Location"]), (301, "/admin/"), "/admin leads to it, on whichever port it was asked for")
+    for path in ("/admin/ui/nothing.js", "/admin/ui/pages/"):
+        ok(uplift.get(path, user=None).status in (403, 404), path + " is nothing")
+    for path in ("/admin/jobs", "/admin/uis", "/admin/index.htm", "/admin/datasets/x/export"):
+        is_own_error(uplift.get(path, user=None), 503, "service_unavailable", path + " is of the API", retry=True)
 
 
 def production(uplift):

@@ -46,6 +46,9 @@ CALLS = [
     "select uplift.limits_text(7, 100, 7, 1.0 / 3, 10.0 / 3, 1)",
     "select uplift.time_argument('{\"t\": \"2026-11-01\"}', 't'), uplift.time_argument('{\"t\": \"2026-11-01T01:30:00\"}', 't')",
     "select array_agg(e.* order by 1) from uplift.error_groups_of('{\"since\": \"2026-10-01\"}') e",
+    "select uplift_batch.admin_overview(null, '{\"from\": \"2026-10-30\", \"to\": \"2026-11-04\", \"by\": \"coach\"}', 'x')",
+    "select uplift_batch.admin_overview(null, '{\"from\": \"2026-03-08T00:30:00+01:00\", \"to\": \"2026-03-08\"}', 'x')",
+    "select uplift_batch.admin_worth(null, '{}', 'x')",
 ]
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)$")
 
@@ -109,6 +112,7 @@ with plain.cursor() as cursor:
     cursor.execute("insert into uplift.usage_hourly select * from uplift.count_usage('-infinity', '2026-11-03Z', false)")
     cursor.execute("update uplift.usage_state set began_at = '2026-01-01Z', rolled_until = '2026-12-31Z'")
     cursor.execute("insert into uplift.usage_hourly select * from uplift.count_usage('2026-11-03Z', '2026-12-31Z', false)")
+    cursor.execute("select uplift.count_all_days()")
     cursor.execute("insert into uplift.budgets (scope, period, limit_usd) values ('user', 'day', 0.0001), ('total', 'month', 0)")
     cursor.execute("select uplift.begin_budget(b) from uplift.budgets b")
     cursor.execute("insert into uplift.rate_limits (scope, key, requests_per_minute) values ('user', %s, 7)", (ANN,))
@@ -129,6 +133,14 @@ points = ask(strange, CALLS[3])[0]["admin_stats"]["data"]
 equal([(p["at"], p["requests"]) for p in points],
       [(datetime.datetime(2026, 10, 30, tzinfo=datetime.timezone.utc) + datetime.timedelta(days=n), 48) for n in range(5)],
       "a series by day has each day of UTC, with all of its answers")
+days = ask(strange, next(call for call in CALLS if "admin_overview" in call))[0]["admin_overview"]["by_day"]
+equal([(d["day"], d["requests"], d["users"]) for d in days[:3]], [("2026-10-30", 48, 1), ("2026-10-31", 48, 1), ("2026-11-01", 48, 1)],
+      "days of the dashboard are those of UTC")
+DAYS = "select * from uplift.usage_daily order by day"
+counted = ask(plain, DAYS)
+with strange.cursor() as cursor:
+    cursor.execute("select uplift.count_days('2026-10-30', '2026-11-05', false)")
+equal(ask(strange, DAYS), counted, "and counted in another session they are the same")
 report = ask(strange, "select sum(requests) as requests from generate_series(0, 5) n, get_daily_cost_report(date '2026-10-30' + n)")
 equal(report, ask(plain, "select count(*) as requests from public.coach_response_feedback where created_at >= '2026-10-30Z'"),
       "and days add up to the whole")

@@ -6,13 +6,14 @@ import { Uplift } from "./uplift.js";
 const KEY = "uplift.token";
 
 let config = {};
-let token = recall("sessionStorage", KEY);
+let token = recall("sessionStorage", KEY) ?? recall("localStorage", KEY);
 let asking = null; // the promise of an open sign-in panel
 let onChange = () => {};
+let tryOut = (client) => client.preferences();
 
 /** Whether the person signed in by hand, and so can sign out. */
 export function signedInByHand() {
-  return recall("sessionStorage", KEY) !== null;
+  return (recall("sessionStorage", KEY) ?? recall("localStorage", KEY)) !== null;
 }
 
 /** Whether the server says that its answers are made up. */
@@ -20,9 +21,13 @@ export function isSimulated() {
   return config.simulated === true;
 }
 
-/** The client for this session. `changed` is called after each sign-in and sign-out. */
-export async function openSession(changed) {
+/**
+ * The client for this session. `changed` is called after each sign-in and sign-out; `check` makes a call that a token
+ * which is given by hand has to be good for.
+ */
+export async function openSession(changed, check = tryOut) {
   onChange = changed;
+  tryOut = check;
   await readConfig();
   wire();
   return new Uplift({ getToken, apikey: config.apikey ?? undefined });
@@ -43,7 +48,7 @@ async function getToken(rejected) {
   if (rejected !== undefined) {
     if (token === rejected) {
       token = null;
-      remember("sessionStorage", KEY, null);
+      forget();
     }
     if (token === null) await readConfig();
     if (config.token === rejected) config = { ...config, token: null };
@@ -71,12 +76,17 @@ export function signIn(message = "") {
 export function signOut() {
   token = null;
   config = { ...config, token: null };
+  forget();
   try {
     sessionStorage.clear(); // drafts, too
   } catch {
     // There was nothing to clear.
   }
   onChange(false);
+}
+
+function forget() {
+  for (const storage of ["sessionStorage", "localStorage"]) remember(storage, KEY, null);
 }
 
 async function take(event) {
@@ -86,7 +96,7 @@ async function take(event) {
   $("sign-in-submit").disabled = true;
   $("sign-in-error").textContent = "";
   try {
-    await new Uplift({ token: given, apikey: config.apikey ?? undefined }).preferences();
+    await tryOut(new Uplift({ token: given, apikey: config.apikey ?? undefined }));
     keep(given);
   } catch (error) {
     // Away is no reason to refuse a token that may be good.
@@ -99,7 +109,9 @@ async function take(event) {
 
 function keep(given) {
   token = given;
-  remember("sessionStorage", KEY, given);
+  forget();
+  // For longer than the tab only where the panel asks and the person wants it.
+  remember($("token-keep")?.checked ? "localStorage" : "sessionStorage", KEY, given);
   $("sign-in").close("yes");
   onChange(true);
 }

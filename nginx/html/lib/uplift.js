@@ -443,6 +443,39 @@ export class Uplift {
     return this.#call("DELETE", "/v1/me", undefined, { retries: 0 });
   }
 
+  /**
+   * Any other route: resolves to its JSON, or null where there is none. What is given as a Blob or FormData is sent as it
+   * is, all else as JSON. Options: signal, retries, headers.
+   */
+  async call(method, path, content, { signal, retries, headers } = {}) {
+    const response = await this.open(method, path, content, { signal, retries, headers });
+    return response.status === 204 ? null : this.#json(response);
+  }
+
+  /** The Response of any other route that went well, to be read as it comes; `accept` is what is asked for. */
+  open(method, path, content, { signal, retries, headers, accept } = {}) {
+    return this.#request(path, { method, signal, retries, headers, accept }, content);
+  }
+
+  /** The server-sent events of any other route, as {event, data, id} with data read as JSON, until they end or `signal` does. */
+  async *events(path, { signal } = {}) {
+    const response = await this.open("GET", path, undefined, { signal, accept: "text/event-stream" });
+    const parser = new SseParser();
+    const reader = response.body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        for (const event of parser.push(value)) yield { ...event, data: JSON.parse(event.data) };
+      }
+    } catch (cause) {
+      if (signal?.aborted) return;
+      throw new UpliftError("the connection ended early", { status: response.status, type: "connection_error", code: "connection_lost", cause });
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
   async #call(method, path, content, options = {}) {
     // What a person gave or chose arrives, even when they close the page at once.
     const response = await this.#request(path, { ...options, method, keepalive: method !== "GET" }, content);
@@ -475,7 +508,7 @@ export class Uplift {
           signal,
           keepalive,
           headers: { ...this.#headers(token, accept, content), ...headers },
-          body: content === undefined ? undefined : JSON.stringify(content),
+          body: content === undefined || isRaw(content) ? content : JSON.stringify(content),
           credentials: "omit",
           cache: "no-store",
         });
@@ -505,7 +538,7 @@ export class Uplift {
     const headers = { Accept: accept };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (this.#apikey) headers.apikey = this.#apikey;
-    if (content !== undefined) headers["Content-Type"] = "application/json";
+    if (content !== undefined && !isRaw(content)) headers["Content-Type"] = "application/json";
     return headers;
   }
 
@@ -594,6 +627,11 @@ export class Uplift {
       clearTimeout(timer);
     }
   }
+}
+
+/** Whether fetch() knows by itself how to send it, and as what. */
+function isRaw(content) {
+  return content instanceof Blob || (typeof FormData === "function" && content instanceof FormData);
 }
 
 /** Whether the connection ended, not the answer. */

@@ -34,17 +34,30 @@ end
 $$;
 
 create or replace function uplift.histogram_percentile(p_counts bigint[], p_share numeric) returns int
-language sql immutable parallel safe
+-- In PL/pgSQL, which takes a tenth of the time that SQL does: a year by the day asks two thousand times.
+language plpgsql immutable parallel safe
 as $$
-    -- Within a bucket the times are taken to be spread evenly; in the last one nothing is known
-    -- beyond its lower bound.
-    with buckets as (
-        select b.at, b.n, sum(b.n) over (order by b.at) as up_to, p_share * sum(b.n) over () as wanted,
-            case b.at when 1 then 0 else 50 * 2 ^ (b.at - 2) end as low, 50 * 2 ^ (b.at - 1) as high
-        from unnest(p_counts) with ordinality as b(n, at)
-    )
-    select round(case when b.at = 12 then b.low else b.low + (b.high - b.low) * (b.wanted - (b.up_to - b.n)) / b.n end)::int
-    from buckets b where b.n > 0 and b.up_to >= b.wanted order by b.at limit 1
+declare
+    v_wanted float8 := 0;
+    v_up_to float8 := 0;
+    v_low float8;
+    v_n bigint;
+begin
+    foreach v_n in array coalesce(p_counts, '{}') loop
+        v_wanted := v_wanted + p_share * v_n;
+    end loop;
+    for v_at in 1 .. cardinality(p_counts) loop
+        v_n := p_counts[v_at];
+        v_up_to := v_up_to + v_n;
+        -- Within a bucket the times are taken to be spread evenly; in the last one nothing is known
+        -- beyond its lower bound.
+        if v_n > 0 and v_up_to >= v_wanted then
+            v_low := case v_at when 1 then 0 else 50 * 2 ^ (v_at - 2) end;
+            return round(case when v_at = 12 then v_low else v_low + (50 * 2 ^ (v_at - 1) - v_low) * (v_wanted - (v_up_to - v_n)) / v_n end);
+        end if;
+    end loop;
+    return null;
+end
 $$;
 
 comment on function uplift.histogram_percentile(bigint[], numeric) is
@@ -87,6 +100,7 @@ begin
     insert into uplift.usage_hourly
     select * from uplift.count_usage(p_hour, p_hour + interval '1 hour', p_hour >= p_began_at);
     delete from uplift.usage_dirty d where d.hour = p_hour;
+    insert into uplift.usage_days_dirty (day) values ((p_hour at time zone 'UTC')::date) on conflict do nothing;
     return true;
 exception when others then
     if not uplift.is_bad_row(sqlstate) then
@@ -112,6 +126,8 @@ declare
     v_hour timestamptz;
     v_done int := 0;
     v_failed int := 0;
+    v_left bigint;
+    v_days jsonb;
 begin
     perform pg_advisory_xact_lock(hashtextextended('uplift.usage', 0));
     select s.* into v_state from uplift.usage_state s;
@@ -120,6 +136,7 @@ begin
         insert into uplift.usage_state (began_at, rolled_until) values (v_now, v_now) returning * into v_state;
         delete from uplift.usage_hourly;
         insert into uplift.usage_hourly select * from uplift.count_usage('-infinity', v_now, false);
+        perform uplift.count_all_days();
         return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'failed', 0, 'left', 0);
     end if;
     for v_hour in
@@ -136,15 +153,21 @@ begin
         v_done := v_done + 1;
     end loop;
     update uplift.usage_state s set rolled_until = v_state.rolled_until;
-    return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed, 'left',
-        (select count(*) from uplift.usage_dirty d
+    v_left := (select count(*) from uplift.usage_dirty d
             where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true))
-        + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600);
+        + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600;
+    if v_left > 0 then
+        return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed, 'left', v_left);
+    end if;
+    -- Days when all their hours are counted, because each hour makes its day be counted again.
+    v_days := uplift.count_dirty_days(greatest(p_hours / 8, 1), v_state.began_at, v_retry_before);
+    return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed + (v_days ->> 'failed')::int,
+        'days', v_days -> 'days', 'left', v_days -> 'left');
 end
 $$;
 
 comment on function uplift_batch.roll_up_usage(int) is
-    'Counts up to so many hours that are over and not counted yet, or have changed since. Returns {hours: counted, failed, left}; the first time it counts all there is. An hour that cannot be counted stays in uplift.usage_dirty with the reason, and is tried again half an hour later.';
+    'Counts up to so many hours that are over and not counted yet, or have changed since. Then, when no hour is left, some of their days and, last, today. Returns {hours: counted, days, failed, left}; the first time it counts all there is. An hour or day that cannot be counted stays in uplift.usage_dirty or usage_days_dirty with the reason, and is tried again half an hour later.';
 
 -- --- what has changed since ---
 

@@ -1,0 +1,39 @@
+/** Saving what is shown: CSV for spreadsheets, and any other file. */
+
+import { h, speak } from "../../lib/dom.js";
+
+const KEEP_MS = 60000; // the download has begun by then
+
+/** A cell: quoted where it must be; what a spreadsheet would take for a formula is text. */
+function cell(value) {
+  if (value === null || value === undefined) return "";
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Lines of CSV as RFC 4180 has them. `columns` is [{label, csv: (row) => value}]. */
+export function toCsv(columns, rows) {
+  return [columns.map((column) => cell(column.label)), ...rows.map((row) => columns.map((column) => cell(column.csv(row))))]
+    .map((line) => `${line.join(",")}\r\n`).join("");
+}
+
+/** Has the browser save a Blob. */
+export function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), KEEP_MS);
+  speak(`Saved ${name}`);
+}
+
+export function saveCsv(name, columns, rows) {
+  // The mark at the beginning tells Excel that it is UTF-8.
+  saveBlob(`${fileName(name)}.csv`, new Blob(["\ufeff", toCsv(columns, rows)], { type: "text/csv;charset=utf-8" }));
+}
+
+/** A title as a file name with the day: "thumbs-up-rate-2026-11-30". */
+export function fileName(title) {
+  return `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "uplift"}-${new Date().toISOString().slice(0, 10)}`;
+}

@@ -1,0 +1,14 @@
+/** The pages of the dashboard: what is in the navigation, in this order, by group. `name` is the module in pages/. */
+
+export const GROUPS = [
+  { label: "How it goes", pages: [
+    { name: "overview", label: "Overview" },
+    { name: "worth", label: "What the loop is worth" },
+  ] },
+];
+
+export const FIRST = "overview";
+
+export function pageOf(name) {
+  return GROUPS.flatMap((group) => group.pages).find((page) => page.name === name) ?? null;
+}
