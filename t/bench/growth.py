@@ -23,7 +23,7 @@ FILL = """
 create or replace function pg_temp.id_at(p_at timestamptz, p_salt text) returns uuid language sql immutable as
     $f$ select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '7' || substr(md5(p_salt), 1, 3) || '8' || substr(md5(p_salt), 4, 15))::uuid $f$;
 create or replace function pg_temp.began(p_n int) returns timestamptz language sql immutable as
-    $f$ select '2026-01-01'::timestamptz + p_n * interval '2 seconds' $f$;
+    $f$ select '%(since)s'::timestamptz + p_n * interval '%(apart)s' $f$;
 set session_replication_role = replica;
 insert into auth.users (id) select md5('user ' || n)::uuid from generate_series(%(first)s, %(last)s) n;
 insert into public.user_coach_preferences (user_id, memory_enabled)
@@ -32,14 +32,20 @@ insert into uplift.conversations (id, user_id, coach_id, title, created_at, upda
     select pg_temp.id_at(pg_temp.began(n), 'c' || n), md5('user ' || n)::uuid, 'coach_decibel_avatar', 'How do I start?', pg_temp.began(n), pg_temp.began(n) + interval '20 hours'
     from generate_series(%(first)s, %(last)s) n;
 insert into public.coach_response_feedback (id, user_id, coach_id, protocol, conversation_id, user_message, ai_response, severity, mode, outcome,
-        model_used, response_time_ms, tokens_used, created_at, system_prompt_id)
+        model_used, provider, helpful, rating, prompt_tokens, completion_tokens, tokens_used, cost_usd, time_to_first_token_ms, response_time_ms, created_at)
     select pg_temp.id_at(pg_temp.began(n) + t * interval '2 hours', n || ' ' || t), md5('user ' || n)::uuid, 'coach_decibel_avatar', 'chat',
         pg_temp.id_at(pg_temp.began(n), 'c' || n),
-        'What do I do on day ' || t || ' when it rains all week?', repeat('Walk for ten minutes after the next meal. ', 5) || t, 3.0, 'default', 'complete',
-        'bench', 900, 120, pg_temp.began(n) + t * interval '2 hours', null
+        'What do I do on day ' || t || ' when it rains all week?', repeat('Walk for ten minutes after the next meal. ', 5) || t, 1 + n %% 5, 'default', 'complete',
+        'bench', 'bench', case when (n + t) %% 5 = 0 then (n + t) %% 15 > 0 end, case when (n + t) %% 9 = 0 then 1 + n %% 5 end, 400, 100, 500, 0.002,
+        100 + n %% 300, 900 + n %% 700, pg_temp.began(n) + t * interval '2 hours'
     -- Turn by turn, as they come: those of a conversation do not lie side by side.
     from generate_series(1, %(turns)s) t cross join generate_series(%(first)s, %(last)s) n;
 """
+
+
+def fill(up, first, last, since="2026-01-01", apart="2 seconds"):
+    """Makes these users, their conversations, and the answers; a conversation begins `apart` after the one before."""
+    up.sql(FILL % {"first": first, "last": last, "turns": TURNS, "since": since, "apart": apart})
 
 
 def aim(side, users):
@@ -89,7 +95,7 @@ def measure(rows, say=lambda text: None):
                 users = answers // TURNS
                 for first in range(made + 1, users + 1, STEP):
                     say("making %d answers of %d users: %.0f %%" % (answers, users, 100 * (first - 1 - made) / (users - made)))
-                    side.up.sql(FILL % {"first": first, "last": min(first + STEP - 1, users), "turns": TURNS})
+                    fill(side.up, first, min(first + STEP - 1, users))
                 made = users
                 vacuum(side.up)
                 figures["sizes"][str(answers)] = dict(saturate(side, cluster, users, 2 if quick else 5, 2 if quick else 5, say),

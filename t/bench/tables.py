@@ -4,6 +4,7 @@ import time
 
 import board
 import context
+import dashboard
 import export
 import gateway
 import growth
@@ -13,7 +14,7 @@ import retrieval
 # Without chats: the module, and with how many rows, all and --quick.
 BATCH_PARTS = {"learning": (learning, 1000000, 20000), "export": (export, 200000, 20000),
                "retrieval": (retrieval, 100000, 10000), "context": (context, 100000, 10000),
-               "growth": (growth, 10000000, 200000)}
+               "growth": (growth, 10000000, 200000), "dashboard": (dashboard, 10000000, 200000)}
 
 
 def bar(value, most, width=30):
