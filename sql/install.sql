@@ -49,6 +49,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/embeddings.sql
 \ir tables/forecasts.sql
 \ir tables/privacy.sql
+\ir tables/admin.sql
 \ir tables/coach_versions.sql
 reset search_path;
 

@@ -105,7 +105,7 @@ create or replace function uplift.put_setting(p_key text, p_value jsonb) returns
 language sql volatile
 as $$
     insert into uplift.settings as s (key, value) values (p_key, p_value)
-    on conflict (key) do update set value = excluded.value where s.value <> excluded.value
+    on conflict (key) do update set value = excluded.value, updated_at = now() where s.value <> excluded.value
 $$;
 
 comment on function uplift.put_setting(text, jsonb) is 'Sets a row of uplift.settings.';

@@ -95,6 +95,11 @@ comment on schema uplift_search is
 \ir gateway/routing.sql
 \ir gateway/access.sql
 \ir gateway/sync.sql
+\ir admin/answers.sql
+\ir admin/answer.sql
+\ir admin/people.sql
+\ir admin/settings.sql
+\ir admin/privacy.sql
 
 -- What both programs call. The rest of what they may do is in schemas of its own, and nothing else is.
 grant execute on function uplift.schema_version(), uplift.find_api_key(text) to uplift_app, uplift_batch;

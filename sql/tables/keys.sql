@@ -53,6 +53,7 @@ begin
             ('uplift', 'playbook_evidence', 'guideline_id', 'uplift.playbook_guidelines', 'on delete cascade'),
             ('uplift', 'playbook_comments', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'playbook_guidelines', 'merged_into', 'uplift.playbook_guidelines', 'on delete set null'),
+            ('uplift', 'admin_log_users', 'log_id', 'uplift.admin_log', 'on delete cascade'),
             ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t

@@ -17,6 +17,8 @@ struct admin_route {
 };
 
 static void route_sql(struct admin_call *c);
+/* With the line of the log that notes the request as $4. */
+static void route_sql_noted(struct admin_call *c);
 
 #define SQL(function)                                                                              \
     &(const struct pg_statement)                                                                   \
@@ -54,8 +56,25 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/examples/{id}/reject"}, route_sql, SQL(admin_reject_example), 200},
     {{"POST", "/admin/users/{id}/erase-training-data"}, route_sql, SQL(admin_erase_user), 200},
     {{"DELETE", "/admin/users/{id}"}, route_sql, SQL(admin_erase_everything), 200},
+    {{"GET", "/admin/users"}, route_sql_noted, SQL_ONCE(admin_list_users), 200},
+    {{"GET", "/admin/users/{id}"}, route_sql, SQL(admin_get_user), 200},
+    {{"GET", "/admin/users/{id}/conversations"}, route_sql, SQL(admin_user_conversations), 200},
+    {{"GET", "/admin/users/{id}/memories"}, route_sql, SQL(admin_user_memories), 200},
+    {{"PATCH", "/admin/users/{id}/consent"}, route_sql, SQL(admin_withdraw_consent), 200},
+    {{"GET", "/admin/users/{id}/export"}, route_export_user, NULL, 200},
+    {{"GET", "/admin/privacy"}, route_sql, SQL(admin_privacy), 200},
     {{"GET", "/admin/log"}, route_sql, SQL(admin_log), 200},
     {{"GET", "/admin/erasures"}, route_sql, SQL(admin_list_erasures), 200},
+
+    {{"GET", "/admin/answers"}, route_sql_noted, SQL_ONCE(admin_list_answers), 200},
+    {{"GET", "/admin/answers/export"}, route_export_answers, NULL, 200},
+    {{"GET", "/admin/answers/{id}"}, route_sql, SQL(admin_get_answer), 200},
+    {{"POST", "/admin/answers/{id}/mark"}, route_sql, SQL(admin_mark_answer), 200},
+    {{"POST", "/admin/answers/{id}/reject"}, route_sql, SQL(admin_reject_answer), 200},
+    {{"DELETE", "/admin/answers/{id}/review"}, route_sql, SQL(admin_unreview_answer), 200},
+
+    {{"GET", "/admin/settings"}, route_sql, SQL(admin_list_settings), 200},
+    {{"PATCH", "/admin/settings"}, route_sql, SQL(admin_change_settings), 200},
 
     {{"POST", "/admin/finetuning-jobs"}, route_sql, SQL_ONCE(admin_create_finetuning), 202},
     {{"GET", "/admin/finetuning-jobs"}, route_sql, SQL(admin_list_finetuning), 200},
@@ -258,7 +277,7 @@ char *admin_arguments(struct admin_call *c, struct api_error *error)
     return out;
 }
 
-static void route_sql(struct admin_call *c)
+static void reply_sql(struct admin_call *c, const char *last)
 {
     struct api_error error;
     char *arguments = admin_arguments(c, &error);
@@ -266,10 +285,19 @@ static void route_sql(struct admin_call *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    const char *values[] = {*c->key != '\0' ? c->key : NULL, arguments, c->who,
-                            request_param(c->request, "HTTP_IDEMPOTENCY_KEY")};
+    const char *values[] = {*c->key != '\0' ? c->key : NULL, arguments, c->who, last};
     admin_reply_query(c, c->route->statement, values, c->route->status);
     cJSON_free(arguments);
+}
+
+static void route_sql(struct admin_call *c)
+{
+    reply_sql(c, request_param(c->request, "HTTP_IDEMPOTENCY_KEY"));
+}
+
+static void route_sql_noted(struct admin_call *c)
+{
+    reply_sql(c, c->log_line);
 }
 
 /* True when an admin sends this. */
@@ -287,13 +315,25 @@ static bool authorize(struct admin_call *c, struct api_error *error)
     return true;
 }
 
-/* Whether it shows what users said. */
+/* Whether it shows what users said, or who they are. */
 static bool shows_texts(const struct admin_route *route)
 {
     static const char *const paths[] = {
-        "/admin/datasets/{id}/examples",      "/admin/datasets/{id}/export", "/admin/examples/{id}",
-        "/admin/dataset-versions/{id}/users", "/admin/playbooks/{name}",     "/admin/errors/{name}",
+        "/admin/datasets/{id}/examples",
+        "/admin/datasets/{id}/export",
+        "/admin/examples/{id}",
+        "/admin/dataset-versions/{id}/users",
+        "/admin/playbooks/{name}",
+        "/admin/errors/{name}",
         "/admin/experiments/{id}/preview",
+        "/admin/answers",
+        "/admin/answers/export",
+        "/admin/answers/{id}",
+        "/admin/users",
+        "/admin/users/{id}",
+        "/admin/users/{id}/conversations",
+        "/admin/users/{id}/memories",
+        "/admin/users/{id}/export",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(route->key.path, paths[i]) == 0)
@@ -324,8 +364,10 @@ static bool note(struct admin_call *c, struct api_error *error)
                             c->request->request_id};
     bool good = admin_query(c, &statement, values, &result, error);
     cJSON_free(arguments);
-    if (good)
+    if (good) {
+        snprintf(c->log_line, sizeof c->log_line, "%s", PQgetvalue(result, 0, 0));
         PQclear(result);
+    }
     return good;
 }
 

@@ -36,8 +36,9 @@ struct admin_call {
     struct admin *admin;
     struct request *request;
     const struct admin_route *route;
-    char key[ROUTE_KEY_MAX + 1]; /* the {id} (a UUID in lower case) or {name} of the path, or "" */
-    char who[UUID_TEXT + 1];     /* the admin: a user's id, or "admin" for a token without one */
+    char key[ROUTE_KEY_MAX + 1];  /* the {id} (a UUID in lower case) or {name} of the path, or "" */
+    char log_line[UUID_TEXT + 1]; /* of uplift.admin_log, where the request was noted, or "" */
+    char who[UUID_TEXT + 1];      /* the admin: a user's id, or "admin" for a token without one */
 };
 
 /* Finds the route of a request, checks that an admin sends it, and answers it. Ends the request. */
@@ -60,9 +61,11 @@ char *admin_arguments(struct admin_call *c, struct api_error *error);
 
 /* --- the routes that are more than a statement, each in the file named --- */
 
-void route_submit_job(struct admin_call *c);      /* route_jobs.c */
-void route_watch_job(struct admin_call *c);       /* route_watch.c */
-void route_export(struct admin_call *c);          /* route_export.c */
+void route_submit_job(struct admin_call *c);     /* route_jobs.c */
+void route_watch_job(struct admin_call *c);      /* route_watch.c */
+void route_export(struct admin_call *c);         /* route_export.c */
+void route_export_answers(struct admin_call *c); /* route_export_rows.c */
+void route_export_user(struct admin_call *c);
 void route_put_provider(struct admin_call *c);    /* route_providers.c */
 void route_post_knowledge(struct admin_call *c);  /* route_knowledge.c */
 void route_experiment_plan(struct admin_call *c); /* route_plan.c */

@@ -355,7 +355,8 @@ begin
                 case when r.degraded then 0 else coalesce(r.history_turns, 50) end as history_turns,
                 r.protocol is not distinct from 'completions' as is_client_led,
                 uplift.spoken(r.user_message, r.ai_response) as spoken, q.request,
-                r.coach_id, r.model_used, r.exposures, uplift.verdict_score(r.helpful, r.rating) as quality,
+                r.coach_id, r.model_used, r.exposures,
+                case when q.review = 'marked' then 10 else uplift.verdict_score(r.helpful, r.rating) end as quality,
                 hashtextextended(coalesce(nullif(r.system_prompt, ''), r.system_prompt_id::text || coalesce(r.personal_prompt, '')), 0) as prompt_key,
                 coalesce((q.request -> 'is_plain')::boolean, true) as is_plain, q.request ->> 'spoken' as client_spoken,
                 concat_ws('|', r.coach_id, r.severity, r.mode, case when r.coach_id is null then coalesce(r.system_prompt_id::text, md5(r.system_prompt)) end,
@@ -363,12 +364,15 @@ begin
                 case when uplift.is_whole_answer(r.outcome, r.finish_reason, r.response_message)
                         and r.error_code is null and r.from_cache is not true
                         and r.user_message ~ '\S' and r.ai_response ~ '\S'
-                    then case when uplift.is_liked(r.helpful, r.rating) then true
+                    -- What an admin says of it goes before what its user said.
+                    then case when q.review is not null then case q.review when 'marked' then true end
+                        when uplift.is_liked(r.helpful, r.rating) then true
                         when uplift.is_disliked(r.helpful, r.rating) then false end
                     end as feedback
             from public.coach_response_feedback r
             cross join lateral (
-                select case when r.request_messages is not null then uplift.read_request(r.request_messages, r.user_message) end as request offset 0) q
+                select case when r.request_messages is not null then uplift.read_request(r.request_messages, r.user_message) end as request,
+                    (select w.review from uplift.answer_reviews w where w.answer_id = r.id) as review offset 0) q
             where r.id = f.id offset 0) a
     ), users as materialized (
         select u.user_id, uplift.may_train(u.user_id) as consents
@@ -445,7 +449,7 @@ end
 $$;
 
 comment on function uplift.collect_training_turns(uuid[]) is
-    'Fills training_turns, but for the texts, with these answers, the liked beginnings of their conversations, the turns that were one example before, and all versions of each. An answer has a verdict only when it may train models: its user agreed (uplift.may_train), its conversation was not deleted, it is whole, made afresh and of text alone.';
+    'Fills training_turns, but for the texts, with these answers, the liked beginnings of their conversations, the turns that were one example before, and all versions of each. An answer has a verdict, its feedback''s or that of an admin who marked it, only when it may train models: no admin rejected it, its user agreed (uplift.may_train), its conversation was not deleted, it is whole, made afresh and of text alone.';
 
 create or replace function uplift.read_training_texts() returns void
 language plpgsql volatile

@@ -1,24 +1,30 @@
 -- What admins did and looked at: noted by fcgi-batch before it does it, and read by admins and by the users whose data it was.
 
-create or replace function uplift_batch.note_admin(p_who text, p_method text, p_route text, p_subject text, p_arguments jsonb, p_request_id text) returns void
+create or replace function uplift_batch.note_admin(p_who text, p_method text, p_route text, p_subject text, p_arguments jsonb, p_request_id text) returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     v_is_object constant boolean := coalesce(jsonb_typeof(p_arguments) = 'object', false);
-    v_user text := case when p_route like '/admin/users/%' then p_subject when v_is_object then p_arguments ->> 'user_id' end;
+    v_user text := case when p_route like '/admin/users/%' then p_subject
+        when p_route like '/admin/answers/{id}%' and p_subject ~ c_uuid then (
+            select a.user_id::text from public.coach_response_feedback a where a.id = p_subject::uuid)
+        when v_is_object then p_arguments ->> 'user_id' end;
     v_about text := case when v_is_object then coalesce(p_arguments ->> 'dataset_version_id', p_arguments ->> 'dataset_id', (
         select d.id::text from public.ai_training_datasets d where d.dataset_name = p_arguments ->> 'dataset' limit 1)) end;
+    v_id uuid;
 begin
     insert into uplift.admin_log (who, method, route, subject, about, user_id, named, request_id)
     values (p_who, p_method, p_route, left(p_subject, 200), left(lower(v_about), 200), case when v_user ~ c_uuid then v_user::uuid end,
         case when v_is_object then array(select left(k, 100) from jsonb_object_keys(p_arguments) k order by k limit 50) else array[]::text[] end,
-        left(p_request_id, 100));
+        left(p_request_id, 100))
+    returning id into v_id;
+    return v_id;
 end
 $$;
 
 comment on function uplift_batch.note_admin(text, text, text, text, jsonb, text) is
-    'Notes a request of an admin: who, method, route as in the API reference, what stands for its {id} or {name} (null: none), the arguments, of which only the names are kept, and the request''s id.';
+    'Notes a request of an admin: who, method, route as in the API reference, what stands for its {id} or {name} (null: none), the arguments, of which only the names are kept, and the request''s id. The line''s id.';
 
 create or replace function uplift.admin_log_json(l uplift.admin_log) returns jsonb
 language sql immutable
@@ -29,8 +35,19 @@ $$;
 
 comment on function uplift.admin_log_json(uplift.admin_log) is 'A row of uplift.admin_log as admins see it.';
 
+create or replace function uplift.log_about(p_user_id uuid) returns setof uuid
+language sql stable
+as $$
+    select l.id from uplift.admin_log l where l.user_id = p_user_id
+    union
+    select s.log_id from uplift.admin_log_users s where s.user_id = p_user_id
+$$;
+
+comment on function uplift.log_about(uuid) is 'The lines of uplift.admin_log that name a user, or showed texts of theirs among others''.';
+
 create or replace function uplift_batch.admin_log(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- By what is asked for: the lines of one user are few.
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
@@ -42,13 +59,14 @@ declare
     v_subject text := uplift.text_argument(p_arguments, 'subject', 200);
     v_since timestamptz := coalesce(uplift.time_argument(p_arguments, 'since'), '-infinity');
     v_until timestamptz := coalesce(uplift.time_argument(p_arguments, 'until'), 'infinity');
+    v_about uuid[] := case when v_user is not null then array(select uplift.log_about(v_user)) end;
     v_rows jsonb[];
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after,user_id,who,method,route,subject,since,until}');
     select array_agg(uplift.admin_log_json(l) order by l.at desc, l.id desc) into v_rows from (
         select x.* from uplift.admin_log x
         where (v_after is null or (x.at, x.id) < (select a.at, a.id from uplift.admin_log a where a.id = v_after))
-            and (v_user is null or x.user_id = v_user) and (v_by is null or x.who = v_by) and (v_method is null or x.method = v_method)
+            and (v_about is null or x.id = any (v_about)) and (v_by is null or x.who = v_by) and (v_method is null or x.method = v_method)
             and (v_route is null or starts_with(x.route, v_route)) and (v_subject is null or x.subject = v_subject)
             and x.at >= v_since and x.at < v_until
         order by x.at desc, x.id desc limit v_limit + 1) l;
@@ -68,7 +86,7 @@ begin
     select array_agg(jsonb_build_object('object', 'access', 'id', l.id, 'at', l.at, 'who', l.who, 'action', l.method || ' ' || l.route) order by l.at desc, l.id desc)
     into v_rows from (
         select x.* from (
-            select d.* from uplift.admin_log d where d.user_id = p_user_id
+            select d.* from uplift.log_about(p_user_id) l(id) join uplift.admin_log d on d.id = l.id
             union
             -- Sets and examples that have something of the user: who reads or exports them reads that.
             select d.* from uplift.training_example_sources s
@@ -88,4 +106,4 @@ end
 $$;
 
 comment on function uplift_chat.my_access_log(uuid, int, uuid) is
-    'What admins did with a user''s data, the latest first, at most p_limit before the one of that id: {object: list, data: [{object: access, id, at, who, action}], has_more}. What named the user, and what showed or exported sets, versions and examples with something of theirs.';
+    'What admins did with a user''s data, the latest first, at most p_limit before the one of that id: {object: list, data: [{object: access, id, at, who, action}], has_more}. What named the user, searches that showed an answer of theirs, and what showed or exported sets, versions and examples with something of theirs.';

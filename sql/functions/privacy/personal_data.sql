@@ -56,6 +56,8 @@ as $$
         (19, 'uplift.feedback_said', 't.user_id = $1 and t.waiting is not null', null),
         (31, 'uplift.feedback_said', null, 'answer_id'),
         (32, 'uplift.playbook_users', 't.user_id = $1', null),
+        (33, 'uplift.answer_reviews', null, 'answer_id'),
+        (34, 'uplift.admin_log_users', 't.user_id = $1', null),
         (20, 'uplift.context_effects', 't.item in (select m.id from public.ai_episodic_memory m where m.user_id = $1)', null),
         (21, 'uplift.context_effects', null, 'item'),
         (22, 'uplift.search_texts', 't.id in (select f.text_id from uplift.few_shot_examples f where f.user_id = $1)', null),

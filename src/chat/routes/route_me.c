@@ -1,20 +1,14 @@
 /* A user's own data, all of it: GET /v1/me/export, DELETE /v1/me; and who looked at it.
  *
- * An export is written page by page as it is read, so that its size does not matter: memory is that
- * of a page. nginx takes it into its buffers, so a slow reader holds no thread. */
+ * nginx takes an export into its buffers, so a slow reader holds no thread. */
 #include "route.h"
 
-#include "common/log.h"
 #include "common/query.h"
+#include "common/user_export.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define AT_ONCE 2 /* exports, and erasures, of a process: each has a thread */
-#define HEAD_MAX 16384
 #define LOG_LIMIT_DEFAULT 50
 #define LOG_LIMIT_MAX 200
 
@@ -43,102 +37,24 @@ static bool enter(struct route_context *c, atomic_int *places, const char *what)
     return false;
 }
 
-static bool put(struct route_context *c, const char *text, size_t len)
+static bool ask(void *arg, const struct pg_statement *statement, const char *const *values,
+                PGresult **result, struct api_error *error)
 {
-    return len == 0 || FCGX_PutStr(text, (int)len, c->request->fcgi.out) == (int)len;
-}
-
-static bool begin(struct route_context *c)
-{
-    struct buf head;
-    char day[16], at[32], line[256];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(day, sizeof day, "%Y-%m-%d", &utc);
-    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    snprintf(line, sizeof line,
-             "Content-Disposition: attachment; filename=\"uplift-export-%s.json\"\r\n", day);
-    buf_init(&head, HEAD_MAX);
-    bool is_head = strcmp(c->request->method, "HEAD") == 0;
-    bool good =
-        request_head(c->request, &head, 200, "application/json", line) &&
-        (is_head || buf_printf(&head,
-                               "{\"object\":\"user_export\",\"version\":1,\"user_id\":\"%s\","
-                               "\"exported_at\":\"%s\",\"sections\":{",
-                               c->request->who.user_text, at)) &&
-        put(c, head.data, head.len);
-    buf_release(&head);
-    return good;
-}
-
-/* Why an export cannot go on, in *error, whose status is 0 where it is the reader who left. */
-static bool write_section(struct route_context *c, const char *name, bool is_first,
-                          struct api_error *error)
-{
-    PGresult *result = NULL;
-    char *after = NULL, title[128];
-    bool good, has_rows = false;
-    snprintf(title, sizeof title, "%s\n\"%s\":[", is_first ? "" : ",", name);
-    good = put(c, title, strlen(title));
-    error->status = 0;
-    while (good) {
-        const char *values[3] = {c->request->who.user_text, name, after};
-        if (atomic_load(&c->services->draining)) /* the worker must end */
-            good = false;
-        else
-            good = route_query(c, &read_rows, values, &result, error, NULL);
-        if (!good || strcmp(PQgetvalue(result, 0, 1), "0") == 0)
-            break;
-        good = put(c, has_rows ? ",\n" : "\n", has_rows ? 2 : 1) &&
-               put(c, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
-        has_rows = true;
-        free(after);
-        after = strdup(PQgetvalue(result, 0, 2));
-        good = good && after != NULL;
-        PQclear(result);
-        result = NULL;
-    }
-    PQclear(result);
-    free(after);
-    return good && put(c, "]", 1);
-}
-
-static void write_export(struct route_context *c, const PGresult *sections)
-{
-    static const char end[] = "\n},\"complete\":true}\n";
-    struct api_error error = {.status = 0};
-    int count = PQntuples(sections);
-    bool good = begin(c);
-    if (good && strcmp(c->request->method, "HEAD") == 0) {
-        request_finish(c->request);
-        return;
-    }
-    for (int i = 0; good && i < count; i++)
-        good = write_section(c, PQgetvalue(sections, i, 0), i == 0, &error);
-    if (good && put(c, end, sizeof end - 1)) {
-        request_finish(c->request);
-        return;
-    }
-    if (error.status != 0)
-        log_traced(LOG_WARN, c->request->request_id, c->request->trace_id,
-                   "export of a user's data broken off: %s", error.message);
-    request_abort(c->request);
+    return route_query(arg, statement, values, result, error, NULL);
 }
 
 void route_me_export(struct route_context *c)
 {
-    struct api_error error;
-    PGresult *sections;
-    const char *values[1] = {c->request->who.user_text};
+    struct user_export export = {.request = c->request,
+                                 .user_id = c->request->who.user_text,
+                                 .sections = &list_sections,
+                                 .rows = &read_rows,
+                                 .ask = ask,
+                                 .arg = c,
+                                 .draining = &c->services->draining};
     if (!enter(c, &exports, "exports"))
         return;
-    if (route_query(c, &list_sections, values, &sections, &error, NULL)) {
-        write_export(c, sections);
-        PQclear(sections);
-    } else {
-        request_fail(c->request, &error, NULL);
-    }
+    user_export_run(&export);
     atomic_fetch_sub(&exports, 1);
 }
 

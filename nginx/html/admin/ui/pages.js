@@ -4,6 +4,15 @@ export const GROUPS = [
   { label: "How it goes", pages: [
     { name: "overview", label: "Overview" },
     { name: "worth", label: "What the loop is worth" },
+    { name: "answers", label: "Answers" },
+  ] },
+  { label: "Who it is for", pages: [
+    { name: "people", label: "People" },
+    { name: "coaches", label: "Coaches" },
+    { name: "privacy", label: "Privacy" },
+  ] },
+  { label: "Running it", pages: [
+    { name: "settings", label: "Settings" },
   ] },
 ];
 

@@ -1,0 +1,286 @@
+/** Answers: searched as they come, newest first, and one with all that shaped it and came of it. */
+
+import { h } from "../../../lib/dom.js";
+import { saveBlob, fileName } from "../csv.js";
+import { openDialog } from "../dialog.js";
+import { filterBar, period, PERIODS } from "../filters.js";
+import { form } from "../form.js";
+import { count, decimal, milliseconds, moment, money, time, words as plain } from "../format.js";
+import { actionButton, toast } from "../states.js";
+import { facts, table } from "../table.js";
+import { badge } from "../tiles.js";
+
+export const title = "Answers";
+
+const words = {
+  none: "No answer is like that.",
+  noneYet: "There are no answers yet. Each answer that a coach gives is here a moment after it ends.",
+  noneSoFar: (seen, to) => `Nothing found so far: looked through ${count(seen)} answers, back to ${moment(to)}.`,
+  searching: (seen) => `Looking… ${count(seen)} answers so far`,
+  seen: (seen, to) => `Looked through ${count(seen)} answers${to ? `, back to ${moment(to)}` : ", all of them"}.`,
+  goOn: "Look further back",
+  gone: "It is gone since.",
+  outcomes: { complete: "Complete", partial: "Cut off", cancelled: "Cancelled", failed: "Failed" },
+  marked: "Marked for training",
+  rejected: "Rejected",
+};
+
+const ALL_DAYS = 3650;
+const SEARCH_MS = 8000; // goes on by itself for so long, until a page is full
+const PAGE = 30;
+const YES_NO = [{ value: "true", label: "Yes" }, { value: "false", label: "No" }];
+const FEW = ["text", "user_id", "conversation_id", "coach_id", "model", "provider", "mode", "min_severity", "max_severity", "helpful", "rating", "comment", "outcome", "error_code",
+  "from_cache", "model_version_id", "prompt_version_id", "experiment_id", "variant", "review"];
+
+export function render(context) {
+  return context.path.length > 0 ? one(context, context.path[0]) : list(context);
+}
+
+// --- the list ---
+
+function list(context) {
+  const query = queryOf(context);
+  context.actions.push(h("button", { class: "button", type: "button", onclick: () => save(context, query) }, "Export…"));
+  const more = ["model", "provider", "mode", "min_severity", "max_severity", "model_version_id", "experiment_id", "variant", "comment", "from_cache", "error_code", "review", "user_id", "conversation_id", "prompt_version_id"];
+  const status = h("p", { class: "hint", role: "status" });
+  return [
+    filterBar(context, [
+      { name: "text", label: "Words in it", type: "text", placeholder: "Question, answer or comment" },
+      { type: "period", days: ALL_DAYS, periods: [...PERIODS, { days: ALL_DAYS, label: "Any time" }] },
+      { name: "coach_id", label: "Coach", type: "select", any: "All coaches", options: choices(context, "/admin/coaches", (coach) => ({ value: coach.id, label: coach.name })) },
+      { name: "helpful", label: "Thumb", type: "select", any: "Any or none", options: [{ value: "true", label: "Up" }, { value: "false", label: "Down" }, { value: "any", label: "Any" }, { value: "none", label: "None" }] },
+      { name: "rating", label: "Stars", type: "select", any: "Any or none", options: [...[5, 4, 3, 2, 1].map((n) => ({ value: String(n), label: `${n}` })), { value: "any", label: "Any" }, { value: "none", label: "None" }] },
+      { name: "outcome", label: "Outcome", type: "select", any: "All", options: Object.entries(words.outcomes).map(([value, label]) => ({ value, label })) },
+    ]),
+    h("details", { class: "more-filters", open: more.some((name) => context.query[name] !== undefined) }, h("summary", {}, "More filters"), filterBar(context, [
+      { name: "model", label: "Model", type: "text" },
+      { name: "provider", label: "Provider", type: "text" },
+      { name: "model_version_id", label: "Model version", type: "select", any: "All", options: choices(context, "/admin/model-versions", (v) => ({ value: v.id, label: `${v.model_name} ${v.version}` })) },
+      { name: "experiment_id", label: "Experiment", type: "select", any: "All", options: choices(context, "/admin/experiments", (e) => ({ value: e.id, label: e.experiment_name })) },
+      { name: "variant", label: "Variant", type: "text", placeholder: "Of the experiment" },
+      { name: "mode", label: "Mode", type: "select", any: "All", options: [{ value: "default", label: "Default" }, { value: "roast", label: "Roast" }] },
+      { name: "min_severity", label: "Severity from", type: "number" },
+      { name: "max_severity", label: "Severity to", type: "number" },
+      { name: "comment", label: "Comment", type: "select", any: "Any or none", options: [{ value: "any", label: "With one" }, { value: "none", label: "Without" }] },
+      { name: "from_cache", label: "From the cache", type: "select", any: "Either", options: YES_NO },
+      { name: "error_code", label: "Error", type: "text" },
+      { name: "review", label: "Review", type: "select", any: "Any or none", options: [{ value: "marked", label: words.marked }, { value: "rejected", label: words.rejected }] },
+      { name: "user_id", label: "User", type: "text", placeholder: "Id" },
+      { name: "conversation_id", label: "Conversation", type: "text", placeholder: "Id" },
+      ...(context.query.prompt_version_id ? [{ name: "prompt_version_id", label: "Wording of the prompt", type: "text" }] : []),
+    ], { label: "More filters" })),
+    status,
+    answersTable(context, query, { status }),
+  ];
+}
+
+/** What the URL asks for, in the API's words. */
+function queryOf(context) {
+  const query = Object.fromEntries(FEW.map((name) => [name, context.query[name]]));
+  const { from, to, days } = context.query;
+  if (from !== undefined || to !== undefined || (days !== undefined && Number(days) !== ALL_DAYS)) {
+    const range = period(context, ALL_DAYS);
+    query.from = range.from.toISOString();
+    query.to = range.to.toISOString();
+  }
+  return query;
+}
+
+async function choices(context, path, option) {
+  return (await context.api.get(path, { limit: 200 })).data.map(option);
+}
+
+/** Coaches' names by id; without them ids do. */
+async function coachNames(context) {
+  try {
+    return new Map((await context.api.get("/admin/coaches", { limit: 200 })).data.map((coach) => [coach.id, coach.name]));
+  } catch {
+    return new Map();
+  }
+}
+
+/** A table of answers, that goes on looking for a while where few are found. */
+export function answersTable(context, query, { status = null, name = "Answers", limit = PAGE } = {}) {
+  const isAsked = Object.values(query).some((value) => value !== undefined);
+  const empty = h("div", { class: "state" }, h("p", { class: "state-title" }, isAsked ? words.none : words.noneYet));
+  const asked = coachNames(context);
+  let names = new Map();
+  let seen = 0;
+  const say = (text) => status && (status.textContent = text);
+  const load = async (next) => {
+    const rows = [];
+    const until = performance.now() + SEARCH_MS;
+    let page;
+    do {
+      page = await context.api.get("/admin/answers", { ...query, limit: limit - rows.length, after: next });
+      rows.push(...page.data);
+      seen += page.looked_at;
+      next = page.next_after;
+      if (next !== null && rows.length < limit) say(words.searching(seen));
+    } while (next !== null && rows.length < limit && performance.now() < until);
+    say(query.text !== undefined || seen > 2000 ? words.seen(seen, page.searched_to) : "");
+    names = await asked;
+    if (next !== null) empty.firstChild.textContent = words.noneSoFar(seen, page.searched_to);
+    else empty.firstChild.textContent = isAsked ? words.none : words.noneYet;
+    return { rows, next };
+  };
+  return table({
+    name, load, empty, columns: [
+      { label: "When", show: (a) => h("a", { href: context.href("answers", [a.id]) }, time(a.created_at)), csv: (a) => a.created_at },
+      { label: "What was said", show: said, csv: (a) => `${a.user_message} → ${a.ai_response}` },
+      { label: "Feedback", show: feedback, csv: (a) => [a.helpful === null ? "" : a.helpful ? "up" : "down", a.rating ?? "", a.feedback_text ?? ""].join(" ").trim() },
+      { label: "Coach", show: (a) => names.get(a.coach_id) ?? a.coach_id ?? "–", csv: (a) => a.coach_id },
+      { label: "Model", show: (a) => a.model ?? "–" },
+      { label: "Cost", align: "end", show: (a) => money(a.cost_usd), csv: (a) => a.cost_usd },
+      { label: "Time", align: "end", show: (a) => milliseconds(a.response_time_ms), csv: (a) => a.response_time_ms },
+    ] });
+}
+
+function said(answer) {
+  return h("div", { class: "said" }, h("p", { class: "said-question" }, answer.user_message || "–"),
+    h("p", { class: "said-answer" }, answer.ai_response || (answer.error_code ? plain(answer.error_code) : "–")), marks(answer));
+}
+
+function marks(answer) {
+  const made = [
+    answer.outcome !== "complete" && badge(words.outcomes[answer.outcome] ?? answer.outcome, answer.outcome === "cancelled" ? "plain" : "bad"),
+    answer.from_cache && badge("From the cache"),
+    answer.review === "marked" && badge(words.marked, "good"),
+    answer.review === "rejected" && badge(words.rejected, "warn"),
+  ].filter(Boolean);
+  return made.length > 0 ? h("p", { class: "row" }, made) : null;
+}
+
+function feedback({ helpful, rating, feedback_text: comment }) {
+  if (helpful === null && rating === null && !comment) return "–";
+  return h("div", { class: "said-feedback" },
+    helpful === null ? null : badge(helpful ? "Thumb up" : "Thumb down", helpful ? "good" : "bad"), " ",
+    rating === null ? null : h("span", {}, h("span", { "aria-hidden": "true" }, "★".repeat(rating) + "☆".repeat(5 - rating)), h("span", { class: "visually-hidden" }, `${rating} of 5 stars`)),
+    comment ? h("p", {}, `“${comment}”`) : null);
+}
+
+// --- exporting ---
+
+function save(context, query) {
+  const dialog = openDialog({ title: "Export answers", content: h("div", { class: "stack" },
+    h("p", {}, "All answers that the filters find, with whole texts, cost, times and feedback. Each user whose answers are in it can see that they were exported."),
+    form({ fields: [{ name: "format", label: "Format", type: "select", value: "jsonl", options: [{ value: "jsonl", label: "Lines of JSON" }, { value: "csv", label: "CSV, for spreadsheets" }] }],
+      label: "Export", cancel: () => dialog.close(), submit: async ({ format }) => {
+        const response = await context.api.open("/admin/answers/export", { ...query, format }, { accept: "*/*" });
+        saveBlob(`${fileName("answers")}.${format}`, await response.blob());
+        dialog.close();
+      } }).node) });
+}
+
+// --- one ---
+
+async function one(context, id) {
+  context.setTitle("Answer");
+  const a = await context.api.get(`/admin/answers/${encodeURIComponent(id)}`);
+  return [
+    h("p", { class: "row" }, time(a.created_at), marks(a), h("a", { href: context.href("answers", [], { conversation_id: a.conversation_id }) }, "Its conversation"), h("a", { href: context.href("people", [a.user_id]) }, "Its user")),
+    h("section", { class: "panel", "aria-labelledby": "said" }, h("h2", { id: "said" }, "What was said"),
+      speech("User", a.user_message), speech(a.coach_id ?? "Assistant", a.ai_response, a), a.response_message ? code("Calls of tools and refusals", a.response_message) : null),
+    h("div", { class: "columns" }, feedbackPanel(a), trainingPanel(context, a)),
+    h("section", { class: "panel", "aria-labelledby": "how" }, h("h2", { id: "how" }, "How it was made"), facts(madeOf(context, a)), attempts(a)),
+    shaped(context, a),
+    h("section", { class: "panel", "aria-labelledby": "prompt" }, h("h2", { id: "prompt" }, "The prompt as it was sent"),
+      a.system_prompt ? code("System prompt", a.system_prompt, true) : h("p", {}, "No system prompt was sent."),
+      a.history_turns === null ? h("p", { class: "hint" }, "All turns of the conversation before it went along.") : h("p", { class: "hint" }, `${count(a.history_turns)} turns of the conversation before it went along.`),
+      a.request_messages ? code("The client’s own messages", a.request_messages) : null),
+  ];
+}
+
+function speech(who, text, answer = null) {
+  return h("div", { class: "speech" }, h("h3", {}, who), text ? h("p", { class: "speech-text" }, text) : h("p", { class: "hint" }, answer?.error_code ? `Nothing: ${plain(answer.error_code)}.` : "Nothing."));
+}
+
+function code(label, value, open = false) {
+  return h("details", { open }, h("summary", {}, label), h("pre", { tabindex: 0 }, typeof value === "string" ? value : JSON.stringify(value, null, 2)));
+}
+
+function feedbackPanel(a) {
+  return h("section", { class: "panel", "aria-labelledby": "feedback" }, h("h2", { id: "feedback" }, "Feedback"), h("div", {}, feedback(a) === "–" ? "None." : feedback(a)),
+    a.feedback.length > 0 ? h("ol", { class: "history", "aria-label": "History of its feedback" }, a.feedback.map((event) => h("li", {}, time(event.at), h("span", {}, ` ${changed(event.changes)}`), event.source ? h("span", { class: "hint" }, ` by ${event.source}`) : null))) : null,
+    a.prediction ? h("p", { class: "hint" }, `A thumb up was foretold with ${decimal(a.prediction.confidence * 100, 0)} %.`) : null);
+}
+
+function changed(changes) {
+  return Object.entries(changes).map(([name, value]) => {
+    if (name === "helpful") return value === null ? "thumb taken back" : value ? "thumb up" : "thumb down";
+    if (name === "rating") return value === null ? "stars taken back" : `${value} of 5 stars`;
+    return value === null ? "comment taken back" : `“${value}”`;
+  }).join(", ");
+}
+
+function trainingPanel(context, a) {
+  const place = h("div", { class: "stack" });
+  const draw = (training) => place.replaceChildren(...[
+    training.review ? h("p", {}, badge(words[training.review], training.review === "marked" ? "good" : "warn"), ` by ${training.reviewed_by}, `, time(training.reviewed_at)) : h("p", {}, "Its feedback decides."),
+    training.note ? h("p", {}, `“${training.note}”`) : null,
+    training.may_train ? null : h("p", { class: "hint" }, "Its user has not agreed that answers may train models: it is used for nothing."),
+    training.is_waiting ? h("p", { class: "hint" }, "It takes effect with the next run of generate-training-data. ",
+      actionButton("Run it now", async () => {
+        await context.api.post("/admin/jobs/generate-training-data");
+        toast("The job generate-training-data is on its way.");
+      }, { class: "text-button" })) : null,
+    training.failure ? h("p", { class: "field-error" }, `No example could be made: ${training.failure}`) : null,
+    training.examples.length > 0 ? h("ul", { class: "points" }, training.examples.map((e) => h("li", {}, h("a", { href: context.href("datasets", [e.dataset_id]) }, e.dataset), `, ${e.split}, quality ${decimal(e.quality_score, 1)}${e.is_in_set ? "" : ", not in the set"}`))) : h("p", { class: "hint" }, "No training example is made of it."),
+    h("div", { class: "row" },
+      training.review === "marked" ? null : actionButton("Mark for training", () => review(context, a.id, "mark", "Mark for training", draw), { disabled: !training.may_train }),
+      training.review === "rejected" ? null : actionButton("Reject", () => review(context, a.id, "reject", "Reject for training", draw)),
+      training.review ? actionButton("Take that back", async () => draw((await context.api.delete(`/admin/answers/${a.id}/review`)).training)) : null),
+  ].filter(Boolean));
+  draw(a.training);
+  return h("section", { class: "panel", "aria-labelledby": "training" }, h("h2", { id: "training" }, "Training"), place);
+}
+
+async function review(context, id, verb, label, draw) {
+  const text = verb === "mark" ? "It becomes a training example whatever its feedback says, while its user lets answers train models." : "Nothing is learnt from it, neither for nor against it, whatever its feedback says.";
+  const asked = form({ fields: [{ name: "note", label: "Why", type: "textarea", hint: "For those who look at it later.", maxlength: 2000 }], label, cancel: () => dialog.close(), submit: async ({ note }) => {
+    const answer = await context.api.post(`/admin/answers/${id}/${verb}`, note ? { note } : {});
+    dialog.close();
+    draw(answer.training);
+  } });
+  const dialog = openDialog({ title: label, content: h("div", { class: "stack" }, h("p", {}, text), asked.node) });
+  asked.field("note").focus();
+  await dialog.closed;
+}
+
+function madeOf(context, a) {
+  const to = (id, label) => (id ? h("a", { href: context.href("answers", [id]) }, label) : null);
+  return [
+    ["Coach", a.coach_id], ["Severity", a.severity === null ? null : `${decimal(a.severity, 1)}, ${a.mode ?? "default"}`], ["Model", a.model],
+    ["Model version", a.model_version ? h("a", { href: context.href("versions", [a.model_version.id]) }, `${a.model_version.model_name} ${a.model_version.version}`) : null], ["Provider", a.provider], ["Protocol", a.protocol && `${a.protocol}${a.streamed ? ", streamed" : ""}`],
+    ["Finished", a.finish_reason], ["Error", a.error_code && plain(a.error_code)], ["First word after", a.time_to_first_token_ms === null ? null : milliseconds(a.time_to_first_token_ms)],
+    ["Whole answer after", a.response_time_ms === null ? null : milliseconds(a.response_time_ms)],
+    ["Tokens", a.prompt_tokens === null ? null : `${count(a.prompt_tokens)} in${a.cached_tokens ? ` (${count(a.cached_tokens)} cached)` : ""}, ${count(a.completion_tokens)} out${a.usage_estimated ? ", estimated" : ""}`],
+    ["Cost", a.cost_usd === null ? null : money(a.cost_usd)], ["Saved", a.saved_usd === null ? null : money(a.saved_usd)], ["From the cache", to(a.cache_source_id, "The answer it came from")],
+    ["Replaces", to(a.regenerate_of, "An earlier answer")], ["Replaced by", a.replaced_by.length > 0 ? h("span", { class: "row" }, a.replaced_by.map((r) => to(r.id, moment(r.created_at)))) : null],
+    ["Without the database", a.degraded ? "Yes: the last known coach, no memory" : null], ["Request", a.request_id && h("code", {}, a.request_id)], ["Id", h("code", {}, a.id)],
+  ];
+}
+
+function attempts(a) {
+  if (a.attempts.length === 0) return null;
+  return table({ name: "Calls of providers", caption: true, csv: false, rows: a.attempts.map((row, i) => ({ ...row, number: i + 1 })), columns: [
+    { label: "Call", show: (row) => String(row.number) }, { label: "Provider", show: (row) => row.provider }, { label: "Model", show: (row) => row.model },
+    { label: "How it went", show: (row) => (row.reason ? badge(plain(row.reason), "bad") : badge("Answered", "good")) }, { label: "Status", align: "end", show: (row) => (row.http_status ? String(row.http_status) : "–") },
+    { label: "Time", align: "end", show: (row) => milliseconds(row.duration_ms) },
+  ] });
+}
+
+function shaped(context, a) {
+  const answerLink = (id, text) => h("a", { href: context.href("answers", [id]) }, text);
+  const lists = [
+    ["Memories", a.memories.map((m) => (m.text ? `${m.text}${m.is_active ? "" : " (no longer used)"}` : words.gone))],
+    ["Passages of other conversations", a.passages.map((p) => (p.user_message === null && p.ai_response === null ? words.gone : h("span", {}, answerLink(p.answer_id, moment(p.said_at)), `: ${p.user_message} → ${p.ai_response}`)))],
+    ["Sources", a.sources.map((s) => (s.title ? h("a", { href: context.href("knowledge", [s.id]) }, s.title) : words.gone))],
+    ["Cited", a.citations.map((c) => `[${c.number}] ${c.title ?? c.source_id}`)],
+    ["Examples", a.examples.map((e) => (e.text ? h("span", {}, answerLink(e.answer_id, e.question ?? "An answer"), `: ${e.text}`) : h("span", {}, answerLink(e.answer_id, "An answer"), " that is no example any more")))],
+    ["Experiments", a.exposures.map((x) => h("span", {}, h("a", { href: context.href("experiments", [x.experiment_id]) }, x.experiment ?? x.experiment_id), `: ${x.variant}${x.override ? ", asked for by a tester" : ""}`))],
+    ["Withheld, to measure what it is worth", a.withheld.map((kind) => plain(kind))],
+  ].filter(([, items]) => items.length > 0);
+  return h("section", { class: "panel", "aria-labelledby": "shaped" }, h("h2", { id: "shaped" }, "What shaped it"),
+    lists.length === 0 ? h("p", {}, "The coach’s prompt and the conversation alone.") : lists.map(([label, items]) => h("div", {}, h("h3", {}, label), h("ul", { class: "points" }, items.map((item) => h("li", {}, item))))));
+}
