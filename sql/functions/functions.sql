@@ -58,6 +58,7 @@ comment on schema uplift_search is
 \ir learning/redaction_addresses.sql
 \ir learning/redaction_names.sql
 \ir learning/injection.sql
+\ir coach/memory_policy.sql
 \ir coach/few_shot.sql
 \ir learning/duplicates.sql
 \ir learning/datasets.sql
@@ -77,6 +78,8 @@ comment on schema uplift_search is
 \ir learning/experiments.sql
 \ir learning/results.sql
 \ir learning/rollouts.sql
+\ir learning/deployment_plan.sql
+\ir learning/lineage.sql
 \ir learning/worth.sql
 \ir learning/prompt_versions.sql
 \ir learning/autopilot_bounds.sql
@@ -94,6 +97,7 @@ comment on schema uplift_search is
 \ir gateway/api_keys.sql
 \ir gateway/routing.sql
 \ir gateway/access.sql
+\ir gateway/breakers.sql
 \ir gateway/sync.sql
 \ir admin/answers.sql
 \ir admin/answer.sql

@@ -90,3 +90,13 @@ create table model_rules (
 comment on table model_rules is 'Which models may be named by a user, with a coach, or with an API key. All rules that apply must allow it.';
 comment on column model_rules.key is 'The user''s, coach''s or API key''s id; empty: each that has no rule of its own.';
 comment on column model_rules.allow is 'Names of models, or beginnings that end in *; null: those that are listed. Not deny.';
+
+create table breaker_hosts (
+    host text primary key,
+    breakers jsonb not null,
+    told_at timestamptz not null default now()
+);
+
+comment on table breaker_hosts is 'The circuit breakers of each host of workers, as these last told; a host that tells nothing for a day is forgotten.';
+comment on column breaker_hosts.breakers is
+    '[{provider, model (none: the provider as a whole), state (closed, probing, open), failures in a row, open_until and cool_until in Unix seconds}] of those that are not at rest.';

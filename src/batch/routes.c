@@ -84,8 +84,12 @@ static const struct admin_route routes[] = {
 
     {{"GET", "/admin/model-versions"}, route_sql, SQL(admin_list_model_versions), 200},
     {{"GET", "/admin/model-versions/{id}"}, route_sql, SQL(admin_get_model_version), 200},
+    {{"GET", "/admin/model-versions/{id}/deploy-plan"}, route_sql, SQL(admin_plan_deploy), 200},
+    {{"GET", "/admin/model-versions/{id}/rollback-plan"}, route_sql, SQL(admin_plan_rollback), 200},
     {{"POST", "/admin/model-versions/{id}/deploy"}, route_sql, SQL(admin_deploy_model), 200},
     {{"POST", "/admin/model-versions/{id}/rollback"}, route_sql, SQL(admin_rollback_model), 200},
+
+    {{"GET", "/admin/model-lineage"}, route_sql, SQL(admin_model_lineage), 200},
 
     {{"GET", "/admin/experiments"}, route_sql, SQL(admin_list_experiments), 200},
     {{"POST", "/admin/experiments"}, route_sql, SQL(admin_create_experiment), 201},
@@ -141,6 +145,8 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/providers/{name}"}, route_sql, SQL(admin_get_provider), 200},
     {{"PUT", "/admin/providers/{name}"}, route_put_provider, NULL, 200},
     {{"DELETE", "/admin/providers/{name}"}, route_sql, SQL(admin_delete_provider), 200},
+    {{"POST", "/admin/providers/{name}/test"}, route_test_provider, NULL, 200},
+    {{"GET", "/admin/breakers"}, route_sql, SQL(admin_list_breakers), 200},
     {{"GET", "/admin/models"}, route_sql, SQL(admin_list_models), 200},
     {{"PUT", "/admin/models"}, route_sql, SQL(admin_put_model), 200},
     {{"DELETE", "/admin/models"}, route_sql, SQL(admin_delete_model), 200},
@@ -186,6 +192,10 @@ static const struct admin_route routes[] = {
     {{"PATCH", "/admin/knowledge/{id}"}, route_sql, SQL(admin_edit_knowledge), 200},
     {{"DELETE", "/admin/knowledge/{id}"}, route_sql, SQL(admin_delete_knowledge), 200},
     {{"GET", "/admin/knowledge/{id}/chunks"}, route_sql, SQL(admin_list_chunks), 200},
+
+    {{"GET", "/admin/memory-policy"}, route_sql, SQL(admin_memory_policy), 200},
+    {{"PATCH", "/admin/memory-policy"}, route_sql, SQL(admin_edit_memory_policy), 200},
+    {{"POST", "/admin/memory-policy/try"}, route_sql, SQL(admin_try_memory_policy), 200},
 
     {{"GET", "/admin/schedules"}, route_sql, SQL(admin_list_schedules), 200},
     {{"PUT", "/admin/schedules/{name}"}, route_sql, SQL(admin_put_schedule), 200},

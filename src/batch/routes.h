@@ -67,6 +67,7 @@ void route_export(struct admin_call *c);         /* route_export.c */
 void route_export_answers(struct admin_call *c); /* route_export_rows.c */
 void route_export_user(struct admin_call *c);
 void route_put_provider(struct admin_call *c);    /* route_providers.c */
+void route_test_provider(struct admin_call *c);   /* route_provider_test.c */
 void route_post_knowledge(struct admin_call *c);  /* route_knowledge.c */
 void route_experiment_plan(struct admin_call *c); /* route_plan.c */
 void route_batch_alive(struct admin_call *c);     /* route_jobs.c */

@@ -1,11 +1,16 @@
 /* Where a provider's key may go; see provider_key.h. */
 #include "provider_key.h"
 
+#include "config_value.h"
 #include "json.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -130,6 +135,65 @@ bool provider_key_is_bound(const struct config *config, const cJSON *routing, co
             return true;
     }
     return false;
+}
+
+static bool lacks(char why[PROVIDER_KEY_WHY], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool lacks(char why[PROVIDER_KEY_WHY], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, PROVIDER_KEY_WHY, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool fetch_variable(const char *name, char out[PROVIDER_KEY_MAX], char why[PROVIDER_KEY_WHY])
+{
+    const char *value = getenv(name);
+    if (value == NULL || strlen(value) >= PROVIDER_KEY_MAX)
+        return lacks(why, "%s is not set", name);
+    memcpy(out, value, strlen(value) + 1);
+    return true;
+}
+
+static bool fetch_file(const struct config *config, const char *name, char out[PROVIDER_KEY_MAX],
+                       char why[PROVIDER_KEY_WHY])
+{
+    char path[PATH_MAX];
+    if (config->key_dir == NULL ||
+        snprintf(path, sizeof path, "%s/%s", config->key_dir, name) >= (int)sizeof path)
+        return lacks(why, "there is no UPLIFT_KEY_DIR");
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return lacks(why, "cannot read %.300s: %s", path, strerror(errno));
+    bool good = fgets(out, PROVIDER_KEY_MAX, f) != NULL;
+    fclose(f);
+    if (!good)
+        return lacks(why, "cannot read %.300s: it is empty", path);
+    out[strcspn(out, "\r\n")] = '\0';
+    return true;
+}
+
+/* What would end the header. */
+static bool has_control(const char *key)
+{
+    for (; *key != '\0'; key++)
+        if (iscntrl((unsigned char)*key))
+            return true;
+    return false;
+}
+
+bool provider_key_fetch(const struct config *config, const char *key, char out[PROVIDER_KEY_MAX],
+                        char why[PROVIDER_KEY_WHY])
+{
+    if (strncmp(key, "env:", 4) == 0 ? !fetch_variable(key + 4, out, why)
+                                     : !fetch_file(config, key + 5, out, why))
+        return false;
+    if (has_control(out))
+        return lacks(why, "%s holds a control character", key);
+    return !config_value_is_placeholder(out) || lacks(why, "its key is a placeholder");
 }
 
 bool provider_key_header_fits(const char *header)

@@ -81,7 +81,7 @@ export async function checkAccessible(page, name, { but = [] } = {}) {
 
 export async function checkWidth(page, name) {
   const wide = await page.evaluate(() => ({ wanted: innerWidth, page: document.documentElement.scrollWidth,
-    beyond: [...document.querySelectorAll("body *")].filter((node) => !node.closest("pre, .table-scroll, .visually-hidden, .skip-link, .sidebar") && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.className).slice(0, 5) }));
+    beyond: [...document.querySelectorAll("body *")].filter((node) => !node.closest("pre, .table-scroll, .lineage-scroll, .visually-hidden, .skip-link, .sidebar") && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 90)).slice(0, 5) }));
   ok(wide.page <= wide.wanted && wide.beyond.length === 0, `${name}: nothing is wider than the window`, JSON.stringify(wide));
 }
 

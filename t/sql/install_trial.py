@@ -209,6 +209,15 @@ def test_no_trace(cluster):
     connection.close()
 
 
+def test_money(cluster):
+    """What it makes up uses up no budget, and so refuses no chat of its own."""
+    cluster.psql("trace", sql="insert into uplift.budgets (scope, period, limit_usd) values ('total', 'month', 0.01)", user="uplift_owner")
+    installed(cluster, "trace", "with a small budget", user="uplift_owner")
+    connection = connect(cluster, "trace")
+    equal(rows(connection, "select is_enabled, (select count(*) from uplift.budget_spend) from uplift.budgets"), [(True, 0)], "which stays, with nothing spent of it")
+    connection.close()
+
+
 def test_nobody(cluster):
     """Without any user, and where none can be made, it says that nothing was tried."""
     database = create(cluster, "nobody", "create table people (id uuid primary key); alter table coach_response_feedback "
@@ -226,6 +235,7 @@ def main():
     test_remedies(cluster)
     test_harmless(cluster)
     test_no_trace(cluster)
+    test_money(cluster)
     test_nobody(cluster)
     done()
 

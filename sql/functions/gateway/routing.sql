@@ -129,6 +129,27 @@ $$;
 
 comment on function uplift_batch.admin_get_provider(text, jsonb, text) is 'One provider. UP404 provider_not_found.';
 
+create or replace function uplift_batch.provider_to_test(p_name text, p_arguments jsonb) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_model text := uplift.model_argument(p_arguments, 'model');
+    v_provider jsonb := jsonb_build_object('name', 'default');
+begin
+    perform uplift.check_arguments(p_arguments, '{model}');
+    if p_name <> 'default' then
+        v_provider := uplift.provider_json(uplift.found_provider(p_name));
+    end if;
+    return v_provider || jsonb_build_object('test_model', coalesce(v_model, (
+        select coalesce(r.provider_model, nullif(r.model, '*')) from uplift.model_routes r
+        where r.provider = p_name and p_name <> 'default' and (r.provider_model is not null or r.model <> '*')
+        order by r.position, r.weight desc, r.id limit 1)));
+end
+$$;
+
+comment on function uplift_batch.provider_to_test(text, jsonb) is
+    'A provider with what to ask of it: test_model, the model that the arguments name, else that of a route that leads to it, else null. Of default, the configured one, no more is known here. UP400 invalid_model, unknown_argument; UP404 provider_not_found.';
+
 create or replace function uplift.checked_provider(p_provider uplift.providers, p_arguments jsonb) returns uplift.providers
 language plpgsql stable
 as $$

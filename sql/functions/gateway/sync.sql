@@ -51,6 +51,9 @@ begin
     if p_known ? 'tokens' then
         perform uplift.settle_limits(p_known -> 'tokens');
     end if;
+    if p_known ? 'breakers' then
+        perform uplift.note_breakers(p_known #>> '{breakers,host}', p_known #> '{breakers,all}');
+    end if;
     v_news := v_news || jsonb_build_object('limits', (
         select coalesce(jsonb_agg(jsonb_build_object('scope', l.scope, 'key', l.key, 'rpm', l.requests_per_minute,
             'tpm', l.tokens_per_minute, 'burst', l.burst, 'feedback', l.feedback_per_minute)), '[]')
@@ -60,4 +63,4 @@ end
 $$;
 
 comment on function uplift_chat.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), experiments (uplift.experiment_gauges), rollouts (uplift.rollout_gauges), autopilot (uplift.autopilot_gauges), and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). breakers, {host, all}, the breakers of its host (uplift.note_breakers). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), experiments (uplift.experiment_gauges), rollouts (uplift.rollout_gauges), autopilot (uplift.autopilot_gauges), and queues, what waits, up to 10000 of each.';

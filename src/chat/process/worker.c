@@ -136,6 +136,7 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
         .experiments = w->experiments,
         .limits = w->limits,
         .embedder = w->embedder,
+        .breakers = &w->shared->breakers,
         .each_second = set_levels,
         .arg = w,
     });

@@ -2,15 +2,11 @@
 #include "routing_read.h"
 
 #include "common/buf.h"
-#include "common/config_value.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/provider_key.h"
 #include "common/utf8.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +16,6 @@
 
 #define MODELS_MAX 1000
 #define PROVIDERS_MAX 100
-#define KEY_MAX 4096 /* bytes */
 #define POSITION_MAX 8
 #define WEIGHT_MAX 1000
 
@@ -88,51 +83,10 @@ static bool add_key(struct provider *p, const char *header, const char *key)
     return add_header(&p->headers, name, key);
 }
 
-/* What would end the header. */
-static bool has_control(const char *key)
-{
-    for (; *key != '\0'; key++)
-        if (iscntrl((unsigned char)*key))
-            return true;
-    return false;
-}
-
-/* A key of the environment, or of a file. False when it cannot be had, which is logged. */
-static bool fetch_key(const struct config *config, const char *provider, const char *reference,
-                      char out[KEY_MAX])
-{
-    char path[PATH_MAX];
-    if (strncmp(reference, "env:", 4) == 0) {
-        const char *value = getenv(reference + 4);
-        if (value != NULL && strlen(value) < KEY_MAX) {
-            memcpy(out, value, strlen(value) + 1);
-            return true;
-        }
-        log_error("routing", "provider %s cannot be used: %s is not set", provider, reference + 4);
-        return false;
-    }
-    if (config->key_dir == NULL ||
-        snprintf(path, sizeof path, "%s/%s", config->key_dir, reference + 5) >= (int)sizeof path) {
-        log_error("routing", "provider %s cannot be used: there is no UPLIFT_KEY_DIR", provider);
-        return false;
-    }
-    FILE *f = fopen(path, "re");
-    if (f == NULL || fgets(out, KEY_MAX, f) == NULL) {
-        log_error("routing", "provider %s cannot be used: cannot read %s: %s", provider, path,
-                  f == NULL ? strerror(errno) : "it is empty");
-        if (f != NULL)
-            fclose(f);
-        return false;
-    }
-    fclose(f);
-    out[strcspn(out, "\r\n")] = '\0';
-    return true;
-}
-
 /* The key that a provider names, for its server alone. False when it cannot be had, which is
  * logged. */
 static bool read_key(const struct reading *r, const cJSON *object, const char *provider,
-                     const char *url, char out[KEY_MAX])
+                     const char *url, char out[PROVIDER_KEY_MAX])
 {
     const char *reference = json_string(object, "api_key"),
                *header = json_string(object, "key_header");
@@ -156,15 +110,9 @@ static bool read_key(const struct reading *r, const cJSON *object, const char *p
             provider, reference);
         return false;
     }
-    if (!fetch_key(r->config, provider, reference, out))
-        return false;
-    if (has_control(out)) {
-        log_error("routing", "provider %s cannot be used: %s holds a control character", provider,
-                  reference);
-        return false;
-    }
-    if (config_value_is_placeholder(out)) {
-        log_error("routing", "provider %s cannot be used: its key is a placeholder", provider);
+    char why[PROVIDER_KEY_WHY];
+    if (!provider_key_fetch(r->config, reference, out, why)) {
+        log_error("routing", "provider %s cannot be used: %s", provider, why);
         return false;
     }
     return true;
@@ -276,7 +224,7 @@ static bool read_provider(struct reading *r, const cJSON *object)
 {
     const char *name = json_string(object, "name"), *url = json_string(object, "base_url");
     const char *header = json_string(object, "key_header");
-    char key[KEY_MAX];
+    char key[PROVIDER_KEY_MAX];
     if (name == NULL || *name == '\0' || strlen(name) > 63 || url == NULL)
         return complain(r, "routing: each provider needs a name (at most 63 bytes) and a base_url");
     if (strcmp(name, ROUTING_DEFAULT) == 0)

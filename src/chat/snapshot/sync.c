@@ -1,6 +1,7 @@
 /* Asking Postgres what has changed; see sync.h. */
 #include "sync.h"
 
+#include "chat/provider/breaker_write.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -10,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SYNC_S 1
 #define GAUGES_MS 10000
 #define KNOWN_MAX ((size_t)1024 * 1024)
+#define HOST_ROOM 256
+#define BREAKERS_MAX ((size_t)64 * 1024)
 
 struct sync {
     struct sync_options with;
@@ -22,6 +26,8 @@ struct sync {
     char prices[64], budgets[64]; /* the marks of those that are known */
     int64_t gauges_due_ms;
     bool was_refused; /* and logged */
+    char host[HOST_ROOM];
+    struct buf breakers, breakers_told; /* as they are, and as Postgres last heard of them */
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t stop_told;
@@ -32,6 +38,39 @@ struct sync {
 static const struct pg_statement worker_sync = {
     .name = "worker_sync", .sql = "select uplift_chat.worker_sync($1)", .params = 1};
 
+static int64_t unix_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The breakers of this host: with the gauges, and when they have changed. */
+static void tell_breakers(struct sync *s, bool is_due, struct buf *out)
+{
+    if (s->with.breakers == NULL)
+        return;
+    buf_clear(&s->breakers);
+    breakers_write(s->with.breakers, clock_ms(), unix_ms(), &s->breakers);
+    if (s->breakers.failed)
+        return;
+    bool is_news = s->breakers.len != s->breakers_told.len ||
+                   memcmp(s->breakers.data, s->breakers_told.data, s->breakers.len) != 0;
+    if (!is_due && !is_news)
+        return;
+    buf_puts(out, ",\"breakers\":{\"host\":");
+    buf_json_string(out, s->host, strlen(s->host));
+    buf_puts(out, ",\"all\":");
+    buf_append(out, s->breakers.data, s->breakers.len);
+    buf_putc(out, '}');
+}
+
+static void note_breakers_told(struct sync *s)
+{
+    buf_clear(&s->breakers_told);
+    buf_append(&s->breakers_told, s->breakers.data, s->breakers.len);
+}
+
 /* What this worker knows, and tells. */
 static bool tell_known(struct sync *s, struct buf *out)
 {
@@ -41,8 +80,10 @@ static bool tell_known(struct sync *s, struct buf *out)
     buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(s->with.access));
     buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", s->prices, s->budgets);
     buf_printf(out, ",\"experiments\":\"%s\"", experiments);
-    if (clock_ms() >= s->gauges_due_ms)
+    bool is_due = clock_ms() >= s->gauges_due_ms;
+    if (is_due)
         buf_puts(out, ",\"gauges\":true");
+    tell_breakers(s, is_due, out);
     embedder_put_wanted(s->with.embedder, out);
     limits_put_spent(s->with.limits, out);
     buf_putc(out, '}');
@@ -137,9 +178,11 @@ static void sync_once(struct sync *s)
         outcome = PG_REFUSED;
     pg_breaker_report(s->with.breaker, outcome);
     limits_acknowledge(s->with.limits, outcome == PG_DONE);
-    if (outcome == PG_DONE)
+    if (outcome == PG_DONE) {
+        note_breakers_told(s);
         take_news(s, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
-    else if (outcome == PG_REFUSED && !s->was_refused)
+    }
+    if (outcome == PG_REFUSED && !s->was_refused)
         log_error("sync", "uplift_chat.worker_sync() was refused: %s: %s", pg_sqlstate(s->pg),
                   pg_message_to_log(s->pg));
     s->was_refused = outcome == PG_REFUSED;
@@ -148,7 +191,7 @@ static void sync_once(struct sync *s)
 }
 
 /* False when it is to stop. */
-static bool pause(struct sync *s)
+static bool rest(struct sync *s)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -167,13 +210,15 @@ static void *run(void *arg)
     do {
         sync_once(s);
         s->with.each_second(s->with.arg);
-    } while (pause(s));
+    } while (rest(s));
     return NULL;
 }
 
 static void release(struct sync *s)
 {
     pg_free(s->pg);
+    buf_release(&s->breakers);
+    buf_release(&s->breakers_told);
     cJSON_Delete(s->gauges);
     pthread_cond_destroy(&s->stop_told);
     pthread_mutex_destroy(&s->lock);
@@ -189,6 +234,10 @@ struct sync *sync_start(const struct sync_options *options)
         return NULL;
     }
     s->with = *options;
+    buf_init(&s->breakers, BREAKERS_MAX);
+    buf_init(&s->breakers_told, BREAKERS_MAX);
+    if (gethostname(s->host, sizeof s->host - 1) != 0 || !json_utf8_valid(s->host, strlen(s->host)))
+        snprintf(s->host, sizeof s->host, "unknown");
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

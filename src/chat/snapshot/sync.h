@@ -7,6 +7,7 @@
 #define UPLIFT_SYNC_H
 
 #include "budgets.h"
+#include "chat/provider/breaker.h"
 #include "chat/provider/embedder.h"
 #include "chat/provider/routing.h"
 #include "common/config.h"
@@ -33,7 +34,8 @@ struct sync_options {
     struct experiments *experiments;
     struct limits *limits;
     struct embedder *embedder;
-    void (*each_second)(void *arg); /* called by the thread after each look */
+    const struct breakers *breakers; /* which Postgres is told of; NULL: it is not */
+    void (*each_second)(void *arg);  /* called by the thread after each look */
     void *arg;
 };
 

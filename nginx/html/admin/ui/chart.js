@@ -164,14 +164,14 @@ function valueScale({ series, y, stacked, height }, tops) {
 
 function drawValueAxis(root, scale, axis, width) {
   const node = root.append("g").attr("class", "axis").attr("transform", `translate(${MARGIN.left},0)`).attr("aria-hidden", "true")
-    .call(axisLeft(scale).ticks(4).tickSize(-(width - MARGIN.left - MARGIN.right)).tickPadding(8).tickFormat(axis));
+    .call(axisLeft(scale).ticks(4).tickSize(-(width - MARGIN.left - MARGIN.right)).tickPadding(8).tickFormat((value) => axis(value)));
   node.select(".domain").remove();
 }
 
 function drawTimeAxis(root, scale, { series, when, across, height }, width) {
   const [from, to] = scale.domain();
   const room = Math.max(2, Math.min(8, Math.floor(width / 90)));
-  const axis = axisBottom(scale).ticks(room).tickSizeOuter(0).tickFormat(across ?? when ?? (to - from < 48 * HOUR ? clock : day));
+  const axis = axisBottom(scale).ticks(room).tickSizeOuter(0).tickFormat(across ? (value) => across(value) : when ?? (to - from < 48 * HOUR ? clock : day));
   // Of whole days and months the points themselves are the places to name.
   const points = series[0].points.map((point) => point.at);
   if (when !== null) axis.tickValues(points.filter((_, i) => (points.length - 1 - i) % Math.ceil(points.length / room) === 0));

@@ -14,6 +14,31 @@ export const GROUPS = [
   { label: "Running it", pages: [
     { name: "settings", label: "Settings" },
   ] },
+  { label: "Learning", pages: [
+    { name: "datasets", label: "Datasets" },
+    { name: "training", label: "Fine-tuning" },
+    { name: "versions", label: "Model versions" },
+  ] },
+  { label: "Trying", pages: [
+    { name: "experiments", label: "Experiments" },
+    { name: "rollouts", label: "Rollouts" },
+    { name: "playbooks", label: "Playbooks" },
+    { name: "autopilot", label: "Autopilot" },
+    { name: "predictions", label: "Predictions" },
+  ] },
+  { label: "What coaches know", pages: [
+    { name: "knowledge", label: "Knowledge" },
+    { name: "memories", label: "Memories policy" },
+  ] },
+  { label: "Running it", pages: [
+    { name: "jobs", label: "Jobs" },
+    { name: "schedules", label: "Schedules" },
+    { name: "errors", label: "Errors" },
+    { name: "routes", label: "Providers and routes" },
+    { name: "money", label: "Prices and budgets" },
+    { name: "limits", label: "Rate limits" },
+    { name: "keys", label: "API keys" },
+  ] },
 ];
 
 export const FIRST = "overview";

@@ -1,0 +1,120 @@
+/** What was foretold, and how good that was: over time, and by how sure it was. */
+
+import { h } from "../../../lib/dom.js";
+import { lineChart } from "../chart.js";
+import { filterBar, period } from "../filters.js";
+import { count, decimal, percent, percentInterval, time, words as asWords } from "../format.js";
+import { emptyState, loaded } from "../states.js";
+import { facts, table } from "../table.js";
+import { badge, tiles } from "../tiles.js";
+
+export const title = "Predictions";
+
+const words = {
+  calibrationAbout: "How often what was foretold came true, by how sure it was. On the diagonal the two are the same; the band is what may be chance.",
+  brierAbout: "The mean square of confidence less what came, and how far confidence is from what came true. Less is better.",
+  none: "Nothing was foretold in this time",
+  noneText: "Thumbs are foretold once the job train-thumb-model has enough rated answers; others record theirs by POST /v1/predictions.",
+  noDrift: "No model has become worse than it was.",
+  worse: "has become worse",
+};
+
+export function render(context) {
+  const { from, to } = period(context);
+  const { prediction_type: type, model_name: model, model_version: version } = context.query;
+  const asked = { prediction_type: type, model_name: model, model_version: version, from: dayOf(from), to: dayOf(to) };
+  const all = context.api.get("/admin/predictions/figures", { from: asked.from, to: asked.to, step: "all", limit: 200 });
+  all.catch(() => {});
+  const choices = (name) => all.then(({ data }) => [...new Set(data.map((row) => row[name]))].sort().map((value) => ({ value, label: asWords(value) })));
+  return [
+    filterBar(context, [
+      { type: "period" },
+      { name: "prediction_type", label: "What", type: "select", any: "All", options: choices("prediction_type") },
+      { name: "model_name", label: "Model", type: "select", any: "All models", options: choices("model_name") },
+      { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
+    ]),
+    loaded(() => context.api.get("/admin/predictions/drift"), (answer) => showDrift(context, answer), { busy: 1 }),
+    loaded(() => Promise.all([context.api.get("/admin/predictions/calibration", asked), context.api.get("/admin/predictions/figures", { ...asked, step: "day", limit: 200 })]), ([calibration, figures]) => showAll(calibration, figures), { busy: 8 }),
+    h("h2", {}, "By model and version"),
+    loaded(() => context.api.get("/admin/predictions/figures", { ...asked, step: "all", limit: 200 }), ({ data }) => table({
+      name: "Predictions by model", rows: data, empty: words.none,
+      columns: [
+        { label: "What", show: (row) => asWords(row.prediction_type) },
+        { label: "Model", show: (row) => h("a", { href: context.href("predictions", [], { ...context.query, model_name: row.model_name, model_version: row.model_version }) }, `${row.model_name} ${row.model_version ?? ""}`) },
+        { label: "Foretold", align: "end", sort: (row) => row.n, show: (row) => count(row.n), csv: (row) => row.n },
+        { label: "Came true or not", align: "end", sort: (row) => row.n_judged, show: (row) => count(row.n_judged), csv: (row) => row.n_judged },
+        ...[["Accuracy", "accuracy", percent], ["Brier", "brier", (value) => decimal(value, 3)], ["Calibration error", "ece", (value) => decimal(value, 3)], ["Log loss", "log_loss", (value) => decimal(value, 3)], ["MAE", "mae", decimal], ["MAPE", "mape", percent]]
+          .map(([label, name, show]) => ({ label, align: "end", sort: (row) => row[name], show: (row) => show(row[name]), csv: (row) => row[name] })),
+      ],
+    })),
+  ];
+}
+
+function dayOf(date) {
+  return date.toISOString().slice(0, 10);
+}
+
+function showDrift(context, { data, bounds }) {
+  if (data.length === 0) return h("p", { class: "row" }, badge("no drift", "good"), words.noDrift);
+  return data.map((row) => h("div", { class: "notice notice-warn" },
+    h("p", {}, h("strong", {}, `${asWords(row.prediction_type)} by ${row.model_name} ${row.model_version ?? ""} ${words.worse}`), `, since `, time(row.since), ": ", row.exceeds.map((what) => `${what === "ece" ? "calibration error" : "Brier score"} ${decimal(row[what], 3)}, before ${decimal(row.reference[what], 3)}`).join("; "),
+      `, of ${count(row.n)} outcomes (worse by more than ${decimal(bounds?.["predictions.max_brier_rise"] ?? bounds?.max_brier_rise ?? 0.05)} is told).`)));
+}
+
+function showAll(calibration, figures) {
+  const { total } = calibration;
+  if (!total || !total.n) return emptyState(words.none, words.noneText);
+  const bins = calibration.data;
+  const days = averaged(figures.data);
+  return [
+    h("h2", {}, "How good they are"),
+    tiles([
+      { label: "Foretold", value: count(total.n), note: `${count(total.n_with_outcome)} have an outcome` },
+      { label: "Accuracy", value: percent(total.accuracy) },
+      { label: "Brier score", value: decimal(total.brier, 3), note: `always foretelling the mean: ${decimal(total.uncertainty, 3)}` },
+      { label: "Calibration error", value: decimal(total.ece, 3), note: "mean distance of confidence from what came true" },
+      total.mae === null ? null : { label: "Mean error of numbers", value: decimal(total.mae), note: total.mape === null ? "" : percent(total.mape) },
+    ]),
+    h("div", { class: "columns" },
+      lineChart({
+        title: "Calibration", description: words.calibrationAbout, across: (value) => percent(value, 0), by: "Confidence", format: percent, axis: (value) => percent(value, 0), y: { min: 0, max: 1 }, height: 300,
+        series: [
+          { name: "came true", behind: "predictions", points: bins.map((bin) => ({ at: bin.mean_confidence ?? (bin.from + bin.to) / 2, value: bin.count > 0 ? bin.observed_rate : null, low: bin.low, high: bin.high, n: bin.count })) },
+          { name: "as sure as it was", points: [{ at: 0, value: 0 }, ...bins.map((bin) => bin.mean_confidence ?? (bin.from + bin.to) / 2).map((at) => ({ at, value: at })), { at: 1, value: 1 }] },
+        ],
+        empty: "Nothing that has a confidence came true or not yet.",
+      }),
+      lineChart({
+        title: "How good, day by day", description: words.brierAbout, format: (value) => decimal(value, 3), axis: decimal, y: { min: 0 }, height: 300,
+        series: [{ name: "Brier score", behind: "outcomes", points: days.map((day) => ({ at: day.at, value: day.brier, n: day.n_judged })) }, { name: "calibration error", points: days.map((day) => ({ at: day.at, value: day.ece })) }],
+        empty: "No outcome came in this time.",
+      })),
+    h("details", {}, h("summary", {}, "What the Brier score is made of"),
+      facts([["Reliability (less is better)", decimal(total.reliability, 4)], ["Resolution (more is better)", decimal(total.resolution, 4)], ["Uncertainty", decimal(total.uncertainty, 4)], ["Within bins", decimal(total.within_bin, 4)], ["Log loss", decimal(total.log_loss, 4)]])),
+  ];
+}
+
+/** One point a day, of all models and versions by how many were judged; days without any are gaps. */
+function averaged(rows) {
+  const days = new Map();
+  for (const row of rows) {
+    const day = days.get(row.at) ?? { at: row.at, n_judged: 0, brier: 0, ece: 0 };
+    if (row.n_judged > 0 && row.brier !== null) {
+      day.n_judged += row.n_judged;
+      day.brier += row.brier * row.n_judged;
+      day.ece += (row.ece ?? 0) * row.n_judged;
+    }
+    days.set(row.at, day);
+  }
+  return filled([...days.values()].map((day) => ({ at: day.at, n_judged: day.n_judged, brier: day.n_judged > 0 ? day.brier / day.n_judged : null, ece: day.n_judged > 0 ? day.ece / day.n_judged : null })));
+}
+
+function filled(days) {
+  const known = new Map(days.map((day) => [day.at.slice(0, 10), day]));
+  const all = [...known.keys()].sort();
+  const found = [];
+  for (let at = new Date(`${all[0]}T00:00:00Z`); all.length > 0 && at <= new Date(`${all.at(-1)}T00:00:00Z`); at = new Date(at.getTime() + 86400000)) {
+    found.push(known.get(dayOf(at)) ?? { at: dayOf(at), n_judged: 0, brier: null, ece: null });
+  }
+  return found;
+}
