@@ -29,6 +29,7 @@ comment on schema uplift_search is
 \ir coach/citations.sql
 \ir coach/knowledge_search.sql
 \ir coach/knowledge_use.sql
+\ir coach/versions.sql
 \ir coach/chat.sql
 \ir gateway/limits.sql
 \ir privacy/personal_data.sql
@@ -42,6 +43,7 @@ comment on schema uplift_search is
 \ir coach/memory.sql
 \ir coach/wishes.sql
 \ir coach/recall.sql
+\ir coach/conversation_search.sql
 \ir coach/rest_memories.sql
 \ir coach/effects.sql
 \ir gateway/usage_daily.sql

@@ -93,7 +93,8 @@ begin
     perform uplift_install.try_answer('an answer', 1, jsonb_build_object('cache_key', 'trial', 'cache_ttl_s', 3600),
         array[v_answers, 'public.ai_response_cache']);
     perform uplift_install.try_answer('a second answer of a conversation', 2, '{"user_message": "I want to run ten miles."}');
-    perform uplift_install.try_answer('an answer given anew', 3, jsonb_build_object('regenerate_of', v_first,
+    -- Of before that one, which would go with the first otherwise.
+    perform uplift_install.try_answer('an answer given anew', 3, jsonb_build_object('regenerate_of', v_first, 'created_at', now() + interval '1500 microseconds',
         'user_message', 'How do I learn to cook soup number 1? ☕', 'ai_response', 'Buy a good pot first, and read about stock.'));
     perform uplift_install.try_answer('an answer that failed', 4, '{"ai_response": "", "outcome": "failed",
         "error_code": "upstream_timeout", "model_used": null, "finish_reason": null, "time_to_first_token_ms": null,

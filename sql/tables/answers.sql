@@ -64,6 +64,7 @@ create index on coach_response_feedback (conversation_id, created_at);
 create index on coach_response_feedback (user_id, created_at);
 -- Small, and touched by no answer but those given anew: what took an answer's place.
 create index on coach_response_feedback (regenerate_of) where regenerate_of is not null;
+create index on coach_response_feedback (conversation_id, created_at) where regenerate_of is not null;
 
 comment on table coach_response_feedback is
     'Every answer a coach gave, one row each: what was asked and said, what shaped it, what it cost, and the user''s feedback.';
@@ -120,7 +121,7 @@ comment on column coach_response_feedback.answers_tools is
     'True when the request ended with the results of tools: its user_message is then that of the turn before.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
-    'The answer this one takes the place of. What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, passage_ids, source_ids, citations, example_ids, withheld.';
+    'The answer this one takes the place of, with what came after that one (uplift.replaced_times). What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, passage_ids, source_ids, citations, example_ids, withheld.';
 comment on column coach_response_feedback.history_turns is
     'How many turns of the conversation went along, where that was not all of them.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';

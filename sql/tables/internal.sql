@@ -7,7 +7,9 @@ create table conversations (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     deleted_at timestamptz,
-    read_to uuid
+    read_to uuid,
+    is_renamed boolean not null default false,
+    replaced tstzmultirange
 ) with (
     -- Every answer moves updated_at, which no index holds: with room on the page that is a HOT
     -- update and touches no index.
@@ -17,7 +19,9 @@ create table conversations (
 create index on conversations (user_id, id);
 
 comment on table conversations is 'One row a conversation; its messages are answers (coach_response_feedback).';
-comment on column conversations.title is 'The first message, cut.';
+comment on column conversations.title is 'The first message, cut; or what its user calls it (is_renamed).';
+comment on column conversations.replaced is
+    'Times whose answers drop out (uplift.replaced_times): they were given anew, or their question was edited, or they came after such a one. Null for none.';
 comment on column conversations.updated_at is 'Last answer.';
 comment on column conversations.read_to is 'The last answer whose question a model has looked at for memories (job extract-memories).';
 comment on column conversations.deleted_at is 'When the user deleted it: out of lists, reads and history; its answers stay.';

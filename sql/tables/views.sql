@@ -1,18 +1,13 @@
 -- Messages are not stored: an answer's row holds both sides, and these views show them as messages.
 create or replace view uplift.conversation_messages with (security_invoker = true) as
 with shown as not materialized (
-    -- An answer that was given anew drops out, unless nothing came of that; of several that took
-    -- the place of the same one, the last counts.
+    -- What was given anew drops out, with what came after it, unless nothing came of that.
     select a.id, a.conversation_id, a.user_id, a.coach_id, a.user_message, a.ai_response, a.answers_tools, a.created_at, a.outcome
     from public.coach_response_feedback a
-    where a.conversation_id is not null
-        and not exists (
-            select from public.coach_response_feedback r
-            where r.regenerate_of = a.id and r.user_id = a.user_id and r.ai_response <> '')
-        and not exists (
-            select from public.coach_response_feedback r
-            where r.regenerate_of = a.regenerate_of and r.user_id = a.user_id and r.ai_response <> ''
-                and (r.created_at, r.id) > (a.created_at, a.id))
+    left join uplift.conversations c on c.id = a.conversation_id
+    where a.conversation_id is not null and c.deleted_at is null
+        and (a.regenerate_of is null or a.ai_response <> '')
+        and not coalesce(a.created_at <@ c.replaced, false)
 )
 select
     a.conversation_id,
@@ -24,10 +19,8 @@ select
     a.created_at,
     a.outcome
 from shown a
-left join uplift.conversations c on c.id = a.conversation_id
 cross join lateral (values ('user', a.user_message), ('assistant', a.ai_response)) as m(message_type, content)
-where c.deleted_at is null
-    and m.content <> ''
+where m.content <> ''
     -- What a client sends with the results of tools has the question of the turn before once more.
     and not (m.message_type = 'user' and coalesce(a.answers_tools, false) and a.user_message is not distinct from (
         select p.user_message from shown p

@@ -1,5 +1,5 @@
-/* roll-up-usage: answers by the hour and the day, for costs and figures; and what was spent in periods that
- * are over is forgotten. */
+/* roll-up-usage: answers by the hour and the day, for costs and figures; and what was spent in
+ * periods that are over is forgotten. */
 #include "kinds.h"
 
 #include "common/json.h"

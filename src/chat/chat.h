@@ -65,7 +65,9 @@ struct chat {
     struct uuid id;          /* the answer's id: primary key, feedback id */
     char id_text[UUID_TEXT + 1];
     char user_text[UUID_TEXT + 1];
-    struct uuid client_request;        /* X-Client-Request-Id, zero when none */
+    struct uuid client_request; /* X-Client-Request-Id, zero when none */
+    size_t goes_on_from; /* bytes of an earlier answer's text that this one begins with, which are
+                            in text from the start; 0 when it begins by itself */
     char regenerate_of[UUID_TEXT + 1]; /* "" when none */
     char *user_message;     /* owned, like all char * below: text of the last user message, "" when
                                it has none; never NULL */
@@ -99,7 +101,7 @@ struct chat {
     enum chat_outcome outcome;
     struct api_error
         error;       /* error.status != 0: what the client is told; code goes to error_code */
-    struct buf text; /* the answer's text so far */
+    struct buf text; /* the answer's text so far; see goes_on_from */
     char *response_message; /* JSON: the assistant message where it holds more than text (tool
                                calls, refusal), else NULL */
     char provider[64];      /* who answered, e.g. the host of the provider's URL; "" when nobody was

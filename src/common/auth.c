@@ -19,6 +19,7 @@ static const struct jwks_options default_limits = {
 /* Verified tokens: CACHE_SETS places of CACHE_WAYS tokens each, so about 1 MB when full. */
 #define CACHE_SETS 1024
 #define CACHE_WAYS 4
+#define SUB_MAX 255         /* bytes: OpenID Connect Core 1.0, 2 */
 #define SECRET_GENERATION 0 /* of tokens signed with the shared secret, which does not change */
 
 struct cached {
@@ -175,17 +176,72 @@ static const char *claim(const cJSON *claims, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, name));
 }
 
+/* The claim of that name, or at the end of that path with dots, in which names may hold dots, too;
+ * NULL: there is none. */
+static const cJSON *claim_at(const cJSON *object, const char *path)
+{
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, path), *item;
+    if (found != NULL || !cJSON_IsObject(object))
+        return found;
+    cJSON_ArrayForEach (item, object) {
+        size_t len = strlen(item->string);
+        if (found == NULL && strncmp(path, item->string, len) == 0 && path[len] == '.')
+            found = claim_at(item, path + len + 1);
+    }
+    return found;
+}
+
+/* Whether a comma list, or NULL, has that text. */
+static bool list_has(const char *list, const char *text)
+{
+    size_t len = strlen(text);
+    for (const char *p = list; len > 0 && p != NULL && *p != '\0'; p += *p == ',') {
+        size_t item = strcspn(p, ",");
+        if (item == len && memcmp(p, text, len) == 0)
+            return true;
+        p += item;
+    }
+    return false;
+}
+
+/* Whether what the role claim says, a text or a list of them, is one of roles. */
+static bool has_role(const cJSON *said, const char *roles)
+{
+    const cJSON *item;
+    if (cJSON_IsString(said))
+        return list_has(roles, said->valuestring);
+    if (!cJSON_IsArray(said))
+        return false;
+    cJSON_ArrayForEach (item, said) {
+        if (cJSON_IsString(item) && list_has(roles, item->valuestring))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The user whom a sub names: a UUID is one. Any other, where that is allowed, stands for the UUID
+ * version 5 of it in the namespace that is the UUID version 5 of the issuer's URL.
+ */
+static bool user_of_sub(const struct config *config, const char *sub, struct uuid *out)
+{
+    if (sub == NULL || uuid_parse(sub, out))
+        return sub != NULL;
+    size_t len = strlen(sub);
+    return config->jwt_any_sub && config->jwt_issuer != NULL && len > 0 && len <= SUB_MAX &&
+           uuid_v5(&uuid_of_urls, config->jwt_issuer, out) && uuid_v5(out, sub, out);
+}
+
 /*
  * Checks the claims of a token whose signature is right, and turns them into an identity. Only what
- * the auth server sets counts: role and app_metadata, never user_metadata, which users edit.
+ * the auth server sets counts: role and the role claim, never user_metadata, which users edit.
  * Supabase's service_role and anon keys have neither sub nor aud, and another iss.
  */
 static bool identify(struct auth *a, const cJSON *claims, struct identity *out, int64_t *expires_s,
                      struct api_error *e)
 {
     const char *role = claim(claims, "role"), *sub = claim(claims, "sub");
-    const cJSON *app = cJSON_GetObjectItemCaseSensitive(claims, "app_metadata");
-    const char *app_role = claim(app, "role");
+    const cJSON *said = claim_at(claims, a->config->jwt_role_claim);
     bool is_service = role != NULL && strcmp(role, "service_role") == 0;
     bool has_sub = cJSON_GetObjectItemCaseSensitive(claims, "sub") != NULL;
     bool is_key = !has_sub && role != NULL && (is_service || strcmp(role, "anon") == 0);
@@ -201,14 +257,14 @@ static bool identify(struct auth *a, const cJSON *claims, struct identity *out, 
         return true;
     }
     if (!is_key) {
-        if (sub == NULL || !uuid_parse(sub, &out->user))
+        if (!user_of_sub(a->config, sub, &out->user))
             return refuse(e, "invalid_token", "the token's sub is not the id of a user");
         uuid_format(&out->user, out->user_text);
         out->has_user = true;
     }
     out->scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
-    out->is_admin = is_service || (app_role != NULL && strcmp(app_role, "admin") == 0);
-    out->is_tester = out->is_admin || (app_role != NULL && strcmp(app_role, "tester") == 0);
+    out->is_admin = is_service || has_role(said, a->config->jwt_admin_roles);
+    out->is_tester = out->is_admin || has_role(said, a->config->jwt_tester_roles);
     out->is_anonymous = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(claims, "is_anonymous"));
     return true;
 }

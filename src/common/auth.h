@@ -15,8 +15,8 @@ struct identity {
     struct uuid user; /* whose rows these are */
     char user_text[UUID_TEXT + 1];
     bool has_user;              /* false: an admin token without sub (service_role) */
-    bool is_admin;              /* role service_role, or app_metadata.role = admin */
-    bool is_tester;             /* app_metadata.role = tester, or an admin */
+    bool is_admin;              /* role service_role, or a role of UPLIFT_JWT_ADMIN_ROLES */
+    bool is_tester;             /* a role of UPLIFT_JWT_TESTER_ROLES, or an admin */
     unsigned scopes;            /* SCOPE_ bits */
     char key_id[UUID_TEXT + 1]; /* of the API key, "" for a token */
     bool is_anonymous;          /* Supabase's anonymous sign-in, or the guest user */
@@ -40,13 +40,13 @@ void auth_take_keys(struct auth *a, struct api_keys *keys);
  * Decides who sends a request. authorization is the Authorization header's value and apikey the
  * apikey header's, or NULL. The key that verifies is chosen by configuration and kid, never by the
  * token's alg: HS256 only with the shared secret, ES256 and RS256 only with a key of that type from
- * the JWKS. Checks exp, nbf, aud, iss with the configured skew, and that sub is a UUID. Bearer
- * equal to the apikey (or to UPLIFT_ANON_KEY), or no token but a right apikey, is anonymous: the
- * guest user where one is configured, else 401. One thread at a time may wait up to a few seconds
- * for the key set, others a quarter of a second. False with *error filled in: 401 with code
- * token_expired, token_not_yet_valid, invalid_token, invalid_audience, invalid_issuer,
- * missing_token, invalid_api_key or sign_in_required; 503 with retry_after_ms when the key set
- * cannot be had.
+ * the JWKS. Checks exp, nbf, aud, iss with the configured skew, and that sub is a UUID, or makes
+ * one of it as UPLIFT_JWT_SUB says. Bearer equal to the apikey (or to UPLIFT_ANON_KEY), or no token
+ * but a right apikey, is anonymous: the guest user where one is configured, else 401. One thread at
+ * a time may wait up to a few seconds for the key set, others a quarter of a second. False with
+ * *error filled in: 401 with code token_expired, token_not_yet_valid, invalid_token,
+ * invalid_audience, invalid_issuer, missing_token, invalid_api_key or sign_in_required; 503 with
+ * retry_after_ms when the key set cannot be had.
  */
 MUST_CHECK bool auth_check(struct auth *a, const char *authorization, const char *apikey,
                            struct identity *out, struct api_error *error);

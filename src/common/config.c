@@ -376,6 +376,12 @@ static void check_together(struct reading *r, const struct config *c)
     if (c->jwt_secret == NULL && c->jwks_url == NULL)
         complain(r, "UPLIFT_JWT_SECRET, UPLIFT_JWKS_URL: neither is set, so no token could ever be "
                     "checked");
+    if (c->jwt_any_sub && c->jwt_issuer == NULL)
+        complain(r, "UPLIFT_JWT_SUB=any: UPLIFT_JWT_ISSUER is not set, and two issuers may have "
+                    "users of the same name");
+    if (c->jwt_role_claim != NULL && strncmp(c->jwt_role_claim, "user_metadata", 13) == 0 &&
+        strchr(".", c->jwt_role_claim[13]) != NULL)
+        complain(r, "UPLIFT_JWT_ROLE_CLAIM: user_metadata is what users write about themselves");
     check_strength(r, "UPLIFT_JWT_SECRET", c->jwt_secret, 32);
     check_strength(r, "UPLIFT_ID_KEY", c->id_key, 16);
     check_ca_bundle(r, c->ca_bundle);

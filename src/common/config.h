@@ -39,6 +39,10 @@ struct config {
     char *jwt_audience;
     char *jwt_issuer;
     int64_t jwt_skew_s;
+    bool jwt_any_sub;       /* UPLIFT_JWT_SUB=any */
+    char *jwt_role_claim;   /* a name, or a path with dots */
+    char *jwt_admin_roles;  /* comma list */
+    char *jwt_tester_roles; /* comma list */
     char *anon_key;
     char *guest_user; /* a checked UUID, or NULL */
     char *cors_origins;

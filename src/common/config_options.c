@@ -60,6 +60,16 @@ const struct config_option config_options[] = {
      "The iss that a user's token must have; unset: any."},
     {"UPLIFT_JWT_SKEW_S", SECONDS, AT(jwt_skew_s), "30", 0, 600, NULL,
      "By how much clocks may differ when exp and nbf are checked."},
+    {"UPLIFT_JWT_SUB", FLAG, AT(jwt_any_sub), "uuid", 0, 0, "uuid|any",
+     "What the sub of a user's token may be: uuid, the user's id itself; or any, where one that is "
+     "no UUID stands for the UUID version 5 made of it and UPLIFT_JWT_ISSUER, which must be set."},
+    {"UPLIFT_JWT_ROLE_CLAIM", TEXT, AT(jwt_role_claim), "app_metadata.role", 0, 0, NULL,
+     "The claim that says what a user may do, a text or a list of texts: its name, or a path to it "
+     "with dots, such as realm_access.roles."},
+    {"UPLIFT_JWT_ADMIN_ROLES", LIST, AT(jwt_admin_roles), "admin", 0, 0, NULL,
+     "Values of that claim that make an admin, separated by commas."},
+    {"UPLIFT_JWT_TESTER_ROLES", LIST, AT(jwt_tester_roles), "tester", 0, 0, NULL,
+     "Values of that claim that make a tester, who may name variants of experiments."},
     {"UPLIFT_ANON_KEY", SECRET, AT(anon_key), NULL, 0, 0, NULL,
      "The public apikey of clients without a user. Unset: any apikey will do."},
     {"UPLIFT_GUEST_USER", UUID, AT(guest_user), NULL, 0, 0, NULL,

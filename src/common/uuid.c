@@ -97,6 +97,25 @@ void uuid_v7(struct uuid *out)
     *out = id;
 }
 
+const struct uuid uuid_of_urls = {{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00,
+                                   0xc0, 0x4f, 0xd4, 0x30, 0xc8}};
+
+bool uuid_v5(const struct uuid *space, const char *name, struct uuid *out)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool good = c != NULL && EVP_DigestInit_ex(c, EVP_sha1(), NULL) &&
+                EVP_DigestUpdate(c, space->bytes, sizeof space->bytes) &&
+                EVP_DigestUpdate(c, name, strlen(name)) && EVP_DigestFinal_ex(c, hash, NULL);
+    EVP_MD_CTX_free(c);
+    if (!good)
+        return false;
+    memcpy(out->bytes, hash, sizeof out->bytes);
+    out->bytes[6] = (uint8_t)(0x50 | (out->bytes[6] & 0x0f));
+    out->bytes[8] = (uint8_t)(0x80 | (out->bytes[8] & 0x3f));
+    return true;
+}
+
 void answer_key_derive(const char *secret, size_t len, struct answer_key *out)
 {
     static const unsigned char label[] = "uplift answer id 1";

@@ -22,6 +22,11 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b);
 /* A UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits from the kernel.
  * Thread-safe. */
 void uuid_v7(struct uuid *out);
+/* Of the URL namespace of RFC 9562 (6.6). */
+extern const struct uuid uuid_of_urls;
+/* The UUID version 5 (RFC 9562, 5.5) of a name in a namespace, which may be where out is: always
+ * the same. False when memory ran out. */
+MUST_CHECK bool uuid_v5(const struct uuid *space, const char *name, struct uuid *out);
 
 /*
  * An answer id is a UUIDv7 whose last 32 bits are an HMAC-SHA-256 (truncated) of the rest and of

@@ -23,11 +23,11 @@ export function closeBrowser() {
 /**
  * A page of its own session. page.wrong gathers console errors, exceptions, dialogs and breaches of
  * the Content-Security-Policy; page.expected, patterns of console errors that a test provokes.
- * `before` is given the page while it is still empty.
+ * `before` is given the page while it is still empty. With a `beside`, another page, it is a tab of that one's session.
  */
-export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true, before } = {}) {
-  const context = await browser.newContext({
-    ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch,
+export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true, locale = "en-US", before, beside } = {}) {
+  const context = beside?.context() ?? await browser.newContext({
+    ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch, locale,
     reducedMotion: calm ? "reduce" : "no-preference", permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();
@@ -56,7 +56,7 @@ export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", widt
 export async function closePage(page, name) {
   const left = page.wrong.filter((text) => !page.expected.some((pattern) => pattern.test(text)));
   equal(left, [], `${name}: no console errors, exceptions or breaches of the policy`);
-  await page.context().close();
+  await (page.context().pages().length > 1 ? page.close() : page.context().close());
 }
 
 /** Tries until the check gives something true; returns that, or what it gave last. */

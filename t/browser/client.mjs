@@ -316,6 +316,15 @@ test("chat: an answer whose connection breaks is picked up where it was", async 
     [["GET", "/v1/chat/f1/events", "3-aa"], ["GET", "/v1/chat/f1/events", "5-bb"], ["GET", "/v1/chat/f1/events", "5-bb"]]);
 });
 
+test("chat: whoever is not signed in any more when an answer is to be picked up has to know, and which one it is", async () => {
+  broken([at("3-aa", { delta: "Hel" })], { status: 401, headers: { "Content-Type": "application/json" }, parts: [JSON.stringify(failure("token_expired"))] });
+  const error = await thrown(client().chat({ message: "m" }).done);
+  assert.deepEqual([error.status, error.code, error.feedbackId, error.partial], [401, "token_expired", "f1", "Hel"]);
+  broken([], { status: 401, headers: { "Content-Type": "application/json" }, parts: [JSON.stringify(failure("token_expired"))] });
+  const refused = await thrown(client().follow("f2").done);
+  assert.deepEqual([refused.status, refused.feedbackId], [401, "f2"]);
+});
+
 test("chat: what became void meanwhile is begun anew", async () => {
   broken([at("3-aa", { delta: "Hel" })], { parts: [event({ restart: true }), at("4-dd", { delta: "Moin" }), event(DONE)] });
   const answer = client().chat({ message: "m" });

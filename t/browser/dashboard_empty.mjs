@@ -29,7 +29,7 @@ await group("signing in", async () => {
   ok(await until(() => main(page).getByText("You are signed out").isVisible()), "until they sign out");
   equal(await page.evaluate(() => sessionStorage.length + Number(localStorage.getItem("uplift.token") !== null)), 0, "which leaves nothing");
   await page.locator("#refused-sign-in").click();
-  await page.locator("#token-keep").check();
+  await page.locator("#sign-in-stay").check();
   await give(process.env.PAGE_TOKEN);
   ok(await until(() => main(page).getByText("Nothing has been counted yet.").isVisible()), "and in again");
   equal(await page.evaluate(() => [sessionStorage.getItem("uplift.token"), localStorage.getItem("uplift.token") !== null]), [null, true], "for longer, where they want it");

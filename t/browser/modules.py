@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""uplift.js and markdown.js without a browser, by node:test."""
+"""uplift.js, markdown.js and what signs people in without a browser, by node:test."""
 
 import os
 import shutil

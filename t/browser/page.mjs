@@ -152,12 +152,12 @@ await group("a conversation", async () => {
   ok(await until(async () => (await page.locator(".answer[data-state=stopped]").count()) === 2), "with its stopped answers marked");
   const row = page.locator(`.conversation[data-id="${facts.conversation}"]`);
   await row.hover();
-  await row.getByRole("button").click();
+  await row.getByRole("button", { name: /^Delete/ }).click();
   await checkAccessible(page, "asking before a deletion");
   await page.getByRole("button", { name: "Cancel" }).click();
   equal(await row.count(), 1, "a deletion can be thought over");
   await row.hover();
-  await row.getByRole("button").click();
+  await row.getByRole("button", { name: /^Delete/ }).click();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   ok(await until(async () => (await row.count()) === 0), "a conversation is deleted");
   ok(await until(() => page.locator("#welcome").isVisible()), "and closed");

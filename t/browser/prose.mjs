@@ -28,9 +28,9 @@ await group("answers as they are drawn", async () => {
     ok(await until(() => page.locator(".math-display math mfrac").count()), `${name}: a formula is drawn`);
     equal(await page.locator(".math:not(:has(math))").allInnerTexts(), ["\\(\\frobnicate{x}\\)"], `${name}: one that is none is shown as it is`);
     equal(await page.locator(".answer .prose :is(h3, h4, h5)").evaluateAll((all) => all.map((node) => node.localName)), ["h3", "h4", "h3"], `${name}: headings go down a level at a time`);
-    equal(await page.locator(".thought").evaluate((node) => node.open), false, `${name}: thoughts are folded away`);
-    await page.locator(".thought summary").click();
-    equal(await page.locator(".thought .prose").innerText(), "The user wants a plan.", `${name}: and can be read`);
+    equal(await page.locator(".prose > .thought").evaluate((node) => node.open), false, `${name}: thoughts are folded away`);
+    await page.locator(".prose > .thought summary").click();
+    equal(await page.locator(".prose > .thought .prose").innerText(), "The user wants a plan.", `${name}: and can be read`);
     const question = page.locator(".question-text");
     equal([await question.locator("strong").innerText(), await question.locator("li").allInnerTexts()], ["run", ["slowly", "often"]], `${name}: the person's own Markdown is drawn`);
     await checkAccessible(page, `${name}, an answer with everything`);

@@ -84,7 +84,7 @@ await group("refusals", async () => {
   const up = lastAnswer(page).getByRole("button", { name: "Helpful", exact: true });
   await up.click();
   ok(await until(async () => (await up.getAttribute("aria-pressed")) === "false"), "a thumb that is not stored does not stay");
-  matches(await noteText(page), /not stored: it broke/, "and says why");
+  matches(await noteText(page), /not stored: the server has a defect/, "and says why");
   await page.unroute("**/v1/feedback/*");
 
   await page.route("**/v1/chat", (route) => route.fulfill({ status: 401, json: error("token_expired", "the token has expired") }));

@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def run(script, environment):
-    """Runs a script and takes its checks over as ours."""
+    """Runs a script and takes its checks over as ours. Returns what it says in a line "# facts {...}"."""
     node.install(HERE)
     done = subprocess.run(["node", script], cwd=HERE, env={**os.environ, **environment},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
@@ -41,6 +41,8 @@ def run(script, environment):
     for passed, name, lines in checks:
         tap.ok(passed, "%s: %s" % (script, name), "\n".join(lines))
     tap.ok(plan == len(checks) > 0, "%s ran to its end" % script, done.stdout[-3000:])
+    facts = re.search(r"^# facts (.*)$", done.stdout, re.M)
+    return json.loads(facts.group(1)) if facts else {}
 
 
 class Decoder:

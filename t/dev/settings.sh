@@ -252,7 +252,7 @@ configure_programs() {
 }
 
 configure_nginx() {
-    local user='' cors
+    local user='' cors config
     ! $as_root || user="user www-data;"
     # The page and its libraries in one place, which nginx may read wherever the checkout lies.
     rm -rf "$var/www/html"
@@ -260,16 +260,16 @@ configure_nginx() {
     rm -rf "$var/www/html/lib/vendor"
     cp -R "$var/build/nginx/html/lib/vendor" "$var/www/html/lib/vendor"
     cors=$(kept UPLIFT_CORS_ORIGINS)
+    # What the page is told: it is the demo user's, signed in for a month.
+    config=$(printf '{"simulated":%s,"apikey":"%s","user":"%s","token":"%s"}' \
+        "$(use_simulator && echo true || echo false)" "$(cat "$var/secrets/anon_key")" "$demo_user" \
+        "$(user_token "$demo_user" 2592000 false false)")
     sed -e "s|^@USER_LINE@|$user|" -e "s|@RUN@|$var/run|g" -e "s|@LOG@|$var/log|g" \
         -e "s|@HTTPS_PORT@|$https_port|g" -e "s|@SIM_PORT@|$sim_port|g" \
         -e "s|@TLS_CERT@|$var/tls/cert.pem|g" -e "s|@TLS_KEY@|$var/tls/key.pem|g" \
         -e "s|@CHAT_UPSTREAM@|unix:$var/run/chat.sock|g" \
         -e "s|@BATCH_UPSTREAM@|unix:$var/run/batch.sock|g" -e "s|@SIMULATOR_SOCKET@|$var/run/simulator.sock|g" \
-        -e "s|@HTML@|$var/www/html|g" -e "s|@CONFIG_JSON@|$var/www/config.json|g" \
+        -e "s|@HTML@|$var/www/html|g" -e "s|@CONFIG_JSON@|$config|g" \
         -e "s|@CORS_ORIGINS@|${cors:-*}|g" -e "s|@NGINX@|$here/nginx|g" \
         "$here/nginx/uplift.conf.in" >"$var/nginx/nginx.conf"
-    # What the page is told: it is the demo user's, signed in for a month.
-    printf '{"simulated":%s,"apikey":"%s","user":"%s","token":"%s"}\n' \
-        "$(use_simulator && echo true || echo false)" "$(cat "$var/secrets/anon_key")" "$demo_user" \
-        "$(user_token "$demo_user" 2592000 false false)" >"$var/www/config.json"
 }

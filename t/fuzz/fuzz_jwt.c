@@ -21,8 +21,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct config config = {
-    .jwt_secret = (char *)SECRET, .jwt_audience = (char *)"authenticated", .jwt_skew_s = 30};
+static struct config config = {.jwt_secret = (char *)SECRET,
+                               .jwt_audience = (char *)"authenticated",
+                               .jwt_skew_s = 30,
+                               .jwt_role_claim = (char *)"app_metadata.role",
+                               .jwt_admin_roles = (char *)"admin",
+                               .jwt_tester_roles = (char *)"tester"};
 
 static void try_token(struct auth *a, const uint8_t *data, size_t size)
 {

@@ -43,6 +43,7 @@ CHAT = {
     "GET /v1/feedback/{id}": people("read"),
     "GET /v1/conversations": people("read"),
     "GET /v1/conversations/{id}": people("read"),
+    "PATCH /v1/conversations/{id}": people("chat"),
     "DELETE /v1/conversations/{id}": people("chat"),
     "GET /v1/coaches": people("read", "chat"),
     "GET /v1/preferences": people("read"),

@@ -75,7 +75,7 @@ def the_programs_role(uplift):
         " and has_schema_privilege('uplift_app', n.oid, 'usage')")}
     wanted = {"uplift.find_api_key", "uplift.schema_version"} | {"uplift_chat." + name for name in (
         "prepare_chats", "record_chats", "record_answers", "worker_sync", "reject_answer", "give_feedback", "take_feedback", "get_feedback", "list_conversations",
-        "get_conversation", "get_answer", "rejected_lately", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
+        "get_conversation", "rename_conversation", "answer_to_continue", "get_answer", "rejected_lately", "delete_conversation", "list_coaches", "get_preferences", "put_preferences",
         "rest_select_feedback", "rest_update_feedback", "list_personas", "ready",
         "export_sections", "export_rows", "erase_me", "my_access_log", "list_memories", "add_memory", "change_memory", "forget_memories", "learn_memories", "index_answers", "get_answer_context", "rest_memories", "refresh_contexts", "question_of",
         "rest_predictions", "add_prediction", "give_outcome", "get_prediction", "list_predictions")}

@@ -233,11 +233,12 @@ class Stream:
 
 class Uplift:
     def __init__(self, cluster=None, database=None, environment=None, simulator=("--pace", "0"), expected=None,
-                 nginx=None, batch=False, search=False, **settings):
+                 nginx=None, batch=False, search=False, page_config=None, **settings):
         """cluster: a running Cluster, else the shared one. database: one that is installed, else a new one.
         environment: more for fcgi-chat. simulator: its options; None starts none. expected: a regular expression of
         complaints in logs that are not failures. nginx: a function that changes the text of its configuration.
-        batch: starts fcgi-batch, too. search: with retrieval."""
+        batch: starts fcgi-batch, too. search: with retrieval. page_config: what /config.json tells the page, else that
+        it is the demo user's."""
         self.cluster = cluster or shared_cluster()
         self.database = database or copy_database(self.cluster)
         self.drops_database = database is None
@@ -247,6 +248,7 @@ class Uplift:
         self.change_nginx = nginx
         self.wrapper = ()  # words before fcgi-chat: a program that runs it, such as valgrind
         self.with_batch = batch
+        self.page_config = page_config
         self.chat = self.nginx = self.simulator = self.batch = None
         self.as_root = os.geteuid() == 0
         self.user = "www-data" if self.as_root else None
@@ -349,7 +351,8 @@ class Uplift:
                 "TLS_KEY": self.dir + "/key.pem", "CHAT_UPSTREAM": self.settings["UPLIFT_LISTEN"],
                 "BATCH_UPSTREAM": self.settings["UPLIFT_BATCH_LISTEN"],
                 "SIMULATOR_SOCKET": self.dir + "/run/simulator.sock", "HTML": self._html(),
-                "CONFIG_JSON": self.dir + "/config.json", "NGINX": TOP + "/nginx",
+                "CONFIG_JSON": json.dumps(self.page_config or {
+                    "simulated": True, "apikey": self.anon_key, "user": USER, "token": self.token()}), "NGINX": TOP + "/nginx",
                 "CORS_ORIGINS": self.settings["UPLIFT_CORS_ORIGINS"] or ""}.items():
             text = text.replace("@%s@" % name, str(value))
         text = text.replace("worker_processes auto;", "worker_processes 2;")
@@ -357,8 +360,6 @@ class Uplift:
             text = self.change_nginx(text)
         with open(self.nginx_path, "w") as file:
             file.write(text)
-        with open(self.dir + "/config.json", "w") as file:
-            json.dump({"simulated": True, "apikey": self.anon_key, "user": USER, "token": self.token()}, file)
 
     def _html(self):
         """The page, where nginx may read it: a checkout may lie where only root may go."""

@@ -60,11 +60,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
-            for number, word in enumerate(provider.says.split(" ")):
+            for delta in provider.thinks:
+                self.event(provider.chunk(body, delta))
+            says, finish = (s(body) if callable(s) else s for s in (provider.says, provider.finish_reason))
+            for number, word in enumerate(says.split(" ")):
                 if number == 1:
                     provider.gate.wait(60)
                 self.event(provider.chunk(body, {"content": " " * (number > 0) + word}))
-            self.event(provider.chunk(body, {}, "stop"))
+            self.event(provider.chunk(body, {}, finish))
             if (body.get("stream_options") or {}).get("include_usage"):
                 self.event({**provider.chunk(body, {}), "choices": [], "usage": provider.usage})
             self.event("[DONE]")
@@ -78,8 +81,9 @@ class Scripted:
         self.requests = []
         self.texts = []  # the same, as they came
         self.says = "Well said."  # or a function of the request
+        self.thinks = []  # deltas of a stream that come before its text
         self.refusals = []  # what the next requests get instead: (status, headers, error)
-        self.finish_reason = "stop"
+        self.finish_reason = "stop"  # of a stream also a function of the request
         self.message = {}  # more for the message of an answer that is not streamed
         self.usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10,
                       "prompt_tokens_details": {"cached_tokens": 2}}

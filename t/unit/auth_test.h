@@ -110,7 +110,10 @@ static inline void assert_refused(struct answer answer, int status, const char *
 static struct config config = {.jwt_secret = (char *)SECRET,
                                .jwt_audience = (char *)"authenticated",
                                .jwt_issuer = (char *)ISSUER,
-                               .jwt_skew_s = 30};
+                               .jwt_skew_s = 30,
+                               .jwt_role_claim = (char *)"app_metadata.role",
+                               .jwt_admin_roles = (char *)"admin",
+                               .jwt_tester_roles = (char *)"tester"};
 static struct auth *by_secret;
 
 static inline int set_up(void **state)

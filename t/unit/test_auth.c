@@ -134,7 +134,9 @@ static void only_the_auth_server_makes_admins(void **state)
 
     static const char *const not_admin[] = {
         ",\"user_metadata\":{\"role\":\"admin\"}",
-        ",\"app_metadata\":{\"role\":[\"admin\"]}",
+        ",\"app_metadata\":{\"role\":[[\"admin\"],{\"admin\":1},\"Admin\",\"admin,tester\",\"\"]}",
+        ",\"app_metadata\":{\"role\":{\"admin\":true}}",
+        ",\"app_metadata\":[{\"role\":\"admin\"}]",
         ",\"app_metadata\":\"admin\"",
         ",\"admin\":true",
         ",\"app_metadata\":{\"Role\":\"admin\"}",
@@ -144,6 +146,66 @@ static void only_the_auth_server_makes_admins(void **state)
         assert_true(answer.good);
         assert_false(answer.who.is_admin);
     }
+}
+
+static void roles_may_be_said_elsewhere(void **state)
+{
+    /* a path; a name that holds dots; a path through such a name */
+    static const struct {
+        const char *claim, *admin, *nobody;
+    } cases[] = {
+        {"realm_access.roles", ",\"realm_access\":{\"roles\":[\"offline_access\",\"coach-lead\"]}",
+         ",\"roles\":[\"coach-lead\"],\"realm_access\":{\"roles\":[\"coach\"]}"},
+        {"https://example.com/roles", ",\"https://example.com/roles\":\"coach-lead\"",
+         ",\"https://example\":{\"com/roles\":\"coach-lea\"}"},
+        {"resource_access.chat.example.com.roles",
+         ",\"resource_access\":{\"chat\":{},\"chat.example.com\":{\"roles\":[\"root\"]}}",
+         ",\"resource_access\":{\"chat.example.co\":{\"m.roles\":[\"root\"]}}"},
+        {"groups", ",\"groups\":[\"/staff\",\"root\"]",
+         ",\"groups\":[\"/root\"],\"app_metadata\":{\"role\":\"admin\"}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config c = config;
+        c.jwt_role_claim = (char *)(uintptr_t)cases[i].claim;
+        c.jwt_admin_roles = (char *)"coach-lead,root";
+        struct auth *a = auth_new(&c);
+        struct answer admin = ask(a, sign(claims(60, cases[i].admin))),
+                      nobody = ask(a, sign(claims(60, cases[i].nobody)));
+        assert_true(admin.good && admin.who.is_admin && admin.who.is_tester);
+        assert_true(nobody.good && !nobody.who.is_admin && !nobody.who.is_tester);
+        auth_free(a);
+    }
+}
+
+static void users_may_have_other_names_than_ids(void **state)
+{
+    char text[1024], name[300];
+    struct config c = config;
+    (void)state;
+    c.jwt_any_sub = true;
+    struct auth *a = auth_new(&c);
+    struct answer answer = ask(a, sign(later("{\"iss\":\"" ISSUER "\",\"sub\":\"auth0|5f7c\","
+                                             "\"aud\":\"authenticated\",\"exp\":EXP}")));
+    assert_true(answer.good && answer.who.has_user);
+    /* Python: uuid5(uuid5(NAMESPACE_URL, ISSUER), "auth0|5f7c") */
+    assert_string_equal(answer.who.user_text, "dd3842a2-34b1-529e-91b2-c2e0d763fb17");
+    answer = ask(a, sign(claims(60, "")));
+    assert_true(answer.good);
+    assert_string_equal(answer.who.user_text, USER);
+    memset(name, 'x', 256);
+    name[256] = '\0';
+    const char *const bad[] = {"\"\"", "7", "null", "[\"me\"]"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text,
+                 "{\"iss\":\"" ISSUER "\",\"sub\":%s,\"aud\":\"authenticated\",\"exp\":EXP}",
+                 bad[i]);
+        assert_refused(ask(a, sign(later(text))), 401, "invalid_token");
+    }
+    snprintf(text, sizeof text,
+             "{\"iss\":\"" ISSUER "\",\"sub\":\"%s\",\"aud\":\"authenticated\",\"exp\":EXP}", name);
+    assert_refused(ask(a, sign(later(text))), 401, "invalid_token");
+    auth_free(a);
 }
 
 static void the_token_does_not_choose_the_algorithm(void **state)
@@ -368,6 +430,8 @@ int main(void)
         cmocka_unit_test(times_must_be_numbers),
         cmocka_unit_test(sub_must_be_a_user),
         cmocka_unit_test(only_the_auth_server_makes_admins),
+        cmocka_unit_test(roles_may_be_said_elsewhere),
+        cmocka_unit_test(users_may_have_other_names_than_ids),
         cmocka_unit_test(the_token_does_not_choose_the_algorithm),
         cmocka_unit_test(another_secret_is_refused),
         cmocka_unit_test(a_changed_token_is_refused),

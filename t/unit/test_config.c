@@ -103,6 +103,8 @@ static void defaults_are_those_of_the_table(void **state)
     assert_int_equal(c.db_timeout_ms, 2000);
     assert_int_equal(c.db_lock_timeout_ms, 500);
     assert_int_equal(c.jwt_skew_s, 30);
+    assert_false(c.jwt_any_sub);
+    assert_string_equal(c.jwt_role_claim, "app_metadata.role");
     assert_int_equal(c.log_level, LOG_INFO);
     assert_false(c.finish_on_hangup);
     assert_null(c.guest_user);
@@ -266,6 +268,8 @@ static void bad_values_are_refused(void **state)
          "DATABASE_URL: its target_session_attrs must be"},
         {"DATABASE_URL", "postgresql://u:CHANGE_ME@a/x", "DATABASE_URL: its password is a place"},
         {"UPLIFT_BATCH_DATABASE_URL", "host=a port=x", "UPLIFT_BATCH_DATABASE_URL: its port must"},
+        {"UPLIFT_JWT_SUB", "any", "UPLIFT_JWT_SUB=any: UPLIFT_JWT_ISSUER is not set"},
+        {"UPLIFT_JWT_ROLE_CLAIM", "user_metadata.role", "UPLIFT_JWT_ROLE_CLAIM: user_metadata is"},
         {"UPLIFT_CA_BUNDLE", "/nonexistent.pem", "UPLIFT_CA_BUNDLE: could not open /nonexistent"},
         {"UPLIFT_CA_BUNDLE", "/etc/passwd", "/etc/passwd holds no certificate"},
     };

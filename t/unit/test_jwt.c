@@ -23,7 +23,10 @@ static cjose_jwk_t *secret_key, *rsa_key, *ec_key;
 static struct config config = {.jwt_secret = (char *)SECRET,
                                .jwt_audience = (char *)"authenticated",
                                .jwt_issuer = (char *)ISSUER,
-                               .jwt_skew_s = 30};
+                               .jwt_skew_s = 30,
+                               .jwt_role_claim = (char *)"app_metadata.role",
+                               .jwt_admin_roles = (char *)"admin",
+                               .jwt_tester_roles = (char *)"tester"};
 static struct auth *by_secret;
 
 /* --- tokens --- */

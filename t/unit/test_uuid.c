@@ -59,6 +59,20 @@ static void version_7_carries_the_time(void **state)
     assert_true(memcmp(a.bytes, b.bytes, 6) <= 0);
 }
 
+/* The example of RFC 9562, A.4, in the namespace of domain names. */
+static void version_5_is_that_of_the_rfc(void **state)
+{
+    struct uuid id;
+    char text[UUID_TEXT + 1];
+    (void)state;
+    assert_true(uuid_parse("6ba7b810-9dad-11d1-80b4-00c04fd430c8", &id));
+    assert_true(uuid_v5(&id, "www.example.com", &id));
+    uuid_format(&id, text);
+    assert_string_equal(text, "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+    uuid_format(&uuid_of_urls, text);
+    assert_string_equal(text, "6ba7b811-9dad-11d1-80b4-00c04fd430c8");
+}
+
 static struct answer_signer *signer_of(const char *secret)
 {
     struct answer_key key;
@@ -110,6 +124,7 @@ static const struct CMUnitTest uuid_tests[] = {
     cmocka_unit_test(text_and_back),
     cmocka_unit_test(refuses_anything_else),
     cmocka_unit_test(version_7_carries_the_time),
+    cmocka_unit_test(version_5_is_that_of_the_rfc),
     cmocka_unit_test(issued_ids_are_known_again),
     cmocka_unit_test(the_tag_never_changes),
 };

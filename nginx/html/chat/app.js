@@ -6,7 +6,10 @@
  *   uplift.js   client of the API          markdown.js      answers into nodes
  *   errors.js   what went wrong, in words  availability.js  what is away, and when it is back
  *   memories.js what coaches remember      sources.js       what an answer cites
- *   uses.js     what it remembered for it  own_data.js      all that is kept: downloaded, erased
+ *   uses.js     why it is as it is         own_data.js      all that is kept: downloaded, erased
+ *   question.js what was asked, edited     thought.js       what the model thought first
+ *   share.js    a conversation as text     shortcuts.js     keys, and the list of them
+ *   words.js    the page's words, by language
  */
 
 import { Availability } from "./availability.js";
@@ -16,16 +19,15 @@ import { plainText } from "../lib/markdown.js";
 import { Memories } from "./memories.js";
 import { OwnData } from "./own_data.js";
 import { CoachPanel } from "./panel.js";
-import { isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
+import { Share } from "./share.js";
+import { Shortcuts } from "./shortcuts.js";
+import { canSignIn, isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
 import { Sidebar } from "./sidebar.js";
 import { Turn } from "./turn.js";
+import { language, languages, speakLanguage, t } from "../lib/words.js";
 
-const SUGGESTIONS = [
-  "I skipped my run again. Now what?",
-  "Give me a twenty-minute workout for today.",
-  "How do I get to bed before midnight?",
-  "Plan three easy dinners for this week.",
-];
+const SUGGESTIONS = ["welcome.suggestion1", "welcome.suggestion2", "welcome.suggestion3", "welcome.suggestion4"];
+const DIALOGS = ["coach-dialog", "memories-dialog", "share-dialog", "shortcuts-dialog"];
 const AUTO_RETRIES = 3; // then the person has to want it
 const MESSAGE_BYTES_MAX = 262144;
 const ASKING = "uplift.asking"; // in the session's storage: the name of the answer that this tab waits for
@@ -35,7 +37,10 @@ let client;
 let panel;
 let memories;
 let sidebar;
+let share;
+let shortcuts;
 let conversation = null; // the id of the one that is open
+let isPast = false; // what is shown of it is how it was before a later version
 let opening = null; // AbortController of one that is being read
 let turns = [];
 let running = null; // {turn, answer} while an answer comes
@@ -51,14 +56,18 @@ const availability = new Availability({ notice, restored: refresh });
 // --- start --------------------------------------------------------------------------------------
 
 async function start() {
+  shortcuts = new Shortcuts({ search: () => sidebar.search(), startNew, editLast });
+  share = new Share({ conversation: () => ({ turns, title: titleShown() }) });
   drawIcons();
   showTheme();
+  listLanguages();
+  $("thread").dataset.opening = t("thread.opening");
   wire();
   const { node: ownData } = new OwnData({ client: () => client, erased: beginAnew });
   panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories, ownData });
   memories = new Memories({ client: () => client });
-  sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget });
-  for (const text of SUGGESTIONS) {
+  sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget, renamed });
+  for (const text of SUGGESTIONS.map((key) => t(key))) {
     $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
   }
   showConversation(readHash());
@@ -86,10 +95,16 @@ function sessionChanged(signedIn) {
   askWho();
 }
 
+function showSignOut() {
+  $("sign-out").hidden = !signedInByHand() && !canSignIn();
+  $("sign-out").textContent = t(signedInByHand() ? "signIn.out" : "signIn.title");
+}
+
 /** Resolves to whether somebody is signed in now. Until then the page says that nobody is. */
 async function askWho() {
+  showSignOut();
   const signedIn = await signIn();
-  if (!signedIn) notice("signed-out", "You are not signed in.", { button: { label: "Sign in", act: askWho } });
+  if (!signedIn) notice("signed-out", t("trouble.signedOut"), { button: { label: t("signIn.title"), act: askWho } });
   return signedIn;
 }
 
@@ -100,7 +115,7 @@ async function load() {
   const refused = [coaches, preferences].find(({ reason }) => reason?.status === 401);
   if (coaches.value || panel.coaches.length === 0) panel.load(coaches.value ?? [], preferences.value);
   if (models.status === "fulfilled") noteModels(models.value);
-  $("sign-out").hidden = !signedInByHand();
+  showSignOut();
   if (refused) {
     showConversation(null);
     askWho();
@@ -131,7 +146,10 @@ function drawIcons() {
   $("send").append(icon("up"));
   $("stop").append(stopIcon());
   $("to-end").prepend(icon("down"));
-  for (const id of ["close-coach-dialog", "close-memories-dialog"]) $(id).append(icon("close"));
+  $("share").append(icon("share"));
+  $("shortcuts").prepend(icon("keys"));
+  $("install").prepend(icon("install"));
+  for (const name of DIALOGS) $(`close-${name}`).append(icon("close"));
 }
 
 function wire() {
@@ -153,10 +171,13 @@ function wire() {
   $("stop").addEventListener("click", stop);
   for (const id of ["new-chat", "new-chat-narrow"]) $(id).addEventListener("click", startNew);
   for (const id of ["coach-chip", "tone-chip"]) $(id).addEventListener("click", openPanel);
-  for (const name of ["coach-dialog", "memories-dialog"]) $(`close-${name}`).addEventListener("click", () => $(name).close());
-  for (const id of ["coach-dialog", "memories-dialog", "confirm"]) $(id).addEventListener("click", closeOutside);
+  for (const name of DIALOGS) $(`close-${name}`).addEventListener("click", () => $(name).close());
+  for (const id of [...DIALOGS, "confirm"]) $(id).addEventListener("click", closeOutside);
+  $("share").addEventListener("click", () => share.open());
+  $("shortcuts").addEventListener("click", () => shortcuts.open());
+  offerInstall();
   $("theme").addEventListener("click", nextTheme);
-  $("sign-out").addEventListener("click", signOut);
+  $("sign-out").addEventListener("click", () => (signedInByHand() ? signOut() : askWho()));
   $("to-end").addEventListener("click", () => {
     follow = true;
     toEnd(running === null); // what grows would be at its end only when a smooth move is over
@@ -170,7 +191,7 @@ function wire() {
   const sizes = new ResizeObserver(() => follow && turns.length > 0 && toEnd());
   for (const id of ["thread", "main"]) sizes.observe($(id));
   document.addEventListener("keydown", (event) => {
-    if (document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape" && !sidebar.close()) stop();
     // Who begins to write where nothing takes it means the message.
     const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -190,11 +211,12 @@ function send(text) {
   const message = text.trim();
   if (message === "" || running) return;
   if (new TextEncoder().encode(message).length > MESSAGE_BYTES_MAX) {
-    notice("too-long", "That message is too long to send. Please shorten it.", { closable: true });
+    notice("too-long", t("composer.tooLong"), { closable: true });
     return;
   }
   cancelWaiting();
   notice("too-long");
+  if (isPast) return void sendInThePresent(text);
   const { coach_id, severity, mode } = panel.choice;
   const turn = addTurn(message);
   turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined };
@@ -206,11 +228,17 @@ function send(text) {
   run(turn);
 }
 
+/** What is written below an earlier version goes on with the latest one. */
+async function sendInThePresent(text) {
+  await open(conversation);
+  if (!isPast && opening === null) send(text);
+}
+
 function addTurn(message, { coach_id, severity, mode } = panel.choice) {
   const turn = new Turn({
     message,
     coach: { id: coach_id ?? "", name: panel.nameOf(coach_id), severity, mode },
-    actions: { again, feedback, context: (id) => client.answerContext(id), forget: (id) => client.forgetMemory(id) },
+    actions: { again, edit, version, feedback, context: (id) => client.answerContext(id), forget: (id) => client.forgetMemory(id) },
   });
   place(turn);
   return turn;
@@ -226,11 +254,10 @@ async function feedback(id, changes) {
 async function askToTrain() {
   if (panel.training !== null || panel.trainingAsked || !(await panel.noteTrainingAsked())) return;
   const decide = (agreed) => async () => {
-    notice("training", (await panel.setTraining(agreed)) ? (agreed ? "Thank you. You can change this with your coach’s settings." : "Your conversations stay out of training. You can change this with your coach’s settings.")
-      : "Your choice could not be stored. You find it with your coach’s settings.", { closable: true });
+    notice("training", (await panel.setTraining(agreed)) ? t(agreed ? "consent.agreed" : "consent.declined") : t("consent.notStored"), { closable: true });
   };
-  notice("training", "May answers you rate help your coach improve? They would train better answers, without names and contact details.", {
-    closable: true, buttons: [{ label: "Yes, they may", act: decide(true) }, { label: "No", act: decide(false) }] });
+  notice("training", t("consent.ask"), {
+    closable: true, buttons: [{ label: t("consent.askYes"), act: decide(true) }, { label: t("consent.askNo"), act: decide(false) }] });
 }
 
 function place(turn) {
@@ -253,11 +280,78 @@ function again(turn) {
   run(turn);
 }
 
+/** Asks something else in the place of a turn's question: what came after it belongs to the old one. */
+function edit(turn, text) {
+  if (running) return;
+  if (new TextEncoder().encode(text).length > MESSAGE_BYTES_MAX) {
+    notice("too-long", t("composer.tooLong"), { closable: true });
+    return;
+  }
+  cancelWaiting();
+  const { coach_id, severity, mode } = panel.choice;
+  turn.request = { message: text, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, regenerate_of: turn.id };
+  turn.wanted = text;
+  follow = true;
+  run(turn);
+}
+
+/** Shows what is asked in the place of a turn's question, without the turns that came after it. */
+function showEdited(turn, text) {
+  const later = turns.splice(turns.indexOf(turn) + 1);
+  for (const { node } of later) node.remove();
+  turn.later = [...(turn.later ?? []), ...later];
+  turn.setLast(true);
+  turn.ask(text);
+}
+
+/** The turns that an edit took away, where nothing came of it. */
+function bringBack(turn) {
+  const { later = [] } = turn;
+  turn.later = [];
+  if (turns.includes(turn)) for (const other of later) place(other);
+}
+
+/** Has an answer that was cut go on where it stopped. */
+function goOn(turn) {
+  if (running) return;
+  cancelWaiting();
+  turn.request = { regenerate_of: turn.id, continue: true, conversation_id: conversation ?? undefined, coach_id: turn.coach.id || undefined,
+    severity: turn.coach.severity, mode: turn.coach.mode };
+  run(turn);
+}
+
+/** Shows the conversation as it was, or is, with a version of one of its turns. */
+async function version(turn, id) {
+  if (running || id === undefined) return;
+  const at = turns.indexOf(turn);
+  await open(conversation, { version: id });
+  const shown = turns[at];
+  shown?.node.scrollIntoView({ block: "nearest" });
+  (shown?.pager.querySelector("button:not(:disabled)") ?? shown?.answer)?.focus({ preventScroll: true });
+}
+
+function tellPast() {
+  notice("past", isPast ? t("versions.past") : "", { button: { label: t("versions.latest"), act: () => open(conversation) } });
+}
+
+/** Edits the last message; returns whether there is one. */
+function editLast() {
+  const last = turns.at(-1);
+  if (running || last === undefined || last.question.editButton.hidden) return false;
+  last.question.open();
+  return true;
+}
+
 /** One try of a turn's request, from the first byte to the last. */
 async function run(turn, attempt = 0) {
   const { request } = turn;
+  if (turn.wanted !== null) showEdited(turn, turn.wanted);
   if (!navigator.onLine) return waitForNetwork(turn);
-  turn.begin();
+  turn.begin({ goesOn: request.continue === true });
+  if (isPast) {
+    isPast = false; // it is the latest from now on
+    tellPast();
+  }
   turn.setCoach({ id: request.coach_id ?? "", name: panel.nameOf(request.coach_id), severity: request.severity, mode: request.mode });
   const answer = client.chat({ ...request, retries: 0 });
   remember("sessionStorage", ASKING, answer.name);
@@ -268,7 +362,7 @@ async function run(turn, attempt = 0) {
 async function listen(turn, answer, attempt = 0) {
   running = { turn, answer };
   showBusy(true);
-  speak(`${turn.coach.name} is answering`);
+  speak(t("turn.answering", { coach: turn.coach.name }));
   try {
     const begun = await answer.started;
     turn.id = begun.feedbackId;
@@ -280,6 +374,7 @@ async function listen(turn, answer, attempt = 0) {
     for await (const delta of answer) {
       if (answer.restarts !== restarts) turn.restart(); // another provider answers, from the beginning
       restarts = answer.restarts;
+      turn.think(answer.reasoning);
       turn.add(delta);
     }
     succeed(turn, await answer.done);
@@ -324,6 +419,10 @@ async function pickUp(id) {
   const severity = begun.severity === undefined ? panel.choice.severity : Number(begun.severity);
   const replaced = turns.find((turn) => turn.id !== null && turn.id === begun.regenerate_of);
   const turn = replaced ?? addTurn(begun.message, { ...begun, severity });
+  if (replaced) {
+    turn.wanted = begun.message;
+    showEdited(turn, begun.message);
+  }
   turn.request = { message: begun.message, coach_id: begun.coach_id ?? undefined, severity, mode: begun.mode, conversation_id: begun.conversation_id };
   turn.begin();
   turn.setCoach({ id: begun.coach_id ?? "", name: panel.nameOf(begun.coach_id), severity, mode: begun.mode });
@@ -334,20 +433,31 @@ async function pickUp(id) {
 
 /** An answer whose connection could not be had again for a while: from its beginning, once there is one. */
 function followLater(turn) {
-  const { id } = turn;
-  const go = () => {
-    turn.begin();
-    turn.id = id;
-    listen(turn, client.follow(id));
-  };
-  waitFor(turn, "The connection broke. The answer goes on, and is shown as soon as there is a connection again.",
+  const go = () => followOn(turn);
+  waitFor(turn, t("trouble.connection"),
     (act) => (navigator.onLine ? availability.whenReached(act) : onceOnline(act)), go);
 }
 
+function followOn(turn) {
+  const { id } = turn;
+  turn.begin();
+  turn.id = id;
+  listen(turn, client.follow(id));
+}
+
+/** An answer goes on, but whoever asked for it is not signed in any more: from its beginning, once they are. */
+async function askToFollow(turn) {
+  turn.note(t("trouble.goesOn"), {
+    kind: "error", buttons: [{ label: t("signIn.title"), primary: true, act: () => askToFollow(turn) }] });
+  if (await askWho()) followOn(turn);
+}
+
 function succeed(turn, result) {
+  const replaced = turn.before;
   turn.id = result.feedbackId ?? turn.id;
-  turn.setUsed(result);
+  turn.used = result;
   turn.end("complete", result.citations);
+  noteVersion(turn, replaced);
   if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
   sidebar.load();
   if (!turns.includes(turn)) return; // its conversation is not open any more
@@ -355,13 +465,23 @@ function succeed(turn, result) {
   if (result.conversation_id) enter(result.conversation_id);
   if (result.severity !== undefined) turn.setCoach({ ...turn.coach, severity: Number(result.severity), mode: result.mode ?? turn.coach.mode });
   if (document.title === "uplift") titlePage(turns[0].message);
-  if (result.finish_reason === "length") turn.note("The answer reached its length limit.");
-  if (result.finish_reason === "content_filter") turn.note("The provider's content filter ended this answer.", { buttons: [tryAgain(turn)] });
+  if (result.finish_reason === "length") turn.note(t("end.length"), { buttons: [goOnButton(turn)] });
+  if (result.finish_reason === "content_filter") turn.note(t("end.contentFilter"), { buttons: [tryAgain(turn)] });
+}
+
+/** A turn's answer took the place of another one, which can be paged back to. */
+function noteVersion(turn, replaced) {
+  turn.later = [];
+  if (replaced?.id && turn.id) turn.setVersions([...(replaced.versions.length > 0 ? replaced.versions : [replaced.id]), turn.id]);
+}
+
+function goOnButton(turn) {
+  return { label: t("end.goOn"), primary: true, act: () => goOn(turn) };
 }
 
 /** What went wrong, in words, and what can be done about it. */
 function fail(turn, error, attempt) {
-  const text = turn.text !== "";
+  const text = turn.text !== "" && turn.state !== "waiting"; // what it goes on from is not of this answer
   if (!turns.includes(turn)) {
     if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id, turn.message);
     sidebar.load(); // its conversation is not open any more, but may be a new one in the list
@@ -371,6 +491,11 @@ function fail(turn, error, attempt) {
   if (error.feedbackId && (text || !replaced)) turn.replaces = error.feedbackId;
   turn.id ??= error.feedbackId;
   if (error.feedbackId && error.conversation_id) enter(error.conversation_id);
+  if (error.status === 401 && error.feedbackId) {
+    turn.id = error.feedbackId;
+    turn.setState("incomplete");
+    return askToFollow(turn);
+  }
   if (error.type === "connection_error" && turn.id) {
     turn.setState("incomplete");
     availability.lost();
@@ -378,9 +503,11 @@ function fail(turn, error, attempt) {
   }
   if (text) {
     const stopped = isStopped(error);
+    const { before } = turn;
     turn.end(stopped ? "stopped" : "incomplete");
-    const why = error.code === "incomplete_answer" ? "The answer broke off here." : `The answer broke off here: ${clause(error)}`;
-    turn.note(stopped ? "Stopped here." : why, {
+    noteVersion(turn, before);
+    const why = error.code === "incomplete_answer" ? t("end.broken") : t("end.brokenWhy", { why: clause(error) });
+    turn.note(stopped ? t("end.stopped") : why, {
       kind: stopped ? "info" : "error",
       buttons: stopped ? [] : [tryAgain(turn)],
       detail: stopped ? "" : referenceOf(error),
@@ -388,7 +515,8 @@ function fail(turn, error, attempt) {
     sidebar.load();
     return;
   }
-  if (!turn.restore()) turn.setState("failed");
+  if (turn.restore()) bringBack(turn);
+  else turn.setState("failed");
   if (error.feedbackId) sidebar.load();
   explain(turn, error, attempt);
 }
@@ -398,12 +526,12 @@ function explain(turn, error, attempt) {
   const once = [tryAgain(turn)];
   // Recorded as failed: the next try takes its place.
   if (turn.replaces) turn.request = { ...turn.request, regenerate_of: turn.replaces };
-  if (isStopped(error)) return turn.note("Stopped before the first word.", { buttons: once });
+  if (isStopped(error)) return turn.note(t("end.stoppedEarly"), { buttons: once });
   if (error.status === 401) return askToSignIn(turn, error);
   if (error.code === "roast_consent_required") return askToRoast(turn);
   if (error.code === "conversation_not_found") {
-    return turn.note("This conversation was deleted, so it cannot go on.", {
-      kind: "error", buttons: [{ label: "Ask in a new one", primary: true, act: () => moveToNew(turn) }] });
+    return turn.note(t("trouble.deleted"), {
+      kind: "error", buttons: [{ label: t("trouble.askInNew"), primary: true, act: () => moveToNew(turn) }] });
   }
   if (error.code === "answer_not_found" && replaced) {
     // Not stored, or not yet: then it is a question like any other.
@@ -415,13 +543,13 @@ function explain(turn, error, attempt) {
     availability.lost();
     if (!navigator.onLine) return waitForNetwork(turn);
     if (isUnsent(error)) return waitForService(turn);
-    return turn.note("The server could not be reached. Your message is kept here.", { kind: "error", buttons: once });
+    return turn.note(t("trouble.unreachable"), { kind: "error", buttons: once });
   }
   if (isForAMoment(error)) return countDown(turn, error, attempt);
   const changes = error.status >= 500 || error.status === 429 || error.status === 408 || error.status === 403;
   const again = whenAgain(error);
-  return turn.note(reasonFor(error) + (again === "" ? "" : ` Please try again ${again}.`), {
-    kind: "error", buttons: changes ? once : [tryAgain(turn), { label: "Edit the message", act: () => takeBack(turn) }], detail: referenceOf(error) });
+  return turn.note(again === "" ? reasonFor(error) : t("trouble.again", { why: reasonFor(error), when: again }), {
+    kind: "error", buttons: changes ? once : [tryAgain(turn), { label: t("trouble.edit"), act: () => takeBack(turn) }], detail: referenceOf(error) });
 }
 
 /** Here, or on another device. */
@@ -430,18 +558,19 @@ function isStopped(error) {
 }
 
 function tryAgain(turn) {
-  return { label: "Try again", primary: true, act: () => again(turn) };
+  const act = () => (turn.wanted !== null ? edit(turn, turn.wanted) : turn.request?.continue ? goOn(turn) : again(turn));
+  return { label: t("page.tryAgain"), primary: true, act };
 }
 
 async function askToSignIn(turn, error) {
-  turn.note("You are not signed in, or your sign-in has ended. Your message is kept here.", {
-    kind: "error", buttons: [{ label: "Sign in", primary: true, act: () => askToSignIn(turn, error) }] });
+  turn.note(t("trouble.signInEnded"), {
+    kind: "error", buttons: [{ label: t("signIn.title"), primary: true, act: () => askToSignIn(turn, error) }] });
   if (await askWho()) again(turn);
 }
 
 async function askToRoast(turn) {
-  turn.note("Roast mode needs your consent first.", {
-    buttons: [{ label: "Decide now", primary: true, act: () => askToRoast(turn) }] });
+  turn.note(t("roast.needed"), {
+    buttons: [{ label: t("roast.decide"), primary: true, act: () => askToRoast(turn) }] });
   if (!(await panel.askConsent())) return;
   again(turn);
 }
@@ -468,11 +597,12 @@ function takeBack(turn) {
 function countDown(turn, error, attempt) {
   const why = reasonFor(error);
   if (attempt >= AUTO_RETRIES) {
-    turn.note(`${why} Please try again ${whenAgain(error) || "later"}.`, { kind: "error", buttons: [tryAgain(turn)], detail: referenceOf(error) });
+    const when = whenAgain(error);
+    turn.note(when === "" ? t("trouble.againLater", { why }) : t("trouble.again", { why, when }), { kind: "error", buttons: [tryAgain(turn)], detail: referenceOf(error) });
     return;
   }
   let left = Math.max(1, Math.ceil(error.retryAfter));
-  const words = () => `${why} Trying again in ${spell(left)}.`;
+  const words = () => t("trouble.countdown", { why, time: spell(left) });
   const timer = setInterval(() => {
     left--;
     if (left > 0) turn.setNoteText(words());
@@ -489,12 +619,12 @@ function countDown(turn, error, attempt) {
   };
   cancelWaiting();
   waiting = { turn, cancel };
-  turn.note(words(), { kind: "wait", buttons: [{ label: "Try now", primary: true, act: now }, { label: "Cancel", act: () => cancel("Not sent.") }] });
+  turn.note(words(), { kind: "wait", buttons: [{ label: t("trouble.tryNow"), primary: true, act: now }, { label: t("page.cancel"), act: () => cancel(t("trouble.notSent")) }] });
 }
 
 /** Surely not sent, so it may be sent without asking once there is a network. */
 function waitForNetwork(turn) {
-  waitFor(turn, "You are offline. This is sent as soon as you are back.", onceOnline);
+  waitFor(turn, t("trouble.offline"), onceOnline);
 }
 
 function onceOnline(act) {
@@ -503,7 +633,7 @@ function onceOnline(act) {
 }
 
 function waitForService(turn) {
-  waitFor(turn, "The server does not answer. This is sent as soon as it does.", (go) => availability.whenReached(go));
+  waitFor(turn, t("trouble.noAnswer"), (go) => availability.whenReached(go));
 }
 
 /** Sends the message, or does something else, once what `subscribe` waits for has come; it returns what ends the waiting. */
@@ -517,14 +647,26 @@ function waitFor(turn, text, subscribe, go = () => run(turn)) {
   const cancel = (why = "") => {
     unsubscribe();
     waiting = null;
+    if (why !== "" && turn.wanted !== null) giveUpEdit(turn);
     turn.note(why, { buttons: why === "" ? [] : [tryAgain(turn)] });
   };
   waiting = { turn, cancel };
-  turn.note(text, { kind: "wait", buttons: [{ label: "Cancel", act: () => cancel("Not sent.") }] });
+  turn.note(text, { kind: "wait", buttons: [{ label: t("page.cancel"), act: () => cancel(t("trouble.notSent")) }] });
+}
+
+/** An edit that was not sent: its words wait where they can be sent. */
+function giveUpEdit(turn) {
+  if ($("message").value === "") {
+    $("message").value = turn.wanted;
+    fitMessage();
+  }
+  turn.wanted = null;
+  turn.unask();
+  bringBack(turn);
 }
 
 function cancelWaiting() {
-  waiting?.cancel("Not sent.");
+  waiting?.cancel(t("trouble.notSent"));
 }
 
 function stop() {
@@ -536,7 +678,7 @@ function showBusy(busy) {
   $("send").hidden = busy;
   $("stop").hidden = !busy;
   document.body.classList.toggle("busy", busy);
-  $("composer-hint").textContent = busy ? "Esc stops the answer" : "Enter sends, Shift+Enter begins a new line";
+  $("composer-hint").textContent = t(busy ? "composer.hintBusy" : "composer.hint");
   if (!focused) return;
   // The message box brings up the keyboard of a phone, which would cover the answer.
   if (COARSE.matches) (busy ? $("stop") : turns.at(-1)?.answer)?.focus({ preventScroll: true });
@@ -601,8 +743,8 @@ function goBackTo(id) {
   return true;
 }
 
-/** Opens a conversation by its id; null is a new one. */
-async function open(id) {
+/** Opens a conversation by its id; null is a new one. With `version`, as it was with that version of an answer. */
+async function open(id, { version: of } = {}) {
   leave();
   sidebar.close();
   if (id === null) return showConversation(null);
@@ -612,9 +754,11 @@ async function open(id) {
   const reading = (opening = new AbortController());
   try {
     const coming = answerComing(id, reading.signal);
-    const read = await readConversation(id, coming, reading.signal);
+    const read = await readConversation(id, coming, reading.signal, of);
     if (opening !== reading) return undefined;
     availability.reached();
+    isPast = read.is_current === false;
+    tellPast();
     showMessages(read);
     $(COARSE.matches ? "main" : "message").focus();
     coming.then((answer) => {
@@ -624,8 +768,9 @@ async function open(id) {
   } catch (error) {
     if (opening !== reading || error.code === "aborted") return undefined;
     if (error.status === 401) return void askWho();
+    if (error.status === 404 && of !== undefined) return open(id);
     if (error.status === 404) {
-      notice("gone", "This conversation does not exist any more, or it is not yours.", { closable: true });
+      notice("gone", t("thread.gone"), { closable: true });
       history.replaceState(null, "", location.pathname + location.search);
       leave();
       return showConversation(null);
@@ -651,9 +796,9 @@ async function answerComing(id, signal) {
 }
 
 /** A conversation is stored with its first answer: until then it is empty. */
-async function readConversation(id, coming, signal) {
+async function readConversation(id, coming, signal, of) {
   try {
-    return await client.conversation(id, { signal });
+    return await client.conversation(id, { signal, version: of });
   } catch (error) {
     if (error.status === 404 && (await coming)) return { messages: [] };
     throw error;
@@ -662,6 +807,8 @@ async function readConversation(id, coming, signal) {
 
 function showConversation(id) {
   conversation = id;
+  isPast = false;
+  tellPast();
   turns = [];
   $("thread").replaceChildren();
   $("main").classList.toggle("loading", id !== null);
@@ -680,7 +827,7 @@ function showMessages({ messages, coach_id, title, has_more: more }) {
   const asked = turns;
   turns = [];
   titlePage(title);
-  if (more) $("thread").append(h("li", { class: "hint earlier" }, "Earlier messages are not shown."));
+  if (more) $("thread").append(h("li", { class: "hint earlier" }, t("thread.earlier")));
   let question = null;
   for (const message of messages) {
     if (asked.some((turn) => turn.id === message.id)) continue;
@@ -692,7 +839,7 @@ function showMessages({ messages, coach_id, title, has_more: more }) {
     const turn = addTurn(question?.id === message.id ? question.content : "", { ...message, severity: Number(message.severity) });
     question = null;
     turn.show(message);
-    explainOutcome(turn, message.outcome);
+    explainOutcome(turn, message, message === messages.at(-1) && asked.length === 0);
   }
   for (const turn of asked) place(turn);
   if (coach_id) panel.follow(messages.findLast?.((message) => message.coach_id)?.coach_id ?? coach_id);
@@ -704,10 +851,22 @@ function titlePage(text) {
   document.title = title ? `${title} · uplift` : "uplift";
 }
 
-function explainOutcome(turn, outcome) {
-  if (outcome === "cancelled") turn.note(turn.text === "" ? "Stopped before the first word." : "Stopped here.", { quiet: true });
-  if (outcome === "partial") turn.note("The answer broke off here.", { kind: "error", buttons: [tryAgain(turn)], quiet: true });
-  if (outcome === "failed") turn.note("There was no answer.", { kind: "error", buttons: [tryAgain(turn)], quiet: true });
+/** What the conversation that is open is called. */
+function titleShown() {
+  return document.title.replace(/ · uplift$/, "");
+}
+
+function renamed({ id, title }) {
+  if (id === conversation) titlePage(title);
+}
+
+/** How an answer that is read again ended; of the last one, also what can be done about it. */
+function explainOutcome(turn, { outcome, finish_reason: reason }, isLast) {
+  const tell = (key, kind, buttons = []) => turn.note(t(key), { kind, buttons: isLast ? buttons : [], quiet: true });
+  if (outcome === "cancelled") tell(turn.text === "" ? "end.stoppedEarly" : "end.stopped", "info");
+  if (outcome === "partial") tell("end.broken", "error", [tryAgain(turn)]);
+  if (outcome === "failed") tell("end.none", "error", [tryAgain(turn)]);
+  if (outcome === "complete" && reason === "length") tell("end.length", "info", [goOnButton(turn)]);
 }
 
 function forget(id) {
@@ -728,7 +887,7 @@ function notice(key, text = "", { kind = "info", closable = false, button = null
   if (text === "") return;
   const node = h("div", { class: `notice notice-${kind}`, "data-key": key }, h("p", {}, text),
     buttons.map(({ label, act }) => h("button", { class: "text-button", type: "button", onclick: act }, label)),
-    closable && h("button", { class: "icon-button", type: "button", "aria-label": "Close this notice", onclick: () => node.remove() }, icon("close")));
+    closable && h("button", { class: "icon-button", type: "button", "aria-label": t("page.closeNotice"), onclick: () => node.remove() }, icon("close")));
   $("notices").append(node);
 }
 
@@ -746,12 +905,12 @@ function showTrouble(error, key, again) {
   if (error.status === 401) return void askWho();
   if (isAway(error)) return void availability.lost();
   if (error.code === "database_unavailable") return void availability.databaseAway();
-  notice(key, `Something did not work: ${clause(error)}`, {
-    kind: "warn", closable: true, button: { label: "Try again", act: () => { notice(key); again(); } } });
+  notice(key, t("page.somethingFailed", { why: clause(error) }), {
+    kind: "warn", closable: true, button: { label: t("page.tryAgain"), act: () => { notice(key); again(); } } });
 }
 
 function tellSimulated() {
-  notice("simulated", "These answers are simulated: put together from your words and the coach’s instructions, without a language model. With OPENAI_API_KEY or UPLIFT_UPSTREAM_URL set, ./dev up asks a real one.", { closable: true });
+  notice("simulated", t("bar.simulatedText"), { closable: true });
 }
 
 function noteModels(models) {
@@ -763,6 +922,7 @@ function noteModels(models) {
 function showWelcome(show) {
   $("welcome").hidden = !show;
   $("thread-title").hidden = show;
+  $("share").hidden = show;
   $("stage").classList.toggle("is-welcome", show);
   panel.moveTo(show ? $("welcome-panel") : $("dialog-panel"));
   if (show) $("main").scrollTop = 0;
@@ -826,20 +986,43 @@ async function copyCode(event) {
   try {
     await navigator.clipboard.writeText(button.closest(".code-block").querySelector("code").textContent);
   } catch {
-    speak("Copying is not allowed here");
+    speak(t("page.copyRefused"));
     return;
   }
-  speak("Copied");
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 1500);
+  speak(t("page.copied"));
+  button.textContent = t("page.copied");
+  setTimeout(() => (button.textContent = t("prose.copy")), 1500);
 }
 
-const THEMES = { auto: ["auto", "System theme"], light: ["sun", "Light theme"], dark: ["moon", "Dark theme"] };
+const THEMES = { auto: "auto", light: "sun", dark: "moon" }; // with their icons
+
+/** Where the browser can keep the page like an app of its own, it says so. */
+function offerInstall() {
+  let offer = null;
+  addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    offer = event;
+    $("install").hidden = false;
+  });
+  addEventListener("appinstalled", () => ($("install").hidden = true));
+  $("install").addEventListener("click", async () => {
+    $("install").hidden = true;
+    await offer?.prompt();
+  });
+}
+
+/** Languages by their own names, so that who does not speak this one finds theirs. */
+function listLanguages() {
+  $("language").append(...languages.map((code) => h("option", { value: code, lang: code, selected: code === language },
+    new Intl.DisplayNames([code], { type: "language" }).of(code))));
+  $("language").addEventListener("change", () => speakLanguage($("language").value));
+}
 
 function showTheme() {
   const theme = document.documentElement.dataset.theme ?? "auto";
-  $("theme").replaceChildren(icon(THEMES[theme][0]), h("span", {}, THEMES[theme][1]));
-  $("theme").setAttribute("aria-label", `${THEMES[theme][1]}. Change`);
+  const name = t(`theme.${theme}`);
+  $("theme").replaceChildren(icon(THEMES[theme]), h("span", {}, name));
+  $("theme").setAttribute("aria-label", t("theme.change", { theme: name }));
 }
 
 function nextTheme() {

@@ -3,9 +3,10 @@
  * it is back, and then lets the page go on by itself.
  */
 
+import { t } from "../lib/words.js";
+
 const PROBE_FIRST_MS = 2000;
 const PROBE_MAX_MS = 30000;
-const DATABASE_AWAY = "The database is away: your coach answers without remembering you, and your conversations cannot be read at the moment. Nothing that is said is lost.";
 
 export class Availability {
   #notice;
@@ -22,14 +23,14 @@ export class Availability {
   }
 
   showOnline() {
-    this.#notice("offline", navigator.onLine ? "" : "You are offline. What you write is kept until you are back.", { kind: "warn" });
+    this.#notice("offline", navigator.onLine ? "" : t("trouble.offlineNotice"), { kind: "warn" });
     if (navigator.onLine) this.reached();
   }
 
   /** The service did not answer a call. Where it is really gone, says so and looks for it. */
   lost() {
     if (!navigator.onLine) return;
-    this.#look("lost", "/healthz", "The server does not answer. Looking for it …", (response) => response.ok);
+    this.#look("lost", "/healthz", t("trouble.lookingFor"), (response) => response.ok);
   }
 
   /** A call got through. */
@@ -42,7 +43,7 @@ export class Availability {
 
   /** The service answers without its database. */
   databaseAway() {
-    this.#notice("database", DATABASE_AWAY, { kind: "warn" });
+    this.#notice("database", t("trouble.databaseAway"), { kind: "warn" });
     this.#look("database", "/readyz", "", async (response) => {
       const state = await response.json();
       return response.ok && state.reason !== "database";

@@ -1,27 +1,21 @@
 /** What a coach looks like and how severe it is: colours, marks, bands. */
 
 import { svg } from "../lib/dom.js";
+import { t } from "../lib/words.js";
 
 // The bands of build_coach_system_prompt: each reaches up to its cut.
-const BANDS = [
-  { below: 1.6, name: "ultra gentle" },
-  { below: 2.6, name: "supportive" },
-  { below: 3.6, name: "balanced" },
-  { below: 4.6, name: "direct" },
-  { below: 5.6, name: "intense" },
-  { below: Infinity, name: "savage" },
-];
+const BANDS = [1.6, 2.6, 3.6, 4.6, 5.6, Infinity];
 
 /** 1 to 6 */
 export function bandNumber(severity) {
-  return BANDS.findIndex((band) => Number(severity) < band.below) + 1;
+  return BANDS.findIndex((cut) => Number(severity) < cut) + 1;
 }
 
 export function bandName(severity) {
-  return BANDS[bandNumber(severity) - 1].name;
+  return t(`coach.band${bandNumber(severity)}`);
 }
 
-export const bandNames = BANDS.map((band) => band.name);
+export const bandNames = BANDS.map((_, i) => t(`coach.band${i + 1}`));
 
 const LOOKS = {
   coach_decibel_avatar: { hue: 302, mark: "bars" },

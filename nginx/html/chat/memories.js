@@ -1,18 +1,24 @@
 /** What coaches remember of the person: a dialog that shows it, adds to it, and lets it go. */
 
 import { $, ask, h, icon, speak } from "../lib/dom.js";
+import { messageOf } from "../lib/errors.js";
+import { hasWords, locale, t } from "../lib/words.js";
 
 const MOST = 200; // no more are kept
-const KINDS = { goal: "Goal", preference: "Preference", achievement: "Achievement", struggle: "Struggle", milestone: "Milestone" };
-const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long" });
+const DAY = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long" });
+
+/** What kind of thing it is, in words. */
+function kindOf({ type }) {
+  return hasWords(`kind.${type}`) ? t(`kind.${type}`) : type;
+}
 
 /** Where a memory is from, in words. */
 function origin({ source, answer_id: answer, last_said_at: said, created_at: made }) {
   const day = DAY.format(new Date(said ?? made));
   // Only what comes from feedback names an answer: wishes, and what we had wrong.
-  if (source === "feedback" || (answer && source !== "user")) return `from your feedback on ${day}`;
-  if (source === "user") return `added by you on ${day}`;
-  return source === "deployment" ? `since ${day}` : `you said so on ${day}`;
+  if (source === "feedback" || (answer && source !== "user")) return t("memories.fromFeedback", { day });
+  if (source === "user") return t("memories.fromUser", { day });
+  return t(source === "deployment" ? "memories.fromDeployment" : "memories.fromChat", { day });
 }
 
 export class Memories {
@@ -24,28 +30,27 @@ export class Memories {
     this.list = h("ul", { class: "memories" });
     this.state = h("p", { class: "hint memories-state", role: "status" });
     this.error = h("p", { class: "form-error", role: "alert" });
-    this.text = h("input", { id: "memory-text", class: "field", maxlength: 500, autocomplete: "off", placeholder: "I train best in the mornings" });
-    this.all = h("button", { class: "text-button", type: "button", onclick: () => this.#forgetAll() }, "Forget all");
+    this.text = h("input", { id: "memory-text", class: "field", maxlength: 500, autocomplete: "off", placeholder: t("memories.example") });
+    this.all = h("button", { class: "text-button", type: "button", onclick: () => this.#forgetAll() }, t("memories.forgetAll"));
     $("memories").append(
-      h("p", { class: "hint" }, "Your coaches use this in later conversations. It is yours: nobody else sees it, and what you forget here is not learnt again."),
+      h("p", { class: "hint" }, t("memories.hint")),
       h("form", { class: "memory-form", onsubmit: (event) => this.#add(event) },
-        h("label", { class: "visually-hidden", for: "memory-text" }, "Something to remember"), this.text,
-        h("button", { class: "button", type: "submit" }, "Remember")),
+        h("label", { class: "visually-hidden", for: "memory-text" }, t("memories.text")), this.text,
+        h("button", { class: "button", type: "submit" }, t("memories.add"))),
       this.error, this.state, this.list, this.all);
   }
 
   async open() {
     this.#items = [];
-    this.#show("Looking…");
+    this.#show(t("page.looking"));
     $("memories-dialog").showModal();
     try {
       const { data, memory_enabled: enabled } = await this.#client().memories({ limit: MOST });
       this.#items = data;
-      this.#show(enabled ? "Nothing yet. What you tell your coach about your goals, likes and hurdles will be here." :
-        "Memory is off: nothing is learnt, and nothing of this is used.", !enabled);
+      this.#show(t(enabled ? "memories.noneYet" : "memories.off"), !enabled);
     } catch (error) {
       this.#show("");
-      this.error.textContent = `What is remembered could not be read: ${error.message}.`;
+      this.error.textContent = t("memories.unread", { why: messageOf(error) });
     }
   }
 
@@ -56,18 +61,18 @@ export class Memories {
     this.all.hidden = this.#items.length === 0;
     this.list.replaceChildren(...this.#items.map((memory) => h("li", { class: "memory" },
       h("div", { class: "memory-words" },
-        h("span", { class: "memory-kind" }, KINDS[memory.type] ?? memory.type), h("span", { class: "memory-text" }, memory.text),
+        h("span", { class: "memory-kind" }, kindOf(memory)), h("span", { class: "memory-text" }, memory.text),
         h("span", { class: "hint" }, origin(memory))),
-      h("button", { class: "icon-button", type: "button", "aria-label": `Forget: ${memory.text}`, title: "Forget",
+      h("button", { class: "icon-button", type: "button", "aria-label": t("memories.forgetOne", { text: memory.text }), title: t("memories.forget"),
         onclick: () => this.#forget(memory) }, icon("trash")))));
   }
 
   async #change(change) {
     try {
       await change();
-      this.#show("Nothing is remembered.");
+      this.#show(t("memories.none"));
     } catch (error) {
-      this.error.textContent = `That did not work: ${error.message}.`;
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
   }
 
@@ -79,7 +84,7 @@ export class Memories {
       const memory = await this.#client().addMemory({ text });
       this.#items = [memory, ...this.#items.filter(({ id }) => id !== memory.id)];
       this.text.value = "";
-      speak("Remembered");
+      speak(t("memories.added"));
     });
   }
 
@@ -87,19 +92,18 @@ export class Memories {
     return this.#change(async () => {
       await this.#client().forgetMemory(memory.id);
       this.#items = this.#items.filter(({ id }) => id !== memory.id);
-      speak("Forgotten");
+      speak(t("memories.forgotten"));
       this.text.focus();
     });
   }
 
   async #forgetAll() {
-    const sure = await ask({ title: "Forget all?", text: "Everything that your coaches remember of you is deleted, and not learnt again. This cannot be undone.",
-      yes: "Forget all", danger: true });
+    const sure = await ask({ title: t("memories.forgetAllTitle"), text: t("memories.forgetAllText"), yes: t("memories.forgetAll"), danger: true });
     if (!sure) return;
     await this.#change(async () => {
       await this.#client().forgetMemory();
       this.#items = [];
-      speak("All is forgotten");
+      speak(t("memories.allForgotten"));
     });
   }
 }

@@ -1,6 +1,8 @@
 /** All that is kept of the person: a line of the panel that downloads it, or has it erased. */
 
 import { ask, h, icon, speak } from "../lib/dom.js";
+import { messageOf } from "../lib/errors.js";
+import { parts, t } from "../lib/words.js";
 
 export class OwnData {
   #client;
@@ -12,11 +14,11 @@ export class OwnData {
     this.#erased = erased;
     this.state = h("span", { class: "own-data-state", role: "status" });
     this.error = h("span", { class: "form-error", role: "alert" });
-    this.get = h("button", { class: "text-button inline", type: "button", id: "download-data", onclick: () => this.#download() }, "Download it");
-    this.end = h("button", { class: "text-button inline danger", type: "button", id: "erase-data", onclick: () => this.#erase() }, "Erase everything");
+    this.get = h("button", { class: "text-button inline", type: "button", id: "download-data", onclick: () => this.#download() }, t("data.download"));
+    this.end = h("button", { class: "text-button inline danger", type: "button", id: "erase-data", onclick: () => this.#erase() }, t("data.erase"));
     this.node = h("div", { class: "option-row" },
-      h("span", { class: "option-label" }, icon("person"), "Your data"),
-      h("span", { class: "hint" }, "Everything that is kept of you: conversations, ratings, memories. ", this.get, " or ", this.end, ". ", this.state, this.error));
+      h("span", { class: "option-label" }, icon("person"), t("data.label")),
+      h("span", { class: "hint" }, parts("data.text", { download: this.get, erase: this.end }), this.state, this.error));
   }
 
   async #run(doing, what) {
@@ -26,28 +28,26 @@ export class OwnData {
     try {
       await what();
     } catch (error) {
-      this.error.textContent = `That did not work: ${error.message}.`;
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
     this.state.textContent = "";
     this.get.disabled = this.end.disabled = false;
   }
 
   #download() {
-    return this.#run("Collecting…", async () => {
+    return this.#run(t("data.collecting"), async () => {
       const file = await this.#client().exportData();
       const url = URL.createObjectURL(file);
       h("a", { href: url, download: `uplift-export-${new Date().toISOString().slice(0, 10)}.json` }).click();
       setTimeout(() => URL.revokeObjectURL(url), 60000); // the download has begun by then
-      speak("Downloaded");
+      speak(t("data.downloaded"));
     });
   }
 
   async #erase() {
-    const sure = await ask({ title: "Erase everything?",
-      text: "All your conversations, ratings, memories and settings are deleted now, for good, on every device. Download them first if you want to keep them. This cannot be undone.",
-      yes: "Erase everything", danger: true });
+    const sure = await ask({ title: t("data.eraseTitle"), text: t("data.eraseText"), yes: t("data.erase"), danger: true });
     if (!sure) return;
-    await this.#run("Erasing…", async () => {
+    await this.#run(t("data.erasing"), async () => {
       await this.#client().eraseData();
       this.#erased();
     });

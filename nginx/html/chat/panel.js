@@ -5,9 +5,16 @@
 
 import { avatar, bandName, bandNames, lookOf, meter } from "./coach.js";
 import { $, ask, h, icon, speak } from "../lib/dom.js";
+import { messageOf } from "../lib/errors.js";
+import { locale, t } from "../lib/words.js";
 
 const SAVE_AFTER_MS = 600;
 const PLACES = [1, 2, 3]; // kept free until it is known who there is
+
+/** 4.2, as the language writes it. */
+function tenths(severity) {
+  return severity.toLocaleString(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
 
 export class CoachPanel {
   /** What is chosen: {coach_id, severity, mode}. */
@@ -40,7 +47,7 @@ export class CoachPanel {
   }
 
   nameOf(id) {
-    return this.coaches.find((coach) => coach.id === id)?.name ?? "Coach";
+    return this.coaches.find((coach) => coach.id === id)?.name ?? t("coach.any");
   }
 
   /** Takes over what the server knows. */
@@ -78,17 +85,17 @@ export class CoachPanel {
   /** Asks whether being roasted is all right. Resolves to whether it is. */
   async askConsent() {
     const agreed = await ask({
-      title: "Ready to be roasted?",
-      text: "In roast mode your coach makes jokes at your expense: about your excuses and habits, never about who you are. You can leave at any time by turning it off here.",
-      yes: "Roast me",
-      no: "Not today",
+      title: t("roast.title"),
+      text: t("roast.text"),
+      yes: t("roast.yes"),
+      no: t("roast.no"),
     });
     if (!agreed) return false;
     try {
       const now = await this.#save({ roast_consent: true });
       this.consent = now.roast_consent === true;
     } catch (error) {
-      this.say(`Your consent could not be stored: ${error.message}.`);
+      this.say(t("roast.notStored", { why: messageOf(error) }));
     }
     return this.consent;
   }
@@ -102,7 +109,7 @@ export class CoachPanel {
       this.say("");
     } catch (error) {
       this.memory = before;
-      this.say(`Your choice could not be stored: ${error.message}.`);
+      this.say(t("coach.notStored", { why: messageOf(error) }));
     }
     this.#show();
   }
@@ -116,7 +123,7 @@ export class CoachPanel {
       this.say("");
     } catch (error) {
       this.tests = before;
-      this.say(`Your choice could not be stored: ${error.message}.`);
+      this.say(t("coach.notStored", { why: messageOf(error) }));
     }
     this.#show();
   }
@@ -131,7 +138,7 @@ export class CoachPanel {
       this.say("");
     } catch (error) {
       this.training = before;
-      this.say(`Your choice could not be stored: ${error.message}.`);
+      this.say(t("coach.notStored", { why: messageOf(error) }));
     }
     this.#show();
     return this.training === agreed;
@@ -163,26 +170,26 @@ export class CoachPanel {
       onchange: () => this.setTests(this.tries.checked) });
     this.error = h("p", { class: "form-error", role: "alert" });
     this.node = h("div", { class: "panel" },
-      h("fieldset", { class: "coach-choice" }, h("legend", { class: "visually-hidden" }, "Coach"), this.cards),
+      h("fieldset", { class: "coach-choice" }, h("legend", { class: "visually-hidden" }, t("coach.any")), this.cards),
       h("div", { class: "severity" },
-        h("div", { class: "severity-head" }, h("label", { for: "severity" }, "How hard to push"),
+        h("div", { class: "severity-head" }, h("label", { for: "severity" }, t("coach.severity")),
           h("output", { for: "severity", class: "band", "aria-hidden": "true" }, this.bandName, this.bandNumber)),
         this.range,
         h("div", { class: "severity-ends", "aria-hidden": "true" }, h("span", {}, bandNames[0]), h("span", {}, bandNames.at(-1)))),
       h("div", { class: "option-row" },
-        h("label", { for: "roast", class: "option-label" }, icon("flame"), "Roast mode"),
-        h("span", { class: "hint", id: "roast-hint" }, "Jokes at your expense, if you agree."), this.roast),
+        h("label", { for: "roast", class: "option-label" }, icon("flame"), t("roast.label")),
+        h("span", { class: "hint", id: "roast-hint" }, t("roast.hint")), this.roast),
       h("div", { class: "option-row" },
-        h("label", { for: "memory", class: "option-label" }, icon("bookmark"), "Remember me"),
-        h("span", { class: "hint" }, h("span", { id: "memory-hint" }, "What you say about yourself, for later conversations. "),
-          h("button", { class: "text-button inline", type: "button", id: "see-memories", onclick: () => this.#openMemories() }, "See and change it")),
+        h("label", { for: "memory", class: "option-label" }, icon("bookmark"), t("consent.memory")),
+        h("span", { class: "hint" }, h("span", { id: "memory-hint" }, t("consent.memoryHint")),
+          h("button", { class: "text-button inline", type: "button", id: "see-memories", onclick: () => this.#openMemories() }, t("consent.memorySee"))),
         this.recall),
       h("div", { class: "option-row" },
-        h("label", { for: "training", class: "option-label" }, icon("sprout"), "Help your coach improve"),
-        h("span", { class: "hint", id: "training-hint" }, "Answers you rate, and what you write about them, may make better ones, without names and contact details."), this.learn),
+        h("label", { for: "training", class: "option-label" }, icon("sprout"), t("consent.training")),
+        h("span", { class: "hint", id: "training-hint" }, t("consent.trainingHint")), this.learn),
       h("div", { class: "option-row" },
-        h("label", { for: "tests", class: "option-label" }, icon("flask"), "Try new things"),
-        h("span", { class: "hint", id: "tests-hint" }, "Now and then a different way of answering, to see whether it is better."), this.tries),
+        h("label", { for: "tests", class: "option-label" }, icon("flask"), t("consent.experiments")),
+        h("span", { class: "hint", id: "tests-hint" }, t("consent.experimentsHint")), this.tries),
       ownData, this.error);
   }
 
@@ -211,7 +218,7 @@ export class CoachPanel {
       return undefined;
     }
     this.roast.checked = true;
-    speak("Roast mode is on");
+    speak(t("roast.on"));
     return this.#choose({ mode: "roast" });
   }
 
@@ -234,7 +241,7 @@ export class CoachPanel {
       this.say("");
     } catch (error) {
       // The choice still holds for this page: each message carries it.
-      this.say(`This is not remembered for next time: ${error.message}.`);
+      this.say(t("coach.notRemembered", { why: messageOf(error) }));
     }
   }
 
@@ -242,21 +249,21 @@ export class CoachPanel {
     const { coach_id, severity, mode } = this.choice;
     for (const input of this.cards.querySelectorAll("input")) input.checked = input.value === coach_id;
     this.range.value = severity;
-    this.range.setAttribute("aria-valuetext", `${severity.toFixed(1)}, ${bandName(severity)}`);
+    this.range.setAttribute("aria-valuetext", t("coach.severityValue", { severity: tenths(severity), band: bandName(severity) }));
     this.range.style.setProperty("--at", (severity - 1) / 5);
     this.bandName.textContent = bandName(severity);
-    this.bandNumber.textContent = severity.toFixed(1);
+    this.bandNumber.textContent = tenths(severity);
     this.roast.checked = mode === "roast";
     this.recall.checked = this.memory;
     this.tries.checked = this.tests;
     this.learn.checked = this.training ?? this.trainingDefault;
     if (coach_id) document.documentElement.style.setProperty("--hue", lookOf(coach_id).hue);
-    $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, "Coach")]));
-    $("coach-chip").setAttribute("aria-label", `Coach: ${this.coach?.name ?? "none"}. Change`);
-    const tone = mode === "roast" ? "roast" : bandName(severity);
+    $("coach-chip").replaceChildren(...(this.coach ? [avatar(coach_id), h("span", { class: "chip-name" }, this.coach.name)] : [h("span", { class: "chip-name" }, t("coach.any"))]));
+    $("coach-chip").setAttribute("aria-label", t("coach.choose", { coach: this.coach?.name ?? t("coach.none") }));
+    const tone = mode === "roast" ? t("coach.roastTone") : bandName(severity);
     $("tone-chip").replaceChildren(mode === "roast" ? icon("flame") : meter(severity), h("span", {}, tone));
-    $("tone-chip").setAttribute("aria-label", `Tone: ${tone}, ${severity.toFixed(1)}. Change`);
-    $("message").placeholder = this.coach ? `Write to ${this.coach.name}` : "Write to your coach";
+    $("tone-chip").setAttribute("aria-label", t("coach.tone", { tone, severity: tenths(severity) }));
+    $("message").placeholder = this.coach ? t("composer.writeTo", { coach: this.coach.name }) : t("composer.label");
     this.#changed(this.choice);
   }
 }

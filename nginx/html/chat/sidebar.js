@@ -2,9 +2,12 @@
 
 import { avatar } from "./coach.js";
 import { $, ask, h, icon, speak } from "../lib/dom.js";
+import { messageOf } from "../lib/errors.js";
 import { plainText } from "../lib/markdown.js";
+import { locale, t } from "../lib/words.js";
 
 const PAGE = 30;
+const SEEK_AFTER_MS = 250; // of quiet at the keyboard
 const NARROW = matchMedia("(max-width: 860px)");
 
 export class Sidebar {
@@ -12,13 +15,17 @@ export class Sidebar {
   #loaded;
   #failed;
   #deleted;
+  #renamed;
   #items = [];
+  #sought = ""; // what the list is searched for
+  #timer = 0;
   #more = false;
   #current = null;
   #loading = 0;
 
-  /** `loaded` hears when the list was read, `failed` of errors, `deleted` of the id of a conversation that is gone. */
-  constructor({ client, loaded, failed, deleted }) {
+  /** `loaded` hears when the list was read, `failed` of errors, `deleted` of the id of a conversation that is gone, `renamed` of {id, title}. */
+  constructor({ client, loaded, failed, deleted, renamed }) {
+    this.#renamed = renamed;
     this.#client = client;
     this.#loaded = loaded;
     this.#failed = failed;
@@ -26,12 +33,29 @@ export class Sidebar {
     this.#wire();
   }
 
+  /** Puts the cursor where one looks for conversations. */
+  search() {
+    if (NARROW.matches) this.open();
+    $("search").focus();
+    $("search").select();
+  }
+
   /** Reads the first page again. */
   async load() {
     const turn = ++this.#loading;
+    const sought = this.#sought;
     try {
-      const list = await this.#client().conversations({ limit: PAGE });
+      const list = await this.#client().conversations({ limit: PAGE, q: sought || undefined });
       if (turn !== this.#loading) return;
+      if (sought !== "") {
+        this.#items = list.data;
+        this.#more = list.has_more;
+        this.#show();
+        const found = list.data.length + (list.has_more ? 1 : 0);
+        $("search-state").textContent = found > list.data.length ? t("search.foundMore", { n: list.data.length }) : found === 0 ? t("search.none") : t("search.found", { n: found });
+        this.#loaded();
+        return;
+      }
       // Pages that were opened further down stay.
       const known = new Set(list.data.map((item) => item.id));
       const oldest = list.data.at(-1)?.updated_at ?? "";
@@ -49,6 +73,7 @@ export class Sidebar {
     this.#loading++;
     this.#items = [];
     this.#more = false;
+    this.#sought = $("search").value = $("search-state").textContent = "";
     this.#show();
   }
 
@@ -90,6 +115,22 @@ export class Sidebar {
     $("new-chat-narrow").append(icon("pen"));
     $("open-sidebar").addEventListener("click", () => this.open());
     $("close-sidebar").addEventListener("click", () => this.close());
+    $("search-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#seek();
+    });
+    $("search").addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#seek(), SEEK_AFTER_MS);
+    });
+    $("search").addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || $("search").value === "") return;
+      event.stopPropagation();
+      event.preventDefault();
+      $("search").value = "";
+      this.#seek();
+    });
+    $("rename-cancel").addEventListener("click", () => $("rename-dialog").close());
     $("more-conversations").addEventListener("click", () => this.#loadMore());
     $("app").addEventListener("click", (event) => {
       if (event.target === $("app")) this.close(); // the shade beside the drawer
@@ -97,11 +138,21 @@ export class Sidebar {
     NARROW.addEventListener("change", () => this.close());
   }
 
+  #seek() {
+    clearTimeout(this.#timer);
+    const sought = $("search").value.trim();
+    if (sought === this.#sought) return;
+    this.#sought = sought;
+    this.#items = [];
+    if (sought === "") $("search-state").textContent = "";
+    this.load();
+  }
+
   async #loadMore() {
     const button = $("more-conversations");
     button.disabled = true;
     try {
-      const list = await this.#client().conversations({ limit: PAGE, before: this.#items.at(-1)?.updated_at });
+      const list = await this.#client().conversations({ limit: PAGE, before: this.#items.at(-1)?.updated_at, q: this.#sought || undefined });
       const known = new Set(this.#items.map((item) => item.id));
       this.#items.push(...list.data.filter((item) => !known.has(item.id)));
       this.#more = list.has_more;
@@ -122,28 +173,59 @@ export class Sidebar {
     }
     const focused = document.activeElement?.closest?.(".conversation")?.dataset.id;
     $("conversation-groups").replaceChildren(...(this.#items.length === 0
-      ? [h("p", { class: "hint conversations-empty" }, "Your conversations will be listed here.")]
+      ? [this.#sought === "" && h("p", { class: "hint conversations-empty" }, t("sidebar.empty"))].filter(Boolean)
       : [...groups].map(([label, items]) => h("section", { "aria-label": label },
         h("h2", { class: "group-title" }, label), h("ul", { class: "conversation-list" }, items.map((item) => this.#row(item)))))));
     $("more-conversations").hidden = !this.#more;
     this.mark(this.#current);
-    if (focused) document.querySelector(`.conversation[data-id="${CSS.escape(focused)}"] a`)?.focus();
+    if (focused) this.#focus(focused);
   }
 
   #row(item) {
-    const title = plainText(item.title ?? "").replace(/\s+/g, " ").trim() || "Untitled";
+    const title = plainText(item.title ?? "").replace(/\s+/g, " ").trim() || t("sidebar.untitled");
     return h("li", { class: "conversation", "data-id": item.id },
       h("a", { class: "conversation-link", href: `#c/${item.id}`, "data-id": item.id, title },
-        item.coach_id ? avatar(item.coach_id, "avatar-dot") : h("span", { class: "avatar avatar-dot" }), h("span", { class: "conversation-title" }, title)),
-      h("button", { class: "icon-button conversation-delete", type: "button", "aria-label": `Delete “${title}”`,
+        item.coach_id ? avatar(item.coach_id, "avatar-dot") : h("span", { class: "avatar avatar-dot" }), h("span", { class: "conversation-words" },
+          h("span", { class: "conversation-title" }, title), item.excerpt && h("span", { class: "conversation-excerpt", dir: "auto" }, plainText(item.excerpt)))),
+      h("button", { class: "icon-button conversation-rename", type: "button", "aria-label": t("sidebar.rename", { title }), title: t("sidebar.renameTitle"),
+        onclick: () => this.#rename(item, title) }, icon("pen")),
+      h("button", { class: "icon-button conversation-delete", type: "button", "aria-label": t("sidebar.delete", { title }),
         onclick: () => this.#delete(item, title) }, icon("trash")));
+  }
+
+  #rename(item, title) {
+    const dialog = $("rename-dialog");
+    $("rename-error").textContent = "";
+    $("rename-text").value = title;
+    $("rename-form").onsubmit = async (event) => {
+      event.preventDefault();
+      const wanted = $("rename-text").value.trim();
+      if (wanted === "") return;
+      try {
+        Object.assign(item, { title: (await this.#client().renameConversation(item.id, wanted)).title });
+      } catch (error) {
+        $("rename-error").textContent = t("page.didNotWork", { why: messageOf(error) });
+        return;
+      }
+      dialog.close();
+      this.#show();
+      this.#focus(item.id);
+      this.#renamed(item);
+      speak(t("sidebar.renamed"));
+    };
+    dialog.showModal();
+    $("rename-text").select();
+  }
+
+  #focus(id) {
+    document.querySelector(`.conversation[data-id="${CSS.escape(id)}"] a`)?.focus();
   }
 
   async #delete(item, title) {
     const sure = await ask({
-      title: "Delete this conversation?",
-      text: `“${title.length > 80 ? title.slice(0, 79) + "…" : title}” leaves your list, and your coach forgets it. This cannot be undone.`,
-      yes: "Delete",
+      title: t("sidebar.deleteTitle"),
+      text: t("sidebar.deleteText", { title: title.length > 80 ? title.slice(0, 79) + "…" : title }),
+      yes: t("sidebar.deleteYes"),
       danger: true,
     });
     if (!sure) return;
@@ -155,9 +237,10 @@ export class Sidebar {
     const at = this.#items.findIndex(({ id }) => id === item.id);
     this.#items = this.#items.filter(({ id }) => id !== item.id);
     this.#show();
-    speak("The conversation was deleted");
+    speak(t("sidebar.deleted"));
     const next = this.#items[Math.min(at, this.#items.length - 1)];
-    (next ? document.querySelector(`.conversation[data-id="${CSS.escape(next.id)}"] a`) : $("new-chat")).focus();
+    if (next) this.#focus(next.id);
+    else $("new-chat").focus();
     this.#deleted(item.id);
   }
 }
@@ -165,8 +248,8 @@ export class Sidebar {
 function ageOf(date) {
   const day = (moment) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
   const days = Math.round((day(new Date()) - day(date)) / 86400000);
-  if (days <= 0) return "Today";
-  if (days === 1) return "Yesterday";
-  if (days < 7) return "This week";
-  return date.toLocaleDateString(undefined, { month: "long", year: "numeric" });
+  if (days <= 0) return t("sidebar.today");
+  if (days === 1) return t("sidebar.yesterday");
+  if (days < 7) return t("sidebar.thisWeek");
+  return date.toLocaleDateString(locale, { month: "long", year: "numeric" });
 }

@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { safeAddress } from "../lib/markdown.js";
+import { t } from "../lib/words.js";
 
 const TITLE_MAX = 200;
 
@@ -11,7 +12,7 @@ export function readCitations(citations) {
   for (const { number, title, url } of Array.isArray(citations) ? citations : []) {
     if (!Number.isInteger(number) || number < 1) continue;
     const address = typeof url === "string" ? safeAddress(url) : null;
-    read.set(number, { title: String(title ?? "").slice(0, TITLE_MAX) || "Untitled", url: /^https?:/.test(address ?? "") ? address : null });
+    read.set(number, { title: String(title ?? "").slice(0, TITLE_MAX) || t("turn.sourceUntitled"), url: /^https?:/.test(address ?? "") ? address : null });
   }
   return read;
 }
@@ -22,5 +23,5 @@ export function sourceList(cited) {
   const entries = [...cited].map(([number, { title, url }]) => h("li", { value: number, tabindex: -1, "data-number": number },
     url === null ? h("span", { class: "source-title", dir: "auto" }, title)
       : [h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", dir: "auto" }, title), " ", h("span", { class: "source-host" }, new URL(url).host)]));
-  return [h("h3", { class: "sources-head" }, entries.length === 1 ? "Source" : "Sources"), h("ol", {}, entries)];
+  return [h("h3", { class: "sources-head" }, t("turn.sourcesHead", { n: entries.length })), h("ol", {}, entries)];
 }

@@ -5,9 +5,14 @@
 
 import { avatar, bandName, lookOf } from "./coach.js";
 import { h, icon, speak } from "../lib/dom.js";
+import { messageOf } from "../lib/errors.js";
+import { highlightCode } from "../lib/highlight.js";
 import { answerStart, plainText, showMarkdown } from "../lib/markdown.js";
+import { Question } from "./question.js";
 import { readCitations, sourceList } from "./sources.js";
+import { Thought } from "./thought.js";
 import { Uses } from "./uses.js";
+import { t } from "../lib/words.js";
 
 const SPEAK_EVERY_MS = 1500;
 
@@ -15,7 +20,12 @@ export class Turn {
   id = null; // the answer's id, once it is known
   text = "";
   feedback = { helpful: null, rating: null, feedback_text: null };
+  reasoning = ""; // what the model thought, of an answer that came while the page was open
+  versions = []; // ids of all versions of this turn, the oldest first; none while there is one
   #cited = readCitations(); // what the numbers in the text stand for
+  #goesOn = false; // what comes begins with the text that is there
+  #asked = null; // the question that an edited one stands in for, until that is answered
+  wanted = null; // what is to be asked in the place of the question, until that is answered
   used = {};
   #actions;
   #spoken = 0; // characters of the text that were read aloud
@@ -26,13 +36,31 @@ export class Turn {
   #pending = Promise.resolve(); // feedback goes one at a time, in order
   #confirmed = { ...this.feedback };
 
-  /** actions: {again(turn), feedback(id, changes), context(id), forget(memory's id)} */
+  /** actions: {again(turn), edit(turn, text), version(id), feedback(id, changes), context(id), forget(memory's id)} */
   constructor({ message, coach, actions }) {
-    this.message = message;
     this.#actions = actions;
     this.uses = new Uses(actions);
-    this.#build(message);
+    this.question = new Question({ message, edit: (text) => actions.edit(this, text) });
+    this.thought = new Thought();
+    this.#build();
     this.setCoach(coach);
+  }
+
+  /** What was asked. */
+  get message() {
+    return this.question.message;
+  }
+
+  /** Shows another question in the place of this one, until unask(). */
+  ask(message) {
+    this.#asked ??= this.message;
+    this.question.show(message);
+  }
+
+  /** Back to the question that was there. */
+  unask() {
+    if (this.#asked !== null) this.question.show(this.#asked);
+    this.#asked = null;
   }
 
   /** {id, name, severity, mode} */
@@ -41,8 +69,8 @@ export class Turn {
     this.answer.style.setProperty("--hue", lookOf(coach.id).hue);
     this.face.replaceChildren(avatar(coach.id));
     this.who.textContent = coach.name;
-    this.answer.setAttribute("aria-label", `Answer of ${coach.name}`);
-    this.tone.textContent = coach.mode === "roast" ? "roast" : coach.severity ? bandName(coach.severity) : "";
+    this.answer.setAttribute("aria-label", t("turn.answerOf", { coach: coach.name }));
+    this.tone.textContent = coach.mode === "roast" ? t("coach.roastTone") : coach.severity ? bandName(coach.severity) : "";
   }
 
   /** waiting | streaming | complete | stopped | incomplete | failed */
@@ -54,16 +82,19 @@ export class Turn {
     this.wait.hidden = state !== "waiting";
     this.body.hidden = this.text === "";
     this.tools.hidden = this.id === null || this.text === "";
+    this.question.setEditable(!busy && this.id !== null);
     for (const button of this.whole) button.hidden = busy;
     if (!busy) this.#drawNow();
   }
 
   /** An answer that is there already. */
-  show({ id, content, helpful = null, rating = null, feedback_text = null, outcome = "complete", citations = null, ...used }) {
+  show({ id, content, helpful = null, rating = null, feedback_text = null, outcome = "complete", citations = null, versions = null, has_reasoning: hasReasoning = false, ...used }) {
     this.id = id;
-    this.setUsed(used);
     this.text = content;
     this.#cited = readCitations(citations);
+    this.setUsed(used);
+    this.setVersions(versions ?? []);
+    if (hasReasoning) this.thought.offer(async () => (await this.#actions.context(id)).reasoning_content);
     this.#confirmed = { helpful, rating, feedback_text };
     this.feedback = { ...this.#confirmed };
     this.#showFeedback();
@@ -71,19 +102,34 @@ export class Turn {
     this.setState(states[outcome] ?? "complete");
   }
 
-  /** What the answer was made with: {memories_used, passages_used}. */
+  /** What the answer was made with: {memories_used, passages_used, examples_used}, and the sources that it cites. */
   setUsed(used) {
     this.used = used;
-    this.uses.tell(this.id, used);
+    this.uses.tell(this.id, { ...used, sources: this.#cited.size });
   }
 
-  /** Begins anew, keeping what was there for restore(). */
-  begin() {
-    this.before = this.text === "" ? null : { id: this.id, text: this.text, cited: this.#cited, feedback: this.feedback, used: this.used, coach: this.coach, state: this.state };
+  /** Ids of all versions, its own among them; fewer than two are none to choose from. */
+  setVersions(ids) {
+    this.versions = ids;
+    const at = ids.indexOf(this.id);
+    this.pager.hidden = at < 0 || ids.length < 2;
+    if (this.pager.hidden) return;
+    this.pagerText.textContent = t("versions.place", { place: at + 1, of: ids.length });
+    [this.older.disabled, this.newer.disabled] = [at === 0, at === ids.length - 1];
+  }
+
+  /** Begins anew, keeping what was there for restore(); `goesOn`: what comes begins with the text that is there. */
+  begin({ goesOn = false } = {}) {
+    this.before = this.text === "" ? null : { id: this.id, text: this.text, cited: this.#cited, feedback: this.feedback, used: this.used,
+      coach: this.coach, state: this.state, reasoning: this.reasoning, versions: this.versions };
     this.id = null;
+    this.#goesOn = goesOn;
+    this.#cited = goesOn ? this.#cited : readCitations();
+    this.text = goesOn ? this.text : "";
+    this.reasoning = "";
+    this.thought.clear();
     this.setUsed({});
-    this.text = "";
-    this.#cited = readCitations();
+    this.setVersions([]);
     this.feedback = { helpful: null, rating: null, feedback_text: null };
     this.#confirmed = { ...this.feedback };
     this.#spoken = 0;
@@ -92,6 +138,7 @@ export class Turn {
     this.#showFeedback();
     this.#closeComment();
     this.setState("waiting");
+    this.question.setEditable(false);
   }
 
   /** Back to the answer that a failed new one was to take the place of. Returns whether there was one. */
@@ -99,10 +146,14 @@ export class Turn {
     const { before } = this;
     if (!before) return false;
     this.before = null;
+    this.unask();
     this.id = before.id;
-    this.setUsed(before.used);
     this.text = before.text;
+    this.reasoning = before.reasoning;
+    this.thought.show(before.reasoning, false);
     this.#cited = before.cited;
+    this.setUsed(before.used);
+    this.setVersions(before.versions);
     this.feedback = before.feedback;
     this.#confirmed = { ...before.feedback };
     this.setCoach(before.coach);
@@ -113,12 +164,26 @@ export class Turn {
 
   /** The text so far is void; another one follows. */
   restart() {
+    this.#goesOn = false;
     this.text = "";
+    this.reasoning = "";
+    this.thought.clear();
     this.#spoken = 0;
     this.#spokenAt = 0;
   }
 
+  /** All that the model thought so far. */
+  think(reasoning) {
+    if (reasoning === this.reasoning) return;
+    this.reasoning = reasoning;
+    this.thought.show(reasoning, this.text === "" || this.#goesOn);
+  }
+
   add(delta) {
+    if (delta === "") return;
+    if (this.#goesOn) this.text = "";
+    this.#goesOn = false;
+    if (this.text === "") this.thought.show(this.reasoning, false);
     this.text += delta;
     if (this.state !== "streaming") this.setState("streaming");
     this.#speakNew(false);
@@ -132,8 +197,12 @@ export class Turn {
   /** `citations` as the server says them, of an answer that is whole. */
   end(state, citations = null) {
     this.#speakNew(true);
+    this.#goesOn = false;
+    this.#asked = this.wanted = null;
     this.#cited = readCitations(citations);
     this.before = null;
+    this.thought.show(this.reasoning, false);
+    this.setUsed(this.used);
     this.setState(state);
   }
 
@@ -164,47 +233,54 @@ export class Turn {
     this.againButton.classList.toggle("not-last", !last);
   }
 
-  #build(message) {
+  #build() {
     this.body = h("div", { class: "prose", onclick: (event) => this.#showSource(event) });
-    this.sources = h("section", { class: "sources", "aria-label": "Sources of this answer", hidden: true });
+    this.sources = h("section", { class: "sources", "aria-label": t("turn.sources"), hidden: true });
     this.wait = h("p", { class: "wait" }, h("span", { class: "wait-dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
-      h("span", { class: "visually-hidden" }, "The answer is on its way"));
+      h("span", { class: "visually-hidden" }, t("turn.waiting")));
     this.notes = h("div", { class: "notes" });
     this.face = h("div", { class: "face", "aria-hidden": "true" });
     this.who = h("span", { class: "who" });
     this.tone = h("span", { class: "tone" });
+    this.#buildPager();
     this.#buildTools();
     this.answer = h("article", { class: "answer", tabindex: -1 }, this.face,
-      h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.wait, this.body, this.sources, this.notes, this.tools, this.commentBox, this.uses.box));
-    const text = h("div", { class: "question-text prose" });
-    showMarkdown(text, message, { breaks: true, thoughts: false });
-    const question = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, "You said: "), text);
-    this.node = h("li", { class: "turn" }, message !== "" && question, this.answer);
+      h("div", { class: "answer-main" }, h("h2", { class: "answer-head" }, this.who, this.tone), this.thought.node, this.wait, this.body, this.sources, this.notes, this.tools, this.commentBox, this.uses.box));
+    this.node = h("li", { class: "turn" }, this.question.node, this.answer);
+  }
+
+  #buildPager() {
+    const step = (name, label, by) => h("button", { class: "icon-button", type: "button", "aria-label": label, title: label,
+      onclick: () => this.#actions.version(this, this.versions[this.versions.indexOf(this.id) + by]) }, icon(name));
+    this.older = step("left", t("versions.older"), -1);
+    this.newer = step("right", t("versions.newer"), 1);
+    this.pagerText = h("span", { class: "pager-text" });
+    this.pager = h("div", { class: "pager", role: "group", "aria-label": t("versions.label"), hidden: true }, this.older, this.pagerText, this.newer);
   }
 
   #buildTools() {
     const button = (name, label, act) => h("button", { class: "icon-button", type: "button", "aria-label": label, title: label, onclick: act }, icon(name));
-    this.thumbs = [[true, "Helpful", ""], [false, "Not helpful", "flip"]].map(([value, label, flip]) => {
+    this.thumbs = [[true, t("turn.helpful"), ""], [false, t("turn.notHelpful"), "flip"]].map(([value, label, flip]) => {
       const node = h("button", { class: `icon-button thumb ${flip}`, type: "button", "aria-label": label, title: label, "aria-pressed": "false",
         onclick: () => this.#give({ helpful: this.feedback.helpful === value ? null : value }) }, icon("thumb"));
       node.thumb = value;
       return node;
     });
     this.stars = [1, 2, 3, 4, 5].map((n) => h("button", { class: "star", type: "button", "aria-pressed": "false",
-      "aria-label": n === 1 ? "1 star" : `${n} stars`, onclick: () => this.#give({ rating: this.feedback.rating === n ? null : n }) }, icon("star")));
-    this.copyButton = button("copy", "Copy the answer", () => this.#copy());
-    this.againButton = button("again", "Answer again", () => this.#actions.again(this));
+      "aria-label": t("turn.stars", { n }), onclick: () => this.#give({ rating: this.feedback.rating === n ? null : n }) }, icon("star")));
+    this.copyButton = button("copy", t("turn.copy"), () => this.#copy());
+    this.againButton = button("again", t("turn.again"), () => this.#actions.again(this));
     this.againButton.classList.add("again");
-    this.commentButton = button("comment", "Comment on this answer", () => this.#toggleComment());
+    this.commentButton = button("comment", t("turn.comment"), () => this.#toggleComment());
     this.commentButton.setAttribute("aria-expanded", "false");
-    this.starGroup = h("div", { class: "stars", role: "group", "aria-label": "Rating" }, this.stars);
+    this.starGroup = h("div", { class: "stars", role: "group", "aria-label": t("turn.rating") }, this.stars);
     this.whole = [this.copyButton, this.againButton, this.commentButton, this.starGroup]; // for answers that have ended
-    this.tools = h("div", { class: "tools", role: "group", "aria-label": "This answer", hidden: true },
-      this.thumbs, this.copyButton, this.againButton, this.commentButton, this.starGroup, this.uses.button);
-    this.comment = h("textarea", { rows: 2, maxlength: 10000, "aria-label": "Your comment", onkeydown: (event) => this.#commentKey(event) });
+    this.tools = h("div", { class: "tools", role: "group", "aria-label": t("turn.tools"), hidden: true },
+      this.pager, this.thumbs, this.copyButton, this.againButton, this.commentButton, this.starGroup, this.uses.button);
+    this.comment = h("textarea", { rows: 2, maxlength: 10000, "aria-label": t("turn.commentLabel"), onkeydown: (event) => this.#commentKey(event) });
     this.commentBox = h("form", { class: "comment-box", hidden: true, onsubmit: (event) => this.#sendComment(event) }, this.comment,
-      h("div", { class: "card-actions" }, h("button", { class: "button", type: "button", onclick: () => this.#closeComment(true) }, "Cancel"),
-        h("button", { class: "button primary", type: "submit" }, "Save")));
+      h("div", { class: "card-actions" }, h("button", { class: "button", type: "button", onclick: () => this.#closeComment(true) }, t("page.cancel")),
+        h("button", { class: "button primary", type: "submit" }, t("page.save"))));
   }
 
   #drawNow() {
@@ -213,6 +289,8 @@ export class Turn {
     this.#frame = this.#timer = 0;
     const begun = performance.now();
     showMarkdown(this.body, this.text, { open: this.state === "streaming", cited: this.#cited });
+    // What is still growing gets its colours when it has come to its end.
+    highlightCode(this.body, { but: this.state === "streaming" ? this.body.lastElementChild : null });
     this.#drawingMs = performance.now() - begun;
     const { sources } = this;
     if (sources.cited === this.#cited) return;
@@ -253,7 +331,7 @@ export class Turn {
     });
     const commented = Boolean(this.feedback.feedback_text);
     this.commentButton.classList.toggle("has-comment", commented);
-    const label = commented ? "Change your comment" : "Comment on this answer";
+    const label = t(commented ? "turn.commentChange" : "turn.comment");
     this.commentButton.setAttribute("aria-label", label);
     this.commentButton.title = label;
   }
@@ -273,7 +351,7 @@ export class Turn {
         if (this.id !== id) return;
         this.feedback = { ...this.#confirmed };
         this.#showFeedback();
-        this.note(`Your feedback was not stored: ${error.message}.`, { kind: "feedback" });
+        this.note(t("turn.feedbackLost", { why: messageOf(error) }), { kind: "feedback" });
       }
     });
     return this.#pending;
@@ -284,7 +362,7 @@ export class Turn {
     this.commentBox.hidden = false;
     this.commentButton.setAttribute("aria-expanded", "true");
     this.comment.value = this.feedback.feedback_text ?? "";
-    this.comment.placeholder = this.feedback.helpful === false ? "What would have helped?" : "What was good, what was not?";
+    this.comment.placeholder = t(this.feedback.helpful === false ? "turn.commentBad" : "turn.commentGood");
     this.comment.focus();
     this.commentBox.scrollIntoView({ block: "nearest" });
     return undefined;
@@ -302,7 +380,7 @@ export class Turn {
     this.#closeComment(true);
     if (text === (this.feedback.feedback_text ?? "")) return;
     this.#give({ feedback_text: text === "" ? null : text }).then(() => {
-      if ((this.feedback.feedback_text ?? "") === text) speak(text === "" ? "Comment taken back" : "Comment saved");
+      if ((this.feedback.feedback_text ?? "") === text) speak(t(text === "" ? "turn.commentTakenBack" : "turn.commentSaved"));
     });
   }
 
@@ -320,10 +398,10 @@ export class Turn {
     try {
       await navigator.clipboard.writeText(this.text.slice(answerStart(this.text)).trim() || this.text);
     } catch {
-      speak("Copying is not allowed here");
+      speak(t("page.copyRefused"));
       return;
     }
-    speak("Copied");
+    speak(t("page.copied"));
     this.copyButton.replaceChildren(icon("check"));
     setTimeout(() => this.copyButton.replaceChildren(icon("copy")), 1500);
   }

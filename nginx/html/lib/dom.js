@@ -1,5 +1,7 @@
 /** Making nodes: elements, icons, and what is said to a screen reader. */
 
+import { t } from "./words.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element. Properties: class, on<event> functions, anything else as an attribute; false and null leave it out. */
@@ -40,6 +42,12 @@ const ICONS = {
   down: "M12 5v13M6 12.5l6 6 6-6",
   copy: "M9 9h10v11H9zM5 15V4h10",
   check: "M5 12.5 10 17.5 19.5 7",
+  left: "M14.5 6 8.5 12l6 6",
+  right: "M9.5 6l6 6-6 6",
+  search: "M10.5 4.5a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM15 15l5 5",
+  share: "M12 15V4M8 7.5 12 3.5l4 4M6 11.5H5v9h14v-9h-1",
+  keys: "M3.5 6.5h17v11h-17zM7 10h.01M10.3 10h.01M13.6 10h.01M17 10h.01M8 14h8",
+  install: "M12 3.5v10M7.5 9.5 12 14l4.5-4.5M4.5 16.5v3.5h15v-3.5",
   again: "M19.5 12a7.5 7.5 0 1 1-2.3-5.4M19.7 3.6v4.2h-4.2",
   comment: "M5 5h14v10.5H11L6.5 19.5v-4H5z",
   trash: "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13",
@@ -71,7 +79,7 @@ export function speak(text) {
 }
 
 /** Resolves to whether the person agreed. */
-export function ask({ title, text, yes, no = "Cancel", danger = false }) {
+export function ask({ title, text, yes, no = t("page.cancel"), danger = false }) {
   const dialog = $("confirm");
   $("confirm-title").textContent = title;
   $("confirm-text").textContent = text;

@@ -1,10 +1,18 @@
 /** What a failed call means for the person, in words. */
 
+import { hasWords, locale, t } from "./words.js";
+
 const NO_REPEAT_S = 120; // longer waits are for the person to come back from
 
-/** The error's own message as a sentence of another one. */
+/** What went wrong, as it goes on in a sentence: in the person's language where the code is one of those that people meet. */
+export function messageOf(error) {
+  return hasWords(`error.${error.code}`) ? t(`error.${error.code}`) : error.message;
+}
+
+/** The same with a full stop. */
 export function clause(error) {
-  return /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
+  const message = messageOf(error);
+  return /[.!?]$/.test(message) ? message : `${message}.`;
 }
 
 export function sentence(error) {
@@ -13,7 +21,7 @@ export function sentence(error) {
 }
 
 export function referenceOf(error) {
-  return error.requestId ? `Reference ${error.requestId}` : "";
+  return error.requestId ? t("trouble.reference", { id: error.requestId }) : "";
 }
 
 /** No word from the chat service itself: no connection, or nginx alone. */
@@ -43,29 +51,28 @@ function isOutOfCredit(error) {
 
 /** Why there is no answer. Says nothing of waiting: see whenAgain(). */
 export function reasonFor(error) {
-  if (error.code === "budget_exceeded") return "What can be spent on answers is used up for now.";
-  if (isOutOfCredit(error)) return "This service has run out of credit with its model provider, which its operator has to see to.";
-  if (error.status === 429) return "Too many requests at the moment.";
-  if (error.code === "overloaded") return "The server is very busy.";
-  if (error.status === 403) return `This is not allowed: ${clause(error)}`;
-  if (error.status >= 500 || error.status === 408) return `Your coach could not answer: ${clause(error)}`;
+  if (error.code === "budget_exceeded") return t("trouble.budget");
+  if (isOutOfCredit(error)) return t("trouble.credit");
+  if (error.status === 429) return t("trouble.tooMany");
+  if (error.code === "overloaded") return t("trouble.busy");
+  if (error.status === 403) return t("trouble.forbidden", { why: clause(error) });
+  if (error.status >= 500 || error.status === 408) return t("trouble.couldNotAnswer", { why: clause(error) });
   return sentence(error);
 }
 
 /** "in 40 seconds", "in 12 minutes", "at 14:05", "on Monday at 00:00"; "" where no time was told. */
 export function whenAgain(error, now = new Date()) {
   if (error.retryAfter === null || error.retryAfter <= 0 || isOutOfCredit(error)) return "";
-  if (error.retryAfter < 3600) return `in ${spell(error.retryAfter)}`;
+  if (error.retryAfter < 3600) return t("time.in", { time: spell(error.retryAfter) });
   const then = new Date(now.getTime() + error.retryAfter * 1000);
-  const time = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
-  if (then.toDateString() === now.toDateString()) return `at ${time}`;
+  const time = then.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  if (then.toDateString() === now.toDateString()) return t("time.at", { time });
   const far = error.retryAfter > 6 * 86400;
-  const day = then.toLocaleDateString(undefined, far ? { day: "numeric", month: "long" } : { weekday: "long" });
-  return `on ${day} at ${time}`;
+  const day = then.toLocaleDateString(locale, far ? { day: "numeric", month: "long" } : { weekday: "long" });
+  return t("time.on", { day, time });
 }
 
 export function spell(seconds) {
   const whole = Math.ceil(seconds);
-  if (whole < 90) return whole === 1 ? "1 second" : `${whole} seconds`;
-  return `${Math.ceil(whole / 60)} minutes`;
+  return whole < 90 ? t("time.seconds", { n: whole }) : t("time.minutes", { n: Math.ceil(whole / 60) });
 }

@@ -10,6 +10,7 @@
 
 import MarkdownIt from "./vendor/markdown-it.js";
 import { findMath, showMath } from "./math.js";
+import { t } from "./words.js";
 
 const DEPTH_MAX = 40; // of markdown-it's nesting: quotes, lists and emphasis inside each other
 const ADDRESS_MAX = 4000; // characters of a link's: bounds the search for its end
@@ -266,7 +267,8 @@ function growBlock(container, blocks, at) {
   const code = node.querySelector("code");
   const shown = code.textContent;
   const text = codeOf(block.tokens[0]);
-  if (shown !== "" && text.startsWith(shown)) code.firstChild.appendData(text.slice(shown.length));
+  const isPlain = code.childNodes.length === 1 && code.firstChild.appendData !== undefined; // not coloured since
+  if (isPlain && shown !== "" && text.startsWith(shown)) code.firstChild.appendData(text.slice(shown.length));
   else code.textContent = text;
   return true;
 }
@@ -278,7 +280,7 @@ function buildThought(document, block) {
 }
 
 function fillThought(node, { thought, thinks }) {
-  node.querySelector("summary").textContent = thinks ? "Thinking …" : "What it thought first";
+  node.querySelector("summary").textContent = t(thinks ? "prose.thinking" : "prose.thought");
   showMarkdown(node.querySelector(".prose"), thought, { open: thinks, thoughts: false });
 }
 
@@ -355,7 +357,7 @@ function buildInline(document, top, children) {
   if (task && top.childNodes.length === 0) {
     const box = element(document, "span", task[1] === " " ? "task" : "task task-done");
     box.setAttribute("role", "img");
-    box.setAttribute("aria-label", task[1] === " " ? "to do:" : "done:");
+    box.setAttribute("aria-label", t(task[1] === " " ? "prose.toDo" : "prose.done"));
     top.append(box);
     children[0].content = children[0].content.slice(task[0].length);
   }
@@ -368,7 +370,7 @@ function buildCitation(document, { number, title, url }) {
   node.className = "cite";
   node.setAttribute("data-number", String(number));
   node.setAttribute("title", title);
-  node.setAttribute("aria-label", `Source ${number}: ${title}`);
+  node.setAttribute("aria-label", t("prose.source", { number, title }));
   node.append(String(number));
   return element(document, "sup", "", node);
 }
@@ -396,7 +398,7 @@ function scroller(document, table) {
   const node = element(document, "div", "table-scroll", table);
   node.setAttribute("tabindex", "0"); // it may scroll, and then needs the keyboard
   node.setAttribute("role", "region");
-  node.setAttribute("aria-label", "Table");
+  node.setAttribute("aria-label", t("prose.table"));
   return node;
 }
 
@@ -417,7 +419,7 @@ function buildCode(document, token) {
   const pre = element(document, "pre", "", code);
   pre.setAttribute("tabindex", "0");
   pre.setAttribute("dir", "ltr");
-  const copy = element(document, "button", "code-copy", "Copy");
+  const copy = element(document, "button", "code-copy", t("prose.copy"));
   copy.setAttribute("type", "button");
   return element(document, "div", "code-block", element(document, "div", "code-head", element(document, "span", "code-language", languageOf(token)), copy), pre);
 }

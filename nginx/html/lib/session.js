@@ -1,129 +1,347 @@
-/** Whose session this is: the token, from the server's /config.json or from the person, and the client made of it. */
+/**
+ * Whose session this is, for both pages: the door to signing in, and the client made of it.
+ *
+ *   signin/oidc.js      any OpenID Connect provider   signin/vault.js     where a session is kept, and renewed once at a time
+ *   signin/supabase.js  a Supabase project            signin/dialog.js    what the person sees of it
+ *   signin/exchange.js  what both are made of
+ *
+ * How one signs in is "sign_in" of the server's /config.json (README.md, "Sign-in"). Without it a token is pasted, or comes
+ * with the configuration. A page holds `openSession`, which gives it its client; calls that are refused with 401 make it call
+ * `signIn`; and `changed` tells it when somebody has signed in or out, also in another tab.
+ */
 
-import { $, recall, remember } from "./dom.js";
-import { Uplift } from "./uplift.js";
+import { recall, remember } from "./dom.js";
+import { messageOf } from "./errors.js";
+import { SignInDialog } from "./signin/dialog.js";
+import { SignInError } from "./signin/exchange.js";
+import { Oidc } from "./signin/oidc.js";
+import { complaintOfOidc, complaintOfSupabase, found } from "./signin/setup.js";
+import { Supabase } from "./signin/supabase.js";
+import { Vault } from "./signin/vault.js";
+import { Uplift, UpliftError } from "./uplift.js";
+import { t } from "./words.js";
 
-const KEY = "uplift.token";
+const TOKEN = "uplift.token"; // one that was pasted
+const BEGUN = "uplift.signing-in"; // what a sign-in that went to the provider has to find again in this tab
+const LINK = "uplift.signing-in.link"; // the same of a mail, which opens a tab of its own
+const LEAVING = "uplift.signing-out";
+const BEGUN_MAX_MS = 30 * 60 * 1000; // a person may have to find a password
+const LINK_MAX_MS = 24 * 3600 * 1000; // the longest that a link of GoTrue's may be good for
+const HOME = new URL(".", location.href); // this page, / or /admin/, to which the provider sends people back
 
-let config = {};
-let token = recall("sessionStorage", KEY) ?? recall("localStorage", KEY);
-let asking = null; // the promise of an open sign-in panel
+let config = null; // as it was read; null: not yet
+let way = null; // an Oidc or a Supabase; null: tokens are pasted
+let vault = null;
+let dialog = null;
+let pasted = recall("sessionStorage", TOKEN) ?? recall("localStorage", TOKEN);
+let reason = ""; // why nobody is signed in any more
+let asking = null; // the promise of an open dialog
+let isOpen = false; // whether the page has its client
 let onChange = () => {};
 let tryOut = (client) => client.preferences();
 
-/** Whether the person signed in by hand, and so can sign out. */
+/** Whether the person signed in here, and so can sign out. */
 export function signedInByHand() {
-  return (recall("sessionStorage", KEY) ?? recall("localStorage", KEY)) !== null;
+  return pasted !== null || (vault?.session ?? null) !== null;
+}
+
+/** Whether there is a sign-in here that nobody has used: guests may, and whoever has a token of the configuration. */
+export function canSignIn() {
+  return way !== null && !signedInByHand();
 }
 
 /** Whether the server says that its answers are made up. */
 export function isSimulated() {
-  return config.simulated === true;
+  return config?.simulated === true;
 }
 
 /**
- * The client for this session. `changed` is called after each sign-in and sign-out; `check` makes a call that a token
- * which is given by hand has to be good for.
+ * The client for this session, once per page. `changed(signedIn)` is called after each sign-in and sign-out; `check` makes a call
+ * that a new token has to be good for.
  */
 export async function openSession(changed, check = tryOut) {
   onChange = changed;
   tryOut = check;
+  vault ??= new Vault(followOtherTab);
+  const returned = takeReturn();
   await readConfig();
-  wire();
-  return new Uplift({ getToken, apikey: config.apikey ?? undefined });
+  setUp();
+  await finish(returned ?? takeForeignReturn());
+  isOpen = true;
+  return clientOf({ getToken });
 }
+
+function clientOf(options) {
+  return new Uplift({ ...options, apikey: config?.apikey ?? undefined });
+}
+
+// --- the configuration --------------------------------------------------------------------------
 
 async function readConfig() {
   try {
     const response = await fetch("/config.json", { cache: "no-store" });
-    config = response.ok ? await response.json() : {};
+    const found = response.ok ? await response.json() : {};
+    config = typeof found === "object" && found !== null ? found : {};
   } catch {
     // Offline, or not JSON: what is known stays.
   }
-  if (typeof config !== "object" || config === null) config = {};
 }
 
-/** For each call. A refused token is looked for anew in the configuration before the person is asked. */
-async function getToken(rejected) {
-  if (rejected !== undefined) {
-    if (token === rejected) {
-      token = null;
-      forget();
-    }
-    if (token === null) await readConfig();
-    if (config.token === rejected) config = { ...config, token: null };
+/** Makes of the configuration how one signs in. */
+function setUp() {
+  const { sign_in: settings, apikey } = config ?? {};
+  way = null;
+  let wrong = null;
+  if (settings !== undefined) {
+    const isSupabase = settings?.supabase !== undefined;
+    wrong = typeof settings !== "object" || settings === null ? found.noObject() : isSupabase ? complaintOfSupabase(settings, apikey) : complaintOfOidc(settings);
+    if (wrong === null) way = isSupabase ? new Supabase(settings, apikey, HOME.href) : new Oidc(settings, HOME.href);
+    else reason = t("signIn.setup", { why: wrong });
   }
-  return token ?? config.token ?? undefined;
+  // One that was begun at another provider cannot be gone on with.
+  if (config !== null && wrong === null && vault.session !== null && vault.session.from !== fromOf(settings)) vault.close();
+  dialog = new SignInDialog({
+    way, takesToken: settings?.paste === true, tokenHint: HOME.pathname.endsWith("/admin/") ? "./dev token --admin" : "./dev token",
+    actions: { redirect, password, link, code, token: take },
+  });
 }
 
-/** Asks for a token unless that is being done. Resolves to whether there is one now. */
+function fromOf(settings) {
+  return settings?.supabase ?? settings?.issuer;
+}
+
+// --- the token of each call ---------------------------------------------------------------------
+
+/**
+ * For each call; `rejected` is a token that was just refused. A session is renewed before its token ends, and once when it is
+ * refused; an answer that is on its way goes on with what it began with. Without a session any more, calls go without a token.
+ */
+async function getToken(rejected) {
+  if (vault.session === null) return plainToken(rejected);
+  if (config === null) await readAgain();
+  if (vault.session === null) return plainToken(rejected);
+  try {
+    const session = await vault.fresh(renew, rejected);
+    if (session !== null) return session.token;
+    reason ||= t("signIn.ended");
+  } catch (error) {
+    if (error.kind !== "ended") throw new UpliftError(error.message, { code: "sign_in_unavailable", cause: error });
+    reason = error.message;
+  }
+  return plainToken();
+}
+
+function renew(session) {
+  if (way === null) throw new SignInError(t("signIn.unread"), { kind: "away" });
+  return way.refresh(session).then((next) => ({ ...next, from: session.from }));
+}
+
+/** The token that was pasted, or that of the configuration, which is looked for anew before the person is asked. */
+async function plainToken(rejected) {
+  if (rejected !== undefined) {
+    if (pasted === rejected) forgetPasted();
+    if (pasted === null) await readConfig();
+    if (config?.token === rejected) config = { ...config, token: null };
+  }
+  return pasted ?? config?.token ?? undefined;
+}
+
+async function readAgain() {
+  await readConfig();
+  if (config !== null) setUp();
+}
+
+function forgetPasted() {
+  pasted = null;
+  for (const storage of ["sessionStorage", "localStorage"]) remember(storage, TOKEN, null);
+}
+
+// --- signing in ---------------------------------------------------------------------------------
+
+/** Asks the person to sign in, unless that is being done. Resolves to whether somebody is signed in now. */
 export function signIn(message = "") {
-  asking ??= new Promise((resolve) => {
-    $("sign-in-error").textContent = message;
-    $("token").value = "";
-    const dialog = $("sign-in");
-    dialog.onclose = () => {
-      asking = null;
-      resolve(dialog.returnValue === "yes");
-    };
-    dialog.returnValue = "";
-    if (!dialog.open) dialog.showModal();
-    $("token").focus();
-  });
+  asking ??= ask(message).finally(() => (asking = null));
   return asking;
 }
 
+async function ask(message) {
+  if (config === null) await readAgain();
+  const why = message || reason;
+  reason = "";
+  return dialog.open(why);
+}
+
+/** Away to the provider; the page ends here. */
+async function redirect(stays, provider) {
+  const { remember: secrets, url } = await way.begin(provider);
+  remember("sessionStorage", BEGUN, JSON.stringify({ ...secrets, stays, at: Date.now(), place: location.search + location.hash }));
+  location.assign(url);
+}
+
+async function password(stays, email, secret) {
+  await admit(await way.signInWithPassword(email, secret), stays);
+}
+
+async function link(stays, email) {
+  remember("localStorage", LINK, JSON.stringify({ ...(await way.sendLink(email)), stays, at: Date.now() }));
+}
+
+async function code(stays, email, digits) {
+  await admit(await way.signInWithCode(email, digits), stays);
+  remember("localStorage", LINK, null);
+}
+
+async function take(stays, given) {
+  if (given === "") throw new SignInError(t("signIn.text"));
+  try {
+    await tryOut(clientOf({ token: given }));
+  } catch (error) {
+    // Away is no reason to refuse a token that may be good.
+    if (error.status === 401 || error.status === 403) throw new SignInError(t("signIn.refused", { why: messageOf(error) }));
+  }
+  forgetPasted();
+  vault.close();
+  pasted = given;
+  remember(stays ? "localStorage" : "sessionStorage", TOKEN, given);
+  signedIn();
+}
+
+/** Lets in whoever has these tokens, when the server takes them. */
+async function admit(tokens, stays) {
+  try {
+    await tryOut(clientOf({ token: tokens.token }));
+  } catch (error) {
+    // Who may not do something has still signed in, and can sign out again.
+    if (error.status === 401) throw new SignInError(explainRefusal(error));
+  }
+  forgetPasted();
+  vault.open({ ...tokens, from: fromOf(config.sign_in) }, stays === true);
+  signedIn();
+}
+
+function signedIn() {
+  reason = "";
+  dialog.close(true);
+  if (isOpen) onChange(true);
+}
+
+/** Why this server refuses a token that the provider has just given. */
+function explainRefusal({ code: why, message }) {
+  if (why === "token_expired" || why === "token_not_yet_valid") {
+    return t("signIn.serverClock", { name: way.name });
+  }
+  return t("signIn.notTaken", { name: way.name, why: found.token(message) });
+}
+
+// --- coming back --------------------------------------------------------------------------------
+
+/**
+ * What the provider sent this tab back with, taken out of the address before anything else is done: {query, fragment, begun,
+ * place}; null when the address is none of those. Only where this tab, or this browser by a mail, asked for it.
+ */
+function takeReturn() {
+  const query = new URLSearchParams(location.search);
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const begun = takeRecord("sessionStorage", BEGUN, BEGUN_MAX_MS);
+  const leaving = recall("sessionStorage", LEAVING);
+  remember("sessionStorage", LEAVING, null);
+  if (leaving !== null && query.get("state") === leaving && !query.has("code")) {
+    clearAddress();
+    reason = t("signIn.signedOut");
+    return null;
+  }
+  const asked = begun !== null || recall("localStorage", LINK) !== null;
+  if (!Oidc.isReturn(query) && !(asked && Supabase.isReturn(query, fragment))) return null;
+  clearAddress(begun?.place);
+  return { query, fragment, begun };
+}
+
+/** The same of what nobody here asked for: tokens in the address are taken out, and not used. */
+function takeForeignReturn() {
+  const query = new URLSearchParams(location.search);
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  if (!(way instanceof Supabase) || !Supabase.isReturn(query, fragment)) return null;
+  clearAddress();
+  return { query, fragment, begun: null };
+}
+
+/** Puts this page's own address in the place of that with the provider's answer, with the query and fragment it had before. */
+function clearAddress(place) {
+  history.replaceState(null, "", HOME.pathname + (typeof place === "string" && /^[?#]/.test(place) ? place : ""));
+}
+
+/** A record that is used once, and not when it is old. */
+function takeRecord(storage, key, maxMs) {
+  let record = null;
+  try {
+    record = JSON.parse(recall(storage, key));
+  } catch {
+    // Somebody else's: none.
+  }
+  remember(storage, key, null);
+  return record !== null && Date.now() - record.at < maxMs ? record : null;
+}
+
+/** Makes a session of what the provider sent back, or says why there is none. */
+async function finish(returned) {
+  if (returned === null) return;
+  const { query, fragment, begun } = returned;
+  try {
+    if (way === null) throw new SignInError(reason || t("signIn.unread"));
+    if (way instanceof Oidc) {
+      await admit(await way.finish(query, begun), begun?.stays);
+      return;
+    }
+    const records = [begun, takeRecord("localStorage", LINK, LINK_MAX_MS)].filter((record) => record?.verifier !== undefined);
+    await admit(await way.finish(query, fragment, records), records.some((record) => record.stays));
+  } catch (error) {
+    if (!(error instanceof SignInError)) throw error;
+    signIn(error.message);
+  }
+}
+
+// --- signing out --------------------------------------------------------------------------------
+
+/** Here at once, and then at the provider, to which this may lead away. */
 export function signOut() {
-  token = null;
-  config = { ...config, token: null };
-  forget();
+  const { session } = vault;
+  vault.close();
+  forgetAll();
+  if (session !== null && way !== null) leave(session);
+  onChange(false);
+}
+
+function forgetAll() {
+  forgetPasted();
+  config = config === null ? null : { ...config, token: null };
   try {
     sessionStorage.clear(); // drafts, too
   } catch {
     // There was nothing to clear.
   }
-  onChange(false);
 }
 
-function forget() {
-  for (const storage of ["sessionStorage", "localStorage"]) remember(storage, KEY, null);
-}
-
-async function take(event) {
-  event.preventDefault();
-  const given = $("token").value.trim().replace(/^Bearer\s+/i, "");
-  if (given === "") return;
-  $("sign-in-submit").disabled = true;
-  $("sign-in-error").textContent = "";
+async function leave(session) {
+  reason = t("signIn.signingOut", { name: way.name });
   try {
-    await tryOut(new Uplift({ token: given, apikey: config.apikey ?? undefined }));
-    keep(given);
+    const next = await way.end(session);
+    if (next !== null) {
+      remember("sessionStorage", LEAVING, next.remember.state);
+      location.assign(next.url);
+      return;
+    }
+    dialog.say(t("signIn.signedOut"));
   } catch (error) {
-    // Away is no reason to refuse a token that may be good.
-    if (error.status === 401 || error.status === 403) $("sign-in-error").textContent = `That token was refused: ${error.message}.`;
-    else keep(given);
-  } finally {
-    $("sign-in-submit").disabled = false;
+    if (!(error instanceof SignInError)) throw error;
+    dialog.say(t("signIn.signedOutHere", { name: way.name }));
   }
 }
 
-function keep(given) {
-  token = given;
-  forget();
-  // For longer than the tab only where the panel asks and the person wants it.
-  remember($("token-keep")?.checked ? "localStorage" : "sessionStorage", KEY, given);
-  $("sign-in").close("yes");
-  onChange(true);
-}
-
-function wire() {
-  $("sign-in-form").addEventListener("submit", take);
-  $("sign-in-later").addEventListener("click", () => $("sign-in").close(""));
-  // Enter in the text area signs in: a token has no lines.
-  $("token").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.isComposing) {
-      event.preventDefault();
-      $("sign-in-form").requestSubmit();
-    }
-  });
+/** Another tab signed out, or in. */
+function followOtherTab(now, before) {
+  if (before !== null) {
+    forgetAll();
+    if (isOpen) onChange(false);
+  }
+  if (now !== null) signedIn();
 }

@@ -122,6 +122,8 @@ export class SseParser {
 export class Answer {
   /** The text so far. */
   text = "";
+  /** What the model thought so far, where its provider tells: iterations go on with an empty piece when it grows. */
+  reasoning = "";
   /** How often the text so far became void. */
   restarts = 0;
   /** Of an answer that chat() asks for: its client_request_id in Uplift.openAnswers(). */
@@ -133,8 +135,9 @@ export class Answer {
   started;
   /**
    * Resolves when the answer has ended and is stored: {message, feedbackId, conversation_id,
-   * coach_id, severity, mode, model, usage, response_time_ms, finish_reason, degraded}, and citations,
-   * [{number, source_id, part, title, url}], where it cites sources: in its text by number, as [1].
+   * coach_id, severity, mode, model, usage, response_time_ms, finish_reason, degraded}, and where there are any
+   * memories_used, passages_used and examples_used, how many, and citations, [{number, source_id, part, title, url}],
+   * in its text by number, as [1].
    */
   done;
 
@@ -158,13 +161,18 @@ export class Answer {
       this.#deltas.push(delta);
       this.#wake();
     };
+    const think = (delta) => {
+      this.reasoning += delta;
+      this.#deltas.push("");
+      this.#wake();
+    };
     const restart = () => {
-      this.text = "";
+      this.text = this.reasoning = "";
       this.#deltas = [""];
       this.restarts++;
       this.#wake();
     };
-    this.done = run({ signal: this.#controller.signal, begin, say, restart }).catch((cause) => {
+    this.done = run({ signal: this.#controller.signal, begin, say, think, restart }).catch((cause) => {
       const error = this.#controller.signal.aborted
         ? new UpliftError("the answer was stopped", { type: "aborted", code: "aborted", cause })
         : asError(cause);
@@ -295,8 +303,9 @@ export class Uplift {
 
   /**
    * Asks a coach and streams the answer.
-   * @param {object} request message (or regenerate_of alone, to ask the same again), coach_id, severity
-   *   (1.0 to 6.0), mode ("default" or "roast"), conversation_id, regenerate_of, signal, retries
+   * @param {object} request message, coach_id, severity (1.0 to 6.0), mode ("default" or "roast"), conversation_id,
+   *   regenerate_of (alone, to ask the same again; with a message, to ask something else in its place; with continue: true,
+   *   to go on with an answer that was cut), signal, retries
    * @returns {Answer}
    */
   chat({ signal, retries, ...request }) {
@@ -326,10 +335,12 @@ export class Uplift {
    * @returns {Answer}
    */
   follow(id, { signal } = {}) {
-    return new Answer(async (sink) => {
+    const answer = new Answer(async (sink) => {
       const response = await this.#pickUp(id, "", sink.signal);
       return this.#readAnswer(response, { feedbackId: id, requestId: response.headers.get("x-request-id") }, sink);
     }, { signal, stop: () => this.#stopSoon(id) });
+    answer.feedbackId = id;
+    return answer;
   }
 
   /** The user's answers that are under way: [{id, conversation_id, client_request_id, created_at}]. */
@@ -369,14 +380,19 @@ export class Uplift {
     return this.#call("GET", `/v1/feedback/${encodeURIComponent(id)}`);
   }
 
-  /** One page of the user's conversations, latest first: {data, has_more}. `before` is an updated_at. */
-  conversations({ limit, before, signal } = {}) {
-    return this.#call("GET", "/v1/conversations" + query({ limit, before }), undefined, { signal });
+  /** One page of the user's conversations, latest first: {data, has_more}. `before` is an updated_at, `q` what to look for. */
+  conversations({ limit, before, q, signal } = {}) {
+    return this.#call("GET", "/v1/conversations" + query({ limit, before, q }), undefined, { signal });
   }
 
-  /** A conversation with its messages, oldest first. */
-  conversation(id, { signal } = {}) {
-    return this.#call("GET", `/v1/conversations/${encodeURIComponent(id)}`, undefined, { signal });
+  /** A conversation with its messages, oldest first; as it was when `version`, one of an answer's versions, was part of it. */
+  conversation(id, { version, signal } = {}) {
+    return this.#call("GET", `/v1/conversations/${encodeURIComponent(id)}` + query({ version }), undefined, { signal });
+  }
+
+  /** Gives a conversation another title; null is what it begins with. */
+  renameConversation(id, title) {
+    return this.#call("PATCH", `/v1/conversations/${encodeURIComponent(id)}`, { title });
   }
 
   async deleteConversation(id) {
@@ -412,7 +428,7 @@ export class Uplift {
     return this.#call("POST", "/v1/memories", memory);
   }
 
-  /** What an own answer was made with, as far as it is still there: {memories, passages, citations}. */
+  /** What an own answer was made with, as far as it is still there: {memories, passages, citations, examples_used, reasoning_content}. */
   answerContext(id, { signal } = {}) {
     return this.#call("GET", `/v1/answers/${encodeURIComponent(id)}/context`, undefined, { signal });
   }
@@ -544,7 +560,7 @@ export class Uplift {
 
   /** Reads an answer to its end, over as many connections as it takes. */
   async #readAnswer(response, start, sink) {
-    const reading = { start, text: "", lastId: "", events: 0 };
+    const reading = { start, text: "", thinks: false, lastId: "", events: 0 };
     for (let attempt = 0; ; ) {
       const { events } = reading;
       try {
@@ -568,7 +584,8 @@ export class Uplift {
       try {
         response = await this.#request(`/v1/chat/${encodeURIComponent(id)}/events`, { method: "GET", signal, retries, accept: "text/event-stream", headers });
       } catch (error) {
-        throw broken !== null && error.code !== "aborted" ? broken : error;
+        // Whoever is not signed in any more has to know.
+        throw broken !== null && error.code !== "aborted" && error.status !== 401 ? broken : error;
       }
       if (response.status !== 202) return response;
       await sleep((readRetryAfter(response.headers) ?? 1) * 1000, signal);
@@ -581,6 +598,7 @@ export class Uplift {
     if (!/^text\/event-stream/i.test(response.headers.get("content-type") ?? "")) {
       const whole = await this.#json(response);
       if (typeof whole?.message !== "string") throw broken("the server's answer is not a chat answer", "invalid_response");
+      if (typeof whole.reasoning_content === "string") sink.think(whole.reasoning_content);
       sink.say(whole.message);
       return { ...reading.start, ...whole };
     }
@@ -640,8 +658,9 @@ function canPickUp(error) {
 }
 
 function restart(reading, sink) {
-  if (reading.text === "") return;
+  if (reading.text === "" && !reading.thinks) return;
   reading.text = "";
+  reading.thinks = false;
   sink.restart();
 }
 
@@ -658,6 +677,10 @@ function takeEvent(event, reading, sink, status) {
     sink.begin(reading.start);
   }
   if (event.restart) restart(reading, sink);
+  if (typeof event.reasoning_content === "string" && event.reasoning_content !== "") {
+    reading.thinks = true;
+    sink.think(event.reasoning_content);
+  }
   if (typeof event.delta === "string" && event.delta !== "") {
     reading.text += event.delta;
     sink.say(event.delta);

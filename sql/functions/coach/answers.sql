@@ -22,6 +22,12 @@ $$;
 
 comment on function uplift.ids_in(jsonb) is 'A JSON array of ids as an SQL one; null for none.';
 
+create or replace function uplift.title_of(p_message text) returns text
+language sql immutable parallel safe
+as $$ select translate(left(p_message, 80), e'\n\r\t', '   ') $$;
+
+comment on function uplift.title_of(text) is 'What a conversation that begins with a message is called.';
+
 -- The conversations of answers, made or touched; and where each answer stands: another user's
 -- conversation is replaced by a fresh one.
 create or replace function uplift.touch_conversations(p_ids uuid[], p_user_ids uuid[], p_conversation_ids uuid[],
@@ -37,7 +43,7 @@ begin
     if (select count(distinct i) from unnest(p_conversation_ids) i) = cardinality(p_conversation_ids) then
         insert into uplift.conversations as c (id, user_id, coach_id, title, created_at, updated_at)
         -- In the order of ids, so that two recorders cannot wait for each other.
-        select i.place, i.user_id, i.coach_id, translate(left(i.message, 80), e'\n\r\t', '   '), i.created_at, i.created_at
+        select i.place, i.user_id, i.coach_id, uplift.title_of(i.message), i.created_at, i.created_at
         from unnest(p_conversation_ids, p_user_ids, p_coach_ids, p_user_messages, p_created_at) as i(place, user_id, coach_id, message, created_at)
         order by i.place
         on conflict (id) do update set
@@ -52,7 +58,7 @@ begin
     for v_try in 1 .. 2 loop
         with proposed as materialized (
             select distinct on (i.place, i.user_id) i.place, i.user_id, i.coach_id,
-                translate(left(i.message, 80), e'\n\r\t', '   ') as title, i.created_at,
+                uplift.title_of(i.message) as title, i.created_at,
                 max(i.created_at) over (partition by i.place, i.user_id) as updated_at
             from unnest(v_places, p_user_ids, p_coach_ids, p_user_messages, p_created_at, p_ids)
                 as i(place, user_id, coach_id, message, created_at, id)

@@ -3,25 +3,6 @@
 -- This and uplift_chat.record_chats() are the hot path. Every query is a look-up in an index, and what
 -- a chat costs does not grow with the tables.
 
--- What was given anew may be given anew again: all of these are versions of one answer.
-create or replace function uplift.first_version(p_answer_id uuid, p_user_id uuid, out id uuid, out created_at timestamptz)
-language sql stable
-as $$
-    with recursive versions as (
-        select a.id, a.created_at, a.regenerate_of
-        from public.coach_response_feedback a where a.id = p_answer_id and a.user_id = p_user_id
-        union all
-        select a.id, a.created_at, a.regenerate_of
-        from versions v join public.coach_response_feedback a on a.id = v.regenerate_of
-        where a.user_id = p_user_id and a.created_at < v.created_at
-    )
-    -- The row of the first one may still be to come.
-    select coalesce(v.regenerate_of, v.id), v.created_at from versions v order by v.created_at limit 1
-$$;
-
-comment on function uplift.first_version(uuid, uuid) is
-    'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
-
 -- The steps, in their order: what every chat needs is looked up for all at once (uplift.coach_prompts);
 -- what most do without are functions for one chat.
 
@@ -57,8 +38,7 @@ language plpgsql stable
 as $$
 declare
     v_turn record;
-    v_first uuid;
-    v_replaced uuid[];
+    v_since timestamptz := 'infinity'; -- what was said from then on drops out
     v_room int := p_bytes;
     v_rows int := 0;
     v_question text := ''; -- of the turn that the loop saw last
@@ -69,7 +49,7 @@ begin
     -- Newest first, so that what no longer fits is the oldest.
     for v_turn in
         -- What failed before it said anything drops out. created_at < ... keeps this on its index.
-        select a.id, a.user_message, a.ai_response, a.regenerate_of,
+        select a.id, a.user_message, a.ai_response, a.regenerate_of, a.created_at,
             a.answers_tools as has_results,
             coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
         from public.coach_response_feedback a
@@ -78,13 +58,10 @@ begin
         order by a.created_at desc limit 50
     loop
         v_rows := v_rows + 1;
-        -- So does what was given anew: of the versions of an answer the last stays.
+        -- So does what a version replaced, as in uplift.replaced_times().
+        continue when v_turn.created_at >= v_since;
         if v_turn.regenerate_of is not null then
-            select f.id into v_first from uplift.first_version(v_turn.id, p_user_id) f;
-            continue when v_first = any (v_replaced);
-            v_replaced := v_replaced || v_first;
-        else
-            continue when v_turn.id = any (v_replaced);
+            v_since := uplift.replaced_since(v_turn.id, p_user_id);
         end if;
         v_room := v_room - v_turn.size;
         exit when v_room < 0;

@@ -557,21 +557,53 @@ $$;
 comment on function uplift_chat.forget_memories(uuid, uuid) is
     'Forgets an own memory, or with p_id null all of them, for good, and returns how many: the words are deleted, and what was said is not learnt again. UP404 memory_not_found.';
 
+create or replace function uplift.unlearn(p_user_id uuid, p_conversation_id uuid, p_said_at timestamptz) returns void
+language plpgsql volatile
+as $$
+declare
+    v_ids uuid[];
+begin
+    perform uplift.lock_memories(p_user_id);
+    with gone as (
+        delete from public.ai_episodic_memory m
+        where m.user_id = p_user_id and m.related_conversation_id = p_conversation_id and m.last_said_at = p_said_at
+            and m.source in ('rules', 'model') and m.said_count <= 1 and not m.is_pinned
+        returning m.id)
+    select array_agg(g.id) into v_ids from gone g;
+    -- What it had taken the place of holds again.
+    update public.ai_episodic_memory m set is_active = true, superseded_by = null where m.superseded_by = any (v_ids);
+end
+$$;
+
+comment on function uplift.unlearn(uuid, uuid, timestamptz) is
+    'Takes back what was learnt of a message, and said only there, because its user edited it. It may be learnt again.';
+
 create or replace function uplift_chat.learn_memories(p_answer_ids uuid[]) returns int
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
+    -- In the order of users, which is the order of locks.
+    perform uplift.unlearn(r.user_id, r.conversation_id, r.created_at)
+    from (
+        select a.user_id, r.conversation_id, r.created_at
+        from unnest(p_answer_ids) i(id)
+        join public.coach_response_feedback a on a.id = i.id
+        join public.coach_response_feedback r on r.id = a.regenerate_of and r.user_id = a.user_id
+        where a.ai_response <> '' and a.user_message is distinct from r.user_message
+        order by a.user_id, r.created_at offset 0) r;
     return (
         select uplift.learn_from(array_agg(a.user_id), array_agg(a.conversation_id), array_agg(a.user_message), array_agg(a.created_at))
         from unnest(p_answer_ids) i
         join public.coach_response_feedback a on a.id = i
-        where a.regenerate_of is null and a.user_message <> ''
+        -- Of a question that was answered again once, and of one that was edited as it is now.
+        where (a.regenerate_of is null or uplift.is_reworded(a.regenerate_of, a.user_id, a.user_message)) and a.user_message <> ''
+            and not uplift.was_reworded(a.id, a.user_id, a.user_message)
             and not exists (select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null));
 end
 $$;
 
 comment on function uplift_chat.learn_memories(uuid[]) is
-    'Keeps what is worth remembering of what users said when they were given these answers, unless they turned memory off; returns how many memories are new or stronger. Again it does nothing.';
+    'Keeps what is worth remembering of what users said when they were given these answers, unless they turned memory off; returns how many memories are new or stronger. What only the words before an edit said is taken back. Again it does nothing.';
 
 create or replace function uplift_batch.extract_memories(p_days int, p_user_id uuid, p_after uuid, p_most int, p_guest uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

@@ -21,7 +21,8 @@ begin
                     and (p_user_id is null or a.user_id = p_user_id) and a.user_id is distinct from p_guest
                     -- Without a coach a message may be a program's.
                     and a.coach_id is not null and a.conversation_id is not null
-                    and a.regenerate_of is null and a.answers_tools is not true and a.user_message <> ''
+                    and (a.regenerate_of is null or uplift.is_reworded(a.regenerate_of, a.user_id, a.user_message))
+                    and not uplift.was_reworded(a.id, a.user_id, a.user_message) and a.answers_tools is not true and a.user_message <> ''
                     and c.deleted_at is null and (c.read_to is null or a.id > c.read_to)
                     and uplift.is_remembered(a.user_id, a.created_at) and not uplift.looks_like_injection(a.user_message)) x
             group by x.user_id, x.conversation_id, x.place / 10) g);

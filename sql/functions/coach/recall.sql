@@ -295,6 +295,8 @@ as $$
 declare
     v_answer public.coach_response_feedback;
     v_user_id uuid;
+    v_replaced tstzmultirange;
+    v_is_deleted boolean;
     v_count int := 0;
 begin
     for v_answer in
@@ -311,24 +313,15 @@ begin
             perform uplift.lock_memories(v_answer.user_id);
             v_user_id := v_answer.user_id;
         end if;
-        -- The last version of an answer counts, as in uplift.conversation_messages.
+        select c.replaced, c.deleted_at is not null into v_replaced, v_is_deleted
+        from uplift.conversations c where c.id = v_answer.conversation_id and c.user_id = v_answer.user_id;
+        -- What a version replaced is not found any more, as it is not in uplift.conversation_messages.
         if v_answer.regenerate_of is not null then
-            delete from uplift.passages p where p.answer_id = v_answer.regenerate_of and p.user_id = v_answer.user_id;
-            perform uplift.drop_passage(r.id)
-            from (select x.id, x.user_id, x.created_at from public.coach_response_feedback x
-                where x.regenerate_of = v_answer.regenerate_of offset 0) r
-            where r.user_id = v_answer.user_id and (r.created_at, r.id) < (v_answer.created_at, v_answer.id);
+            delete from uplift.passages p
+            where p.conversation_id = v_answer.conversation_id and p.user_id = v_answer.user_id and uplift.is_replaced((
+                    select a.created_at from public.coach_response_feedback a where a.id = p.answer_id), v_replaced);
         end if;
-        continue when exists (
-            -- By what they took the place of: the planner would read all answers that the user ever got.
-            select from (
-                select x.user_id, x.ai_response from public.coach_response_feedback x where x.regenerate_of = v_answer.id
-                union all
-                select x.user_id, x.ai_response from public.coach_response_feedback x
-                where x.regenerate_of = v_answer.regenerate_of and (x.created_at, x.id) > (v_answer.created_at, v_answer.id)
-                offset 0) r
-            where r.user_id = v_answer.user_id and r.ai_response <> '')
-            or exists (select from uplift.conversations c where c.id = v_answer.conversation_id and c.deleted_at is not null)
+        continue when uplift.is_replaced(v_answer.created_at, v_replaced) or v_is_deleted
             or uplift.is_erased(v_answer.user_id, v_answer.created_at)
             -- It was looked for, and hurt.
             or exists (select from uplift.demotions d where d.kind = 'passages' and d.hash = v_answer.id)
@@ -553,9 +546,10 @@ begin
     where a.user_id = p_user_id
         and not exists (select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null);
     return json_build_object('object', 'context', 'id', p_id, 'memories', coalesce(v_memories, '[]'), 'passages', coalesce(v_passages, '[]'),
-        'citations', coalesce(v_answer.citations, '[]'));
+        'citations', coalesce(v_answer.citations, '[]'), 'examples_used', coalesce(cardinality(v_answer.example_ids), 0),
+        'reasoning_content', uplift.thoughts_of(v_answer.response_message));
 end
 $$;
 
 comment on function uplift_chat.get_answer_context(uuid, uuid) is
-    'What an own answer was made with, as far as it is still there: {object, id, memories: [as uplift.memory_json], passages: [{answer_id, conversation_id, created_at, user_message, message}, texts to about 300 characters], citations, as they were}. UP404 answer_not_found.';
+    'What an own answer was made with, as far as it is still there: {object, id, memories: [as uplift.memory_json], passages: [{answer_id, conversation_id, created_at, user_message, message}, texts to about 300 characters], citations, as they were, examples_used: how many, reasoning_content: what the model thought first, null where its provider did not tell}. UP404 answer_not_found.';

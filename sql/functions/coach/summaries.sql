@@ -14,15 +14,11 @@ begin
     from (
         select s.*, s.answers_tools and s.user_message = lag(s.user_message) over (order by s.created_at, s.id) as is_same_question
         from (
-            -- Of the versions of an answer the last that said something.
-            select distinct on (v.first_id) v.*
-            from (
-                select a.id, a.created_at, coalesce(a.user_message, '') as user_message, a.ai_response, a.answers_tools,
-                    case when a.regenerate_of is null then a.id
-                        else (select f.id from uplift.first_version(a.id, p_user_id) f) end as first_id
-                from public.coach_response_feedback a
-                where a.conversation_id = p_conversation_id and a.user_id = p_user_id and a.ai_response <> '') v
-            order by v.first_id, v.created_at desc, v.id desc) s) t
+            select a.id, a.created_at, coalesce(a.user_message, '') as user_message, a.ai_response, a.answers_tools
+            from public.coach_response_feedback a
+            where a.conversation_id = p_conversation_id and a.user_id = p_user_id and a.ai_response <> ''
+                and not uplift.is_replaced(a.created_at, (
+                    select c.replaced from uplift.conversations c where c.id = p_conversation_id and c.user_id = p_user_id))) s) t
     where t.created_at > p_after
     order by t.created_at, t.id;
 end
@@ -306,8 +302,8 @@ declare
     v_at timestamptz := v_row.created_at;
 begin
     if tg_op = 'INSERT' then
-        -- The answer that it takes the place of.
-        v_at := coalesce((select a.created_at from public.coach_response_feedback a where a.id = new.regenerate_of), v_at);
+        -- What it replaces, from the first version on.
+        v_at := coalesce(uplift.replaced_since(new.id, new.user_id), v_at);
     else
         perform from uplift.conversations c where c.id = v_row.conversation_id for share;
     end if;

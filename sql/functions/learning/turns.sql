@@ -323,6 +323,29 @@ $$;
 
 comment on function uplift.alternating(jsonb[], jsonb[]) is 'Questions, null for none, each with its answer, as one list of messages.';
 
+create or replace function uplift.turns_kept(p_at timestamptz[], p_since timestamptz[]) returns int[]
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_since timestamptz := 'infinity';
+    v_kept int[];
+begin
+    if array_remove(p_since, null) = '{}' then
+        return array(select generate_subscripts(p_at, 1));
+    end if;
+    -- As uplift.replaced_times() goes: newest first.
+    for i in reverse cardinality(p_at) .. 1 loop
+        continue when p_at[i] >= v_since;
+        v_since := coalesce(p_since[i], v_since);
+        v_kept := i || v_kept;
+    end loop;
+    return coalesce(v_kept, '{}');
+end
+$$;
+
+comment on function uplift.turns_kept(timestamptz[], timestamptz[]) is
+    'Which of the answers of a conversation, by their places, are part of it: their times in order, and of versions from when on each replaces what was said (uplift.replaced_since), else null.';
+
 create or replace function uplift.unlearnt(p_messages jsonb[]) returns jsonb[]
 language sql immutable parallel safe
 as $$
@@ -381,6 +404,10 @@ begin
         select c.id from (select distinct a.conversation_id from answers a) i
         cross join lateral (select d.id from uplift.conversations d
             where d.id = i.conversation_id and d.deleted_at is not null offset 0) c
+    ), cut as materialized (
+        select c.id, c.replaced from (select distinct a.conversation_id from answers a) i
+        cross join lateral (select d.id, d.replaced from uplift.conversations d
+            where d.id = i.conversation_id and d.replaced is not null offset 0) c
     ), placed as materialized (
         select b.id from (
             select a.id, row_number() over (partition by a.conversation_id order by a.created_at, a.id) as place
@@ -388,16 +415,15 @@ begin
         where b.place <= 96
     ), screened as materialized (
         select a.*, case when a.is_plain and u.consents and d.id is null then a.feedback end as verdict,
-            row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1 as is_shown,
+            row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1
+                and not uplift.is_replaced(a.created_at, k.replaced) as is_shown,
             min(a.created_at) over (partition by a.turn_id) as first_at,
-            -- When another version took its place in the history.
-            min(case when a.has_words then a.created_at end) over (partition by a.turn_id order by a.created_at, a.id
-                rows between 1 following and unbounded following) as replaced_at,
             bool_or(q.id is not null) over (partition by a.turn_id) as is_turn_asked,
             bool_or(p.id is not null) over (partition by a.turn_id) as has_place
         from answers a
         join users u on u.user_id = a.user_id
         left join deleted d on d.id = a.conversation_id
+        left join cut k on k.id = a.conversation_id
         left join placed p on p.id = a.id
         left join unnest(p_answers) q(id) on q.id = a.id
     ), numbered as materialized (
@@ -405,15 +431,20 @@ begin
                 dense_rank() over (partition by s.conversation_id, s.user_id, s.has_place order by s.first_at, s.turn_id) end as turn,
             case when s.regenerate_of is null then s.asked_at else s.first_at end as until
         from screened s
-    ), histories as materialized (
-        -- As uplift_chat.prepare_chats() makes them.
+    ), befores as materialized (
         select x.id, array_agg(r.id order by r.created_at, r.id) as history,
-            array_agg(r.spoken order by r.created_at, r.id) as spoken
+            array_agg(r.spoken order by r.created_at, r.id) as spoken,
+            uplift.turns_kept(array_agg(r.created_at order by r.created_at, r.id),
+                array_agg(case when r.regenerate_of is not null then r.first_at end order by r.created_at, r.id)) as kept
         from numbered x
         join numbered r on r.conversation_id = x.conversation_id and r.user_id = x.user_id and r.has_words
-            and r.created_at < x.until and (r.replaced_at is null or r.replaced_at >= x.until)
+            and r.created_at < x.until
         where x.verdict is not null and not x.is_client_led
         group by x.id
+    ), histories as materialized (
+        -- As uplift_chat.prepare_chats() makes them.
+        select b.id, array(select b.history[i] from unnest(b.kept) i) as history, array(select b.spoken[i] from unnest(b.kept) i) as spoken
+        from befores b
     ), told as materialized (
         select n.*, case when not n.is_client_led
                 then coalesce(h.history[greatest(cardinality(h.history) - n.history_turns, 0) + 1:], '{}') end as history,

@@ -326,6 +326,19 @@ bool message_is_thought(const struct message *m)
     return true;
 }
 
+struct span message_thought(struct span message)
+{
+    /* DeepSeek's and Qwen's name, then OpenRouter's, Groq's and that of newer vLLM, which for a
+     * while sent both. */
+    static const char *const names[] = {"reasoning_content", "reasoning"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct span value = scan_member(message, names[i]);
+        if (scan_is_string(value) && scan_says_something(value))
+            return value;
+    }
+    return (struct span){0};
+}
+
 struct span message_refusal(const char *json)
 {
     struct span whole;

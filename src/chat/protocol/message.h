@@ -43,5 +43,9 @@ bool message_json(const struct message *m, struct buf *out);
 bool message_is_thought(const struct message *m);
 /* The refusal in what message_json made, or NULL; at NULL when there is none. */
 struct span message_refusal(const char *json);
+/* What a model thinks, in a message or in what message_json made, where that is a string: by one of
+ * the names that servers give it; at NULL when there is none. What is thought within the content is
+ * not in it: see content.h. */
+struct span message_thought(struct span message);
 
 #endif

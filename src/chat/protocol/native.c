@@ -61,6 +61,7 @@ static void put_rest(struct buf *out, const struct chat *chat)
     if (chat->trace != NULL && scan_check(chat->trace, strlen(chat->trace), &trace)) {
         put_count(out, trace, "memory_ids", "memories_used");
         put_count(out, trace, "passage_ids", "passages_used");
+        put_count(out, trace, "example_ids", "examples_used");
     }
     if (chat->degraded)
         buf_puts(out, ",\"degraded\":true");
@@ -89,6 +90,11 @@ bool native_open(struct buf *out, const struct position *at)
         buf_putc(out, '\n');
     }
     return buf_puts(out, "data: {\"delta\":\"");
+}
+
+bool native_open_thought(struct buf *out)
+{
+    return buf_puts(out, "data: {\"reasoning_content\":\"");
 }
 
 bool native_piece(struct buf *out, struct span text)
@@ -139,6 +145,15 @@ bool native_answer(struct buf *out, const struct chat *chat)
         scan_clean(refusal, out);
     else
         buf_json_string(out, chat->text.data != NULL ? chat->text.data : "", chat->text.len);
+    struct span message;
+    if (chat->response_message != NULL &&
+        scan_check(chat->response_message, strlen(chat->response_message), &message)) {
+        struct span thought = message_thought(message);
+        if (thought.at != NULL) {
+            buf_puts(out, ",\"reasoning_content\":");
+            scan_clean(thought, out);
+        }
+    }
     buf_putc(out, ',');
     put_rest(out, chat);
     return !out->failed;

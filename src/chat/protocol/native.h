@@ -19,6 +19,9 @@ bool native_started(struct buf *out, const struct chat *chat);
 bool native_open(struct buf *out, const struct position *at);
 bool native_piece(struct buf *out, struct span text);
 bool native_close(struct buf *out);
+/* Begins the event for a piece of what the model thinks, which is no part of the answer: pieces and
+ * the end as above. */
+bool native_open_thought(struct buf *out);
 /* Such an event with decoded text. */
 bool native_text(struct buf *out, const struct position *at, const char *text, size_t len);
 /* Appends the event for the refusal of an answer without text that has one. */

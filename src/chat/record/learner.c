@@ -43,9 +43,11 @@ static bool is_to_be_looked_at(const struct chat *c)
 
 static struct waiting waiting_for(const struct chat *c)
 {
+    /* The question of what is given anew may have been edited: what it said before is taken back.
+     */
     return (struct waiting){.id = c->id,
                             .may_say_something =
-                                c->regenerate_of[0] == '\0' && may_say_something(c->user_message)};
+                                c->regenerate_of[0] != '\0' || may_say_something(c->user_message)};
 }
 
 void learner_note(struct learner *l, const struct chat *list)

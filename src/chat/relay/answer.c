@@ -25,11 +25,22 @@ static void init_buffers(struct answer *a)
     buf_init(&a->tail, max);
 }
 
+/* What the call at hand says goes behind the text that there is. */
+static void open_seam(struct answer *a)
+{
+    const struct buf *text = &a->chat->text;
+    a->is_continued = true;
+    a->call_from = text->len;
+    seam_open(&a->seam, text->data != NULL ? text->data : "", text->len);
+}
+
 void answer_init(struct answer *a, struct chat *chat)
 {
     *a = (struct answer){.chat = chat, .wire = wire_of(chat->protocol)};
     message_init(&a->message, chat->text.max);
     init_buffers(a);
+    if (chat->goes_on_from > 0)
+        open_seam(a);
 }
 
 static void release_buffers(struct answer *a)
@@ -52,8 +63,8 @@ void answer_begin_again(struct answer *a)
 {
     struct chat *chat = a->chat;
     answer_release(a);
+    buf_cut(&chat->text, chat->goes_on_from);
     answer_init(a, chat);
-    buf_clear(&chat->text);
     free(chat->response_message);
     free(chat->model_used);
     chat->response_message = chat->model_used = NULL;
@@ -114,13 +125,11 @@ void answer_go_on(struct answer *a)
     chat->finish_reason[0] = '\0';
     buf_release(&a->finish);
     buf_release(&a->tail);
-    a->is_continued = true;
     a->has_finished = a->takes_back = a->is_closing = a->has_deltas = false;
     a->told_usage = a->call_has_usage = false;
     a->call_usage = (struct usage){0};
-    a->call_from = chat->text.len;
     a->half = 0;
-    seam_open(&a->seam, chat->text.data != NULL ? chat->text.data : "", chat->text.len);
+    open_seam(a);
 }
 
 /* --- gathering --- */
@@ -379,6 +388,10 @@ void answer_settle(struct answer *a)
     struct chat *chat = a->chat;
     settle_text(a);
     settle_usage(a);
+    /* Where it adds nothing to the answer that it goes on with, it takes the place of none. */
+    if (chat->outcome != CHAT_COMPLETE && chat->goes_on_from > 0 &&
+        chat->text.len == chat->goes_on_from)
+        buf_clear(&chat->text);
     struct buf message;
     buf_init(&message, chat->text.max * ESCAPED_BYTES + HELD_ROOM);
     if (message_json(&a->message, &message) && !message.failed)

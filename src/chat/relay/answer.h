@@ -49,6 +49,7 @@ struct answer {
 
     /* --- for the client --- */
     struct position position; /* on /v1/chat: where a reader is who has all the text */
+    bool has_told_given;      /* and got the text that it goes on from (chat->goes_on_from) */
     struct buf body;          /* the provider's, for a client that gets it whole */
     struct buf held;          /* of a stream: chunks before the first substance */
     struct buf finish;        /* the chunk with the finish_reason, which is sent last */

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define ROOM 8192 /* for what is put in besides the text */
+#define GO_ON                                                                                      \
+    "Your last message was cut off. Go on exactly where it stopped, in the same language: do not " \
+    "repeat any of it, and say nothing about this."
 
 unsigned asking_added(const struct chat *chat)
 {
@@ -116,7 +119,10 @@ static void put_messages(struct buf *b, struct span messages, const struct askin
         buf_puts(b, ",\"prefix\":true");
     if (a->goes_on == CONTINUES_PARTIAL)
         buf_puts(b, ",\"partial\":true");
-    buf_puts(b, "}]");
+    buf_putc(b, '}');
+    if (a->in_words)
+        buf_puts(b, ",{\"role\":\"user\",\"content\":\"" GO_ON "\"}");
+    buf_putc(b, ']');
 }
 
 static void put_limit(struct buf *b, struct span limit, int64_t spent)
@@ -130,7 +136,7 @@ static void put_limit(struct buf *b, struct span limit, int64_t spent)
 
 static void put_member(struct buf *b, struct span key, struct span value, const struct asking *a)
 {
-    bool goes_on = a->goes_on != CONTINUES_NOT;
+    bool goes_on = a->goes_on != CONTINUES_NOT || a->in_words;
     if ((a->without & ADDED_SEED) != 0 && scan_equals(key, "seed"))
         return;
     if ((a->without & ADDED_USAGE) != 0 && scan_equals(key, "stream_options")) {
@@ -176,7 +182,7 @@ bool asking_body(const struct chat *chat, const struct asking *a, char **made, s
 {
     struct buf b;
     struct span body;
-    bool is_changed = a->without != 0 || a->goes_on != CONTINUES_NOT;
+    bool is_changed = a->without != 0 || a->goes_on != CONTINUES_NOT || a->in_words;
     bool is_renamed = a->model != NULL && chat->upstream_model_len > 0 &&
                       (chat->model == NULL || strcmp(a->model, chat->model) != 0);
     *made = NULL;

@@ -23,6 +23,7 @@ struct asking {
     const char *model;      /* as the provider calls it; NULL: the chat's own */
     unsigned without;       /* of enum added: left out */
     enum continues goes_on; /* CONTINUES_NOT: it asks for a new answer, and the rest is not used */
+    bool in_words;          /* a provider that cannot is told in a message to go on */
     const char *text;       /* of the answer so far; borrowed */
     size_t len;
     int64_t spent; /* completion tokens of it, which come off the most that the client wants */

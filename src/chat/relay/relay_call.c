@@ -301,6 +301,7 @@ static bool make_body(struct relay_chat *rc, const struct route *route, const ch
             asking.without |= 1u << i & asking_added(chat);
     if (answer->is_continued) {
         asking.goes_on = route->provider->continues;
+        asking.in_words = asking.goes_on == CONTINUES_NOT;
         asking.text = chat->text.data;
         asking.len = answer->seam.len;
         asking.spent = answer->before.completion;

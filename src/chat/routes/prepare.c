@@ -546,7 +546,8 @@ static void describe_more(struct route_context *c, enum chat_protocol protocol,
         buf_printf(more, "%s\"is_guest\":true", more->len == 0 ? "{" : ",");
     if (wish->asked != NULL)
         buf_printf(more, "%s\"asked\":%s", more->len == 0 ? "{" : ",", wish->asked);
-    describe_search(c, protocol, wish, again != NULL ? again : wish->message, more);
+    if (!wish->goes_on)
+        describe_search(c, protocol, wish, again != NULL ? again : wish->message, more);
     if (more->len > 0)
         buf_putc(more, '}');
     free(again);

@@ -22,6 +22,7 @@ struct chat_wish {
     const char *message; /* the user's text, NULL for a plain regeneration */
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
+    bool goes_on; /* with that answer: nothing is looked for, what it cites stays */
 };
 
 /* Reads coach_id, severity, mode and conversation_id from an object; numbers may be text too where

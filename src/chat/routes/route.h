@@ -68,6 +68,7 @@ void route_rest_predictions(struct route_context *c);
 void route_conversations_list(
     struct route_context *c); /* route_user.c: what a user sees of their own */
 void route_conversation_get(struct route_context *c);
+void route_conversation_rename(struct route_context *c);
 void route_conversation_delete(struct route_context *c);
 void route_coaches(struct route_context *c);
 void route_memories_list(struct route_context *c); /* route_memories.c */

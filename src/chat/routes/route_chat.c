@@ -5,11 +5,12 @@
 #include <string.h>
 
 /* What the route takes; anything else is refused, so that a misspelt name is noticed. */
-static const char *const known_members[] = {"message", "coach_id",        "severity",
-                                            "mode",    "conversation_id", "regenerate_of",
-                                            "stream",  "cache",           NULL};
+static const char *const known_members[] = {
+    "message",       "coach_id", "severity", "mode",     "conversation_id",
+    "regenerate_of", "stream",   "cache",    "continue", NULL};
 #define OPTIONS (known_members + 1) /* all of them but the message */
 #define OPTION_MAX 4096             /* bytes */
+#define WORD_MAX 40 /* bytes: what is longer is no word, or of a script without spaces */
 
 static bool check_members(struct span body, struct api_error *error)
 {
@@ -58,6 +59,100 @@ static bool read_stream(const cJSON *body, bool *stream, struct api_error *error
     if (item != NULL && !cJSON_IsBool(item) && !cJSON_IsNull(item))
         return api_error(error, 400, "invalid_stream", "stream", "stream must be true or false");
     *stream = cJSON_IsTrue(item);
+    return true;
+}
+
+/* Whether to go on with the answer that is to be replaced, instead of giving another one. */
+static bool read_continue(struct chat_wish *wish, const cJSON *body, struct api_error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, "continue");
+    wish->goes_on = cJSON_IsTrue(item);
+    if (item != NULL && !cJSON_IsBool(item) && !cJSON_IsNull(item))
+        return api_error(error, 400, "invalid_continue", "continue",
+                         "continue must be true or false");
+    if (wish->goes_on && (wish->regenerate_of[0] == '\0' || wish->message != NULL))
+        return api_error(error, 400, "invalid_continue", "continue",
+                         "continue goes with regenerate_of, which says what to go on with, and "
+                         "without message");
+    return true;
+}
+
+/* An answer that is to be gone on with: what was asked, what was said, and what that cites. */
+struct begun {
+    char *message, *text, *citations; /* owned; citations NULL when there are none */
+};
+
+static void begun_release(struct begun *b)
+{
+    free(b->message);
+    free(b->text);
+    free(b->citations);
+}
+
+static char *copy_value(const PGresult *result, int column)
+{
+    return PQgetisnull(result, 0, column) ? NULL : strdup(PQgetvalue(result, 0, column));
+}
+
+/* Reads it, and has the wish ask the same again. */
+static bool read_begun(struct route_context *c, struct chat_wish *wish, struct begun *begun,
+                       struct api_error *error)
+{
+    static const struct pg_statement statement = {
+        .name = "answer_to_continue",
+        .sql = "select user_message, ai_response, citations "
+               "from uplift_chat.answer_to_continue($1,$2,$3)",
+        .params = 3};
+    const char *values[3] = {c->request->who.user_text, wish->regenerate_of,
+                             wish->conversation_id[0] != '\0' ? wish->conversation_id : NULL};
+    PGresult *result;
+    if (!wish->goes_on)
+        return true;
+    if (!route_query(c, &statement, values, &result, error, NULL))
+        return false;
+    begun->message = copy_value(result, 0);
+    begun->text = copy_value(result, 1);
+    begun->citations = copy_value(result, 2);
+    bool has_all = begun->message != NULL && begun->text != NULL &&
+                   (begun->citations != NULL || PQgetisnull(result, 0, 2));
+    PQclear(result);
+    wish->message = begun->message;
+    return has_all || api_error_no_memory(error);
+}
+
+/* A cut mostly falls between words or within one, and the model cannot tell which: without its last
+ * word, where words are, the text is gone on with at the beginning of one. */
+static size_t whole_words(const char *text)
+{
+    size_t len = strlen(text), n = len;
+    while (n > 0 && len - n < WORD_MAX && strchr(" \n\t", text[n - 1]) == NULL)
+        n--;
+    return n > 0 && strchr(" \n\t", text[n - 1]) != NULL ? n : len;
+}
+
+/* The answer begins with that text, and cites what it cites. */
+static bool begin_with(struct chat *chat, const struct begun *begun)
+{
+    struct buf trace;
+    if (begun->text == NULL)
+        return true;
+    if (!buf_append(&chat->text, begun->text, whole_words(begun->text)))
+        return false;
+    chat->goes_on_from = chat->text.len;
+    if (begun->citations == NULL)
+        return true;
+    buf_init(&trace, strlen(begun->citations) + 64 + (chat->trace ? strlen(chat->trace) : 0));
+    buf_printf(&trace, "{\"citations\":%s", begun->citations);
+    if (chat->trace != NULL && strlen(chat->trace) > 2)
+        buf_printf(&trace, ",%s", chat->trace + 1);
+    else
+        buf_putc(&trace, '}');
+    char *text = trace.failed ? NULL : buf_steal(&trace);
+    buf_release(&trace);
+    if (text == NULL)
+        return false;
+    free(chat->trace);
+    chat->trace = text;
     return true;
 }
 
@@ -119,6 +214,7 @@ void route_native_chat(struct route_context *c)
     struct api_error error;
     struct chat_wish wish = {0};
     struct preparation prepared = {0};
+    struct begun begun = {0};
     struct chat *chat = NULL;
     struct span body;
     struct buf text;
@@ -135,7 +231,8 @@ void route_native_chat(struct route_context *c)
     if (!wish_read(&wish, options, false, &error) ||
         !cache_read_wish(&wish.cache, options, c->services->config, &error) ||
         !read_message(&wish, scan_member(body, "message"), c->services->config, &text, &error) ||
-        !read_stream(options, &stream, &error))
+        !read_stream(options, &stream, &error) || !read_continue(&wish, options, &error) ||
+        !read_begun(c, &wish, &begun, &error))
         goto out;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
     if (chat == NULL)
@@ -143,13 +240,15 @@ void route_native_chat(struct route_context *c)
     chat->stream = stream;
     const char *message = wish.message != NULL ? wish.message : prepared.message;
     bool anew = wish.regenerate_of[0] != '\0';
-    if (message == NULL || !build_upstream(chat, &prepared, message, anew)) {
+    if (message == NULL || !begin_with(chat, &begun) ||
+        !build_upstream(chat, &prepared, message, anew)) {
         api_error_no_memory(&error);
         chat_free(chat);
         chat = NULL;
     }
 out:
     cJSON_Delete(options);
+    begun_release(&begun);
     buf_release(&text);
     preparation_release(&prepared);
     if (chat != NULL)

@@ -14,8 +14,8 @@ void route_conversations_list(struct route_context *c)
 {
     static const struct pg_statement statement = {
         .name = "list_conversations",
-        .sql = "select uplift_chat.list_conversations($1,$2,$3)",
-        .params = 3};
+        .sql = "select uplift_chat.list_conversations($1,$2,$3,$4)",
+        .params = 4};
     static const char nothing[] = "{\"object\":\"list\",\"data\":[],\"has_more\":false}";
     struct api_error error;
     struct query q;
@@ -34,18 +34,49 @@ void route_conversations_list(struct route_context *c)
         request_fail(c->request, &error, NULL);
         return;
     }
-    const char *values[3] = {c->request->who.user_text, limit, query_get(&q, "before")};
+    const char *values[4] = {c->request->who.user_text, limit, query_get(&q, "before"),
+                             query_get(&q, "q")};
     route_reply_json_query(c, &statement, values);
     query_release(&q);
 }
 
 void route_conversation_get(struct route_context *c)
 {
-    static const struct pg_statement statement = {.name = "get_conversation",
-                                                  .sql =
-                                                      "select uplift_chat.get_conversation($1,$2)",
-                                                  .params = 2};
-    const char *values[2] = {c->request->who.user_text, c->id};
+    static const struct pg_statement statement = {
+        .name = "get_conversation",
+        .sql = "select uplift_chat.get_conversation($1,$2,$3)",
+        .params = 3};
+    struct api_error error;
+    struct query q;
+    struct uuid version;
+    if (!query_parse(&q, c->request->query)) {
+        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *values[3] = {c->request->who.user_text, c->id, query_get(&q, "version")};
+    if (values[2] == NULL || uuid_parse(values[2], &version)) {
+        route_reply_json_query(c, &statement, values);
+    } else {
+        api_error(&error, 400, "invalid_version", "version", "version must be the id of an answer");
+        request_fail(c->request, &error, NULL);
+    }
+    query_release(&q);
+}
+
+void route_conversation_rename(struct route_context *c)
+{
+    static const struct pg_statement statement = {
+        .name = "rename_conversation",
+        .sql = "select uplift_chat.rename_conversation($1,$2,$3)",
+        .params = 3};
+    struct api_error error;
+    struct span changes;
+    if (!request_json(c->request, false, &changes, &error)) {
+        request_fail(c->request, &error, NULL);
+        return;
+    }
+    const char *values[3] = {c->request->who.user_text, c->id, changes.at};
     route_reply_json_query(c, &statement, values);
 }
 

@@ -43,6 +43,7 @@ static const struct endpoint {
     {{"GET", "/v1/feedback/{id}"}, AS_USER, SCOPE_READ, SMALL, route_feedback_get},
     {{"GET", "/v1/conversations"}, AS_USER, SCOPE_READ, SMALL, route_conversations_list},
     {{"GET", "/v1/conversations/{id}"}, AS_USER, SCOPE_READ, SMALL, route_conversation_get},
+    {{"PATCH", "/v1/conversations/{id}"}, AS_USER, SCOPE_CHAT, SMALL, route_conversation_rename},
     {{"DELETE", "/v1/conversations/{id}"}, AS_USER, SCOPE_CHAT, SMALL, route_conversation_delete},
     {{"GET", "/v1/coaches"}, AS_USER, SCOPE_READ | SCOPE_CHAT, SMALL, route_coaches},
     {{"GET", "/v1/preferences"}, AS_USER, SCOPE_READ, SMALL, route_preferences_get},

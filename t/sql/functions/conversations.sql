@@ -30,11 +30,12 @@ select is(uplift_chat.list_conversations(:bob, 10, null)::jsonb #> '{data,0}',
 
 create function pg_temp.read(p_user uuid, n int) returns jsonb language sql as $$ select uplift_chat.get_conversation(p_user, pg_temp.id(n))::jsonb $$;
 select is(pg_temp.read(:ann, 100) - 'messages', jsonb_build_object('id', pg_temp.id(100), 'object', 'conversation', 'title', 'q1', 'coach_id', 'coach_decibel_avatar',
-    'created_at', '2026-01-01T00:01:00+00:00', 'updated_at', '2026-01-01T00:04:00+00:00', 'has_more', false), 'a conversation');
+    'created_at', '2026-01-01T00:01:00+00:00', 'updated_at', '2026-01-01T00:04:00+00:00', 'is_current', true, 'has_more', false), 'a conversation');
 select is((select string_agg(concat(m ->> 'role', ':', m ->> 'content'), ' ' order by o) from jsonb_array_elements(pg_temp.read(:ann, 100) -> 'messages') with ordinality e(m, o)),
     'user:q1 assistant:a1 user:q2 assistant:a2 anew user:q3 assistant:', 'its messages, without what was given anew');
 select is(pg_temp.read(:ann, 100) #> '{messages,3}', jsonb_build_object('id', pg_temp.id(3), 'role', 'assistant', 'content', 'a2 anew', 'created_at', '2026-01-01T00:03:00+00:00',
-    'helpful', true, 'rating', 4, 'feedback_text', 'ok', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', 'outcome', 'complete', 'citations', null, 'memories_used', 0, 'passages_used', 0), 'an answer with its feedback');
+    'helpful', true, 'rating', 4, 'feedback_text', 'ok', 'coach_id', 'coach_decibel_avatar', 'severity', 3.0, 'mode', 'default', 'outcome', 'complete', 'citations', null, 'finish_reason', null,
+    'memories_used', 0, 'passages_used', 0, 'examples_used', 0, 'has_reasoning', false, 'versions', jsonb_build_array(pg_temp.id(2), pg_temp.id(3))), 'an answer with its feedback');
 select is(pg_temp.read(:ann, 100) #>> '{messages,5,outcome}', 'failed', 'what failed is told');
 select is(pg_temp.read(:ann, 300) #>> '{messages,3,content}', 'I will not.', 'a refusal is what was said');
 do $$ begin perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500), 'q' || n, 'a') from generate_series(1001, 1501) n; end $$;
@@ -87,7 +88,7 @@ select is(pg_temp.seen_in(600), 'user:how many? assistant:Let me look again. ass
 select is(array[pg_temp.said_in(n), pg_temp.seen_in(n), pg_temp.said(pg_temp.messages(:bob, pg_temp.id(n)))],
     array[t, t, regexp_replace(t, '(user|assistant):', '', 'g')], d) from (values
     (601, 'user:how many? assistant:42. user:sure? assistant:Yes. user:how many? assistant:Still 42.', 'one that was asked before another one is there again'),
-    (602, 'user:how many? assistant:43. user:how many? assistant:42.', 'and one whose turn before was given anew since')) as w(n, t, d);
+    (602, 'user:how many? assistant:42.', 'and one whose turn before was given anew since has gone with that')) as w(n, t, d);
 select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600))), 'how many? Let me look again. 42. how many? 42, as I said. sure? Yes.', 'and so does history');
 select is(pg_temp.said(pg_temp.messages(:bob, pg_temp.id(600), p_tokens => 12)), 'sure? Yes.', 'that is cut behind it');
 

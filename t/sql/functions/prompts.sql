@@ -88,7 +88,7 @@ end $$;
 select pg_temp.generate() \g /dev/null
 select is(pg_temp.example(31), 'q30 (a30) q31 a31', 'the version that was shown when it was asked');
 select is(pg_temp.example(32), 'q30 a32', 'a new version of the first turn has nothing before it');
-select is(pg_temp.example(33), 'q31 (a31) q30 (a32) q33 a33', 'a later one sees it where it came');
+select is(pg_temp.example(33), 'q30 (a32) q33 a33', 'a later one sees it, and nothing of what it replaced');
 
 -- As much of it as went along.
 do $$ begin

@@ -93,9 +93,9 @@ select ok(pg_temp.holds(), 'it holds when a turn behind it is given anew');
 select pg_temp.record(14, :ann, pg_temp.id(100), 'Question 8 of mine about running?', 'Another', jsonb_build_object('regenerate_of', pg_temp.id(8))) \g /dev/null
 select ok(not pg_temp.holds(), 'but not when one that it covers is');
 select is(pg_temp.listed(p_after => pg_temp.id(50)) || pg_temp.listed(), pg_temp.id(100)::text, 'and it is made again, first');
-select ok((pg_temp.plan() ->> 'data') !~ 'summary_so_far|Answer 8\.' and (pg_temp.plan() ->> 'data') ~ 'Answer 9\.', 'from the beginning, without what is gone');
+select ok((pg_temp.plan() ->> 'data') !~ 'summary_so_far|Answer (8|9|10|11|12)\.' and (pg_temp.plan() ->> 'data') ~ 'Answer 4\.', 'from the beginning, without what is gone');
 select is(pg_temp.summarise() ->> 'made_by', 'rules', 'it is made again');
-select is((select turns from uplift.conversation_summaries), 9, 'of so many turns');
+select is((select turns from uplift.conversation_summaries), 6, 'of so many turns');
 delete from public.coach_response_feedback where id = pg_temp.id(1);
 select ok(not pg_temp.holds(), 'nor when one is deleted');
 select is(pg_temp.summarise() ->> 'made_by', 'rules', 'it is made again');

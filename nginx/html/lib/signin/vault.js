@@ -1,0 +1,188 @@
+/**
+ * Where the session of a page is kept, and the one door through which it is renewed.
+ *
+ * It lives in the tab (sessionStorage), or on the device (localStorage) for who asked to stay signed in. A refresh token is good
+ * for one use at most providers, and to use it twice ends the session: so one renewal runs at a time in all tabs that have the
+ * session (Web Locks), and each looks first whether another tab has renewed it meanwhile. Tabs share what is on the device
+ * anyway; a tab that was duplicated has a copy of its own, so those tell each other over a BroadcastChannel.
+ *
+ * A session is {id, serial, token, refresh, subject, idToken?, lifeMs, endsAt, stays}: serial counts renewals, endsAt is by this
+ * device's clock.
+ */
+
+import { recall, remember } from "../dom.js";
+
+const KEY = "uplift.session";
+const SOON_MS = 60000; // before its end a token is renewed
+const COPIES_MS = 1000; // for another tab to answer
+
+export class Vault {
+  #session = null;
+  #changed;
+  #renewing = null;
+  #channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : null;
+  #told = () => {}; // wakes who waits for another tab
+  #mark = () => {}; // lets go of the lock that says that this tab has the session
+
+  /** `changed(session, before)` is called when another tab put another session in the place of this one, or none. */
+  constructor(changed) {
+    this.#changed = changed;
+    this.#session = read("sessionStorage") ?? read("localStorage");
+    this.#markTab();
+    addEventListener("storage", (event) => {
+      if (event.storageArea === localStorage && (event.key === KEY || event.key === null)) this.#followDevice();
+    });
+    if (this.#channel !== null) this.#channel.onmessage = ({ data }) => this.#hear(data);
+  }
+
+  get session() {
+    return this.#session;
+  }
+
+  /** Takes a new session, from a sign-in. */
+  open(tokens, stays) {
+    this.#keep({ id: randomId(), serial: 0, stays, ...dated(tokens) });
+    this.#markTab();
+  }
+
+  /** Forgets the session, in all tabs that have it. */
+  close() {
+    if (this.#session === null) return;
+    this.#channel?.postMessage({ closed: this.#session.id });
+    this.#drop();
+  }
+
+  /**
+   * The session with a token that is good for a while: as it is, or renewed by `refresh(session)`, which gives the next tokens.
+   * `refused` is a token that the server did not take. Resolves to null when there is none any more; rejects with what refresh()
+   * does, and only when that says kind "ended" the session is forgotten.
+   */
+  async fresh(refresh, refused) {
+    const session = this.#session;
+    if (session === null || (session.token !== refused && isGood(session))) return session;
+    this.#renewing ??= this.#renew(refresh, refused).finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
+  #renew(refresh, refused) {
+    const { id } = this.#session;
+    return alone(`${KEY}.${id}`, async () => {
+      await this.#catchUp();
+      const session = this.#session;
+      if (session === null || session.id !== id) return session;
+      if (session.token !== refused && isGood(session)) return session;
+      if (session.refresh === null) {
+        // It cannot be renewed, but is good until it ends.
+        if (session.token !== refused && Date.now() < session.endsAt) return session;
+        this.close();
+        return null;
+      }
+      try {
+        const next = await refresh(session);
+        if (this.#session?.id === id) this.#keep({ ...session, ...dated(next), serial: session.serial + 1 });
+      } catch (error) {
+        if (error.kind === "ended" && this.#session?.id === id) this.close();
+        throw error;
+      }
+      return this.#session;
+    });
+  }
+
+  /** Takes over what another tab has made of this session since. */
+  async #catchUp() {
+    const session = this.#session;
+    if (session === null) return;
+    if (session.stays) return void this.#followDevice();
+    if (this.#channel === null || !(await hasCopies(session.id))) return;
+    await new Promise((resolve) => {
+      this.#told = resolve;
+      setTimeout(resolve, COPIES_MS);
+      this.#channel.postMessage({ asks: session.id, serial: session.serial });
+    });
+    this.#told = () => {};
+  }
+
+  #hear({ asks, serial, told, closed }) {
+    const session = this.#session;
+    if (session === null || session.stays) return;
+    // The one that asks waits for the answer, also when it is that there is nothing new.
+    if (asks === session.id && session.serial >= serial) this.#channel.postMessage({ told: session });
+    if (told?.id === session.id) {
+      if (told.serial > session.serial) this.#store(told);
+      this.#told();
+    }
+    if (closed === session.id) {
+      this.#drop();
+      this.#changed(null, session);
+    }
+  }
+
+  #followDevice() {
+    const before = this.#session;
+    if (before !== null && !before.stays) return;
+    const now = read("localStorage");
+    this.#session = now;
+    if (now?.id === before?.id) return;
+    this.#changed(now, before);
+  }
+
+  #keep(session) {
+    this.#store(session);
+    if (!session.stays) this.#channel?.postMessage({ told: session });
+  }
+
+  #store(session) {
+    this.#session = session;
+    remember(session.stays ? "localStorage" : "sessionStorage", KEY, JSON.stringify(session));
+    if (session.stays) remember("sessionStorage", KEY, null); // which would be looked at first
+  }
+
+  #drop() {
+    const session = this.#session;
+    this.#session = null;
+    this.#mark();
+    remember("sessionStorage", KEY, null);
+    if (session?.stays && read("localStorage")?.id === session.id) remember("localStorage", KEY, null);
+  }
+
+  /** Holds a shared lock as long as this tab has the session, so that others can count who has. */
+  #markTab() {
+    this.#mark();
+    const session = this.#session;
+    if (session === null || session.stays || !navigator.locks) return;
+    const held = new Promise((resolve) => (this.#mark = resolve));
+    navigator.locks.request(`${KEY}.${session.id}.tab`, { mode: "shared" }, () => held).catch(() => {});
+  }
+}
+
+function read(storage) {
+  try {
+    const session = JSON.parse(recall(storage, KEY));
+    return typeof session?.token === "string" && typeof session.id === "string" ? session : null;
+  } catch {
+    return null;
+  }
+}
+
+function dated(tokens) {
+  return { ...tokens, endsAt: Date.now() + tokens.lifeMs };
+}
+
+/** Renewed a minute before the end, or when a fifth is left of a short life. */
+function isGood({ endsAt, lifeMs }) {
+  return Date.now() < endsAt - Math.min(SOON_MS, lifeMs / 5);
+}
+
+async function hasCopies(id) {
+  const { held } = (await navigator.locks?.query()) ?? { held: [] };
+  return held.filter(({ name }) => name === `${KEY}.${id}.tab`).length > 1;
+}
+
+/** Runs `act` while no other tab runs what has the same name. */
+function alone(name, act) {
+  return navigator.locks ? navigator.locks.request(name, act) : act();
+}
+
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,114 @@
+// Messages edited, versions paged through, answers gone on with, thoughts and code. Run by conversations.py; SHOTS names a directory
+// for pictures.
+import { done, equal, group, matches, ok } from "../clients/tap.mjs";
+import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, message, noteText, openPage, say, until } from "./chromium.mjs";
+
+const questions = (page) => page.locator(".question-text").allInnerTexts();
+const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+
+async function ask(page, text) {
+  await message(page).fill(text);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  equal(await answerEnded(page), "complete", `"${text}" is answered`);
+}
+
+for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, height: 812, scheme: "dark", touch: true }]]) {
+  const tag = `[${name.split(",")[0]}]`;
+  await group(`edit, ${name}`, async () => {
+    const page = await openPage(options);
+    await page.waitForSelector(".coach-card");
+    for (const text of ["First", "Second", "Third"]) await ask(page, `${text} ${tag}`);
+    const second = page.locator(".turn").nth(1);
+    if (!options.touch) await second.locator(".question").hover();
+    await second.getByRole("button", { name: "Edit this message" }).click();
+    const box = second.getByRole("textbox", { name: "Your message" });
+    equal(await box.inputValue(), `Second ${tag}`, "a message is edited where it stands");
+    await checkAccessible(page, `editing, ${name}`);
+    await checkWidth(page, `editing, ${name}`);
+    await box.press("Escape");
+    equal(await questions(page), [`First ${tag}`, `Second ${tag}`, `Third ${tag}`], "or left as it was");
+    await second.getByRole("button", { name: "Edit this message" }).click();
+    await box.fill(`Second, edited ${tag}`);
+    await second.getByRole("button", { name: "Send" }).click();
+    equal(await answerEnded(page), "complete", "it is answered anew");
+    equal(await questions(page), [`First ${tag}`, `Second, edited ${tag}`], "and what came after it has gone");
+    equal(await second.locator(".pager-text").innerText(), "2 of 2", "it is the second version of two");
+    await shot(page, `edited-${name}`);
+    await second.getByRole("button", { name: "Earlier version" }).click();
+    ok(await until(async () => (await questions(page)).join() === [`First ${tag}`, `Second ${tag}`, `Third ${tag}`].join()), "the first one is paged back to, with all that came after it");
+    equal(await page.locator(".turn").nth(1).locator(".pager-text").innerText(), "1 of 2", "as the first of two");
+    ok(await page.getByText("This is an earlier version of the conversation.").isVisible(), "which the page says");
+    await checkAccessible(page, `an earlier version, ${name}`);
+    await checkWidth(page, `an earlier version, ${name}`);
+    await shot(page, `version-${name}`);
+    await page.locator(".turn").nth(1).getByRole("button", { name: "Later version" }).click();
+    ok(await until(async () => (await questions(page)).length === 2), "and forth");
+    ok(await until(() => page.getByText("This is an earlier version").isHidden()), "which is the latest");
+    await page.locator(".turn").nth(1).getByRole("button", { name: "Earlier version" }).click();
+    ok(await until(async () => (await questions(page)).length === 3), "in the past");
+    await say(page, `Fourth ${tag}`);
+    if (options.touch) await page.getByRole("button", { name: "Send", exact: true }).click();
+    ok(await until(async () => (await questions(page)).join() === [`First ${tag}`, `Second, edited ${tag}`, `Fourth ${tag}`].join()), "what is written goes on with the latest");
+    equal(await answerEnded(page), "complete", "and is answered");
+    await page.reload();
+    await page.waitForSelector(".turn .pager:not([hidden])");
+    equal(await page.locator(".pager-text").allInnerTexts(), ["", "2 of 2", ""], "versions are there after a reload");
+    await closePage(page, `edit, ${name}`);
+  });
+
+  if (!options.touch) await group(`an edit that fails, ${name}`, async () => {
+    const page = await openPage(options);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "Stays");
+    await ask(page, "Stays, too");
+    page.expected.push(/status of 502/);
+    await page.route("**/v1/chat", (route) => route.fulfill({ status: 502, json: { error: { message: "it broke", type: "server_error", param: null, code: "provider_error" } } }));
+    const first = page.locator(".turn").first();
+    await first.getByRole("button", { name: "Edit this message" }).click();
+    await first.getByRole("textbox", { name: "Your message" }).fill("Changes");
+    await first.getByRole("button", { name: "Send" }).click();
+    ok(await until(async () => /it broke/.test(await first.locator(".notes").innerText())), "a failure is said");
+    equal(await questions(page), ["Stays", "Stays, too"], "and all is as it was");
+    await page.unroute("**/v1/chat");
+    await first.getByRole("button", { name: "Try again" }).click();
+    ok(await until(async () => (await questions(page)).join() === "Changes"), "a second try asks the edited one");
+    equal(await answerEnded(page), "complete", "which is answered");
+    await closePage(page, `an edit that fails, ${name}`);
+  });
+
+  await group(`going on, thoughts, code, ${name}`, async () => {
+    const page = await openPage(options);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "A long one");
+    matches(await noteText(page), /reached its length limit/, "an answer that was cut is said to be");
+    await shot(page, `cut-${name}`);
+    await page.reload();
+    await page.waitForSelector(".turn .answer-note");
+    await page.getByRole("button", { name: "Go on" }).click();
+    equal(await answerEnded(page), "complete", "it goes on, also after a reload");
+    equal(await lastAnswer(page).locator(".answer-main > .prose").innerText(), "The first half, and the second one.", "where it stopped");
+    equal(await lastAnswer(page).locator(".pager-text").innerText(), "2 of 2", "as another version");
+    equal(await noteText(page), "", "and is whole");
+
+    const thought = lastAnswer(page).locator("details.thought");
+    equal([await thought.locator("summary").innerText(), await thought.getAttribute("open")], ["What it thought first", null], "what the model thought is folded away");
+    await thought.locator("summary").click();
+    ok(await until(() => thought.innerText().then((text) => text.includes("She wants an answer. <script>hit=1</script>"))), "and there when opened, as text");
+    await checkAccessible(page, `a thought, ${name}`);
+    await page.reload();
+    await page.waitForSelector(".turn details.thought:not([hidden])");
+    await lastAnswer(page).locator("details.thought summary").click();
+    ok(await until(() => lastAnswer(page).locator("details.thought").innerText().then((text) => text.includes("She wants an answer."))), "also of an answer that is read again");
+
+    await ask(page, "Show me code");
+    ok(await until(async () => (await lastAnswer(page).locator(".hljs-keyword").allInnerTexts()).join() === "def,return"), "code has its colours");
+    equal(await lastAnswer(page).locator("pre code").innerText(), 'def greet(name):\n    return "<b>hi</b> " + name  # 1 < 2 && 3', "and stays what it is");
+    equal(await lastAnswer(page).locator("pre b, pre script").count(), 0, "without a tag of its own");
+    await checkAccessible(page, `code, ${name}`);
+    await checkWidth(page, `code, ${name}`);
+    await shot(page, `code-${name}`);
+    await closePage(page, `going on, thoughts, code, ${name}`);
+  });
+}
+await closeBrowser();
+done();
