@@ -140,6 +140,22 @@ test("chat: deltas, what began, what is done, and what was sent", async () => {
   assert.deepEqual(again, pieces, "a second iteration begins at the start");
 });
 
+test("chat: what the model thinks is apart from what it says, and told when it grows", async () => {
+  stream(event({ reasoning_content: "Let me" }), event({ reasoning_content: " see." }), event({ delta: "Yes" }), event(DONE));
+  const answer = client().chat({ message: "m" });
+  const seenThen = [];
+  for await (const delta of answer) seenThen.push([delta, answer.reasoning]);
+  assert.deepEqual([seenThen.map(([delta]) => delta).join(""), seenThen[0][0], answer.reasoning, (await answer.done).message], ["Yes", "", "Let me see.", "Yes"]);
+  stream(event({ reasoning_content: "Wrong" }), event({ restart: true }), event({ delta: "Right" }), event(DONE));
+  const other = client().chat({ message: "m" });
+  assert.equal((await other.done).message, "Right");
+  assert.deepEqual([other.reasoning, other.restarts], ["", 1], "a restart takes it back, also before the first word");
+  handler = (call, response) => json(response, 200, { message: "Yes", reasoning_content: "Hm.", ...DONE });
+  const whole = client().chat({ message: "m" });
+  await whole.done;
+  assert.equal(whole.reasoning, "Hm.", "of an answer in one piece, too");
+});
+
 test("chat: done alone, without iterating", async () => {
   stream(event({ delta: "a" }), event({ delta: "b" }), event(DONE));
   assert.equal((await client().chat({ message: "m" }).done).message, "ab");
@@ -470,6 +486,27 @@ test("tokens: a refused one is replaced once", async () => {
   assert.equal(seen.length, 1);
 });
 
+test("other routes: JSON, files, events", async () => {
+  handler = (call, response) => {
+    if (call.url === "/admin/none") return response.writeHead(204).end();
+    if (call.url === "/admin/events") return response.writeHead(200, { "Content-Type": "text/event-stream" }).end('event: progress\ndata: {"done": 1}\n\nevent: progress\ndata: {"done": 2}\n\n');
+    return json(response, call.method === "POST" ? 201 : 200, { ok: true });
+  };
+  const uplift = client();
+  assert.deepEqual(await uplift.call("POST", "/admin/things", { a: 1 }, { headers: { "Idempotency-Key": "k" } }), { ok: true });
+  assert.equal(await uplift.call("DELETE", "/admin/none"), null);
+  assert.deepEqual([seen[0].headers["idempotency-key"], seen[0].headers["content-type"], seen[0].body], ["k", "application/json", { a: 1 }]);
+  await uplift.call("POST", "/admin/files", new Blob(['{"b":2}'], { type: "text/csv" }));
+  assert.equal(seen.at(-1).headers["content-type"], "text/csv", "a file goes as it is");
+  assert.equal(await (await uplift.open("GET", "/admin/export")).text(), '{"ok":true}');
+  const events = [];
+  for await (const event of uplift.events("/admin/events")) events.push([event.event, event.data.done]);
+  assert.deepEqual(events, [["progress", 1], ["progress", 2]]);
+  const stop = new AbortController();
+  stop.abort();
+  assert.equal((await thrown(uplift.call("GET", "/admin/things", undefined, { signal: stop.signal }))).code, "aborted");
+});
+
 test("routes: methods, paths, bodies", async () => {
   handler = (call, response) => (call.method === "DELETE" ? response.writeHead(204).end() : json(response, 200, { data: [] }));
   const uplift = client();
@@ -487,10 +524,15 @@ test("routes: methods, paths, bodies", async () => {
   assert.equal(await uplift.forgetMemory("m1"), undefined);
   await uplift.forgetMemory();
   await uplift.answerContext("a/1");
+  await uplift.conversations({ q: "half marathon" });
+  await uplift.conversation("c1", { version: "v/1" });
+  await uplift.renameConversation("c1", "My plan");
   assert.deepEqual(seen.map(({ method, url }) => `${method} ${url}`), [
     "PATCH /v1/feedback/f%2F1", "GET /v1/feedback/f1", "GET /v1/conversations?limit=5&before=2025-01-01T00%3A00%3A00%2B00%3A00",
     "GET /v1/conversations", "GET /v1/conversations/c1", "DELETE /v1/conversations/c1", "GET /v1/models", "PUT /v1/preferences",
-    "GET /v1/memories?limit=5&type=goal&q=half+marathon", "POST /v1/memories", "PATCH /v1/memories/m1", "DELETE /v1/memories/m1", "DELETE /v1/memories", "GET /v1/answers/a%2F1/context"]);
+    "GET /v1/memories?limit=5&type=goal&q=half+marathon", "POST /v1/memories", "PATCH /v1/memories/m1", "DELETE /v1/memories/m1", "DELETE /v1/memories", "GET /v1/answers/a%2F1/context",
+    "GET /v1/conversations?q=half+marathon", "GET /v1/conversations/c1?version=v%2F1", "PATCH /v1/conversations/c1"]);
+  assert.deepEqual(seen.at(-1).body, { title: "My plan" });
   assert.deepEqual(seen[0].body, { helpful: null });
   assert.equal(seen[5].headers["content-type"], undefined);
 });

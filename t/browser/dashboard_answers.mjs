@@ -85,6 +85,13 @@ await group("an admin whose rights are taken while the page is open", async () =
   const other = await openDashboard("people");
   const asAdmin = async (method, path, data) => (await other.context().request.fetch(url + path, { method, headers: { Authorization: `Bearer ${ADMIN}` }, data })).json();
   const key = await asAdmin("POST", "/admin/api-keys", { name: "for a while", scopes: ["admin"] });
+  await goTo(other, "keys");
+  await other.getByRole("button", { name: "Models of for a while" }).click();
+  await other.getByRole("button", { name: "Make a rule…" }).click();
+  await other.getByRole("textbox", { name: "May be named" }).fill("sim-1");
+  await other.getByRole("button", { name: "Save" }).click();
+  ok(await until(() => other.getByText("(a rule of its own)").isVisible()), "a key has a rule of its own, of which models it may name");
+  await checkAccessible(other, "models of a key");
   const page = await openDashboard("people", { token: key.key });
   page.expected.push(/status of 403/);
   ok(await page.locator("#main table").count() > 0, "people are shown");

@@ -107,7 +107,7 @@ await group("deploying and rolling back", async () => {
   await page.locator("#roll-back").click();
   const told = await dialog(page).innerText();
   matches(told, /In production, for all coaches without a model of their own: coach v1 \(tuned-1\) takes the place of coach v2 \(tuned-2\)/, "rolling back says what serves then");
-  matches(told, /from the next one on: \d+ answers in the last 24 hours/, "and whom it concerns");
+  matches(told, /from the next chat on: \d+ answers of the last 24 hours/, "and whom it concerns");
   await checkAccessible(page, "the confirmation");
   await dialog(page).getByRole("button", { name: "Roll it back" }).click();
   matches(await dialog(page).locator(".field-error").innerText(), /needed/, "it wants a reason");

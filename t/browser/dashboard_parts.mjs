@@ -83,6 +83,28 @@ await group("charts", async () => {
   ok(colours > 8, "which shows what was drawn", colours);
 });
 
+await group("colours of charts", async () => {
+  for (const scheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: scheme });
+    const low = await page.evaluate(() => {
+      const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+      const probe = document.body.appendChild(document.createElement("span"));
+      const luminance = (name) => {
+        probe.style.color = `var(--${name})`;
+        pen.fillStyle = getComputedStyle(probe).color;
+        pen.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const found = [1, 2, 3, 4, 5, 6].map((n) => [luminance(`series-${n}`), luminance("raised")].sort((a, b) => a - b)).map(([dark, light]) => (light + 0.05) / (dark + 0.05));
+      probe.remove();
+      return Math.min(...found);
+    });
+    ok(low >= 3, `${scheme}: each stands out from the page, 3 to 1`, low);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
 await group("tables", async () => {
   await put("table", "rows", [{ name: "b", size: 2 }, { name: "=1+1", size: null }, { name: "a, \"quoted\"", size: 10 }]);
   const sizes = () => page.locator("tbody td").allInnerTexts();

@@ -50,7 +50,14 @@ await group("people", async () => {
 });
 
 await group("coaches", async () => {
-  const page = await openDashboard("coaches");
+  const page = await openDashboard("settings");
+  await page.route("**/admin/coaches?*", (route) => route.fulfill({ json: { object: "list", data: [], has_more: false } }));
+  await goTo(page, "coaches");
+  ok(await until(() => page.getByRole("link", { name: "Make the first coach" }).isVisible()), "where there are none, the first is a click away");
+  await checkAccessible(page, "no coaches");
+  await page.unroute("**/admin/coaches?*");
+  await page.reload();
+  await settled(page);
   await page.getByRole("link", { name: "Make a coach" }).click();
   await page.getByRole("heading", { name: "Make a coach", level: 1 }).waitFor();
   await page.getByLabel("Name (required)").fill("Fern");

@@ -176,6 +176,7 @@ await group("keys", async () => {
   await dialog(page).getByRole("button", { name: "Copy" }).click();
   equal(await page.evaluate(() => navigator.clipboard.readText()), key, "and can be copied");
   await dialog(page).getByRole("button", { name: "I have kept it" }).click();
+  await page.locator("#new-key-value").waitFor({ state: "detached" });
   await settled(page);
   equal(await page.evaluate((secret) => document.documentElement.outerHTML.includes(secret) || [...document.querySelectorAll("input")].some((input) => input.value === secret), key), false, "once, and never again");
   matches(await row(page, "website").innerText(), /active[\s\S]*chat, feedback[\s\S]*never/, "it is in the list");

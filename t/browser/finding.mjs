@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, message, openPage, say, until, url } from "./chromium.mjs";
 
-const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name.replace(", ", "-")}.png` });
 const titles = (page) => page.locator(".conversation-title").allTextContents();
 
 async function talk(page, text) {

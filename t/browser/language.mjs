@@ -1,7 +1,9 @@
-// The page in the person's language, as the browser asks for it and as they choose it. Run by words.py.
+// The page in the person's language, as the browser asks for it and as they choose it. Run by words.py; SHOTS names a directory for
+// pictures.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, message, openPage, until } from "./chromium.mjs";
 
+const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name.replace(", ", "-")}.png` });
 const languageOf = (page) => page.evaluate(() => document.documentElement.lang);
 
 for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, height: 812, scheme: "dark", touch: true }]]) {
@@ -14,6 +16,7 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     matches(await page.getByLabel("Wie viel Druck").getAttribute("aria-valuetext"), /^3,0, ausgewogen$/, "also as they are read aloud");
     await checkAccessible(page, `welcome, German, ${name}`);
     await checkWidth(page, `welcome, German, ${name}`);
+    await shot(page, `german-welcome-${name}`);
     await message(page).fill("Ich heiße Ida. I train on Tuesdays.");
     await page.getByRole("button", { name: "Senden", exact: true }).click();
     equal(await answerEnded(page), "complete", "an answer comes");
@@ -27,6 +30,7 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await checkAccessible(page, `memories, German, ${name}`);
     await page.getByRole("button", { name: "Schließen", exact: true }).click();
     await checkWidth(page, `a conversation, German, ${name}`);
+    await shot(page, `german-talk-${name}`);
     page.expected.push(/status of 503/);
     await page.route("**/v1/memories?*", (route) => route.fulfill({ status: 503, json: { error: { message: "the database does not answer", type: "server_error", param: null, code: "database_unavailable" } } }));
     await page.locator("#coach-chip").click();

@@ -44,6 +44,13 @@ const due = (page, share = 0.2) => page.waitForFunction((part) => {
   return Date.now() > endsAt - lifeMs * part;
 }, share);
 
+/** Looks out for a request from now on; what it gives waits for it, and resolves to the first. */
+function watch(page, wanted) {
+  const seen = [];
+  page.on("request", (request) => wanted(request.url()) && seen.push(request));
+  return () => until(() => seen[0]);
+}
+
 /** From the dialog to the provider, and there through its pages. */
 async function goThrough(page, name, { stays = false, consent = true } = {}) {
   if (stays) await page.getByLabel("Stay signed in on this device").check();
@@ -80,9 +87,9 @@ async function theWholeWay() {
   const page = await open({ hash: "?from=mail" });
   const seen = [];
   page.on("framenavigated", (frame) => seen.push(frame.url()));
-  const began = page.waitForRequest((request) => request.url().startsWith(`${provider}/auth?`));
+  const began = watch(page, (address) => address.startsWith(`${provider}/auth?`));
   await signIn(page, "ada");
-  const query = new URL((await began).url()).searchParams;
+  const query = new URL((await began()).url()).searchParams;
   equal(["code_challenge_method", "response_type", "redirect_uri"].map((name) => query.get(name)), ["S256", "code", `${url}/`], "the code flow is asked for, with a challenge");
   equal(query.get("code_challenge").length, 43, "that is a SHA-256");
   equal(page.url(), `${url}/?from=mail`, "the address is as it was before, and has no code any more");
@@ -101,9 +108,9 @@ async function theWholeWay() {
   ok(await asked(stranger), "another tab has no part in it");
   await closePage(stranger, "another tab");
 
-  const out = page.waitForRequest((request) => request.url().includes("/session/end?"));
+  const out = watch(page, (address) => address.includes("/session/end?"));
   await page.locator("#sign-out").click();
-  const sent = new URL((await out).url()).searchParams;
+  const sent = new URL((await out()).url()).searchParams;
   equal([sent.get("post_logout_redirect_uri"), sent.get("client_id")], [`${url}/`, "uplift"], "signing out leads to the provider");
   await page.getByRole("button", { name: /Yes, sign me out/ }).click();
   await page.waitForURL((now) => now.href.startsWith(url));
@@ -194,9 +201,9 @@ async function theMiddleOfAnAnswer() {
   const { token } = await session(page);
   await due(page, 0);
   equal([await lastAnswer(page).getAttribute("data-state"), (await session(page)).token === token], ["streaming", true], "the answer goes on with the token it began with");
-  const followed = page.waitForRequest((request) => request.url().endsWith(`/v1/chat/${facts.interrupted}/events`));
+  const followed = watch(page, (address) => address.endsWith(`/v1/chat/${facts.interrupted}/events`));
   await page.evaluate(() => globalThis.cut());
-  const sent = (await followed).headers().authorization;
+  const sent = (await followed()).headers().authorization;
   ok(sent !== `Bearer ${token}` && sent === `Bearer ${(await session(page)).token}`, "after a break it is followed with a new one");
   equal(await answerEnded(page), "complete", "to its end");
 
@@ -224,9 +231,9 @@ async function anIdToken() {
   const page = await open({ before: (fresh) => fresh.route("**/config.json", (route) => route.fulfill({ json: { sign_in: {
     issuer: provider, client_id: "uplift-api", token: "id_token", scope: "openid offline_access", parameters: { prompt: "consent" },
     endpoints: { authorization_endpoint: `${provider}/auth`, token_endpoint: "/sign-in/token" } } } })) });
-  const exchanged = page.waitForRequest((request) => request.url() === `${url}/sign-in/token`);
+  const exchanged = watch(page, (address) => address === `${url}/sign-in/token`);
   await signIn(page, "fay");
-  equal((await exchanged).headers().authorization, undefined, "a secret that nginx adds is not known to the page");
+  equal((await exchanged()).headers().authorization, undefined, "a secret that nginx adds is not known to the page");
   ok(await coaches(page), "the server takes the ID token");
   const { token, idToken } = await session(page);
   equal(token, idToken, "which is what is sent");

@@ -154,9 +154,10 @@ await group("a mail", async () => {
 await group("elsewhere", async () => {
   const page = await open({ hash: "?from=mail" });
   await asked(page);
-  const sent = page.waitForRequest((request) => request.url().includes("/authorize?"));
+  const sent = [];
+  page.on("request", (request) => request.url().includes("/authorize?") && sent.push(request.url()));
   await page.getByRole("button", { name: "Continue with GitHub" }).click();
-  const query = new URL((await sent).url()).searchParams;
+  const query = new URL(await until(() => sent[0])).searchParams;
   equal([query.get("code_challenge_method"), query.get("code_challenge").length, query.get("redirect_to")], ["s256", 43, `${url}/`], "it is asked for with a challenge");
   await page.getByRole("link", { name: "Deny" }).click();
   await page.waitForURL((now) => now.href.startsWith(url));

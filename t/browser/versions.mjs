@@ -4,7 +4,7 @@ import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, message, noteText, openPage, say, until } from "./chromium.mjs";
 
 const questions = (page) => page.locator(".question-text").allInnerTexts();
-const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
+const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name.replace(", ", "-")}.png` });
 
 async function ask(page, text) {
   await message(page).fill(text);

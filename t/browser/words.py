@@ -2,7 +2,6 @@
 """The page's words: the same in each language, none left in the code; and German in a real Chromium."""
 
 import os
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,5 +18,6 @@ sdk.run("../browser/words.mjs", {"PAGE_DIR": TOP + "/nginx/html"})
 SOMEBODY = "00000000-0000-4000-8000-0000000000a3"
 
 with Uplift() as uplift:
-    sdk.run("../browser/language.mjs", {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token(SOMEBODY)})
+    sdk.run("../browser/language.mjs", {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token(SOMEBODY),
+                                        "SHOTS": os.environ.get("SHOTS", "")})
 tap.done()

@@ -41,7 +41,7 @@ def recorded(up, kind):
     equal(up.admin("PUT", "/admin/prices", {"model": "sim-1", "input_per_million": 2, "output_per_million": 8}).status, 200,
           kind + ": a price is set")
     status, first, talk = chat(up, message="How do I cook soup?")
-    answers = [(status, first), chat(up, message="And then?", conversation_id=talk)[:2], chat(up, regenerate_of=first)[:2]]
+    answers = [(status, first), chat(up, regenerate_of=first)[:2], chat(up, message="And then?", conversation_id=talk)[:2]]
     for model, wanted in (("sim-1", 200), ("sim-fault-status-400", 400)):
         answer = up.post("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "What is stock?"}]}, user=USER)
         answers.append((answer.status if wanted == 200 else 200, answer.headers["X-Feedback-Id"]))

@@ -152,6 +152,13 @@ static void going_on(void **state)
     assert_body(&(struct asking)GOES_ON(CONTINUES),
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"And so \\\"far\\\"\"}],"
                 "\"max_completion_tokens\":1}");
+    use("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+    assert_body(&(struct asking){.in_words = true, .text = "so far", .len = 6},
+                "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\","
+                "\"content\":\"so far\"},{\"role\":\"user\",\"content\":\"Your last message was "
+                "cut off. Go on "
+                "exactly where it stopped, in the same language: do not repeat any of it, and say "
+                "nothing about this.\"}]}");
     use("{\"messages\":[]}");
     assert_body(&(struct asking)GOES_ON(CONTINUES),
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"so \\\"far\\\"\"}]}");

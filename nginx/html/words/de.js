@@ -41,6 +41,7 @@ export default {
   "sidebar.renamed": "Die Unterhaltung wurde umbenannt",
 
   "search.label": "Unterhaltungen durchsuchen",
+  "search.short": "Suchen",
   "search.found": { one: "{n} Unterhaltung", other: "{n} Unterhaltungen" },
   "search.foundMore": { one: "{n} Unterhaltung und weitere", other: "{n} Unterhaltungen und weitere" },
   "search.none": "Nichts gefunden.",

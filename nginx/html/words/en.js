@@ -54,6 +54,7 @@ export default {
   "sidebar.renamed": "The conversation was renamed",
 
   "search.label": "Search conversations",
+  "search.short": "Search",
   "search.found": { one: "{n} conversation", other: "{n} conversations" },
   "search.foundMore": { one: "{n} conversation, and more", other: "{n} conversations, and more" },
   "search.none": "Nothing was found.",

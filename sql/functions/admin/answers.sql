@@ -205,8 +205,13 @@ begin
     if v_is_own then
         -- By the indexes of users and conversations, which are in the order of time.
         v_before := coalesce(p_after, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-        v_at := least(f.before, coalesce((select a.created_at from public.coach_response_feedback a where a.id = p_after),
-            case when p_after between c_low and c_high then uplift.time_of(p_after) end, 'infinity'));
+        select a.created_at into v_at from public.coach_response_feedback a where a.id = p_after;
+        if not found and p_after between c_low and c_high then
+            v_at := uplift.time_of(p_after);
+        elsif not found and p_after is not null then
+            perform uplift.fail(400, 'invalid_after', 'the answer named by after is gone, and its id tells no time: begin anew', 'after');
+        end if;
+        v_at := least(f.before, v_at); -- which passes over nulls
     else
         v_zone := case when p_after is null or p_after between c_low and c_high then 1 when p_after > c_high then 2 else 3 end;
         v_before := coalesce(p_after, c_high);

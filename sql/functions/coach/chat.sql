@@ -38,7 +38,7 @@ language plpgsql stable
 as $$
 declare
     v_turn record;
-    v_since timestamptz := 'infinity'; -- what was said from then on drops out
+    v_since timestamptz := timestamptz 'infinity'; -- what was said from then on drops out
     v_room int := p_bytes;
     v_rows int := 0;
     v_question text := ''; -- of the turn that the loop saw last

@@ -72,7 +72,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp s
 as $$
 declare
     v_conversation record;
-    v_until timestamptz := 'infinity';
+    v_until timestamptz := timestamptz 'infinity';
     v_messages json;
     v_has_more boolean;
 begin

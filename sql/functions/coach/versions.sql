@@ -44,7 +44,7 @@ language plpgsql stable
 as $$
 declare
     v_version record;
-    v_since timestamptz := 'infinity';
+    v_since timestamptz := timestamptz 'infinity';
     v_times tstzmultirange;
 begin
     -- Newest first, because one that dropped out itself replaces nothing any more.
@@ -84,7 +84,7 @@ begin
         return null;
     end if;
     if not uplift.is_replaced(v_at, uplift.replaced_times(p_user_id, p_conversation_id, 'infinity')) then
-        return 'infinity';
+        return timestamptz 'infinity';
     end if;
     for v_version in
         select a.id, a.created_at from public.coach_response_feedback a
@@ -96,7 +96,7 @@ begin
             return v_version.created_at;
         end if;
     end loop;
-    return 'infinity';
+    return timestamptz 'infinity';
 end
 $$;
 

@@ -263,7 +263,7 @@ declare
     v_provider text := p_filters ->> 'provider';
     v_model text := p_filters ->> 'model';
     v_mode text := p_filters ->> 'mode';
-    v_severity smallint := p_filters ->> 'severity';
+    v_severity smallint := (p_filters ->> 'severity')::smallint;
     v_filters int := (select count(*) from jsonb_object_keys(p_filters));
     v_is_time boolean := p_by in ('', 'day', 'month');
     -- Users are counted for all, or for parts by one thing: not for parts of parts.

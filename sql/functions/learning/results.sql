@@ -13,7 +13,9 @@ begin
         -- Whoever is away for longer than this is not there.
         coalesce(sum(least(extract(epoch from a.created_at - a.before), 300)) filter (where a.before is not null), 0), coalesce(sum(a.cost_usd), 0),
         coalesce(sum(a.response_time_ms) filter (where a.outcome = 'complete'), 0),
-        count(a.response_time_ms) filter (where a.outcome = 'complete'), count(a.regenerate_of)
+        count(a.response_time_ms) filter (where a.outcome = 'complete'),
+        -- To go on with an answer that was cut is not to want another one.
+        count(a.regenerate_of) filter (where a.attempts #> '{0,went_on_from}' is null)
     into answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations
     from (
         select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,

@@ -327,7 +327,7 @@ create or replace function uplift.turns_kept(p_at timestamptz[], p_since timesta
 language plpgsql immutable parallel safe
 as $$
 declare
-    v_since timestamptz := 'infinity';
+    v_since timestamptz := timestamptz 'infinity';
     v_kept int[];
 begin
     if array_remove(p_since, null) = '{}' then

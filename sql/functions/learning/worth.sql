@@ -23,7 +23,7 @@ as $$
         group by 1, 2, 3, 4
     ), prices as materialized (
         -- Once for a month: prices are looked for by many names.
-        select x.against, x.provider, x.month, uplift.price_of(x.against, x.provider, (x.month + interval '14 days') at time zone 'UTC') as price
+        select x.against, x.provider, x.month, uplift.price_of(x.against, x.provider, (x.month::date + 14)::timestamp at time zone 'UTC') as price
         from (select distinct s.against, s.provider, date_trunc('month', s.day::timestamp) as month from served s where s.against is not null) x
     )
     select s.id, s.day, sum(s.requests)::bigint, case when sum(s.unpriced) = 0 then sum(s.cost_usd) end,
@@ -121,6 +121,18 @@ $$;
 comment on function uplift.worth_events(timestamptz, timestamptz, text) is
     'The last 200 times that a model version began to serve in production or was rolled back, and that a rollout was promoted or rolled back.';
 
+create or replace function uplift.month_number(p_day date) returns int
+language sql immutable parallel safe
+as $$ select (extract(year from p_day) * 12 + extract(month from p_day) - 1)::int $$;
+
+comment on function uplift.month_number(date) is 'Months since the year 0: those that follow each other differ by one.';
+
+create or replace function uplift.first_of_month(p_number int) returns date
+language sql immutable parallel safe
+as $$ select make_date(p_number / 12, p_number % 12 + 1, 1) $$;
+
+comment on function uplift.first_of_month(int) is 'The first day of a month by its number (uplift.month_number).';
+
 create or replace function uplift_batch.admin_worth(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set jit = off
 as $$
@@ -128,35 +140,38 @@ declare
     v_coach text := uplift.text_argument(p_arguments, 'coach_id', 200);
     v_against text := uplift.model_argument(p_arguments, 'against');
     v_filters jsonb := case when v_coach is null then '{}' else jsonb_build_object('coach', v_coach) end;
-    v_this timestamp := date_trunc('month', now() at time zone 'UTC');
-    v_first timestamp;
+    -- Months by their number, because how long one is depends on where it stands.
+    v_this int := uplift.month_number((now() at time zone 'UTC')::date);
+    v_first int;
+    v_since date;
 begin
     perform uplift.check_arguments(p_arguments, '{coach_id,against}');
     -- A year, or as far back as there are answers.
-    v_first := greatest(v_this - interval '11 months', date_trunc('month', (select min(d.day) from uplift.usage_daily d)::timestamp));
+    v_first := coalesce(greatest(v_this - 11, uplift.month_number((select min(d.day) from uplift.usage_daily d))), v_this);
+    v_since := uplift.first_of_month(v_first);
     return (
         with months as materialized (
-            select m as month from generate_series(coalesce(v_first, v_this), v_this, interval '1 month') m
+            select m as number, uplift.first_of_month(m) as month from generate_series(v_first, v_this) m
         ), tuned as (
-            select date_trunc('month', t.day::timestamp) as month, sum(t.requests) as requests,
+            select uplift.month_number(t.day) as number, sum(t.requests) as requests,
                 case when count(*) = count(t.cost_usd) then sum(t.cost_usd) end as cost_usd,
                 case when count(*) = count(t.against_usd) then sum(t.against_usd) end as against_usd
-            from uplift.tuned_days(v_first::date, 'infinity', v_coach, v_against) t group by 1
+            from uplift.tuned_days(v_since, 'infinity', v_coach, v_against) t group by 1
         ), training as (
-            select date_trunc('month', coalesce(j.completed_at, j.created_at) at time zone 'UTC') as month,
+            select uplift.month_number((coalesce(j.completed_at, j.created_at) at time zone 'UTC')::date) as number,
                 sum(case when j.actual_cost is not null then j.actual_cost when j.status in ('failed', 'cancelled') and j.external_job_id is null then 0
                     else j.estimated_cost end) as usd
-            from public.ai_finetuning_jobs j where coalesce(j.completed_at, j.created_at) >= v_first at time zone 'UTC' group by 1
+            from public.ai_finetuning_jobs j where coalesce(j.completed_at, j.created_at) >= v_since::timestamp at time zone 'UTC' group by 1
         )
         select jsonb_build_object('object', 'worth', 'against', v_against, 'counted_at', (select s.days_counted_at from uplift.usage_state s),
-            'months', coalesce(jsonb_agg(jsonb_build_object('month', m.month::date) || coalesce(f.figures, uplift.no_figures())
+            'months', coalesce(jsonb_agg(jsonb_build_object('month', m.month) || coalesce(f.figures, uplift.no_figures())
                 || jsonb_build_object('tuned_requests', coalesce(t.requests, 0), 'tuned_cost_usd', round(t.cost_usd, 8), 'against_usd', round(t.against_usd, 8),
                     'training_usd', case when v_coach is null then coalesce(n.usd, 0) end) order by m.month), '[]'),
             'runs', uplift.worth_runs(v_coach, v_against),
-            'events', uplift.worth_events(coalesce(v_first, v_this) at time zone 'UTC', 'infinity', v_coach))
+            'events', uplift.worth_events(v_since::timestamp at time zone 'UTC', 'infinity', v_coach))
         from months m
-        left join uplift.day_figures(coalesce(v_first, v_this)::date, (v_this + interval '1 month')::date, v_filters, 'month') f on f.day = m.month::date
-        left join tuned t on t.month = m.month left join training n on n.month = m.month);
+        left join uplift.day_figures(v_since, uplift.first_of_month(v_this + 1), v_filters, 'month') f on f.day = m.month
+        left join tuned t on t.number = m.number left join training n on n.number = m.number);
 end
 $$;
 

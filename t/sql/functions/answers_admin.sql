@@ -1,6 +1,6 @@
 -- Answers as admins search, see and review them.
 \ir common.psql
-select plan(73);
+select plan(75);
 
 -- --- answers of every kind, with ids in the order of time and of before uplift came ---
 
@@ -83,6 +83,11 @@ select is(pg_temp.refused(format('select uplift_batch.admin_list_answers(null, %
     ('{"min_severity": "9"}', 'UP400 invalid_min_severity min_severity'), ('{"from": "soon"}', 'UP400 invalid_from from'), ('{"after": "x"}', 'UP400 invalid_after after'), ('{"format": "csv"}', 'UP400 unknown_argument format'),
     ('{"variant": "warm"}', 'UP400 missing_experiment_id experiment_id'), ('{"experiment_id": "10000000-0000-4000-8000-000000000009"}', 'UP404 experiment_not_found experiment_id'),
     ('{"model_version_id": "10000000-0000-4000-8000-000000000009"}', 'UP404 model_version_not_found model_version_id')) v(arguments, refused);
+
+-- Where the one that was seen last is gone, its id mostly tells where that was.
+select is(pg_temp.found(jsonb_build_object('user_id', :ann, 'after', uplift.first_id_of(pg_temp.at(4)))), '31', 'a page goes on behind an answer that is gone');
+select is(pg_temp.refused($$select uplift_batch.admin_list_answers(null, '{"user_id": "00000000-0000-4000-8000-00000000000a", "after": "f0000000-0000-4000-8000-000000000000"}', 'admin', null)$$),
+    'UP400 invalid_after after', 'or says that it cannot');
 
 -- --- whose they were ---
 

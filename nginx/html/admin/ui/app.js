@@ -109,10 +109,11 @@ function refuse(told, label) {
 
 // --- the frame ---
 
+// With the path: links within a page that are out of sight are taken for skip links that lead nowhere.
 function drawNavigation() {
   $("pages").replaceChildren(...GROUPS.map((group, i) => h("div", { class: "page-group" },
     h("p", { class: "page-group-title", id: `group-${i}` }, group.label),
-    h("ul", { "aria-labelledby": `group-${i}` }, group.pages.map((page) => h("li", {}, h("a", { class: "page-link", href: hrefOf(page.name), "data-page": page.name }, page.label)))))));
+    h("ul", { "aria-labelledby": `group-${i}` }, group.pages.map((page) => h("li", {}, h("a", { class: "page-link", href: location.pathname + hrefOf(page.name), "data-page": page.name }, page.label)))))));
 }
 
 function pageChanged(name) {

@@ -11,9 +11,6 @@ export const GROUPS = [
     { name: "coaches", label: "Coaches" },
     { name: "privacy", label: "Privacy" },
   ] },
-  { label: "Running it", pages: [
-    { name: "settings", label: "Settings" },
-  ] },
   { label: "Learning", pages: [
     { name: "datasets", label: "Datasets" },
     { name: "training", label: "Fine-tuning" },
@@ -38,6 +35,7 @@ export const GROUPS = [
     { name: "money", label: "Prices and budgets" },
     { name: "limits", label: "Rate limits" },
     { name: "keys", label: "API keys" },
+    { name: "settings", label: "Settings" },
   ] },
 ];
 

@@ -37,8 +37,8 @@ function shown(context, state) {
       h("ul", { class: "bounds" }, [
         bound("Spent today", bounds.usd_today, bounds.max_usd_per_day, money), bound("Spent this month", bounds.usd_this_month, bounds.max_usd_per_month, money),
         bound("Users in its tests", bounds.share, bounds.max_share, (value) => percent(value)), bound("Tests at once", bounds.at_once, bounds.max_at_once, count)]),
-      h("div", { class: "row" }, actionButton("Change bounds and settings", () => edit(context, state), { id: "autopilot-settings" }), actionButton("What would it do now?", () => rehearse(context), { id: "rehearse" }),
-        actionButton("Report of today", () => report(context), { id: "autopilot-report" }))),
+      h("div", { class: "row" }, enabled ? actionButton("Change bounds and settings", () => edit(context, state), { id: "autopilot-settings" }) : null, actionButton("What would it do now?", () => rehearse(context), { id: "rehearse" }),
+        actionButton("Daily report", () => report(context), { id: "autopilot-report" }))),
     h("section", { class: "stack" }, h("h2", {}, "Running"), running(context, state)),
     state.winners.length > 0 ? h("section", { class: "stack" }, h("h2", {}, "Winners that it could not roll out"), table({
       name: "Winners", rows: state.winners, csv: false,
@@ -152,7 +152,12 @@ async function rehearse(context, settings = {}) {
   })) });
 }
 
-async function report(context) {
-  const { markdown, day, decisions: rows, usd } = await context.api.get("/admin/autopilot/report");
-  openDialog({ title: `Report of ${day}`, wide: true, content: h("div", { class: "stack" }, h("p", {}, `${count(rows.length)} decisions, ${money(usd)} spent.`), h("pre", { tabindex: 0 }, markdown)) });
+function report(context) {
+  const shown = h("div", { class: "stack", "aria-live": "polite" });
+  const input = h("input", { class: "input", type: "date", id: "report-day", max: new Date().toISOString().slice(0, 10), onchange: () => input.value && look() });
+  input.value = new Date().toISOString().slice(0, 10);
+  const look = () => shown.replaceChildren(loaded(() => context.api.get("/admin/autopilot/report", { day: input.value }),
+    ({ markdown, decisions: rows, usd }) => [h("p", {}, `${count(rows.length)} decisions, ${money(usd)} spent.`), h("pre", { tabindex: 0 }, markdown)]));
+  look();
+  openDialog({ title: "Daily report", wide: true, content: h("div", { class: "stack" }, h("div", { class: "filter" }, h("label", { for: "report-day" }, "Day (UTC)"), input), shown) });
 }

@@ -41,7 +41,7 @@ function list(context) {
       { label: "What it is", show: (coach) => coach.description ?? "–" },
       { label: "State", show: (coach) => h("span", { class: "row" }, badge(coach.is_offered ? "Offered" : "Retired", coach.is_offered ? "good" : "plain"), coach.is_default ? badge("Default") : null) },
       { label: "Changed", show: (coach) => time(coach.updated_at) },
-      { label: "Answers", show: (coach) => h("a", { href: context.href("answers", [], { coach_id: coach.id }) }, "Its answers") },
+      { label: "Answers", show: (coach) => h("a", { class: "nowrap", href: context.href("answers", [], { coach_id: coach.id }) }, "Its answers") },
     ] });
 }
 

@@ -4,6 +4,7 @@ import { h, speak } from "../../../lib/dom.js";
 import { confirm, openDialog } from "../dialog.js";
 import { form } from "../form.js";
 import { ago, day, time } from "../format.js";
+import { heldRule, modelRule } from "../model_rule.js";
 import { actionButton, emptyState, toast } from "../states.js";
 import { table } from "../table.js";
 import { badge } from "../tiles.js";
@@ -37,10 +38,17 @@ export function render(context) {
       { label: "Ends", show: (row) => row.expires_at && time(row.expires_at, day), csv: (row) => row.expires_at },
       { label: "Made", show: (row) => time(row.created_at, day), csv: (row) => row.created_at },
       { label: "Do", csv: false, show: (row) => (row.state === "revoked" ? null : h("span", { class: "cell-actions" },
+        actionButton("Models", () => models(context, row), { kind: "small", "aria-label": `Models of ${row.name}` }),
         actionButton("Change", () => edit(context, row), { kind: "small", "aria-label": `Change ${row.name}` }),
         actionButton("Revoke", () => revoke(context, row), { kind: "small", "aria-label": `Revoke ${row.name}` }))) },
     ],
   });
+}
+
+/** Which models it may name. */
+async function models(context, row) {
+  const rule = await heldRule(context, "api_key", row.id);
+  openDialog({ title: row.name, content: modelRule(context, { scope: "api_key", key: row.id, rule }) });
 }
 
 /** The fields of a key; scopes are boxes, put together by scopesOf(). */

@@ -60,7 +60,7 @@ async function one(context, id) {
   const version = await context.api.get(`/admin/model-versions/${id}`);
   context.setTitle(nameOf(version));
   context.actions.push(actionButton("Deploy", () => deploy(context, version), { kind: "primary", id: "deploy" }));
-  if (version.is_deployed) context.actions.push(actionButton("Roll back", () => rollBack(context, version), { kind: "danger", id: "roll-back" }));
+  if (version.is_deployed) context.actions.push(actionButton("Roll back", () => rollBack(context, version, { environment: version.deployment_environment, coach_id: version.coach_id }), { kind: "danger", id: "roll-back" }));
   context.actions.push(h("a", { class: "button", href: context.href("rollouts", [], { model_version_id: id }) }, "Roll out by stages"));
   const metrics = version.production_metrics;
   return [
@@ -81,7 +81,7 @@ async function one(context, id) {
       name: "Deployments", rows: [...version.deployments].reverse(), empty: "Nowhere yet.",
       columns: [
         { label: "Where", show: (row) => row.environment }, { label: "For", show: (row) => row.coach_id ?? "all coaches without their own" }, { label: "From", show: (row) => time(row.began_at), csv: (row) => row.began_at }, { label: "By", show: (row) => row.began_by },
-        { label: "Until", show: (row) => (row.ended_at ? time(row.ended_at) : badge("now", "good")), csv: (row) => row.ended_at }, { label: "Why it ended", show: (row) => row.reason },
+        { label: "Until", show: (row) => (row.ended_at ? time(row.ended_at) : badge("now", "good")), csv: (row) => row.ended_at }, { label: "Why it ended", show: (row) => (row.ended_at ? row.reason : actionButton("Roll back", () => rollBack(context, version, { environment: row.environment, coach_id: row.coach_id }), { kind: "small", "aria-label": `Roll back in ${row.environment}${row.coach_id ? ` for ${row.coach_id}` : ""}` })), csv: (row) => row.reason },
       ],
     })),
   ].filter(Boolean);
@@ -98,7 +98,7 @@ export function pointsOf(plan) {
     return `In ${where}: ${after} takes the place of ${change.before === null && change.coach_id ? "what serves all other coaches" : name(change.before)}.`;
   });
   if (plan.changes.length === 0) points.push("Nothing changes: it serves there already.");
-  if (plan.environment === "production" && plan.changes.length > 0) points.push(`Chats ask it from the next one on: ${count(plan.answers_of_last_day)} answers in the last 24 hours would have been concerned. Chats under way end where they are.`);
+  if (plan.environment === "production" && plan.changes.length > 0) points.push(`It holds from the next chat on: ${count(plan.answers_of_last_day)} answers of the last 24 hours would have been concerned. Chats under way end where they are.`);
   if (plan.environment !== "production" && plan.changes.length > 0) points.push("No user’s chat is concerned: that is only production.");
   if (plan.coaches_of_their_own.length > 0) points.push(`Not concerned, because they have a model of their own: ${plan.coaches_of_their_own.join(", ")}.`);
   for (const test of plan.tests) points.push(`${test.rollout_id ? "The rollout" : "The experiment"} “${test.name}” goes on to say which model its users get.`);
@@ -141,8 +141,8 @@ async function deploy(context, version) {
   await look();
 }
 
-async function rollBack(context, version) {
-  const where = { environment: version.deployment_environment, coach_id: version.coach_id };
+/** `where`: it may serve in several places. */
+async function rollBack(context, version, where) {
   const plan = await context.api.get(`/admin/model-versions/${version.id}/rollback-plan?${new URLSearchParams({ environment: where.environment, coach_id: where.coach_id ?? "" })}`);
   await withReason({
     title: `Roll ${nameOf(version)} back?`, points: pointsOf(plan), yes: "Roll it back", danger: true,
