@@ -51,6 +51,7 @@ set local search_path = uplift_want_uplift;
 \ir tables/privacy.sql
 \ir tables/admin.sql
 \ir tables/coach_versions.sql
+\ir tables/photos.sql
 reset search_path;
 
 \ir merge/known.sql

@@ -92,6 +92,11 @@ comment on schema uplift_search is
 \ir learning/predictions.sql
 \ir learning/prediction_figures.sql
 \ir learning/thumbs.sql
+\ir photos/analysis.sql
+\ir photos/corrections.sql
+\ir photos/photos.sql
+\ir photos/figures.sql
+\ir photos/export.sql
 \ir learning/guidelines.sql
 \ir learning/playbook_comments.sql
 \ir learning/playbook.sql

@@ -54,7 +54,8 @@ begin
             ('uplift', 'playbook_comments', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'playbook_guidelines', 'merged_into', 'uplift.playbook_guidelines', 'on delete set null'),
             ('uplift', 'admin_log_users', 'log_id', 'uplift.admin_log', 'on delete cascade'),
-            ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade')
+            ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'food_photos', 'id', 'public.food_photo_training_data', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t
             on t.target_schema = k.schema_name and t.target_name = k.table_name and t.existing is null

@@ -1,9 +1,9 @@
 /* Asking a model for JSON; see ask_model.h. */
 #include "ask_model.h"
 
+#include "common/schema_check.h"
 #include "http.h"
 #include "refusal.h"
-#include "schema_check.h"
 #include "steps.h"
 
 #include "common/json.h"

@@ -185,6 +185,11 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/predictions/calibration"}, route_sql, SQL(admin_calibration), 200},
     {{"GET", "/admin/predictions/drift"}, route_sql, SQL(admin_drift), 200},
 
+    {{"GET", "/admin/food-photos/accuracy"}, route_sql, SQL(admin_photo_accuracy), 200},
+    {{"GET", "/admin/food-photos/export"}, route_photo_export, NULL, 200},
+    {{"GET", "/admin/food-photos/{id}"}, route_sql, SQL(admin_get_photo), 200},
+    {{"GET", "/admin/food-photos/{id}/image"}, route_photo_image, NULL, 200},
+
     {{"GET", "/admin/knowledge"}, route_sql, SQL(admin_list_knowledge), 200},
     {{"POST", "/admin/knowledge"}, route_post_knowledge, NULL, 201},
     {{"POST", "/admin/knowledge/search"}, route_sql, SQL(admin_search_knowledge), 200},
@@ -344,6 +349,9 @@ static bool shows_texts(const struct admin_route *route)
         "/admin/users/{id}/conversations",
         "/admin/users/{id}/memories",
         "/admin/users/{id}/export",
+        "/admin/food-photos/export",
+        "/admin/food-photos/{id}",
+        "/admin/food-photos/{id}/image",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(route->key.path, paths[i]) == 0)

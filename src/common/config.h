@@ -74,6 +74,13 @@ struct config {
     char *embeddings_key;
     int64_t embeddings_dimensions; /* 0: as many as the model gives */
     int64_t embeddings_timeout_ms; /* of a chat's question */
+    char *photo_dir;               /* NULL: no photos are taken */
+    int64_t max_photo_bytes;
+    char *vips_dir;
+    char *vision_url;   /* without a trailing slash; NULL: as upstream_url */
+    char *vision_key;   /* NULL: with vision_url none, else openai_api_key */
+    char *vision_model; /* NULL: model; "none": no model is asked */
+    int64_t vision_timeout_ms;
     int64_t db_timeout_ms;
     int64_t db_lock_timeout_ms;
     int64_t group_max;

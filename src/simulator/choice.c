@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "common/json.h"
+#include "meal.h"
 #include "reply.h"
 #include "schema.h"
 #include "tokens.h"
@@ -85,7 +86,8 @@ static bool format_answer(struct buf *text, const cJSON *request, const struct p
     if (type == NULL || strcmp(type, "text") == 0)
         return true;
     const cJSON *schema = member(member(format, "json_schema"), "schema");
-    cJSON *value = schema_value(schema, p, text->data, d);
+    cJSON *value =
+        meal_is_asked(request) ? meal_value(request) : schema_value(schema, p, text->data, d);
     char *json = cJSON_PrintUnformatted(value);
     cJSON_Delete(value);
     buf_clear(text);

@@ -2,8 +2,8 @@
 #include "files.h"
 
 #include "common/json.h"
+#include "common/multipart.h"
 #include "common/query.h"
-#include "multipart.h"
 #include "reply.h"
 #include "store.h"
 
@@ -74,12 +74,13 @@ void files_post(struct fastcgi_request *r)
     char purpose_text[32];
     struct api_error error;
     const char *type = fastcgi_param(r, "CONTENT_TYPE");
-    if (!multipart_find(type, &r->body, "file", &file) || file.filename[0] == '\0') {
+    const struct span body = {r->body.data, r->body.len};
+    if (!multipart_find(type, body, "file", &file) || file.filename[0] == '\0') {
         reply_fail(r, 400, "missing_required_parameter", "file",
                    "the body must be multipart/form-data with a 'file'");
         return;
     }
-    if (!multipart_find(type, &r->body, "purpose", &purpose) ||
+    if (!multipart_find(type, body, "purpose", &purpose) ||
         !part_text(&purpose, purpose_text, sizeof purpose_text) || !known_purpose(purpose_text)) {
         reply_fail(r, 400, "invalid_value", "purpose",
                    "'purpose' must be one of assistants, batch, fine-tune, vision, user_data, "
@@ -100,7 +101,7 @@ void files_post(struct fastcgi_request *r)
     cJSON *object = file_create(file.filename, purpose_text, file.bytes, file.len);
     if (object == NULL) {
         reply_fail(r, 500, NULL, NULL, "the file could not be stored");
-    } else if (multipart_find(type, &r->body, "expires_after[seconds]", &seconds) &&
+    } else if (multipart_find(type, body, "expires_after[seconds]", &seconds) &&
                !set_expiry(object, &seconds, &error)) {
         store_delete("files", json_string(object, "id"));
         cJSON_Delete(object);

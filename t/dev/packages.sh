@@ -2,7 +2,7 @@
 
 packages_up="autoconf automake esbuild gcc libc6-dev make pkgconf nginx openssl curl ca-certificates python3
     libfcgi-dev libpq-dev libcjson-dev libcurl4-openssl-dev libuv1-dev libcjose-dev libssl-dev libstemmer-dev libutf8proc-dev libxml2-dev
-    libgsl-dev zlib1g-dev poppler-utils libjs-katex node-markdown-it node-punycode node-highlight.js
+    libgsl-dev zlib1g-dev libarchive-dev poppler-utils libvips-tools libjs-katex node-markdown-it node-punycode node-highlight.js
     node-d3-array node-d3-axis node-d3-scale node-d3-selection node-d3-shape node-d3-time-format"
 packages_check="chromium clang clang-format cppcheck pyflakes3 shellcheck libclang-rt-dev libcmocka-dev
     libnginx-mod-http-echo libtap-parser-sourcehandler-pgtap-perl perl python3-pip python3-psycopg2 valgrind wrk"

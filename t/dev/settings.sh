@@ -211,6 +211,7 @@ own_settings() {
         echo "UPLIFT_BATCH_LISTEN=unix:$var/run/batch.sock"
         echo "UPLIFT_BATCH_DIR=$var/batch"
         echo "UPLIFT_EXPORT_DIR=$var/exports"
+        echo "UPLIFT_PHOTO_DIR=$var/photos"
         echo "UPLIFT_JWT_SECRET_FILE=$var/secrets/jwt"
         echo "UPLIFT_JWT_ISSUER=uplift-dev"
         echo "UPLIFT_ANON_KEY_FILE=$var/secrets/anon_key"
@@ -269,7 +270,7 @@ configure_nginx() {
         -e "s|@TLS_CERT@|$var/tls/cert.pem|g" -e "s|@TLS_KEY@|$var/tls/key.pem|g" \
         -e "s|@CHAT_UPSTREAM@|unix:$var/run/chat.sock|g" \
         -e "s|@BATCH_UPSTREAM@|unix:$var/run/batch.sock|g" -e "s|@SIMULATOR_SOCKET@|$var/run/simulator.sock|g" \
-        -e "s|@HTML@|$var/www/html|g" -e "s|@CONFIG_JSON@|$config|g" \
+        -e "s|@HTML@|$var/www/html|g" -e "s|@CONFIG_JSON@|$config|g" -e "s|@PHOTOS@|$var/photos|g" \
         -e "s|@CORS_ORIGINS@|${cors:-*}|g" -e "s|@NGINX@|$here/nginx|g" \
         "$here/nginx/uplift.conf.in" >"$var/nginx/nginx.conf"
 }

@@ -39,9 +39,9 @@ find_var() {
     fi
     var=$(cd "$here/var" && pwd -P)
     [ -w "$var" ] || fail "cannot write to $var" "It belongs to $(stat -c %U "$var"): run this as that user."
-    mkdir -p "$var"/{build,log,run,tls,www,nginx,spool,search,simulator,secrets,batch,exports}
+    mkdir -p "$var"/{build,log,run,tls,www,nginx,spool,search,simulator,secrets,batch,exports,photos}
     chmod 700 "$var/secrets"
-    ! $as_root || chown www-data:www-data "$var"/{run,spool,search,simulator,batch,exports}
+    ! $as_root || chown www-data:www-data "$var"/{run,spool,search,simulator,batch,exports,photos}
 }
 
 need_up() {

@@ -256,7 +256,7 @@ class Uplift:
         # Short, because a socket's path has at most 107 bytes.
         self.dir = tempfile.mkdtemp(prefix="upl.", dir="/tmp")
         os.chmod(self.dir, 0o755)
-        for name in ("run", "spool", "search", "log", "simulator", "batch", "exports"):
+        for name in ("run", "spool", "search", "log", "simulator", "batch", "exports", "photos"):
             os.mkdir(self.dir + "/" + name)
             if self.as_root:
                 owner = pwd.getpwnam(self.user)
@@ -271,7 +271,7 @@ class Uplift:
             "UPLIFT_JWT_SECRET": SECRET, "UPLIFT_ANON_KEY": self.anon_key, "UPLIFT_ID_KEY": SECRET,
             "UPLIFT_BATCH_DATABASE_URL": self.conninfo("uplift_batch"),
             "UPLIFT_BATCH_LISTEN": "unix:%s/run/batch.sock" % self.dir, "UPLIFT_BATCH_DIR": self.dir + "/batch",
-            "UPLIFT_EXPORT_DIR": self.dir + "/exports", "UPLIFT_BATCH_POLL_MS": "50ms", "UPLIFT_BATCH_LEASE_MS": "2s",
+            "UPLIFT_EXPORT_DIR": self.dir + "/exports", "UPLIFT_PHOTO_DIR": self.dir + "/photos", "UPLIFT_BATCH_POLL_MS": "50ms", "UPLIFT_BATCH_LEASE_MS": "2s",
             "UPLIFT_TRAINER_POLL_MS": "100ms", "UPLIFT_TRAINER_API_KEY": "sk-of-trainers",
             "UPLIFT_SPOOL_DIR": self.dir + "/spool", "UPLIFT_CORS_ORIGINS": "*", "UPLIFT_DRAIN_MS": "10s",
             # Tests make one provider fail again and again, and want to see each failure.
@@ -352,7 +352,7 @@ class Uplift:
                 "BATCH_UPSTREAM": self.settings["UPLIFT_BATCH_LISTEN"],
                 "SIMULATOR_SOCKET": self.dir + "/run/simulator.sock", "HTML": self._html(),
                 "CONFIG_JSON": json.dumps(self.page_config or {
-                    "simulated": True, "apikey": self.anon_key, "user": USER, "token": self.token()}), "NGINX": TOP + "/nginx",
+                    "simulated": True, "apikey": self.anon_key, "user": USER, "token": self.token()}), "PHOTOS": self.dir + "/photos", "NGINX": TOP + "/nginx",
                 "CORS_ORIGINS": self.settings["UPLIFT_CORS_ORIGINS"] or ""}.items():
             text = text.replace("@%s@" % name, str(value))
         text = text.replace("worker_processes auto;", "worker_processes 2;")

@@ -32,10 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.stream(body)
         else:
             text = json.dumps(provider.completion(body)).encode()
-            self.head("application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            try:
+                self.head("application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+            except OSError:
+                self.close_connection = True  # whoever asked went away
 
     def head(self, kind):
         self.send_response(200)

@@ -1,5 +1,6 @@
 /* Values that are what a schema asks for, and values that are not, each for one reason. */
-#include "batch/schema_check.h"
+#include "common/schema_check.h"
+
 #include "common/json.h"
 #include "unit.h"
 

@@ -9,7 +9,7 @@
  *   uses.js     why it is as it is         own_data.js      all that is kept: downloaded, erased
  *   question.js what was asked, edited     thought.js       what the model thought first
  *   share.js    a conversation as text     shortcuts.js     keys, and the list of them
- *   words.js    the page's words, by language
+ *   photos.js   photos of meals           words.js        the page's words, by language
  */
 
 import { Availability } from "./availability.js";
@@ -19,6 +19,7 @@ import { plainText } from "../lib/markdown.js";
 import { Memories } from "./memories.js";
 import { OwnData } from "./own_data.js";
 import { CoachPanel } from "./panel.js";
+import { Photos } from "./photos.js";
 import { Share } from "./share.js";
 import { Shortcuts } from "./shortcuts.js";
 import { canSignIn, isSimulated, openSession, signedInByHand, signIn, signOut } from "../lib/session.js";
@@ -27,7 +28,7 @@ import { Turn } from "./turn.js";
 import { language, languages, speakLanguage, t } from "../lib/words.js";
 
 const SUGGESTIONS = ["welcome.suggestion1", "welcome.suggestion2", "welcome.suggestion3", "welcome.suggestion4"];
-const DIALOGS = ["coach-dialog", "memories-dialog", "share-dialog", "shortcuts-dialog"];
+const DIALOGS = ["coach-dialog", "memories-dialog", "photos-dialog", "share-dialog", "shortcuts-dialog"];
 const AUTO_RETRIES = 3; // then the person has to want it
 const MESSAGE_BYTES_MAX = 262144;
 const ASKING = "uplift.asking"; // in the session's storage: the name of the answer that this tab waits for
@@ -66,6 +67,7 @@ async function start() {
   const { node: ownData } = new OwnData({ client: () => client, erased: beginAnew });
   panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories, ownData });
   memories = new Memories({ client: () => client });
+  new Photos({ client: () => client, discuss: (text, photo_id) => send(text, { photo_id }) });
   sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget, renamed });
   for (const text of SUGGESTIONS.map((key) => t(key))) {
     $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
@@ -207,7 +209,7 @@ function wire() {
 
 // --- asking and answering -----------------------------------------------------------------------
 
-function send(text) {
+function send(text, more = {}) {
   const message = text.trim();
   if (message === "" || running) return;
   if (new TextEncoder().encode(message).length > MESSAGE_BYTES_MAX) {
@@ -219,7 +221,7 @@ function send(text) {
   if (isPast) return void sendInThePresent(text);
   const { coach_id, severity, mode } = panel.choice;
   const turn = addTurn(message);
-  turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined };
+  turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, ...more };
   $("message").value = "";
   remember("sessionStorage", draftKey(), null);
   fitMessage();
@@ -276,6 +278,7 @@ function again(turn) {
     coach_id: coach_id ?? undefined, severity, mode,
     conversation_id: conversation ?? undefined,
     regenerate_of: turn.replaces ?? turn.id ?? undefined,
+    photo_id: turn.request?.photo_id,
   };
   run(turn);
 }

@@ -15,33 +15,39 @@ export class OwnData {
     this.state = h("span", { class: "own-data-state", role: "status" });
     this.error = h("span", { class: "form-error", role: "alert" });
     this.get = h("button", { class: "text-button inline", type: "button", id: "download-data", onclick: () => this.#download() }, t("data.download"));
+    this.getPhotos = h("button", { class: "text-button inline", type: "button", id: "download-photos", onclick: () => this.#downloadPhotos() }, t("data.photos"));
     this.end = h("button", { class: "text-button inline danger", type: "button", id: "erase-data", onclick: () => this.#erase() }, t("data.erase"));
     this.node = h("div", { class: "option-row" },
       h("span", { class: "option-label" }, icon("person"), t("data.label")),
-      h("span", { class: "hint" }, parts("data.text", { download: this.get, erase: this.end }), this.state, this.error));
+      h("span", { class: "hint" }, parts("data.text", { download: this.get, photos: this.getPhotos, erase: this.end }), this.state, this.error));
   }
 
   async #run(doing, what) {
     this.error.textContent = "";
     this.state.textContent = doing;
-    this.get.disabled = this.end.disabled = true;
+    this.get.disabled = this.getPhotos.disabled = this.end.disabled = true;
     try {
       await what();
     } catch (error) {
       this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
     this.state.textContent = "";
-    this.get.disabled = this.end.disabled = false;
+    this.get.disabled = this.getPhotos.disabled = this.end.disabled = false;
   }
 
   #download() {
-    return this.#run(t("data.collecting"), async () => {
-      const file = await this.#client().exportData();
-      const url = URL.createObjectURL(file);
-      h("a", { href: url, download: `uplift-export-${new Date().toISOString().slice(0, 10)}.json` }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 60000); // the download has begun by then
-      speak(t("data.downloaded"));
-    });
+    return this.#run(t("data.collecting"), async () => this.#keep(await this.#client().exportData(), "export", "json"));
+  }
+
+  #downloadPhotos() {
+    return this.#run(t("data.collecting"), async () => this.#keep(await this.#client().exportPhotos(), "photos", "zip"));
+  }
+
+  #keep(file, name, ending) {
+    const url = URL.createObjectURL(file);
+    h("a", { href: url, download: `uplift-${name}-${new Date().toISOString().slice(0, 10)}.${ending}` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000); // the download has begun by then
+    speak(t("data.downloaded"));
   }
 
   async #erase() {

@@ -35,6 +35,7 @@ export function svg(viewBox, className, paths) {
 }
 
 const ICONS = {
+  camera: "M4 8h3.5L9 5.5h6L16.5 8H20v11H4zM12 10a3.3 3.3 0 1 0 0 6.6 3.3 3.3 0 0 0 0-6.6z",
   menu: "M4 7h16M4 12h16M4 17h10",
   close: "M6 6l12 12M18 6 6 18",
   pen: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",

@@ -305,7 +305,7 @@ export class Uplift {
    * Asks a coach and streams the answer.
    * @param {object} request message, coach_id, severity (1.0 to 6.0), mode ("default" or "roast"), conversation_id,
    *   regenerate_of (alone, to ask the same again; with a message, to ask something else in its place; with continue: true,
-   *   to go on with an answer that was cut), signal, retries
+   *   to go on with an answer that was cut), photo_id (of a photo of a meal that the message shows), signal, retries
    * @returns {Answer}
    */
   chat({ signal, retries, ...request }) {
@@ -443,9 +443,48 @@ export class Uplift {
     await this.#call("DELETE", id === undefined ? "/v1/memories" : `/v1/memories/${encodeURIComponent(id)}`);
   }
 
+  /** Sends a photo of a meal, a Blob or File; resolves to the photo, whose status is "pending" until it was looked at. */
+  addFoodPhoto(photo, { signal } = {}) {
+    const form = new FormData();
+    form.append("photo", photo, "photo"); // what the file is called is nobody's business
+    return this.#call("POST", "/v1/food-photos", form, { signal, keepalive: false });
+  }
+
+  /** One page of the user's photos, newest first: {data, has_more}. `before` is an id. */
+  foodPhotos({ limit, before, signal } = {}) {
+    return this.#call("GET", "/v1/food-photos" + query({ limit, before }), undefined, { signal });
+  }
+
+  foodPhoto(id, { signal } = {}) {
+    return this.#call("GET", `/v1/food-photos/${encodeURIComponent(id)}`, undefined, { signal });
+  }
+
+  /** The picture, as a Blob of a JPEG. */
+  foodPhotoImage(id, { signal } = {}) {
+    return this.#blob(`/v1/food-photos/${encodeURIComponent(id)}/image`, signal);
+  }
+
+  /** Says what was on a photo: {user_accepted: true}, or what the API reference has; resolves to the photo. */
+  correctFoodPhoto(id, correction) {
+    return this.#call("PATCH", `/v1/food-photos/${encodeURIComponent(id)}`, correction);
+  }
+
+  async deleteFoodPhoto(id) {
+    await this.#call("DELETE", `/v1/food-photos/${encodeURIComponent(id)}`);
+  }
+
+  /** All photos of the user, as a Blob of a zip. */
+  exportPhotos({ signal } = {}) {
+    return this.#blob("/v1/me/photos.zip", signal);
+  }
+
   /** All that is kept of the user, as a Blob of JSON: see the API reference. */
-  async exportData({ signal } = {}) {
-    const response = await this.#request("/v1/me/export", { method: "GET", signal });
+  exportData({ signal } = {}) {
+    return this.#blob("/v1/me/export", signal);
+  }
+
+  async #blob(path, signal) {
+    const response = await this.#request(path, { method: "GET", signal, accept: "*/*" });
     try {
       return await response.blob();
     } catch (cause) {
@@ -494,7 +533,7 @@ export class Uplift {
 
   async #call(method, path, content, options = {}) {
     // What a person gave or chose arrives, even when they close the page at once.
-    const response = await this.#request(path, { ...options, method, keepalive: method !== "GET" }, content);
+    const response = await this.#request(path, { method, keepalive: method !== "GET", ...options }, content);
     return response.status === 204 ? null : this.#json(response);
   }
 

@@ -40,6 +40,7 @@ begin
             'experiments', uplift.experiment_gauges(), 'rollouts', uplift.rollout_gauges(), 'autopilot', uplift.autopilot_gauges(), 'queues',
             jsonb_build_object(
                 'batch_jobs', (select count(*) from uplift.batch_jobs j where j.status = 'queued'),
+                'photos', (select count(*) from (select from uplift.food_photos f where f.status = 'pending' limit 10000) x),
                 'rejected_answers', (select count(*) from (select from uplift.rejected_answers r where r.replayed_at is null limit 10000) x),
                 -- Counted no further: it can have a million.
                 'training', (select count(*) from (select from uplift.training_queue q limit 10000) x))));

@@ -83,6 +83,7 @@ declare
     v_erasure uplift.erasures;
     v_examples int;
     v_few_shots int;
+    v_photos uuid[];
 begin
     perform pg_advisory_xact_lock(uplift.erasure_lock(p_user_id));
     perform uplift.lock_memories(p_user_id);
@@ -96,7 +97,10 @@ begin
     v_erasure.files := uplift.files_with(p_user_id);
     v_examples := uplift.erase_from_training(p_user_id);
     select count(*) into v_few_shots from uplift.few_shot_examples f where f.user_id = p_user_id;
+    v_photos := array(select f.id from uplift.food_photos f where f.user_id = p_user_id);
     v_erasure.rows := uplift.erase_rows(p_user_id) || jsonb_build_object('training_examples', v_examples, 'examples', v_few_shots);
+    -- Whose rows are gone, so that their files are noted there.
+    update uplift.photo_removals r set erasure_id = v_erasure.id where r.photo_id = any (v_photos);
     -- What admins did stays, and does not say any more to whom.
     update uplift.admin_log l set user_id = null, subject = case when l.subject = p_user_id::text then null else l.subject end where l.user_id = p_user_id;
     -- Triggers of what went have put new work into the queue.
@@ -190,6 +194,7 @@ as $$
 declare
     v_erasure uplift.erasures;
     v_late jsonb := jsonb '{}';
+    v_is_done boolean;
 begin
     select e.* into v_erasure from uplift.erasures e where e.id = p_id and e.finished_at is null for update;
     if not found then
@@ -203,8 +208,10 @@ begin
         select coalesce(jsonb_object_agg(r.key, r.value), '{}') into v_late
         from jsonb_each(uplift.erase_rows(v_erasure.user_id)) r where r.value <> '0';
     end if;
-    update uplift.erasures e set files = p_files, user_id = case when not p_is_done then e.user_id end,
-        finished_at = case when p_is_done then now() end
+    -- Photos' files that workers of fcgi-chat have not deleted yet.
+    v_is_done := p_is_done and not exists (select from uplift.photo_removals r where r.erasure_id = p_id);
+    update uplift.erasures e set files = p_files, user_id = case when not v_is_done then e.user_id end,
+        finished_at = case when v_is_done then now() end
     where e.id = p_id;
     return jsonb_build_object('late', v_late);
 end

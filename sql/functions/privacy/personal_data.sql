@@ -55,6 +55,7 @@ as $$
         (18, 'uplift.feedback_to_read', 't.user_id = $1', null),
         (19, 'uplift.feedback_said', 't.user_id = $1 and t.waiting is not null', null),
         (31, 'uplift.feedback_said', null, 'answer_id'),
+        (33, 'uplift.food_photos', 't.user_id = $1', null),
         (32, 'uplift.playbook_users', 't.user_id = $1', null),
         (33, 'uplift.answer_reviews', null, 'answer_id'),
         (34, 'uplift.admin_log_users', 't.user_id = $1', null),

@@ -125,6 +125,9 @@ static bool start_stages(struct services *w, int listen_fd, const struct answer_
     w->learner = learner_start(w->pool, w->breaker);
     if (w->learner == NULL)
         return false;
+    w->analyst = analyst_start(w->config, w->pool, w->breaker, w->metrics);
+    if (w->analyst == NULL)
+        return false;
     recorder_attach(w->recorder, hand_back, w);
     w->sync = sync_start(&(struct sync_options){
         .config = w->config,
@@ -240,6 +243,7 @@ out:
     if (w.recorder != NULL)
         recorder_stop(w.recorder);
     learner_stop(w.learner);
+    analyst_stop(w.analyst);
     intake_free(w.intake);
     embedder_stop(w.embedder);
     search_stop(w.search);

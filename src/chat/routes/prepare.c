@@ -119,7 +119,8 @@ bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
            read_text(object, "mode", MODE_MAX, &wish->mode, error) &&
            read_severity(object, text_numbers, wish->severity, error) &&
            read_uuid(object, "conversation_id", wish->conversation_id, error) &&
-           read_uuid(object, "regenerate_of", wish->regenerate_of, error);
+           read_uuid(object, "regenerate_of", wish->regenerate_of, error) &&
+           read_uuid(object, "photo_id", wish->photo_id, error);
 }
 
 void preparation_release(struct preparation *p)
@@ -251,6 +252,38 @@ static bool take_refusal(struct route_context *c, const char *refusal, struct ap
     return good;
 }
 
+/* The personal part of the prompt, with what is on the photo that the message shows. */
+static bool set_prompt_with_photo(struct route_context *c, struct chat *chat, const char *photo_id,
+                                  const char *shared, const char *personal, struct api_error *error)
+{
+    static const struct pg_statement statement = {
+        .name = "photo_for_chat", .sql = "select uplift_chat.photo_for_chat($1,$2)", .params = 2};
+    const char *values[2] = {chat->user_text, photo_id};
+    PGresult *result;
+    struct buf whole;
+    if (!route_query(c, &statement, values, &result, error, NULL))
+        return false;
+    const char *said = PQgetvalue(result, 0, 0);
+    buf_init(&whole, strlen(personal) + strlen(said) + 1);
+    bool good = buf_puts(&whole, personal) && buf_puts(&whole, said) &&
+                chat_set_prompt(chat, shared, whole.data);
+    buf_release(&whole);
+    PQclear(result);
+    return good || api_error_no_memory(error);
+}
+
+static bool take_prompt(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
+                        const PGresult *result, struct api_error *error)
+{
+    if (PQgetisnull(result, 0, P_SHARED_PROMPT))
+        return true;
+    const char *shared = PQgetvalue(result, 0, P_SHARED_PROMPT);
+    const char *personal = PQgetvalue(result, 0, P_PERSONAL_PROMPT);
+    if (*wish->photo_id != '\0')
+        return set_prompt_with_photo(c, chat, wish->photo_id, shared, personal, error);
+    return chat_set_prompt(chat, shared, personal) || api_error_no_memory(error);
+}
+
 static bool take_prepared(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
                           const PGresult *result, struct preparation *out, struct api_error *error)
 {
@@ -269,9 +302,8 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
     chat->coach_id = copy_column(result, P_COACH, &failed);
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
-    if (!PQgetisnull(result, 0, P_SHARED_PROMPT))
-        failed |= !chat_set_prompt(chat, PQgetvalue(result, 0, P_SHARED_PROMPT),
-                                   PQgetvalue(result, 0, P_PERSONAL_PROMPT));
+    if (!take_prompt(c, chat, wish, result, error))
+        return false;
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
@@ -382,6 +414,13 @@ static bool take_degraded(struct route_context *c, struct chat *chat, const stru
     struct experiment_changes changes = {0};
     bool good = false;
     chat->degraded = true;
+    if (*wish->photo_id != '\0') {
+        api_error(
+            error, 503, "database_unavailable", "photo_id",
+            "the database does not answer at the moment, and without it no photo can be shown");
+        error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
+        return false;
+    }
     if (wish->message == NULL) {
         api_error(error, 503, "database_unavailable", "message",
                   "the database does not answer at the moment, and without it an answer can only "

@@ -23,11 +23,12 @@ struct chat_wish {
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
     bool goes_on; /* with that answer: nothing is looked for, what it cites stays */
+    char photo_id[UUID_TEXT + 1];        /* a photo of a meal that it shows; "" for none */
 };
 
-/* Reads coach_id, severity, mode and conversation_id from an object; numbers may be text too where
- * text_numbers (OpenAI's metadata holds only text). Members already set in wish are kept. False
- * with *error. */
+/* Reads coach_id, severity, mode, conversation_id and photo_id from an object; numbers may be text
+ * too where text_numbers (OpenAI's metadata holds only text). Members already set in wish are kept.
+ * False with *error. */
 MUST_CHECK bool wish_read(struct chat_wish *wish, const cJSON *object, bool text_numbers,
                           struct api_error *error);
 

@@ -81,8 +81,15 @@ void route_predictions_add(struct route_context *c);
 void route_prediction_get(struct route_context *c);
 void route_prediction_outcome(struct route_context *c);
 void route_me_export(struct route_context *c); /* route_me.c */
+void route_me_photos(struct route_context *c);
 void route_me_erase(struct route_context *c);
 void route_me_access_log(struct route_context *c);
+void route_photos_add(struct route_context *c); /* route_photos.c */
+void route_photos_list(struct route_context *c);
+void route_photo_get(struct route_context *c);
+void route_photo_image(struct route_context *c);
+void route_photo_correct(struct route_context *c);
+void route_photo_delete(struct route_context *c);
 void route_preferences_get(struct route_context *c);
 void route_preferences_put(struct route_context *c);
 void route_models(struct route_context *c); /* route_models.c */

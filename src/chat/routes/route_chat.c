@@ -7,7 +7,7 @@
 /* What the route takes; anything else is refused, so that a misspelt name is noticed. */
 static const char *const known_members[] = {
     "message",       "coach_id", "severity", "mode",     "conversation_id",
-    "regenerate_of", "stream",   "cache",    "continue", NULL};
+    "regenerate_of", "stream",   "cache",    "continue", "photo_id", NULL};
 #define OPTIONS (known_members + 1) /* all of them but the message */
 #define OPTION_MAX 4096             /* bytes */
 #define WORD_MAX 40 /* bytes: what is longer is no word, or of a script without spaces */
@@ -234,6 +234,9 @@ void route_native_chat(struct route_context *c)
         !read_stream(options, &stream, &error) || !read_continue(&wish, options, &error) ||
         !read_begun(c, &wish, &begun, &error))
         goto out;
+    /* Another photo would be another question. */
+    if (wish.photo_id[0] != '\0')
+        wish.cache.mode = CACHE_OFF;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
     if (chat == NULL)
         goto out;

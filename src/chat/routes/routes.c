@@ -22,6 +22,7 @@ enum body {
     SMALL,   /* 16 KiB: nothing that a user chooses or says of an answer is longer */
     MESSAGE, /* a message of the configured length, in any spelling, and what goes with it */
     WHOLE,   /* UPLIFT_MAX_BODY_BYTES: conversations, with pictures */
+    PHOTO,   /* UPLIFT_MAX_PHOTO_BYTES */
 };
 #define SMALL_BODY_BYTES 16384
 #define ESCAPED_BYTES 6 /* of JSON for a byte of text, at most */
@@ -51,6 +52,13 @@ static const struct endpoint {
     {{"GET", "/v1/me/export"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_export},
     {{"GET", "/v1/me/access-log"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_access_log},
     {{"DELETE", "/v1/me"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_me_erase},
+    {{"GET", "/v1/me/photos.zip"}, SIGNED_IN, SCOPE_READ, SMALL, route_me_photos},
+    {{"POST", "/v1/food-photos"}, SIGNED_IN, SCOPE_CHAT, PHOTO, route_photos_add},
+    {{"GET", "/v1/food-photos"}, SIGNED_IN, SCOPE_READ, SMALL, route_photos_list},
+    {{"GET", "/v1/food-photos/{id}"}, SIGNED_IN, SCOPE_READ, SMALL, route_photo_get},
+    {{"GET", "/v1/food-photos/{id}/image"}, SIGNED_IN, SCOPE_READ, SMALL, route_photo_image},
+    {{"PATCH", "/v1/food-photos/{id}"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_photo_correct},
+    {{"DELETE", "/v1/food-photos/{id}"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_photo_delete},
     {{"GET", "/v1/memories"}, SIGNED_IN, SCOPE_READ, SMALL, route_memories_list},
     {{"POST", "/v1/memories"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_memories_add},
     {{"DELETE", "/v1/memories"}, SIGNED_IN, SCOPE_CHAT, SMALL, route_memories_forget},
@@ -138,6 +146,8 @@ static bool authenticate(struct route_context *c, const struct endpoint *route,
 static int64_t max_body(const struct config *config, enum body body)
 {
     int64_t max = config->max_body_bytes;
+    if (body == PHOTO)
+        return config->max_photo_bytes;
     if (body == SMALL)
         max = SMALL_BODY_BYTES;
     else if (body == MESSAGE)

@@ -2,6 +2,7 @@
 #ifndef UPLIFT_SERVICES_H
 #define UPLIFT_SERVICES_H
 
+#include "chat/photo/analyst.h"
 #include "chat/provider/embedder.h"
 #include "chat/provider/routing.h"
 #include "chat/record/learner.h"
@@ -39,6 +40,7 @@ struct services {
     struct experiments *experiments;
     struct recorder *recorder;
     struct learner *learner;
+    struct analyst *analyst;
     struct intake *intake;
     struct relay *relay;
     struct shared *shared;

@@ -46,6 +46,13 @@ static const struct {
     [M_EMBEDDED_FAILED] = {"uplift_embeddings_total", "result=\"failed\"", NULL},
     [M_EMBEDDED_RESTING] = {"uplift_embeddings_total", "result=\"resting\"", NULL},
     [M_EMBEDDED_BUSY] = {"uplift_embeddings_total", "result=\"busy\"", NULL},
+    [M_PHOTO_KEPT] = {"uplift_photos_total", "result=\"kept\"",
+                      "Uploads of photos by what became of them."},
+    [M_PHOTO_KNOWN] = {"uplift_photos_total", "result=\"known\"", NULL},
+    [M_PHOTO_REFUSED] = {"uplift_photos_total", "result=\"refused\"", NULL},
+    [M_PHOTO_ANALYSED] = {"uplift_photo_analyses_total", "result=\"ok\"",
+                          "Calls of the vision model by what came of them."},
+    [M_PHOTO_FAILED] = {"uplift_photo_analyses_total", "result=\"failed\"", NULL},
     [M_CONTINUATIONS] = {"uplift_continuations_total", "",
                          "Streams that broke off, and that another provider went on with."},
 };

@@ -1,7 +1,7 @@
 /* Parts of a multipart/form-data body (RFC 7578). */
 #include "multipart.h"
 
-#include "common/json.h"
+#include "json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,33 +67,32 @@ static void read_headers(const char *headers, size_t len, char name[64], char fi
 }
 
 /* The next delimiter line at or after at: one that begins a line and that CRLF or "--" follows. */
-static const char *next_delimiter(const struct buf *body, const char *at, const char *delimiter)
+static const char *next_delimiter(struct span body, const char *at, const char *delimiter)
 {
     size_t len = strlen(delimiter);
-    const char *end = body->data + body->len;
+    const char *end = body.at + body.len;
     for (; at < end; at++) {
         at = memmem(at, (size_t)(end - at), delimiter, len);
         if (at == NULL || (size_t)(end - at) < len + 2)
             return NULL;
-        bool begins = at == body->data || (at - body->data >= 2 && memcmp(at - 2, "\r\n", 2) == 0);
+        bool begins = at == body.at || (at - body.at >= 2 && memcmp(at - 2, "\r\n", 2) == 0);
         if (begins && (memcmp(at + len, "\r\n", 2) == 0 || memcmp(at + len, "--", 2) == 0))
             return at;
     }
     return NULL;
 }
 
-bool multipart_find(const char *content_type, const struct buf *body, const char *name,
-                    struct part *out)
+bool multipart_find(const char *content_type, struct span body, const char *name, struct part *out)
 {
     char delimiter[BOUNDARY_MAX + 3], part_name[64];
-    if (body->len == 0 || !read_boundary(content_type, delimiter))
+    if (body.len == 0 || !read_boundary(content_type, delimiter))
         return false;
-    const char *at = next_delimiter(body, body->data, delimiter);
+    const char *at = next_delimiter(body, body.at, delimiter);
     while (at) {
         at += strlen(delimiter);
-        if (strncmp(at, "--", 2) == 0)
-            return false; /* the closing delimiter */
-        const char *blank = memmem(at, (size_t)(body->data + body->len - at), "\r\n\r\n", 4);
+        if (memcmp(at, "--", 2) == 0) /* there are two bytes */
+            return false;             /* the closing delimiter */
+        const char *blank = memmem(at, (size_t)(body.at + body.len - at), "\r\n\r\n", 4);
         const char *content = blank ? blank + 4 : NULL;
         /* Without content, the blank line's second CRLF is the one before the delimiter. */
         const char *next = blank ? next_delimiter(body, content, delimiter) : NULL;

@@ -1,11 +1,12 @@
 /*
  * Parts of a multipart/form-data body (RFC 7578), found without copying them. By hand, because the
- * libraries that Debian has for this (libmicrohttpd, libapreq2) read it from a server of their own.
+ * libraries that Debian has for this (libmicrohttpd, libapreq2) read it from a server of their own,
+ * and GMime copies each part.
  */
-#ifndef UPLIFT_SIMULATOR_MULTIPART_H
-#define UPLIFT_SIMULATOR_MULTIPART_H
+#ifndef UPLIFT_MULTIPART_H
+#define UPLIFT_MULTIPART_H
 
-#include "common/buf.h"
+#include "json_scan.h"
 
 struct part {
     const char *bytes; /* in the body */
@@ -15,7 +16,6 @@ struct part {
 
 /* The first part of that name. False when there is none or the body is not well formed.
  * content_type is the request's and may be NULL. */
-bool multipart_find(const char *content_type, const struct buf *body, const char *name,
-                    struct part *out);
+bool multipart_find(const char *content_type, struct span body, const char *name, struct part *out);
 
 #endif

@@ -7,10 +7,10 @@
  * (in characters), maxItems, minimum, maximum. The last four are limits of ours: providers that
  * hold a model to a schema refuse some of them, so that schema_to_send() leaves them out.
  */
-#ifndef UPLIFT_BATCH_SCHEMA_CHECK_H
-#define UPLIFT_BATCH_SCHEMA_CHECK_H
+#ifndef UPLIFT_SCHEMA_CHECK_H
+#define UPLIFT_SCHEMA_CHECK_H
 
-#include "common/must_check.h"
+#include "must_check.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* Values against a JSON schema. */
 #include "schema_check.h"
 
-#include "common/json.h"
-#include "common/utf8.h"
+#include "json.h"
+#include "utf8.h"
 
 #include <math.h>
 #include <stdio.h>

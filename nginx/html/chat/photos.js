@@ -1,0 +1,338 @@
+/**
+ * Photos of meals: a dialog that takes one with the camera or from the files, shows what a model sees on it, lets that be
+ * corrected, and hands it to the coach. What was photographed before is there as well.
+ */
+
+import { $, ask, h, icon, speak } from "../lib/dom.js";
+import { clause, messageOf } from "../lib/errors.js";
+import { enumerate, hasWords, locale, t } from "../lib/words.js";
+
+const POLL_MS = [400, 600, 1000, 1500, 2000]; // the last one again and again
+const PATIENCE_MS = 180000; // of a photo that is being looked at
+const EARLIER = 8;
+const MACROS = [["protein_g", "photos.protein"], ["carbohydrate_g", "photos.carbohydrates"], ["fat_g", "photos.fat"]];
+const WHEN = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const whole = (number) => (number === null || number === undefined ? "" : String(Math.round(number)));
+const sum = (rows, name) => (rows.length > 0 && rows.every((row) => Number.isFinite(row[name])) ? rows.reduce((total, row) => total + row[name], 0) : null);
+
+/** A picture as an address that the page's policy lets it show. */
+function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
+function surety(confidence) {
+  if (confidence >= 0.8) return "";
+  return t(confidence >= 0.5 ? "photos.probably" : "photos.guess");
+}
+
+/** Why it is not known what is on a photo. */
+function whyFailed(code) {
+  return t(hasWords(`photos.failure.${code}`) ? `photos.failure.${code}` : "photos.failed");
+}
+
+export class Photos {
+  #client;
+  #discuss;
+  #photo = null; // the one that is open
+  #rows = []; // its foods: {name, grams, calories, ..., confidence}, as they stand in the form
+  #isChanged = false;
+  #looking = 0; // which wait for a photo is the last one
+
+  /** `client()` is the API's; `discuss(text, photoId)` begins to talk about a photo. */
+  constructor({ client, discuss }) {
+    this.#client = client;
+    this.#discuss = discuss;
+    this.#build();
+  }
+
+  #build() {
+    this.button = $("photo-button");
+    this.button.append(icon("camera"));
+    this.button.addEventListener("click", () => this.open());
+    const input = (properties) => h("input", { type: "file", class: "visually-hidden", tabindex: -1, "aria-hidden": "true", accept: "image/jpeg,image/png,image/webp,image/heic,image/heif", ...properties,
+      onchange: (event) => this.#chosen(event.currentTarget) });
+    this.camera = input({ id: "photo-camera", capture: "environment" });
+    this.files = input({ id: "photo-file" });
+    this.picture = h("img", { class: "photo-picture", alt: t("photos.picture"), hidden: true });
+    this.state = h("p", { class: "hint photo-state", role: "status" });
+    this.progress = h("progress", { class: "photo-progress", "aria-label": t("photos.progress"), hidden: true });
+    this.error = h("p", { class: "form-error", role: "alert" });
+    this.list = h("ul", { class: "foods", "aria-label": t("photos.foods") });
+    this.total = h("p", { class: "photo-total" });
+    this.add = h("button", { class: "text-button", type: "button", onclick: () => this.#addFood() }, t("photos.add"));
+    this.save = h("button", { class: "button", type: "submit" });
+    this.talk = h("button", { class: "button primary", type: "button", onclick: () => this.#talk() }, t("photos.ask"));
+    this.remove = h("button", { class: "text-button danger", type: "button", onclick: () => this.#delete() }, t("photos.delete"));
+    this.form = h("form", { class: "photo-form", hidden: true, onsubmit: (event) => this.#submit(event) },
+      this.list, this.add, this.total, h("div", { class: "card-actions" }, this.save, this.talk), this.remove);
+    this.earlier = h("ul", { class: "memories photo-earlier" });
+    this.earlierTitle = h("h3", { class: "photo-heading", hidden: true }, t("photos.earlier"));
+    $("photos").append(
+      h("p", { class: "hint" }, t("photos.hint")),
+      h("div", { class: "photo-ways" },
+        h("button", { class: "button", type: "button", id: "take-photo", onclick: () => this.camera.click() }, icon("camera"), t("photos.take")),
+        h("button", { class: "button", type: "button", id: "choose-photo", onclick: () => this.files.click() }, t("photos.choose"))),
+      this.camera, this.files, this.picture, this.progress, this.state, this.error, this.form, this.earlierTitle, this.earlier);
+    $("photos-dialog").addEventListener("close", () => this.#looking++);
+    $("message").addEventListener("paste", (event) => {
+      const pasted = [...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith("image/"));
+      if (!pasted) return;
+      event.preventDefault();
+      this.open();
+      this.#send(pasted);
+    });
+  }
+
+  open() {
+    this.#show(null);
+    if (!$("photos-dialog").open) $("photos-dialog").showModal();
+    this.#listEarlier();
+  }
+
+  /** What is open and where it stands. */
+  #show(photo, said = "") {
+    this.#photo = photo;
+    this.error.textContent = "";
+    this.state.textContent = said;
+    this.progress.hidden = photo?.status !== "pending";
+    this.form.hidden = photo === null || photo.status === "pending";
+    if (photo === null) this.picture.hidden = true;
+  }
+
+  async #chosen(input) {
+    const [file] = input.files;
+    input.value = ""; // so that the same one can be chosen again
+    if (file) await this.#send(file);
+  }
+
+  async #send(file) {
+    const looking = ++this.#looking;
+    this.#show(null, t("photos.sending"));
+    this.progress.hidden = false;
+    this.picture.hidden = true;
+    // Not every browser shows every kind; then the one that is kept is shown.
+    dataUrl(file).then((url) => looking === this.#looking && this.#picture(url), () => {});
+    try {
+      const photo = await this.#client().addFoodPhoto(file);
+      if (looking === this.#looking) await this.#follow(photo, looking);
+      if (looking === this.#looking) this.#listEarlier();
+    } catch (error) {
+      if (looking !== this.#looking) return;
+      this.#show(null);
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+    }
+  }
+
+  #picture(url) {
+    this.picture.onload = () => (this.picture.hidden = false);
+    this.picture.onerror = () => (this.picture.hidden = true);
+    this.picture.src = url;
+  }
+
+  /** Shows a photo, and waits until it is known what is on it. */
+  async #follow(photo, looking) {
+    const until = Date.now() + PATIENCE_MS;
+    for (let i = 0; photo.status === "pending" && Date.now() < until; i++) {
+      this.#show(photo, t("photos.looking"));
+      await pause(POLL_MS[Math.min(i, POLL_MS.length - 1)]);
+      if (looking !== this.#looking) return;
+      photo = await this.#client().foodPhoto(photo.id);
+      if (looking !== this.#looking) return;
+    }
+    this.#open(photo);
+    if (this.picture.hidden) this.#loadPicture(photo, looking);
+  }
+
+  async #loadPicture(photo, looking) {
+    try {
+      const url = await dataUrl(await this.#client().foodPhotoImage(photo.id));
+      if (looking === this.#looking) this.#picture(url);
+    } catch {
+      // The words are there.
+    }
+  }
+
+  #open(photo) {
+    const said = photo.user_confirmed_foods !== null;
+    const confidence = new Map((photo.ai_detected_foods ?? []).map((food) => [food.name.toLowerCase(), food.confidence]));
+    const portions = said ? photo.user_confirmed_portions ?? photo.user_confirmed_foods : photo.ai_estimated_portions;
+    this.#rows = (portions ?? []).map((food) => ({ ...food, confidence: said ? 1 : confidence.get(food.name.toLowerCase()) }));
+    this.#isChanged = false;
+    const pending = photo.status === "pending";
+    this.#show({ ...photo, status: pending ? "failed" : photo.status }, said ? t("photos.asYouSaid") : "");
+    if (pending) this.state.textContent = t("photos.takesLong");
+    else if (photo.status === "failed" && !said) this.state.textContent = whyFailed(photo.error_code);
+    else if (photo.status === "off" && !said) this.state.textContent = t("photos.sayWhat");
+    else if (this.#rows.length === 0) this.state.textContent = t(said ? "photos.nothingSaid" : "photos.nothingSeen");
+    this.#draw();
+    speak(this.#rows.length > 0 ? t("photos.onIt", { foods: enumerate(this.#rows.map(({ name }) => name)) }) : this.state.textContent);
+  }
+
+  #draw() {
+    this.list.replaceChildren(...this.#rows.map((row, i) => this.#foodRow(row, i)));
+    this.#showTotal();
+  }
+
+  #foodRow(row, i) {
+    const field = (name, label, unit, max) => h("label", { class: "food-number" },
+      h("span", { class: "visually-hidden" }, t("photos.numberOf", { what: label, n: i + 1 })),
+      h("input", { class: "field", type: "number", min: 0, max, step: "any", inputmode: "decimal", value: whole(row[name]), oninput: (event) => this.#setNumber(row, name, event.currentTarget) }),
+      h("span", { "aria-hidden": "true" }, unit));
+    const calories = field("calories", t("photos.calories"), "kcal", 100000);
+    row.caloriesInput = calories.querySelector("input");
+    return h("li", { class: "food" },
+      h("div", { class: "food-name" },
+        h("input", { class: "field", type: "text", maxlength: 100, required: true, autocomplete: "off", value: row.name ?? "", placeholder: t("photos.whatIsIt"), "aria-label": t("photos.food", { n: i + 1 }),
+          oninput: (event) => this.#setName(row, event.currentTarget.value) }),
+        h("span", { class: "hint" }, surety(row.confidence ?? 1))),
+      field("grams", t("photos.grams"), "g", 100000), calories,
+      h("button", { class: "icon-button", type: "button", "aria-label": t("photos.removeNamed", { name: row.name || t("photos.food", { n: i + 1 }) }), title: t("photos.remove"), onclick: () => this.#removeFood(row) }, icon("trash")));
+  }
+
+  #setName(row, name) {
+    row.name = name;
+    this.#changed();
+  }
+
+  /** A portion of another size has as much more of everything. */
+  #setNumber(row, name, input) {
+    const number = input.value === "" ? null : Number(input.value);
+    const before = row[name];
+    if (name === "grams" && before > 0 && number > 0) {
+      for (const other of ["amount", "calories", ...MACROS.map(([macro]) => macro)]) {
+        if (Number.isFinite(row[other])) row[other] *= number / before;
+      }
+      row.caloriesInput.value = whole(row.calories);
+    }
+    row[name] = number;
+    this.#changed();
+  }
+
+  #removeFood(row) {
+    this.#rows = this.#rows.filter((other) => other !== row);
+    this.#draw();
+    this.#changed();
+    speak(t("photos.removed", { name: row.name || t("photos.whatIsIt") }));
+    this.add.focus();
+  }
+
+  #addFood() {
+    this.#rows.push({ name: "", confidence: 1 });
+    this.#draw();
+    this.#changed();
+    this.list.lastElementChild.querySelector("input").focus();
+  }
+
+  #changed() {
+    this.#isChanged = true;
+    this.state.textContent = "";
+    this.#showTotal();
+  }
+
+  #showTotal() {
+    const calories = sum(this.#rows, "calories");
+    const macros = MACROS.map(([name, label]) => [sum(this.#rows, name), label]).filter(([value]) => value !== null);
+    this.total.textContent = [calories !== null && t("photos.aboutCalories", { calories: whole(calories) }), ...macros.map(([value, label]) => t(label, { grams: whole(value) }))].filter(Boolean).join(", ");
+    const accepts = !this.#isChanged && this.#photo?.status === "analysed";
+    this.save.textContent = t(accepts ? "photos.right" : "page.save");
+    this.save.disabled = !this.#isChanged && this.#photo?.user_confirmed_foods !== null;
+    this.talk.disabled = this.#rows.length === 0;
+  }
+
+  /** What the person says now, for the API. */
+  #correction() {
+    if (!this.#isChanged && this.#photo.status === "analysed") return { user_accepted: true };
+    const names = ["amount", "grams", "calories", ...MACROS.map(([name]) => name)];
+    return { user_confirmed_portions: this.#rows.map((row) => Object.fromEntries([["name", row.name.trim()], ...(row.unit ? [["unit", row.unit]] : []),
+      ...names.filter((name) => Number.isFinite(row[name])).map((name) => [name, Math.round(row[name] * 10) / 10])])) };
+  }
+
+  /** Stores what the person says. Resolves to whether that worked. */
+  async #store() {
+    if (!this.form.reportValidity()) return false;
+    this.error.textContent = "";
+    this.save.disabled = true;
+    try {
+      this.#open(await this.#client().correctFoodPhoto(this.#photo.id, this.#correction()));
+      this.#listEarlier();
+      return true;
+    } catch (error) {
+      this.#showTotal();
+      this.error.textContent = t("photos.notStored", { why: clause(error) });
+      return false;
+    }
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    if (await this.#store()) {
+      this.state.textContent = t("photos.noted");
+      this.talk.focus();
+    }
+  }
+
+  async #talk() {
+    const { id } = this.#photo;
+    if (this.#isChanged && !(await this.#store())) return;
+    $("photos-dialog").close();
+    this.#discuss(t("photos.question"), id);
+  }
+
+  async #delete() {
+    const { id } = this.#photo;
+    const sure = await ask({ title: t("photos.deleteTitle"), text: t("photos.deleteText"), yes: t("photos.deleteYes"), danger: true });
+    if (!sure) return;
+    try {
+      await this.#client().deleteFoodPhoto(id);
+      this.#looking++;
+      this.#show(null, t("photos.deleted"));
+      this.#listEarlier();
+      $("choose-photo").focus();
+    } catch (error) {
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+    }
+  }
+
+  // --- those of before ---
+
+  async #listEarlier() {
+    let photos = [];
+    try {
+      photos = (await this.#client().foodPhotos({ limit: EARLIER })).data;
+    } catch {
+      // A new one can be taken all the same.
+    }
+    this.earlierTitle.hidden = photos.length === 0;
+    this.earlier.replaceChildren(...photos.map((photo) => this.#earlierRow(photo)));
+  }
+
+  #earlierRow(photo) {
+    const foods = photo.user_confirmed_foods ?? photo.ai_detected_foods ?? [];
+    const calories = photo.user_confirmed_foods === null ? photo.ai_estimated_calories : photo.user_confirmed_calories;
+    const what = foods.map(({ name }) => name).join(", ") || t(photo.status === "pending" ? "photos.notLooked" : "photos.noFood");
+    return h("li", { class: "memory" },
+      h("button", { class: "photo-row", type: "button", onclick: () => this.#reopen(photo) },
+        h("span", { class: "memory-text" }, what),
+        h("span", { class: "hint" }, [WHEN.format(new Date(photo.created_at)), calories !== null && t("photos.kcal", { calories: whole(calories) })].filter(Boolean).join(", "))));
+  }
+
+  async #reopen(photo) {
+    const looking = ++this.#looking;
+    this.picture.hidden = true;
+    $("photos-dialog").scrollTop = 0;
+    this.#show(photo);
+    this.#loadPicture(photo, looking);
+    try {
+      await this.#follow(photo, looking);
+    } catch (error) {
+      if (looking === this.#looking) this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+    }
+  }
+}
