@@ -324,8 +324,8 @@ static bool authorize(struct admin_call *c, struct api_error *error)
         return false;
     if (!r->who.is_admin)
         return api_error(error, 403, "admin_required", "",
-                         "only admins may do this: tokens with role service_role, or with "
-                         "app_metadata.role admin");
+                         "only admins may do this: tokens with role service_role, or with the "
+                         "role that UPLIFT_JWT_ROLE_CLAIM and UPLIFT_JWT_ADMIN_ROLES name");
     snprintf(c->who, sizeof c->who, "%s", r->who.has_user ? r->who.user_text : "admin");
     return true;
 }
@@ -341,6 +341,9 @@ static bool shows_texts(const struct admin_route *route)
         "/admin/playbooks/{name}",
         "/admin/errors/{name}",
         "/admin/experiments/{id}/preview",
+        "/admin/food-photos/export",
+        "/admin/food-photos/{id}",
+        "/admin/food-photos/{id}/image",
         "/admin/answers",
         "/admin/answers/export",
         "/admin/answers/{id}",
@@ -349,9 +352,6 @@ static bool shows_texts(const struct admin_route *route)
         "/admin/users/{id}/conversations",
         "/admin/users/{id}/memories",
         "/admin/users/{id}/export",
-        "/admin/food-photos/export",
-        "/admin/food-photos/{id}",
-        "/admin/food-photos/{id}/image",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(route->key.path, paths[i]) == 0)

@@ -66,7 +66,7 @@ void route_watch_job(struct admin_call *c);      /* route_watch.c */
 void route_export(struct admin_call *c);         /* route_export.c */
 void route_export_answers(struct admin_call *c); /* route_export_rows.c */
 void route_export_user(struct admin_call *c);
-void route_photo_export(struct admin_call *c);    /* route_photos.c */
+void route_photo_export(struct admin_call *c); /* route_photos.c */
 void route_photo_image(struct admin_call *c);
 void route_put_provider(struct admin_call *c);    /* route_providers.c */
 void route_test_provider(struct admin_call *c);   /* route_provider_test.c */

@@ -263,7 +263,9 @@ static bool identify(struct auth *a, const cJSON *claims, struct identity *out, 
         out->has_user = true;
     }
     out->scopes = SCOPE_CHAT | SCOPE_FEEDBACK | SCOPE_READ;
-    out->is_admin = is_service || has_role(said, a->config->jwt_admin_roles);
+    /* Of a user's token only the role claim counts: role may be what a provider lets users write.
+     */
+    out->is_admin = is_key || has_role(said, a->config->jwt_admin_roles);
     out->is_tester = out->is_admin || has_role(said, a->config->jwt_tester_roles);
     out->is_anonymous = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(claims, "is_anonymous"));
     return true;

@@ -14,10 +14,10 @@
 struct identity {
     struct uuid user; /* whose rows these are */
     char user_text[UUID_TEXT + 1];
-    bool has_user;              /* false: an admin token without sub (service_role) */
-    bool is_admin;              /* role service_role, or a role of UPLIFT_JWT_ADMIN_ROLES */
-    bool is_tester;             /* a role of UPLIFT_JWT_TESTER_ROLES, or an admin */
-    unsigned scopes;            /* SCOPE_ bits */
+    bool has_user;   /* false: an admin token without sub (service_role) */
+    bool is_admin;   /* the project's service_role key, or a role of UPLIFT_JWT_ADMIN_ROLES */
+    bool is_tester;  /* a role of UPLIFT_JWT_TESTER_ROLES, or an admin */
+    unsigned scopes; /* SCOPE_ bits */
     char key_id[UUID_TEXT + 1]; /* of the API key, "" for a token */
     bool is_anonymous;          /* Supabase's anonymous sign-in, or the guest user */
     bool is_guest;              /* the guest user, whom all without a token share */

@@ -32,7 +32,7 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await page.route("**/v1/me", (route) => route.fulfill({ status: 503, json: { error: { message: "the database cannot be reached", type: "api_error", param: null, code: "database_unavailable" } } }));
     await page.locator("#erase-data").click();
     await page.locator("#confirm-yes").click();
-    ok(await until(() => page.getByText("That did not work: the database cannot be reached").isVisible()), "what does not work is said");
+    ok(await until(() => page.getByText("That did not work: the database does not answer at the moment").isVisible()), "what does not work is said");
     await page.unroute("**/v1/me");
 
     await page.locator("#erase-data").click();

@@ -123,13 +123,26 @@ async function theWholeWay() {
 }
 
 async function theDashboard() {
-  const page = await open({ hash: "admin/#/answers?code=none&state=open" });
-  await asked(page);
+  const page = await open({ hash: "admin/#/jobs?state=failed" });
+  ok(await asked(page), "the dashboard asks, too");
+  await checkAccessible(page, "sign-in on the dashboard");
+  await look(page, "oidc-dashboard");
   await goThrough(page, "admin-eve");
-  ok(await until(async () => (await page.title()) === "in"), "one can sign in at /admin/, too");
-  equal(page.url(), `${url}/admin/#/answers?code=none&state=open`, "and comes back to where one was there");
+  ok(await signedIn(page), "and one can sign in there");
+  matches(page.url(), /\/admin\/#\/?jobs\?state=failed$/, "and comes back to where one was");
+  ok(await until(() => page.getByRole("heading", { name: "Jobs" }).first().isVisible()), "which an admin may see");
   facts.admin = (await session(page)).token;
-  await closePage(page, "the dashboard's address");
+  await closePage(page, "the dashboard");
+
+  const member = await open({ hash: "admin/#/jobs" });
+  member.expected.push(/status of 403/);
+  await asked(member);
+  await goThrough(member, "zoe");
+  ok(await until(() => member.locator(".state-refused").isVisible()), "whoever is none is told so");
+  ok(await signedIn(member), "and can sign out again");
+  await look(member, "oidc-dashboard-refused");
+  facts.member = (await session(member)).token;
+  await closePage(member, "the dashboard, for others");
 }
 
 async function renewal() {
@@ -326,7 +339,6 @@ async function newKeys() {
   await signIn(page, "ida");
   const kid = async () => JSON.parse(Buffer.from((await session(page)).token.split(".")[0], "base64url")).kid;
   const before = await kid();
-  facts.member = (await session(page)).token;
   await tell("rotate", "second");
   await change(page, { endsAt: 0 });
   await page.reload();

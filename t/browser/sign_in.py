@@ -51,34 +51,19 @@ def tell(provider, act, value):
                    stdout=subprocess.DEVNULL)
 
 
-# Nothing but the session, at the dashboard's address.
-ADMIN = """<!doctype html><html lang="en"><title>x</title><body><script type="module" src="/admin/ui/only.js"></script></body></html>"""
-ADMIN_SCRIPT = """import { openSession, signIn, signedInByHand } from "/lib/session.js";
-const client = await openSession(() => {});
-if (!signedInByHand()) signIn();
-else client.preferences().then(() => (document.title = "in"));"""
-
-
-def changed(text):
-    """nginx with the client's secret for the token endpoint, as README.md has it, and a page at /admin/."""
+def with_secret(text):
+    """nginx with the client's secret for the token endpoint, as README.md has it."""
     basic = base64.b64encode(b"uplift-api:kept%20by%20nginx").decode()
     return text.replace("location = /config.json {", """location = /sign-in/token {
             limit_except POST { deny all; }
             proxy_set_header Authorization "Basic %s";
             proxy_pass %s/token;
         }
-        location = /admin/ {
-            default_type text/html;
-            return 200 '%s';
-        }
-        location = /admin/ui/only.js {
-            return 200 '%s';
-        }
-        location = /config.json {""" % (basic, provider.url, ADMIN, ADMIN_SCRIPT), 1)
+        location = /config.json {""" % (basic, provider.url), 1)
 
 
 with Provider() as provider, Uplift(
-        batch=True, nginx=changed, UPLIFT_MODEL="sim-pace-30", UPLIFT_JWT_SECRET=None, UPLIFT_JWKS_URL=provider.url + "/jwks", UPLIFT_JWT_ISSUER=provider.url,
+        batch=True, nginx=with_secret, UPLIFT_MODEL="sim-pace-30", UPLIFT_JWT_SECRET=None, UPLIFT_JWKS_URL=provider.url + "/jwks", UPLIFT_JWT_ISSUER=provider.url,
         UPLIFT_JWT_AUDIENCE="uplift-api", UPLIFT_JWT_SUB="any", UPLIFT_JWT_ROLE_CLAIM="realm_access.roles", UPLIFT_JWT_ADMIN_ROLES="coach-lead",
         page_config={"sign_in": {"issuer": provider.url, "client_id": "uplift", "name": "Test ID", "scope": "openid offline_access chat",
                                  "resource": "https://uplift.test/uplift-api", "parameters": {"prompt": "consent"}}}) as uplift:

@@ -132,6 +132,12 @@ static void only_the_auth_server_makes_admins(void **state)
     answer = ask(by_secret, sign(claims(60, ",\"app_metadata\":{\"role\":\"admin\"}")));
     assert_true(answer.good && answer.who.is_admin && answer.who.has_user);
 
+    answer = ask(by_secret,
+                 sign(later("{\"role\":\"service_role\",\"sub\":\"" USER "\",\"iss\":\"" ISSUER
+                            "\",\"aud\":\"authenticated\",\"exp\":EXP}")));
+    assert_true(answer.good);
+    assert_false(answer.who.is_admin); /* that is a key's */
+
     static const char *const not_admin[] = {
         ",\"user_metadata\":{\"role\":\"admin\"}",
         ",\"app_metadata\":{\"role\":[[\"admin\"],{\"admin\":1},\"Admin\",\"admin,tester\",\"\"]}",

@@ -9,7 +9,7 @@
  *   uses.js     why it is as it is         own_data.js      all that is kept: downloaded, erased
  *   question.js what was asked, edited     thought.js       what the model thought first
  *   share.js    a conversation as text     shortcuts.js     keys, and the list of them
- *   photos.js   photos of meals           words.js        the page's words, by language
+ *   words.js    the page's words, by language    photos.js     photos of meals
  */
 
 import { Availability } from "./availability.js";
@@ -218,7 +218,7 @@ function send(text, more = {}) {
   }
   cancelWaiting();
   notice("too-long");
-  if (isPast) return void sendInThePresent(text);
+  if (isPast) return void sendInThePresent(text, more);
   const { coach_id, severity, mode } = panel.choice;
   const turn = addTurn(message);
   turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, ...more };
@@ -231,9 +231,9 @@ function send(text, more = {}) {
 }
 
 /** What is written below an earlier version goes on with the latest one. */
-async function sendInThePresent(text) {
+async function sendInThePresent(text, more) {
   await open(conversation);
-  if (!isPast && opening === null) send(text);
+  if (!isPast && opening === null) send(text, more);
 }
 
 function addTurn(message, { coach_id, severity, mode } = panel.choice) {
@@ -442,9 +442,10 @@ function followLater(turn) {
 }
 
 function followOn(turn) {
-  const { id } = turn;
+  const { id, before } = turn;
   turn.begin();
   turn.id = id;
+  turn.before = before; // another answer, if any: this one only begins again
   listen(turn, client.follow(id));
 }
 
@@ -475,7 +476,7 @@ function succeed(turn, result) {
 /** A turn's answer took the place of another one, which can be paged back to. */
 function noteVersion(turn, replaced) {
   turn.later = [];
-  if (replaced?.id && turn.id) turn.setVersions([...(replaced.versions.length > 0 ? replaced.versions : [replaced.id]), turn.id]);
+  if (replaced?.id && turn.id && replaced.id !== turn.id) turn.setVersions([...(replaced.versions.length > 0 ? replaced.versions : [replaced.id]), turn.id]);
 }
 
 function goOnButton(turn) {

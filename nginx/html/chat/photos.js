@@ -4,13 +4,13 @@
  */
 
 import { $, ask, h, icon, speak } from "../lib/dom.js";
-import { clause, messageOf } from "../lib/errors.js";
+import { clause } from "../lib/errors.js";
 import { enumerate, hasWords, locale, t } from "../lib/words.js";
 
 const POLL_MS = [400, 600, 1000, 1500, 2000]; // the last one again and again
 const PATIENCE_MS = 180000; // of a photo that is being looked at
 const EARLIER = 8;
-const MACROS = [["protein_g", "photos.protein"], ["carbohydrate_g", "photos.carbohydrates"], ["fat_g", "photos.fat"]];
+const MACROS = ["protein_g", "carbohydrate_g", "fat_g"];
 const WHEN = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -29,12 +29,7 @@ function dataUrl(blob) {
 
 function surety(confidence) {
   if (confidence >= 0.8) return "";
-  return t(confidence >= 0.5 ? "photos.probably" : "photos.guess");
-}
-
-/** Why it is not known what is on a photo. */
-function whyFailed(code) {
-  return t(hasWords(`photos.failure.${code}`) ? `photos.failure.${code}` : "photos.failed");
+  return t(confidence >= 0.5 ? "photo.probably" : "photo.guess");
 }
 
 export class Photos {
@@ -60,25 +55,25 @@ export class Photos {
       onchange: (event) => this.#chosen(event.currentTarget) });
     this.camera = input({ id: "photo-camera", capture: "environment" });
     this.files = input({ id: "photo-file" });
-    this.picture = h("img", { class: "photo-picture", alt: t("photos.picture"), hidden: true });
+    this.picture = h("div", { class: "photo-frame", hidden: true });
     this.state = h("p", { class: "hint photo-state", role: "status" });
-    this.progress = h("progress", { class: "photo-progress", "aria-label": t("photos.progress"), hidden: true });
+    this.progress = h("progress", { class: "photo-progress", "aria-label": t("photo.looking"), hidden: true });
     this.error = h("p", { class: "form-error", role: "alert" });
-    this.list = h("ul", { class: "foods", "aria-label": t("photos.foods") });
+    this.list = h("ul", { class: "foods", "aria-label": t("photo.foods") });
     this.total = h("p", { class: "photo-total" });
-    this.add = h("button", { class: "text-button", type: "button", onclick: () => this.#addFood() }, t("photos.add"));
+    this.add = h("button", { class: "text-button", type: "button", onclick: () => this.#addFood() }, t("photo.add"));
     this.save = h("button", { class: "button", type: "submit" });
-    this.talk = h("button", { class: "button primary", type: "button", onclick: () => this.#talk() }, t("photos.ask"));
-    this.remove = h("button", { class: "text-button danger", type: "button", onclick: () => this.#delete() }, t("photos.delete"));
+    this.talk = h("button", { class: "button primary", type: "button", onclick: () => this.#talk() }, t("photo.ask"));
+    this.remove = h("button", { class: "text-button danger", type: "button", onclick: () => this.#delete() }, t("photo.delete"));
     this.form = h("form", { class: "photo-form", hidden: true, onsubmit: (event) => this.#submit(event) },
       this.list, this.add, this.total, h("div", { class: "card-actions" }, this.save, this.talk), this.remove);
     this.earlier = h("ul", { class: "memories photo-earlier" });
-    this.earlierTitle = h("h3", { class: "photo-heading", hidden: true }, t("photos.earlier"));
+    this.earlierTitle = h("h3", { class: "photo-heading", hidden: true }, t("photo.earlier"));
     $("photos").append(
-      h("p", { class: "hint" }, t("photos.hint")),
+      h("p", { class: "hint" }, t("photo.hint")),
       h("div", { class: "photo-ways" },
-        h("button", { class: "button", type: "button", id: "take-photo", onclick: () => this.camera.click() }, icon("camera"), t("photos.take")),
-        h("button", { class: "button", type: "button", id: "choose-photo", onclick: () => this.files.click() }, t("photos.choose"))),
+        h("button", { class: "button", type: "button", id: "take-photo", onclick: () => this.camera.click() }, icon("camera"), t("photo.take")),
+        h("button", { class: "button", type: "button", id: "choose-photo", onclick: () => this.files.click() }, t("photo.choose"))),
       this.camera, this.files, this.picture, this.progress, this.state, this.error, this.form, this.earlierTitle, this.earlier);
     $("photos-dialog").addEventListener("close", () => this.#looking++);
     $("message").addEventListener("paste", (event) => {
@@ -114,7 +109,7 @@ export class Photos {
 
   async #send(file) {
     const looking = ++this.#looking;
-    this.#show(null, t("photos.sending"));
+    this.#show(null, t("photo.sending"));
     this.progress.hidden = false;
     this.picture.hidden = true;
     // Not every browser shows every kind; then the one that is kept is shown.
@@ -126,21 +121,21 @@ export class Photos {
     } catch (error) {
       if (looking !== this.#looking) return;
       this.#show(null);
-      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+      this.error.textContent = t("photo.failed", { why: clause(error) });
     }
   }
 
   #picture(url) {
-    this.picture.onload = () => (this.picture.hidden = false);
-    this.picture.onerror = () => (this.picture.hidden = true);
-    this.picture.src = url;
+    const image = h("img", { class: "photo-picture", alt: t("photo.alt"), onload: () => (this.picture.hidden = false), onerror: () => (this.picture.hidden = true) });
+    image.src = url;
+    this.picture.replaceChildren(image);
   }
 
   /** Shows a photo, and waits until it is known what is on it. */
   async #follow(photo, looking) {
     const until = Date.now() + PATIENCE_MS;
     for (let i = 0; photo.status === "pending" && Date.now() < until; i++) {
-      this.#show(photo, t("photos.looking"));
+      this.#show(photo, t("photo.looking"));
       await pause(POLL_MS[Math.min(i, POLL_MS.length - 1)]);
       if (looking !== this.#looking) return;
       photo = await this.#client().foodPhoto(photo.id);
@@ -166,13 +161,13 @@ export class Photos {
     this.#rows = (portions ?? []).map((food) => ({ ...food, confidence: said ? 1 : confidence.get(food.name.toLowerCase()) }));
     this.#isChanged = false;
     const pending = photo.status === "pending";
-    this.#show({ ...photo, status: pending ? "failed" : photo.status }, said ? t("photos.asYouSaid") : "");
-    if (pending) this.state.textContent = t("photos.takesLong");
-    else if (photo.status === "failed" && !said) this.state.textContent = whyFailed(photo.error_code);
-    else if (photo.status === "off" && !said) this.state.textContent = t("photos.sayWhat");
-    else if (this.#rows.length === 0) this.state.textContent = t(said ? "photos.nothingSaid" : "photos.nothingSeen");
+    this.#show({ ...photo, status: pending ? "failed" : photo.status }, said ? t("photo.asSaid") : "");
+    if (pending) this.state.textContent = t("photo.slow");
+    else if (photo.status === "failed" && !said) this.state.textContent = t(hasWords(`photo.error.${photo.error_code}`) ? `photo.error.${photo.error_code}` : "photo.notSeen");
+    else if (photo.status === "off" && !said) this.state.textContent = t("photo.say");
+    else if (this.#rows.length === 0) this.state.textContent = t(said ? "photo.emptySaid" : "photo.empty");
     this.#draw();
-    speak(this.#rows.length > 0 ? t("photos.onIt", { foods: enumerate(this.#rows.map(({ name }) => name)) }) : this.state.textContent);
+    speak(this.#rows.length > 0 ? t("photo.spoken", { foods: enumerate(this.#rows.map(({ name }) => name)) }) : this.state.textContent);
   }
 
   #draw() {
@@ -182,18 +177,18 @@ export class Photos {
 
   #foodRow(row, i) {
     const field = (name, label, unit, max) => h("label", { class: "food-number" },
-      h("span", { class: "visually-hidden" }, t("photos.numberOf", { what: label, n: i + 1 })),
+      h("span", { class: "visually-hidden" }, t(label, { n: i + 1 })),
       h("input", { class: "field", type: "number", min: 0, max, step: "any", inputmode: "decimal", value: whole(row[name]), oninput: (event) => this.#setNumber(row, name, event.currentTarget) }),
       h("span", { "aria-hidden": "true" }, unit));
-    const calories = field("calories", t("photos.calories"), "kcal", 100000);
+    const calories = field("calories", "photo.caloriesOf", "kcal", 100000);
     row.caloriesInput = calories.querySelector("input");
     return h("li", { class: "food" },
       h("div", { class: "food-name" },
-        h("input", { class: "field", type: "text", maxlength: 100, required: true, autocomplete: "off", value: row.name ?? "", placeholder: t("photos.whatIsIt"), "aria-label": t("photos.food", { n: i + 1 }),
+        h("input", { class: "field", type: "text", maxlength: 100, required: true, autocomplete: "off", value: row.name ?? "", placeholder: t("photo.what"), "aria-label": t("photo.food", { n: i + 1 }),
           oninput: (event) => this.#setName(row, event.currentTarget.value) }),
         h("span", { class: "hint" }, surety(row.confidence ?? 1))),
-      field("grams", t("photos.grams"), "g", 100000), calories,
-      h("button", { class: "icon-button", type: "button", "aria-label": t("photos.removeNamed", { name: row.name || t("photos.food", { n: i + 1 }) }), title: t("photos.remove"), onclick: () => this.#removeFood(row) }, icon("trash")));
+      field("grams", "photo.gramsOf", "g", 100000), calories,
+      h("button", { class: "icon-button", type: "button", "aria-label": t("photo.remove", { food: row.name || t("photo.food", { n: i + 1 }) }), title: t("photo.removeIt"), onclick: () => this.#removeFood(row) }, icon("trash")));
   }
 
   #setName(row, name) {
@@ -206,7 +201,7 @@ export class Photos {
     const number = input.value === "" ? null : Number(input.value);
     const before = row[name];
     if (name === "grams" && before > 0 && number > 0) {
-      for (const other of ["amount", "calories", ...MACROS.map(([macro]) => macro)]) {
+      for (const other of ["amount", "calories", ...MACROS]) {
         if (Number.isFinite(row[other])) row[other] *= number / before;
       }
       row.caloriesInput.value = whole(row.calories);
@@ -219,7 +214,7 @@ export class Photos {
     this.#rows = this.#rows.filter((other) => other !== row);
     this.#draw();
     this.#changed();
-    speak(t("photos.removed", { name: row.name || t("photos.whatIsIt") }));
+    speak(t("photo.removed", { food: row.name }));
     this.add.focus();
   }
 
@@ -238,10 +233,10 @@ export class Photos {
 
   #showTotal() {
     const calories = sum(this.#rows, "calories");
-    const macros = MACROS.map(([name, label]) => [sum(this.#rows, name), label]).filter(([value]) => value !== null);
-    this.total.textContent = [calories !== null && t("photos.aboutCalories", { calories: whole(calories) }), ...macros.map(([value, label]) => t(label, { grams: whole(value) }))].filter(Boolean).join(", ");
+    const macros = MACROS.map((name) => [name, sum(this.#rows, name)]).filter(([, value]) => value !== null);
+    this.total.textContent = enumerate([...(calories === null ? [] : [t("photo.about", { kcal: Math.round(calories) })]), ...macros.map(([name, value]) => t(`photo.of.${name}`, { grams: Math.round(value) }))]);
     const accepts = !this.#isChanged && this.#photo?.status === "analysed";
-    this.save.textContent = t(accepts ? "photos.right" : "page.save");
+    this.save.textContent = t(accepts ? "photo.right" : "page.save");
     this.save.disabled = !this.#isChanged && this.#photo?.user_confirmed_foods !== null;
     this.talk.disabled = this.#rows.length === 0;
   }
@@ -249,7 +244,7 @@ export class Photos {
   /** What the person says now, for the API. */
   #correction() {
     if (!this.#isChanged && this.#photo.status === "analysed") return { user_accepted: true };
-    const names = ["amount", "grams", "calories", ...MACROS.map(([name]) => name)];
+    const names = ["amount", "grams", "calories", ...MACROS];
     return { user_confirmed_portions: this.#rows.map((row) => Object.fromEntries([["name", row.name.trim()], ...(row.unit ? [["unit", row.unit]] : []),
       ...names.filter((name) => Number.isFinite(row[name])).map((name) => [name, Math.round(row[name] * 10) / 10])])) };
   }
@@ -265,7 +260,7 @@ export class Photos {
       return true;
     } catch (error) {
       this.#showTotal();
-      this.error.textContent = t("photos.notStored", { why: clause(error) });
+      this.error.textContent = t("photo.notStored", { why: clause(error) });
       return false;
     }
   }
@@ -273,7 +268,7 @@ export class Photos {
   async #submit(event) {
     event.preventDefault();
     if (await this.#store()) {
-      this.state.textContent = t("photos.noted");
+      this.state.textContent = t("photo.noted");
       this.talk.focus();
     }
   }
@@ -282,21 +277,21 @@ export class Photos {
     const { id } = this.#photo;
     if (this.#isChanged && !(await this.#store())) return;
     $("photos-dialog").close();
-    this.#discuss(t("photos.question"), id);
+    this.#discuss(t("photo.question"), id);
   }
 
   async #delete() {
     const { id } = this.#photo;
-    const sure = await ask({ title: t("photos.deleteTitle"), text: t("photos.deleteText"), yes: t("photos.deleteYes"), danger: true });
+    const sure = await ask({ title: t("photo.deleteTitle"), text: t("photo.deleteText"), yes: t("photo.deleteIt"), danger: true });
     if (!sure) return;
     try {
       await this.#client().deleteFoodPhoto(id);
       this.#looking++;
-      this.#show(null, t("photos.deleted"));
+      this.#show(null, t("photo.deleted"));
       this.#listEarlier();
       $("choose-photo").focus();
     } catch (error) {
-      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+      this.error.textContent = t("photo.failed", { why: clause(error) });
     }
   }
 
@@ -316,11 +311,11 @@ export class Photos {
   #earlierRow(photo) {
     const foods = photo.user_confirmed_foods ?? photo.ai_detected_foods ?? [];
     const calories = photo.user_confirmed_foods === null ? photo.ai_estimated_calories : photo.user_confirmed_calories;
-    const what = foods.map(({ name }) => name).join(", ") || t(photo.status === "pending" ? "photos.notLooked" : "photos.noFood");
+    const what = (foods.length > 0 ? enumerate(foods.map(({ name }) => name)) : t(photo.status === "pending" ? "photo.notYet" : "photo.none"));
     return h("li", { class: "memory" },
       h("button", { class: "photo-row", type: "button", onclick: () => this.#reopen(photo) },
         h("span", { class: "memory-text" }, what),
-        h("span", { class: "hint" }, [WHEN.format(new Date(photo.created_at)), calories !== null && t("photos.kcal", { calories: whole(calories) })].filter(Boolean).join(", "))));
+        h("span", { class: "hint" }, [WHEN.format(new Date(photo.created_at)), calories !== null && `${whole(calories)} kcal`].filter(Boolean).join(", "))));
   }
 
   async #reopen(photo) {
@@ -332,7 +327,7 @@ export class Photos {
     try {
       await this.#follow(photo, looking);
     } catch (error) {
-      if (looking === this.#looking) this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
+      if (looking === this.#looking) this.error.textContent = t("photo.failed", { why: clause(error) });
     }
   }
 }

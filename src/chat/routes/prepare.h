@@ -22,8 +22,8 @@ struct chat_wish {
     const char *message; /* the user's text, NULL for a plain regeneration */
     char conversation_id[UUID_TEXT + 1]; /* "" when absent */
     char regenerate_of[UUID_TEXT + 1];   /* "" when absent */
-    bool goes_on; /* with that answer: nothing is looked for, what it cites stays */
     char photo_id[UUID_TEXT + 1];        /* a photo of a meal that it shows; "" for none */
+    bool goes_on; /* with that answer: nothing is looked for, what it cites stays */
 };
 
 /* Reads coach_id, severity, mode, conversation_id and photo_id from an object; numbers may be text

@@ -81,7 +81,7 @@ void route_predictions_add(struct route_context *c);
 void route_prediction_get(struct route_context *c);
 void route_prediction_outcome(struct route_context *c);
 void route_me_export(struct route_context *c); /* route_me.c */
-void route_me_photos(struct route_context *c);
+void route_me_photos(struct route_context *c); /* route_me_photos.c */
 void route_me_erase(struct route_context *c);
 void route_me_access_log(struct route_context *c);
 void route_photos_add(struct route_context *c); /* route_photos.c */

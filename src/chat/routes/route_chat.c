@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* What the route takes; anything else is refused, so that a misspelt name is noticed. */
-static const char *const known_members[] = {
-    "message",       "coach_id", "severity", "mode",     "conversation_id",
-    "regenerate_of", "stream",   "cache",    "continue", "photo_id", NULL};
+static const char *const known_members[] = {"message",         "coach_id",      "severity", "mode",
+                                            "conversation_id", "regenerate_of", "stream",   "cache",
+                                            "continue",        "photo_id",      NULL};
 #define OPTIONS (known_members + 1) /* all of them but the message */
 #define OPTION_MAX 4096             /* bytes */
 #define WORD_MAX 40 /* bytes: what is longer is no word, or of a script without spaces */

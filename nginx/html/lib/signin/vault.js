@@ -3,8 +3,9 @@
  *
  * It lives in the tab (sessionStorage), or on the device (localStorage) for who asked to stay signed in. A refresh token is good
  * for one use at most providers, and to use it twice ends the session: so one renewal runs at a time in all tabs that have the
- * session (Web Locks), and each looks first whether another tab has renewed it meanwhile. Tabs share what is on the device
- * anyway; a tab that was duplicated has a copy of its own, so those tell each other over a BroadcastChannel.
+ * session (Web Locks), and each asks first, over a BroadcastChannel, whether another tab has renewed it meanwhile. What one tab
+ * writes on the device is not enough for that: another one may still read what was there before, and a tab that was duplicated
+ * has a copy of its own.
  *
  * A session is {id, serial, token, refresh, subject, idToken?, lifeMs, endsAt, stays}: serial counts renewals, endsAt is by this
  * device's clock.
@@ -14,14 +15,14 @@ import { recall, remember } from "../dom.js";
 
 const KEY = "uplift.session";
 const SOON_MS = 60000; // before its end a token is renewed
-const COPIES_MS = 1000; // for another tab to answer
+const ANSWER_MS = 1000; // for the other tabs to answer
 
 export class Vault {
   #session = null;
   #changed;
   #renewing = null;
   #channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : null;
-  #told = () => {}; // wakes who waits for another tab
+  #told = () => {}; // is given the serial that another tab has answered with
   #mark = () => {}; // lets go of the lock that says that this tab has the session
 
   /** `changed(session, before)` is called when another tab put another session in the place of this one, or none. */
@@ -90,13 +91,14 @@ export class Vault {
 
   /** Takes over what another tab has made of this session since. */
   async #catchUp() {
+    if (this.#session?.stays) this.#followDevice();
     const session = this.#session;
-    if (session === null) return;
-    if (session.stays) return void this.#followDevice();
-    if (this.#channel === null || !(await hasCopies(session.id))) return;
+    let others = session === null || this.#channel === null ? 0 : (await countTabs(session.id)) - 1;
+    if (others <= 0) return;
     await new Promise((resolve) => {
-      this.#told = resolve;
-      setTimeout(resolve, COPIES_MS);
+      // One that has renewed it, or all who have not.
+      this.#told = (serial) => (serial > session.serial || --others === 0) && resolve();
+      setTimeout(resolve, ANSWER_MS);
       this.#channel.postMessage({ asks: session.id, serial: session.serial });
     });
     this.#told = () => {};
@@ -104,12 +106,11 @@ export class Vault {
 
   #hear({ asks, serial, told, closed }) {
     const session = this.#session;
-    if (session === null || session.stays) return;
-    // The one that asks waits for the answer, also when it is that there is nothing new.
-    if (asks === session.id && session.serial >= serial) this.#channel.postMessage({ told: session });
+    if (session === null) return;
+    if (asks === session.id) this.#channel.postMessage({ told: session });
     if (told?.id === session.id) {
-      if (told.serial > session.serial) this.#store(told);
-      this.#told();
+      if (told.serial > session.serial) this.#adopt(told);
+      this.#told(told.serial);
     }
     if (closed === session.id) {
       this.#drop();
@@ -117,18 +118,28 @@ export class Vault {
     }
   }
 
+  /** Takes a session over that another tab has kept where it stays. */
+  #adopt(session) {
+    this.#session = session;
+    if (!session.stays) remember("sessionStorage", KEY, JSON.stringify(session));
+  }
+
   #followDevice() {
     const before = this.#session;
     if (before !== null && !before.stays) return;
     const now = read("localStorage");
+    if (now?.id === before?.id) {
+      if (now !== null && now.serial >= before.serial) this.#session = now;
+      return;
+    }
     this.#session = now;
-    if (now?.id === before?.id) return;
+    this.#markTab();
     this.#changed(now, before);
   }
 
   #keep(session) {
     this.#store(session);
-    if (!session.stays) this.#channel?.postMessage({ told: session });
+    this.#channel?.postMessage({ told: session });
   }
 
   #store(session) {
@@ -149,7 +160,7 @@ export class Vault {
   #markTab() {
     this.#mark();
     const session = this.#session;
-    if (session === null || session.stays || !navigator.locks) return;
+    if (session === null || !navigator.locks) return;
     const held = new Promise((resolve) => (this.#mark = resolve));
     navigator.locks.request(`${KEY}.${session.id}.tab`, { mode: "shared" }, () => held).catch(() => {});
   }
@@ -173,9 +184,10 @@ function isGood({ endsAt, lifeMs }) {
   return Date.now() < endsAt - Math.min(SOON_MS, lifeMs / 5);
 }
 
-async function hasCopies(id) {
+/** How many tabs have the session, this one among them. */
+async function countTabs(id) {
   const { held } = (await navigator.locks?.query()) ?? { held: [] };
-  return held.filter(({ name }) => name === `${KEY}.${id}.tab`).length > 1;
+  return held.filter(({ name }) => name === `${KEY}.${id}.tab`).length;
 }
 
 /** Runs `act` while no other tab runs what has the same name. */
