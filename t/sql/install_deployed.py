@@ -101,7 +101,7 @@ def test_answers(db):
     equal(db.error("insert into coach_response_feedback (user_id, user_message, ai_response, model_used) "
                    "values (%s, 'q', '', null)", ANN), None, "an answer of no model is no error")
     equal(db.rows("select count(*), bool_and(indexdef ~ 'idx_crf_user_date|conversation_id, created_at|\\(id\\)|regenerate_of') "
-                  "from pg_indexes where tablename = 'coach_response_feedback'"), [(4, True)],
+                  "from pg_indexes where tablename = 'coach_response_feedback'"), [(5, True)],
           "the index on (user_id, created_at desc) serves, and is not made again")
     equal(db.rows("select id::text, user_id::text, title from uplift.conversations order by id"),
           [("20000000-0000-4000-8000-000000000001", ANN, "How much should I drink?"),
