@@ -292,8 +292,11 @@ def feedback():
 
 def summaries():
     conversation = say("I want to run a marathon in May.", GUS).json()["conversation_id"]
-    for n in range(12):
-        say("Deal: %d km on day %d. %s" % (n, n, "Rain. " * 60), GUS, conversation_id=conversation)
+
+    def agree():
+        for n in range(12):
+            say("Deal: %d km on day %d. %s" % (n, n, "Rain. " * 60), GUS, conversation_id=conversation)
+    agree()
 
     def summarise(**more):
         provider.requests.clear()
@@ -317,6 +320,7 @@ def summaries():
     provider.says = "Well said."
     equal(uplift.post("/v1/chat", {"regenerate_of": answer}, user=GUS).status, 200, "summary: its first answer is given anew")
     ok(wait_for(lambda: not uplift.sql(made, conversation)[0]["is_valid"], 5), "summary: then it holds no longer")
+    agree()  # what came after it before is gone
     for name, told in (("what was not said", {"summary_text": "They agreed to climb 9999 towers", "agreed": [], "goals": []}), ("no JSON", "-")):
         model(lambda data, told=told: told)
         uplift.sql("update uplift.conversation_summaries set is_valid = false")
