@@ -62,7 +62,7 @@ def lacking(directory):
     bench = start("--out", directory + "/none.json", top=directory, UPLIFT_BUILD=directory, PATH=directory + "/bin")
     said = bench.communicate(timeout=60)[0]
     tap.equal(bench.returncode, 1, "without what it needs it fails")
-    tap.equal(sorted(re.findall(r"^  ([\w/-]+):", said, re.M)), ["curl", "t/bench/load", "t/unit/describe", "valgrind", "wrk"], "and names all that is missing")
+    tap.equal(sorted(re.findall(r"^  ([\w/-]+):", said, re.M)), ["chromium", "curl", "t/bench/load", "t/unit/describe", "valgrind", "wrk"], "and names all that is missing")
     tap.ok("a Postgres that syncs" not in said and not os.path.exists(directory + "/none.json"), "before it begins anything", said)
 
 
