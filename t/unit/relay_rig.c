@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define KEPT_MAX 8192
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 20000
 
 /* --- the provider --- */
 
