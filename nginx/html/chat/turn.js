@@ -162,7 +162,7 @@ export class Turn {
     return true;
   }
 
-  /** The text so far is void; another one follows. */
+  /** The text so far is void, and gone at once; another one follows, however long it takes to begin. */
   restart() {
     this.#goesOn = false;
     this.text = "";
@@ -170,6 +170,8 @@ export class Turn {
     this.thought.clear();
     this.#spoken = 0;
     this.#spokenAt = 0;
+    this.setState("waiting");
+    this.#drawNow();
   }
 
   /** All that the model thought so far. */
