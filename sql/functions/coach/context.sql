@@ -26,9 +26,18 @@ comment on function uplift.user_facts(uuid) is
 create or replace function uplift.user_context(p_user_id uuid) returns jsonb
 language plpgsql stable set plan_cache_mode = force_generic_plan
 as $$
+declare
+    v_has_passages boolean := exists (select from uplift.passages p where p.user_id = p_user_id);
 begin
+    -- Most who have no context yet are new, and nothing is known of them.
+    if not v_has_passages
+        and not exists (select from public.ai_episodic_memory m where m.user_id = p_user_id)
+        and not exists (select from public.user_traits t where t.user_id = p_user_id)
+        and not exists (select from public.ai_context_cache k where k.user_id = p_user_id and k.context_type <> 'chat_context') then
+        return '{"facts": null, "wishes": [], "memories": null, "memory_ids": null, "pinned_ids": null, "has_passages": false}';
+    end if;
     return (select jsonb_build_object('facts', uplift.user_facts(p_user_id), 'wishes', wishes.list, 'memories', memories.lines,
-            'memory_ids', memories.ids, 'pinned_ids', pinned.ids)
+            'memory_ids', memories.ids, 'pinned_ids', pinned.ids, 'has_passages', v_has_passages)
         from (
             select coalesce(jsonb_agg(jsonb_build_array(w.coach_id, e'\n- ' || uplift.as_data(w.memory_text, 100)) order by w.last_said_at desc, w.memory_text, w.id), '[]') as list
             from (
@@ -55,7 +64,7 @@ end
 $$;
 
 comment on function uplift.user_context(uuid) is
-    'What is known of a user, looked up now: {facts: lines or null, wishes: [[coach or null for all, line], ...], memories: the five most important as lines, or null, memory_ids: theirs, pinned_ids: of the ten most important ones that are pinned}. Lines are as in a prompt, each after a line break. Whether the user wants memories to be used is not looked at.';
+    'What is known of a user, looked up now: {facts: lines or null, wishes: [[coach or null for all, line], ...], memories: the five most important as lines, or null, memory_ids: theirs, pinned_ids: of the ten most important ones that are pinned, has_passages: whether anything can be found of earlier conversations}. Lines are as in a prompt, each after a line break. Whether the user wants memories to be used is not looked at.';
 
 create or replace function uplift.wish_lines(p_wishes jsonb, p_coach_id text) returns text
 language plpgsql immutable parallel safe
@@ -98,7 +107,7 @@ end
 $$;
 
 comment on function uplift.context_changed() is
-    'Trigger of user_traits, ai_episodic_memory and ai_context_cache: what a user''s context was made of has changed, so that it is to be made anew.';
+    'Trigger of user_traits, ai_episodic_memory, ai_context_cache and passages: what a user''s context was made of has changed, so that it is to be made anew.';
 
 create or replace function uplift.context_guarded() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
@@ -124,17 +133,19 @@ begin
     end if;
     for v in
         select * from (values
-            ('user_traits', 'insert or update or delete', null),
-            ('ai_episodic_memory', 'insert or delete', null),
+            ('public.user_traits', 'insert or update or delete', null),
+            -- Of the first one alone, for has_passages.
+            ('uplift.passages', 'insert', 'new.nth = 1'),
+            ('public.ai_episodic_memory', 'insert or delete', null),
             -- Not by a list of columns, of which a deployment may write others that are kept in step.
-            ('ai_episodic_memory', 'update', '(old.user_id, old.memory_type, old.memory_text, old.importance_score, old.is_active, old.expires_at, old.source, old.coach_id, old.is_pinned)
+            ('public.ai_episodic_memory', 'update', '(old.user_id, old.memory_type, old.memory_text, old.importance_score, old.is_active, old.expires_at, old.source, old.coach_id, old.is_pinned)
                 is distinct from (new.user_id, new.memory_type, new.memory_text, new.importance_score, new.is_active, new.expires_at, new.source, new.coach_id, new.is_pinned)'),
-            ('ai_context_cache', 'insert or update', 'new.context_type <> ''chat_context'''),
-            ('ai_context_cache', 'delete', 'old.context_type <> ''chat_context''')) as t(table_name, event, condition)
+            ('public.ai_context_cache', 'insert or update', 'new.context_type <> ''chat_context'''),
+            ('public.ai_context_cache', 'delete', 'old.context_type <> ''chat_context''')) as t(table_name, event, condition)
     loop
-        if not exists (select from pg_trigger where tgrelid = ('public.' || v.table_name)::regclass
+        if not exists (select from pg_trigger where tgrelid = v.table_name::regclass
                 and tgname = 'uplift_context_' || split_part(v.event, ' ', 1)) then
-            execute format('create trigger %I after %s on public.%I for each row %s execute function uplift.context_changed()',
+            execute format('create trigger %I after %s on %s for each row %s execute function uplift.context_changed()',
                 'uplift_context_' || split_part(v.event, ' ', 1), v.event, v.table_name, 'when (' || v.condition || ')');
         end if;
     end loop;

@@ -377,11 +377,12 @@ begin
         from (select coalesce(kept.context_data, uplift.user_context(c.user_id)) || '{}' as data,
             p_include_memory and chosen.memory_enabled is not false as is_shown,
             tried.changes ->> 'memory' is distinct from 'off' as has_memory offset 0) k) known
-    -- What the message is about, where a worker told its words.
+    -- What the message is about, where a worker told its words, and there is anything to look at.
     left join lateral (
         select x.* from uplift.context_for(c.user_id, coach.id, c.conversation_id, c.more -> 'search', known.data,
             case when tried.changes ?| '{memory,knowledge,examples}' then uplift.limits_under(v_limits, tried.changes) else v_limits end) x
-        where c.more ? 'search' limit 1) found on true
+        where c.more ? 'search' and (c.more -> 'search' ?| '{knowledge,embedding,examples}' or known.data -> 'memory_ids' <> 'null'
+            or known.data -> 'has_passages' <> 'false') limit 1) found on true
     cross join lateral (
         select case when found.is_done then found.trace
             when known.memories is not null then jsonb_build_object('memory_ids', known.memory_ids) end as trace) shown

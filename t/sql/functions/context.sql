@@ -1,6 +1,6 @@
 -- What is known of a user, kept as one row: the same prompt with and without it, made anew whenever something changes.
 \ir common.psql
-select plan(30);
+select plan(34);
 
 create function pg_temp.has_context(p_user uuid) returns boolean language sql as $$
     select exists (select from public.ai_context_cache k where k.user_id = p_user and k.context_type = 'chat_context')
@@ -72,6 +72,22 @@ delete from public.ai_context_cache where context_type = 'chat_context';
 select results_eq($$select (r ->> 'contexts')::int, (r ->> 'goes_on')::boolean from uplift_batch.refresh_contexts(3650, null, 1000, null) r$$, 'values (1, false)',
     'the job makes those of users who were given an answer');
 select is(uplift_batch.refresh_contexts(3650, null, 1000, :ann) ->> 'contexts', '0', 'once');
+
+-- A user of whom nothing is known, and the first turn that can be found later.
+select is(uplift.user_context(:eve), '{"facts": null, "wishes": [], "memories": null, "memory_ids": null, "pinned_ids": null, "has_passages": false}',
+    'nothing is known of who is new');
+insert into auth.users (id) values (:eve) on conflict do nothing;
+select pg_temp.record(2, :eve, pg_temp.id(200), 'My knee hurts when I squat deep.', 'Try box squats.') \g /dev/null
+select uplift.refresh_context(:eve) \g /dev/null
+select uplift_chat.index_answers(array[pg_temp.id(2)]) \g /dev/null
+select ok(not pg_temp.has_context(:eve), 'the first turn that can be found takes the context away');
+select uplift.refresh_context(:eve) \g /dev/null
+select matches((select p.personal_prompt from uplift_chat.prepare_chats(array[:eve::uuid], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
+        '{How do I squat with a bad knee?}', '{4000}', array['{"search": {"words": ["squat", "knee"], "language": "en"}}'::jsonb]) p),
+    'My knee hurts when I squat deep', 'the next chat finds it');
+select pg_temp.record(3, :eve, pg_temp.id(200), 'And when I run?', 'Run less.') \g /dev/null
+select uplift_chat.index_answers(array[pg_temp.id(3)]) \g /dev/null
+select ok(pg_temp.has_context(:eve), 'those after it leave the context as it is');
 
 select * from finish();
 rollback;
