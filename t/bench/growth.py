@@ -1,11 +1,13 @@
-"""Whether a chat costs the same when there are many answers and users: at saturation, first with ten thousand answers of a thousand users,
-then with --rows answers of a tenth as many users, in one run.
+"""Whether a chat costs the same when there are many answers and users: at saturation, with ten thousand answers of a thousand users, and
+with many answers of a tenth as many users. Both have a Postgres of their own and are asked in turn, because what the same chat costs on
+one machine changes from minute to minute: the figure is the median of what each round cost of the one before it.
 
 Each user has a conversation of ten turns. Chats are of random users; half of them go on with it, so that its turns go along, and half
 begin a new one. Memory is turned off: what it costs is in t/bench/context.py, for a million users, too.
 """
 
 import random
+import statistics
 
 from cluster import Cluster
 from context import Side, vacuum
@@ -67,54 +69,75 @@ def forget(side, since):
     vacuum(side.up)
 
 
-def saturate(side, cluster, users, rounds, seconds, say):
-    aim(side, users)
-    side.runs = []
-    since = side.up.value("select now()")
-    for number in range(rounds + 1):
-        say("%d users, %s" % (users, "round %d" % number if number else "warming up"))
-        side.saturate(cluster, seconds if number else 2)
-        if users < CHATS:
-            forget(side, since)
-    del side.runs[0]
-    return side.figures()
+class Size:
+    """A Postgres with so many answers, and a server of uplift before it."""
+
+    SETTINGS = {"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
+
+    def __init__(self, provider, answers, say):
+        self.answers, self.users, self.side = answers, answers // TURNS, None
+        self.cluster = Cluster(fsync=True, settings=self.SETTINGS)
+        self.cluster.start()
+        try:
+            self.side = Side(self.cluster, provider, ["00000000-0000-4000-8000-0000000000bb"], False)
+            self.fill(say)
+        except BaseException:
+            self.remove()
+            raise
+
+    def fill(self, say):
+        self.side.up.sql("delete from uplift.rate_limits")
+        for first in range(1, self.users + 1, STEP):
+            say("making %d answers of %d users: %.0f %%" % (self.answers, self.users, 100 * (first - 1) / self.users))
+            fill(self.side.up, first, min(first + STEP - 1, self.users))
+        vacuum(self.side.up)
+        aim(self.side, self.users)
+        self.since = self.side.up.value("select now()")
+
+    def saturate(self, seconds):
+        self.side.saturate(self.cluster, seconds)
+        if self.users < CHATS:
+            forget(self.side, self.since)
+
+    def figures(self):
+        return dict(self.side.figures(), users=self.users, bytes=self.side.up.value("select pg_database_size(current_database())"))
+
+    def remove(self):
+        if self.side:
+            self.side.up.stop()
+            self.side.up.remove()
+        self.cluster.remove()
 
 
 def measure(rows, say=lambda text: None):
     """The figures, by name. Less than a million rows is --quick: fewer and shorter rounds."""
     quick = rows < 1000000
-    cluster = Cluster(fsync=True, settings={"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"})
-    cluster.start()
-    side, figures = None, {"rows": rows, "sizes": {}}
+    rounds, seconds = (3, 2) if quick else (9, 4)
+    sizes = []
     try:
         with Provider() as provider:
-            side = Side(cluster, provider, ["00000000-0000-4000-8000-0000000000bb"], False)
-            side.up.sql("delete from uplift.rate_limits")
-            made = 0
             for answers in (FIRST, rows):
-                users = answers // TURNS
-                for first in range(made + 1, users + 1, STEP):
-                    say("making %d answers of %d users: %.0f %%" % (answers, users, 100 * (first - 1 - made) / (users - made)))
-                    fill(side.up, first, min(first + STEP - 1, users))
-                made = users
-                vacuum(side.up)
-                figures["sizes"][str(answers)] = dict(saturate(side, cluster, users, 2 if quick else 5, 2 if quick else 5, say),
-                                                      users=users, bytes=side.up.value("select pg_database_size(current_database())"))
+                sizes.append(Size(provider, answers, say))
+            for number in range(rounds + 1):
+                for size in sizes:
+                    say("%d answers, %s" % (size.answers, "round %d of %d" % (number, rounds) if number else "warming up"))
+                    size.saturate(seconds)
+                    if number == 0:
+                        size.side.runs = []
+            first, last = ([in_all(run["cpu"]) for run in size.side.runs] for size in sizes)
+            ratios = [b / a for a, b in zip(first, last)]
+            return {"rows": rows, "sizes": {str(size.answers): size.figures() for size in sizes}, "ratios": ratios}
     finally:
-        if side:
-            side.up.stop()
-            side.up.remove()
-        cluster.remove()
-    return figures
+        for size in sizes:
+            size.remove()
 
 
-def in_all(row):
-    return sum(row["cpu_us"].values())
+def in_all(cpu):
+    return sum(cpu.values())
 
 
 def growth(f):
-    first, last = f["sizes"].values()
-    return in_all(last) / in_all(first)
+    return statistics.median(f["ratios"])
 
 
 def show(f):
@@ -122,6 +145,7 @@ def show(f):
     for answers, row in f["sizes"].items():
         print("  %9s answers, %7d users, %6.1f GB  %6.0f answers/s; CPU a chat in us: %s" % (
             answers, row["users"], row["bytes"] / 1e9, row["per_second"], ", ".join("%s %.0f" % item for item in row["cpu_us"].items())))
+    print("  round by round: %s" % ", ".join("%.2f" % ratio for ratio in f["ratios"]))
 
 
 def goals(f):
