@@ -108,6 +108,18 @@ $$;
 comment on function uplift.autopilot_fine_tune() is
     'Where autopilot may train (autopilot.fine_tunes), there is enough that is new (uplift.finetuning_readiness) and the estimate is within the money: submits a fine-tuning job. Its decisions.';
 
+create or replace function uplift.serves_since(p_coach_id text) returns timestamptz
+language sql stable
+as $$
+    select greatest((
+            select max(c.began_at) from uplift.production_changes c where c.ended_at is null and (c.coach_id is null or c.coach_id = p_coach_id)), (
+            select max(d.began_at) from uplift.model_deployments d
+            where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p_coach_id)))
+$$;
+
+comment on function uplift.serves_since(text) is
+    'Since when a coach (null: all) has been answering as it does now, as far as changes and models of production go; null where it has none.';
+
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
 as $$
@@ -142,6 +154,8 @@ begin
             select max(d.at) as at from uplift.autopilot_decisions d
             where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
         where t.at is null or t.at <= now() - v_settings.retry_days * interval '24 hours'
+            -- It was compared with other answers than those of now: what is no gain by itself may be one beside what came since.
+            or t.at < uplift.serves_since(w.coach_id)
         order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
         v_id := v_candidate.id;
@@ -179,15 +193,15 @@ begin
         end;
         v_numbers := uplift.autopilot_use() || (select jsonb_build_object('experiment_share', trim_scale(e.traffic_share)) from public.ai_experiments e where e.id = v_id);
         return v_decisions || uplift.autopilot_note('candidate', v_id, v_candidate.name, v_candidate.coach_id, 'begun',
-            case when v_candidate.id is not null then 'a draft of a playbook waits' else format('it was not tried in the last %s days (autopilot.retry_days)', v_settings.retry_days) end
+            case when v_candidate.id is not null then 'a draft of a playbook waits' else format('it was not tried in the last %s days (autopilot.retry_days), or not beside what is in production now', v_settings.retry_days) end
                 || coalesce(': ' || v_candidate.hypothesis, ''), v_numbers);
     end loop;
-    return v_decisions || uplift.autopilot_note('bound', null, 'tests', null, 'held', 'nothing is left to try: all was tried not long ago (autopilot.retry_days), or cannot begin now', '{}');
+    return v_decisions || uplift.autopilot_note('bound', null, 'tests', null, 'held', 'nothing is left to try: all was tried not long ago (autopilot.retry_days) beside what is in production now, or cannot begin now', '{}');
 end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days; what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(29);
+select plan(31);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -63,6 +63,16 @@ select 'candidate', c.name, 'coach_decibel_avatar', 'begun', 'tried', '{}', 'aut
 select matches(pg_temp.step(), 'candidate begun severity 2.5$', 'then what was tried longest ago');
 update uplift.autopilot_decisions set at = now() where decision = 'begun';
 select matches(pg_temp.step(), 'candidate begun Playbook of coach_decibel_avatar', 'and a playbook in its turn');
+
+-- What was compared with other answers than those of now may be tried again; what was tried beside them is not.
+update public.ai_experiments set status = 'completed' where status = 'running';
+insert into uplift.autopilot_decisions (kind, name, coach_id, decision, reason, numbers, who, at)
+select 'candidate', c.name, 'coach_decibel_avatar', 'begun', 'tried', '{}', 'autopilot', now() from uplift.autopilot_catalogue('coach_decibel_avatar') c;
+update uplift.autopilot_decisions set at = now() - interval '2 hours' where decision = 'begun';
+update uplift.production_changes set began_at = now() - interval '3 hours' where ended_at is null;
+select matches(pg_temp.step(), '^bound held tests$', 'nothing is tried again beside what it was tried beside');
+update uplift.production_changes set began_at = now() - interval '1 hour' where ended_at is null;
+select matches(pg_temp.step(), 'candidate begun severity', 'but after production was given something');
 
 -- Bounds of less than a day.
 select is((select max_test_days from uplift.autopilot_settings()), 10::numeric, 'days of a test');
