@@ -34,7 +34,7 @@ begin
         and not exists (select from public.ai_episodic_memory m where m.user_id = p_user_id)
         and not exists (select from public.user_traits t where t.user_id = p_user_id)
         and not exists (select from public.ai_context_cache k where k.user_id = p_user_id and k.context_type <> 'chat_context') then
-        return '{"facts": null, "wishes": [], "memories": null, "memory_ids": null, "pinned_ids": null, "has_passages": false}';
+        return jsonb '{"facts": null, "wishes": [], "memories": null, "memory_ids": null, "pinned_ids": null, "has_passages": false}';
     end if;
     return (select jsonb_build_object('facts', uplift.user_facts(p_user_id), 'wishes', wishes.list, 'memories', memories.lines,
             'memory_ids', memories.ids, 'pinned_ids', pinned.ids, 'has_passages', v_has_passages)
