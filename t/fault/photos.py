@@ -25,13 +25,15 @@ def send(*colours, user=ANN):
 
 
 def slow_reader():
-    """vipsheader that waits for a file, between us and the real one."""
+    """vipsheader that waits until somebody writes to a pipe, between us and the real one."""
     directory, gate = uplift.dir + "/vips", uplift.dir + "/vips/go"
     os.mkdir(directory)
     os.chmod(directory, 0o755)
+    os.mkfifo(gate)
+    os.chmod(gate, 0o644)
     os.symlink("/usr/bin/vipsthumbnail", directory + "/vipsthumbnail")
     with open(directory + "/vipsheader", "w") as file:
-        file.write("#!/bin/sh\nwhile [ ! -e %s ]; do sleep 0.1; done\nexec /usr/bin/vipsheader \"$@\"\n" % gate)
+        file.write("#!/bin/sh\n: <%s\nexec /usr/bin/vipsheader \"$@\"\n" % gate)
     os.chmod(directory + "/vipsheader", 0o755)
     uplift.restart_chat(UPLIFT_VIPS_DIR=directory, UPLIFT_WORKERS="1")
     answers = {}
@@ -42,9 +44,9 @@ def slow_reader():
     ok(wait_for(lambda: send(EGGS).error().get("code") == "too_many_at_once", 10), "slow: another of one who has one waits")
     equal(send(EGGS).headers["Retry-After"], "1", "slow: and is told for how long")
     equal(uplift.post("/v1/chat", {"message": "How do I start?"}).status, 200, "slow: chats do not")
-    open(gate, "w").close()
-    for thread in threads:
-        thread.join()
+    with open(gate, "w"):
+        for thread in threads:
+            thread.join()
     equal(answers, {ANN: 201, BOB: 201}, "slow: and all come to their end")
     shutil.rmtree(directory)
     equal((send(EGGS).status, send(EGGS).error().get("code")), (503, "image_reader_unavailable"), "no reader: is told as ours to mend")

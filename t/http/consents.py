@@ -25,9 +25,13 @@ def choose(user=ANN, **choice):
     equal([answer.json().get(name) for name in choice], list(choice.values()), "chosen: %s" % choice)
 
 
+def remembered():
+    return [memory["text"] for memory in uplift.get("/v1/memories", user=ANN).json()["data"]]
+
+
 def memory():
     say("I want to run a marathon in May.")
-    ok(wait_for(lambda: uplift.get("/v1/memories", user=ANN).json()["data"]), "memory: what is said is remembered")
+    ok(wait_for(remembered), "memory: what is said is remembered")
     ok(row(say("How do I train for a marathon?"))["memory_ids"], "memory: and used")
     choose(memory_enabled=False)
     off = row(say("How do I train for a marathon?"))
@@ -35,8 +39,9 @@ def memory():
     say("I hate running in the rain.")
     choose(memory_enabled=True)
     ok(row(say("How do I train for a marathon?"))["memory_ids"], "memory: on, and the next has it again")
-    equal([m["text"] for m in uplift.get("/v1/memories", user=ANN).json()["data"]], ["I want to run a marathon in May"],
-          "memory: what was said while it was off is not learnt")
+    say("I want to sleep eight hours.")
+    ok(wait_for(lambda: "I want to sleep eight hours" in remembered()), "memory: what is said later is remembered")
+    equal(sorted(remembered()), ["I want to run a marathon in May", "I want to sleep eight hours"], "memory: what was said while it was off is not learnt")
 
 
 def experiments():
