@@ -51,6 +51,32 @@ for (const [name, options] of [["desktop", {}], PHONE]) {
 
 }
 
+await group("a search while more is read", async () => {
+  const listed = (from, count) => Array.from({ length: count }, (_, i) => ({ id: `00000000-0000-4000-8000-${String(from + i).padStart(12, "0")}`, title: `Number ${from + i}`,
+    coach_id: null, updated_at: new Date(Date.UTC(2026, 0, 1) - (from + i) * 1000).toISOString() }));
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const page = await openPage({ before: (fresh) => fresh.route("**/v1/conversations?*", async (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    if (query.has("q")) return route.fulfill({ json: { object: "list", data: listed(500, 1), has_more: false } });
+    if (query.has("before")) await held;
+    return route.fulfill({ json: { object: "list", data: query.has("before") ? listed(30, 5) : listed(0, 30), has_more: !query.has("before") } });
+  }) });
+  await page.getByRole("button", { name: "Show earlier ones" }).click();
+  await page.getByRole("searchbox", { name: "Search conversations" }).fill("five hundred");
+  ok(await until(async () => (await titles(page)).join() === "Number 500"), "a search has its own list");
+  const came = page.waitForResponse((response) => response.url().includes("before="));
+  release();
+  await came;
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  equal(await titles(page), ["Number 500"], "to which nothing of another one is added");
+  await page.getByRole("searchbox").press("Escape");
+  ok(await until(async () => (await titles(page)).length === 30), "which is there again without a search");
+  await page.getByRole("button", { name: "Show earlier ones" }).click();
+  ok(await until(async () => (await titles(page)).length === 35), "and goes on");
+  await closePage(page, "a search while more is read");
+});
+
 for (const [name, options] of [PHONE]) {
   await group(`sharing, ${name}`, async () => {
     const shares = async (page) => {

@@ -13,7 +13,7 @@ async function openUntil(page, text) {
     if (await page.locator("#memories-dialog").isVisible()) await page.locator("#close-memories-dialog").click();
     if (!(await page.locator("#see-memories").isVisible())) await page.locator("#coach-chip").click();
     await page.locator("#see-memories").click();
-    await page.waitForFunction(() => document.querySelector(".memories-state").textContent !== "Looking…");
+    await page.waitForFunction(() => document.querySelector(".memories-state").textContent !== "Loading…");
     return (await texts(page)).includes(text);
   });
 }

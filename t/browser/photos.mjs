@@ -1,6 +1,6 @@
 // Photos of meals, as a person takes and corrects them on the page. Run by photos.py.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, openPage, until } from "./chromium.mjs";
+import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, message, openPage, say, until } from "./chromium.mjs";
 
 const { PAGE_MEAL: meal, PAGE_SAME: same, PAGE_OTHER: other, PAGE_EMPTY: empty } = process.env;
 const names = (page) => page.locator(".food-name input").evaluateAll((inputs) => inputs.map((input) => input.value));
@@ -67,6 +67,49 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
   });
 }
 
+await group("photos while the coach answers, and pasted ones", async () => {
+  const page = await openPage({});
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && request.url().endsWith("/v1/food-photos") && sent.push(request.url()));
+  await page.waitForSelector(".coach-card");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/v1/chat", (route) => held.then(() => route.continue()));
+  await say(page, "What is a good dinner?");
+  await message(page).fill("And a draft");
+  await page.getByRole("button", { name: "Show a meal" }).click();
+  await page.locator(".photo-row").filter({ hasText: "trout" }).first().click();
+  ok(await until(async () => (await names(page)).join() === "trout,<b>rice</b>"), "a photo is opened while an answer comes");
+  await page.getByRole("button", { name: "Ask my coach" }).click();
+  ok(await until(() => page.locator("#photos .form-error").innerText().then((text) => /still answering/.test(text))), "the coach is said to be busy");
+  ok(await page.locator("#photos-dialog").isVisible(), "and the photo stays");
+  release();
+  equal(await answerEnded(page), "complete", "until there is time");
+  await page.getByRole("button", { name: "Ask my coach" }).click();
+  ok(await until(() => page.locator("#photos-dialog").isHidden()), "and is asked about then");
+  equal(await answerEnded(page), "complete", "and answered");
+  equal(await message(page).inputValue(), "And a draft", "with what was written still there");
+
+  const paste = (text) => message(page).evaluate((node, words) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File(["not a picture"], "image.png", { type: "image/png" }));
+    if (words !== "") clipboardData.setData("text/plain", words);
+    return node.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+  equal(await paste("Cells of a table"), true, "text that brings a picture of itself is pasted as text");
+  equal(await page.locator("dialog[open]").count(), 0, "with nothing else");
+  equal(await paste(""), false, "a picture alone is no text");
+  await checkAccessible(page, "a picture that was pasted");
+  await page.locator("#confirm-no").click();
+  equal(sent, [], "and is sent to nobody who does not want that");
+  page.expected.push(/status of 4\d\d/);
+  await paste("");
+  await page.getByRole("button", { name: "Send it" }).click();
+  ok(await until(() => page.locator("#photos .form-error").innerText().then((text) => /must be a JPEG/.test(text))), "only to who does");
+  equal(sent.length, 1, "once");
+  await closePage(page, "photos while the coach answers, and pasted ones");
+});
+
 await group("photos that are none", async () => {
   const page = await openPage({});
   page.expected.push(/status of 4\d\d/);
@@ -82,7 +125,7 @@ await group("photos that are none", async () => {
   ok(await until(async () => (await state(page)) === "Deleted."), "and goes");
   await page.route("**/v1/food-photos", (route) => (route.request().method() === "POST" ? route.fulfill({ status: 413, json: { error: { message: "the request body is too large", code: "request_too_large" } } }) : route.continue()));
   await page.locator("#photo-file").setInputFiles(meal);
-  ok(await until(() => page.locator("#photos .form-error").innerText().then((text) => /too large/.test(text))), "one that is too large is told");
+  ok(await until(() => page.locator("#photos .form-error").innerText().then((text) => text === "That did not work: that is larger than this server takes.")), "one that is too large is told");
   await closePage(page);
 });
 

@@ -3,6 +3,7 @@
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, message, noteText, openPage, say, until } from "./chromium.mjs";
 
+const refusal = (code, text = "it broke") => ({ error: { message: text, type: "error", param: null, code } });
 const questions = (page) => page.locator(".question-text").allInnerTexts();
 const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name.replace(", ", "-")}.png` });
 
@@ -46,6 +47,12 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     ok(await until(() => page.getByText("This is an earlier version").isHidden()), "which is the latest");
     await page.locator(".turn").nth(1).getByRole("button", { name: "Earlier version" }).click();
     ok(await until(async () => (await questions(page)).length === 3), "in the past");
+    page.expected.push(/status of 502/);
+    await page.route("**/v1/chat", (route) => route.fulfill({ status: 502, json: refusal("provider_error") }));
+    await lastAnswer(page).getByRole("button", { name: "Answer again" }).click();
+    ok(await until(async () => /it broke/.test(await noteText(page))), "where another answer may fail");
+    ok(await page.getByText("This is an earlier version of the conversation.").isVisible(), "and it is the past all the same");
+    await page.unroute("**/v1/chat");
     await say(page, `Fourth ${tag}`);
     if (options.touch) await page.getByRole("button", { name: "Send", exact: true }).click();
     ok(await until(async () => (await questions(page)).join() === [`First ${tag}`, `Second, edited ${tag}`, `Fourth ${tag}`].join()), "what is written goes on with the latest");
@@ -62,7 +69,7 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await ask(page, "Stays");
     await ask(page, "Stays, too");
     page.expected.push(/status of 502/);
-    await page.route("**/v1/chat", (route) => route.fulfill({ status: 502, json: { error: { message: "it broke", type: "server_error", param: null, code: "provider_error" } } }));
+    await page.route("**/v1/chat", (route) => route.fulfill({ status: 502, json: refusal("provider_error") }));
     const first = page.locator(".turn").first();
     await first.getByRole("button", { name: "Edit this message" }).click();
     await first.getByRole("textbox", { name: "Your message" }).fill("Changes");
@@ -74,6 +81,84 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     ok(await until(async () => (await questions(page)).join() === "Changes"), "a second try asks the edited one");
     equal(await answerEnded(page), "complete", "which is answered");
     await closePage(page, `an edit that fails, ${name}`);
+  });
+
+  if (!options.touch) await group("what an edit asks after a refusal", async () => {
+    const page = await openPage(options);
+    page.expected.push(/Failed to load resource/, /ERR_/);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "Before");
+    const turn = page.locator(".turn").first();
+    const box = turn.getByRole("textbox", { name: "Your message" });
+    const edit = async (text) => {
+      await turn.getByRole("button", { name: "Edit this message" }).click();
+      await box.fill(text);
+      await turn.getByRole("button", { name: "Send" }).click();
+    };
+    const after = [
+      [404, "answer_not_found", async () => {}],
+      [401, "token_expired", async () => {
+        await page.locator("#token").fill(process.env.PAGE_TOKEN);
+        await page.keyboard.press("Enter");
+      }],
+      [403, "roast_consent_required", () => page.locator("#confirm-yes").click()],
+      [400, "invalid_message", async () => {
+        await turn.getByRole("button", { name: "Edit the message" }).click();
+        await box.press("Enter");
+      }],
+      [404, "conversation_not_found", () => page.getByRole("button", { name: "Ask in a new one" }).click()],
+    ];
+    for (const [status, code, act] of after) {
+      const asked = [];
+      const refusals = code === "token_expired" ? 2 : 1; // a token is looked for anew before the person is asked
+      await page.route("**/v1/chat", (route) => {
+        asked.push(route.request().postDataJSON().message);
+        return route.fulfill(asked.length <= refusals ? { status, json: refusal(code) } : { status: 502, json: refusal("provider_error") });
+      });
+      if (code === "token_expired") await page.route("**/config.json", (route) => route.fulfill({ json: {} }));
+      await edit(`After ${code}`);
+      await act();
+      await until(() => asked.length > refusals);
+      equal(asked, Array(refusals + 1).fill(`After ${code}`), `${code}: the edited question is asked once more`);
+      await page.unroute("**/v1/chat");
+    }
+    await closePage(page, "what an edit asks after a refusal");
+  });
+
+  if (!options.touch) await group("an edit that cannot be sent", async () => {
+    const page = await openPage(options);
+    page.expected.push(/Failed to load resource/, /ERR_/);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "Short");
+    const first = page.locator(".turn").first();
+    const box = first.getByRole("textbox", { name: "Your message" });
+    await first.getByRole("button", { name: "Edit this message" }).click();
+    await box.fill("x".repeat(262145));
+    await box.press("Enter");
+    ok(await until(async () => /too long/.test(await first.locator(".form-error").innerText())), "what is too long is said to be, where it is written");
+    await checkAccessible(page, "an edit that is too long");
+    await shot(page, "edit-too-long");
+    await box.fill("Edited meanwhile");
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route("**/v1/chat", (route) => held.then(() => route.continue()));
+    await say(page, "Slow");
+    await box.press("Enter");
+    ok(await until(async () => /still answering/.test(await first.locator(".form-error").innerText())), "so is that an answer is coming");
+    equal(await box.inputValue(), "Edited meanwhile", "and nothing of it is lost");
+    release();
+    equal(await answerEnded(page), "complete", "until that is there");
+    await page.unroute("**/v1/chat");
+    await page.context().setOffline(true);
+    await box.press("Enter");
+    ok(await until(async () => /sent as soon as you are back/.test(await first.locator(".notes").innerText())), "an edit waits for the network");
+    const here = page.url();
+    await message(page).fill("And this");
+    await page.getByRole("button", { name: "New conversation" }).first().click();
+    await page.context().setOffline(false);
+    await page.goto(here);
+    ok(await until(async () => (await message(page).inputValue()) === "Edited meanwhile\n\nAnd this"), "and whoever goes elsewhere finds it with what was written below", await message(page).inputValue());
+    await closePage(page, "an edit that cannot be sent");
   });
 
   await group(`going on, thoughts, code, ${name}`, async () => {
@@ -97,8 +182,13 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await checkAccessible(page, `a thought, ${name}`);
     await page.reload();
     await page.waitForSelector(".turn details.thought:not([hidden])");
+    page.expected.push(/status of 502/);
+    await page.route("**/v1/chat", (route) => route.fulfill({ status: 502, json: refusal("provider_error") }));
+    await lastAnswer(page).getByRole("button", { name: "Answer again" }).click();
+    ok(await until(async () => /it broke/.test(await noteText(page))), "another answer fails");
+    await page.unroute("**/v1/chat");
     await lastAnswer(page).locator("details.thought summary").click();
-    ok(await until(() => lastAnswer(page).locator("details.thought").innerText().then((text) => text.includes("She wants an answer."))), "also of an answer that is read again");
+    ok(await until(() => lastAnswer(page).locator("details.thought").innerText().then((text) => text.includes("She wants an answer."))), "and the thought of the one that is read again is there");
 
     await ask(page, "Show me code");
     ok(await until(async () => (await lastAnswer(page).locator(".hljs-keyword").allInnerTexts()).join() === "def,return"), "code has its colours");

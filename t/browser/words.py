@@ -18,6 +18,7 @@ sdk.run("../browser/words.mjs", {"PAGE_DIR": TOP + "/nginx/html"})
 SOMEBODY = "00000000-0000-4000-8000-0000000000a3"
 
 with Uplift() as uplift:
+    uplift.post("/v1/memories", {"text": "I train on Tuesdays"}, user=SOMEBODY)
     sdk.run("../browser/language.mjs", {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token(SOMEBODY),
                                         "SHOTS": os.environ.get("SHOTS", "")})
 tap.done()

@@ -10,11 +10,13 @@
  *   question.js what was asked, edited     thought.js       what the model thought first
  *   share.js    a conversation as text     shortcuts.js     keys, and the list of them
  *   words.js    the page's words, by language    photos.js     photos of meals
+ *   keep.js     copying and saving
  */
 
 import { Availability } from "./availability.js";
 import { $, h, icon, recall, remember, speak, stopIcon } from "../lib/dom.js";
 import { clause, isAway, isForAMoment, isUnsent, reasonFor, referenceOf, spell, whenAgain } from "../lib/errors.js";
+import { copyBy } from "../lib/keep.js";
 import { plainText } from "../lib/markdown.js";
 import { Memories } from "./memories.js";
 import { OwnData } from "./own_data.js";
@@ -31,12 +33,14 @@ const SUGGESTIONS = ["welcome.suggestion1", "welcome.suggestion2", "welcome.sugg
 const DIALOGS = ["coach-dialog", "memories-dialog", "photos-dialog", "share-dialog", "shortcuts-dialog"];
 const AUTO_RETRIES = 3; // then the person has to want it
 const MESSAGE_BYTES_MAX = 262144;
+const OF_ONE_PERSON = ["training", "start", "list", "too-long", "gone"]; // notices that are for nobody else
 const ASKING = "uplift.asking"; // in the session's storage: the name of the answer that this tab waits for
 const COARSE = matchMedia("(pointer: coarse)");
 
 let client;
 let panel;
 let memories;
+let photos;
 let sidebar;
 let share;
 let shortcuts;
@@ -45,8 +49,8 @@ let isPast = false; // what is shown of it is how it was before a later version
 let opening = null; // AbortController of one that is being read
 let turns = [];
 let running = null; // {turn, answer} while an answer comes
-const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title}
-const leftUnnamed = new Map(); // the same before their conversations have an id: answer -> {turns, running, title}
+const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title, isPast}
+const leftUnnamed = new Map(); // the same before their conversations have an id: answer -> ...
 let isLeaving = false; // the page is being closed or reloaded
 let waiting = null; // {turn, cancel} while a refused message waits for its next try
 let follow = true; // whether the view sticks to the end
@@ -67,7 +71,7 @@ async function start() {
   const { node: ownData } = new OwnData({ client: () => client, erased: beginAnew });
   panel = new CoachPanel({ save: (changes) => client.setPreferences(changes), changed: () => {}, openMemories, ownData });
   memories = new Memories({ client: () => client });
-  new Photos({ client: () => client, discuss: (text, photo_id) => send(text, { photo_id }) });
+  photos = new Photos({ client: () => client, discuss: (text, photo_id) => send(text, { more: { photo_id } }) });
   sidebar = new Sidebar({ client: () => client, loaded: () => notice("list"), failed: (error) => showTrouble(error, "list", () => sidebar.load()), deleted: forget, renamed });
   for (const text of SUGGESTIONS.map((key) => t(key))) {
     $("suggestions").append(h("button", { class: "suggestion", type: "button", onclick: () => send(text) }, text));
@@ -78,23 +82,32 @@ async function start() {
   await load();
 }
 
-function sessionChanged(signedIn) {
+function sessionChanged(signedIn, isAnother) {
   notice("signed-out");
-  if (signedIn) {
-    load();
-    return;
-  }
-  stop();
+  if (!signedIn || isAnother) emptyPage();
+  if (signedIn) return void load();
+  $("sign-out").hidden = true;
+  askWho();
+}
+
+/** Takes away all that is somebody's. Their answers go on without this page. */
+function emptyPage() {
+  for (const dialog of document.querySelectorAll("dialog[open]:not(#sign-in)")) dialog.close();
+  running?.answer.leave();
   for (const { running: other } of [...elsewhere.values(), ...leftUnnamed.values()]) other.answer.leave();
   elsewhere.clear();
   leftUnnamed.clear();
+  running = null;
+  opening?.abort();
+  opening = unread = null;
   cancelWaiting();
-  sidebar.clear();
-  $("message").value = "";
+  for (const key of OF_ONE_PERSON) notice(key);
+  for (const part of [sidebar, panel, memories, photos]) part.clear();
+  $("spoken").replaceChildren();
   location.hash = "";
+  remember("sessionStorage", draftKey(), null);
   showConversation(null);
-  $("sign-out").hidden = true;
-  askWho();
+  showBusy(false);
 }
 
 function showSignOut() {
@@ -157,7 +170,7 @@ function drawIcons() {
 function wire() {
   $("composer").addEventListener("submit", (event) => {
     event.preventDefault();
-    send($("message").value);
+    sendWritten();
   });
   $("message").addEventListener("input", () => {
     remember("sessionStorage", draftKey(), $("message").value);
@@ -209,31 +222,58 @@ function wire() {
 
 // --- asking and answering -----------------------------------------------------------------------
 
-function send(text, more = {}) {
+/** Sends what is in the message box. */
+function sendWritten() {
+  const text = $("message").value;
+  if (text.trim() === "" || running) return;
+  notice("too-long", isTooLong(text.trim()) ? t("composer.tooLong") : "", { closable: true });
+  send(text, { isWritten: true });
+}
+
+/**
+ * Asks something; `more` goes into the request, and `isWritten` is what is in the message box, which is empty then. Returns why that
+ * cannot be now, null otherwise.
+ */
+function send(text, { more = {}, isWritten = false } = {}) {
   const message = text.trim();
-  if (message === "" || running) return;
-  if (new TextEncoder().encode(message).length > MESSAGE_BYTES_MAX) {
-    notice("too-long", t("composer.tooLong"), { closable: true });
-    return;
-  }
+  const why = whyNot(message);
+  if (message === "" || why !== null) return why;
   cancelWaiting();
-  notice("too-long");
-  if (isPast) return void sendInThePresent(text, more);
+  if (isPast) {
+    sendInThePresent(text, { more, isWritten });
+    return null;
+  }
   const { coach_id, severity, mode } = panel.choice;
   const turn = addTurn(message);
   turn.request = { message, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, ...more };
-  $("message").value = "";
-  remember("sessionStorage", draftKey(), null);
-  fitMessage();
+  if (isWritten) write("");
   showWelcome(false);
   follow = true;
   run(turn);
+  return null;
+}
+
+/** Why a message cannot be sent now, null where it can. */
+function whyNot(message) {
+  if (running) return t("composer.busy");
+  return isTooLong(message) ? t("composer.tooLong") : null;
+}
+
+function isTooLong(message) {
+  return new TextEncoder().encode(message).length > MESSAGE_BYTES_MAX;
+}
+
+/** Puts a text into the message box, and keeps it as what is written in this conversation. */
+function write(text) {
+  $("message").value = text;
+  remember("sessionStorage", draftKey(), text);
+  fitMessage();
 }
 
 /** What is written below an earlier version goes on with the latest one. */
-async function sendInThePresent(text, more) {
+async function sendInThePresent(text, options) {
   await open(conversation);
-  if (!isPast && opening === null) send(text, more);
+  if (!isPast && opening === null) send(text, options);
 }
 
 function addTurn(message, { coach_id, severity, mode } = panel.choice) {
@@ -272,6 +312,7 @@ function place(turn) {
 function again(turn) {
   if (running) return;
   cancelWaiting();
+  turn.wanted = null;
   const { coach_id, severity, mode } = panel.choice;
   turn.request = {
     message: turn.message === "" ? undefined : turn.message,
@@ -283,19 +324,18 @@ function again(turn) {
   run(turn);
 }
 
-/** Asks something else in the place of a turn's question: what came after it belongs to the old one. */
+/** Asks something else in the place of a turn's question: what came after it belongs to the old one. Returns why not, or null. */
 function edit(turn, text) {
-  if (running) return;
-  if (new TextEncoder().encode(text).length > MESSAGE_BYTES_MAX) {
-    notice("too-long", t("composer.tooLong"), { closable: true });
-    return;
-  }
+  const why = whyNot(text);
+  if (why !== null) return why;
   cancelWaiting();
   const { coach_id, severity, mode } = panel.choice;
-  turn.request = { message: text, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, regenerate_of: turn.id };
+  turn.request = { message: text, coach_id: coach_id ?? undefined, severity, mode, conversation_id: conversation ?? undefined, regenerate_of: turn.id,
+    photo_id: turn.request?.photo_id };
   turn.wanted = text;
   follow = true;
   run(turn);
+  return null;
 }
 
 /** Shows what is asked in the place of a turn's question, without the turns that came after it. */
@@ -318,8 +358,9 @@ function bringBack(turn) {
 function goOn(turn) {
   if (running) return;
   cancelWaiting();
+  turn.wanted = null;
   turn.request = { regenerate_of: turn.id, continue: true, conversation_id: conversation ?? undefined, coach_id: turn.coach.id || undefined,
-    severity: turn.coach.severity, mode: turn.coach.mode };
+    severity: turn.coach.severity, mode: turn.coach.mode, photo_id: turn.request?.photo_id };
   run(turn);
 }
 
@@ -351,10 +392,6 @@ async function run(turn, attempt = 0) {
   if (turn.wanted !== null) showEdited(turn, turn.wanted);
   if (!navigator.onLine) return waitForNetwork(turn);
   turn.begin({ goesOn: request.continue === true });
-  if (isPast) {
-    isPast = false; // it is the latest from now on
-    tellPast();
-  }
   turn.setCoach({ id: request.coach_id ?? "", name: panel.nameOf(request.coach_id), severity: request.severity, mode: request.mode });
   const answer = client.chat({ ...request, retries: 0 });
   remember("sessionStorage", ASKING, answer.name);
@@ -453,7 +490,7 @@ function followOn(turn) {
 async function askToFollow(turn) {
   turn.note(t("trouble.goesOn"), {
     kind: "error", buttons: [{ label: t("signIn.title"), primary: true, act: () => askToFollow(turn) }] });
-  if (await askWho()) followOn(turn);
+  if ((await askWho()) && turns.includes(turn)) followOn(turn);
 }
 
 function succeed(turn, result) {
@@ -465,12 +502,19 @@ function succeed(turn, result) {
   if (/^sim-/.test(result.model ?? "")) $("simulated").hidden = false;
   sidebar.load();
   if (!turns.includes(turn)) return; // its conversation is not open any more
+  beLatest();
   turn.replaces = null;
   if (result.conversation_id) enter(result.conversation_id);
   if (result.severity !== undefined) turn.setCoach({ ...turn.coach, severity: Number(result.severity), mode: result.mode ?? turn.coach.mode });
   if (document.title === "uplift") titlePage(turns[0].message);
   if (result.finish_reason === "length") turn.note(t("end.length"), { buttons: [goOnButton(turn)] });
   if (result.finish_reason === "content_filter") turn.note(t("end.contentFilter"), { buttons: [tryAgain(turn)] });
+}
+
+/** What is shown has a new answer, and so is how the conversation is from now on. */
+function beLatest() {
+  isPast = false;
+  tellPast();
 }
 
 /** A turn's answer took the place of another one, which can be paged back to. */
@@ -487,7 +531,7 @@ function goOnButton(turn) {
 function fail(turn, error, attempt) {
   const text = turn.text !== "" && turn.state !== "waiting"; // what it goes on from is not of this answer
   if (!turns.includes(turn)) {
-    if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id, turn.message);
+    if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id, turn);
     sidebar.load(); // its conversation is not open any more, but may be a new one in the list
     return;
   }
@@ -510,6 +554,7 @@ function fail(turn, error, attempt) {
     const { before } = turn;
     turn.end(stopped ? "stopped" : "incomplete");
     noteVersion(turn, before);
+    beLatest();
     const why = error.code === "incomplete_answer" ? t("end.broken") : t("end.brokenWhy", { why: clause(error) });
     turn.note(stopped ? t("end.stopped") : why, {
       kind: stopped ? "info" : "error",
@@ -539,8 +584,13 @@ function explain(turn, error, attempt) {
   }
   if (error.code === "answer_not_found" && replaced) {
     // Not stored, or not yet: then it is a question like any other.
-    turn.request = { ...turn.request, regenerate_of: undefined, message: turn.message };
+    turn.request = { ...turn.request, regenerate_of: undefined, continue: undefined, message: wishOf(turn) };
     turn.replaces = null;
+    return run(turn, attempt);
+  }
+  if (error.code === "photo_not_found" && replaced && turn.request.photo_id) {
+    // Deleted since it was asked about: the question stands without it.
+    turn.request = { ...turn.request, photo_id: undefined };
     return run(turn, attempt);
   }
   if (isAway(error)) {
@@ -553,7 +603,12 @@ function explain(turn, error, attempt) {
   const changes = error.status >= 500 || error.status === 429 || error.status === 408 || error.status === 403;
   const again = whenAgain(error);
   return turn.note(again === "" ? reasonFor(error) : t("trouble.again", { why: reasonFor(error), when: again }), {
-    kind: "error", buttons: changes ? once : [tryAgain(turn), { label: t("trouble.edit"), act: () => takeBack(turn) }], detail: referenceOf(error) });
+    kind: "error", buttons: changes ? once : [tryAgain(turn), { label: t("trouble.edit"), act: () => changeMessage(turn) }], detail: referenceOf(error) });
+}
+
+/** What is to be asked in a turn: its question, or what was to take the place of that and did not come to it. */
+function wishOf(turn) {
+  return turn.wanted ?? turn.message;
 }
 
 /** Here, or on another device. */
@@ -561,38 +616,48 @@ function isStopped(error) {
   return error.code === "aborted" || error.code === "stopped";
 }
 
+/** The same once more: an edit, going on, or the question. */
+function retry(turn) {
+  if (turn.wanted !== null) edit(turn, turn.wanted);
+  else if (turn.request?.continue) goOn(turn);
+  else again(turn);
+}
+
 function tryAgain(turn) {
-  const act = () => (turn.wanted !== null ? edit(turn, turn.wanted) : turn.request?.continue ? goOn(turn) : again(turn));
-  return { label: t("page.tryAgain"), primary: true, act };
+  return { label: t("page.tryAgain"), primary: true, act: () => retry(turn) };
 }
 
 async function askToSignIn(turn, error) {
   turn.note(t("trouble.signInEnded"), {
     kind: "error", buttons: [{ label: t("signIn.title"), primary: true, act: () => askToSignIn(turn, error) }] });
-  if (await askWho()) again(turn);
+  // Another person has nothing of this on the page any more.
+  if ((await askWho()) && turns.includes(turn)) retry(turn);
 }
 
 async function askToRoast(turn) {
   turn.note(t("roast.needed"), {
     buttons: [{ label: t("roast.decide"), primary: true, act: () => askToRoast(turn) }] });
-  if (!(await panel.askConsent())) return;
-  again(turn);
+  if (await panel.askConsent()) retry(turn);
 }
 
 function moveToNew(turn) {
-  const { message } = turn;
   location.hash = "";
   showConversation(null);
-  send(message);
+  send(wishOf(turn), { more: { photo_id: turn.request.photo_id } });
 }
 
-/** Puts the message of a failed turn back where it can be changed. */
+/** Has the message of a turn changed where it stands, or, where there is nothing else of the turn, in the message box. */
+function changeMessage(turn) {
+  if (turn.text === "") takeBack(turn);
+  else turn.question.open();
+}
+
+/** Puts the message of a failed turn back into the message box, before what is written there. */
 function takeBack(turn) {
   turn.node.remove();
   turns = turns.filter((other) => other !== turn);
   turns.at(-1)?.setLast(true);
-  $("message").value = turn.message;
-  $("message").dispatchEvent(new Event("input"));
+  write(joined(turn.message, $("message").value));
   $("message").focus();
   showWelcome(turns.length === 0);
 }
@@ -651,20 +716,15 @@ function waitFor(turn, text, subscribe, go = () => run(turn)) {
   const cancel = (why = "") => {
     unsubscribe();
     waiting = null;
-    if (why !== "" && turn.wanted !== null) giveUpEdit(turn);
+    if (why !== "" && turn.wanted !== null) takeEditBack(turn);
     turn.note(why, { buttons: why === "" ? [] : [tryAgain(turn)] });
   };
   waiting = { turn, cancel };
   turn.note(text, { kind: "wait", buttons: [{ label: t("page.cancel"), act: () => cancel(t("trouble.notSent")) }] });
 }
 
-/** An edit that was not sent: its words wait where they can be sent. */
-function giveUpEdit(turn) {
-  if ($("message").value === "") {
-    $("message").value = turn.wanted;
-    fitMessage();
-  }
-  turn.wanted = null;
+/** An edit was not sent: all is as it was, and it waits for another try. */
+function takeEditBack(turn) {
   turn.unask();
   bringBack(turn);
 }
@@ -699,16 +759,34 @@ function draftKey(id = readHash()) {
   return `uplift.draft.${id ?? "new"}`;
 }
 
-/** A message that was not sent, in a conversation that is not open any more, waits there to be sent. */
-function keepUnsent(id, message) {
-  if (recall("sessionStorage", draftKey(id)) === null) remember("sessionStorage", draftKey(id), message);
+/** Puts a text before what is written in a conversation and waits there. */
+function putBefore(id, text) {
+  remember("sessionStorage", draftKey(id), joined(text, recall("sessionStorage", draftKey(id)) ?? ""));
+}
+
+function joined(...texts) {
+  return texts.filter((text) => text !== "").join("\n\n");
+}
+
+/** What a turn asks and was not sent, in a conversation that is not open any more, waits there to be sent. */
+function keepUnsent(id, turn) {
+  // A question that was answered before is there again.
+  const isAnswered = turn.before || turn.text !== "";
+  if (isAnswered && turn.wanted === null) return;
+  putBefore(id, wishOf(turn));
 }
 
 /** The conversation has its id: the address says so from now on. */
 function enter(id) {
   if (conversation === id) return;
+  const isNew = conversation === null;
   conversation = id;
   history.replaceState(null, "", `#c/${id}`);
+  if (isNew) {
+    // What is written by now goes along.
+    remember("sessionStorage", draftKey(null), null);
+    remember("sessionStorage", draftKey(id), $("message").value);
+  }
   sidebar.mark(id);
 }
 
@@ -724,9 +802,9 @@ function startNew() {
 function leave() {
   opening?.abort();
   opening = null;
-  if (waiting) keepUnsent(conversation, waiting.turn.message);
+  if (waiting) keepUnsent(conversation, waiting.turn);
   cancelWaiting();
-  const left = { turns, running, title: document.title };
+  const left = { turns, running, title: document.title, isPast };
   if (running && conversation === null) leftUnnamed.set(running.answer, left);
   else if (running) elsewhere.set(conversation, left);
   running = null;
@@ -738,7 +816,8 @@ function goBackTo(id) {
   const left = elsewhere.get(id);
   if (!left) return false;
   elsewhere.delete(id);
-  ({ turns, running } = left);
+  ({ turns, running, isPast } = left);
+  tellPast();
   document.title = left.title;
   $("thread").append(...turns.map((turn) => turn.node));
   $("main").classList.remove("loading");
@@ -986,16 +1065,7 @@ function noteScroll() {
 
 async function copyCode(event) {
   const button = event.target.closest(".code-copy");
-  if (!button) return;
-  try {
-    await navigator.clipboard.writeText(button.closest(".code-block").querySelector("code").textContent);
-  } catch {
-    speak(t("page.copyRefused"));
-    return;
-  }
-  speak(t("page.copied"));
-  button.textContent = t("page.copied");
-  setTimeout(() => (button.textContent = t("prose.copy")), 1500);
+  if (button) await copyBy(button, button.closest(".code-block").querySelector("code").textContent, [() => t("prose.copy"), () => t("page.copied")]);
 }
 
 const THEMES = { auto: "auto", light: "sun", dark: "moon" }; // with their icons

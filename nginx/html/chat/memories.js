@@ -24,6 +24,7 @@ function origin({ source, answer_id: answer, last_said_at: said, created_at: mad
 export class Memories {
   #client;
   #items = [];
+  #reading = 0; // which reading of them is the last one
 
   constructor({ client }) {
     this.#client = client;
@@ -41,17 +42,28 @@ export class Memories {
   }
 
   async open() {
+    const reading = ++this.#reading;
     this.#items = [];
-    this.#show(t("page.looking"));
+    this.#show(t("page.loading"));
     $("memories-dialog").showModal();
     try {
       const { data, memory_enabled: enabled } = await this.#client().memories({ limit: MOST });
+      if (reading !== this.#reading) return;
       this.#items = data;
       this.#show(t(enabled ? "memories.noneYet" : "memories.off"), !enabled);
     } catch (error) {
+      if (reading !== this.#reading) return;
       this.#show("");
       this.error.textContent = t("memories.unread", { why: messageOf(error) });
     }
+  }
+
+  /** Of nobody any more. */
+  clear() {
+    this.#reading++;
+    this.#items = [];
+    this.text.value = "";
+    this.#show("");
   }
 
   /** Shows what there is; `note` where that is nothing, or always. */

@@ -2,6 +2,7 @@
 
 import { ask, h, icon, speak } from "../lib/dom.js";
 import { messageOf } from "../lib/errors.js";
+import { save } from "../lib/keep.js";
 import { parts, t } from "../lib/words.js";
 
 export class OwnData {
@@ -44,9 +45,7 @@ export class OwnData {
   }
 
   #keep(file, name, ending) {
-    const url = URL.createObjectURL(file);
-    h("a", { href: url, download: `uplift-${name}-${new Date().toISOString().slice(0, 10)}.${ending}` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60000); // the download has begun by then
+    save(file, `uplift-${name}-${new Date().toISOString().slice(0, 10)}.${ending}`);
     speak(t("data.downloaded"));
   }
 

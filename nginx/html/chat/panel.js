@@ -70,6 +70,14 @@ export class CoachPanel {
     this.#show();
   }
 
+  /** Nobody's any more: what was chosen a moment ago is not stored as another's. */
+  clear() {
+    clearTimeout(this.#timer);
+    this.#unsaved = {};
+    this.say("");
+    this.load(this.coaches, null);
+  }
+
   /** Chooses the coach of a conversation that was opened, without making it a preference. */
   follow(coachId) {
     if (coachId === this.choice.coach_id || !this.coaches.some((coach) => coach.id === coachId)) return;

@@ -4,7 +4,7 @@
  */
 
 import { $, ask, h, icon, speak } from "../lib/dom.js";
-import { clause } from "../lib/errors.js";
+import { messageOf } from "../lib/errors.js";
 import { enumerate, hasWords, locale, t } from "../lib/words.js";
 
 const POLL_MS = [400, 600, 1000, 1500, 2000]; // the last one again and again
@@ -39,8 +39,9 @@ export class Photos {
   #rows = []; // its foods: {name, grams, calories, ..., confidence}, as they stand in the form
   #isChanged = false;
   #looking = 0; // which wait for a photo is the last one
+  #listing = 0; // which reading of those of before is the last one
 
-  /** `client()` is the API's; `discuss(text, photoId)` begins to talk about a photo. */
+  /** `client()` is the API's; `discuss(text, photoId)` begins to talk about a photo, and says why that cannot be now, null otherwise. */
   constructor({ client, discuss }) {
     this.#client = client;
     this.#discuss = discuss;
@@ -76,13 +77,28 @@ export class Photos {
         h("button", { class: "button", type: "button", id: "choose-photo", onclick: () => this.files.click() }, t("photo.choose"))),
       this.camera, this.files, this.picture, this.progress, this.state, this.error, this.form, this.earlierTitle, this.earlier);
     $("photos-dialog").addEventListener("close", () => this.#looking++);
-    $("message").addEventListener("paste", (event) => {
-      const pasted = [...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith("image/"));
-      if (!pasted) return;
-      event.preventDefault();
-      this.open();
-      this.#send(pasted);
-    });
+    $("message").addEventListener("paste", (event) => this.#pasted(event));
+  }
+
+  /** A picture alone, and when the person says so: programs put one of it beside the text that is copied. */
+  async #pasted(event) {
+    const { files = [], types = [] } = event.clipboardData ?? {};
+    const picture = [...files].find((file) => file.type.startsWith("image/"));
+    if (!picture || types.includes("text/plain")) return;
+    event.preventDefault();
+    if (!(await ask({ title: t("photo.pastedTitle"), text: t("photo.pastedText"), yes: t("photo.pastedYes") }))) return;
+    this.open();
+    this.#send(picture);
+  }
+
+  /** Nobody's any more. */
+  clear() {
+    this.#looking++;
+    this.#rows = [];
+    this.#show(null);
+    this.picture.replaceChildren();
+    this.#draw();
+    this.#list([]);
   }
 
   open() {
@@ -121,7 +137,7 @@ export class Photos {
     } catch (error) {
       if (looking !== this.#looking) return;
       this.#show(null);
-      this.error.textContent = t("photo.failed", { why: clause(error) });
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
   }
 
@@ -260,7 +276,7 @@ export class Photos {
       return true;
     } catch (error) {
       this.#showTotal();
-      this.error.textContent = t("photo.notStored", { why: clause(error) });
+      this.error.textContent = t("photo.notStored", { why: messageOf(error) });
       return false;
     }
   }
@@ -276,8 +292,9 @@ export class Photos {
   async #talk() {
     const { id } = this.#photo;
     if (this.#isChanged && !(await this.#store())) return;
-    $("photos-dialog").close();
-    this.#discuss(t("photo.question"), id);
+    const why = this.#discuss(t("photo.question"), id);
+    if (why === null) $("photos-dialog").close();
+    else this.error.textContent = why;
   }
 
   async #delete() {
@@ -291,19 +308,25 @@ export class Photos {
       this.#listEarlier();
       $("choose-photo").focus();
     } catch (error) {
-      this.error.textContent = t("photo.failed", { why: clause(error) });
+      this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
   }
 
   // --- those of before ---
 
   async #listEarlier() {
+    const listing = ++this.#listing;
     let photos = [];
     try {
       photos = (await this.#client().foodPhotos({ limit: EARLIER })).data;
     } catch {
       // A new one can be taken all the same.
     }
+    if (listing === this.#listing) this.#list(photos);
+  }
+
+  #list(photos) {
+    this.#listing++;
     this.earlierTitle.hidden = photos.length === 0;
     this.earlier.replaceChildren(...photos.map((photo) => this.#earlierRow(photo)));
   }
@@ -327,7 +350,7 @@ export class Photos {
     try {
       await this.#follow(photo, looking);
     } catch (error) {
-      if (looking === this.#looking) this.error.textContent = t("photo.failed", { why: clause(error) });
+      if (looking === this.#looking) this.error.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
   }
 }

@@ -1,21 +1,24 @@
 /** What the person wrote: shown, copied, and edited where it stands. */
 
-import { h, icon, speak } from "../lib/dom.js";
+import { h, icon } from "../lib/dom.js";
 import { highlightCode } from "../lib/highlight.js";
+import { copyButton } from "../lib/keep.js";
 import { showMarkdown } from "../lib/markdown.js";
 import { t } from "../lib/words.js";
 
 export class Question {
   #edit;
+  #wanted;
   #form = null;
 
-  /** `edit(text)` is told what is to be asked instead. */
-  constructor({ message, edit }) {
+  /** `edit(text)` is told what is to be asked instead, and says why that cannot be now, null otherwise; `wanted()` is what was not asked so far, or null. */
+  constructor({ message, edit, wanted }) {
     this.#edit = edit;
+    this.#wanted = wanted;
     this.text = h("div", { class: "question-text prose" });
-    const button = (name, label, act) => h("button", { class: "icon-button", type: "button", "aria-label": label, title: label, onclick: act }, icon(name));
-    this.editButton = button("pen", t("question.edit"), () => this.open());
-    this.copyButton = button("copy", t("question.copy"), () => this.#copy());
+    const label = t("question.edit");
+    this.editButton = h("button", { class: "icon-button", type: "button", "aria-label": label, title: label, onclick: () => this.open() }, icon("pen"));
+    this.copyButton = copyButton(t("question.copy"), () => this.message);
     this.tools = h("div", { class: "question-tools", role: "group", "aria-label": t("question.tools") }, this.copyButton, this.editButton);
     this.node = h("div", { class: "question" }, h("span", { class: "visually-hidden" }, t("turn.youSaid")), this.text, this.tools);
     this.show(message);
@@ -37,11 +40,12 @@ export class Question {
   open() {
     if (this.editButton.hidden || this.#form !== null) return;
     const box = h("textarea", { rows: 2, "aria-label": t("question.editLabel"), onkeydown: (event) => this.#key(event), oninput: () => this.#fit() });
-    box.value = this.message;
-    this.#form = h("form", { class: "question-edit", onsubmit: (event) => this.#send(event) }, box,
+    box.value = this.#wanted() ?? this.message;
+    const error = h("p", { class: "form-error", role: "alert" });
+    this.#form = h("form", { class: "question-edit", onsubmit: (event) => this.#send(event) }, box, error,
       h("div", { class: "card-actions" }, h("button", { class: "button", type: "button", onclick: () => this.#close(true) }, t("page.cancel")),
         h("button", { class: "button primary", type: "submit" }, t("composer.send"))));
-    this.#form.box = box;
+    Object.assign(this.#form, { box, error });
     this.text.hidden = this.tools.hidden = true;
     this.node.append(this.#form);
     this.node.classList.add("is-edited");
@@ -78,19 +82,8 @@ export class Question {
     event.preventDefault();
     const text = this.#form.box.value.trim();
     if (text === "") return;
-    this.#close(true);
-    if (text !== this.message.trim()) this.#edit(text);
-  }
-
-  async #copy() {
-    try {
-      await navigator.clipboard.writeText(this.message);
-    } catch {
-      speak(t("page.copyRefused"));
-      return;
-    }
-    speak(t("page.copied"));
-    this.copyButton.replaceChildren(icon("check"));
-    setTimeout(() => this.copyButton.replaceChildren(icon("copy")), 1500);
+    const why = text === this.message.trim() ? null : this.#edit(text);
+    if (why === null) this.#close(true);
+    else this.#form.error.textContent = why;
   }
 }

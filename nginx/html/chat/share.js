@@ -1,6 +1,7 @@
 /** A conversation as text: shared by what the device has for that, copied, or saved. */
 
 import { $, h, icon, speak } from "../lib/dom.js";
+import { copy, save } from "../lib/keep.js";
 import { answerStart } from "../lib/markdown.js";
 import { locale, t } from "../lib/words.js";
 
@@ -49,20 +50,12 @@ export class Share {
   }
 
   async #copy() {
-    try {
-      await navigator.clipboard.writeText(this.#text());
-      $("share-dialog").close();
-      speak(t("page.copied"));
-    } catch {
-      $("share-state").textContent = t("page.copyRefused");
-    }
+    if (await copy(this.#text(), (why) => ($("share-state").textContent = why))) $("share-dialog").close();
   }
 
   #save() {
     const name = this.#conversation().title.replace(/[^\p{L}\p{N} _-]+/gu, " ").trim().slice(0, NAME_MAX).trim() || "uplift";
-    const url = URL.createObjectURL(new Blob([this.#text()], { type: "text/plain;charset=utf-8" }));
-    h("a", { href: url, download: `${name}.txt` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60000); // the download has begun by then
+    save(new Blob([this.#text()], { type: "text/plain;charset=utf-8" }), `${name}.txt`);
     $("share-dialog").close();
     speak(t("data.downloaded"));
   }

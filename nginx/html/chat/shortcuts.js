@@ -15,7 +15,7 @@ function nameOf(key) {
 export class Shortcuts {
   #acts;
 
-  /** What keys do: {search(), startNew(), editLast() and stop()}, editLast telling whether there is one. */
+  /** What keys do: {search(), startNew(), editLast()}, the last telling whether there is one. */
   constructor(acts) {
     this.#acts = acts;
     const single = h("input", { type: "checkbox", role: "switch", class: "switch", id: "single-keys", checked: this.#singleKeys, onchange: () =>

@@ -51,8 +51,7 @@ export class Sidebar {
         this.#items = list.data;
         this.#more = list.has_more;
         this.#show();
-        const found = list.data.length + (list.has_more ? 1 : 0);
-        $("search-state").textContent = found > list.data.length ? t("search.foundMore", { n: list.data.length }) : found === 0 ? t("search.none") : t("search.found", { n: found });
+        this.#tellFound();
         this.#loaded();
         return;
       }
@@ -65,11 +64,17 @@ export class Sidebar {
       this.#show();
       this.#loaded();
     } catch (error) {
-      this.#failed(error);
+      if (turn === this.#loading) this.#failed(error);
     }
   }
 
+  #tellFound() {
+    const n = this.#items.length;
+    $("search-state").textContent = this.#more ? t("search.foundMore", { n }) : n === 0 ? t("search.none") : t("search.found", { n });
+  }
+
   clear() {
+    clearTimeout(this.#timer);
     this.#loading++;
     this.#items = [];
     this.#more = false;
@@ -150,15 +155,18 @@ export class Sidebar {
 
   async #loadMore() {
     const button = $("more-conversations");
+    const turn = this.#loading;
     button.disabled = true;
     try {
       const list = await this.#client().conversations({ limit: PAGE, before: this.#items.at(-1)?.updated_at, q: this.#sought || undefined });
+      if (turn !== this.#loading) return; // another list, or another search
       const known = new Set(this.#items.map((item) => item.id));
       this.#items.push(...list.data.filter((item) => !known.has(item.id)));
       this.#more = list.has_more;
       this.#show();
+      if (this.#sought !== "") this.#tellFound();
     } catch (error) {
-      this.#failed(error);
+      if (turn === this.#loading) this.#failed(error);
     } finally {
       button.disabled = false;
     }

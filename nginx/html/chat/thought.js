@@ -6,12 +6,18 @@ import { showMarkdown } from "../lib/markdown.js";
 import { t } from "../lib/words.js";
 
 export class Thought {
-  #load = null;
+  #load = null; // what fetches one that is not here
+  #isRead = false; // whether it has been
 
   constructor() {
     this.summary = h("summary", {});
     this.text = h("div", { class: "prose" });
     this.node = h("details", { class: "thought", hidden: true, ontoggle: () => this.#open() }, this.summary);
+  }
+
+  /** What was offered to fetch it, null where it is here. */
+  get offered() {
+    return this.#load;
   }
 
   /** None, until there is one. */
@@ -34,24 +40,26 @@ export class Thought {
 
   /** There is one that `load` resolves to. */
   offer(load) {
+    this.clear();
     this.#load = load;
+    this.#isRead = false;
     this.node.hidden = false;
     this.node.append(this.text);
     this.summary.textContent = t("prose.thought");
   }
 
   async #open() {
-    const load = this.#load;
-    if (!this.node.open || load === null) return;
-    this.#load = null;
-    this.text.textContent = t("page.looking");
+    const { text: place } = this; // another answer's has another one
+    if (!this.node.open || this.#load === null || this.#isRead) return;
+    this.#isRead = true;
+    place.textContent = t("page.loading");
     try {
-      const text = (await load()) ?? "";
-      this.text.replaceChildren();
-      showMarkdown(this.text, text === "" ? t("prose.thoughtGone") : text, { thoughts: false });
+      const text = (await this.#load()) ?? "";
+      place.replaceChildren();
+      showMarkdown(place, text === "" ? t("prose.thoughtGone") : text, { thoughts: false });
     } catch (error) {
-      this.#load = load;
-      this.text.textContent = t("page.didNotWork", { why: messageOf(error) });
+      if (place === this.text) this.#isRead = false;
+      place.textContent = t("page.didNotWork", { why: messageOf(error) });
     }
   }
 }

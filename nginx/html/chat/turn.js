@@ -7,6 +7,7 @@ import { avatar, bandName, lookOf } from "./coach.js";
 import { h, icon, speak } from "../lib/dom.js";
 import { messageOf } from "../lib/errors.js";
 import { highlightCode } from "../lib/highlight.js";
+import { copyButton } from "../lib/keep.js";
 import { answerStart, plainText, showMarkdown } from "../lib/markdown.js";
 import { Question } from "./question.js";
 import { readCitations, sourceList } from "./sources.js";
@@ -36,11 +37,11 @@ export class Turn {
   #pending = Promise.resolve(); // feedback goes one at a time, in order
   #confirmed = { ...this.feedback };
 
-  /** actions: {again(turn), edit(turn, text), version(id), feedback(id, changes), context(id), forget(memory's id)} */
+  /** actions: {again(turn), edit(turn, text), version(turn, id), feedback(id, changes), context(id), forget(memory's id)} */
   constructor({ message, coach, actions }) {
     this.#actions = actions;
     this.uses = new Uses(actions);
-    this.question = new Question({ message, edit: (text) => actions.edit(this, text) });
+    this.question = new Question({ message, edit: (text) => actions.edit(this, text), wanted: () => this.wanted });
     this.thought = new Thought();
     this.#build();
     this.setCoach(coach);
@@ -121,7 +122,7 @@ export class Turn {
   /** Begins anew, keeping what was there for restore(); `goesOn`: what comes begins with the text that is there. */
   begin({ goesOn = false } = {}) {
     this.before = this.text === "" ? null : { id: this.id, text: this.text, cited: this.#cited, feedback: this.feedback, used: this.used,
-      coach: this.coach, state: this.state, reasoning: this.reasoning, versions: this.versions };
+      coach: this.coach, state: this.state, reasoning: this.reasoning, thought: this.thought.offered, versions: this.versions };
     this.id = null;
     this.#goesOn = goesOn;
     this.#cited = goesOn ? this.#cited : readCitations();
@@ -150,7 +151,8 @@ export class Turn {
     this.id = before.id;
     this.text = before.text;
     this.reasoning = before.reasoning;
-    this.thought.show(before.reasoning, false);
+    if (before.thought !== null) this.thought.offer(before.thought);
+    else this.thought.show(before.reasoning, false);
     this.#cited = before.cited;
     this.setUsed(before.used);
     this.setVersions(before.versions);
@@ -270,7 +272,7 @@ export class Turn {
     });
     this.stars = [1, 2, 3, 4, 5].map((n) => h("button", { class: "star", type: "button", "aria-pressed": "false",
       "aria-label": t("turn.stars", { n }), onclick: () => this.#give({ rating: this.feedback.rating === n ? null : n }) }, icon("star")));
-    this.copyButton = button("copy", t("turn.copy"), () => this.#copy());
+    this.copyButton = copyButton(t("turn.copy"), () => this.text.slice(answerStart(this.text)).trim() || this.text);
     this.againButton = button("again", t("turn.again"), () => this.#actions.again(this));
     this.againButton.classList.add("again");
     this.commentButton = button("comment", t("turn.comment"), () => this.#toggleComment());
@@ -394,17 +396,5 @@ export class Turn {
       event.preventDefault();
       this.commentBox.requestSubmit();
     }
-  }
-
-  async #copy() {
-    try {
-      await navigator.clipboard.writeText(this.text.slice(answerStart(this.text)).trim() || this.text);
-    } catch {
-      speak(t("page.copyRefused"));
-      return;
-    }
-    speak(t("page.copied"));
-    this.copyButton.replaceChildren(icon("check"));
-    setTimeout(() => this.copyButton.replaceChildren(icon("copy")), 1500);
   }
 }

@@ -41,7 +41,7 @@ export class Uses {
     this.box.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
     this.list.replaceChildren();
-    this.state.textContent = t("page.looking");
+    this.state.textContent = t("page.loading");
     try {
       const context = await this.#actions.context(id);
       if (this.#id === id) this.#show(context);

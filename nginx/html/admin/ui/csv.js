@@ -1,8 +1,7 @@
 /** Saving what is shown: CSV for spreadsheets, and any other file. */
 
-import { h, speak } from "../../lib/dom.js";
-
-const KEEP_MS = 60000; // the download has begun by then
+import { speak } from "../../lib/dom.js";
+import { save } from "../../lib/keep.js";
 
 /** A cell: quoted where it must be; what a spreadsheet would take for a formula is text. */
 function cell(value) {
@@ -22,9 +21,7 @@ export function toCsv(columns, rows) {
 
 /** Has the browser save a Blob. */
 export function saveBlob(name, blob) {
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), KEEP_MS);
+  save(blob, name);
   speak(`Saved ${name}`);
 }
 
