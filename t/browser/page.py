@@ -124,7 +124,7 @@ def check_people(uplift, quick, slow):
         page = pool.submit(run, uplift, "page.mjs", user, PAGE_OTHER_TOKEN=uplift.token(stranger), PAGE_HOSTILE=hostile)
         reading = pool.submit(run, uplift, "reading.mjs", reader)
         resumed = pool.submit(run, slow, "resume.mjs", away)
-        trouble = pool.submit(run, quick, "trouble.mjs", unlucky)
+        trouble = pool.submit(run, quick, "trouble.mjs", unlucky, PAGE_OTHER_TOKEN=uplift.token(stranger))
         access = pool.submit(run, quick, "access.mjs", other)
         drawn = pool.submit(run, uplift, "prose.mjs", asked, PAGE_PROSE=prose)
     check_page(uplift, user, take(page.result(), "page"))

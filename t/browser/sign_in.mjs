@@ -1,42 +1,15 @@
 // Signing in at a real OpenID Connect provider (provider.mjs), on the pages: the whole way, and each way that it goes wrong. Run by
 // sign_in.py, which reads the database afterwards. Everybody here has a name of their own, so that they do not disturb each other.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, nextAnswerId, openPage, say, until, url } from "./chromium.mjs";
+import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, nextAnswerId, say, until, url } from "./chromium.mjs";
+import { asked, change, error, look, open, session, signedIn, storage, teller, told } from "./sign_in_page.mjs";
 
 const facts = {};
 const provider = process.env.PAGE_PROVIDER;
-const LOOKS = process.env.PAGE_LOOKS; // where pictures go that are to be looked at
 const AWAY = { status: 503, headers: { "Access-Control-Allow-Origin": "*" }, body: "away" };
-
-async function tell(act, value) {
-  return (await fetch(`${provider}/test`, { method: "POST", body: JSON.stringify({ act, value }) })).json();
-}
-
-async function look(page, name) {
-  if (LOOKS) await page.screenshot({ path: `${LOOKS}/${name}.png` });
-}
-
-const open = async (options = {}) => openPage({ token: "", ...options, before: async (page) => {
-  page.expected.push(/status of 40[01]/, /status of 503/);
-  await page.route(/fonts\.googleapis\.com/, (route) => route.fulfill({ contentType: "text/css", body: "" })); // of the provider's pages
-  await options.before?.(page);
-} });
-const error = (page) => page.locator("#sign-in-error").innerText();
-const told = async (page, pattern, what) => ok(await until(async () => pattern.test(await error(page))), what, await error(page));
-const asked = (page) => until(() => page.locator("#sign-in").isVisible());
-const signedIn = (page) => until(() => page.locator("#sign-out", { hasText: "Sign out" }).isVisible());
-const storage = (page, name) => page.evaluate((which) => Object.keys(globalThis[which]).filter((key) => key.startsWith("uplift.session")), name);
-const session = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem("uplift.session") ?? localStorage.getItem("uplift.session")));
+const tell = teller(provider);
 const coaches = (page) => until(() => page.locator(".coach-card").first().isVisible());
 const grants = async (account) => (await tell("grants", account)).map(({ grant, passed }) => `${grant} ${passed ? "passed" : "failed"}`);
-
-/** Changes something of the session that is kept, as if time had passed or somebody had meddled with it. */
-function change(page, values) {
-  return page.evaluate((changes) => {
-    const storage = sessionStorage.getItem("uplift.session") === null ? localStorage : sessionStorage;
-    storage.setItem("uplift.session", JSON.stringify({ ...JSON.parse(storage.getItem("uplift.session")), ...changes }));
-  }, values);
-}
 
 /** Waits until the token of the session is due to be renewed; with a share of 0, until it has ended. */
 const due = (page, share = 0.2) => page.waitForFunction((part) => {
@@ -135,7 +108,6 @@ async function theDashboard() {
   await closePage(page, "the dashboard");
 
   const member = await open({ hash: "admin/#/jobs" });
-  member.expected.push(/status of 403/);
   await asked(member);
   await goThrough(member, "zoe");
   ok(await until(() => member.locator(".state-refused").isVisible()), "whoever is none is told so");
@@ -166,6 +138,13 @@ async function renewal() {
   await page.reload();
   ok(await coaches(page), "a token that is refused is renewed");
   equal(await grants("bea"), ["refresh_token passed"], "once for all calls that it was refused to");
+  await page.route("**/config.json", (route) => route.fulfill({ status: 429, body: "too many requests" }));
+  await page.reload();
+  ok(await coaches(page), "a configuration that is refused for the moment changes nothing");
+  equal([await storage(page, "localStorage"), (await session(beside)).token], [["uplift.session"], (await session(page)).token], "for no tab");
+  await page.unroute("**/config.json");
+  await page.reload();
+  ok(await signedIn(page), "nor does it later");
   await page.locator("#sign-out").click();
   ok(await asked(beside), "signing out in one tab signs out the other");
   await closePage(beside, "the other tab");
@@ -259,6 +238,24 @@ async function anIdToken() {
   await closePage(page, "an ID token");
 }
 
+async function aTokenForGuests() {
+  const seen = [];
+  const page = await open({ before: async (fresh) => {
+    fresh.on("request", (request) => request.headers().authorization === "Bearer for-guests" && seen.push(request.url()));
+    await fresh.route("**/config.json", async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), token: "for-guests" } }));
+  } });
+  await signIn(page, "jan");
+  ok(await coaches(page), "somebody signs in where guests have a token");
+  await tell("endSessions", "jan");
+  await change(page, { endsAt: 0 });
+  seen.length = 0;
+  await page.reload();
+  await asked(page);
+  await told(page, /session at Test ID has ended/, "when their session has ended they are asked");
+  equal(seen, [], "and nothing is asked for as a guest");
+  await closePage(page, "a token for guests");
+}
+
 async function whatGoesWrong() {
   const page = await open();
   await asked(page);
@@ -349,7 +346,7 @@ async function newKeys() {
   await closePage(page, "new keys");
 }
 
-const lanes = [[theWholeWay, theDashboard], [renewal, copies], [theMiddleOfAnAnswer, anIdToken], [whatGoesWrong, whatIsSetWrong]];
+const lanes = [[theWholeWay, theDashboard], [renewal, copies], [theMiddleOfAnAnswer, anIdToken, aTokenForGuests], [whatGoesWrong, whatIsSetWrong]];
 await Promise.all(lanes.map(async (lane) => {
   for (const part of lane) await group(part.name, part);
 }));

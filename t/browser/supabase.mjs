@@ -1,29 +1,11 @@
 // Signing in at a Supabase project on the page, by password, by mail and elsewhere. Run by supabase.py, against a stand-in that
 // auth_js.mjs has tried.
-import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, nextAnswerId, openPage, say, until, url } from "./chromium.mjs";
+import { done, equal, group, ok } from "../clients/tap.mjs";
+import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, nextAnswerId, say, until, url } from "./chromium.mjs";
+import { asked, change, look, open, signedIn, storage, teller, told } from "./sign_in_page.mjs";
 
 const facts = {};
-const gotrue = process.env.GOTRUE_URL;
-const LOOKS = process.env.PAGE_LOOKS;
-
-async function tell(act, value) {
-  return (await fetch(`${gotrue}/test`, { method: "POST", body: JSON.stringify({ act, value }) })).json();
-}
-
-async function look(page, name) {
-  if (LOOKS) await page.screenshot({ path: `${LOOKS}/${name}.png` });
-}
-
-const open = async (options = {}) => openPage({ token: "", ...options, before: async (page) => {
-  page.expected.push(/status of 4\d\d/, /status of 503/);
-  await options.before?.(page);
-} });
-const error = (page) => page.locator("#sign-in-error").innerText();
-const told = (page, pattern, what) => until(async () => pattern.test(await error(page))).then(async (found) => ok(found, what, await error(page)));
-const asked = (page) => until(() => page.locator("#sign-in").isVisible());
-const signedIn = (page) => until(() => page.locator("#sign-out", { hasText: "Sign out" }).isVisible());
-const storage = (page, name) => page.evaluate((which) => Object.keys(globalThis[which]).filter((key) => key.startsWith("uplift.s")).sort(), name);
+const tell = teller(process.env.GOTRUE_URL);
 const email = (page, address = "ada@example.com") => page.getByLabel("Email address").fill(address);
 
 async function sendLink(page, address) {
@@ -71,12 +53,12 @@ await group("a password", async () => {
   equal(await answerEnded(page), "complete", "the server takes the token");
 
   await tell("asked");
-  await page.evaluate(() => sessionStorage.setItem("uplift.session", JSON.stringify({ ...JSON.parse(sessionStorage.getItem("uplift.session")), endsAt: 0 })));
+  await change(page, { endsAt: 0 });
   await page.reload();
   ok(await until(() => page.locator(".conversation-link").first().isVisible()), "a session goes on after its token");
   equal(await tell("asked"), ["refresh_token passed"], "renewed once");
   await tell("end_sessions");
-  await page.evaluate(() => sessionStorage.setItem("uplift.session", JSON.stringify({ ...JSON.parse(sessionStorage.getItem("uplift.session")), endsAt: 0 })));
+  await change(page, { endsAt: 0 });
   await page.reload();
   await asked(page);
   await told(page, /session has ended. Sign in again/, "one that was ended is said to be");
@@ -86,6 +68,15 @@ await group("a password", async () => {
   await page.locator("#sign-in-submit").click();
   await signedIn(page);
   equal([await storage(page, "sessionStorage"), await storage(page, "localStorage")], [[], ["uplift.session"]], "who wants to stay signed in does");
+  await page.route(`${url}/v1/**`, (route) => route.fulfill({ status: 401, json: { error: { message: "no such key", type: "authentication_error", param: null, code: "invalid_token" } } }));
+  await page.reload();
+  await asked(page);
+  await page.unroute(`${url}/v1/**`);
+  await email(page);
+  await page.getByLabel("Password").fill("correct horse");
+  await page.locator("#sign-in-submit").click();
+  ok(await until(() => page.locator("#sign-in").isHidden()), "whoever is refused may sign in again");
+  equal([await storage(page, "sessionStorage"), await storage(page, "localStorage")], [["uplift.session"], []], "and nothing stays of the session before");
   const out = page.waitForResponse((response) => response.url().includes("/logout?scope=local") && response.request().method() === "POST");
   await page.locator("#sign-out").click();
   equal((await out).status(), 204, "signing out ends the session at the project");
@@ -107,7 +98,10 @@ await group("a mail", async () => {
   ok(await signedIn(tab), "it signs in in the tab that it opens");
   equal([tab.url(), await storage(tab, "localStorage")], [`${url}/`, []], "and leaves nothing behind");
   await tab.goto(link);
-  await until(() => page.url());
+  await tab.waitForURL((now) => now.href === `${url}/`);
+  await told(tab, /expired, or was used before/, "used once more it is said to be");
+  ok(await signedIn(tab), "which does no harm");
+  equal([tab.url(), await storage(tab, "sessionStorage")], [`${url}/`, ["uplift.session"]], "and leaves nothing behind");
   await closePage(tab, "a link");
 
   await page.getByLabel("Code from the mail").fill(code);

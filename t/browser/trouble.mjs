@@ -36,6 +36,33 @@ await group("off the network", async () => {
   await closePage(page, "off the network");
 });
 
+/** Somebody else signs in while a page shows what is the first one's. */
+async function anotherPerson(page) {
+  await say(page, "Mine alone");
+  equal(await answerEnded(page), "complete", "somebody has a conversation");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/v1/chat", (route) => held.then(() => route.continue()));
+  await page.route("**/v1/conversations?*", (route) => route.fulfill({ status: 401, json: { error: { message: "the token has expired", type: "error", param: null, code: "token_expired" } } }));
+  await say(page, "And this");
+  await message(page).fill("Half a secret");
+  await page.locator("#coach-chip").click();
+  await page.locator("#see-memories").click();
+  release();
+  ok(await until(() => page.locator("#sign-in").isVisible()), "whose sign-in ends");
+  await page.unroute("**/v1/chat");
+  await page.unroute("**/v1/conversations?*");
+  await page.locator("#token").fill(process.env.PAGE_OTHER_TOKEN);
+  await page.keyboard.press("Enter");
+  ok(await until(() => page.locator("#sign-in").isHidden()), "and another person signs in");
+  ok(await until(() => page.locator("#welcome").isVisible()), "to a page of their own");
+  equal([await page.locator("dialog[open]").count(), await page.locator(".turn").count(), await message(page).inputValue(), await page.title(), new URL(page.url()).hash],
+    [0, 0, "", "uplift", ""], "on which nothing of the first one is left");
+  ok(await until(() => page.locator(".coach-card").first().isVisible()), "with the coaches");
+  ok(!/Mine alone|And this|Half a secret/.test(await page.locator("body").innerText()), "nor said");
+  equal(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith("uplift.draft"))), [], "nor kept");
+}
+
 await group("refusals", async () => {
   const page = await openPage();
   page.expected.push(/Failed to load resource/);
@@ -140,6 +167,7 @@ await group("refusals", async () => {
   ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "and goes on with it");
   await stranger.reload();
   ok(await until(() => stranger.locator(".coach-card").first().isVisible()), "a reload keeps it");
+  await anotherPerson(stranger);
   await stranger.getByRole("button", { name: "Sign out" }).click();
   ok(await until(() => stranger.locator("#sign-in").isVisible()), "signing out forgets it");
   equal(await stranger.evaluate(() => sessionStorage.length), 0, "all of it");

@@ -7,13 +7,14 @@
  *
  * How one signs in is "sign_in" of the server's /config.json (README.md, "Sign-in"). Without it a token is pasted, or comes
  * with the configuration. A page holds `openSession`, which gives it its client; calls that are refused with 401 make it call
- * `signIn`; and `changed` tells it when somebody has signed in or out, also in another tab.
+ * `signIn`; and `changed` tells it when somebody has signed in or out, also in another tab, and whether that is somebody else than
+ * what is on the page belongs to.
  */
 
 import { recall, remember } from "./dom.js";
 import { messageOf } from "./errors.js";
 import { SignInDialog } from "./signin/dialog.js";
-import { SignInError } from "./signin/exchange.js";
+import { claimsOf, SignInError } from "./signin/exchange.js";
 import { Oidc } from "./signin/oidc.js";
 import { complaintOfOidc, complaintOfSupabase, found } from "./signin/setup.js";
 import { Supabase } from "./signin/supabase.js";
@@ -25,6 +26,7 @@ const TOKEN = "uplift.token"; // one that was pasted
 const BEGUN = "uplift.signing-in"; // what a sign-in that went to the provider has to find again in this tab
 const LINK = "uplift.signing-in.link"; // the same of a mail, which opens a tab of its own
 const LEAVING = "uplift.signing-out";
+const WHOSE = "uplift.whose"; // whom this tab was last somebody's page for
 const BEGUN_MAX_MS = 30 * 60 * 1000; // a person may have to find a password
 const LINK_MAX_MS = 24 * 3600 * 1000; // the longest that a link of GoTrue's may be good for
 const HOME = new URL(".", location.href); // this page, / or /admin/, to which the provider sends people back
@@ -33,10 +35,13 @@ let config = null; // as it was read; null: not yet
 let way = null; // an Oidc or a Supabase; null: tokens are pasted
 let vault = null;
 let dialog = null;
+let takesConfigured = true; // whether the configuration's token may be used: not once a session has ended here
 let pasted = recall("sessionStorage", TOKEN) ?? recall("localStorage", TOKEN);
 let reason = ""; // why nobody is signed in any more
 let asking = null; // the promise of an open dialog
 let isOpen = false; // whether the page has its client
+let reading = null; // the promise of the configuration that is being read
+let whose = recall("sessionStorage", WHOSE);
 let onChange = () => {};
 let tryOut = (client) => client.preferences();
 
@@ -56,8 +61,8 @@ export function isSimulated() {
 }
 
 /**
- * The client for this session, once per page. `changed(signedIn)` is called after each sign-in and sign-out; `check` makes a call
- * that a new token has to be good for.
+ * The client for this session, once per page. `changed(signedIn, isAnother)` is called after each sign-in and sign-out; `check` makes
+ * a call that a new token has to be good for.
  */
 export async function openSession(changed, check = tryOut) {
   onChange = changed;
@@ -72,7 +77,7 @@ export async function openSession(changed, check = tryOut) {
 }
 
 function clientOf(options) {
-  return new Uplift({ ...options, apikey: config?.apikey ?? undefined });
+  return new Uplift({ ...options, apikey: () => config?.apikey ?? undefined });
 }
 
 // --- the configuration --------------------------------------------------------------------------
@@ -80,6 +85,8 @@ function clientOf(options) {
 async function readConfig() {
   try {
     const response = await fetch("/config.json", { cache: "no-store" });
+    // Where there is none it says nothing. Any other refusal is of this call, and no word about how one signs in.
+    if (!response.ok && response.status !== 404) return;
     const found = response.ok ? await response.json() : {};
     config = typeof found === "object" && found !== null ? found : {};
   } catch {
@@ -117,9 +124,14 @@ function fromOf(settings) {
  * refused; an answer that is on its way goes on with what it began with. Without a session any more, calls go without a token.
  */
 async function getToken(rejected) {
-  if (vault.session === null) return plainToken(rejected);
-  if (config === null) await readAgain();
-  if (vault.session === null) return plainToken(rejected);
+  // While the dialog is there it stays the one that it is.
+  if (config === null && asking === null) await readAgain();
+  const token = await (vault.session === null ? plainToken(rejected) : sessionToken(rejected));
+  if (token !== undefined) noteWhose(token);
+  return token;
+}
+
+async function sessionToken(rejected) {
   try {
     const session = await vault.fresh(renew, rejected);
     if (session !== null) return session.token;
@@ -128,7 +140,8 @@ async function getToken(rejected) {
     if (error.kind !== "ended") throw new UpliftError(error.message, { code: "sign_in_unavailable", cause: error });
     reason = error.message;
   }
-  return plainToken();
+  takesConfigured = false; // which may be somebody else's: the person is asked
+  return undefined;
 }
 
 function renew(session) {
@@ -136,19 +149,24 @@ function renew(session) {
   return way.refresh(session).then((next) => ({ ...next, from: session.from }));
 }
 
-/** The token that was pasted, or that of the configuration, which is looked for anew before the person is asked. */
+/** The token that was pasted; or that of the configuration, which is looked for anew before the person is asked. */
 async function plainToken(rejected) {
-  if (rejected !== undefined) {
-    if (pasted === rejected) forgetPasted();
-    if (pasted === null) await readConfig();
-    if (config?.token === rejected) config = { ...config, token: null };
+  if (pasted !== null && pasted === rejected) {
+    forgetPasted();
+    takesConfigured = false;
   }
-  return pasted ?? config?.token ?? undefined;
+  if (pasted !== null) return pasted;
+  if (!takesConfigured) return undefined;
+  if (rejected !== undefined && config !== null) {
+    await readConfig();
+    if (config.token === rejected) config = { ...config, token: null };
+  }
+  return config?.token ?? undefined;
 }
 
-async function readAgain() {
-  await readConfig();
-  if (config !== null) setUp();
+function readAgain() {
+  reading ??= readConfig().then(() => config !== null && setUp()).finally(() => (reading = null));
+  return reading;
 }
 
 function forgetPasted() {
@@ -166,7 +184,7 @@ export function signIn(message = "") {
 
 async function ask(message) {
   if (config === null) await readAgain();
-  const why = message || reason;
+  const why = message || reason || (config === null ? t("signIn.unread") : "");
   reason = "";
   return dialog.open(why);
 }
@@ -199,11 +217,11 @@ async function take(stays, given) {
     // Away is no reason to refuse a token that may be good.
     if (error.status === 401 || error.status === 403) throw new SignInError(t("signIn.refused", { why: messageOf(error) }));
   }
-  forgetPasted();
+  const isAnother = makeWayFor(given);
   vault.close();
   pasted = given;
   remember(stays ? "localStorage" : "sessionStorage", TOKEN, given);
-  signedIn();
+  signedIn(isAnother);
 }
 
 /** Lets in whoever has these tokens, when the server takes them. */
@@ -214,15 +232,36 @@ async function admit(tokens, stays) {
     // Who may not do something has still signed in, and can sign out again.
     if (error.status === 401) throw new SignInError(explainRefusal(error));
   }
-  forgetPasted();
+  const isAnother = makeWayFor(tokens.token);
   vault.open({ ...tokens, from: fromOf(config.sign_in) }, stays === true);
-  signedIn();
+  signedIn(isAnother);
 }
 
-function signedIn() {
+function signedIn(isAnother) {
   reason = "";
   dialog.close(true);
-  if (isOpen) onChange(true);
+  if (isOpen) onChange(true, isAnother);
+}
+
+/** Before somebody is let in with this token: what the tab keeps of somebody else goes. Returns whether there was somebody else. */
+function makeWayFor(token) {
+  const isAnother = whose !== null && whose !== ownerOf(token);
+  if (isAnother) forgetAll();
+  else forgetPasted();
+  return isAnother;
+}
+
+/** Whom a token is of; one that does not say, such as an API key, is a person of its own. */
+function ownerOf(token) {
+  const { iss = "", sub } = claimsOf(token) ?? {};
+  return sub === undefined ? token : `${iss} ${sub}`;
+}
+
+function noteWhose(token) {
+  const owner = ownerOf(token);
+  if (owner === whose) return;
+  whose = owner;
+  remember("sessionStorage", WHOSE, owner === token ? null : owner); // secrets are not kept a second time
 }
 
 /** Why this server refuses a token that the provider has just given. */
@@ -313,7 +352,8 @@ export function signOut() {
 
 function forgetAll() {
   forgetPasted();
-  config = config === null ? null : { ...config, token: null };
+  takesConfigured = false;
+  whose = null;
   try {
     sessionStorage.clear(); // drafts, too
   } catch {
@@ -337,11 +377,10 @@ async function leave(session) {
   }
 }
 
-/** Another tab signed out, or in. */
-function followOtherTab(now, before) {
-  if (before !== null) {
-    forgetAll();
-    if (isOpen) onChange(false);
-  }
-  if (now !== null) signedIn();
+/** Another tab signed in, or out. */
+function followOtherTab(now) {
+  if (now !== null) return signedIn(makeWayFor(now.token));
+  forgetAll();
+  if (isOpen) onChange(false);
+  return undefined;
 }

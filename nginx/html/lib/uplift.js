@@ -285,7 +285,8 @@ export class Uplift {
    * @param {(rejected?: string) => string | Promise<string>} [options.getToken] asked before each call
    *   instead of `token`; when the server refuses a token with 401 it is asked once more, with the
    *   refused token, for a fresh one
-   * @param {string} [options.apikey] the project's public key, where the server asks for one
+   * @param {string | (() => string)} [options.apikey] the project's public key, where the server asks for one; a function is
+   *   asked before each call
    * @param {typeof fetch} [options.fetch]
    * @param {number} [options.retries] how often a call is tried again where that is safe (2)
    * @param {number} [options.idleTimeoutMs] an answer is given up when nothing, not even a heartbeat,
@@ -592,7 +593,8 @@ export class Uplift {
   #headers(token, accept, content) {
     const headers = { Accept: accept };
     if (token) headers.Authorization = `Bearer ${token}`;
-    if (this.#apikey) headers.apikey = this.#apikey;
+    const apikey = typeof this.#apikey === "function" ? this.#apikey() : this.#apikey;
+    if (apikey) headers.apikey = apikey;
     if (content !== undefined && !isRaw(content)) headers["Content-Type"] = "application/json";
     return headers;
   }

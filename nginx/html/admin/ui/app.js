@@ -93,11 +93,11 @@ function makeContext(place, signal) {
 
 // --- who is there ---
 
-function sessionChanged(isSignedIn) {
+function sessionChanged(isSignedIn, isAnother) {
   $("sign-out").hidden = !signedInByHand();
-  // What waited for it goes on by itself; a page that was refused is asked for again.
+  // What waited for it goes on by itself; a page that was refused, or shown to somebody else, is asked for again.
   if (!isSignedIn) refuse({ title: words.signedOut, text: words.signedOutText, next: "" }, words.signIn);
-  else if (router?.failed) router.show();
+  else if (router?.failed || isAnother) router?.show();
 }
 
 /** In place of the page: why it cannot be seen, and signing in. */

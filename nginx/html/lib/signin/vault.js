@@ -25,7 +25,7 @@ export class Vault {
   #told = () => {}; // is given the serial that another tab has answered with
   #mark = () => {}; // lets go of the lock that says that this tab has the session
 
-  /** `changed(session, before)` is called when another tab put another session in the place of this one, or none. */
+  /** `changed(session)` is called when another tab put another session in the place of this one, or none: null. */
   constructor(changed) {
     this.#changed = changed;
     this.#session = read("sessionStorage") ?? read("localStorage");
@@ -40,8 +40,9 @@ export class Vault {
     return this.#session;
   }
 
-  /** Takes a new session, from a sign-in. */
+  /** Takes a new session, from a sign-in; one that there was is over. */
   open(tokens, stays) {
+    this.close();
     this.#keep({ id: randomId(), serial: 0, stays, ...dated(tokens) });
     this.#markTab();
   }
@@ -114,7 +115,7 @@ export class Vault {
     }
     if (closed === session.id) {
       this.#drop();
-      this.#changed(null, session);
+      this.#changed(null);
     }
   }
 
@@ -134,7 +135,7 @@ export class Vault {
     }
     this.#session = now;
     this.#markTab();
-    this.#changed(now, before);
+    this.#changed(now);
   }
 
   #keep(session) {
