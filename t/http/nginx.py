@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -253,7 +254,7 @@ def dashboard(uplift):
 
 
 def production(uplift):
-    """production.conf, with the names of this test in it, is a configuration to nginx."""
+    """production.conf, with the names of this test in it, is a configuration to nginx, which lets a browser have the pages."""
     etc = uplift.dir + "/etc"
     os.makedirs(etc)
     with open(TOP + "/nginx/production.conf") as file:
@@ -264,6 +265,7 @@ def production(uplift):
     if not os.path.exists("/proc/net/if_inet6"):
         text = re.sub(r".*listen \[::1\].*\n", "", text)
     for path, ours in (("/etc/letsencrypt/live/chat.example.com/fullchain.pem", uplift.ca), ("/var/log/nginx", uplift.dir + "/log"),
+                       ("/usr/local/share/uplift/html", uplift.dir + "/html"),
                        ("/usr/local/share/uplift/nginx", TOP + "/nginx"),
                        ("/etc/letsencrypt/live/chat.example.com/privkey.pem", uplift.dir + "/key.pem")):
         contains(text, path, "production.conf names " + path)
@@ -274,10 +276,41 @@ def production(uplift):
     with open(etc + "/nginx.conf", "w") as file:
         # Without a log of its own, a server writes to one that only root may open.
         file.write("pid %s/nginx.pid;\nevents {}\nhttp { access_log off; %s include uplift.conf; }\n" % (etc, temporary))
-    result = subprocess.run(["/usr/sbin/nginx", "-t", "-p", etc, "-e", etc + "/error.log", "-c", etc + "/nginx.conf"],
-                            capture_output=True, text=True)
+    nginx = ["/usr/sbin/nginx", "-p", etc, "-e", etc + "/error.log", "-c", etc + "/nginx.conf"]
+    result = subprocess.run([*nginx, "-t"], capture_output=True, text=True)
     equal(result.returncode, 0, "production.conf passes nginx -t")
     like(result.stderr, r"^nginx: the configuration file \S* syntax is ok\nnginx: [^\n]* is successful\n$", "without a warning")
+    running = subprocess.Popen([*nginx, "-g", "daemon off;"])
+    try:
+        haste(uplift.dir + "/html", int(ports["443"]))
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def haste(html, port):
+    """Files come as fast as a browser asks for them, calls of the API do not."""
+    ok(wait_for(lambda: accepts(("127.0.0.1", port))), "production.conf: nginx runs with it")
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+
+    def status(path):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    files = [os.path.join(path, name)[len(html):] for path, _, names in os.walk(html) for name in names]
+    equal([path for path in files * 2 if status(path) != 200], [], "the pages can be opened twice in a row, with all of their files")
+    statuses = [status("/v1/models") for _ in range(100)]
+    ok(429 in statuses and 429 not in statuses[:40], "but the API is not called so often", statuses)
+    connection.close()
+
+
+def accepts(address):
+    try:
+        socket.create_connection(address, 1).close()
+        return True
+    except OSError:
+        return False
 
 
 def crowd():
