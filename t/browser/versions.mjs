@@ -80,6 +80,33 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await first.getByRole("button", { name: "Try again" }).click();
     ok(await until(async () => (await questions(page)).join() === "Changes"), "a second try asks the edited one");
     equal(await answerEnded(page), "complete", "which is answered");
+
+    await ask(page, "And then");
+    page.expected.push(/status of 400/);
+    const failed = {};
+    await page.route("**/v1/conversations/*", async (route) => {
+      const read = await (await route.fetch()).json();
+      Object.assign(failed, read.messages[1]);
+      Object.assign(read.messages[1], { content: "", outcome: "failed" });
+      return route.fulfill({ json: read });
+    });
+    await page.reload();
+    await page.waitForSelector(".answer[data-state=failed]");
+    const asked = [];
+    await page.route("**/v1/chat", (route) => {
+      asked.push(route.request().postDataJSON());
+      return route.fulfill({ status: 400, json: refusal("invalid_message") });
+    });
+    await first.getByRole("button", { name: "Edit this message" }).click();
+    await first.getByRole("textbox", { name: "Your message" }).fill("Better");
+    await first.getByRole("button", { name: "Send" }).click();
+    await until(() => asked.length > 0);
+    ok(await until(async () => (await questions(page)).join() === "Changes,And then"), "so it is where there was no answer before");
+    await first.getByRole("button", { name: "Edit the message" }).click();
+    equal(await first.getByRole("textbox", { name: "Your message" }).inputValue(), "Better", "and the edited one can be edited");
+    await first.getByRole("button", { name: "Send" }).click();
+    await until(() => asked.length > 1);
+    equal(asked.map((body) => [body.message, body.regenerate_of]), Array(2).fill(["Better", failed.id]), "in the place of the same one");
     await closePage(page, `an edit that fails, ${name}`);
   });
 

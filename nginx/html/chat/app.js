@@ -564,10 +564,17 @@ function fail(turn, error, attempt) {
     sidebar.load();
     return;
   }
-  if (turn.restore()) bringBack(turn);
-  else turn.setState("failed");
+  fallBack(turn);
+  takeEditBack(turn);
   if (error.feedbackId) sidebar.load();
   explain(turn, error, attempt);
+}
+
+/** Back to the answer that was there before a try of which nothing came, or to none. */
+function fallBack(turn) {
+  if (turn.restore()) return;
+  turn.id ??= turn.request.regenerate_of ?? null;
+  turn.setState("failed");
 }
 
 function explain(turn, error, attempt) {
@@ -648,7 +655,7 @@ function moveToNew(turn) {
 
 /** Has the message of a turn changed where it stands, or, where there is nothing else of the turn, in the message box. */
 function changeMessage(turn) {
-  if (turn.text === "") takeBack(turn);
+  if (turn.text === "" && turn.wanted === null) takeBack(turn);
   else turn.question.open();
 }
 
@@ -707,7 +714,7 @@ function waitForService(turn) {
 
 /** Sends the message, or does something else, once what `subscribe` waits for has come; it returns what ends the waiting. */
 function waitFor(turn, text, subscribe, go = () => run(turn)) {
-  if (turn.text === "" && !turn.restore()) turn.setState("failed");
+  if (turn.text === "") fallBack(turn);
   cancelWaiting();
   const unsubscribe = subscribe(() => {
     cancel();

@@ -39,7 +39,7 @@ export class Question {
 
   open() {
     if (this.editButton.hidden || this.#form !== null) return;
-    const box = h("textarea", { rows: 2, "aria-label": t("question.editLabel"), onkeydown: (event) => this.#key(event), oninput: () => this.#fit() });
+    const box = h("textarea", { rows: 2, "aria-label": t("question.editLabel"), onkeydown: (event) => this.#key(event), oninput: () => this.#changed() });
     box.value = this.#wanted() ?? this.message;
     const error = h("p", { class: "form-error", role: "alert" });
     this.#form = h("form", { class: "question-edit", onsubmit: (event) => this.#send(event) }, box, error,
@@ -60,6 +60,11 @@ export class Question {
     this.text.hidden = this.tools.hidden = false;
     this.node.classList.remove("is-edited");
     if (focus) this.editButton.focus();
+  }
+
+  #changed() {
+    this.#form.error.textContent = "";
+    this.#fit();
   }
 
   #fit() {

@@ -73,7 +73,7 @@ export default {
   "composer.send": "Senden",
   "composer.stop": "Antwort anhalten",
   "composer.tooLong": "Diese Nachricht ist zu lang. Bitte kürze sie.",
-  "composer.busy": "Dein Coach antwortet noch. Sende das, wenn die Antwort da ist.",
+  "composer.busy": "Dein Coach antwortet noch. Versuch es noch einmal, wenn die Antwort da ist.",
 
   "coach.any": "Coach",
   "coach.title": "Dein Coach",

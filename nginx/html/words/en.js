@@ -86,7 +86,7 @@ export default {
   "composer.send": "Send",
   "composer.stop": "Stop the answer",
   "composer.tooLong": "That message is too long to send. Please shorten it.",
-  "composer.busy": "Your coach is still answering. Send this when the answer is there.",
+  "composer.busy": "Your coach is still answering. Try again when the answer is there.",
 
   "coach.any": "Coach",
   "coach.title": "Your coach",
