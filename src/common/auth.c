@@ -221,12 +221,15 @@ static bool has_role(const cJSON *said, const char *roles)
 
 /*
  * The user whom a sub names: a UUID is one. Any other, where that is allowed, stands for the UUID
- * version 5 of it in the namespace that is the UUID version 5 of the issuer's URL.
+ * version 5 of it in the namespace that is the UUID version 5 of the issuer's URL. So does a UUID
+ * of that version there: it might be the one that another's sub stands for.
  */
 static bool user_of_sub(const struct config *config, const char *sub, struct uuid *out)
 {
-    if (sub == NULL || uuid_parse(sub, out))
-        return sub != NULL;
+    if (sub == NULL)
+        return false;
+    if (uuid_parse(sub, out) && !(config->jwt_any_sub && out->bytes[6] >> 4 == 5))
+        return true;
     size_t len = strlen(sub);
     return config->jwt_any_sub && config->jwt_issuer != NULL && len > 0 && len <= SUB_MAX &&
            uuid_v5(&uuid_of_urls, config->jwt_issuer, out) && uuid_v5(out, sub, out);

@@ -62,7 +62,8 @@ const struct config_option config_options[] = {
      "By how much clocks may differ when exp and nbf are checked."},
     {"UPLIFT_JWT_SUB", FLAG, AT(jwt_any_sub), "uuid", 0, 0, "uuid|any",
      "What the sub of a user's token may be: uuid, the user's id itself; or any, where one that is "
-     "no UUID stands for the UUID version 5 made of it and UPLIFT_JWT_ISSUER, which must be set."},
+     "no UUID, or one of version 5, stands for the UUID version 5 made of it and "
+     "UPLIFT_JWT_ISSUER, which must be set."},
     {"UPLIFT_JWT_ROLE_CLAIM", TEXT, AT(jwt_role_claim), "app_metadata.role", 0, 0, NULL,
      "The claim that says what a user may do, a text or a list of texts: its name, or a path to it "
      "with dots, such as realm_access.roles."},

@@ -196,6 +196,12 @@ static void users_may_have_other_names_than_ids(void **state)
     assert_true(answer.good && answer.who.has_user);
     /* Python: uuid5(uuid5(NAMESPACE_URL, ISSUER), "auth0|5f7c") */
     assert_string_equal(answer.who.user_text, "dd3842a2-34b1-529e-91b2-c2e0d763fb17");
+    /* Who may choose the own sub is not taken for whom another's stands for. */
+    answer = ask(
+        a, sign(later("{\"iss\":\"" ISSUER "\",\"sub\":\"dd3842a2-34b1-529e-91b2-c2e0d763fb17\","
+                      "\"aud\":\"authenticated\",\"exp\":EXP}")));
+    assert_true(answer.good && answer.who.has_user);
+    assert_string_equal(answer.who.user_text, "ad8780e3-d7f6-55eb-bd6e-ac7bf7b12b39");
     answer = ask(a, sign(claims(60, "")));
     assert_true(answer.good);
     assert_string_equal(answer.who.user_text, USER);
