@@ -55,6 +55,7 @@ begin
             ('uplift', 'playbook_guidelines', 'merged_into', 'uplift.playbook_guidelines', 'on delete set null'),
             ('uplift', 'admin_log_users', 'log_id', 'uplift.admin_log', 'on delete cascade'),
             ('uplift', 'feedback_to_read', 'user_id', 'auth.users', 'on delete cascade'),
+            ('uplift', 'photos_taken', 'user_id', 'auth.users', 'on delete cascade'),
             ('uplift', 'food_photos', 'id', 'public.food_photo_training_data', 'on delete cascade')
         ) as k(schema_name, table_name, column_name, refers_to, on_delete)
         join uplift_install.tables t

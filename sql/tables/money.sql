@@ -17,7 +17,7 @@ create table budgets (
     check ((action = 'cheaper') = (cheaper_model is not null))
 );
 
-comment on table budgets is 'What may be spent in a day or month (UTC): in all, by a coach, or by a user.';
+comment on table budgets is 'What may be spent in a day or month (UTC) on answers and on the analysis of photos: in all, by a coach, or by a user.';
 comment on column budgets.key is 'The coach or the user; empty: each coach, or each user, by itself.';
 comment on column budgets.warn_at is 'The share of the limit from which on it is a warning.';
 comment on column budgets.action is

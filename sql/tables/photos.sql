@@ -30,8 +30,37 @@ comment on column food_photos.status is 'pending: a model is still to be asked; 
 comment on column food_photos.width is 'Of the picture as it is kept: width, height, bytes.';
 comment on column food_photos.attempts is
     'How often the analysis was begun; next_at: when it is to be tried, or, while somebody is at it, when that one is given up.';
-comment on column food_photos.provider is 'Who analysed it, and what that took: provider, prompt_tokens, completion_tokens, cost_usd.';
+comment on column food_photos.provider is 'Who analysed it, and what that took, with all tries that were answered: provider, prompt_tokens, completion_tokens, cost_usd (null: no price is known).';
 comment on column food_photos.prediction_ids is 'Its rows of ai_predictions.';
+
+-- What a deletion takes nothing from.
+create table photos_taken (
+    user_id uuid not null,
+    hour timestamptz not null,
+    photos int not null,
+    primary key (user_id, hour)
+);
+
+create index on photos_taken (hour);
+
+comment on table photos_taken is
+    'How many photos of a user were taken in an hour, those that are gone since among them: for photos.max_per_day. Job roll-up-usage takes away what is older than two days.';
+
+create table vision_hourly (
+    hour timestamptz not null,
+    provider text not null,
+    model text not null,
+    calls bigint not null,
+    prompt_tokens bigint not null,
+    completion_tokens bigint not null,
+    cost_usd numeric not null,
+    unpriced bigint not null,
+    primary key (hour, provider, model)
+);
+
+comment on table vision_hourly is
+    'Answers of models that were asked what is on photos, by the hour (UTC) in which they came: counted when they come, and kept when photos go.';
+comment on column vision_hourly.unpriced is 'Answers with tokens whose model has no price: their cost is not known, and not counted.';
 
 create table photo_removals (
     photo_id uuid primary key,

@@ -127,6 +127,7 @@ insert into uplift.settings (key, value, description) values
     ('predictions.max_brier_rise', '0.05', 'By how much the Brier score may rise without a warning.'),
     ('predictions.max_ece_rise', '0.05', 'By how much the expected calibration error may rise without a warning.'),
     ('predictions.max_per_day', '2000', 'Predictions of one user that /v1/predictions takes in 24 hours.'),
+    ('photos.max_per_day', '100', 'Photos of one user that /v1/food-photos takes in 24 hours.'),
     ('erasures.finish_after_minutes', '15', 'Minutes after an erasure of a user until job finish-erasures looks for what was written in the same moment.'),
     ('errors.keep_days', '90', 'Days that failures of providers are kept, for /admin/errors.')
 on conflict (key) do nothing;

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define EXPORTS_MAX 16
+
 struct task {
     struct admin_call call;
     atomic_int *open;
@@ -34,4 +36,15 @@ bool apart_run(struct admin_call *c, atomic_int *open, int max, void (*run)(stru
     atomic_fetch_sub(open, 1);
     free(t);
     return false;
+}
+
+void export_apart(struct admin_call *c, void (*run)(struct admin_call *c))
+{
+    struct api_error error;
+    if (apart_run(c, &c->admin->exports, EXPORTS_MAX, run))
+        return;
+    api_error(&error, 503, "too_many_exports", "",
+              "too many exports are under way; try again when one has ended");
+    error.retry_after_ms = 5000;
+    request_fail(c->request, &error, NULL);
 }

@@ -14,5 +14,8 @@
  * to be had.
  */
 bool apart_run(struct admin_call *c, atomic_int *open, int max, void (*run)(struct admin_call *c));
+/* The same for an export, of which there are 16 at once, of all kinds together: most have a
+ * connection to Postgres. Of more, the request ends with 503 too_many_exports. */
+void export_apart(struct admin_call *c, void (*run)(struct admin_call *c));
 
 #endif

@@ -1,15 +1,15 @@
 /* Asking a model for JSON; see ask_model.h. */
 #include "ask_model.h"
 
-#include "common/schema_check.h"
-#include "http.h"
-#include "refusal.h"
 #include "steps.h"
 
+#include "common/http.h"
 #include "common/json.h"
+#include "common/model_answer.h"
+#include "common/refusal.h"
+#include "common/schema_check.h"
 #include "common/utf8.h"
 
-#include <curl/curl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,9 +20,7 @@
 #define PAUSE_MS 1000
 #define PAUSE_MAX_MS 300000 /* who wants more is asked in another run */
 #define CALL_MS 120000
-#define CONTENT_MAX ((size_t)64 << 10)
-#define TOKENS_MAX 1e8 /* of one call; more is no count */
-#define BAD_MAX 3      /* answers in a row that are not as asked for, before it is left alone */
+#define BAD_MAX 3 /* answers in a row that are not as asked for, before it is left alone */
 
 static cJSON *counts(struct ask_model *m)
 {
@@ -113,22 +111,13 @@ static char *write_request(const struct ask_model *m, const struct ask_form *for
 
 /* --- what goes wrong --- */
 
-static bool is_about(const struct http_answer *answer, const char *parameter)
-{
-    const char *param = json_string(refusal_error(answer), "param");
-    return (param != NULL && strcmp(param, parameter) == 0) ||
-           strstr(refusal_words(answer), parameter) != NULL;
-}
-
 /* Some models take no temperature, and some know the limit of tokens by its younger name. True when
  * another request may do. */
 static bool adapt(struct ask_model *m, const struct http_answer *answer)
 {
-    if (answer->status != 400 && answer->status != 422)
-        return false;
-    if (!m->names_completion_tokens && is_about(answer, "max_tokens"))
+    if (!m->names_completion_tokens && refusal_is_about(answer, "max_tokens"))
         return m->names_completion_tokens = true;
-    if (!m->omits_temperature && is_about(answer, "temperature"))
+    if (!m->omits_temperature && refusal_is_about(answer, "temperature"))
         return m->omits_temperature = true;
     return false;
 }
@@ -162,62 +151,24 @@ static enum ask_outcome refused(struct ask_model *m, const struct http_answer *a
     return bad(m, why);
 }
 
-static double counted(const cJSON *usage, const char *name)
-{
-    double n = json_number(usage, name, 0);
-    return n > 0 && n <= TOKENS_MAX ? floor(n) : 0;
-}
-
 static void count_usage(struct ask_model *m, const cJSON *response)
 {
-    const cJSON *usage = cJSON_GetObjectItemCaseSensitive(response, "usage");
-    const cJSON *details = cJSON_GetObjectItemCaseSensitive(usage, "prompt_tokens_details");
-    const char *name = json_string(response, "model");
-    double prompt = counted(usage, "prompt_tokens"), cached = counted(details, "cached_tokens");
-    count(m, "prompt_tokens", prompt);
-    count(m, "cached_tokens", cached < prompt ? cached : prompt);
-    count(m, "completion_tokens", counted(usage, "completion_tokens"));
-    keep_text(m, "name", name != NULL && *name != '\0' && strlen(name) <= 256 ? name : m->model);
-}
-
-static bool was_cut(const char *finish)
-{
-    static const char *const words[] = {"length", "max_tokens", "content_filter", "tool_calls"};
-    for (size_t i = 0; finish != NULL && i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(finish, words[i]) == 0)
-            return true;
-    return false;
+    const struct model_usage usage = model_answer_usage(response);
+    count(m, "prompt_tokens", usage.prompt_tokens);
+    count(m, "cached_tokens", usage.cached_tokens);
+    count(m, "completion_tokens", usage.completion_tokens);
+    keep_text(m, "name", model_answer_model(response, m->model));
 }
 
 static enum ask_outcome read_answer(struct ask_model *m, const struct ask_form *form,
                                     const cJSON *response, cJSON **out)
 {
-    char wrong[160];
-    struct json_error error;
-    const cJSON *choices = cJSON_GetObjectItemCaseSensitive(response, "choices");
-    const cJSON *choice = cJSON_IsArray(choices) ? choices->child : NULL;
-    const cJSON *message = cJSON_GetObjectItemCaseSensitive(choice, "message");
-    const char *content = json_string(message, "content");
-    const char *refusal = json_string(message, "refusal");
-    const char *finish = json_string(choice, "finish_reason");
-    count_usage(m, response);
-    if (refusal != NULL && *refusal != '\0')
-        return bad(m, "the model refused");
-    if (was_cut(finish))
-        return bad(m, "the answer was cut off");
-    if (content == NULL || *content == '\0')
-        return bad(m, "the answer has no text");
-    if (strlen(content) > CONTENT_MAX)
-        return bad(m, "the answer is too long");
-    cJSON *value = json_parse(content, strlen(content), &error);
-    if (value == NULL)
-        return bad(m, error.message);
-    if (!schema_check(form->schema, value, wrong, sizeof wrong)) {
-        cJSON_Delete(value);
-        return bad(m, wrong);
-    }
+    char why[MODEL_ANSWER_WHY];
+    if (cJSON_IsObject(response))
+        count_usage(m, response);
+    if (model_answer_read(response, form->schema, out, why) != MODEL_ANSWERED)
+        return bad(m, why);
     m->bad_in_a_row = 0;
-    *out = value;
     return ASK_ANSWERED;
 }
 
@@ -228,7 +179,8 @@ static struct http_server server_of(const struct ask_model *m)
     const struct config *config = m->job->config;
     return (struct http_server){
         .config = config,
-        .job = m->job,
+        .goes_on = job_is_wanted,
+        .goes_on_arg = m->job,
         .base_url = config->upstream_url,
         .key = config->openai_api_key,
         .key_header = "Authorization",
@@ -253,8 +205,7 @@ static bool try_once(struct ask_model *m, const struct ask_form *form, const cha
     if (how == HTTP_STOPPED) {
         *outcome = ASK_STOPPED;
     } else if (good) {
-        *outcome = cJSON_IsObject(answer.json) ? read_answer(m, form, answer.json, out)
-                                               : bad(m, "the provider's answer is not JSON");
+        *outcome = read_answer(m, form, answer.json, out);
     } else if (how == HTTP_ANSWERED && adapt(m, &answer)) {
         is_over = false;
     } else if (how == HTTP_ANSWERED && refusal_is_of_request(&answer)) {
@@ -293,19 +244,6 @@ enum ask_outcome ask_model(struct ask_model *m, const struct ask_form *form, con
 
 /* --- the report --- */
 
-/* Who runs the model, as rows of answers and prices call it: the host of its URL. */
-static void write_provider(const struct config *config, char *out, size_t room)
-{
-    char *host = NULL;
-    CURLU *parts = curl_url();
-    *out = '\0';
-    if (parts != NULL && curl_url_set(parts, CURLUPART_URL, config->upstream_url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-        utf8_copy(out, room, host);
-    curl_free(host);
-    curl_url_cleanup(parts);
-}
-
 /* US dollars; NaN: no price is known. */
 static double price_of(struct ask_model *m, const char *model)
 {
@@ -317,7 +255,7 @@ static double price_of(struct ask_model *m, const char *model)
     char provider[256], tokens[3][24];
     double cost = NAN;
     PGresult *row;
-    write_provider(m->job->config, provider, sizeof provider);
+    model_provider_name(m->job->config->upstream_url, provider, sizeof provider);
     for (size_t i = 0; i < 3; i++)
         snprintf(tokens[i], sizeof tokens[i], "%.0f", json_number(counts(m), names[i], 0));
     if (pg_call(m->job->pg, &statement,

@@ -1,8 +1,7 @@
 /* What the trainer's server says of a base model. */
 #include "base_model.h"
 
-#include "http.h"
-
+#include "common/http.h"
 #include "common/json.h"
 
 #include <stdio.h>
@@ -59,7 +58,8 @@ bool base_model_ask(struct job *j, const char *model, struct base_model *found,
     char name[700], path[720], today[16];
     struct http_answer answer;
     const struct http_server server = {.config = j->config,
-                                       .job = j,
+                                       .goes_on = job_is_wanted,
+                                       .goes_on_arg = j,
                                        .base_url = j->config->trainer_url,
                                        .key = j->config->trainer_api_key,
                                        .key_header = j->config->trainer_key_header};

@@ -1,9 +1,8 @@
 #include "embedding_server.h"
 
-#include "http.h"
-#include "refusal.h"
-
+#include "common/http.h"
 #include "common/json.h"
+#include "common/refusal.h"
 #include "common/utf8.h"
 
 #include <math.h>
@@ -87,7 +86,8 @@ enum embedding_outcome embedding_ask(const struct config *config, struct job *jo
                                      struct embedding_call *call)
 {
     const struct http_server server = {.config = config,
-                                       .job = job,
+                                       .goes_on = job_is_wanted,
+                                       .goes_on_arg = job,
                                        .base_url = config->embeddings_url,
                                        .key = config->embeddings_key,
                                        .key_header = "Authorization",

@@ -43,6 +43,11 @@ bool job_goes_on(struct job *j, int64_t ms)
     return stop == JOB_GOES_ON;
 }
 
+bool job_is_wanted(void *job)
+{
+    return job == NULL || job_goes_on(job, 0);
+}
+
 enum job_stop job_stop_reason(struct job *j)
 {
     runner_lock(j->slot);

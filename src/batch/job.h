@@ -63,6 +63,9 @@ bool job_progress(struct job *j, int64_t done, int64_t total, const char *format
     __attribute__((format(printf, 4, 5)));
 /* Waits so many ms, or until it must stop; 0 only looks. False: stop. */
 bool job_goes_on(struct job *j, int64_t ms);
+/* Whether a call that the job makes is to go on (http.h); job is one, or NULL for none that could
+ * be stopped. */
+bool job_is_wanted(void *job);
 /* Why it must stop. */
 enum job_stop job_stop_reason(struct job *j);
 /* Keeps j->state (and j->host), durably, unless the job was lost meanwhile. False: stop. Waits for

@@ -5,9 +5,9 @@
  *
  * What cannot be deleted now stays noted, with the reason, and is tried again with each run.
  */
-#include "http.h"
 #include "kinds.h"
 
+#include "common/http.h"
 #include "common/json.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ static bool delete_at_trainer(struct finishing *f, cJSON *file, const char *name
 {
     const struct config *config = f->job->config;
     const struct http_server server = {.config = config,
-                                       .job = f->job,
+                                       .goes_on = job_is_wanted,
+                                       .goes_on_arg = f->job,
                                        .base_url = config->trainer_url,
                                        .key = config->trainer_api_key,
                                        .key_header = config->trainer_key_header};

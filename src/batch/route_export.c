@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define OUT_BYTES ((size_t)64 * 1024) /* gathered before it is written */
-#define EXPORTS_MAX 16                /* at once; each has a connection to Postgres */
 
 /* What a client asks for. */
 struct asked {
@@ -97,7 +96,6 @@ static bool write_head(struct admin_call *c, const struct asked *a,
                        const struct export_result *looked)
 {
     char extra[600];
-    struct buf head;
     snprintf(extra, sizeof extra,
              "ETag: %s\r\nX-Export-Examples: %lld\r\nX-Export-Tokens: %lld\r\n"
              "X-Export-Missing: %lld\r\n"
@@ -105,11 +103,7 @@ static bool write_head(struct admin_call *c, const struct asked *a,
              looked->etag, (long long)looked->announced, (long long)looked->announced_tokens,
              (long long)looked->missing, c->key, format_name(a->request.format),
              a->request.split != NULL ? "-" : "", a->request.split != NULL ? a->request.split : "");
-    buf_init(&head, 16384);
-    bool good = request_head(c->request, &head, 200, "application/x-ndjson", extra) &&
-                FCGX_PutStr(head.data, (int)head.len, c->request->fcgi.out) == (int)head.len;
-    buf_release(&head);
-    return good;
+    return request_begin(c->request, "application/x-ndjson", extra);
 }
 
 /* Where lines gather. */
@@ -121,8 +115,7 @@ struct sink {
 
 static bool flush(struct sink *s)
 {
-    bool good = s->out.len == 0 ||
-                FCGX_PutStr(s->out.data, (int)s->out.len, s->request->fcgi.out) == (int)s->out.len;
+    bool good = request_put(s->request, s->out.data, s->out.len);
     buf_clear(&s->out);
     return good;
 }
@@ -135,7 +128,7 @@ static bool take_line(void *arg, const char *line, size_t len)
     if (s->out.len + len > OUT_BYTES && !flush(s))
         return false;
     if (len > OUT_BYTES)
-        return FCGX_PutStr(line, (int)len, s->request->fcgi.out) == (int)len;
+        return request_put(s->request, line, len);
     return buf_append(&s->out, line, len);
 }
 
@@ -200,11 +193,5 @@ static void export_whole(struct admin_call *c)
 
 void route_export(struct admin_call *c)
 {
-    struct api_error error;
-    if (apart_run(c, &c->admin->exports, EXPORTS_MAX, export_whole))
-        return;
-    api_error(&error, 503, "too_many_exports", "",
-              "too many exports are under way; try again when one has ended");
-    error.retry_after_ms = 5000;
-    request_fail(c->request, &error, NULL);
+    export_apart(c, export_whole);
 }

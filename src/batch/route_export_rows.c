@@ -13,9 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPORTS_MAX 16 /* at once, those of datasets among them; each has a connection */
-#define HEAD_MAX 16384
-
 enum { LINES, COUNT, AFTER };
 
 static void fail_call(struct pg *pg, enum pg_outcome outcome, const char *what,
@@ -45,23 +42,13 @@ static struct pg *connect_apart(struct admin_call *c)
                   c->admin->config->batch_statement_timeout_ms, 0);
 }
 
-static bool put(struct admin_call *c, const char *text, size_t len)
-{
-    return len == 0 || FCGX_PutStr(text, (int)len, c->request->fcgi.out) == (int)len;
-}
-
 static bool begin_answers(struct admin_call *c, bool is_csv)
 {
-    struct buf head;
     char extra[128];
     snprintf(extra, sizeof extra, "Content-Disposition: attachment; filename=\"answers.%s\"\r\n",
              is_csv ? "csv" : "jsonl");
-    buf_init(&head, HEAD_MAX);
-    bool good = request_head(c->request, &head, 200,
-                             is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson", extra) &&
-                put(c, head.data, head.len);
-    buf_release(&head);
-    return good;
+    return request_begin(c->request, is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson",
+                         extra);
 }
 
 /* The pages behind the first. False: it must not pass for the whole. */
@@ -72,7 +59,8 @@ static bool write_pages(struct admin_call *c, struct pg *pg, const struct pg_sta
     struct api_error error;
     for (;;) {
         bool is_last = PQgetisnull(page, 0, AFTER);
-        bool good = put(c, PQgetvalue(page, 0, LINES), (size_t)PQgetlength(page, 0, LINES));
+        bool good = request_put(c->request, PQgetvalue(page, 0, LINES),
+                                (size_t)PQgetlength(page, 0, LINES));
         snprintf(after, sizeof after, "%s", PQgetvalue(page, 0, AFTER));
         PQclear(page);
         if (!good || is_last)
@@ -159,23 +147,12 @@ static void export_user(struct admin_call *c)
     pg_free(pg);
 }
 
-static void run_apart(struct admin_call *c, void (*run)(struct admin_call *c))
-{
-    struct api_error error;
-    if (apart_run(c, &c->admin->exports, EXPORTS_MAX, run))
-        return;
-    api_error(&error, 503, "too_many_exports", "",
-              "too many exports are under way; try again when one has ended");
-    error.retry_after_ms = 5000;
-    request_fail(c->request, &error, NULL);
-}
-
 void route_export_answers(struct admin_call *c)
 {
-    run_apart(c, export_answers);
+    export_apart(c, export_answers);
 }
 
 void route_export_user(struct admin_call *c)
 {
-    run_apart(c, export_user);
+    export_apart(c, export_user);
 }

@@ -26,8 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXPORTS_MAX 4 /* at once */
-#define PAGE 200      /* as uplift_batch.export_photos() has it */
+#define PAGE 200 /* as uplift_batch.export_photos() has it */
 #define LINE_MAX_BYTES ((size_t)24 << 20)
 
 enum format { OPENAI_VISION, IMAGE_FOLDER };
@@ -60,8 +59,6 @@ void route_photo_image(struct admin_call *c)
         .name = "admin_photo_image",
         .sql = "select uplift_batch.admin_get_photo($1, $2, $3)",
         .params = 3};
-    char uri[PHOTO_URI_ROOM], header[PHOTO_URI_ROOM + 32];
-    const char *dir = c->admin->config->photo_dir;
     struct api_error error;
     PGresult *result;
     if (!admin_query(c, &statement, (const char *[]){c->key, "{}", c->who}, &result, &error)) {
@@ -69,14 +66,7 @@ void route_photo_image(struct admin_call *c)
         return;
     }
     PQclear(result);
-    if (dir == NULL || !photo_file_exists(dir, c->key)) {
-        api_error(&error, 404, "photo_not_found", "", "the file of this photo is not here");
-        request_fail(c->request, &error, NULL);
-        return;
-    }
-    photo_file_uri(c->key, uri);
-    snprintf(header, sizeof header, "X-Accel-Redirect: %s\r\n", uri);
-    request_reply(c->request, 200, "image/jpeg", header, NULL, 0);
+    photo_file_send(c->request, c->admin->config->photo_dir, c->key);
 }
 
 /* --- what is written --- */
@@ -86,7 +76,7 @@ static bool put(void *arg, const void *data, size_t len)
     struct export *x = arg;
     if (atomic_load(&x->call->admin->draining)) /* a slow reader must not keep us from ending */
         return false;
-    return FCGX_PutStr(data, (int)len, x->call->request->fcgi.out) == (int)len;
+    return request_put(x->call->request, data, len);
 }
 
 static bool put_line(struct export *x, const struct buf *jpeg, const char *label)
@@ -179,7 +169,7 @@ static bool annotate(struct export *x, const cJSON *line)
 
 static bool put_image(struct export *x, const char *id, const struct buf *jpeg, const char *text)
 {
-    char name[PHOTO_URI_ROOM];
+    char name[UUID_TEXT + 16];
     snprintf(name, sizeof name, "images/%s.jpg", id);
     cJSON *line = cJSON_Parse(text);
     bool good = line != NULL && photo_zip_add(x->zip, name, x->now, jpeg->data, jpeg->len) &&
@@ -195,13 +185,19 @@ static bool put_photo(struct export *x, const PGresult *page, int row)
     char reason[200];
     bool good = true;
     buf_init(&jpeg, PHOTO_FILE_MAX);
-    if (!photo_file_read(x->call->admin->config->photo_dir, id, &jpeg, reason))
+    switch (photo_file_read(x->call->admin->config->photo_dir, id, &jpeg, reason)) {
+    case PHOTO_FILE_READ:
+        good = x->format == OPENAI_VISION ? put_line(x, &jpeg, PQgetvalue(page, row, 3))
+                                          : put_image(x, id, &jpeg, PQgetvalue(page, row, 2));
+        break;
+    case PHOTO_FILE_GONE: /* mostly deleted meanwhile */
         log_traced(LOG_WARN, x->call->request->request_id, x->call->request->trace_id,
                    "photo %s is left out of an export: %s", id, reason);
-    else if (x->format == OPENAI_VISION)
-        good = put_line(x, &jpeg, PQgetvalue(page, row, 3));
-    else
-        good = put_image(x, id, &jpeg, PQgetvalue(page, row, 2));
+        break;
+    case PHOTO_FILE_UNREADABLE:
+        good = api_error(&x->error, 500, "internal_error", "", "photo %s: %s", id, reason);
+        break;
+    }
     buf_release(&jpeg);
     return good;
 }
@@ -210,14 +206,15 @@ static bool put_photos(struct export *x)
 {
     static const struct pg_statement statement = {
         .name = "export_photos",
-        .sql = "select id, after, line, label from uplift_batch.export_photos($1, $2, $3)",
-        .params = 3};
+        .sql = "select id, after, line, label from uplift_batch.export_photos($1, $2, $3, $4)",
+        .params = 4};
     const char *is_whole = x->format == OPENAI_VISION ? "true" : "false";
     char after[UUID_TEXT + 1] = "";
     int count = PAGE;
     bool good = true;
     while (good && count == PAGE) {
-        const char *values[3] = {*after != '\0' ? after : NULL, x->split, is_whole};
+        const char *values[4] = {*after != '\0' ? after : NULL, x->split, is_whole,
+                                 x->call->log_line};
         PGresult *page;
         if (!admin_query(x->call, &statement, values, &page, &x->error))
             return false;
@@ -348,18 +345,13 @@ static bool read_asked(struct export *x, const struct query *q)
 
 static bool write_head(struct export *x)
 {
-    struct buf head;
     char extra[160];
     bool is_folder = x->format == IMAGE_FOLDER;
     snprintf(
         extra, sizeof extra, "Content-Disposition: attachment; filename=\"food-photos%s%s.%s\"\r\n",
         x->split != NULL ? "-" : "", x->split != NULL ? x->split : "", is_folder ? "zip" : "jsonl");
-    buf_init(&head, 16384);
-    bool good = request_head(x->call->request, &head, 200,
-                             is_folder ? "application/zip" : "application/x-ndjson", extra) &&
-                put(x, head.data, head.len);
-    buf_release(&head);
-    return good;
+    return request_begin(x->call->request, is_folder ? "application/zip" : "application/x-ndjson",
+                         extra);
 }
 
 static void stream(struct export *x)
@@ -400,11 +392,5 @@ static void export_photos(struct admin_call *c)
 
 void route_photo_export(struct admin_call *c)
 {
-    struct api_error error;
-    if (apart_run(c, &c->admin->exports, EXPORTS_MAX, export_photos))
-        return;
-    api_error(&error, 503, "too_many_exports", "",
-              "too many exports are under way; try again when one has ended");
-    error.retry_after_ms = 5000;
-    request_fail(c->request, &error, NULL);
+    export_apart(c, export_photos);
 }

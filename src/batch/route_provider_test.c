@@ -6,12 +6,11 @@
  */
 #include "routes.h"
 
-#include "http.h"
-#include "refusal.h"
-
 #include "common/clock.h"
+#include "common/http.h"
 #include "common/json.h"
 #include "common/provider_key.h"
+#include "common/refusal.h"
 #include "common/utf8.h"
 
 #include <stdarg.h>
@@ -143,8 +142,7 @@ static void read_outcome(struct test *t, enum http_outcome how, const struct htt
 /* Some models know the limit of tokens by another name, and do without it as well. */
 static bool wants_no_limit(enum http_outcome how, const struct http_answer *answer)
 {
-    return how == HTTP_ANSWERED && refusal_is_of_request(answer) &&
-           strstr(refusal_words(answer), "max_tokens") != NULL;
+    return how == HTTP_ANSWERED && refusal_is_about(answer, "max_tokens");
 }
 
 static void ask(struct test *t)

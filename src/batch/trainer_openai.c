@@ -6,9 +6,9 @@
  * which no other has, the job by our id in its metadata, or by its file.
  */
 #include "base_model.h"
-#include "http.h"
 #include "trainer.h"
 
+#include "common/http.h"
 #include "common/json.h"
 #include "common/utf8.h"
 
@@ -22,7 +22,8 @@ static struct http_server server_of(const struct trainer_run *run)
 {
     const struct config *config = run->job->config;
     return (struct http_server){.config = config,
-                                .job = run->is_ending ? NULL : run->job,
+                                .goes_on = job_is_wanted,
+                                .goes_on_arg = run->is_ending ? NULL : run->job,
                                 .base_url = config->trainer_url,
                                 .key = config->trainer_api_key,
                                 .key_header = config->trainer_key_header};

@@ -20,7 +20,7 @@ static const char question[] = "What is on this photo?";
 /* Limits as in uplift.foods_argument(). */
 static const char schema[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"foods\":{\"type\":\"array\",\"maxItems\":30,\"items\":{\"type\":\"object\",\"properties\":{"
+    "\"foods\":{\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"object\",\"properties\":{"
     "\"name\":{\"type\":\"string\",\"maxLength\":100},"
     "\"confidence\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
     "\"amount\":{\"type\":\"number\",\"minimum\":0,\"maximum\":100000},"

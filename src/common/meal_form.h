@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #define MEAL_FORM_NAME "meal" /* of its schema */
-#define MEAL_FOODS_MAX 30
 
 /* What the answer has to be, for schema_check(). The caller's; NULL when memory ran out. */
 cJSON *meal_schema(void);

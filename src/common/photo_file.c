@@ -19,13 +19,6 @@ void photo_file_name(const char *id, char name[PHOTO_NAME_ROOM])
     snprintf(name, PHOTO_NAME_ROOM, "%s/%s.jpg", id + (len > 2 ? len - 2 : 0), id);
 }
 
-void photo_file_uri(const char *id, char uri[PHOTO_URI_ROOM])
-{
-    char name[PHOTO_NAME_ROOM];
-    photo_file_name(id, name);
-    snprintf(uri, PHOTO_URI_ROOM, "/uplift-photos/%s", name);
-}
-
 static bool fail(char *reason, const char *what)
 {
     snprintf(reason, 200, "%s: %s", what, strerror(errno));
@@ -98,13 +91,21 @@ static int open_file(const char *dir, const char *id)
     return fd;
 }
 
-bool photo_file_read(const char *dir, const char *id, struct buf *out, char *reason)
+bool photo_file_has_directory(const char *dir)
+{
+    return access(dir, X_OK) == 0;
+}
+
+enum photo_file photo_file_read(const char *dir, const char *id, struct buf *out, char *reason)
 {
     char chunk[65536];
     ssize_t n = 0;
     int fd = open_file(dir, id);
-    if (fd < 0)
-        return fail(reason, "its file");
+    if (fd < 0) {
+        bool is_gone = errno == ENOENT;
+        fail(reason, "its file");
+        return is_gone && photo_file_has_directory(dir) ? PHOTO_FILE_GONE : PHOTO_FILE_UNREADABLE;
+    }
     while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR))
         if (n > 0 && !buf_append(out, chunk, (size_t)n))
             break;
@@ -114,15 +115,23 @@ bool photo_file_read(const char *dir, const char *id, struct buf *out, char *rea
     else if (!good)
         snprintf(reason, 200, "its file is too large");
     close(fd);
-    return good;
+    return good ? PHOTO_FILE_READ : PHOTO_FILE_UNREADABLE;
 }
 
-bool photo_file_exists(const char *dir, const char *id)
+void photo_file_send(struct request *r, const char *dir, const char *id)
 {
-    int fd = open_file(dir, id);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    char name[PHOTO_NAME_ROOM], header[PHOTO_NAME_ROOM + 48];
+    struct api_error error;
+    int fd = dir != NULL ? open_file(dir, id) : -1;
+    if (fd < 0) {
+        api_error(&error, 404, "photo_not_found", "", "the file of this photo is not here");
+        request_fail(r, &error, NULL);
+        return;
+    }
+    close(fd);
+    photo_file_name(id, name);
+    snprintf(header, sizeof header, "X-Accel-Redirect: /uplift-photos/%s\r\n", name);
+    request_reply(r, 200, "image/jpeg", header, NULL, 0);
 }
 
 bool photo_file_remove(const char *dir, const char *id)

@@ -208,15 +208,24 @@ void request_reply(struct request *r, int status, const char *content_type, cons
     request_finish(r);
 }
 
-bool request_begin_stream(struct request *r, const char *extra)
+bool request_put(struct request *r, const void *data, size_t len)
+{
+    return len == 0 || (len <= INT32_MAX && FCGX_PutStr(data, (int)len, r->fcgi.out) == (int)len);
+}
+
+bool request_begin(struct request *r, const char *content_type, const char *extra)
 {
     struct buf head;
     buf_init(&head, HEAD_MAX);
-    bool good = request_head(r, &head, 200, "text/event-stream", extra) && head.len <= INT32_MAX &&
-                FCGX_PutStr(head.data, (int)head.len, r->fcgi.out) == (int)head.len &&
-                FCGX_FFlush(r->fcgi.out) == 0;
+    bool good =
+        request_head(r, &head, 200, content_type, extra) && request_put(r, head.data, head.len);
     buf_release(&head);
     return good;
+}
+
+bool request_begin_stream(struct request *r, const char *extra)
+{
+    return request_begin(r, "text/event-stream", extra) && FCGX_FFlush(r->fcgi.out) == 0;
 }
 
 static void release(struct request *r)

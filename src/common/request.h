@@ -96,6 +96,12 @@ bool request_head(struct request *r, struct buf *out, int status, const char *co
  * for intake only. */
 void request_reply(struct request *r, int status, const char *content_type, const char *extra,
                    const char *body, size_t len);
+/* Begins an answer that is written piece by piece (request_put), and then ended with
+ * request_finish or request_abort: its head, as request_head has it. False when the client is gone.
+ * Blocks, as request_put does: for threads that nobody waits for. */
+MUST_CHECK bool request_begin(struct request *r, const char *content_type, const char *extra);
+/* The next bytes of such an answer. False when the client is gone. */
+MUST_CHECK bool request_put(struct request *r, const void *data, size_t len);
 /* Sends the head of an event stream, whose events come by whoever the connection is handed to.
  * False when the client is gone; nothing more can be sent then. For intake only. */
 bool request_begin_stream(struct request *r, const char *extra);

@@ -8,35 +8,37 @@
 #include <string.h>
 #include <time.h>
 
-#define HEAD_MAX 16384
-
-static bool put(const struct user_export *e, const char *text, size_t len)
+void user_export_name(char line[USER_EXPORT_LINE], const char *what, const char *ending)
 {
-    return len == 0 || FCGX_PutStr(text, (int)len, e->request->fcgi.out) == (int)len;
-}
-
-static bool begin(const struct user_export *e)
-{
-    struct buf head;
-    char day[16], at[32], line[256];
+    char day[16];
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(day, sizeof day, "%Y-%m-%d", &utc);
+    snprintf(line, USER_EXPORT_LINE,
+             "Content-Disposition: attachment; filename=\"uplift-%s-%s.%s\"\r\n", what, day,
+             ending);
+}
+
+static bool put(const struct user_export *e, const char *text, size_t len)
+{
+    return request_put(e->request, text, len);
+}
+
+static bool begin(const struct user_export *e)
+{
+    char at[32], line[USER_EXPORT_LINE], beginning[160 + UUID_TEXT];
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    snprintf(line, sizeof line,
-             "Content-Disposition: attachment; filename=\"uplift-export-%s.json\"\r\n", day);
-    buf_init(&head, HEAD_MAX);
-    bool is_head = strcmp(e->request->method, "HEAD") == 0;
-    bool good =
-        request_head(e->request, &head, 200, "application/json", line) &&
-        (is_head || buf_printf(&head,
-                               "{\"object\":\"user_export\",\"version\":1,\"user_id\":\"%s\","
-                               "\"exported_at\":\"%s\",\"sections\":{",
-                               e->user_id, at)) &&
-        put(e, head.data, head.len);
-    buf_release(&head);
-    return good;
+    user_export_name(line, "export", "json");
+    int len = snprintf(beginning, sizeof beginning,
+                       "{\"object\":\"user_export\",\"version\":1,\"user_id\":\"%s\","
+                       "\"exported_at\":\"%s\",\"sections\":{",
+                       e->user_id, at);
+    return request_begin(e->request, "application/json", line) &&
+           (strcmp(e->request->method, "HEAD") == 0 || put(e, beginning, (size_t)len));
 }
 
 /* Why an export cannot go on, in *error, whose status is 0 where it is the reader who left. */

@@ -24,6 +24,10 @@ struct user_export {
     const atomic_bool *draining; /* set: it is broken off, the program must end */
 };
 
+#define USER_EXPORT_LINE 128
+/* The header that makes what is handed to a user a file to keep, of this day. */
+void user_export_name(char line[USER_EXPORT_LINE], const char *what, const char *ending);
+
 /* Answers with the export, and ends the request. What fails on the way cuts the connection, so that
  * a part cannot pass for the whole. */
 void user_export_run(const struct user_export *e);

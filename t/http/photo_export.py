@@ -87,6 +87,8 @@ def exported():
     for query, code in (("format=x", "invalid_format"), ("split=x", "invalid_split"), ("x=1", "unknown_argument")):
         equal(uplift.admin("GET", "/admin/food-photos/export?" + query).error().get("code"), code, "refused: " + query)
     equal(uplift.get("/admin/food-photos/export", user=ANN).error().get("code"), "admin_required", "refused: a user")
+    seen = [[entry["action"] for entry in uplift.get("/v1/me/access-log", user=user).json()["data"]].count("GET /admin/food-photos/export") for user in (ANN, BOB)]
+    equal(seen, [3, 0], "log: whose photos were in an export sees each, and who did not agree none")
 
 
 MEAL = {"foods": [{"name": "soup", "confidence": 0.7, "amount": 1, "unit": "bowl", "grams": 300, "calories": 120, "protein_g": 4, "carbohydrate_g": 12, "fat_g": 5}],
@@ -96,9 +98,14 @@ MEAL = {"foods": [{"name": "soup", "confidence": 0.7, "amount": 1, "unit": "bowl
 def slow_and_strict(provider):
     provider.hold()
     provider.says = lambda body: (provider.gate.wait(60), json.dumps(MEAL))[1]
-    uplift.restart_chat(UPLIFT_VISION_URL=provider.url, UPLIFT_VISION_MODEL="eyes-2", UPLIFT_VISION_KEY="sk-eyes")
+    uplift.restart_chat(UPLIFT_VISION_URL=provider.url, UPLIFT_VISION_MODEL="eyes-2", UPLIFT_VISION_KEY="sk-eyes", UPLIFT_WORKERS="1")
+    old = uplift.get(PHOTOS, user=BOB).json()["data"][0]["id"]
+    path = "%s/photos/%s/%s.jpg" % (uplift.dir, old[-2:], old)
     waiting = [send(SALAD, colour) for colour in (SALMON, EGGS, BROCCOLI, SALAD)] + [send(SALMON, SALAD, EGGS), send(EGGS, SALAD, SALMON)]
-    ok(wait_for(lambda: provider.requests, 10), "slow: a provider that takes its time is asked")
+    ok(wait_for(lambda: len(provider.requests) == 4, 10), "slow: a provider that takes its time is asked, about as many as there are threads for it")
+    ok(os.path.exists(path), "slow: another photo has its file")
+    equal(uplift.request("DELETE", "%s/%s" % (PHOTOS, old), user=BOB).status, 204, "slow: which is deleted meanwhile")
+    ok(wait_for(lambda: not os.path.exists(path), 15), "slow: with its file, which waits for nobody")
     equal(uplift.post("/v1/chat", {"message": "How do I start?"}, user=BOB).status, 200, "slow: and holds up no chat")
     equal(uplift.get("%s/%s" % (PHOTOS, waiting[0]["id"]), user=ANN).json()["status"], "pending", "slow: nor who asks how far it is")
     provider.go()
@@ -122,6 +129,18 @@ def fails(provider):
     provider.refusals = [(503, {"Retry-After": "1"}, {"message": "busy"})]
     equal(see(send(BROCCOLI, SALMON))["ai_detected_foods"][0]["name"], "soup", "fails: what may pass is tried again")
     equal(uplift.value("select count(*) from public.ai_errors where error_type = 'status_503' and provider = '127.0.0.1' and auto_recovered"), 1, "fails: and noted")
+    provider.refusals = [(400, {}, {"param": "max_completion_tokens", "message": "Unknown parameter"})]
+    see(send(BROCCOLI, EGGS, BROCCOLI))
+    one, two = provider.requests[-2:]
+    equal(("max_tokens" in one, "max_completion_tokens" in one, "max_tokens" in two, "max_completion_tokens" in two), (False, True, True, False),
+          "fails: who knows the limit of tokens by its older name is asked with that")
+    asked = len(provider.requests)
+    see(send(BROCCOLI, SALMON, BROCCOLI))
+    equal((len(provider.requests), provider.last().get("max_tokens", 0) > 0), (asked + 1, True), "fails: and so the next time, at once")
+    provider.refusals = [(503, {}, {"message": "busy"})] * 3
+    photo = send(SALMON, BROCCOLI, SALMON)
+    hurry(photo)
+    equal(see(photo, status="failed")["error_code"], "vision_unreachable", "fails: who is busy again and again was not to be reached")
     provider.refusals = [(400, {}, {"message": "no pictures here"})]
     equal(see(send(BROCCOLI, EGGS), status="failed")["error_code"], "vision_refused", "fails: what will not pass is not")
     for name, says, more, code, colours in (("words", "A lovely soup.", {}, "vision_answer_unusable", (SALAD, SALAD, SALMON)), ("another form", "{}", {}, "vision_answer_unusable", (SALAD, SALAD, EGGS)),
@@ -135,7 +154,7 @@ def fails(provider):
 
 
 def off():
-    uplift.restart_chat(UPLIFT_VISION_MODEL="none", UPLIFT_VISION_URL=None)
+    uplift.restart_chat(UPLIFT_VISION_MODEL="none", UPLIFT_VISION_URL=None, UPLIFT_WORKERS="2")
     photo = send(EGGS, BROCCOLI)
     equal(photo["status"], "off", "off: without a model nothing is looked at")
     equal(say(photo, {"user_accepted": True})["error"]["code"], "photo_not_analysed", "off: there is nothing to accept")

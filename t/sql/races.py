@@ -453,5 +453,47 @@ ok(other.waits(), "and another at once, which waits")
 one.commit()
 equal(other.end(), "0.5", "each has its own half")
 one.close()
+
+
+# Photos of meals: one that is deleted while a model's answer comes, and two answers at once.
+first = connect()
+
+
+def take_photo(n):
+    call(first, "select uplift_chat.begin_photo(%s, %s, md5(%s) || md5(%s), null, null, 'eyes')", ANN, id_of(n), str(n), str(n))
+    call(first, "select uplift_chat.add_photo(%s, %s, md5(%s) || md5(%s), 9, 9, 9, 'eyes')", ANN, id_of(n), str(n), str(n))
+    first.commit()
+    call(first, "select uplift_chat.take_photo(60000)")
+    first.commit()
+
+
+def see(connection, n, food):
+    portion = {"name": food, "confidence": 1, "amount": 1, "unit": "g", "grams": 1, "calories": 1, "protein_g": 1, "carbohydrate_g": 1, "fat_g": 1}
+    return call(connection, "select uplift_chat.photo_analysed(%s, 1, %s)", id_of(n), json.dumps({
+        "model": "eyes", "provider": "p", "prompt_tokens": 1, "completion_tokens": 1, "analysis_time_ms": 1, "answer": {
+            "foods": [portion], "lighting_quality": "good", "image_angle": "level", "background_complexity": "simple"}}))[0][0]
+
+
+def delete_photo(connection, n):
+    return call(connection, "select uplift_chat.delete_photo(%s, %s) ->> 'deleted'", ANN, id_of(n))[0][0]
+
+
+take_photo(900)
+equal(see(first, 900, "rice"), True, "a model has seen a photo")
+other = Call(delete_photo, 900)
+ok(other.waits(), "whose deletion waits for that")
+first.commit()
+equal(other.end(), "true", "and then deletes it")
+equal(admin("select count(*) from public.ai_predictions where input_data ->> 'photo_id' = '%s'" % id_of(900)), "0", "with what was foretold of it meanwhile")
+take_photo(901)
+take_photo(902)
+equal(see(first, 901, "rice"), True, "a model has seen one photo")
+other = Call(see, 902, "soup")
+ok(other.waits(), "and another one of the same user, which waits")
+first.commit()
+equal(other.end(), True, "both are told")
+told = admin("select context_text from public.ai_context_cache where user_id = '%s' and context_type = 'recent_foods'" % ANN)
+ok("rice" in told and "soup" in told, "and coaches know of both", told)
+first.close()
 cluster.stop()
 done()

@@ -167,28 +167,33 @@ static void files_of_photos(void **state)
     (void)state;
     assert_non_null(mkdtemp(dir));
     buf_init(&out, 100);
-    assert_false(photo_file_exists(dir, id));
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_GONE);
     assert_true(photo_file_remove(dir, id)); /* there is nothing to be gone */
     assert_true(photo_file_write(dir, id, "abc", 3, reason));
     assert_false(photo_file_write(dir, id, "xyz", 3, reason)); /* nothing is overwritten */
-    assert_true(photo_file_read(dir, id, &out, reason));
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_READ);
     assert_string_equal(out.data, "abc");
     buf_release(&out);
     buf_init(&out, 2);
-    assert_false(photo_file_read(dir, id, &out, reason));
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_UNREADABLE);
     assert_string_equal(reason, "its file is too large");
     buf_release(&out);
+    buf_init(&out, 100);
     assert_true(photo_file_remove(dir, id));
-    assert_false(photo_file_exists(dir, id));
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_GONE);
     snprintf(path, sizeof path, "%s/ab", dir);
     assert_int_equal(rmdir(path), 0);
     /* A link in the place of a directory leads nowhere. */
     assert_int_equal(symlink("/tmp", path), 0);
     assert_false(photo_file_write(dir, id, "abc", 3, reason));
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_UNREADABLE);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(dir), 0);
     assert_false(photo_file_remove(dir, id)); /* not where there are no photos at all */
     assert_false(photo_file_write(dir, id, "abc", 3, reason));
+    /* A directory that is away is not one whose photos are gone. */
+    assert_int_equal(photo_file_read(dir, id, &out, reason), PHOTO_FILE_UNREADABLE);
+    buf_release(&out);
 }
 
 static const struct CMUnitTest photo_tests[] = {

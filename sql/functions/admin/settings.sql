@@ -37,6 +37,7 @@ as $$
         (74, 'predictions.min_outcomes', 'whole', 1, 1000000, null, '500'),
         (75, 'predictions.max_brier_rise', 'number', 0, 1, null, '0.05'),
         (76, 'predictions.max_ece_rise', 'number', 0, 1, null, '0.05'),
+        (77, 'photos.max_per_day', 'whole', 0, 1000000, null, '100'),
         (80, 'budgets.unpriced', 'word', null, null, '{refuse,allow}', '"refuse"'),
         (81, 'cache.block_days', 'whole', 0, 10000, null, '90'),
         (82, 'errors.keep_days', 'whole', 1, 10000, null, '90'),

@@ -25,21 +25,16 @@ $$;
 comment on function uplift.spent(uuid, text, text, timestamptz) is
     'US dollars spent of a budget, by one coach or user (empty: the total), in the period of a time.';
 
-create or replace function uplift.spend_budgets(p_new uuid[]) returns void
+create or replace function uplift.spend(p_user_ids uuid[], p_coach_ids text[], p_times timestamptz[], p_costs numeric[]) returns void
 language plpgsql
 as $$
 begin
-    if not exists (select from uplift.budgets b where b.is_enabled) then
-        return;
-    end if;
     -- In the order of keys, so that two recorders cannot wait for each other; and each in shards of
     -- its own, so that mostly none waits at all.
     with spent as (
         insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
         select b.id, k.key, uplift.period_start(b.period, a.created_at), pg_backend_pid() % 16, sum(a.cost_usd)
-        from unnest(p_new) as n(id)
-        -- By the key, one by one: a plan that was made while the table was small might read it whole.
-        cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a
+        from unnest(p_user_ids, p_coach_ids, p_times, p_costs) as a(user_id, coach_id, created_at, cost_usd)
         join uplift.budgets b on b.is_enabled
         cross join lateral (
             select case b.scope when 'total' then '' when 'coach' then a.coach_id else a.user_id::text end as key) k
@@ -59,6 +54,23 @@ begin
             where u.budget_id = n.budget_id and u.key = n.key and u.period_start = n.period_start)
     order by 1, 2, 3
     on conflict do nothing;
+end
+$$;
+
+comment on function uplift.spend(uuid[], text[], timestamptz[], numeric[]) is
+    'Counts against budgets what something cost: arrays side by side, an element for each cost, of a user, a coach (null: none) and a time.';
+
+create or replace function uplift.spend_budgets(p_new uuid[]) returns void
+language plpgsql
+as $$
+begin
+    if not exists (select from uplift.budgets b where b.is_enabled) then
+        return;
+    end if;
+    perform uplift.spend(array_agg(a.user_id), array_agg(a.coach_id), array_agg(a.created_at), array_agg(a.cost_usd))
+    from unnest(p_new) as n(id)
+    -- By the key, one by one: a plan that was made while the table was small might read it whole.
+    cross join lateral (select * from public.coach_response_feedback f where f.id = n.id limit 1) a;
 end
 $$;
 
@@ -186,6 +198,7 @@ declare
     v_spent bigint;
     v_used_up bigint;
     v_now bigint;
+    v_photos bigint;
 begin
     -- By period, so that the planner goes by the key: where none is over, nothing more is read.
     delete from uplift.budget_spend s where s.ctid = any (array(
@@ -204,12 +217,15 @@ begin
     delete from uplift.rate_buckets r where r.ctid = any (array(
         select x.ctid from uplift.rate_buckets x where x.filled_at < now() - interval '24 hours' limit p_most for update skip locked));
     get diagnostics v_now = row_count;
-    return greatest(v_spent, v_used_up, v_now);
+    delete from uplift.photos_taken t where t.ctid = any (array(
+        select x.ctid from uplift.photos_taken x where x.hour < now() - interval '48 hours' limit p_most));
+    get diagnostics v_photos = row_count;
+    return greatest(v_spent, v_used_up, v_now, v_photos);
 end
 $$;
 
 comment on function uplift_batch.trim_spent(int) is
-    'Forgets what was spent of budgets in periods that are over, and rate limits'' buckets of long ago: up to p_most rows of each table. Returns how many of the one with most.';
+    'Forgets what was spent of budgets in periods that are over, rate limits'' buckets of long ago, and how many photos were taken then: up to p_most rows of each table. Returns how many of the one with most.';
 
 create or replace function uplift.begin_budget(p_budget uplift.budgets) returns void
 language plpgsql
@@ -227,6 +243,13 @@ begin
     where a.id >= uplift.first_id_of(v_start) and a.created_at >= v_start and a.cost_usd > 0
         and k.key is not null and p_budget.key in ('', k.key)
     group by k.key;
+    insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
+    select p_budget.id, k.key, v_start at time zone 'UTC', 0, sum(f.cost_usd)
+    from uplift.food_photos f
+    cross join lateral (select case p_budget.scope when 'total' then '' when 'user' then f.user_id::text end as key) k
+    where f.id >= uplift.first_id_of(v_start) and f.cost_usd > 0 and k.key is not null and p_budget.key in ('', k.key)
+    group by k.key
+    on conflict (budget_id, key, period_start, shard) do update set cost_usd = s.cost_usd + excluded.cost_usd;
     delete from uplift.budgets_used_up u where u.budget_id = p_budget.id;
     insert into uplift.budgets_used_up (budget_id, key, period_start)
     select p_budget.id, s.key, s.period_start from uplift.budget_spend s
@@ -239,7 +262,7 @@ end
 $$;
 
 comment on function uplift.begin_budget(uplift.budgets) is
-    'What was already spent in the period under way, from the answers: for a budget that is new, or for something else than before.';
+    'What was already spent in the period under way, from the answers and the photos that are there: for a budget that is new, or for something else than before.';
 
 create or replace function uplift_batch.admin_list_budgets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -212,6 +212,7 @@ as $$
 declare
     v_state uplift.usage_state;
 begin
+    return query select * from uplift.vision_usage(p_from, p_to);
     select s.* into v_state from uplift.usage_state s;
     if not found then
         return query select * from uplift.count_usage(p_from, p_to, false);
@@ -225,7 +226,7 @@ end
 $$;
 
 comment on function uplift.usage(timestamptz, timestamptz) is
-    'Use by hour, coach, provider and model from one full hour to another; what is not counted yet is counted now.';
+    'Use by hour, coach, provider and model from one full hour to another, with what the analysis of photos took; what is not counted yet is counted now.';
 
 create or replace function uplift.percentiles_json(p_counts bigint[]) returns jsonb
 language sql immutable parallel safe

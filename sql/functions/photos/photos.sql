@@ -33,7 +33,7 @@ $$;
 
 comment on function uplift.photo_of(uuid, uuid) is 'A photo of a user. UP404 photo_not_found, the same for none and another user''s.';
 
-create or replace function uplift_chat.begin_photo(p_user_id uuid, p_id uuid, p_hash text, p_address text, p_api_key text) returns jsonb
+create or replace function uplift_chat.begin_photo(p_user_id uuid, p_id uuid, p_hash text, p_address text, p_api_key text, p_model text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -50,9 +50,15 @@ begin
     if found then
         return jsonb_build_object('photo', uplift.photo_json(v_known));
     end if;
+    -- Nothing is cheaper here: a model that answers chats for less need not see.
+    if p_model is not null then
+        select b.refusal into v_refusal from uplift.check_budgets(p_user_id, null) b;
+        if v_refusal is not null then
+            return jsonb_build_object('refusal', v_refusal);
+        end if;
+    end if;
     perform uplift.see_user(p_user_id);
-    if (select count(*) from (select from uplift.food_photos f
-            where f.user_id = p_user_id and f.created_at > now() - interval '24 hours' limit v_most) x) >= v_most then
+    if (select coalesce(sum(t.photos), 0) from uplift.photos_taken t where t.user_id = p_user_id and t.hour > now() - interval '24 hours') >= v_most then
         perform uplift.fail(429, 'too_many_photos', format('at most %s photos of a user are taken in 24 hours', v_most));
     end if;
     -- Whatever becomes of the file that is written now, somebody knows of it.
@@ -61,8 +67,8 @@ begin
 end
 $$;
 
-comment on function uplift_chat.begin_photo(uuid, uuid, text, text, text) is
-    'Before a photo''s file is written under the id: {photo} where the user has sent it before (SHA-256 in hexadecimal digits), {refusal} where a rate limit, which is charged as for a chat, refuses it, else null. UP403 unknown_user; UP429 too_many_photos (setting photos.max_per_day).';
+comment on function uplift_chat.begin_photo(uuid, uuid, text, text, text, text) is
+    'Before a photo''s file is written under the id: {photo} where the user has sent it before (SHA-256 in hexadecimal digits), {refusal} where a rate limit, which is charged as for a chat, or a budget refuses it, else null. Without a model that will look at it (null) it costs nothing. UP403 unknown_user; UP429 too_many_photos (setting photos.max_per_day).';
 
 create or replace function uplift_chat.add_photo(p_user_id uuid, p_id uuid, p_hash text, p_width int, p_height int, p_bytes int, p_model text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -88,6 +94,8 @@ begin
         update uplift.photo_removals r set due_at = now() where r.photo_id = p_id;
         return jsonb_build_object('is_new', false, 'photo', uplift.photo_json(v_known));
     end;
+    insert into uplift.photos_taken as t (user_id, hour, photos) values (p_user_id, date_trunc('hour', now(), 'UTC'), 1)
+    on conflict (user_id, hour) do update set photos = t.photos + 1;
     delete from uplift.photo_removals r where r.photo_id = p_id;
     return jsonb_build_object('is_new', true, 'photo', uplift.photo_json(p_id));
 end
@@ -132,8 +140,13 @@ create or replace function uplift_chat.delete_photo(p_user_id uuid, p_id uuid) r
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
-    v_photo uplift.food_photos := uplift.photo_of(p_user_id, p_id);
+    v_photo uplift.food_photos;
 begin
+    -- In the order in which photo_analysed() takes them, and with the predictions that it made until now.
+    select f.* into v_photo from uplift.food_photos f where f.id = p_id and f.user_id = p_user_id for update;
+    if not found then
+        perform uplift.fail(404, 'photo_not_found', 'there is no such photo');
+    end if;
     delete from public.ai_predictions p where p.id = any (v_photo.prediction_ids) and p.user_id = p_user_id;
     delete from public.food_photo_training_data d where d.id = p_id;
     perform uplift.tell_of_meals(p_user_id);

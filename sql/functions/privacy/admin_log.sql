@@ -7,7 +7,8 @@ declare
     c_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     v_is_object constant boolean := coalesce(jsonb_typeof(p_arguments) = 'object', false);
     v_user text := case when p_route like '/admin/users/%' then p_subject
-        when p_route like '/admin/food-photos/{id}%' then (select f.user_id::text from uplift.food_photos f where f.id::text = lower(p_subject))
+        when p_route like '/admin/food-photos/{id}%' and p_subject ~ c_uuid then (
+            select f.user_id::text from uplift.food_photos f where f.id = p_subject::uuid)
         when p_route like '/admin/answers/{id}%' and p_subject ~ c_uuid then (
             select a.user_id::text from public.coach_response_feedback a where a.id = p_subject::uuid)
         when v_is_object then p_arguments ->> 'user_id' end;

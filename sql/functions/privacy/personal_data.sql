@@ -56,6 +56,7 @@ as $$
         (19, 'uplift.feedback_said', 't.user_id = $1 and t.waiting is not null', null),
         (31, 'uplift.feedback_said', null, 'answer_id'),
         (33, 'uplift.food_photos', 't.user_id = $1', null),
+        (35, 'uplift.photos_taken', 't.user_id = $1', null),
         (32, 'uplift.playbook_users', 't.user_id = $1', null),
         (33, 'uplift.answer_reviews', null, 'answer_id'),
         (34, 'uplift.admin_log_users', 't.user_id = $1', null),

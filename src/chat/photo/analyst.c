@@ -17,23 +17,19 @@
 #define POLL_S 5            /* for what others left, and what is to be tried again */
 #define LEASE_MORE_MS 30000 /* for all but the call of the provider */
 
-struct analyst_thread {
-    struct analyst *analyst;
-    pthread_t thread;
-    bool polls; /* one of them looks for work by itself, and wakes the others where there is some */
-};
-
 struct analyst {
     const struct config *config;
     struct pg_pool *pool;
     struct pg_breaker *breaker;
     struct metrics *metrics;
-    struct analyst_thread threads[ANALYST_THREADS];
+    struct vision vision;
+    pthread_t threads[ANALYST_THREADS + 1]; /* and one that deletes files, and asks nobody */
     int count;
     atomic_bool stopping;
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t work;
     unsigned long woken; /* how often there was something new */
+    bool is_polled;      /* one of those who wait will look for photos by itself after a while */
 };
 
 /* Asks Postgres; NULL where it is away or refuses, which is logged, because it is tried again. */
@@ -136,10 +132,11 @@ static void analyse(struct analyst *a, const struct taken *t)
     struct buf jpeg;
     char reason[200];
     buf_init(&jpeg, PHOTO_FILE_MAX);
-    if (photo_file_read(a->config->photo_dir, t->id, &jpeg, reason) && jpeg.len > 0) {
+    snprintf(reason, sizeof reason, "its file is empty");
+    if (photo_file_read(a->config->photo_dir, t->id, &jpeg, reason) == PHOTO_FILE_READ &&
+        jpeg.len > 0) {
         char *told;
-        enum vision_outcome outcome =
-            vision_ask(a->config, jpeg.data, jpeg.len, &a->stopping, &told);
+        enum vision_outcome outcome = vision_ask(&a->vision, jpeg.data, jpeg.len, &told);
         if (outcome != VISION_STOPPED)
             metrics_count(a->metrics,
                           outcome == VISION_ANSWERED ? M_PHOTO_ANALYSED : M_PHOTO_FAILED, 1);
@@ -154,48 +151,97 @@ static void analyse(struct analyst *a, const struct taken *t)
 
 /* --- the threads --- */
 
-/* Waits for something new since *seen, or, who polls, a while. False when it is to stop. */
-static bool wait_for_work(struct analyst *a, bool polls, unsigned long *seen)
+static struct timespec after_a_while(void)
 {
     struct timespec until;
-    int late = 0;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += POLL_S;
-    pthread_mutex_lock(&a->lock);
-    while (!atomic_load(&a->stopping) && a->woken == *seen && late == 0) {
-        if (polls)
-            late = pthread_cond_clockwait(&a->work, &a->lock, CLOCK_MONOTONIC, &until);
-        else
-            pthread_cond_wait(&a->work, &a->lock);
-    }
-    *seen = a->woken;
-    pthread_mutex_unlock(&a->lock);
-    return !atomic_load(&a->stopping);
+    return until;
 }
 
-static void work(const struct analyst_thread *t)
+/* Both wait for something new since seen, or a while, with the lock held; true: it was that while.
+ * Of the analysts one of those who wait does so for all, so that none that is busy is waited for.
+ */
+static bool wait_to_sweep(struct analyst *a, unsigned long seen)
 {
-    struct analyst *a = t->analyst;
+    const struct timespec until = after_a_while();
+    int late = 0;
+    while (!atomic_load(&a->stopping) && a->woken == seen && late == 0)
+        late = pthread_cond_clockwait(&a->work, &a->lock, CLOCK_MONOTONIC, &until);
+    return late != 0;
+}
+
+static bool wait_to_analyse(struct analyst *a, unsigned long seen)
+{
+    int late = 0;
+    while (!atomic_load(&a->stopping) && a->woken == seen && late == 0) {
+        if (a->is_polled) {
+            pthread_cond_wait(&a->work, &a->lock);
+            continue;
+        }
+        const struct timespec until = after_a_while();
+        a->is_polled = true;
+        late = pthread_cond_clockwait(&a->work, &a->lock, CLOCK_MONOTONIC, &until);
+        a->is_polled = false;
+    }
+    if (late != 0)
+        pthread_cond_broadcast(&a->work); /* another waits on */
+    return late != 0;
+}
+
+static void *sweeper_main(void *arg)
+{
+    struct analyst *a = arg;
+    unsigned long seen = 0;
+    while (!atomic_load(&a->stopping)) {
+        if (!pg_breaker_open(a->breaker))
+            sweep(a);
+        pthread_mutex_lock(&a->lock);
+        (void)wait_to_sweep(a, seen);
+        seen = a->woken;
+        pthread_mutex_unlock(&a->lock);
+    }
+    return NULL;
+}
+
+/* Who was the only one to look has the others look, too, where there is something. */
+static void work(struct analyst *a, bool is_alone)
+{
     struct taken taken;
-    if (pg_breaker_open(a->breaker))
-        return;
-    if (t->polls)
-        sweep(a);
-    while (vision_model(a->config) != NULL && !atomic_load(&a->stopping) && take(a, &taken)) {
-        if (t->polls)
+    while (vision_model(a->config) != NULL && !atomic_load(&a->stopping) &&
+           !pg_breaker_open(a->breaker) && take(a, &taken)) {
+        if (is_alone)
             analyst_wake(a);
+        is_alone = false;
         analyse(a, &taken);
     }
 }
 
 static void *analyst_main(void *arg)
 {
-    const struct analyst_thread *t = arg;
+    struct analyst *a = arg;
     unsigned long seen = 0;
-    do
-        work(t);
-    while (wait_for_work(t->analyst, t->polls, &seen));
+    bool is_alone = false;
+    while (!atomic_load(&a->stopping)) {
+        work(a, is_alone);
+        pthread_mutex_lock(&a->lock);
+        is_alone = wait_to_analyse(a, seen);
+        seen = a->woken;
+        pthread_mutex_unlock(&a->lock);
+    }
     return NULL;
+}
+
+/* False with a logged reason. */
+static bool start_thread(struct analyst *a, void *(*run)(void *), const char *name)
+{
+    int error = pthread_create(&a->threads[a->count], NULL, run, a);
+    if (error != 0) {
+        log_error("analyst", "cannot start a thread: %s", strerror(error));
+        return false;
+    }
+    pthread_setname_np(a->threads[a->count++], name);
+    return true;
 }
 
 struct analyst *analyst_start(const struct config *config, struct pg_pool *pool,
@@ -210,21 +256,16 @@ struct analyst *analyst_start(const struct config *config, struct pg_pool *pool,
     a->pool = pool;
     a->breaker = breaker;
     a->metrics = metrics;
+    a->vision = (struct vision){.config = config, .stopping = &a->stopping};
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->work, NULL);
-    while (config->photo_dir != NULL && a->count < ANALYST_THREADS) {
-        struct analyst_thread *t = &a->threads[a->count];
-        *t = (struct analyst_thread){.analyst = a, .polls = a->count == 0};
-        int error = pthread_create(&t->thread, NULL, analyst_main, t);
-        if (error != 0) {
-            log_error("analyst", "cannot start a thread: %s", strerror(error));
-            analyst_stop(a);
-            return NULL;
-        }
-        pthread_setname_np(t->thread, "analyst");
-        a->count++;
-    }
-    return a;
+    bool good = config->photo_dir == NULL || start_thread(a, sweeper_main, "sweeper");
+    for (int i = 0; good && config->photo_dir != NULL && i < ANALYST_THREADS; i++)
+        good = start_thread(a, analyst_main, "analyst");
+    if (good)
+        return a;
+    analyst_stop(a);
+    return NULL;
 }
 
 void analyst_wake(struct analyst *a)
@@ -242,7 +283,7 @@ void analyst_stop(struct analyst *a)
     atomic_store(&a->stopping, true);
     analyst_wake(a);
     for (int i = 0; i < a->count; i++)
-        pthread_join(a->threads[i].thread, NULL);
+        pthread_join(a->threads[i], NULL);
     pthread_mutex_destroy(&a->lock);
     pthread_cond_destroy(&a->work);
     free(a);

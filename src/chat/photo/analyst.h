@@ -1,7 +1,7 @@
 /*
- * The analysts: a few threads of a worker that have photos of meals analysed, and that delete the
- * files of photos that are gone. Nobody waits for them: however slow a provider is, chats and
- * uploads go on.
+ * The analysts: a few threads of a worker that have photos of meals analysed, and one that deletes
+ * the files of photos that are gone, however long those take. Nobody waits for them: however slow a
+ * provider is, chats and uploads go on.
  *
  * What is to be done is in Postgres (uplift.food_photos, uplift.photo_removals), so that any worker
  * of any host may do it and nothing is lost with one. A photo that was begun belongs to the thread

@@ -9,7 +9,6 @@
 #ifndef UPLIFT_VISION_H
 #define UPLIFT_VISION_H
 
-#include "common/buf.h"
 #include "common/config.h"
 #include "common/must_check.h"
 
@@ -22,16 +21,22 @@
 enum vision_outcome {
     VISION_ANSWERED, /* *told: for uplift_chat.photo_analysed() */
     VISION_FAILED,   /* *told: for uplift_chat.photo_failed() */
-    VISION_STOPPED,  /* stopping became true; nothing is told */
+    VISION_STOPPED,  /* calls are to end; nothing is told */
 };
 
 /* The model that is asked; NULL: none is. */
 const char *vision_model(const struct config *config);
 
+/* Who asks. All borrowed. */
+struct vision {
+    const struct config *config;
+    const atomic_bool *stopping;  /* set: calls end */
+    atomic_bool names_max_tokens; /* whether who is asked knows that limit by its older name */
+};
+
 /* Asks once about a JPEG. *told is JSON text, the caller's to cJSON_free; NULL where memory ran
- * out. */
-enum vision_outcome vision_ask(const struct config *config, const void *jpeg, size_t len,
-                               const atomic_bool *stopping, char **told);
+ * out. By any thread. */
+enum vision_outcome vision_ask(struct vision *v, const void *jpeg, size_t len, char **told);
 
 /* What a provider's answer (status 200) says: the meal in *meal, the caller's, or, false, why it is
  * of no use in *code, static text, a word. */

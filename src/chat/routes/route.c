@@ -71,11 +71,26 @@ bool route_read_limit(const struct query *q, long fallback, long max, char limit
     return true;
 }
 
-bool route_read_before(const struct query *q, const char *of, const char **before,
-                       struct api_error *error)
+static bool read_before(const struct query *q, const char *of, const char **before,
+                        struct api_error *error)
 {
     struct uuid id;
     *before = query_get(q, "before");
     return *before == NULL || uuid_parse(*before, &id) ||
            api_error(error, 400, "invalid_before", "before", "before must be %s's id", of);
+}
+
+bool route_read_page(struct route_context *c, const struct list_kind *kind, struct list_page *page)
+{
+    struct api_error error;
+    if (!query_parse(&page->query, c->request->query)) {
+        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
+    } else if (route_read_limit(&page->query, kind->fallback, kind->max, page->limit, &error) &&
+               read_before(&page->query, kind->of, &page->before, &error)) {
+        return true;
+    } else {
+        query_release(&page->query);
+    }
+    request_fail(c->request, &error, NULL);
+    return false;
 }

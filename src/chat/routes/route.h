@@ -42,10 +42,21 @@ void route_reply_created(struct route_context *c, const struct pg_statement *sta
  * *error (400 invalid_limit) when it is no number from 1 to max. */
 MUST_CHECK bool route_read_limit(const struct query *q, long fallback, long max,
                                  char limit[ROUTE_LIMIT_ROOM], struct api_error *error);
-/* The UUID that a page of a list ends before, borrowed from the query, or NULL. False with *error
- * (400 invalid_before), which says what it is of ("a memory"), when it is none. */
-MUST_CHECK bool route_read_before(const struct query *q, const char *of, const char **before,
-                                  struct api_error *error);
+/* A page of a list, as its query asks for it. */
+struct list_page {
+    struct query query;
+    char limit[ROUTE_LIMIT_ROOM];
+    const char *before; /* a UUID, borrowed from the query; NULL for none */
+};
+/* What lists are of ("a memory"), and how long their pages are. */
+struct list_kind {
+    const char *of;
+    long fallback, max;
+};
+/* The caller's to query_release. False, with the request ended (400 invalid_query, invalid_limit,
+ * invalid_before). */
+MUST_CHECK bool route_read_page(struct route_context *c, const struct list_kind *kind,
+                                struct list_page *page);
 /*
  * The coaches, {"object":"list","data":[...]}; while Postgres is away (*degraded) as far as they
  * are known. NULL with *error filled in. The caller's to free. In route_user.c.

@@ -1,6 +1,7 @@
 /* A user's own data, all of it: GET /v1/me/export, DELETE /v1/me; and who looked at it.
  *
- * nginx takes an export into its buffers, so a slow reader holds no thread. */
+ * nginx takes an export into a file as large as its location says, so that a slow reader holds no
+ * thread until then. */
 #include "route.h"
 
 #include "common/query.h"
@@ -95,21 +96,12 @@ void route_me_access_log(struct route_context *c)
 {
     static const struct pg_statement statement = {
         .name = "my_access_log", .sql = "select uplift_chat.my_access_log($1,$2,$3)", .params = 3};
-    struct api_error error;
-    struct query q;
-    char limit[ROUTE_LIMIT_ROOM];
-    const char *before;
-    if (!query_parse(&q, c->request->query)) {
-        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
-        request_fail(c->request, &error, NULL);
+    static const struct list_kind kind = {
+        .of = "a line of the log", .fallback = LOG_LIMIT_DEFAULT, .max = LOG_LIMIT_MAX};
+    struct list_page page;
+    if (!route_read_page(c, &kind, &page))
         return;
-    }
-    if (route_read_limit(&q, LOG_LIMIT_DEFAULT, LOG_LIMIT_MAX, limit, &error) &&
-        route_read_before(&q, "a line of the log", &before, &error)) {
-        const char *values[3] = {c->request->who.user_text, limit, before};
-        route_reply_json_query(c, &statement, values);
-    } else {
-        request_fail(c->request, &error, NULL);
-    }
-    query_release(&q);
+    const char *values[3] = {c->request->who.user_text, page.limit, page.before};
+    route_reply_json_query(c, &statement, values);
+    query_release(&page.query);
 }

@@ -14,24 +14,15 @@ void route_memories_list(struct route_context *c)
         .name = "list_memories",
         .sql = "select uplift_chat.list_memories($1,$2,$3,$4,$5)",
         .params = 5};
-    struct api_error error;
-    struct query q;
-    char limit[ROUTE_LIMIT_ROOM];
-    const char *before;
-    if (!query_parse(&q, c->request->query)) {
-        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
-        request_fail(c->request, &error, NULL);
+    static const struct list_kind kind = {
+        .of = "a memory", .fallback = LIST_LIMIT_DEFAULT, .max = LIST_LIMIT_MAX};
+    struct list_page page;
+    if (!route_read_page(c, &kind, &page))
         return;
-    }
-    if (route_read_limit(&q, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limit, &error) &&
-        route_read_before(&q, "a memory", &before, &error)) {
-        const char *values[5] = {c->request->who.user_text, limit, before, query_get(&q, "type"),
-                                 query_get(&q, "q")};
-        route_reply_json_query(c, &statement, values);
-    } else {
-        request_fail(c->request, &error, NULL);
-    }
-    query_release(&q);
+    const char *values[5] = {c->request->who.user_text, page.limit, page.before,
+                             query_get(&page.query, "type"), query_get(&page.query, "q")};
+    route_reply_json_query(c, &statement, values);
+    query_release(&page.query);
 }
 
 void route_memories_add(struct route_context *c)

@@ -75,11 +75,16 @@ static bool begin(const struct upload *u, PGresult **known, struct api_error *er
 {
     static const struct pg_statement statement = {
         .name = "begin_photo",
-        .sql = "select x -> 'photo', x -> 'refusal' from uplift_chat.begin_photo($1,$2,$3,$4,$5) x",
-        .params = 5};
+        .sql =
+            "select x -> 'photo', x -> 'refusal' from uplift_chat.begin_photo($1,$2,$3,$4,$5,$6) x",
+        .params = 6};
     const struct request *r = u->context->request;
-    const char *values[5] = {r->who.user_text, u->id, u->hash, request_param(r, "REMOTE_ADDR"),
-                             *r->who.key_id != '\0' ? r->who.key_id : NULL};
+    const char *values[6] = {r->who.user_text,
+                             u->id,
+                             u->hash,
+                             request_param(r, "REMOTE_ADDR"),
+                             *r->who.key_id != '\0' ? r->who.key_id : NULL,
+                             vision_model(u->context->services->config)};
     PGresult *result;
     *known = NULL;
     if (!route_query(u->context, &statement, values, &result, error, NULL))
@@ -215,23 +220,14 @@ void route_photos_list(struct route_context *c)
 {
     static const struct pg_statement statement = {
         .name = "list_photos", .sql = "select uplift_chat.list_photos($1,$2,$3)", .params = 3};
-    struct api_error error;
-    struct query q;
-    char limit[ROUTE_LIMIT_ROOM];
-    const char *before;
-    if (!query_parse(&q, c->request->query)) {
-        api_error(&error, 400, "invalid_query", "", "the query string cannot be read");
-        request_fail(c->request, &error, NULL);
+    static const struct list_kind kind = {
+        .of = "a photo", .fallback = LIST_LIMIT_DEFAULT, .max = LIST_LIMIT_MAX};
+    struct list_page page;
+    if (!route_read_page(c, &kind, &page))
         return;
-    }
-    if (route_read_limit(&q, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, limit, &error) &&
-        route_read_before(&q, "a photo", &before, &error)) {
-        const char *values[3] = {c->request->who.user_text, limit, before};
-        route_reply_json_query(c, &statement, values);
-    } else {
-        request_fail(c->request, &error, NULL);
-    }
-    query_release(&q);
+    const char *values[3] = {c->request->who.user_text, page.limit, page.before};
+    route_reply_json_query(c, &statement, values);
+    query_release(&page.query);
 }
 
 static const struct pg_statement get_photo = {
@@ -246,7 +242,6 @@ void route_photo_get(struct route_context *c)
 void route_photo_image(struct route_context *c)
 {
     const char *values[2] = {c->request->who.user_text, c->id};
-    char uri[PHOTO_URI_ROOM], header[PHOTO_URI_ROOM + 32];
     struct api_error error;
     PGresult *result;
     if (!is_on(c))
@@ -256,14 +251,7 @@ void route_photo_image(struct route_context *c)
         return;
     }
     PQclear(result);
-    if (!photo_file_exists(c->services->config->photo_dir, c->id)) {
-        api_error(&error, 404, "photo_not_found", "", "the file of this photo is gone");
-        request_fail(c->request, &error, NULL);
-        return;
-    }
-    photo_file_uri(c->id, uri);
-    snprintf(header, sizeof header, "X-Accel-Redirect: %s\r\n", uri);
-    request_reply(c->request, 200, "image/jpeg", header, NULL, 0);
+    photo_file_send(c->request, c->services->config->photo_dir, c->id);
 }
 
 void route_photo_correct(struct route_context *c)

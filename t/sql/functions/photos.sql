@@ -1,10 +1,10 @@
 -- Photos of meals: who analyses them when, how wrong that was, what coaches are told, and how good models are.
 \ir common.psql
-select plan(53);
+select plan(64);
 
 create function pg_temp.photo(p_n int, p_user uuid default pg_temp.ann()) returns uuid language plpgsql as $$
 begin
-    perform uplift_chat.begin_photo(p_user, pg_temp.id(p_n), md5('photo' || p_n) || md5('photo' || p_n), '192.0.2.1', null);
+    perform uplift_chat.begin_photo(p_user, pg_temp.id(p_n), md5('photo' || p_n) || md5('photo' || p_n), '192.0.2.1', null, 'eyes-1');
     perform uplift_chat.add_photo(p_user, pg_temp.id(p_n), md5('photo' || p_n) || md5('photo' || p_n), 30, 20, 1000, 'eyes-1');
     return pg_temp.id(p_n);
 end
@@ -40,7 +40,7 @@ select is(pg_temp.severity('{rice,egg}', null), 'none', 'severity: what nobody s
 -- Whose turn it is.
 select is(uplift_chat.take_photo(1000), null, 'turns: there is nothing to do');
 select pg_temp.photo(1) \g /dev/null
-select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(99), md5('photo1') || md5('photo1'), null, null) #>> '{photo,id}', pg_temp.id(1)::text, 'turns: sent again it is known');
+select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(99), md5('photo1') || md5('photo1'), null, null, 'eyes-1') #>> '{photo,id}', pg_temp.id(1)::text, 'turns: sent again it is known');
 select is((select count(*) from uplift.photo_removals), 0::bigint, 'turns: and its file is there to stay');
 select is(uplift_chat.take_photo(60000) ->> 'attempt', '1', 'turns: somebody takes it');
 select is(uplift_chat.take_photo(60000), null, 'turns: nobody else does');
@@ -70,8 +70,8 @@ select is(uplift_chat.take_photo(60000) ->> 'id', pg_temp.id(5)::text, 'whose: t
 delete from public.food_photo_training_data where id = any (array[pg_temp.id(4), pg_temp.id(5), pg_temp.id(6)]);
 delete from uplift.photo_removals;
 insert into uplift.rate_limits (scope, key, requests_per_minute, burst) values ('user', pg_temp.bob(), 1, 1);
-select uplift_chat.begin_photo(pg_temp.bob(), pg_temp.id(7), md5('7') || md5('7'), null, null) \g /dev/null
-select is(uplift_chat.begin_photo(pg_temp.bob(), pg_temp.id(8), md5('8') || md5('8'), null, null) #>> '{refusal,code}', 'rate_limit_exceeded', 'whose: photos count as chats do');
+select uplift_chat.begin_photo(pg_temp.bob(), pg_temp.id(7), md5('7') || md5('7'), null, null, 'eyes-1') \g /dev/null
+select is(uplift_chat.begin_photo(pg_temp.bob(), pg_temp.id(8), md5('8') || md5('8'), null, null, 'eyes-1') #>> '{refusal,code}', 'rate_limit_exceeded', 'whose: photos count as chats do');
 delete from uplift.photo_removals;
 
 -- What is seen and said.
@@ -91,6 +91,27 @@ select is(user_confirmed_foods::text || ' ' || user_confirmed_calories || ' ' ||
 select is(pg_temp.refused($$select uplift_chat.correct_photo(pg_temp.bob(), pg_temp.id(3), '{}')$$), 'UP404 photo_not_found', 'said: not by another');
 select is(pg_temp.refused($$select uplift_chat.correct_photo(pg_temp.ann(), pg_temp.id(2), '{"user_accepted": true}')$$), 'UP409 photo_not_analysed user_accepted', 'said: nothing to accept');
 
+-- What it takes.
+insert into uplift.model_prices (model, input_per_million, output_per_million) values ('eyes-1', 1000, 10000);
+select is(uplift_batch.admin_create_budget(null, '{"scope": "user", "period": "day", "limit_usd": 0.3, "action": "refuse"}', 'me') ->> 'scope', 'user', 'costs: a budget of each user');
+select pg_temp.photo(10) \g /dev/null
+select uplift_chat.take_photo(60000) \g /dev/null
+select is(uplift_chat.photo_failed(pg_temp.id(10), 1, '{"reason": "bad_answer", "code": "vision_answer_unusable", "may_pass": true, "model": "eyes-1", "provider": "p", "prompt_tokens": 100, "completion_tokens": 10}'), true, 'costs: an answer of no use');
+select is(cost_usd, 0.2, 'costs: is paid for all the same') from uplift.food_photos where id = pg_temp.id(10);
+select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(11), md5('11') || md5('11'), null, null, 'eyes-1'), null, 'costs: the budget is not used up yet');
+update uplift.food_photos set next_at = now() where id = pg_temp.id(10);
+select uplift_chat.take_photo(60000) \g /dev/null
+select is(pg_temp.see(10, pg_temp.food('egg', 60, 90)), true, 'costs: the next try');
+select is(prompt_tokens || ' ' || completion_tokens || ' ' || round(cost_usd, 2), '200 20 0.40', 'costs: is added to it') from uplift.food_photos where id = pg_temp.id(10);
+select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(12), md5('12') || md5('12'), null, null, 'eyes-1') #>> '{refusal,code}', 'budget_exceeded', 'costs: then it is used up');
+select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(12), md5('12') || md5('12'), null, null, null), null, 'costs: but what no model looks at is taken');
+select uplift_chat.delete_photo(pg_temp.ann(), pg_temp.id(10)) \g /dev/null
+select is(pg_temp.see(10, pg_temp.food('egg', 60, 90)), false, 'costs: who is late has nothing to say');
+select is(uplift_batch.admin_costs(null, '{}', 'me') #>> '{total,cost_usd}', '0.60000000', 'costs: but costs, and what a photo cost stays when it goes');
+select is(round((select sum(s.cost_usd) from uplift.budget_spend s), 2), 0.40, 'costs: to nobody');
+delete from uplift.budgets;
+delete from uplift.photo_removals;
+
 -- How good.
 select is(x ->> 'photos' || ' ' || (x #>> '{foods,f1}') || ' ' || (x #>> '{calories,mae}') || ' ' || (x #>> '{portions,n}') || ' ' || (x #>> '{calibration,ece}'), '1 0.6667 170.00 1 0.2500',
     'accuracy: of a model') from jsonb_array_elements(uplift_batch.admin_photo_accuracy(null, '{"since": "2000-01-01"}', 'me') -> 'data') x;
@@ -98,14 +119,14 @@ select is(jsonb_array_length(uplift_batch.admin_photo_accuracy(null, '{"until": 
 
 -- To train with.
 update uplift.settings set value = 'false' where key = 'training.consent_default';
-select is((select count(id) from uplift_batch.export_photos(null, null, true)), 0::bigint, 'export: nobody agreed');
+select is((select count(id) from uplift_batch.export_photos(null, null, true, null)), 0::bigint, 'export: nobody agreed');
 select uplift_chat.put_preferences(pg_temp.ann(), '{"training_consent": true}') \g /dev/null
-select is((select count(id) || ' of ' || count(*) from uplift_batch.export_photos(null, null, false)), '1 of 3', 'export: what was said, once somebody did');
-select is((select count(id) from uplift_batch.export_photos(null, null, true)), 0::bigint, 'export: but not what is said in part');
+select is((select count(id) || ' of ' || count(*) from uplift_batch.export_photos(null, null, false, null)), '1 of 3', 'export: what was said, once somebody did');
+select is((select count(id) from uplift_batch.export_photos(null, null, true, null)), 0::bigint, 'export: but not what is said in part');
 update public.food_photo_training_data set user_confirmed_portions = jsonb_set(user_confirmed_portions, '{0}', user_confirmed_portions -> 0 || '{"amount": 1, "unit": "egg"}') where id = pg_temp.id(3);
-select is((select label::jsonb #>> '{foods,0,name}' from uplift_batch.export_photos(null, null, true) where id is not null), 'egg', 'export: as a model should have said it');
+select is((select label::jsonb #>> '{foods,0,name}' from uplift_batch.export_photos(null, null, true, null) where id is not null), 'egg', 'export: as a model should have said it');
 update public.food_photo_training_data set user_confirmed_foods = '[{"name": "egg of ann@example.com"}]' where id = pg_temp.id(3);
-select is((select count(id) from uplift_batch.export_photos(null, null, false)), 0::bigint, 'export: nothing personal');
+select is((select count(id) from uplift_batch.export_photos(null, null, false, null)), 0::bigint, 'export: nothing personal');
 
 -- And gone.
 select uplift_chat.put_preferences(pg_temp.ann(), '{"memory_enabled": false}') \g /dev/null

@@ -1,9 +1,9 @@
 /* Calls of an HTTP API by libcurl. */
 #include "http.h"
 
-#include "common/json.h"
-#include "common/outbound.h"
-#include "common/utf8.h"
+#include "json.h"
+#include "outbound.h"
+#include "utf8.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -19,10 +19,12 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     return buf_append(body, data, size * count) ? size * count : 0;
 }
 
-static int look_at_job(void *arg, curl_off_t dt, curl_off_t d, curl_off_t ut, curl_off_t u)
+static int look(void *arg, curl_off_t dt, curl_off_t d, curl_off_t ut, curl_off_t u)
 {
+    const struct http_server *server = arg;
+    bool goes_on = server->goes_on == NULL || server->goes_on(server->goes_on_arg);
     (void)dt, (void)d, (void)ut, (void)u;
-    return arg == NULL || job_goes_on(arg, 0) ? 0 : 1; /* other than 0 ends the transfer */
+    return goes_on ? 0 : 1; /* other than 0 ends the transfer */
 }
 
 /* The header that carries the key, in whichever form the server wants it. */
@@ -57,8 +59,8 @@ static void set_limits(CURL *curl, const struct http_server *server, bool is_upl
             (long)(server->timeout_ms > 0 ? server->timeout_ms : config->trainer_timeout_ms));
     }
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_job);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, server->job);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)server);
 }
 
 static curl_mime *make_form(CURL *curl, const struct http_upload *upload)
@@ -121,6 +123,7 @@ static enum http_outcome perform(const struct http_server *server, const char *m
         answer->json = json_parse(answer->body.data, answer->body.len, &wrong);
     }
 out:
+    answer->is_late = code == CURLE_OPERATION_TIMEDOUT;
     if (code != CURLE_OK)
         utf8_print(answer->reason, sizeof answer->reason, "%s",
                    answer->body.failed ? "its answer is too large"

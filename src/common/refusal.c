@@ -1,6 +1,6 @@
 #include "refusal.h"
 
-#include "common/json.h"
+#include "json.h"
 
 #include <string.h>
 
@@ -22,6 +22,14 @@ const char *refusal_words_to_show(const struct http_answer *answer, const char *
 {
     const char *words = refusal_words(answer);
     return key != NULL && strstr(words, key) != NULL ? "" : words;
+}
+
+bool refusal_is_about(const struct http_answer *answer, const char *parameter)
+{
+    const char *param = json_string(refusal_error(answer), "param");
+    return (answer->status == 400 || answer->status == 422) &&
+           ((param != NULL && strcmp(param, parameter) == 0) ||
+            strstr(refusal_words(answer), parameter) != NULL);
 }
 
 bool refusal_lacks_credit(const struct http_answer *answer)

@@ -1,7 +1,7 @@
 /* What a provider's answer with another status than 2xx says: whether to ask again, and in which
  * words it puts it. */
-#ifndef UPLIFT_BATCH_REFUSAL_H
-#define UPLIFT_BATCH_REFUSAL_H
+#ifndef UPLIFT_REFUSAL_H
+#define UPLIFT_REFUSAL_H
 
 #include "http.h"
 
@@ -14,6 +14,8 @@ const char *refusal_words(const struct http_answer *answer);
 /* The same to be shown to people: nothing where the key (NULL: none) is in it, because some say
  * whose it is not. */
 const char *refusal_words_to_show(const struct http_answer *answer, const char *key);
+/* Whether it is a parameter that it does not take, and another request may do. */
+bool refusal_is_about(const struct http_answer *answer, const char *parameter);
 /* There is no money left for it: nothing will do until somebody pays. */
 bool refusal_lacks_credit(const struct http_answer *answer);
 /* Whether it is busy or in trouble, and the same may do after a while. */

@@ -1,16 +1,22 @@
-/* Calls of a trainer's or a provider's HTTP API: one at a time, with limits on everything. */
-#ifndef UPLIFT_BATCH_HTTP_H
-#define UPLIFT_BATCH_HTTP_H
+/* Calls of a trainer's or a provider's HTTP API: one at a time, with limits on everything. They
+ * block, and are for threads that nobody waits for. */
+#ifndef UPLIFT_HTTP_H
+#define UPLIFT_HTTP_H
 
-#include "common/buf.h"
-#include "job.h"
+#include "buf.h"
+#include "config.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define HTTP_REASON_MAX 256
 
 /* Where calls go. All borrowed. */
 struct http_server {
     const struct config *config;
-    struct job *job;      /* calls end when it is to stop; NULL: they go on */
+    bool (*goes_on)(void *arg); /* asked all the while; false: calls end. NULL: they go on */
+    void *goes_on_arg;
     const char *base_url; /* without a slash at its end */
     const char *key;      /* or NULL */
     const char *key_header;
@@ -28,12 +34,13 @@ struct http_answer {
     cJSON *json;                  /* the body, where it is JSON; owned; NULL: it is not */
     int64_t retry_after_ms;       /* 0: the server named none */
     char reason[HTTP_REASON_MAX]; /* why there was no answer */
+    bool is_late;                 /* there was none in time */
 };
 
 enum http_outcome {
     HTTP_ANSWERED, /* with any status */
     HTTP_FAILED,  /* no answer, or no whole one: reason; the server may have done it all the same */
-    HTTP_STOPPED, /* the job is to stop */
+    HTTP_STOPPED, /* it is not to go on */
 };
 
 /*
