@@ -45,6 +45,7 @@ create table coach_response_feedback (
     source_ids uuid[],
     example_ids uuid[],
     passage_ids uuid[],
+    photo_id uuid,
     citations jsonb,
     withheld text[],
     feedback_given_at timestamptz,
@@ -121,7 +122,7 @@ comment on column coach_response_feedback.answers_tools is
     'True when the request ended with the results of tools: its user_message is then that of the turn before.';
 comment on column coach_response_feedback.response_message is 'Tool calls and refusals of the answer.';
 comment on column coach_response_feedback.regenerate_of is
-    'The answer this one takes the place of, with what came after that one (uplift.replaced_times). What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, passage_ids, source_ids, citations, example_ids, withheld.';
+    'The answer this one takes the place of, with what came after that one (uplift.replaced_times). What shaped it: regenerate_of, degraded, from_cache, cache_source_id, exposures, memory_ids, passage_ids, photo_id, source_ids, citations, example_ids, withheld.';
 comment on column coach_response_feedback.history_turns is
     'How many turns of the conversation went along, where that was not all of them.';
 comment on column coach_response_feedback.degraded is 'True when made without the database: last known persona, no memory.';
@@ -132,6 +133,8 @@ comment on column coach_response_feedback.memory_ids is 'Memories (ai_episodic_m
 comment on column coach_response_feedback.source_ids is 'Knowledge (ai_knowledge_sources) that was in the prompt.';
 comment on column coach_response_feedback.example_ids is 'Well-rated answers that were in the prompt as examples.';
 comment on column coach_response_feedback.passage_ids is 'Answers of the user''s other conversations that the prompt quoted.';
+comment on column coach_response_feedback.photo_id is
+    'The photo of a meal (uplift.food_photos) that was shown: with the message, or with that of the answer it takes the place of.';
 comment on column coach_response_feedback.citations is
     'What the numbers in the answer stand for: [{"number", "source_id", "part", "title", "url"}] of ai_knowledge_sources.';
 comment on column coach_response_feedback.withheld is

@@ -123,11 +123,14 @@ def refused():
         equal((answer.status, answer.error().get("code")), (status, code), "refused: " + path)
     for query, code in (("?limit=0", "invalid_limit"), ("?before=x", "invalid_before"), ("?before=01890000-0000-7000-8000-000000000000", "photo_not_found")):
         equal(uplift.get(PHOTOS + query, user=DAN).error().get("code"), code, "refused: " + query)
-    uplift.sql("insert into uplift.settings (key, value) values ('photos.max_per_day', '1')")
     equal(uplift.value("select count(*) from uplift.food_photos where user_id = %s", DAN), 1, "refused: nothing of all that is kept")
-    answer = send(pictures.meal(SALAD), DAN)
-    equal((answer.status, answer.error().get("code")), (429, "too_many_photos"), "refused: more than a day's")
-    uplift.sql("delete from uplift.settings where key = 'photos.max_per_day'")
+    taken = uplift.value("select sum(photos)::int from uplift.photos_taken where user_id = %s", DAN)
+    equal(uplift.admin("PATCH", "/admin/settings", {"photos.max_per_day": taken + 1}).status, 200, "refused: an admin says how many are a day's")
+    last = send(pictures.meal(SALAD), DAN)
+    equal((last.status, send(pictures.meal(EGGS, EGGS), DAN).error().get("code")), (201, "too_many_photos"), "refused: more than a day's")
+    equal(uplift.request("DELETE", "%s/%s" % (PHOTOS, last.json()["id"]), user=DAN).status, 204, "refused: one of them is deleted")
+    equal(send(pictures.meal(EGGS, EGGS), DAN).error().get("code"), "too_many_photos", "refused: which makes no room for another")
+    uplift.admin("PATCH", "/admin/settings", {"photos.max_per_day": None})
 
 
 def others():
@@ -195,6 +198,37 @@ def told():
     equal(uplift.post("/v1/chat", {"message": "x", "photo_id": "y"}, user=BOB).error().get("code"), "invalid_photo_id", "told: nor of nonsense")
 
 
+def shown():
+    photo = analysed(send(pictures.meal(BROCCOLI, BROCCOLI), CLEO).json(), CLEO)
+
+    def ask(user=CLEO, **more):
+        answer = uplift.post("/v1/chat", {"cache": {"mode": "on"}, **more}, user=user)
+        equal((answer.status, answer.error()), (200, {}), "shown: %s" % more)
+        return answer
+    first = ask(message="How much of this may I have?", photo_id=photo["id"]).json()["feedbackId"]
+    uplift.row(first)
+    other = ask(message="May I?")
+    equal(other.headers["X-Uplift-Cache"], "miss", "shown: a question without a photo is asked of the cache")
+    uplift.row(other.json()["feedbackId"])
+    for more, what in (({}, "given anew"), ({"message": "And a little of this?"}, "to another question"), ({"continue": True}, "gone on with")):
+        answer = ask(regenerate_of=first, **more)
+        ok(answer.headers["X-Uplift-Cache"] not in ("hit", "miss"), "shown: not from the cache when " + what, answer.headers["X-Uplift-Cache"])
+        row = uplift.row(answer.json()["feedbackId"])
+        contains(row["system_prompt"], "<meal>broccoli", "shown: what an answer was about it still is when " + what)
+        equal(str(row["photo_id"]), photo["id"], "shown: and says so when " + what)
+    equal(uplift.value("select count(*) from uplift.cache_sources s join public.coach_response_feedback f on f.id = s.answer_id where f.photo_id is not null"), 0, "shown: none of them is kept for others")
+    for message in ("How much of this may I have?", "And a little of this?"):
+        equal(ask(BOB, message=message).headers["X-Uplift-Cache"], "miss", "shown: who asks the same gets an own answer: " + message)
+    anew = ask(regenerate_of=other.json()["feedbackId"], **{"continue": True})
+    uplift.row(anew.json()["feedbackId"])
+    equal(anew.headers["X-Uplift-Cache"], "off", "shown: nor is one kept that begins with what another said")
+    equal(uplift.get("/v1/answers/%s/context" % first, user=CLEO).json()["photo_id"], photo["id"], "shown: the user sees that it was")
+    equal(uplift.admin("GET", "/admin/answers/%s" % first).json()["photo"]["id"], photo["id"], "shown: and so do admins")
+    equal(uplift.request("DELETE", "%s/%s" % (PHOTOS, photo["id"]), user=CLEO).status, 204, "shown: when it is gone")
+    row = uplift.row(ask(regenerate_of=first).json()["feedbackId"])
+    equal(("<meal>" in row["system_prompt"], row["photo_id"]), (False, None), "shown: an answer is given anew without it")
+
+
 def own_data():
     section = uplift.get("/v1/me/export", user=ANN).json()["sections"]["photos"]
     archive = uplift.get("/v1/me/photos.zip", user=ANN)
@@ -205,6 +239,17 @@ def own_data():
             equal(zipped.read("photos/%s.jpg" % section[0]["id"]), file.read(), "own data: as they are kept")
     empty = uplift.get("/v1/me/photos.zip", user="00000000-0000-4000-8000-000000000099")
     equal(zipfile.ZipFile(io.BytesIO(empty.body)).namelist(), [], "own data: who has none gets an empty one")
+    bad, good = file_of(section[0]["id"]), file_of(section[1]["id"])
+    os.rename(bad, bad + ".kept")
+    os.mkdir(bad)
+    os.rename(good, good + ".kept")
+    archive = uplift.get("/v1/me/photos.zip", user=ANN)
+    with zipfile.ZipFile(io.BytesIO(archive.body)) as zipped:
+        equal(sorted(zipped.read("missing.txt").decode().splitlines()[1:]), sorted(row["id"] for row in section[:2]), "own data: an archive says what it lacks")
+        equal(len(zipped.namelist()), len(section) - 2 + 1, "own data: and has the rest")
+    os.rmdir(bad)
+    os.rename(bad + ".kept", bad)
+    os.rename(good + ".kept", good)
     equal(uplift.request("HEAD", "/v1/me/photos.zip", user=ANN).status, 200, "own data: a HEAD has no body")
 
 
@@ -224,5 +269,5 @@ def gone():
 
 
 with Uplift(batch=True) as uplift:
-    run(kept, kinds, refused, others, corrected, told, own_data, gone)
+    run(kept, kinds, refused, others, corrected, told, shown, own_data, gone)
 done()

@@ -79,7 +79,7 @@ def the_programs_role(uplift):
         "rest_select_feedback", "rest_update_feedback", "list_personas", "ready",
         "export_sections", "export_rows", "erase_me", "my_access_log", "list_memories", "add_memory", "change_memory", "forget_memories", "learn_memories", "index_answers", "get_answer_context", "rest_memories", "refresh_contexts", "question_of",
         "rest_predictions", "add_prediction", "give_outcome", "get_prediction", "list_predictions",
-        "begin_photo", "add_photo", "get_photo", "list_photos", "correct_photo", "delete_photo", "photo_files", "photo_for_chat", "due_photo_removals",
+        "begin_photo", "add_photo", "get_photo", "list_photos", "correct_photo", "delete_photo", "photo_files", "due_photo_removals",
         "photos_removed", "take_photo", "photo_analysed", "photo_failed", "give_back_photo")}
     equal(may, wanted, "it may execute just the functions that the programs call")
     role = uplift.sql("select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"

@@ -34,13 +34,15 @@ as $$
         'examples', (select coalesce(jsonb_agg(jsonb_build_object('answer_id', i.id, 'question', f.gist, 'text', t.body) order by i.n), '[]')
             from unnest(a.example_ids) with ordinality i(id, n)
             left join uplift.few_shot_examples f on f.answer_id = i.id left join uplift.search_texts t on t.id = f.text_id),
+        'photo', (select jsonb_build_object('id', a.photo_id, 'said', uplift.meal_text(d))
+            from (select) one left join public.food_photo_training_data d on d.id = a.photo_id where a.photo_id is not null),
         'withheld', coalesce(to_jsonb(a.withheld), '[]'),
         'exposures', (select coalesce(jsonb_agg(x.value || jsonb_build_object('status', e.status) order by x.ordinality), '[]')
             from jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) with ordinality x
             left join public.ai_experiments e on e.id::text = x.value ->> 'experiment_id'))
 $$;
 
-comment on function uplift.answer_context_json(public.coach_response_feedback) is 'What shaped an answer: memories, passages, sources, examples, experiments, each as it is now.';
+comment on function uplift.answer_context_json(public.coach_response_feedback) is 'What shaped an answer: memories, passages, sources, examples, the photo that was shown, experiments, each as it is now.';
 
 create or replace function uplift.answer_training_json(a public.coach_response_feedback) returns jsonb
 language sql stable

@@ -344,7 +344,7 @@ as $$
             'feedback_given_at', a.feedback_given_at, 'prompt_tokens', a.prompt_tokens, 'completion_tokens', a.completion_tokens,
             'cost_usd', a.cost_usd, 'response_time_ms', a.response_time_ms, 'time_to_first_token_ms', a.time_to_first_token_ms,
             'from_cache', coalesce(a.from_cache, false), 'regenerate_of', a.regenerate_of, 'exposures', coalesce(a.exposures, '[]'),
-            'memory_ids', a.memory_ids, 'source_ids', a.source_ids, 'example_ids', a.example_ids, 'passage_ids', a.passage_ids))::text || e'\n' end
+            'memory_ids', a.memory_ids, 'source_ids', a.source_ids, 'example_ids', a.example_ids, 'passage_ids', a.passage_ids, 'photo_id', a.photo_id))::text || e'\n' end
 $$;
 
 comment on function uplift.answer_line(public.coach_response_feedback, text) is 'A line of an export of answers, as jsonl or csv.';

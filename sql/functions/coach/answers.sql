@@ -154,7 +154,7 @@ begin
             outcome, error_code, model_used, provider, protocol, streamed, finish_reason, prompt_tokens, completion_tokens,
             cached_tokens, usage_estimated, cost_usd, saved_usd, time_to_first_token_ms, attempts, request_messages,
             answers_tools, response_message, request_id, regenerate_of, history_turns, degraded, from_cache,
-            cache_source_id, exposures, memory_ids, source_ids, example_ids, passage_ids, citations, withheld)
+            cache_source_id, exposures, memory_ids, source_ids, example_ids, passage_ids, photo_id, citations, withheld)
         select i.id, i.user_id, i.coach_id, i.message, i.response,
             coalesce(i.more ->> 'system_prompt', case when v_has_whole_prompts then (
                 select s.prompt from uplift.system_prompts s where s.id = i.prompt_id) || coalesce(i.personal_prompt, '') end),
@@ -175,7 +175,7 @@ begin
             case when source.user_id = i.user_id then (i.more ->> 'cache_source_id')::uuid end,
             nullif(nullif(i.trace -> 'exposures', '[]'), 'null'), uplift.ids_in(i.trace -> 'memory_ids'),
             uplift.ids_in(i.trace -> 'source_ids'), uplift.ids_in(i.trace -> 'example_ids'),
-            uplift.ids_in(i.trace -> 'passage_ids'), nullif(i.trace -> 'citations', 'null'),
+            uplift.ids_in(i.trace -> 'passage_ids'), (i.trace ->> 'photo_id')::uuid, nullif(i.trace -> 'citations', 'null'),
             case when i.trace -> 'withheld' <> 'null' then array(select jsonb_array_elements_text(i.trace -> 'withheld')) end
         from unnest(p_ids, p_user_ids, v_places, p_created_at, p_coach_ids, p_severities, p_modes, p_prompt_ids,
             p_personal_prompts, p_user_messages, p_ai_responses, p_outcomes, p_models, p_providers, p_protocols, p_streamed,

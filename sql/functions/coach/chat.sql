@@ -7,11 +7,12 @@
 -- what most do without are functions for one chat.
 
 create or replace function uplift.answer_to_regenerate(p_user_id uuid, p_answer_id uuid, p_conversation_id uuid,
-    out conversation_id uuid, out user_message text, out first_at timestamptz)
+    out conversation_id uuid, out user_message text, out first_at timestamptz, out photo_id uuid)
 language plpgsql stable
 as $$
 begin
-    select a.conversation_id, a.user_message into answer_to_regenerate.conversation_id, answer_to_regenerate.user_message
+    select a.conversation_id, a.user_message, a.photo_id
+    into answer_to_regenerate.conversation_id, answer_to_regenerate.user_message, answer_to_regenerate.photo_id
     from public.coach_response_feedback a
     left join uplift.conversations c on c.id = a.conversation_id
     where a.id = p_answer_id and a.user_id = p_user_id and c.deleted_at is null
@@ -22,8 +23,8 @@ begin
 end
 $$;
 
-comment on function uplift.answer_to_regenerate(uuid, uuid, uuid, out uuid, out text, out timestamptz) is
-    'Where an own answer stands that is to be given anew, what was asked, and when the first version of it was given: null when there is none such, also for one of another conversation than p_conversation_id, where that is not null.';
+comment on function uplift.answer_to_regenerate(uuid, uuid, uuid, out uuid, out text, out timestamptz, out uuid) is
+    'Where an own answer stands that is to be given anew, what was asked, when the first version of it was given, and the photo that was shown: null when there is none such, also for one of another conversation than p_conversation_id, where that is not null.';
 
 create or replace function uplift_chat.question_of(p_user_id uuid, p_answer_id uuid, p_conversation_id uuid) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -167,6 +168,8 @@ declare
     v_before timestamptz;
     v_turns int;
     v_is_cut boolean;
+    v_photo_id uuid;
+    v_photo text;
     v_has_budgets boolean := exists (select from uplift.budgets_used_up);
     v_has_deployments boolean := exists (
         select from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null);
@@ -198,7 +201,7 @@ begin
             -- Not exists (...), which might read all users to hash them.
             (select u.id from auth.users u where u.id = c.user_id) is not null,
             c.message is null, p.is_personal, p.passages,
-            c.regenerate_of is not null or c.protocol = 'chat' and c.conversation_id is not null or c.more ? 'cache'
+            c.regenerate_of is not null or c.protocol = 'chat' and c.conversation_id is not null or c.more ?| '{cache,photo_id}'
         from unnest(p_user_ids, p_protocols, p_severities, p_modes, p_conversation_ids, p_regenerate_of, p_messages, p_history_tokens,
             p_more) with ordinality
             as c(user_id, protocol, severity, mode, conversation_id, regenerate_of, message, history_tokens, more, n)
@@ -212,13 +215,22 @@ begin
         -- Most are the first of a conversation, without a cache.
         if v_has_steps and refusal is null then
             v_before := 'infinity';
+            v_photo_id := null;
             if v_regenerate_of is not null then
                 -- The history ends before the answer that was given first.
-                select r.conversation_id, coalesce(look_up_chats.user_message, r.user_message), r.first_at
-                into conversation_id, user_message, v_before
+                select r.conversation_id, coalesce(look_up_chats.user_message, r.user_message), r.first_at, r.photo_id
+                into conversation_id, user_message, v_before, v_photo_id
                 from uplift.answer_to_regenerate(user_id, v_regenerate_of, conversation_id) r;
                 if v_before is null then
                     refusal := uplift.refusal(404, 'answer_not_found', 'there is no such answer to give anew', 'regenerate_of');
+                end if;
+            end if;
+            if refusal is null and (v_photo_id is not null or more ? 'photo_id') then
+                select p.photo_id, p.said, p.refusal into v_photo_id, v_photo, refusal
+                from uplift.shown_photo(user_id, shared_prompt is not null, (more ->> 'photo_id')::uuid, v_photo_id) p;
+                if v_photo_id is not null then
+                    personal_prompt := coalesce(personal_prompt, '') || v_photo;
+                    trace := coalesce(trace, '{}') || jsonb_build_object('photo_id', v_photo_id);
                 end if;
             end if;
             if v_protocol = 'chat' and conversation_id is not null and refusal is null then
@@ -241,7 +253,7 @@ begin
         end if;
 
         -- Whether the answer is there already.
-        if v_has_steps and more ? 'cache' and refusal is null then
+        if v_has_steps and more ? 'cache' and v_photo_id is null and refusal is null then
             -- Users share answers where the prompt holds nothing of theirs. Passages are left out of the key: who asks the
             -- same again has the last time as a passage.
             v_prompt := shared_prompt || coalesce(replace(personal_prompt, coalesce(v_passages, ''), ''), '');
@@ -331,7 +343,7 @@ end
 $$;
 
 comment on function uplift_chat.prepare_chats(uuid[], text[], text[], numeric[], text[], uuid[], uuid[], text[], int[], jsonb[]) is
-    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes). cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up. parameters, where not null, is what an experiment adds to the provider''s request (uplift.parameters_of). Of experiments p_more has variant (the header X-Uplift-Variant of a tester: 400 invalid_variant), is_guest, and asked (which of those parameters a completions request says itself).';
+    'Everything that answers need, for several chats, in one round trip. Arrays side by side, an element for each chat; protocol is chat or completions, and only user, protocol and p_history_tokens are never null. One row each, in any order; n is its place, from 1: the conversation, null for a new one; coach, severity and mode; the system prompt, in its two parts; messages, the JSON of those before p_messages'' one, joined by commas, without brackets, oldest first, at most p_history_tokens (a token taken for 4 bytes) and 50 turns; the trace to hand back with the answer. A completions request has no history, and without a coach no system prompt. model is what serves in production for the coach, or for all; null is the configured one. p_more is what features beside the prompt need to know of the request, only what is present: model (asked for by a completions client), address (of the client), api_key (its id), bytes (of messages that do not come along), cache ({mode: on, read-only or write-only; max_age_s; model: the configured one}; without it the cache is off), parameters (sha256 of a completions request, or of a message of more than 8192 bytes), photo_id (of a meal that the message shows; without it an answer given anew has the one before it: uplift.shown_photo). What a photo shaped has no cache_key. cached, where not null, is the answer to give (uplift.find_cached), then without prompt and messages, and cache_key what to record it under. limits is what rate limits leave of them (uplift.limits_text); who has nothing left is refused before anything is looked up (uplift.refuse_at_once); the others are charged last, all at once, so that what they hold is held for as short as can be. refusal, where not null, is why there will be no answer: {status, code, message, param or retry_after_ms}: 400 invalid_severity, invalid_mode, invalid_photo_id; 403 unknown_user, roast_consent_required; 404 coach_not_found, conversation_not_found, answer_not_found, photo_not_found; 409 photo_not_analysed; 429 budget_exceeded, rate_limit_exceeded. budget_model, where not null, takes the place of any model asked for, because a budget is used up. parameters, where not null, is what an experiment adds to the provider''s request (uplift.parameters_of). Of experiments p_more has variant (the header X-Uplift-Variant of a tester: 400 invalid_variant), is_guest, and asked (which of those parameters a completions request says itself).';
 
 create or replace function uplift.prepare_chat(p_user_id uuid, p_protocol text, p_coach_id text, p_severity numeric,
     p_mode text, p_conversation_id uuid, p_regenerate_of uuid, p_message text, p_history_tokens int,

@@ -547,9 +547,9 @@ begin
         and not exists (select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null);
     return json_build_object('object', 'context', 'id', p_id, 'memories', coalesce(v_memories, '[]'), 'passages', coalesce(v_passages, '[]'),
         'citations', coalesce(v_answer.citations, '[]'), 'examples_used', coalesce(cardinality(v_answer.example_ids), 0),
-        'reasoning_content', uplift.thoughts_of(v_answer.response_message));
+        'photo_id', v_answer.photo_id, 'reasoning_content', uplift.thoughts_of(v_answer.response_message));
 end
 $$;
 
 comment on function uplift_chat.get_answer_context(uuid, uuid) is
-    'What an own answer was made with, as far as it is still there: {object, id, memories: [as uplift.memory_json], passages: [{answer_id, conversation_id, created_at, user_message, message}, texts to about 300 characters], citations, as they were, examples_used: how many, reasoning_content: what the model thought first, null where its provider did not tell}. UP404 answer_not_found.';
+    'What an own answer was made with, as far as it is still there: {object, id, memories: [as uplift.memory_json], passages: [{answer_id, conversation_id, created_at, user_message, message}, texts to about 300 characters], citations, as they were, examples_used: how many, photo_id: of a meal that was shown, also where it is gone, reasoning_content: what the model thought first, null where its provider did not tell}. UP404 answer_not_found.';

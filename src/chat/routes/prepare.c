@@ -252,38 +252,6 @@ static bool take_refusal(struct route_context *c, const char *refusal, struct ap
     return good;
 }
 
-/* The personal part of the prompt, with what is on the photo that the message shows. */
-static bool set_prompt_with_photo(struct route_context *c, struct chat *chat, const char *photo_id,
-                                  const char *shared, const char *personal, struct api_error *error)
-{
-    static const struct pg_statement statement = {
-        .name = "photo_for_chat", .sql = "select uplift_chat.photo_for_chat($1,$2)", .params = 2};
-    const char *values[2] = {chat->user_text, photo_id};
-    PGresult *result;
-    struct buf whole;
-    if (!route_query(c, &statement, values, &result, error, NULL))
-        return false;
-    const char *said = PQgetvalue(result, 0, 0);
-    buf_init(&whole, strlen(personal) + strlen(said) + 1);
-    bool good = buf_puts(&whole, personal) && buf_puts(&whole, said) &&
-                chat_set_prompt(chat, shared, whole.data);
-    buf_release(&whole);
-    PQclear(result);
-    return good || api_error_no_memory(error);
-}
-
-static bool take_prompt(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
-                        const PGresult *result, struct api_error *error)
-{
-    if (PQgetisnull(result, 0, P_SHARED_PROMPT))
-        return true;
-    const char *shared = PQgetvalue(result, 0, P_SHARED_PROMPT);
-    const char *personal = PQgetvalue(result, 0, P_PERSONAL_PROMPT);
-    if (*wish->photo_id != '\0')
-        return set_prompt_with_photo(c, chat, wish->photo_id, shared, personal, error);
-    return chat_set_prompt(chat, shared, personal) || api_error_no_memory(error);
-}
-
 static bool take_prepared(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
                           const PGresult *result, struct preparation *out, struct api_error *error)
 {
@@ -302,8 +270,10 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
     chat->coach_id = copy_column(result, P_COACH, &failed);
     chat->severity = copy_column(result, P_SEVERITY, &failed);
     chat->mode = copy_column(result, P_MODE, &failed);
-    if (!take_prompt(c, chat, wish, result, error))
-        return false;
+    if (!PQgetisnull(result, 0, P_SHARED_PROMPT) &&
+        !chat_set_prompt(chat, PQgetvalue(result, 0, P_SHARED_PROMPT),
+                         PQgetvalue(result, 0, P_PERSONAL_PROMPT)))
+        return api_error_no_memory(error);
     out->history = copy_column(result, P_MESSAGES, &failed);
     out->message = copy_column(result, P_USER_MESSAGE, &failed);
     chat->trace = copy_column(result, P_TRACE, &failed);
@@ -577,6 +547,7 @@ static void describe_more(struct route_context *c, enum chat_protocol protocol,
     put_more(more, "address", request_param(c->request, "REMOTE_ADDR"));
     put_more(more, "api_key", c->request->who.key_id);
     put_more(more, "variant", request_param(c->request, "HTTP_X_UPLIFT_VARIANT"));
+    put_more(more, "photo_id", wish->photo_id);
     if (wish->cache.mode != CACHE_OFF)
         describe_cache(c->services->config, &wish->cache, more);
     if (bytes > 0)
@@ -600,7 +571,7 @@ static bool may_ask_for_variant(const struct request *r, struct api_error *error
         return true;
     if (!r->who.is_tester)
         return api_error(error, 403, "variant_not_allowed", "X-Uplift-Variant",
-                         "only testers (app_metadata.role tester) and admins may name a variant");
+                         "only testers and admins may name a variant");
     return strlen(variant) <= VARIANT_MAX ||
            api_error(error, 400, "invalid_variant", "X-Uplift-Variant",
                      "X-Uplift-Variant must be a text of at most %d bytes", VARIANT_MAX);

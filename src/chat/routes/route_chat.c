@@ -234,8 +234,8 @@ void route_native_chat(struct route_context *c)
         !read_stream(options, &stream, &error) || !read_continue(&wish, options, &error) ||
         !read_begun(c, &wish, &begun, &error))
         goto out;
-    /* Another photo would be another question. */
-    if (wish.photo_id[0] != '\0')
+    /* What it begins with is of no other answer. */
+    if (wish.goes_on)
         wish.cache.mode = CACHE_OFF;
     chat = prepare_chat(c, CHAT_NATIVE, &wish, &prepared, &error);
     if (chat == NULL)
