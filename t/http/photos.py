@@ -15,7 +15,7 @@ from pictures import BROCCOLI, EGGS, SALAD, SALMON  # noqa: E402
 from process import wait_for  # noqa: E402
 from tap import contains, done, equal, ok, run  # noqa: E402
 
-ANN, BOB, CLEO, DAN = ("00000000-0000-4000-8000-0000000000%02d" % n for n in range(91, 95))
+ANN, BOB, CLEO, DAN, EVE, FAY = ("00000000-0000-4000-8000-0000000000%02d" % n for n in range(91, 97))
 PHOTOS = "/v1/food-photos"
 
 
@@ -205,23 +205,26 @@ def shown():
         answer = uplift.post("/v1/chat", {"cache": {"mode": "on"}, **more}, user=user)
         equal((answer.status, answer.error()), (200, {}), "shown: %s" % more)
         return answer
-    first = ask(message="How much of this may I have?", photo_id=photo["id"]).json()["feedbackId"]
-    uplift.row(first)
     other = ask(message="May I?")
     equal(other.headers["X-Uplift-Cache"], "miss", "shown: a question without a photo is asked of the cache")
     uplift.row(other.json()["feedbackId"])
+    cached = uplift.value("select count(*) from public.ai_response_cache")
+    ok(cached > 0, "shown: and kept in it")
+    first = ask(message="How much of this may I have?", photo_id=photo["id"]).json()["feedbackId"]
+    uplift.row(first)
     for more, what in (({}, "given anew"), ({"message": "And a little of this?"}, "to another question"), ({"continue": True}, "gone on with")):
         answer = ask(regenerate_of=first, **more)
         ok(answer.headers["X-Uplift-Cache"] not in ("hit", "miss"), "shown: not from the cache when " + what, answer.headers["X-Uplift-Cache"])
         row = uplift.row(answer.json()["feedbackId"])
         contains(row["system_prompt"], "<meal>broccoli", "shown: what an answer was about it still is when " + what)
         equal(str(row["photo_id"]), photo["id"], "shown: and says so when " + what)
-    equal(uplift.value("select count(*) from uplift.cache_sources s join public.coach_response_feedback f on f.id = s.answer_id where f.photo_id is not null"), 0, "shown: none of them is kept for others")
+    equal(uplift.value("select count(*) from public.ai_response_cache"), cached, "shown: none of them is kept in it")
     for message in ("How much of this may I have?", "And a little of this?"):
         equal(ask(BOB, message=message).headers["X-Uplift-Cache"], "miss", "shown: who asks the same gets an own answer: " + message)
-    anew = ask(regenerate_of=other.json()["feedbackId"], **{"continue": True})
-    uplift.row(anew.json()["feedbackId"])
-    equal(anew.headers["X-Uplift-Cache"], "off", "shown: nor is one kept that begins with what another said")
+    begun = ask(EVE, message="And pears?", cache={"mode": "off"}).json()["feedbackId"]
+    uplift.row(begun)
+    uplift.row(ask(EVE, regenerate_of=begun, **{"continue": True}).json()["feedbackId"])
+    equal(ask(FAY, message="And pears?").headers["X-Uplift-Cache"], "miss", "shown: nor is one kept that begins with what another said")
     equal(uplift.get("/v1/answers/%s/context" % first, user=CLEO).json()["photo_id"], photo["id"], "shown: the user sees that it was")
     equal(uplift.admin("GET", "/admin/answers/%s" % first).json()["photo"]["id"], photo["id"], "shown: and so do admins")
     equal(uplift.request("DELETE", "%s/%s" % (PHOTOS, photo["id"]), user=CLEO).status, 204, "shown: when it is gone")
