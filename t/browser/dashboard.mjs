@@ -2,9 +2,9 @@
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { GROUPS } from "../../nginx/html/admin/ui/pages.js";
 import { checkAccessible, checkWidth, closeBrowser, closePage, openPage, until } from "./chromium.mjs";
+import { settled } from "./dashboard_page.mjs";
 
 const OWN = ["overview", "worth"];
-const settled = (page) => until(() => page.evaluate(() => document.querySelector("#main h1") !== null && document.querySelector("#main[aria-busy], #main [aria-busy], #main .skeleton") === null));
 const heading = (page) => page.locator("#page-title").innerText();
 
 await group("each page", async () => {

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The dashboard in a real Chromium: signing in, each page that its navigation has, with axe, what its pages are made
-of, and its first two pages. Answers of six weeks are made up in SQL, and counted by the job."""
+of, its first two pages, and where links lead. Answers of six weeks are made up in SQL, and counted by the job."""
 
 import os
 import sys
@@ -52,4 +52,5 @@ with Uplift() as uplift:
     tap.ok(overview["total"]["requests"] > 400 and overview["total"]["users"] == 10, "and the overview has them", overview["total"])
     sdk.run("../browser/dashboard.mjs", environment)
     sdk.run("../browser/dashboard_parts.mjs", environment)
+    sdk.run("../browser/dashboard_ways.mjs", environment)
 tap.done()

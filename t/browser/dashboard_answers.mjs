@@ -32,8 +32,10 @@ await group("answers", async () => {
   await page.getByRole("button", { name: "Export…" }).click();
   await page.getByLabel("Format").selectOption("csv");
   await checkAccessible(page, "exporting");
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export", exact: true }).click()]);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download", exact: true }).click()]);
   matches(await readFile(await download.path(), "utf8"), /^id,created_at,[\s\S]*violet otter/, "what is found is saved");
+  ok(await until(() => page.locator("dialog[open]").getByText(/bytes saved|KB saved/).isVisible()), "and how much it was is told");
+  await page.keyboard.press("Escape");
 
   await page.locator("tbody tr", { hasText: "violet" }).locator("a").click();
   await page.getByRole("heading", { name: "The prompt as it was sent" }).waitFor();

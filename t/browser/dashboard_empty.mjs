@@ -58,7 +58,10 @@ await group("rights that are taken while the page is open", async () => {
 await group("nothing yet", async () => {
   const page = await openPage({ hash: "admin/" });
   await main(page).getByRole("button", { name: "Count now" }).click();
-  ok(await until(() => page.locator(".tile").first().isVisible()), "the job can be had to count");
+  const dialog = page.locator("dialog[open]");
+  ok(await until(() => dialog.locator('[data-status="succeeded"]').isVisible()), "the job can be had to count, and how it goes is told");
+  await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
+  ok(await until(() => page.locator(".tile").first().isVisible()), "then there are figures");
   ok(await until(async () => (await main(page).getByText("Nobody has rated answers of this time.").count()) === 2), "charts of nothing say so");
   ok(await until(() => main(page).getByText("Thumbs up: too few thumbs to say (0, before that 0).").isVisible()), "and of nothing no change is told");
   await checkAccessible(page, "nothing yet");

@@ -1,7 +1,7 @@
 // Jobs, schedules, failures, providers, money, limits, keys, knowledge and the policy of memories, clicked through. Run by dashboard_loop.py.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
 import { checkAccessible, closeBrowser, closePage, openPage, until } from "./chromium.mjs";
-import { checkBoth, open, settled, toastSays } from "./dashboard_steps.mjs";
+import { checkBoth, openDashboard, settled, toastSays } from "./dashboard_page.mjs";
 
 const dialog = (page) => page.locator("dialog[open]").last();
 const main = (page) => page.locator("#main");
@@ -9,7 +9,7 @@ const row = (page, text) => page.locator("#main tbody tr", { hasText: text });
 const wrong = (page) => dialog(page).locator(".field-error:not(:empty), .form-error:not(:empty)");
 
 await group("a job", async () => {
-  const page = await open("jobs");
+  const page = await openDashboard("jobs");
   await page.locator("#run-job").click();
   await dialog(page).getByLabel("Job").selectOption("refresh-contexts");
   matches(await dialog(page).innerText(), /What is known of/i, "a job says what it is for");
@@ -39,7 +39,7 @@ await group("a job", async () => {
 });
 
 await group("schedules", async () => {
-  const page = await open("schedules");
+  const page = await openDashboard("schedules");
   const flip = page.getByRole("switch", { name: "export-dataset is on" });
   equal(await flip.isChecked(), true, "a schedule is on");
   await flip.click();
@@ -62,7 +62,7 @@ await group("schedules", async () => {
 });
 
 await group("failures", async () => {
-  const page = await open("errors");
+  const page = await openDashboard("errors");
   matches(await row(page, "status 503").innerText(), /far · sim-1[\s\S]*7/, "those that are alike are one");
   await page.getByRole("link", { name: "status 503" }).click();
   await settled(page);
@@ -80,7 +80,7 @@ await group("failures", async () => {
 });
 
 await group("providers", async () => {
-  const page = await open("routes");
+  const page = await openDashboard("routes");
   await page.getByRole("button", { name: "Test default" }).click();
   ok(await until(async () => /it answers/.test(await row(page, "default").first().innerText())), "the configured provider answers");
   await page.getByRole("button", { name: "Test gone" }).click();
@@ -114,7 +114,7 @@ await group("providers", async () => {
 });
 
 await group("money", async () => {
-  const page = await open("money");
+  const page = await openDashboard("money");
   await page.locator("#new-price").click();
   await dialog(page).getByLabel("Model (required)").fill("odd-1");
   await dialog(page).getByLabel("Input (required)").fill("-1");
@@ -146,7 +146,7 @@ await group("money", async () => {
 });
 
 await group("limits", async () => {
-  const page = await open("limits");
+  const page = await openDashboard("limits");
   await page.locator("#new-limit").click();
   await dialog(page).getByLabel("Tokens a minute").fill("");
   await dialog(page).getByLabel("Chats a minute").fill("60");
@@ -158,7 +158,7 @@ await group("limits", async () => {
 });
 
 await group("keys", async () => {
-  const page = await open("keys");
+  const page = await openDashboard("keys");
   ok(await page.getByText("There are no API keys").isVisible(), "at first there are none");
   await page.locator("#new-key").click();
   await dialog(page).getByLabel("Name (required)").fill("website");
@@ -193,7 +193,7 @@ await group("keys", async () => {
 });
 
 await group("knowledge", async () => {
-  const page = await open("knowledge");
+  const page = await openDashboard("knowledge");
   await page.locator("#add-knowledge").click();
   await dialog(page).getByRole("button", { name: "Add", exact: true }).click();
   ok(await until(async () => (await wrong(page).count()) > 0), "nothing cannot be added");
@@ -228,7 +228,7 @@ await group("knowledge", async () => {
 });
 
 await group("the policy of memories", async () => {
-  const page = await open("memories");
+  const page = await openDashboard("memories");
   await page.getByLabel("Health").selectOption("mask");
   await page.getByLabel("What a user might say").fill("I want to get my diabetes under control. I love hiking.");
   await page.getByRole("button", { name: "Try it" }).click();

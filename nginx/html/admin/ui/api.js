@@ -2,6 +2,7 @@
 
 import { referenceOf, sentence, whenAgain } from "../../lib/errors.js";
 import { signIn } from "../../lib/session.js";
+import { UpliftError } from "../../lib/uplift.js";
 
 const BUSY_AFTER_MS = 300; // shorter calls show nothing
 
@@ -24,6 +25,35 @@ async function shown(call) {
   }
 }
 
+/** A path of the API. Only path`` makes one, so that no part of it leads elsewhere. */
+class Path {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+/**
+ * path`/admin/answers/${id}/review`: a path of the API with its parts, each of which stays one part. Whatever else comes
+ * by a link, as "../users/ID", is nothing that there is. A slash is refused also encoded: nginx decodes it before it takes ".." away.
+ */
+export function path(strings, ...parts) {
+  return new Path(strings.reduce((text, next, i) => text + partOf(parts[i - 1]) + next));
+}
+
+function partOf(part) {
+  if (part instanceof Path) return part.text;
+  const text = String(part ?? "");
+  if (["", ".", ".."].includes(text) || /[/\\\0]/.test(text)) throw new UpliftError("there is nothing of this name", { status: 404, type: "invalid_request_error", code: "not_found" });
+  return encodeURIComponent(text);
+}
+
+/** The address of a call. `query` leaves out what is undefined, null or "", unless it is URLSearchParams. */
+function addressOf(at, query = {}) {
+  if (!(at instanceof Path)) throw new TypeError("a path is made by path``");
+  const given = query instanceof URLSearchParams ? [...query] : Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return at.text + (given.length === 0 ? "" : `?${new URLSearchParams(given)}`);
+}
+
 export function isAborted(error) {
   return error?.code === "aborted";
 }
@@ -40,57 +70,59 @@ export class Api {
     this.#refused = refused;
   }
 
-  /** Resolves to the answer's JSON. `query` leaves out what is undefined, null or "". */
-  get(path, query) {
-    return this.#run(() => this.#client.call("GET", path + queryOf(query), undefined, { signal: this.#signal }));
+  /** Resolves to the answer's JSON. */
+  get(at, query) {
+    const address = addressOf(at, query);
+    return this.#run(() => this.#client.call("GET", address, undefined, { signal: this.#signal }));
   }
 
   /**
    * POST, PUT, PATCH or DELETE with a body of JSON, or of a Blob or FormData as it is. It is not cut off when
    * the page changes: what an admin had done is done.
    */
-  send(method, path, body, { headers } = {}) {
-    return this.#run(() => this.#client.call(method, path, body, { headers, retries: 0 }));
+  #send(method, address, body, { headers } = {}) {
+    return this.#run(() => this.#client.call(method, address, body, { headers, retries: 0 }));
   }
 
-  post(path, body, options) {
-    return this.send("POST", path, body ?? {}, options);
+  post(at, body, options) {
+    return this.#send("POST", addressOf(at), body ?? {}, options);
   }
 
-  put(path, body) {
-    return this.send("PUT", path, body);
+  put(at, body) {
+    return this.#send("PUT", addressOf(at), body);
   }
 
-  patch(path, body) {
-    return this.send("PATCH", path, body);
+  patch(at, body) {
+    return this.#send("PATCH", addressOf(at), body);
   }
 
-  delete(path) {
-    return this.send("DELETE", path);
+  delete(at, query) {
+    return this.#send("DELETE", addressOf(at, query));
   }
 
   /**
    * What table() takes as `load`: page after page of a list. `after` gives the query's value for the next page of
    * a whole answer and its last row.
    */
-  pages(path, query = {}, { limit = 50, after = (answer, last) => answer.next_after ?? last?.id ?? last?.job_id } = {}) {
+  pages(at, query = {}, { limit = 50, after = (answer, last) => answer.next_after ?? last?.id ?? last?.job_id } = {}) {
     return async (next) => {
-      const answer = await this.get(path, { limit, ...query, ...(next === null ? {} : { after: next }) });
+      const answer = await this.get(at, { limit, ...query, ...(next === null ? {} : { after: next }) });
       return { rows: answer.data, next: answer.has_more ? after(answer, answer.data.at(-1)) : null, answer };
     };
   }
 
   /** The Response itself: to read an export or events as they come. */
-  open(path, query, { accept } = {}) {
-    return this.#run(() => this.#client.open("GET", path + queryOf(query), undefined, { signal: this.#signal, accept }));
+  open(at, query, { accept } = {}) {
+    const address = addressOf(at, query);
+    return this.#run(() => this.#client.open("GET", address, undefined, { signal: this.#signal, accept }));
   }
 
   /**
    * Server-sent events of a path, one after another, as {event, data}, data read as JSON. Ends with the
    * stream, or quietly when the page changes.
    */
-  async *events(path) {
-    yield* this.#client.events(path, { signal: this.#signal });
+  async *events(at) {
+    yield* this.#client.events(addressOf(at), { signal: this.#signal });
   }
 
   async #run(call) {
@@ -103,11 +135,6 @@ export class Api {
       throw error;
     }
   }
-}
-
-export function queryOf(query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }
 
 /** What went wrong, in words: {title, text, next, reference}. */

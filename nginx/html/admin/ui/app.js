@@ -12,16 +12,18 @@
  *
  * The context of a page, made anew each time that the URL changes:
  *
- *   api        calls that end when the page is left: api.get(path, query), api.post(path, body), put, patch, delete;
- *              api.pages(path, query) is what table({load}) takes; api.open() gives a Response, api.events(path) server-sent events.
+ *   api        calls that end when the page is left: api.get(path`/admin/users/${id}`, query), api.post(at, body), put, patch, delete;
+ *              api.pages(at, query) is what table({load}) takes; api.open() gives a Response, api.events(at) server-sent events.
+ *              Paths are made by path`` of api.js alone, which lets no part of one lead elsewhere.
  *              Errors are UpliftErrors of lib/uplift.js (status, code, param, message). 401 asks to sign in and goes on;
  *              403 puts the no-permission state in place of the page.
  *   path       what follows NAME in the URL, decoded: ["ID"] for #NAME/ID
  *   query      the filters in the URL, as strings: {coach_id: "..."}
  *   setQuery(changes, {replace})   changes them, null takes one away: a new entry of the history, and render() again.
  *              What has the focus keeps it if it has the same id afterwards.
+ *   dropQuery(name, ...)   takes filters out of the URL, and leaves the page as it is
  *   href(name, path, query)        the link to a page: href("answers", [], {rating: 1}), href("answers", [id])
- *   go(href), refresh()
+ *   go(href), refresh()   do nothing when the page was left meanwhile
  *   setTitle(text), actions.push(node, ...)   the heading, and buttons beside it; before render() is done
  *   signal     is aborted when the page is left or rendered again: for timers and listeners
  *
@@ -30,12 +32,18 @@
  *   states.js  loaded, skeleton, emptyState, errorState, toast, toastError, actionButton
  *   table.js   table (sorting, "Show more", CSV, states), facts (a description list)
  *   tiles.js   tiles, figure (a number as a link), badge
- *   filters.js filterBar (bound to the URL), period (from and to of it)
+ *   filters.js filterBar (bound to the URL), period (from and to of it), utcDays (the same as whole days of UTC), noon, dayRange
  *   form.js    form (types, errors by `param`)
- *   dialog.js  confirm (says what will happen), openDialog
+ *   dialog.js  confirm (says what will happen), formDialog, openDialog: all end with their page
+ *   reason.js  withReason: confirm that wants to know why
+ *   job.js     jobProgress, runJob and watchJob (in a dialog), jobBadge, resultOf
+ *   counted.js when figures were counted, and having them counted now
+ *   coaches.js coachesOf: all coaches, by id
+ *   answers.js answersTable; log.js logColumns
+ *   metrics.js what experiments are judged by; lineage.js the graph of model versions; model_rule.js which models may be named
  *   chart.js   lineChart, barChart: each with a table, CSV and PNG
  *   format.js  count, short, decimal, money, percent, milliseconds, duration, bytes, time, ago, moment, day, utc
- *   csv.js     saveCsv, saveBlob
+ *   csv.js     saveCsv, saveBlob, saveStream; export.js exportDialog: with how much there is so far
  *   lib/dom.js h (makes elements), icon, speak
  */
 
@@ -79,10 +87,16 @@ function makeContext(place, signal) {
     actions: [],
     api: new Api(client, { signal, refused: (error) => !signal.aborted && refuse(explain(error), words.signInOther) }),
     href: hrefOf,
-    go: (href, options) => router.go(href, options),
-    refresh: () => router.show(),
+    // Whoever has gone elsewhere meanwhile stays there.
+    go: (href, options) => router.isAt(place) && router.go(href, options),
+    refresh: () => router.isAt(place) && router.show(),
     setQuery: (changes, options) => router.go(hrefOf(place.name, place.path, { ...place.query, ...changes }), options),
+    dropQuery(...names) {
+      for (const name of names) delete place.query[name];
+      history.replaceState(history.state, "", hrefOf(place.name, place.path, place.query));
+    },
     setTitle(text) {
+      if (signal.aborted) return;
       context.title = text;
       document.title = `${text} · uplift`;
       $("topbar-title").textContent = text;

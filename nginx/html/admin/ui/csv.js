@@ -2,6 +2,7 @@
 
 import { speak } from "../../lib/dom.js";
 import { save } from "../../lib/keep.js";
+import { UpliftError } from "../../lib/uplift.js";
 
 /** A cell: quoted where it must be; what a spreadsheet would take for a formula is text. */
 function cell(value) {
@@ -14,7 +15,7 @@ function cell(value) {
 }
 
 /** Lines of CSV as RFC 4180 has them. `columns` is [{label, csv: (row) => value}]. */
-export function toCsv(columns, rows) {
+function toCsv(columns, rows) {
   return [columns.map((column) => cell(column.label)), ...rows.map((row) => columns.map((column) => cell(column.csv(row))))]
     .map((line) => `${line.join(",")}\r\n`).join("");
 }
@@ -23,6 +24,33 @@ export function toCsv(columns, rows) {
 export function saveBlob(name, blob) {
   save(blob, name);
   speak(`Saved ${name}`);
+}
+
+/**
+ * Saves the body of a Response under a name when all of it has come; `told(bytes)` is called with how much there is so far. Resolves to
+ * its size, null where `signal` gave it up. One that breaks off is an error, and nothing is saved.
+ */
+export async function saveStream(name, response, { told = () => {}, signal } = {}) {
+  const parts = [];
+  let size = 0;
+  const reader = response.body.getReader();
+  const stop = () => reader.cancel().catch(() => {});
+  signal?.addEventListener("abort", stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (signal?.aborted) return null;
+      if (done) break;
+      parts.push(value);
+      told(size += value.length);
+    }
+  } catch (cause) {
+    throw new UpliftError("the export broke off", { status: 0, type: "connection_error", code: cause.name === "AbortError" ? "aborted" : "connection_lost", cause });
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+  saveBlob(name, new Blob(parts, { type: response.headers.get("Content-Type") ?? "" }));
+  return size;
 }
 
 export function saveCsv(name, columns, rows) {

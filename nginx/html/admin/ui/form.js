@@ -10,7 +10,7 @@ let forms = 0;
  * "text", "number", "textarea", "select" (options: [{value, label}]), "checkbox", "date", "datetime-local", "password",
  * "file", "json", and "list" (a line each). `submit(values)` does it: an error whose `param` names a field
  * (as "messages[1].content" names messages) is shown there. Values that are empty are left out; with `whole` they are null.
- * Returns {node, values(), field(name), setValues(values), fail(error)}.
+ * Returns {node, values(), field(name), setValues(values), fail(error), focus()}.
  */
 export function form({ fields, submit, label = "Save", cancel = null, whole = false, inline = false }) {
   const prefix = `form-${++forms}`;
@@ -71,7 +71,7 @@ export function form({ fields, submit, label = "Save", cancel = null, whole = fa
     }
   }
 
-  return { node, values, fail, field: (name) => made.find((field) => field.name === name)?.input,
+  return { node, values, fail, focus: () => made[0]?.input.focus(), field: (name) => made.find((field) => field.name === name)?.input,
     setValues: (given) => made.forEach((field) => field.name in given && field.write(given[field.name])) };
 }
 

@@ -1,7 +1,7 @@
 /** Batch jobs in pages: how one goes while it runs, and asking for one. */
 
 import { h, speak } from "../../lib/dom.js";
-import { isAborted } from "./api.js";
+import { isAborted, path } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { count, time } from "./format.js";
 import { badge } from "./tiles.js";
@@ -71,7 +71,7 @@ async function follow(context, id, show) {
   let last = null;
   while (!context.signal.aborted) {
     try {
-      for await (const { data } of context.api.events(`/admin/jobs/${id}/events`)) {
+      for await (const { data } of context.api.events(path`/admin/jobs/${id}/events`)) {
         last = data;
         show(data);
       }
@@ -81,7 +81,7 @@ async function follow(context, id, show) {
     }
     await pause(POLL_MS, context.signal);
     try {
-      last = context.signal.aborted ? last : await context.api.get(`/admin/jobs/${id}`);
+      last = context.signal.aborted ? last : await context.api.get(path`/admin/jobs/${id}`);
     } catch (error) {
       if (isAborted(error) || context.signal.aborted) return null;
       if (error.status === 404 || error.status === 403) return null;
@@ -96,22 +96,24 @@ async function follow(context, id, show) {
 
 function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", end);
       resolve();
-    }, { once: true });
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
 }
 
-/** Asks for a job, and shows in a dialog how it goes; resolves to it when it has ended or the dialog is closed. */
+/** Asks for a job, and shows in a dialog how it goes; resolves to it when the dialog is closed. */
 export async function runJob(context, name, given = {}) {
-  const job = await context.api.post(`/admin/jobs/${name}`, given);
+  const job = await context.api.post(path`/admin/jobs/${name}`, given);
   return watchJob(context, job);
 }
 
 /** The same of a job that was asked for. */
-export async function watchJob(context, job) {
+async function watchJob(context, job) {
   let now = job;
   const foot = h("div", { class: "dialog-actions" });
   const close = h("button", { class: "button", type: "button", onclick: () => dialog.close(now) }, "Go on without watching");
@@ -122,7 +124,7 @@ export async function watchJob(context, job) {
     close.classList.add("primary");
     if (last.result) node.append(resultOf(last.result));
   } });
-  const dialog = openDialog({ title: job.name, content: h("div", {}, node, foot) });
+  const dialog = openDialog(context, { title: job.name, content: h("div", {}, node, foot) });
   close.focus();
   await dialog.closed;
   return now;

@@ -1,8 +1,8 @@
 /** Which models a user, a coach or an API key may name: the rule that holds, and changing it. */
 
 import { h } from "../../lib/dom.js";
-import { openDialog } from "./dialog.js";
-import { form } from "./form.js";
+import { path } from "./api.js";
+import { formDialog } from "./dialog.js";
 import { actionButton, toast } from "./states.js";
 
 const words = {
@@ -21,7 +21,7 @@ export function modelRule(context, { scope, key, rule }) {
       h("p", {}, describe(held), h("span", { class: "hint" }, held === null ? "" : own ? ` (${words.own})` : ` (${words.all})`)),
       h("p", { class: "row" }, actionButton(own ? "Change…" : "Make a rule…", () => change(context, scope, key, own ? held : null, draw)),
         own ? actionButton("Take the rule away", async () => {
-          await context.api.delete(`/admin/model-rules?${new URLSearchParams({ scope, key })}`);
+          await context.api.delete(path`/admin/model-rules`, { scope, key });
           draw(await heldRule(context, scope, key));
           toast("The rule is gone.");
         }) : null));
@@ -33,7 +33,7 @@ export function modelRule(context, { scope, key, rule }) {
 /** The rule that holds for one: its own, else that for each of the scope; null for none. */
 export async function heldRule(context, scope, key) {
   for (const one of [key, ""]) {
-    const { data } = await context.api.get(`/admin/model-rules?${new URLSearchParams({ scope, key: one })}`);
+    const { data } = await context.api.get(path`/admin/model-rules`, new URLSearchParams({ scope, key: one }));
     if (data.length > 0) return data[0];
   }
   return null;
@@ -46,16 +46,17 @@ function describe(rule) {
 }
 
 async function change(context, scope, key, rule, draw) {
-  const asked = form({ fields: [
-    { name: "allow", label: "May be named", type: "list", value: rule?.allow, hint: words.hint },
-    { name: "deny", label: "May not", type: "list", value: rule?.deny },
-    { name: "note", label: "Why", type: "text", value: rule?.note, maxlength: 2000 },
-  ], cancel: () => dialog.close(), submit: async (values) => {
-    const made = await context.api.put("/admin/model-rules", { scope, key, ...values });
-    dialog.close();
-    draw(made);
-    toast("It holds within two seconds.");
-  } });
-  const dialog = openDialog({ title: "Models that may be named", content: asked.node });
-  await dialog.closed;
+  await formDialog(context, {
+    title: "Models that may be named",
+    fields: [
+      { name: "allow", label: "May be named", type: "list", value: rule?.allow, hint: words.hint },
+      { name: "deny", label: "May not", type: "list", value: rule?.deny },
+      { name: "note", label: "Why", type: "text", value: rule?.note, maxlength: 2000 },
+    ],
+    submit: (values) => context.api.put(path`/admin/model-rules`, { scope, key, ...values }),
+    done(made) {
+      draw(made);
+      toast("It holds within two seconds.");
+    },
+  }).closed;
 }

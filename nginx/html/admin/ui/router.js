@@ -29,6 +29,10 @@ export function hrefOf(name, path = [], query = {}) {
   return `#${route}${given.length === 0 ? "" : `?${new URLSearchParams(given)}`}`;
 }
 
+function nameOf({ name, path }) {
+  return JSON.stringify([name, ...path]);
+}
+
 export class Router {
   #main;
   #makeContext;
@@ -59,6 +63,11 @@ export class Router {
     }
   }
 
+  /** Whether a place, {name, path}, is what is shown, by whatever filters. */
+  isAt(place) {
+    return this.#shown !== null && nameOf(this.#shown) === nameOf(place);
+  }
+
   /** Whether what is shown is no page but why there is none. */
   failed = false;
 
@@ -66,14 +75,14 @@ export class Router {
     this.#controller.abort();
     const { signal } = (this.#controller = new AbortController());
     const place = readHash(location.hash);
-    const same = this.#shown !== null && [this.#shown.name, ...this.#shown.path].join("/") === [place.name, ...place.path].join("/");
+    const same = this.isAt(place);
     const first = this.#shown === null;
     const focused = same ? document.activeElement?.id : "";
     this.#shown = place;
     this.failed = false;
     this.#changed(place.name);
     this.#main.setAttribute("aria-busy", "true");
-    const timer = same ? 0 : setTimeout(() => this.#fill(pageOf(place.name)?.label ?? "", [], skeleton(6)), WAIT_MS);
+    const timer = same ? 0 : setTimeout(() => signal.aborted || this.#fill(pageOf(place.name)?.label ?? "", [], skeleton(6)), WAIT_MS);
     const context = this.#makeContext(place, signal);
     let nodes;
     try {
@@ -100,6 +109,7 @@ export class Router {
       return [emptyState("There is no such page.", "It may have another name in this version.", h("a", { class: "button", href: hrefOf(FIRST) }, "To the overview"))];
     }
     const module = await import(`./pages/${page.name}.js`);
+    if (context.signal.aborted) return [];
     context.setTitle(module.title);
     return [await module.render(context)].flat();
   }

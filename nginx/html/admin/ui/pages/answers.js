@@ -1,10 +1,11 @@
 /** Answers: searched as they come, newest first, and one with all that shaped it and came of it. */
 
 import { h } from "../../../lib/dom.js";
-import { saveBlob, fileName } from "../csv.js";
-import { openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { fileName } from "../csv.js";
+import { formDialog } from "../dialog.js";
+import { exportDialog } from "../export.js";
 import { filterBar, period, PERIODS } from "../filters.js";
-import { form } from "../form.js";
 import { count, decimal, milliseconds, moment, money, time, words as plain } from "../format.js";
 import { actionButton, toast } from "../states.js";
 import { facts, table } from "../table.js";
@@ -18,7 +19,6 @@ const words = {
   noneSoFar: (seen, to) => `Nothing found so far: looked through ${count(seen)} answers, back to ${moment(to)}.`,
   searching: (seen) => `Looking… ${count(seen)} answers so far`,
   seen: (seen, to) => `Looked through ${count(seen)} answers${to ? `, back to ${moment(to)}` : ", all of them"}.`,
-  goOn: "Look further back",
   gone: "It is gone since.",
   outcomes: { complete: "Complete", partial: "Cut off", cancelled: "Cancelled", failed: "Failed" },
   marked: "Marked for training",
@@ -47,7 +47,7 @@ function list(context) {
     filterBar(context, [
       { name: "text", label: "Words in it", type: "text", placeholder: "Question, answer or comment" },
       { type: "period", days: ALL_DAYS, periods: [...PERIODS, { days: ALL_DAYS, label: "Any time" }] },
-      { name: "coach_id", label: "Coach", type: "select", any: "All coaches", options: choices(context, "/admin/coaches", (coach) => ({ value: coach.id, label: coach.name })) },
+      { name: "coach_id", label: "Coach", type: "select", any: "All coaches", options: choices(context, path`/admin/coaches`, (coach) => ({ value: coach.id, label: coach.name })) },
       { name: "helpful", label: "Thumb", type: "select", any: "Any or none", options: [{ value: "true", label: "Up" }, { value: "false", label: "Down" }, { value: "any", label: "Any" }, { value: "none", label: "None" }] },
       { name: "rating", label: "Stars", type: "select", any: "Any or none", options: [...[5, 4, 3, 2, 1].map((n) => ({ value: String(n), label: `${n}` })), { value: "any", label: "Any" }, { value: "none", label: "None" }] },
       { name: "outcome", label: "Outcome", type: "select", any: "All", options: Object.entries(words.outcomes).map(([value, label]) => ({ value, label })) },
@@ -55,8 +55,8 @@ function list(context) {
     h("details", { class: "more-filters", open: more.some((name) => context.query[name] !== undefined) }, h("summary", {}, "More filters"), filterBar(context, [
       { name: "model", label: "Model", type: "text" },
       { name: "provider", label: "Provider", type: "text" },
-      { name: "model_version_id", label: "Model version", type: "select", any: "All", options: choices(context, "/admin/model-versions", (v) => ({ value: v.id, label: `${v.model_name} ${v.version}` })) },
-      { name: "experiment_id", label: "Experiment", type: "select", any: "All", options: choices(context, "/admin/experiments", (e) => ({ value: e.id, label: e.experiment_name })) },
+      { name: "model_version_id", label: "Model version", type: "select", any: "All", options: choices(context, path`/admin/model-versions`, (v) => ({ value: v.id, label: `${v.model_name} ${v.version}` })) },
+      { name: "experiment_id", label: "Experiment", type: "select", any: "All", options: choices(context, path`/admin/experiments`, (e) => ({ value: e.id, label: e.experiment_name })) },
       { name: "variant", label: "Variant", type: "text", placeholder: "Of the experiment" },
       { name: "mode", label: "Mode", type: "select", any: "All", options: [{ value: "default", label: "Default" }, { value: "roast", label: "Roast" }] },
       { name: "min_severity", label: "Severity from", type: "number" },
@@ -93,7 +93,7 @@ async function choices(context, path, option) {
 /** Coaches' names by id; without them ids do. */
 async function coachNames(context) {
   try {
-    return new Map((await context.api.get("/admin/coaches", { limit: 200 })).data.map((coach) => [coach.id, coach.name]));
+    return new Map((await context.api.get(path`/admin/coaches`, { limit: 200 })).data.map((coach) => [coach.id, coach.name]));
   } catch {
     return new Map();
   }
@@ -112,7 +112,7 @@ export function answersTable(context, query, { status = null, name = "Answers", 
     const until = performance.now() + SEARCH_MS;
     let page;
     do {
-      page = await context.api.get("/admin/answers", { ...query, limit: limit - rows.length, after: next });
+      page = await context.api.get(path`/admin/answers`, { ...query, limit: limit - rows.length, after: next });
       rows.push(...page.data);
       seen += page.looked_at;
       next = page.next_after;
@@ -162,21 +162,19 @@ function feedback({ helpful, rating, feedback_text: comment }) {
 // --- exporting ---
 
 function save(context, query) {
-  const dialog = openDialog({ title: "Export answers", content: h("div", { class: "stack" },
-    h("p", {}, "All answers that the filters find, with whole texts, cost, times and feedback. Each user whose answers are in it can see that they were exported."),
-    form({ fields: [{ name: "format", label: "Format", type: "select", value: "jsonl", options: [{ value: "jsonl", label: "Lines of JSON" }, { value: "csv", label: "CSV, for spreadsheets" }] }],
-      label: "Export", cancel: () => dialog.close(), submit: async ({ format }) => {
-        const response = await context.api.open("/admin/answers/export", { ...query, format }, { accept: "*/*" });
-        saveBlob(`${fileName("answers")}.${format}`, await response.blob());
-        dialog.close();
-      } }).node) });
+  exportDialog(context, {
+    title: "Export answers", intro: h("p", {}, "All answers that the filters find, with whole texts, cost, times and feedback. Each user whose answers are in it can see that they were exported."),
+    fields: [{ name: "format", label: "Format", type: "select", value: "jsonl", options: [{ value: "jsonl", label: "Lines of JSON" }, { value: "csv", label: "CSV, for spreadsheets" }] }],
+    open: ({ format }) => context.api.open(path`/admin/answers/export`, { ...query, format }, { accept: "*/*" }),
+    name: ({ format }) => `${fileName("answers")}.${format}`,
+  });
 }
 
 // --- one ---
 
 async function one(context, id) {
   context.setTitle("Answer");
-  const a = await context.api.get(`/admin/answers/${encodeURIComponent(id)}`);
+  const a = await context.api.get(path`/admin/answers/${id}`);
   return [
     h("p", { class: "row" }, time(a.created_at), marks(a), h("a", { href: context.href("answers", [], { conversation_id: a.conversation_id }) }, "Its conversation"), h("a", { href: context.href("people", [a.user_id]) }, "Its user")),
     h("section", { class: "panel", "aria-labelledby": "said" }, h("h2", { id: "said" }, "What was said"),
@@ -221,7 +219,7 @@ function trainingPanel(context, a) {
     training.may_train ? null : h("p", { class: "hint" }, "Its user has not agreed that answers may train models: it is used for nothing."),
     training.is_waiting ? h("p", { class: "hint" }, "It takes effect with the next run of generate-training-data. ",
       actionButton("Run it now", async () => {
-        await context.api.post("/admin/jobs/generate-training-data");
+        await context.api.post(path`/admin/jobs/generate-training-data`);
         toast("The job generate-training-data is on its way.");
       }, { class: "text-button" })) : null,
     training.failure ? h("p", { class: "field-error" }, `No example could be made: ${training.failure}`) : null,
@@ -229,7 +227,7 @@ function trainingPanel(context, a) {
     h("div", { class: "row" },
       training.review === "marked" ? null : actionButton("Mark for training", () => review(context, a.id, "mark", "Mark for training", draw), { disabled: !training.may_train }),
       training.review === "rejected" ? null : actionButton("Reject", () => review(context, a.id, "reject", "Reject for training", draw)),
-      training.review ? actionButton("Take that back", async () => draw((await context.api.delete(`/admin/answers/${a.id}/review`)).training)) : null),
+      training.review ? actionButton("Take that back", async () => draw((await context.api.delete(path`/admin/answers/${a.id}/review`)).training)) : null),
   ].filter(Boolean));
   draw(a.training);
   return h("section", { class: "panel", "aria-labelledby": "training" }, h("h2", { id: "training" }, "Training"), place);
@@ -237,14 +235,12 @@ function trainingPanel(context, a) {
 
 async function review(context, id, verb, label, draw) {
   const text = verb === "mark" ? "It becomes a training example whatever its feedback says, while its user lets answers train models." : "Nothing is learnt from it, neither for nor against it, whatever its feedback says.";
-  const asked = form({ fields: [{ name: "note", label: "Why", type: "textarea", hint: "For those who look at it later.", maxlength: 2000 }], label, cancel: () => dialog.close(), submit: async ({ note }) => {
-    const answer = await context.api.post(`/admin/answers/${id}/${verb}`, note ? { note } : {});
-    dialog.close();
-    draw(answer.training);
-  } });
-  const dialog = openDialog({ title: label, content: h("div", { class: "stack" }, h("p", {}, text), asked.node) });
-  asked.field("note").focus();
-  await dialog.closed;
+  await formDialog(context, {
+    title: label, label, intro: h("p", {}, text),
+    fields: [{ name: "note", label: "Why", type: "textarea", hint: "For those who look at it later.", maxlength: 2000 }],
+    submit: (values) => context.api.post(path`/admin/answers/${id}/${verb}`, values),
+    done: (answer) => draw(answer.training),
+  }).closed;
 }
 
 function madeOf(context, a) {

@@ -1,8 +1,8 @@
 /** Autopilot: its switch, its bounds, what runs, and every decision with its reason. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { formDialog, openDialog } from "../dialog.js";
 import { ago, count, money, percent, time } from "../format.js";
 import { DECIDING, metricOptions } from "../metrics.js";
 import { jobBadge } from "../job.js";
@@ -25,7 +25,7 @@ const GOOD = new Set(["begun", "rolled_out", "promoted", "submitted", "started"]
 const BAD = new Set(["discarded"]);
 
 export function render(context) {
-  return loaded(() => context.api.get("/admin/autopilot", { limit: 100 }), (state) => shown(context, state), { busy: 8 });
+  return loaded(() => context.api.get(path`/admin/autopilot`, { limit: 100 }), (state) => shown(context, state), { busy: 8 });
 }
 
 function shown(context, state) {
@@ -60,12 +60,12 @@ function bound(label, used, most, show) {
 
 function switchOf(context, state) {
   if (state.enabled) {
-    return actionButton("Switch it off", () => withReason({
+    return actionButton("Switch it off", () => withReason(context, {
       title: "Switch autopilot off?", danger: true, yes: "Switch it off",
       points: [`Its ${count(state.running.length)} experiments and rollouts are stopped or rolled back, and its ${count(state.training.length)} trainings cancelled.`,
         "Production is what people made it last: what autopilot changed since it was switched on is taken out. What a person put in its place or beside it stays.", "All of that at once, from the next chat on."],
       act: async (reason) => {
-        const after = await context.api.post("/admin/autopilot/stop", { reason });
+        const after = await context.api.post(path`/admin/autopilot/stop`, { reason });
         toast(`It is off. ${count(after.stopped.length)} tests stopped, ${count(after.cancelled.length)} trainings cancelled, ${count(after.models_restored.length + after.production_restored.length)} places of production put back.`);
         context.refresh();
       },
@@ -126,27 +126,26 @@ function settingFields(settings) {
 }
 
 function edit(context, { enabled, settings, bounds }) {
-  const made = form({
-    label: enabled ? "Save" : "Switch it on", cancel: () => dialog.close(), whole: true, fields: settingFields({ ...settings, ...bounds }),
+  const { form: made } = formDialog(context, {
+    title: enabled ? "Bounds and settings" : "Switch autopilot on", wide: true, label: enabled ? "Save" : "Switch it on", whole: true, fields: settingFields({ ...settings, ...bounds }),
+    intro: enabled ? [] : h("ul", { class: "points" }, ["It begins tests on users within these bounds, and rolls out what wins, without asking.", "Each step is in its log with the reason.", "One switch stops all of it and puts production back."].map((point) => h("li", {}, point))),
+    after: h("p", {}, actionButton("What would it do with these?", async () => {
+      const values = made.values();
+      if (values !== null) await rehearse(context, values).catch(made.fail);
+    })),
     async submit(values) {
-      await context.api.post("/admin/autopilot/start", values);
-      dialog.close();
+      await context.api.post(path`/admin/autopilot/start`, values);
+    },
+    done() {
       toast(enabled ? "Saved." : "It is on, and looks within the hour.");
       context.refresh();
     },
   });
-  const rehearsal = actionButton("What would it do with these?", async () => {
-    const values = made.values();
-    if (values !== null) await rehearse(context, values).catch(made.fail);
-  });
-  const dialog = openDialog({ title: enabled ? "Bounds and settings" : "Switch autopilot on", wide: true, content: h("div", { class: "stack" },
-    enabled ? null : h("ul", { class: "points" }, ["It begins tests on users within these bounds, and rolls out what wins, without asking.", "Each step is in its log with the reason.", "One switch stops all of it and puts production back."].map((point) => h("li", {}, point))),
-    made.node, h("p", {}, rehearsal)) });
 }
 
 async function rehearse(context, settings = {}) {
-  const { decisions: rows } = await context.api.post("/admin/autopilot/dry-run", settings);
-  openDialog({ title: "What it would do now", wide: true, content: h("div", { class: "stack" }, h("p", {}, rows.length === 0 ? words.rehearsedNothing : words.rehearsed), rows.length === 0 ? null : table({
+  const { decisions: rows } = await context.api.post(path`/admin/autopilot/dry-run`, settings);
+  openDialog(context, { title: "What it would do now", wide: true, content: h("div", { class: "stack" }, h("p", {}, rows.length === 0 ? words.rehearsedNothing : words.rehearsed), rows.length === 0 ? null : table({
     name: "What autopilot would do", rows, csv: false,
     columns: [{ label: "What", show: (row) => [row.kind?.replaceAll("_", "-"), row.name].filter(Boolean).join(" ") }, { label: "Decision", show: (row) => badge(row.decision.replaceAll("_", " "), GOOD.has(row.decision) ? "good" : "plain") }, { label: "Why", show: (row) => row.reason }],
   })) });
@@ -156,8 +155,8 @@ function report(context) {
   const shown = h("div", { class: "stack", "aria-live": "polite" });
   const input = h("input", { class: "input", type: "date", id: "report-day", max: new Date().toISOString().slice(0, 10), onchange: () => input.value && look() });
   input.value = new Date().toISOString().slice(0, 10);
-  const look = () => shown.replaceChildren(loaded(() => context.api.get("/admin/autopilot/report", { day: input.value }),
+  const look = () => shown.replaceChildren(loaded(() => context.api.get(path`/admin/autopilot/report`, { day: input.value }),
     ({ markdown, decisions: rows, usd }) => [h("p", {}, `${count(rows.length)} decisions, ${money(usd)} spent.`), h("pre", { tabindex: 0 }, markdown)]));
   look();
-  openDialog({ title: "Daily report", wide: true, content: h("div", { class: "stack" }, h("div", { class: "filter" }, h("label", { for: "report-day" }, "Day (UTC)"), input), shown) });
+  openDialog(context, { title: "Daily report", wide: true, content: h("div", { class: "stack" }, h("div", { class: "filter" }, h("label", { for: "report-day" }, "Day (UTC)"), input), shown) });
 }

@@ -2,7 +2,7 @@
 
 import { h } from "../../../lib/dom.js";
 import { UpliftError } from "../../../lib/uplift.js";
-import { isAborted } from "../api.js";
+import { isAborted, path } from "../api.js";
 import { confirm, openDialog } from "../dialog.js";
 import { form } from "../form.js";
 import { time } from "../format.js";
@@ -35,7 +35,7 @@ export function render(context) {
 
 function list(context) {
   context.actions.push(h("a", { class: "button primary", href: context.href("coaches", ["new"]) }, words.make));
-  return table({ name: "Coaches", csv: false, load: context.api.pages("/admin/coaches", {}),
+  return table({ name: "Coaches", csv: false, load: context.api.pages(path`/admin/coaches`, {}),
     empty: emptyState(words.none, words.noneText, h("a", { class: "button primary", href: context.href("coaches", ["new"]) }, words.first)), columns: [
       { label: "Coach", show: (coach) => h("a", { href: context.href("coaches", [coach.id]) }, coach.name) },
       { label: "What it is", show: (coach) => coach.description ?? "–" },
@@ -46,12 +46,12 @@ function list(context) {
 }
 
 async function one(context, id) {
-  const coach = await context.api.get(`/admin/coaches/${encodeURIComponent(id)}`);
+  const coach = await context.api.get(path`/admin/coaches/${id}`);
   context.setTitle(coach.name);
   context.actions.push(
     h("a", { class: "button", href: context.href("answers", [], { coach_id: coach.id }) }, "Its answers"),
     coach.is_offered ? actionButton("Retire…", () => retire(context, coach)) : actionButton("Offer it again", async () => {
-      await context.api.put(`/admin/coaches/${encodeURIComponent(id)}`, { is_offered: true });
+      await context.api.put(path`/admin/coaches/${id}`, { is_offered: true });
       context.refresh();
     }));
   return [
@@ -76,7 +76,7 @@ function edit(context, coach) {
   const made = form({ fields, whole: true, label: coach === null ? "Make it" : "Save", submit: async ({ id, ...values }) => {
     if (coach === null && !ID.test(id)) throw new UpliftError("Letters, digits, dots, hyphens and underscores, beginning with a letter or digit.", { status: 400, param: "id" });
     if (coach === null && (await isThere(context, id))) throw new UpliftError("There is a coach with this id.", { status: 409, param: "id" });
-    await context.api.put(`/admin/coaches/${encodeURIComponent(coach?.id ?? id)}`, values);
+    await context.api.put(path`/admin/coaches/${coach?.id ?? id}`, values);
     toast(coach === null ? "The coach is there. Users can choose it from the next chat on." : "Saved. It holds from the next chat on.");
     if (coach === null) context.go(context.href("coaches", [id]));
     else context.refresh();
@@ -98,7 +98,7 @@ function suggestId(made) {
 }
 
 async function isThere(context, id) {
-  const load = context.api.pages("/admin/coaches", {}, { limit: 200 });
+  const load = context.api.pages(path`/admin/coaches`, {}, { limit: 200 });
   for (let next = null; ;) {
     const page = await load(next);
     if (page.rows.some((coach) => coach.id === id)) return true;
@@ -108,8 +108,8 @@ async function isThere(context, id) {
 }
 
 async function retire(context, coach) {
-  if (!(await confirm({ title: `Retire ${coach.name}?`, points: ["Users can no longer choose it.", "Those who had it get the default coach with their next message.", "What was said with it stays, and it can be offered again."], yes: "Retire" }))) return;
-  await context.api.delete(`/admin/coaches/${encodeURIComponent(coach.id)}`);
+  if (!(await confirm(context, { title: `Retire ${coach.name}?`, points: ["Users can no longer choose it.", "Those who had it get the default coach with their next message.", "What was said with it stays, and it can be offered again."], yes: "Retire" }))) return;
+  await context.api.delete(path`/admin/coaches/${coach.id}`);
   context.refresh();
 }
 
@@ -129,7 +129,7 @@ function tryIt(context, draft) {
   const button = h("button", { class: "button primary", type: "submit" }, "Send");
   const preview = async () => {
     const { id, name, personality } = draft();
-    return (await context.api.post(`/admin/coaches/${encodeURIComponent(id)}/preview`, { ...(name && { name }), ...(personality && { personality }), severity: Number(severity.value) || 3 })).system_prompt;
+    return (await context.api.post(path`/admin/coaches/${id}/preview`, { ...(name && { name }), ...(personality && { personality }), severity: Number(severity.value) || 3 })).system_prompt;
   };
   const line = (who, text, kind) => {
     const node = h("div", { class: `try-line try-${kind}` }, h("p", { class: "hint" }, who), h("p", { class: "speech-text" }, text));
@@ -147,7 +147,7 @@ function tryIt(context, draft) {
     message.value = "";
     const waiting = line(draft().name || "The coach", "…", "coach");
     try {
-      const answer = await context.api.post("/v1/chat/completions", { messages: [{ role: "system", content: await preview() }, ...said, { role: "user", content: text }] });
+      const answer = await context.api.post(path`/v1/chat/completions`, { messages: [{ role: "system", content: await preview() }, ...said, { role: "user", content: text }] });
       const content = answer.choices[0].message.content ?? "";
       said.push({ role: "user", content: text }, { role: "assistant", content });
       waiting.lastChild.textContent = content;
@@ -169,7 +169,7 @@ function tryIt(context, draft) {
           log.replaceChildren(h("p", { class: "hint" }, words.tryHint));
         } }, "Begin anew"),
         actionButton("See its prompt", async () => {
-          openDialog({ title: "The prompt it would have", wide: true, content: h("pre", { tabindex: 0 }, await preview()) });
+          openDialog(context, { title: "The prompt it would have", wide: true, content: h("pre", { tabindex: 0 }, await preview()) });
         }, { class: "text-button" }))),
     log,
     h("form", { class: "try-form", onsubmit: (event) => {
@@ -182,13 +182,13 @@ function tryIt(context, draft) {
 // --- versions ---
 
 function versions(context, coach) {
-  return table({ name: "Versions", csv: false, load: context.api.pages(`/admin/coaches/${encodeURIComponent(coach.id)}/versions`, {}, { limit: 10 }),
+  return table({ name: "Versions", csv: false, load: context.api.pages(path`/admin/coaches/${coach.id}/versions`, {}, { limit: 10 }),
     empty: "It was never changed.", columns: [
       { label: "When", show: (v) => time(v.made_at) }, { label: "By", show: (v) => v.made_by ?? "What was there before" }, { label: "Name", show: (v) => v.name ?? "–" },
       { label: "Personality", show: (v) => h("details", {}, h("summary", {}, `${(v.personality ?? "").slice(0, 60)}…`), h("p", { class: "speech-text" }, v.personality)) },
       { label: "State", show: (v) => (v.personality === coach.personality && v.name === coach.name && v.description === coach.description && v.avatar_url === coach.avatar_url ? badge("As it is now") : actionButton("Bring it back", async () => {
-        if (!(await confirm({ title: "Bring this version back?", points: ["Its name, line, personality and picture hold from the next chat on.", "What it is like now stays among the versions."], yes: "Bring it back" }))) return;
-        await context.api.put(`/admin/coaches/${encodeURIComponent(coach.id)}`, { version_id: v.id });
+        if (!(await confirm(context, { title: "Bring this version back?", points: ["Its name, line, personality and picture hold from the next chat on.", "What it is like now stays among the versions."], yes: "Bring it back" }))) return;
+        await context.api.put(path`/admin/coaches/${coach.id}`, { version_id: v.id });
         toast("It is back.");
         context.refresh();
       })) },

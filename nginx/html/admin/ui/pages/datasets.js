@@ -1,12 +1,13 @@
 /** Datasets: what models learn from; looking through examples, freezing versions, exporting. */
 
 import { h, speak } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { barChart } from "../chart.js";
-import { fileName, saveBlob } from "../csv.js";
-import { openDialog } from "../dialog.js";
+import { fileName } from "../csv.js";
+import { formDialog, openDialog } from "../dialog.js";
+import { exportDialog } from "../export.js";
 import { filterBar } from "../filters.js";
-import { form } from "../form.js";
-import { ago, bytes, count, decimal, time, words as asWords } from "../format.js";
+import { ago, count, decimal, time, words as asWords } from "../format.js";
 import { runJob } from "../job.js";
 import { actionButton, emptyState, toast, toastError } from "../states.js";
 import { facts, table } from "../table.js";
@@ -44,7 +45,7 @@ function list(context) {
     context.refresh();
   }, { id: "generate" }), actionButton("New dataset", () => make(context), { kind: "primary", id: "new-dataset" }));
   return table({
-    name: "Datasets", load: context.api.pages("/admin/datasets"), empty: emptyState(words.none, words.noneText),
+    name: "Datasets", load: context.api.pages(path`/admin/datasets`), empty: emptyState(words.none, words.noneText),
     columns: [
       { label: "Dataset", show: (row) => h("a", { href: context.href("datasets", [row.id]) }, row.name) },
       { label: "Type", show: (row) => words.types[row.type] ?? row.type },
@@ -57,26 +58,26 @@ function list(context) {
 }
 
 function make(context) {
-  const made = form({
-    label: "Make it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: "New dataset", label: "Make it",
     fields: [
       { name: "name", label: "Name", required: true, maxlength: 200 },
       { name: "type", label: "Type", type: "select", options: Object.entries(words.types).map(([value, label]) => ({ value, label })), hint: "For examples written by hand." },
       { name: "description", label: "What it is for" }, { name: "model_target", label: "Model it is meant to train" },
     ],
     async submit(values) {
-      const dataset = await context.api.post("/admin/datasets", values);
-      dialog.close();
+      return context.api.post(path`/admin/datasets`, values);
+    },
+    done(dataset) {
       context.go(context.href("datasets", [dataset.id]));
     },
   });
-  const dialog = openDialog({ title: "New dataset", content: made.node });
 }
 
 // --- one ---
 
 async function one(context, id) {
-  const dataset = await context.api.get(`/admin/datasets/${id}`);
+  const dataset = await context.api.get(path`/admin/datasets/${id}`);
   context.setTitle(dataset.name);
   context.actions.push(h("a", { class: "button primary", id: "review", href: context.href("datasets", [id, "review"], { review: "none" }) }, "Review"),
     actionButton("Export", () => exportOf(context, dataset, id), { id: "export" }), actionButton("Freeze a version", () => freeze(context, dataset), { id: "freeze" }),
@@ -97,7 +98,7 @@ async function one(context, id) {
       barChart({ title: "Quality", description: "How many examples have which score, of 10.", by: "Score", series: [{ name: "", behind: "examples", points: dataset.quality_histogram.map((bin) => ({ at: bin.quality >= 10 ? "all of 10" : `${bin.quality} to ${bin.quality + 1}`, value: bin.examples, href: link({ min_quality: bin.quality, max_quality: Math.min(10, bin.quality + 0.99) }) })) }], empty: "No example has a score." }),
       h("section", { class: "stack" }, h("h3", {}, "Tags"), dataset.tags.length === 0 ? h("p", { class: "hint" }, "None.") : h("ul", { class: "tags" }, dataset.tags.map((tag) => h("li", {}, h("a", { href: link({ tag: tag.tag }) }, tag.tag), ` ${count(tag.examples)}`))))),
     h("section", { class: "stack" }, h("h2", {}, "Versions"), table({
-      name: "Versions of the dataset", load: context.api.pages(`/admin/datasets/${id}/versions`), csv: false, empty: "Nothing was frozen yet.",
+      name: "Versions of the dataset", load: context.api.pages(path`/admin/datasets/${id}/versions`), csv: false, empty: "Nothing was frozen yet.",
       columns: [
         { label: "Version", show: (row) => h("a", { href: context.href("datasets", ["version", row.id]) }, `Version ${row.version}`) },
         { label: "Examples", align: "end", show: (row) => count(row.total_examples) }, { label: "Least quality", align: "end", show: (row) => decimal(row.min_quality, 1) },
@@ -107,7 +108,7 @@ async function one(context, id) {
     h("h2", {}, "Examples"),
     exampleFilters(context),
     table({
-      name: "Examples", load: context.api.pages(`/admin/datasets/${id}/examples`, asked), empty: words.noExamples,
+      name: "Examples", load: context.api.pages(path`/admin/datasets/${id}/examples`, asked), empty: words.noExamples,
       columns: [
         { label: "Question", show: (row) => h("button", { class: "text-button clip", type: "button", onclick: () => openExample(context, row.id) }, lastOf(row, "user")), csv: (row) => lastOf(row, "user") },
         { label: "Answer", show: (row) => h("span", { class: "clip" }, answerOf(row)), csv: (row) => answerOf(row) },
@@ -157,8 +158,8 @@ function messagesOf(example) {
 
 async function openExample(context, id) {
   try {
-    const example = await context.api.get(`/admin/examples/${id}`);
-    const dialog = openDialog({ title: "Example", wide: true, content: h("div", { class: "stack" }, messagesOf(example), factsOf(context, example),
+    const example = await context.api.get(path`/admin/examples/${id}`);
+    const dialog = openDialog(context, { title: "Example", wide: true, content: h("div", { class: "stack" }, messagesOf(example), factsOf(context, example),
       h("div", { class: "dialog-actions" }, decisions(context, example, () => {
         dialog.close();
         context.refresh();
@@ -180,7 +181,7 @@ function factsOf(context, example) {
 
 function decisions(context, example, done) {
   const decide = (verb) => async () => {
-    await context.api.post(`/admin/examples/${example.id}/${verb}`);
+    await context.api.post(path`/admin/examples/${example.id}/${verb}`);
     toast(verb === "validate" ? "Kept." : "Rejected: it is out of its set, and stays out.");
     done();
   };
@@ -188,10 +189,9 @@ function decisions(context, example, done) {
 }
 
 /** Resolves to the example as it is then, null when nothing was changed. */
-async function edit(context, example) {
-  let changed = null;
-  const made = form({
-    label: "Save", cancel: () => dialog.close(),
+function edit(context, example) {
+  return formDialog(context, {
+    title: "Change the example", wide: true, label: "Save",
     fields: [
       { name: "messages", label: "Messages", type: "json", rows: 12, required: true, value: example.messages },
       ...(example.completion ? [{ name: "completion", label: example.rejected ? "The better answer" : "Answer", type: "json", rows: 4, value: example.completion }] : []),
@@ -204,20 +204,18 @@ async function edit(context, example) {
       // Text that a person changed stays from then on, so only what was changed is sent.
       const given = { tags: [], ...rest };
       for (const [name, value] of Object.entries({ messages, completion, rejected })) if (value !== undefined && JSON.stringify(value) !== JSON.stringify(example[name])) given[name] = value;
-      changed = await context.api.patch(`/admin/examples/${example.id}`, given);
-      dialog.close();
+      return context.api.patch(path`/admin/examples/${example.id}`, given);
+    },
+    done() {
       toast("Saved.");
     },
-  });
-  const dialog = openDialog({ title: "Change the example", content: made.node, wide: true });
-  await dialog.closed;
-  return changed;
+  }).closed;
 }
 
 function write(context, dataset) {
   const isPair = dataset.type === "preference";
-  const made = form({
-    label: "Add it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: "Write an example", wide: true, label: "Add it",
     fields: [
       { name: "system", label: "Instructions", type: "textarea", rows: 2 },
       { name: "user", label: "What the user says", type: "textarea", required: true },
@@ -231,34 +229,34 @@ function write(context, dataset) {
       const messages = [...(system ? [{ role: "system", content: system }] : []), { role: "user", content: user }];
       const said = (content) => [{ role: "assistant", content }];
       const body = dataset.type === "conversation" ? { messages: [...messages, ...said(answer)] } : { messages, completion: said(answer), ...(isPair ? { rejected: said(worse) } : {}) };
-      await context.api.post(`/admin/datasets/${dataset.id}/examples`, { ...body, ...rest });
-      dialog.close();
+      await context.api.post(path`/admin/datasets/${dataset.id}/examples`, { ...body, ...rest });
+    },
+    done() {
       toast("Added.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: "Write an example", content: made.node, wide: true });
 }
 
 // --- versions and exports ---
 
 function freeze(context, dataset) {
-  const made = form({
-    label: "Freeze", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: `Freeze ${dataset.name}`, label: "Freeze", intro: h("p", {}, words.freezeText),
     fields: [{ name: "min_quality", label: "Quality, at least", type: "number", min: 0, max: 10, value: 6 }, { name: "note", label: "Note", maxlength: 1000 }],
     async submit(values) {
-      const frozen = await context.api.post(`/admin/datasets/${dataset.id}/versions`, values);
-      dialog.close();
+      return context.api.post(path`/admin/datasets/${dataset.id}/versions`, values);
+    },
+    done(frozen) {
       toast(`Version ${frozen.version} has ${count(frozen.total_examples)} examples.`);
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: `Freeze ${dataset.name}`, content: h("div", { class: "stack" }, h("p", {}, words.freezeText), made.node) });
 }
 
 async function version(context, id) {
-  const frozen = await context.api.get(`/admin/dataset-versions/${id}`);
-  const dataset = await context.api.get(`/admin/datasets/${frozen.dataset_id}`);
+  const frozen = await context.api.get(path`/admin/dataset-versions/${id}`);
+  const dataset = await context.api.get(path`/admin/datasets/${frozen.dataset_id}`);
   context.setTitle(`${dataset.name}, version ${frozen.version}`);
   context.actions.push(actionButton("Export", () => exportOf(context, dataset, id), { id: "export" }), h("a", { class: "button primary", href: context.href("training", ["new"], { dataset_version_id: id }) }, "Train on it"));
   const links = (ids, page, label) => (ids.length === 0 ? "none" : h("ul", { class: "plain-list" }, ids.map((one, i) => h("li", {}, h("a", { href: context.href(page, [one]) }, `${label} ${i + 1}`)))));
@@ -272,51 +270,25 @@ async function version(context, id) {
 }
 
 function exportOf(context, dataset, id) {
-  const progress = h("p", { role: "status" });
-  const stop = new AbortController();
-  const made = form({
-    label: "Download", cancel: () => dialog.close(),
+  exportDialog(context, {
+    title: `Export ${dataset.name}`,
     fields: [
       { name: "format", label: "Format", type: "select", options: FORMATS[dataset.type].map((value) => ({ value, label: words.formats[value] })) },
       { name: "split", label: "Split", type: "select", options: [{ value: "", label: "all" }, ...SPLITS.map((value) => ({ value, label: value }))] },
       { name: "min_quality", label: "Quality, at least", type: "number", min: 0, max: 10 },
     ],
-    async submit(values) {
-      const response = await context.api.open(`/admin/datasets/${id}/export`, values);
-      const blob = await collected(response, (size) => { progress.textContent = `${bytes(size)} so far`; }, stop.signal);
-      if (blob === null) return;
-      saveBlob(`${fileName(dataset.name)}.jsonl`, blob);
-      progress.textContent = `${bytes(blob.size)} saved.`;
-    },
+    open: (values) => context.api.open(path`/admin/datasets/${id}/export`, values),
+    name: () => `${fileName(dataset.name)}.jsonl`,
   });
-  const dialog = openDialog({ title: `Export ${dataset.name}`, content: h("div", { class: "stack" }, made.node, progress) });
-  dialog.closed.then(() => stop.abort());
-}
-
-/** A body as a Blob, with how much there is so far; null when it was given up. */
-async function collected(response, told, signal) {
-  const parts = [];
-  let size = 0;
-  const reader = response.body.getReader();
-  for (;;) {
-    if (signal.aborted) {
-      await reader.cancel();
-      return null;
-    }
-    const { done, value } = await reader.read();
-    if (done) return new Blob(parts, { type: "application/jsonl" });
-    parts.push(value);
-    told(size += value.length);
-  }
 }
 
 // --- looking through, by keyboard ---
 
 async function review(context, id) {
-  const dataset = await context.api.get(`/admin/datasets/${id}`);
+  const dataset = await context.api.get(path`/admin/datasets/${id}`);
   context.setTitle(`Review: ${dataset.name}`);
   const asked = Object.fromEntries(FILTERS.map((name) => [name, context.query[name]]));
-  const load = context.api.pages(`/admin/datasets/${id}/examples`, asked, { limit: PAGE });
+  const load = context.api.pages(path`/admin/datasets/${id}/examples`, asked, { limit: PAGE });
   const rows = [];
   let next = null;
   let now = 0;
@@ -371,7 +343,7 @@ async function review(context, id) {
     if (busy || example === undefined) return;
     busy = true;
     try {
-      rows[now] = { ...example, ...(await context.api.post(`/admin/examples/${example.id}/${verb}`)) };
+      rows[now] = { ...example, ...(await context.api.post(path`/admin/examples/${example.id}/${verb}`)) };
       decided += example.review === null ? 1 : 0;
       speak(verb === "validate" ? "Kept" : "Rejected");
       busy = false;

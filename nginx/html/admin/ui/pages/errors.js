@@ -1,9 +1,9 @@
 /** Failures of providers and of answers, those that are alike together. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { formDialog } from "../dialog.js";
 import { filterBar, period } from "../filters.js";
-import { form } from "../form.js";
 import { ago, count, milliseconds, time, words as asWords } from "../format.js";
 import { actionButton, toast } from "../states.js";
 import { facts, table } from "../table.js";
@@ -36,7 +36,7 @@ function list(context) {
     ]),
     table({
       name: "Errors", empty: q || type || provider || model || resolved ? words.emptyFiltered : words.empty,
-      load: context.api.pages("/admin/errors", { q, type, provider, model, resolved, since: from.toISOString(), until: to.toISOString() }, { limit: 200 }),
+      load: context.api.pages(path`/admin/errors`, { q, type, provider, model, resolved, since: from.toISOString(), until: to.toISOString() }, { limit: 200 }),
       columns: [
         { label: "What", show: (row) => h("a", { href: context.href("errors", [row.fingerprint]) }, asWords(row.error_type)), csv: (row) => row.error_type },
         { label: "Where", show: (row) => [row.provider, row.model].filter(Boolean).join(" · ") || null },
@@ -57,7 +57,7 @@ function stateOf(row) {
 }
 
 async function one(context, fingerprint) {
-  const group = await context.api.get(`/admin/errors/${encodeURIComponent(fingerprint)}`, { limit: 50 });
+  const group = await context.api.get(path`/admin/errors/${fingerprint}`, { limit: 50 });
   context.setTitle(asWords(group.error_type));
   context.actions.push(group.is_resolved
     ? actionButton("Open it again", () => decide(context, group, "reopen"), { id: "reopen" })
@@ -75,7 +75,7 @@ async function one(context, fingerprint) {
     table({
       name: "Occurrences",
       load: async (after) => {
-        const { occurrences } = await context.api.get(`/admin/errors/${encodeURIComponent(fingerprint)}`, { limit: 50, after });
+        const { occurrences } = await context.api.get(path`/admin/errors/${fingerprint}`, { limit: 50, after });
         return { rows: occurrences.data, next: occurrences.has_more ? occurrences.data.at(-1).id : null };
       },
       columns: [
@@ -92,15 +92,15 @@ async function one(context, fingerprint) {
 }
 
 function decide(context, group, verb) {
-  const made = form({
-    label: verb === "resolve" ? "Resolve" : "Open again", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: verb === "resolve" ? "Mark as resolved" : "Open it again", label: verb === "resolve" ? "Resolve" : "Open again",
     fields: [{ name: "note", label: "Note", type: "textarea", maxlength: 1000, hint: verb === "resolve" ? words.resolveHint : "" }],
     async submit(values) {
-      await context.api.post(`/admin/errors/${encodeURIComponent(group.fingerprint)}/${verb}`, values);
-      dialog.close();
+      await context.api.post(path`/admin/errors/${group.fingerprint}/${verb}`, values);
+    },
+    done() {
       toast(verb === "resolve" ? "Resolved." : "Open again.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: verb === "resolve" ? "Mark as resolved" : "Open it again", content: made.node });
 }

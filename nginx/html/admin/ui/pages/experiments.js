@@ -1,8 +1,9 @@
 /** Experiments: which there are, what came of them, starting and stopping, and how many users one needs. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { lineChart } from "../chart.js";
-import { confirm, openDialog } from "../dialog.js";
+import { confirm, formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { form } from "../form.js";
 import { ago, count, decimal, percent, time } from "../format.js";
@@ -42,7 +43,7 @@ function list(context) {
   return [
     filterBar(context, [{ name: "status", label: "State", type: "select", any: "Any state", options: Object.keys(STATES).map((value) => ({ value, label: value })) }]),
     table({
-      name: "Experiments", load: context.api.pages("/admin/experiments", { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
+      name: "Experiments", load: context.api.pages(path`/admin/experiments`, { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
       columns: [
         { label: "Experiment", show: (row) => h("a", { href: context.href("experiments", [row.id]) }, row.experiment_name) },
         { label: "State", show: stateOf },
@@ -63,7 +64,7 @@ function stateOf(row) {
 // --- one ---
 
 async function one(context, id) {
-  const experiment = await context.api.get(`/admin/experiments/${id}`);
+  const experiment = await context.api.get(path`/admin/experiments/${id}`);
   context.setTitle(experiment.experiment_name);
   addActions(context, experiment);
   const variants = [experiment.control_variant, ...experiment.test_variants];
@@ -83,7 +84,7 @@ async function one(context, id) {
         { label: "Weight", align: "end", show: (row) => decimal(row.weight ?? 1, 2) },
       ],
     })),
-    experiment.status === "draft" ? loaded(() => context.api.get(`/admin/experiments/${id}/check`), showCheck, { busy: 1 }) : results(context, experiment),
+    experiment.status === "draft" ? loaded(() => context.api.get(path`/admin/experiments/${id}/check`), showCheck, { busy: 1 }) : results(context, experiment),
     preview(context, experiment),
     h("section", { class: "stack" }, h("h2", {}, "History"), table({
       name: "History", rows: [...experiment.events].reverse(), csv: false, empty: "Nothing was done to it yet.",
@@ -99,16 +100,16 @@ function showCheck({ can_start: canStart, problems }) {
 
 function results(context, experiment) {
   const metric = METRICS.includes(context.query.metric) ? context.query.metric : experiment.success_metric;
-  const path = `/admin/experiments/${experiment.id}/results`;
+  const own = path`/admin/experiments/${experiment.id}/results`;
   return h("section", { class: "stack" },
     h("div", { class: "section-head" }, h("h2", {}, "Results"), actionButton("Measure now", async () => {
       await runJob(context, "measure-experiments");
       context.refresh();
     }, { kind: "small", id: "measure" })),
-    loaded(() => context.api.get(path), (answer) => showResults(context, experiment, answer), { busy: 6 }),
+    loaded(() => context.api.get(own), (answer) => showResults(context, experiment, answer), { busy: 6 }),
     h("h3", {}, "Over time"),
     filterBar(context, [{ name: "metric", label: "Of", type: "select", options: metricOptions(METRICS) }].map((field) => ({ ...field, any: metricName(experiment.success_metric) }))),
-    loaded(() => Promise.all([context.api.get(path, { history: metric }), context.api.get(path, { history: "users" })]), ([looks, users]) => h("div", { class: "columns" }, overTime(experiment, metric, looks.data), usersOverTime(experiment, users.data)), { busy: 6 }));
+    loaded(() => Promise.all([context.api.get(own, { history: metric }), context.api.get(own, { history: "users" })]), ([looks, users]) => h("div", { class: "columns" }, overTime(experiment, metric, looks.data), usersOverTime(experiment, users.data)), { busy: 6 }));
 }
 
 function showResults(context, experiment, { looked_at: lookedAt, next, sample_ratio: ratio, metrics }) {
@@ -169,7 +170,7 @@ function preview(context, experiment) {
     label: "See", inline: true,
     fields: [{ name: "user_id", label: "User", required: true, size: 38, placeholder: "id" }, { name: "coach_id", label: "With the coach", placeholder: "id, or empty" }],
     async submit(values) {
-      const got = await context.api.get(`/admin/experiments/${experiment.id}/preview`, values);
+      const got = await context.api.get(path`/admin/experiments/${experiment.id}/preview`, values);
       found.textContent = got.is_exposed ? `They get “${got.variant}”: ${changesOf(got.changes ?? {})}.` : `They do not take part: ${got.reason?.replaceAll("_", " ")}.`;
     },
   });
@@ -180,16 +181,16 @@ function preview(context, experiment) {
 
 function addActions(context, experiment) {
   const { id, status } = experiment;
-  const path = `/admin/experiments/${id}`;
+  const own = path`/admin/experiments/${id}`;
   const name = experiment.experiment_name;
   const act = async (verb, said, body) => {
-    await context.api.post(`${path}/${verb}`, body);
+    await context.api.post(path`${own}/${verb}`, body);
     toast(said);
     context.refresh();
   };
   if (status === "draft" || status === "paused") {
     context.actions.push(actionButton("Start", async () => {
-      const agreed = await confirm({ title: `Start ${name}?`, yes: "Start it", points: [
+      const agreed = await confirm(context, { title: `Start ${name}?`, yes: "Start it", points: [
         `${percent(experiment.traffic_share, 0)} of users ${experiment.targeting.coaches?.length ? `of ${experiment.targeting.coaches.join(", ")} ` : ""}take part, from their next chats on.`,
         ...experiment.test_variants.map((variant) => `“${variant.variant_name}”: ${changesOf(variant)}.`),
         experiment.guardrails.length > 0 ? "It pauses by itself when a guardrail is crossed." : "It has no guardrails: nothing stops it by itself when it does harm.",
@@ -198,21 +199,21 @@ function addActions(context, experiment) {
     }, { kind: "primary", id: "start-experiment" }));
   }
   if (status === "running") {
-    context.actions.push(actionButton("Pause", () => withReason({ title: `Pause ${name}?`, points: ["All users get what control gets, from their next chats on.", "It can be started again; users keep their variants."], yes: "Pause it", act: (reason) => act("pause", "It is paused.", { reason }), required: false }), { id: "pause-experiment" }));
+    context.actions.push(actionButton("Pause", () => withReason(context, { title: `Pause ${name}?`, points: ["All users get what control gets, from their next chats on.", "It can be started again; users keep their variants."], yes: "Pause it", act: (reason) => act("pause", "It is paused.", { reason }), required: false }), { id: "pause-experiment" }));
   }
   if (status === "running" || status === "paused") {
-    context.actions.push(actionButton("Stop", () => withReason({ title: `Stop ${name}?`, danger: true, points: ["All users get what control gets, from their next chats on.", `Feedback that comes within ${count(experiment.feedback_days)} days still counts.`, "It cannot be started again: clone it for that."], yes: "Stop it", act: (reason) => act("stop", "It is stopped.", { reason }), required: false }), { id: "stop-experiment" }));
+    context.actions.push(actionButton("Stop", () => withReason(context, { title: `Stop ${name}?`, danger: true, points: ["All users get what control gets, from their next chats on.", `Feedback that comes within ${count(experiment.feedback_days)} days still counts.`, "It cannot be started again: clone it for that."], yes: "Stop it", act: (reason) => act("stop", "It is stopped.", { reason }), required: false }), { id: "stop-experiment" }));
   }
   if (status === "draft") {
     context.actions.push(actionButton("Change", () => edit(context, experiment)), actionButton("Delete", async () => {
-      if (!(await confirm({ title: `Delete ${name}?`, yes: "Delete it", danger: true, points: ["It never began, so nothing is lost but the draft."] }))) return;
-      await context.api.delete(path);
+      if (!(await confirm(context, { title: `Delete ${name}?`, yes: "Delete it", danger: true, points: ["It never began, so nothing is lost but the draft."] }))) return;
+      await context.api.delete(own);
       toast("The draft is gone.");
       context.go(context.href("experiments"));
     }));
   } else {
     context.actions.push(actionButton("Clone", async () => {
-      const copy = await context.api.post(`${path}/clone`, { experiment_name: `${name} again`.slice(0, 200) });
+      const copy = await context.api.post(path`${own}/clone`, { experiment_name: `${name} again`.slice(0, 200) });
       toast("A draft like it, with users assigned anew.");
       context.go(context.href("experiments", [copy.id]));
     }));
@@ -235,8 +236,8 @@ function variantFields(variant = {}) {
 
 function edit(context, experiment) {
   const [first, ...others] = experiment?.test_variants ?? [];
-  const made = form({
-    label: experiment ? "Save" : "Make the draft", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: experiment ? `Change ${experiment.experiment_name}` : "New experiment", wide: true, label: experiment ? "Save" : "Make the draft",
     fields: [
       { name: "experiment_name", label: "Name", required: true, maxlength: 200, value: experiment?.experiment_name },
       { name: "hypothesis", label: "What is expected, and why", type: "textarea", rows: 2, value: experiment?.hypothesis },
@@ -254,14 +255,14 @@ function edit(context, experiment) {
       const body = { ...rest, test_variants: [variant, ...(further ?? [])], targeting: { ...experiment?.targeting, coaches: coaches ?? [] } };
       if (!coaches) delete body.targeting.coaches;
       if (!experiment) body.control_variant = { variant_name: "control" };
-      const saved = experiment ? await context.api.patch(`/admin/experiments/${experiment.id}`, body) : await context.api.post("/admin/experiments", body);
-      dialog.close();
+      return experiment ? context.api.patch(path`/admin/experiments/${experiment.id}`, body) : context.api.post(path`/admin/experiments`, body);
+    },
+    done(saved) {
       toast("Saved.");
       if (experiment) context.refresh();
       else context.go(context.href("experiments", [saved.id]));
     },
   });
-  const dialog = openDialog({ title: experiment ? `Change ${experiment.experiment_name}` : "New experiment", content: made.node, wide: true });
 }
 
 // --- how many users ---
@@ -288,7 +289,7 @@ function plan(context) {
     h("p", {}, h("a", { href: context.href("experiments") }, "All experiments")),
     h("p", { class: "prose-line" }, words.planIntro),
     h("div", { class: "columns" }, h("section", { class: "panel" }, made.node),
-      loaded(() => context.api.get("/admin/experiment-plan", { metric, lift, variants, alpha, power, traffic_share: share, users_per_day: perDay }), showPlan)),
+      loaded(() => context.api.get(path`/admin/experiment-plan`, { metric, lift, variants, alpha, power, traffic_share: share, users_per_day: perDay }), showPlan)),
   ];
 }
 

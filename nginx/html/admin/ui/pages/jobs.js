@@ -1,9 +1,9 @@
 /** Batch jobs: what was asked for, how it goes, and asking for more. */
 
 import { h } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { confirm, formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
-import { form } from "../form.js";
 import { ago, duration, moment, time } from "../format.js";
 import { hasEnded, jobBadge, jobProgress, resultOf } from "../job.js";
 import { actionButton, toast } from "../states.js";
@@ -24,7 +24,7 @@ export function render(context) {
 }
 
 function list(context) {
-  const kinds = context.api.get("/admin/job-kinds").then(({ data }) => data);
+  const kinds = context.api.get(path`/admin/job-kinds`).then(({ data }) => data);
   kinds.catch(() => {});
   context.actions.push(actionButton(words.run, async () => askForJob(context, await kinds), { kind: "primary", id: "run-job" }));
   const { name, status } = context.query;
@@ -34,7 +34,7 @@ function list(context) {
       { name: "status", label: "State", type: "select", any: "Any state", options: STATES.map((value) => ({ value, label: value })) },
     ]),
     table({
-      name: "Jobs", empty: name || status ? words.emptyFiltered : words.empty, load: context.api.pages("/admin/jobs", { name, status }),
+      name: "Jobs", empty: name || status ? words.emptyFiltered : words.empty, load: context.api.pages(path`/admin/jobs`, { name, status }),
       columns: [
         { label: "Job", show: (job) => h("a", { href: context.href("jobs", [job.job_id]) }, job.name) },
         { label: "State", show: (job) => jobBadge(job.status) },
@@ -54,15 +54,16 @@ function tookOf(job) {
 
 function askForJob(context, kinds) {
   const described = h("p", { class: "hint" });
-  const made = form({
-    label: "Run it", cancel: () => dialog.close(),
+  const { form: made } = formDialog(context, {
+    title: words.run, label: "Run it",
     fields: [
       { name: "name", label: "Job", type: "select", options: kinds.map((kind) => ({ value: kind.name, label: kind.name })), value: context.query.name },
       { name: "arguments", label: "Arguments", type: "json", hint: words.argumentsHint, value: {} },
     ],
     async submit(values) {
-      const job = await context.api.post(`/admin/jobs/${values.name}`, values.arguments ?? {});
-      dialog.close();
+      return context.api.post(path`/admin/jobs/${values.name}`, values.arguments ?? {});
+    },
+    done(job) {
       context.go(context.href("jobs", [job.job_id]));
     },
   });
@@ -70,24 +71,22 @@ function askForJob(context, kinds) {
   made.field("name").addEventListener("change", describe);
   describe();
   made.field("name").after(described);
-  const dialog = openDialog({ title: words.run, content: made.node });
-  made.field("name").focus();
 }
 
 async function one(context, id) {
-  const job = await context.api.get(`/admin/jobs/${id}`);
+  const job = await context.api.get(path`/admin/jobs/${id}`);
   context.setTitle(job.name);
   if (!hasEnded(job)) {
     context.actions.push(actionButton("Cancel it", async () => {
-      const agreed = await confirm({ title: `Cancel ${job.name}?`, text: job.status === "queued" ? "It has not begun." : "It stops within a second or two.", points: ["What it has done so far stays.", "It can be asked for again."], yes: "Cancel the job", no: "Let it run", danger: true });
+      const agreed = await confirm(context, { title: `Cancel ${job.name}?`, text: job.status === "queued" ? "It has not begun." : "It stops within a second or two.", points: ["What it has done so far stays.", "It can be asked for again."], yes: "Cancel the job", no: "Let it run", danger: true });
       if (!agreed) return;
-      await context.api.post(`/admin/jobs/${id}/cancel`);
+      await context.api.post(path`/admin/jobs/${id}/cancel`);
       toast("It is being cancelled.");
       context.refresh();
     }));
   } else {
     context.actions.push(actionButton("Run it again", async () => {
-      const again = await context.api.post(`/admin/jobs/${job.name}`, job.arguments);
+      const again = await context.api.post(path`/admin/jobs/${job.name}`, job.arguments);
       context.go(context.href("jobs", [again.job_id]));
     }, { id: "run-again" }));
   }

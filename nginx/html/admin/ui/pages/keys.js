@@ -1,8 +1,8 @@
 /** API keys, for servers: made once, shown once. */
 
 import { h, speak } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { confirm, formDialog, openDialog } from "../dialog.js";
 import { ago, day, time } from "../format.js";
 import { heldRule, modelRule } from "../model_rule.js";
 import { actionButton, emptyState, toast } from "../states.js";
@@ -15,6 +15,7 @@ const words = {
   none: "There are no API keys",
   noneText: "A key lets a server chat, in place of a user’s token.",
   once: "This is the key. It is shown now and never again: what is kept is a hash of it.",
+  unseen: (name) => `The key ${name} was made, but the page was left before it could be shown: revoke it, and make another one.`,
   scopes: {
     chat: "Chats, with the user’s conversations and memories",
     feedback: "Thumbs, stars and comments",
@@ -28,7 +29,7 @@ const SCOPES = Object.keys(words.scopes);
 export function render(context) {
   context.actions.push(actionButton("New key", () => make(context), { kind: "primary", id: "new-key" }));
   return table({
-    name: "API keys", load: context.api.pages("/admin/api-keys"), empty: emptyState(words.none, words.noneText),
+    name: "API keys", load: context.api.pages(path`/admin/api-keys`), empty: emptyState(words.none, words.noneText),
     columns: [
       { label: "Name", show: (row) => h("span", {}, row.name, h("span", { class: "cell-note" }, `${row.prefix}…`)), csv: (row) => row.name },
       { label: "State", show: (row) => badge(row.state, row.state === "active" ? "good" : row.state === "expired" ? "warn" : "plain") },
@@ -48,7 +49,7 @@ export function render(context) {
 /** Which models it may name. */
 async function models(context, row) {
   const rule = await heldRule(context, "api_key", row.id);
-  openDialog({ title: row.name, content: modelRule(context, { scope: "api_key", key: row.id, rule }) });
+  openDialog(context, { title: row.name, content: modelRule(context, { scope: "api_key", key: row.id, rule }) });
 }
 
 /** The fields of a key; scopes are boxes, put together by scopesOf(). */
@@ -66,24 +67,26 @@ function readKey(values) {
 }
 
 function make(context) {
-  const made = form({
-    label: "Make the key", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: "New API key", label: "Make the key",
     fields: [...fieldsOf(null), { name: "user_id", label: "Its user", hint: "The service user whose the chats are; empty: a new one." }],
     async submit(values) {
       const { expires_at: ends, ...given } = readKey(values);
-      const key = await context.api.post("/admin/api-keys", { ...given, ...(ends ? { expires_at: ends } : {}) });
-      dialog.close();
-      await showOnce(key);
+      return context.api.post(path`/admin/api-keys`, { ...given, ...(ends ? { expires_at: ends } : {}) });
+    },
+    async done(key) {
+      await showOnce(context, key);
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: "New API key", content: made.node });
 }
 
-async function showOnce(key) {
+async function showOnce(context, key) {
+  // Whoever has left the page does not see it, and cannot see it later.
+  if (context.signal.aborted) toast(words.unseen(key.name), { kind: "error" });
   const field = h("input", { class: "input input-code", id: "new-key-value", readonly: true, value: key.key, "aria-label": "The key", onfocus: () => field.select() });
   const done = h("button", { class: "button primary", type: "button", onclick: () => dialog.close() }, "I have kept it");
-  const dialog = openDialog({ title: key.name, content: h("div", { class: "stack" }, h("p", {}, words.once), field,
+  const dialog = openDialog(context, { title: key.name, content: h("div", { class: "stack" }, h("p", {}, words.once), field,
     h("div", { class: "dialog-actions" }, h("button", { class: "button", type: "button", onclick: async () => {
       try {
         await navigator.clipboard.writeText(key.key);
@@ -100,23 +103,23 @@ async function showOnce(key) {
 }
 
 function edit(context, row) {
-  const made = form({
-    label: "Save", cancel: () => dialog.close(), fields: fieldsOf(row),
+  formDialog(context, {
+    title: `Change ${row.name}`, label: "Save", fields: fieldsOf(row),
     async submit(values) {
-      await context.api.patch(`/admin/api-keys/${row.id}`, readKey(values));
-      dialog.close();
+      await context.api.patch(path`/admin/api-keys/${row.id}`, readKey(values));
+    },
+    done() {
       toast("Saved. Workers follow within five seconds.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: `Change ${row.name}`, content: made.node });
 }
 
 async function revoke(context, row) {
-  const agreed = await confirm({ title: `Revoke ${row.name}?`, yes: "Revoke it", danger: true, type: row.name,
+  const agreed = await confirm(context, { title: `Revoke ${row.name}?`, yes: "Revoke it", danger: true, type: row.name,
     points: ["Whoever uses it is refused within five seconds (as long as Postgres is away, they are not).", "It cannot be undone: make a new key instead.", "What was said with it stays."] });
   if (!agreed) return;
-  await context.api.post(`/admin/api-keys/${row.id}/revoke`);
+  await context.api.post(path`/admin/api-keys/${row.id}/revoke`);
   toast(`${row.name} is revoked.`);
   context.refresh();
 }

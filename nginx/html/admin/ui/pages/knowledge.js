@@ -1,7 +1,8 @@
 /** What coaches draw on: its sources, taking in more, and what a question would find. */
 
 import { h, speak } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { confirm, formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { form } from "../form.js";
 import { ago, count, decimal, time, words as asWords } from "../format.js";
@@ -29,7 +30,7 @@ export function render(context) {
 }
 
 function list(context) {
-  const coaches = context.api.get("/admin/coaches", { limit: 200 }).then(({ data }) => data.map((coach) => ({ value: coach.id, label: coach.name })));
+  const coaches = context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => data.map((coach) => ({ value: coach.id, label: coach.name })));
   coaches.catch(() => {});
   context.actions.push(actionButton(words.upload, async () => upload(context, await coaches.catch(() => [])), { kind: "primary", id: "add-knowledge" }));
   const { active, topic, coach, text } = context.query;
@@ -43,7 +44,7 @@ function list(context) {
       { name: "topic", label: "Topic", type: "text" },
     ]),
     table({
-      name: "Sources of knowledge", load: context.api.pages("/admin/knowledge", { active, topic, coach, text }), empty: active || topic || coach || text ? words.noneFiltered : emptyState(words.none, words.noneText),
+      name: "Sources of knowledge", load: context.api.pages(path`/admin/knowledge`, { active, topic, coach, text }), empty: active || topic || coach || text ? words.noneFiltered : emptyState(words.none, words.noneText),
       columns: [
         { label: "Source", show: (row) => h("span", {}, h("a", { href: context.href("knowledge", [row.id]) }, row.title || row.name), row.name && row.name !== row.title ? h("span", { class: "cell-note" }, row.name) : null), csv: (row) => row.title },
         { label: "State", show: stateOf },
@@ -77,7 +78,7 @@ function tryBox(context, coaches) {
     async submit(values) {
       found.replaceChildren(h("p", { class: "hint" }, "Looking through all knowledge…"));
       try {
-        found.replaceChildren(...shownOf(context, await context.api.post("/admin/knowledge/search", values)));
+        found.replaceChildren(...shownOf(context, await context.api.post(path`/admin/knowledge/search`, values)));
       } catch (error) {
         found.replaceChildren();
         throw error;
@@ -109,8 +110,9 @@ function shownOf(context, result) {
 
 function upload(context, coaches) {
   const outcome = h("ul", { class: "points", "aria-live": "polite" });
-  const made = form({
-    label: "Add", cancel: () => dialog.close(),
+  let added = false;
+  const { form: made, closed } = formDialog(context, {
+    title: words.upload, wide: true, label: "Add", after: outcome,
     fields: [
       { name: "files", label: "Files", type: "file", multiple: true, accept: ".txt,.text,.md,.markdown,.html,.htm,.xhtml", hint: words.filesHint },
       { name: "content", label: "Or a text", type: "textarea", rows: 6, hint: "Markdown." },
@@ -137,25 +139,22 @@ function upload(context, coaches) {
           continue;
         }
         try {
-          const source = await context.api.post("/admin/knowledge", { ...common, ...document.body });
+          const source = await context.api.post(path`/admin/knowledge`, { ...common, ...document.body });
           good += 1;
-          outcome.append(h("li", {}, h("a", { href: context.href("knowledge", [source.id]), onclick: () => dialog.close() }, source.title), `: ${source.outcome}${source.replaces ? ", in place of an older version" : ""}`));
+          outcome.append(h("li", {}, h("a", { href: context.href("knowledge", [source.id]) }, source.title), `: ${source.outcome}${source.replaces ? ", in place of an older version" : ""}`));
         } catch (error) {
           if (documents.length === 1) throw error;
           outcome.append(h("li", {}, `${document.name}: ${error.message}`));
         }
       }
       speak(`${good} of ${documents.length} added`);
-      if (good === documents.length && documents.length === 1) {
-        dialog.close();
-        toast("It is in effect at once.");
-      }
       if (good > 0) added = true;
+      // What came of each of several is to be read first.
+      return good === documents.length && documents.length === 1;
     },
+    done: () => toast("It is in effect at once."),
   });
-  let added = false;
-  const dialog = openDialog({ title: words.upload, content: h("div", { class: "stack" }, made.node, outcome), wide: true });
-  dialog.closed.then(() => added && context.refresh());
+  closed.then(() => added && context.refresh());
 }
 
 /** What was chosen, as what is sent of it: [{name, body} or {name, problem}]. */
@@ -184,23 +183,23 @@ async function documentsOf({ files = [], content, title: name }) {
 // --- one source ---
 
 async function one(context, id) {
-  const source = await context.api.get(`/admin/knowledge/${id}`);
+  const source = await context.api.get(path`/admin/knowledge/${id}`);
   context.setTitle(source.title || source.name);
   context.actions.push(
     actionButton("Change", () => edit(context, source)),
     actionButton(source.is_active ? "Withdraw" : "Put into effect", async () => {
-      const agreed = await confirm(source.is_active
+      const agreed = await confirm(context, source.is_active
         ? { title: `Withdraw ${source.title}?`, yes: "Withdraw it", points: ["No chat finds it any more, from the next one on.", "It stays withdrawn, whatever is imported.", "It can be put into effect again."] }
         : { title: `Put ${source.title} into effect?`, yes: "Put it into effect", points: ["Chats find it from the next one on."] });
       if (!agreed) return;
-      await context.api.patch(`/admin/knowledge/${id}`, { is_active: !source.is_active });
+      await context.api.patch(path`/admin/knowledge/${id}`, { is_active: !source.is_active });
       toast(source.is_active ? "It is withdrawn." : "It is in effect.");
       context.refresh();
     }, { id: "withdraw" }),
     actionButton("Delete", async () => {
-      const agreed = await confirm({ title: `Delete ${source.title}?`, yes: "Delete it", danger: true, points: ["It is gone for good, with the versions before it.", "Answers that cite it keep their text; the link to it leads nowhere.", "An import may bring it again: withdraw it instead to keep it out."] });
+      const agreed = await confirm(context, { title: `Delete ${source.title}?`, yes: "Delete it", danger: true, points: ["It is gone for good, with the versions before it.", "Answers that cite it keep their text; the link to it leads nowhere.", "An import may bring it again: withdraw it instead to keep it out."] });
       if (!agreed) return;
-      await context.api.delete(`/admin/knowledge/${id}`);
+      await context.api.delete(path`/admin/knowledge/${id}`);
       toast("It is gone.");
       context.go(context.href("knowledge"));
     }),
@@ -213,7 +212,7 @@ async function one(context, id) {
       ["Replaced by", source.deprecated_by && h("a", { href: context.href("knowledge", [source.deprecated_by]) }, "a newer version")], ["Added", time(source.created_at)], ["Changed", source.updated_at && time(source.updated_at)]]),
     h("h2", {}, "As it is searched"),
     table({
-      name: "Pieces", load: context.api.pages(`/admin/knowledge/${id}/chunks`, {}, { after: (_, last) => last?.part }), csv: false, empty: "It has no pieces: there is nothing in it to search.",
+      name: "Pieces", load: context.api.pages(path`/admin/knowledge/${id}/chunks`, {}, { after: (_, last) => last?.part }), csv: false, empty: "It has no pieces: there is nothing in it to search.",
       columns: [
         { label: "Part", align: "end", show: (row) => count(row.part) },
         { label: "Text", show: (row) => h("span", {}, h("strong", {}, row.title), h("span", { class: "cell-note" }, row.body)) },
@@ -225,8 +224,8 @@ async function one(context, id) {
 }
 
 function edit(context, source) {
-  const made = form({
-    label: "Save", cancel: () => dialog.close(), whole: true,
+  formDialog(context, {
+    title: `Change ${source.title}`, label: "Save", whole: true,
     fields: [
       { name: "title", label: "Title", maxlength: 300, value: source.title, required: true },
       { name: "topics", label: "Topics", value: source.topics?.join(", "), hint: "Separated by commas." },
@@ -235,11 +234,11 @@ function edit(context, source) {
       { name: "reliability", label: "Reliability, 0 to 10", type: "number", min: 0, max: 10, value: source.reliability },
     ],
     async submit(values) {
-      await context.api.patch(`/admin/knowledge/${source.id}`, { ...values, topics: (values.topics ?? "").split(",").map((topic) => topic.trim()).filter(Boolean) });
-      dialog.close();
+      await context.api.patch(path`/admin/knowledge/${source.id}`, { ...values, topics: (values.topics ?? "").split(",").map((topic) => topic.trim()).filter(Boolean) });
+    },
+    done() {
       toast("Saved.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: `Change ${source.title}`, content: made.node });
 }

@@ -1,8 +1,8 @@
 /** Rate limits: how much a user, an address or an API key may ask for in a minute. */
 
 import { h } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { confirm, formDialog } from "../dialog.js";
 import { count } from "../format.js";
 import { actionButton, emptyState, loaded, toast } from "../states.js";
 import { table } from "../table.js";
@@ -20,7 +20,7 @@ export function render(context) {
   context.actions.push(actionButton("New limit", () => edit(context, null), { kind: "primary", id: "new-limit" }));
   return [
     h("p", { class: "prose-line" }, words.intro),
-    loaded(() => context.api.get("/admin/rate-limits"), ({ data }) => (data.length === 0 ? emptyState(words.none, words.noneText) : table({
+    loaded(() => context.api.get(path`/admin/rate-limits`), ({ data }) => (data.length === 0 ? emptyState(words.none, words.noneText) : table({
       name: "Rate limits", rows: data,
       columns: [
         { label: "For", show: forWhom, csv: forWhom },
@@ -41,8 +41,8 @@ function forWhom(row) {
 }
 
 function edit(context, row) {
-  const made = form({
-    label: "Save", cancel: () => dialog.close(), whole: true,
+  formDialog(context, {
+    title: row ? `Limit for ${forWhom(row)}` : "New limit", label: "Save", whole: true,
     fields: [
       ...(row ? [] : [{ name: "scope", label: "For", type: "select", options: SCOPES }, { name: "key", label: "Which one", hint: "The id of a user or API key, or an address; empty: each that has none of its own." }]),
       { name: "requests_per_minute", label: "Chats a minute", type: "number", min: 0, value: row?.requests_per_minute },
@@ -53,20 +53,20 @@ function edit(context, row) {
     async submit(values) {
       const given = row ? { scope: row.scope, ...(row.key ? { key: row.key } : {}), ...values } : values;
       if (given.key === null) delete given.key;
-      await context.api.put("/admin/rate-limits", given);
-      dialog.close();
+      await context.api.put(path`/admin/rate-limits`, given);
+    },
+    done() {
       toast("Saved. It holds within two seconds.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: row ? `Limit for ${forWhom(row)}` : "New limit", content: made.node });
 }
 
 async function remove(context, row) {
-  const agreed = await confirm({ title: `Take away the limit for ${forWhom(row)}?`, yes: "Take it away", danger: true,
+  const agreed = await confirm(context, { title: `Take away the limit for ${forWhom(row)}?`, yes: "Take it away", danger: true,
     points: [row.key ? "What holds for each holds for this one then." : `Each ${row.scope.replace("api_key", "API key")} without a limit of its own may ask for any amount.`, "It holds within two seconds."] });
   if (!agreed) return;
-  await context.api.delete(`/admin/rate-limits?${new URLSearchParams({ scope: row.scope, ...(row.key ? { key: row.key } : {}) })}`);
+  await context.api.delete(path`/admin/rate-limits`, { scope: row.scope, key: row.key });
   toast("The limit is gone.");
   context.refresh();
 }

@@ -1,6 +1,7 @@
 /** What is remembered of users at all: the policy, and trying it. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { confirm } from "../dialog.js";
 import { form } from "../form.js";
 import { words as asWords } from "../format.js";
@@ -34,7 +35,7 @@ const KINDS = Object.keys(words.kinds);
 export function render(context) {
   return [
     h("p", { class: "prose-line" }, words.intro),
-    loaded(() => context.api.get("/admin/memory-policy"), (policy) => h("div", { class: "columns" }, ...parts(context, policy))),
+    loaded(() => context.api.get(path`/admin/memory-policy`), (policy) => h("div", { class: "columns" }, ...parts(context, policy))),
   ];
 }
 
@@ -53,8 +54,8 @@ function parts(context, policy) {
         return;
       }
       const points = Object.entries(changes).map(([name, value]) => `${(words.kinds[name] ?? words.limits[name])[0]}: ${words.policies[value] ?? value}, in place of ${words.policies[known[name]] ?? known[name]}.`);
-      if (!(await confirm({ title: "Change what is remembered?", points: [...points, words.after], yes: "Change it" }))) return;
-      known = await context.api.patch("/admin/memory-policy", changes);
+      if (!(await confirm(context, { title: "Change what is remembered?", points: [...points, words.after], yes: "Change it" }))) return;
+      known = await context.api.patch(path`/admin/memory-policy`, changes);
       toast("Saved.");
     },
   });
@@ -65,7 +66,7 @@ function parts(context, policy) {
     async submit({ text }) {
       const given = made.values();
       if (given === null) return;
-      const { data } = await context.api.post("/admin/memory-policy/try", { text, ...Object.fromEntries(KINDS.map((kind) => [kind, given[kind]])) });
+      const { data } = await context.api.post(path`/admin/memory-policy/try`, { text, ...Object.fromEntries(KINDS.map((kind) => [kind, given[kind]])) });
       found.replaceChildren(data.length === 0 ? h("p", {}, words.nothing) : table({
         name: "What would be remembered", rows: data, csv: false,
         columns: [

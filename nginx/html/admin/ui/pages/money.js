@@ -1,9 +1,9 @@
 /** Prices of models, and what may be spent. */
 
 import { h } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { confirm, formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
-import { form } from "../form.js";
 import { count, day, money, percent, time } from "../format.js";
 import { actionButton, emptyState, loaded, toast } from "../states.js";
 import { table } from "../table.js";
@@ -23,11 +23,11 @@ const SCOPES = [{ value: "total", label: "everything" }, { value: "coach", label
 
 export function render(context) {
   return [
-    h("section", { class: "stack" }, h("h2", {}, "Budgets"), loaded(() => context.api.get("/admin/budgets"), ({ data }) => showBudgets(context, data))),
+    h("section", { class: "stack" }, h("h2", {}, "Budgets"), loaded(() => context.api.get(path`/admin/budgets`), ({ data }) => showBudgets(context, data))),
     h("section", { class: "stack" }, h("h2", {}, "Prices"),
-      loaded(() => context.api.get("/admin/costs"), ({ unpriced_models: models }) => showUnpriced(context, models), { busy: 1 }),
+      loaded(() => context.api.get(path`/admin/costs`), ({ unpriced_models: models }) => showUnpriced(context, models), { busy: 1 }),
       filterBar(context, [{ name: "all", label: "Past and future prices, too", type: "check" }]),
-      loaded(() => context.api.get("/admin/prices", { current: context.query.all ? null : "true" }), ({ data }) => showPrices(context, data))),
+      loaded(() => context.api.get(path`/admin/prices`, { current: context.query.all ? null : "true" }), ({ data }) => showPrices(context, data))),
   ];
 }
 
@@ -72,8 +72,8 @@ function spentOf(context, row) {
 }
 
 function editBudget(context, budget) {
-  const made = form({
-    label: budget ? "Save" : "Make it", cancel: () => dialog.close(), whole: Boolean(budget),
+  formDialog(context, {
+    title: budget ? `Change the budget for ${forWhom(budget)}` : "New budget", label: budget ? "Save" : "Make it", whole: Boolean(budget),
     fields: [
       ...(budget ? [] : [
         { name: "scope", label: "For", type: "select", options: SCOPES },
@@ -87,21 +87,21 @@ function editBudget(context, budget) {
       { name: "note", label: "Note", value: budget?.note },
     ],
     async submit(values) {
-      if (budget) await context.api.patch(`/admin/budgets/${budget.id}`, values);
-      else await context.api.post("/admin/budgets", values);
-      dialog.close();
+      if (budget) await context.api.patch(path`/admin/budgets/${budget.id}`, values);
+      else await context.api.post(path`/admin/budgets`, values);
+    },
+    done() {
       toast("Saved. It holds from the next chats on.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: budget ? `Change the budget for ${forWhom(budget)}` : "New budget", content: made.node });
 }
 
 async function deleteBudget(context, budget) {
-  const agreed = await confirm({ title: `Delete the budget for ${forWhom(budget)}?`, yes: "Delete it", danger: true,
+  const agreed = await confirm(context, { title: `Delete the budget for ${forWhom(budget)}?`, yes: "Delete it", danger: true,
     points: ["Nothing of it limits chats any more, from the next ones on.", "What was spent stays in the figures of costs."] });
   if (!agreed) return;
-  await context.api.delete(`/admin/budgets/${budget.id}`);
+  await context.api.delete(path`/admin/budgets/${budget.id}`);
   toast("The budget is gone.");
   context.refresh();
 }
@@ -137,8 +137,8 @@ function showPrices(context, prices) {
 }
 
 function setPrice(context, price) {
-  const made = form({
-    label: "Set it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: price.model ? `Price of ${price.model}` : "Set a price", label: "Set it",
     fields: [
       { name: "model", label: "Model", required: true, maxlength: 256, value: price.model },
       { name: "provider", label: "Of one provider alone", value: price.provider, hint: "Empty: of any." },
@@ -148,20 +148,20 @@ function setPrice(context, price) {
       { name: "valid_from", label: "From", type: "datetime-local", hint: "Empty: from now on. Answers keep what they cost at their time." },
     ],
     async submit(values) {
-      await context.api.put("/admin/prices", values);
-      dialog.close();
+      await context.api.put(path`/admin/prices`, values);
+    },
+    done() {
       toast("The price is set.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: price.model ? `Price of ${price.model}` : "Set a price", content: made.node });
 }
 
 async function deletePrice(context, price) {
-  const agreed = await confirm({ title: `Delete this price of ${price.model}?`, yes: "Delete it", danger: true,
+  const agreed = await confirm(context, { title: `Delete this price of ${price.model}?`, yes: "Delete it", danger: true,
     points: ["Answers keep what they cost.", "Answers of that time that are still to come, or are counted anew, have no price, unless another one fits.", "Chats that fall under a budget are refused where their model has no price."] });
   if (!agreed) return;
-  await context.api.delete(`/admin/prices?${new URLSearchParams(Object.entries({ model: price.model, provider: price.provider, valid_from: price.valid_from }).filter(([, value]) => value !== null))}`);
+  await context.api.delete(path`/admin/prices`, { model: price.model, provider: price.provider, valid_from: price.valid_from });
   toast("The price is gone.");
   context.refresh();
 }

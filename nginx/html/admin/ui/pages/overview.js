@@ -1,6 +1,7 @@
 /** How uplift does: use, quality, cost and speed, over time and by what; what changed since last week. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { barChart, lineChart } from "../chart.js";
 import { countedNote, neverCounted } from "../counted.js";
 import { filterBar } from "../filters.js";
@@ -21,7 +22,7 @@ const words = {
   firstToken: "First token", whole: "Whole answer", errors: "Errors",
   was: (text) => `was ${text}`, thumbs: (n) => `of ${n} thumbs`, ratings: (n) => `of ${n} ratings`,
   unpriced: (n) => `without ${n} whose model has no price`, hits: (text) => `${text} of answers came from it`,
-  median: "median", p95: (text) => `95 of 100 within ${text}`, failed: (n) => `${n} failed or broke off`, about: "about, over several days",
+  p95: (text) => `95 of 100 within ${text}`, failed: (n) => `${n} failed or broke off`, about: "about, over several days",
   partOfPart: "not counted for parts of parts",
   changesTitle: "What changed since last week", changesNote: (from, to) => `The seven days from ${from} to ${to} (UTC) against the seven before.`,
   overTime: "Over time", partsTitle: (by) => `By ${by}`, only: "Only this",
@@ -48,13 +49,13 @@ export function render(context) {
   const by = PARTS.includes(context.query.by) ? context.query.by : "coach";
   const chosen = Object.fromEntries(FILTERS.map((name) => [name, context.query[name]]));
   // Each figure's way to its rows, by the filters of the page of answers.
-  const coaches = context.api.get("/admin/coaches", { limit: 200 }).then(({ data }) => new Map(data.map((coach) => [coach.id, coach.name])), () => new Map());
+  const coaches = context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => new Map(data.map((coach) => [coach.id, coach.name])), () => new Map());
   const rows = (more = {}) => context.href("answers", [], { from: `${time.from}T00:00:00Z`, to: `${time.to}T00:00:00Z`, ...asAnswers({ ...chosen, ...more }) });
   return [
     filterBar(context, fields(context, by, coaches)),
-    loaded(() => Promise.all([context.api.get("/admin/overview", { ...time, by, ...chosen }), coaches]), ([overview, names]) => (overview.counted_at === null ? neverCounted(context) : [
+    loaded(() => Promise.all([context.api.get(path`/admin/overview`, { ...time, by, ...chosen }), coaches]), ([overview, names]) => (overview.counted_at === null ? neverCounted(context) : [
       figures(overview, rows),
-      loaded(() => context.api.get("/admin/changes", chosen), (changes) => changesPanel(context, changes, chosen, names), { busy: 4 }),
+      loaded(() => context.api.get(path`/admin/changes`, chosen), (changes) => changesPanel(context, changes, chosen, names), { busy: 4 }),
       h("h2", {}, words.overTime), charts(overview.by_day, context, chosen),
       h("h2", {}, words.partsTitle(words.bys[by])), parts(context, overview, rows, names), countedNote(context, overview.counted_at),
     ]), { busy: 10 }),

@@ -1,7 +1,8 @@
 /** People: one found by id, address or name, what is kept of them, what they agreed to, and erasing them. */
 
 import { h } from "../../../lib/dom.js";
-import { fileName, saveBlob } from "../csv.js";
+import { path } from "../api.js";
+import { fileName, saveStream } from "../csv.js";
 import { confirm } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { ago, count, money, percent, time, words as plain } from "../format.js";
@@ -38,7 +39,7 @@ function list(context) {
   const { q } = context.query;
   return [
     filterBar(context, [{ name: "q", label: "Id, e-mail address or name", type: "text", placeholder: "ann@example.com" }]),
-    table({ name: q ? words.found : words.latest, caption: true, csv: false, load: context.api.pages("/admin/users", { q }), empty: emptyState(q ? words.none : words.noneYet), columns: [
+    table({ name: q ? words.found : words.latest, caption: true, csv: false, load: context.api.pages(path`/admin/users`, { q }), empty: emptyState(q ? words.none : words.noneYet), columns: [
       { label: "Who", show: (user) => h("a", { href: context.href("people", [user.id]) }, user.name ?? user.email ?? user.id) },
       { label: "E-mail", show: (user) => user.email ?? "–" },
       { label: "Last answer", show: (user) => time(user.last_answer_at, ago) },
@@ -49,7 +50,7 @@ function list(context) {
 }
 
 async function one(context, id) {
-  const user = await context.api.get(`/admin/users/${encodeURIComponent(id)}`);
+  const user = await context.api.get(path`/admin/users/${id}`);
   context.setTitle(user.name ?? user.email ?? "A user");
   context.actions.push(actionButton("Export", () => save(context, user)), actionButton("Erase…", () => erase(context, user), { kind: "danger" }));
   const month = user.this_month;
@@ -63,12 +64,12 @@ async function one(context, id) {
     ], { label: "What is kept of them" }),
     h("div", { class: "columns" }, about(user), consent(context, user), limits(context, user)),
     section("Latest answers", answersTable(context, { user_id: user.id }, { name: "Latest answers", limit: 5 })),
-    section("Conversations", table({ name: "Conversations", csv: false, load: context.api.pages(`/admin/users/${user.id}/conversations`, {}, { limit: 10 }), empty: "There are none.", columns: [
+    section("Conversations", table({ name: "Conversations", csv: false, load: context.api.pages(path`/admin/users/${user.id}/conversations`, {}, { limit: 10 }), empty: "There are none.", columns: [
       { label: "Begun with", show: (c) => h("a", { href: context.href("answers", [], { conversation_id: c.id }) }, c.title || "–") },
       { label: "Coach", show: (c) => c.coach_id ?? "–" }, { label: "Begun", show: (c) => time(c.created_at) }, { label: "Last answer", show: (c) => time(c.updated_at) },
       { label: "State", show: (c) => (c.deleted_at ? badge("Deleted by them", "warn") : "Kept") },
     ] })),
-    section("What coaches remember", table({ name: "Memories", csv: false, load: context.api.pages(`/admin/users/${user.id}/memories`, {}, { limit: 10 }), empty: "Nothing is remembered of them.", columns: [
+    section("What coaches remember", table({ name: "Memories", csv: false, load: context.api.pages(path`/admin/users/${user.id}/memories`, {}, { limit: 10 }), empty: "Nothing is remembered of them.", columns: [
       { label: "Memory", show: (m) => m.text }, { label: "Kind", show: (m) => plain(m.type) }, { label: "From", show: (m) => plain(m.source) },
       { label: "Learnt", show: (m) => time(m.created_at) }, { label: "State", show: (m) => (m.is_active ? "Used" : badge("No longer used")) },
     ] })),
@@ -80,7 +81,7 @@ async function one(context, id) {
       { label: "Experiment", show: (x) => h("a", { href: context.href("experiments", [x.experiment_id]) }, x.experiment ?? x.experiment_id) }, { label: "Variant", show: (x) => x.variant },
       { label: "State", show: (x) => plain(x.status) }, { label: "Since", show: (x) => time(x.assigned_at) },
     ] })) : null,
-    section("Who looked", table({ name: "Who looked", csv: false, load: context.api.pages("/admin/log", { user_id: user.id }, { limit: 10 }), empty: "No admin looked at anything of theirs before.", columns: logColumns(context) })),
+    section("Who looked", table({ name: "Who looked", csv: false, load: context.api.pages(path`/admin/log`, { user_id: user.id }, { limit: 10 }), empty: "No admin looked at anything of theirs before.", columns: logColumns(context) })),
     training(context, user),
   ].filter(Boolean);
 }
@@ -125,8 +126,8 @@ function consent(context, user) {
     const fallback = preferences[`${name === "training_consent" ? "training_consent" : "experiments_enabled"}_default`];
     return h("li", {}, h("span", { class: "row" }, h("span", {}, label), said === null ? badge(words.unsaid(fallback)) : badge(said ? "Yes" : "No", said ? "good" : "plain")),
       said === false ? null : actionButton("Withdraw", async () => {
-        if (!(await confirm({ title: `Withdraw: ${label.toLowerCase()}?`, text: "In their place, because they asked for it. They can see that you did.", points: [effect, "Only they can agree again."], yes: "Withdraw" }))) return;
-        draw(await context.api.patch(`/admin/users/${user.id}/consent`, { [name]: false }));
+        if (!(await confirm(context, { title: `Withdraw: ${label.toLowerCase()}?`, text: "In their place, because they asked for it. They can see that you did.", points: [effect, "Only they can agree again."], yes: "Withdraw" }))) return;
+        draw(await context.api.patch(path`/admin/users/${user.id}/consent`, { [name]: false }));
         toast("It is withdrawn.");
       }, { "aria-label": `Withdraw: ${label}` }));
   }));
@@ -148,27 +149,27 @@ function training(context, user) {
     user.model_versions.length === 0 ? h("p", {}, "No model was trained with anything of theirs.") : h("div", {}, h("p", {}, "Trained with something of theirs:"),
       h("ul", { class: "points" }, user.model_versions.map((version) => h("li", {}, h("a", { href: context.href("versions", [version]) }, version))))),
     h("p", { class: "row" }, actionButton("Take out of training…", async () => {
-      if (!(await confirm({ title: "Take them out of training?", points: ["Every example with something of theirs goes, out of frozen versions, too.", "Nothing of theirs is used again: their consent to training is withdrawn.",
+      if (!(await confirm(context, { title: "Take them out of training?", points: ["Every example with something of theirs goes, out of frozen versions, too.", "Nothing of theirs is used again: their consent to training is withdrawn.",
         "Models that were trained with it stay as they are, and are named here."], yes: "Take out", danger: true }))) return;
-      await context.api.post(`/admin/users/${user.id}/erase-training-data`);
+      await context.api.post(path`/admin/users/${user.id}/erase-training-data`);
       toast("They are out of all training data.");
       context.refresh();
     })));
 }
 
 async function save(context, user) {
-  const response = await context.api.open(`/admin/users/${user.id}/export`, {}, { accept: "application/json" });
-  saveBlob(`${fileName("user-export")}.json`, await response.blob());
+  const response = await context.api.open(path`/admin/users/${user.id}/export`, {}, { accept: "application/json" });
+  await saveStream(`${fileName("user-export")}.json`, response);
 }
 
 async function erase(context, user) {
-  if (!(await confirm({ title: `Erase ${user.name ?? user.email ?? "this user"}?`, text: "All that is kept of them goes now, and cannot be brought back.", points: [
+  if (!(await confirm(context, { title: `Erase ${user.name ?? user.email ?? "this user"}?`, text: "All that is kept of them goes now, and cannot be brought back.", points: [
     "Answers, conversations, memories, feedback, predictions, photos, training examples, keys, preferences.",
     "Files at trainers and exports that may hold something of theirs are deleted by a job.",
     "What is under way or in a spool does not come back.",
     "A proof stays, without anything personal: how much of what went, and which models had been trained with some of it.",
   ], yes: "Erase for good", danger: true, type: user.id.slice(0, 8) }))) return;
-  const proof = await context.api.delete(`/admin/users/${user.id}`);
+  const proof = await context.api.delete(path`/admin/users/${user.id}`);
   const gone = Object.values(proof.rows).reduce((sum, n) => sum + n, 0);
   toast(`Erased: ${count(gone)} rows. The proof is on the page Privacy.`);
   context.go(context.href("privacy"));

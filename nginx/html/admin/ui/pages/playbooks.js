@@ -1,8 +1,8 @@
 /** Playbooks: what users write about answers, as guidelines of each coach, with the comments that they rest on. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { formDialog } from "../dialog.js";
 import { ago, count, decimal, time } from "../format.js";
 import { runJob } from "../job.js";
 import { withReason } from "../reason.js";
@@ -32,7 +32,7 @@ export function render(context) {
 
 function list(context) {
   return table({
-    name: "Playbooks", load: context.api.pages("/admin/playbooks", {}, { after: (_, last) => last?.coach_id }), empty: words.none,
+    name: "Playbooks", load: context.api.pages(path`/admin/playbooks`, {}, { after: (_, last) => last?.coach_id }), empty: words.none,
     columns: [
       { label: "Coach", show: (row) => h("a", { href: context.href("playbooks", [row.coach_id]) }, row.coach_id) },
       ...["active", "proposed", "gathering", "retired"].map((state) => ({ label: state, align: "end", show: (row) => count(row[state]), csv: (row) => row[state] })),
@@ -43,7 +43,7 @@ function list(context) {
 }
 
 async function one(context, coach) {
-  const playbook = await context.api.get(`/admin/playbooks/${encodeURIComponent(coach)}`);
+  const playbook = await context.api.get(path`/admin/playbooks/${coach}`);
   context.setTitle(`Playbook of ${coach}`);
   context.actions.push(actionButton("Add a guideline", () => add(context, coach), { kind: "primary", id: "add-guideline" }));
   return [
@@ -82,11 +82,11 @@ function card(context, guideline) {
 
 function decide(context, guideline, verb) {
   const retire = verb === "retire";
-  return withReason({
+  return withReason(context, {
     title: retire ? "Retire this guideline?" : "Restore this guideline?", text: guideline.text, yes: retire ? "Retire it" : "Restore it", required: false,
     points: [retire ? "It is out of the playbook for good: rules do not bring it back." : "It is in the playbook again, and rules leave it there.", "The draft of the playbook’s experiment follows at once; production does not, until that is rolled out."],
     act: async (reason) => {
-      await context.api.post(`/admin/playbook-guidelines/${guideline.id}/${verb}`, reason ? { reason } : {});
+      await context.api.post(path`/admin/playbook-guidelines/${guideline.id}/${verb}`, reason ? { reason } : {});
       toast(retire ? "It is retired." : "It is restored.");
       context.refresh();
     },
@@ -94,19 +94,19 @@ function decide(context, guideline, verb) {
 }
 
 function add(context, coach) {
-  const made = form({
-    label: "Add it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: "Add a guideline", label: "Add it",
     fields: [
       { name: "text", label: "The guideline", required: true, minlength: 8, maxlength: 200, hint: "One short sentence, as it would stand in the prompt: “Keep answers short.”" },
       { name: "kind", label: "Is about", type: "select", options: [{ value: "manner", label: "how it is said" }, { value: "content", label: "what is said" }] },
       { name: "reason", label: "Why", maxlength: 1000 },
     ],
     async submit(values) {
-      await context.api.post(`/admin/playbooks/${encodeURIComponent(coach)}/guidelines`, values);
-      dialog.close();
+      await context.api.post(path`/admin/playbooks/${coach}/guidelines`, values);
+    },
+    done() {
       toast("Added. The draft follows at once.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: "Add a guideline", content: made.node });
 }

@@ -1,9 +1,10 @@
 /** What was foretold, and how good that was: over time, and by how sure it was. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { lineChart } from "../chart.js";
 import { filterBar, period } from "../filters.js";
-import { count, decimal, percent, percentInterval, time, words as asWords } from "../format.js";
+import { count, decimal, percent, time, words as asWords } from "../format.js";
 import { emptyState, loaded } from "../states.js";
 import { facts, table } from "../table.js";
 import { badge, tiles } from "../tiles.js";
@@ -23,7 +24,7 @@ export function render(context) {
   const { from, to } = period(context);
   const { prediction_type: type, model_name: model, model_version: version } = context.query;
   const asked = { prediction_type: type, model_name: model, model_version: version, from: dayOf(from), to: dayOf(to) };
-  const all = context.api.get("/admin/predictions/figures", { from: asked.from, to: asked.to, step: "all", limit: 200 });
+  const all = context.api.get(path`/admin/predictions/figures`, { from: asked.from, to: asked.to, step: "all", limit: 200 });
   all.catch(() => {});
   const choices = (name) => all.then(({ data }) => [...new Set(data.map((row) => row[name]))].sort().map((value) => ({ value, label: asWords(value) })));
   return [
@@ -33,10 +34,10 @@ export function render(context) {
       { name: "model_name", label: "Model", type: "select", any: "All models", options: choices("model_name") },
       { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
     ]),
-    loaded(() => context.api.get("/admin/predictions/drift"), (answer) => showDrift(context, answer), { busy: 1 }),
-    loaded(() => Promise.all([context.api.get("/admin/predictions/calibration", asked), context.api.get("/admin/predictions/figures", { ...asked, step: "day", limit: 200 })]), ([calibration, figures]) => showAll(calibration, figures), { busy: 8 }),
+    loaded(() => context.api.get(path`/admin/predictions/drift`), (answer) => showDrift(context, answer), { busy: 1 }),
+    loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step: "day", limit: 200 })]), ([calibration, figures]) => showAll(calibration, figures), { busy: 8 }),
     h("h2", {}, "By model and version"),
-    loaded(() => context.api.get("/admin/predictions/figures", { ...asked, step: "all", limit: 200 }), ({ data }) => table({
+    loaded(() => context.api.get(path`/admin/predictions/figures`, { ...asked, step: "all", limit: 200 }), ({ data }) => table({
       name: "Predictions by model", rows: data, empty: words.none,
       columns: [
         { label: "What", show: (row) => asWords(row.prediction_type) },

@@ -1,6 +1,7 @@
 /** Privacy: what is stored where, for how long, and who looked. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { filterBar } from "../filters.js";
 import { bytes, count, short, time, words as plain } from "../format.js";
 import { actionButton, loaded, toast } from "../states.js";
@@ -26,7 +27,7 @@ const words = {
 export function render(context) {
   context.actions.push(h("a", { class: "button", href: context.href("people") }, "Find a person"));
   return [
-    loaded(() => context.api.get("/admin/privacy"), (privacy) => overview(context, privacy), { busy: 6 }),
+    loaded(() => context.api.get(path`/admin/privacy`), (privacy) => overview(context, privacy), { busy: 6 }),
     h("section", { class: "panel", "aria-labelledby": "outside" }, h("h2", { id: "outside" }, "Outside of the database"), h("ul", { class: "points" }, words.outside.map((line) => h("li", {}, line)))),
     log(context),
   ];
@@ -50,10 +51,10 @@ function overview(context, privacy) {
       h("section", { class: "panel", "aria-labelledby": "retention" }, h("h2", { id: "retention" }, "The last run of retention"),
         run === null ? h("p", {}, "It has not run yet.") : h("div", { class: "stack" }, h("p", { class: "row" }, badge(plain(run.status), run.status === "succeeded" ? "good" : "bad"), time(run.finished_at), h("a", { href: context.href("jobs", [run.job_id]) }, "The job")), report(run)),
         actionButton("Run it now", async () => {
-          await context.api.post("/admin/jobs/enforce-retention");
+          await context.api.post(path`/admin/jobs/enforce-retention`);
           toast("The job enforce-retention is on its way.");
         })),
-      h("section", { class: "panel", "aria-labelledby": "erasures" }, h("h2", { id: "erasures" }, "Erasures"), table({ name: "Erasures", csv: false, load: context.api.pages("/admin/erasures", {}, { limit: 5 }), empty: "Nobody was erased.", columns: [
+      h("section", { class: "panel", "aria-labelledby": "erasures" }, h("h2", { id: "erasures" }, "Erasures"), table({ name: "Erasures", csv: false, load: context.api.pages(path`/admin/erasures`, {}, { limit: 5 }), empty: "Nobody was erased.", columns: [
         { label: "When", show: (e) => time(e.erased_at) }, { label: "Asked by", show: (e) => plain(e.asked_by) },
         { label: "Rows", align: "end", show: (e) => count(Object.values(e.rows).reduce((sum, n) => sum + n, 0)) },
         { label: "State", show: (e) => (e.finished_at ? badge("Finished", "good") : badge(e.files.some((f) => f.problem) ? "A file could not be deleted" : "Files to be deleted", "warn")) },
@@ -89,5 +90,5 @@ function log(context) {
       { name: "method", label: "What", type: "select", any: "Everything", options: [{ value: "GET", label: "Reading" }, { value: "POST", label: "Doing" }, { value: "PUT", label: "Setting" }, { value: "PATCH", label: "Changing" }, { value: "DELETE", label: "Deleting" }] },
       { name: "route", label: "Route begins with", type: "text", placeholder: "/admin/answers" }, { name: "subject", label: "Of", type: "text" },
     ], { label: "Filters of the log" }),
-    table({ name: "Log of admins", load: context.api.pages("/admin/log", query, { limit: 30 }), empty: "Nothing like that was done.", columns: logColumns(context) }));
+    table({ name: "Log of admins", load: context.api.pages(path`/admin/log`, query, { limit: 30 }), empty: "Nothing like that was done.", columns: logColumns(context) }));
 }

@@ -1,9 +1,9 @@
 /** Rollouts: candidates on their way to production, with the evidence of each step. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
-import { form } from "../form.js";
 import { ago, count, decimal, duration, percent, signed, time } from "../format.js";
 import { changesOf, DECIDING, formatOf, metricName, metricOptions, metricTable } from "../metrics.js";
 import { withReason } from "../reason.js";
@@ -29,17 +29,15 @@ export function render(context) {
 function list(context) {
   const { status, experiment, variant, model_version_id: version } = context.query;
   context.actions.push(actionButton("New rollout", () => begin(context, {}), { kind: "primary", id: "new-rollout" }));
-  // A winner or a model version that another page sent here.
+  // A winner or a model version that another page sent here: asked about once, and not by Back again.
   if (experiment || version) {
-    queueMicrotask(() => {
-      context.setQuery({ experiment: null, variant: null, model_version_id: null }, { replace: true });
-      begin(context, { experiment_id: experiment, variant, model_version_id: version });
-    });
+    context.dropQuery("experiment", "variant", "model_version_id");
+    queueMicrotask(() => begin(context, { experiment_id: experiment, variant, model_version_id: version }));
   }
   return [
     filterBar(context, [{ name: "status", label: "State", type: "select", any: "Any state", options: Object.keys(STATES).map((value) => ({ value, label: value.replace("_", " ") })) }]),
     table({
-      name: "Rollouts", load: context.api.pages("/admin/rollouts", { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
+      name: "Rollouts", load: context.api.pages(path`/admin/rollouts`, { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
       columns: [
         { label: "Rollout", show: (row) => h("a", { href: context.href("rollouts", [row.id]) }, row.name) },
         { label: "State", show: stateOf },
@@ -58,7 +56,7 @@ function stateOf(row) {
 }
 
 async function one(context, id) {
-  const rollout = await context.api.get(`/admin/rollouts/${id}`);
+  const rollout = await context.api.get(path`/admin/rollouts/${id}`);
   context.setTitle(rollout.name);
   addActions(context, rollout);
   const show = formatOf(rollout.success_metric);
@@ -100,9 +98,9 @@ function evidenceOf(context, rollout, evidence) {
 }
 
 function addActions(context, rollout) {
-  const path = `/admin/rollouts/${rollout.id}`;
+  const own = path`/admin/rollouts/${rollout.id}`;
   const act = (verb, said) => async (reason) => {
-    await context.api.post(`${path}/${verb}`, { reason });
+    await context.api.post(path`${own}/${verb}`, { reason });
     toast(said);
     context.refresh();
   };
@@ -110,20 +108,20 @@ function addActions(context, rollout) {
   if (rollout.status === "running") {
     const next = rollout.stages[rollout.stage];
     if (next !== undefined) {
-      context.actions.push(actionButton("Advance", () => withReason({ title: `Advance ${rollout.name}?`, yes: "Go to the next stage", points: [`${percent(next, 0)} of ${forWhom} get the candidate from their next chats on, in place of ${percent(rollout.share, 0)}.`, "Its evidence is not waited for.", "It is still taken back when a guardrail is crossed."], act: act("advance", "It is at the next stage.") }), { id: "advance" }));
+      context.actions.push(actionButton("Advance", () => withReason(context, { title: `Advance ${rollout.name}?`, yes: "Go to the next stage", points: [`${percent(next, 0)} of ${forWhom} get the candidate from their next chats on, in place of ${percent(rollout.share, 0)}.`, "Its evidence is not waited for.", "It is still taken back when a guardrail is crossed."], act: act("advance", "It is at the next stage.") }), { id: "advance" }));
     }
-    context.actions.push(actionButton("Promote", () => withReason({ title: `Promote ${rollout.name}?`, yes: "Promote it", points: [`All ${forWhom} get the candidate (${changesOf(rollout.changes)}) from their next chats on.`, "Its evidence is not waited for.", "It can be rolled back."], act: act("promote", "It is in production.") }), { id: "promote" }));
+    context.actions.push(actionButton("Promote", () => withReason(context, { title: `Promote ${rollout.name}?`, yes: "Promote it", points: [`All ${forWhom} get the candidate (${changesOf(rollout.changes)}) from their next chats on.`, "Its evidence is not waited for.", "It can be rolled back."], act: act("promote", "It is in production.") }), { id: "promote" }));
   }
   if (rollout.status === "running" || rollout.status === "promoted") {
-    context.actions.push(actionButton("Roll back", () => withReason({ title: `Roll ${rollout.name} back?`, danger: true, yes: "Roll it back",
+    context.actions.push(actionButton("Roll back", () => withReason(context, { title: `Roll ${rollout.name} back?`, danger: true, yes: "Roll it back",
       points: [rollout.status === "promoted" ? `All ${forWhom} get what was production before, from their next chats on.` : `The ${percent(rollout.share, 0)} of ${forWhom} that have the candidate get production again, from their next chats on.`, "It cannot go on after that: begin another one."], act: act("rollback", "It is rolled back.") }), { kind: "danger", id: "roll-back" }));
   }
 }
 
 function begin(context, given) {
-  const named = Object.values(given).some(Boolean);
-  const made = form({
-    label: "Begin", cancel: () => dialog.close(),
+  const about = given.experiment_id ? `It rolls out “${given.variant}” of the experiment.` : given.model_version_id ? `It rolls out the model version ${given.model_version_id}.` : null;
+  formDialog(context, {
+    title: "New rollout", label: "Begin", intro: about && h("p", {}, about),
     fields: [
       { name: "name", label: "Name", required: true, maxlength: 150 },
       ...(given.experiment_id ? [] : given.model_version_id ? [] : [
@@ -139,12 +137,11 @@ function begin(context, given) {
     async submit({ stages, ...values }) {
       const body = { ...values, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)) };
       if (stages) body.stages = stages.split(",").map((share) => Number(share));
-      const rollout = await context.api.post("/admin/rollouts", body);
-      dialog.close();
+      return context.api.post(path`/admin/rollouts`, body);
+    },
+    done(rollout) {
       toast("It has begun.");
       context.go(context.href("rollouts", [rollout.id]));
     },
   });
-  const about = given.experiment_id ? `It rolls out “${given.variant}” of the experiment.` : named ? `It rolls out the model version ${given.model_version_id}.` : null;
-  const dialog = openDialog({ title: "New rollout", content: h("div", { class: "stack" }, about && h("p", {}, about), made.node) });
 }

@@ -1,8 +1,8 @@
 /** Providers and which of them answer for a model: whether they do, and changing that. */
 
 import { h, speak } from "../../../lib/dom.js";
-import { confirm, openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { confirm, formDialog } from "../dialog.js";
 import { ago, count, milliseconds, time, words as asWords } from "../format.js";
 import { actionButton, emptyState, loaded, toast } from "../states.js";
 import { table } from "../table.js";
@@ -25,11 +25,11 @@ const CONTINUES = ["false", "true", "prefix", "partial", "continue_final_message
 export function render(context) {
   const { api } = context;
   const providers = loaded(async () => {
-    const [list, hosts] = await Promise.all([api.get("/admin/providers"), api.get("/admin/breakers")]);
+    const [list, hosts] = await Promise.all([api.get(path`/admin/providers`), api.get(path`/admin/breakers`)]);
     return { providers: list.data, hosts: hosts.data };
   }, (known) => showProviders(context, known));
   const models = loaded(async () => {
-    const [routes, list] = await Promise.all([api.get("/admin/models"), api.get("/admin/providers")]);
+    const [routes, list] = await Promise.all([api.get(path`/admin/models`), api.get(path`/admin/providers`)]);
     return { models: routes.data, providers: ["default", ...list.data.map((one) => one.name)] };
   }, (known) => showModels(context, known));
   context.actions.push(actionButton("New provider", () => editProvider(context, null), { id: "new-provider" }));
@@ -51,7 +51,7 @@ function showProviders(context, { providers, hosts }) {
   show(hosts);
   const timer = setInterval(async () => {
     try {
-      show((await context.api.get("/admin/breakers")).data);
+      show((await context.api.get(path`/admin/breakers`)).data);
     } catch {
       // As last known; the next look may do.
     }
@@ -107,7 +107,7 @@ function breakerList(hosts) {
 async function testProvider(context, provider, place) {
   place.replaceChildren("Asking…");
   try {
-    const result = await context.api.post(`/admin/providers/${encodeURIComponent(provider.name)}/test`);
+    const result = await context.api.post(path`/admin/providers/${provider.name}/test`);
     const said = result.is_good
       ? [badge("it answers", "good"), ` ${result.answered_by ?? result.model} in ${milliseconds(result.duration_ms)}${result.answer ? `: “${result.answer}”` : ""}`]
       : [badge(asWords(result.error.code), "bad"), ` ${result.error.message} (${result.model}, ${milliseconds(result.duration_ms)})`];
@@ -120,8 +120,8 @@ async function testProvider(context, provider, place) {
 }
 
 function editProvider(context, provider) {
-  const made = form({
-    label: provider ? "Save" : "Add it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: provider ? `Change ${provider.name}` : "New provider", label: provider ? "Save" : "Add it",
     fields: [
       ...(provider ? [] : [{ name: "name", label: "Name", required: true, maxlength: 63, hint: "Small letters, digits, '.', '_' and '-': as in figures and failures." }]),
       { name: "base_url", label: "URL of its API", required: true, type: "url", value: provider?.base_url, placeholder: "https://api.example.com/v1" },
@@ -139,22 +139,22 @@ function editProvider(context, provider) {
       const given = { ...values, continues };
       // Only what was given can be taken away, but for the header, which there always is.
       if (given.key_header === null) delete given.key_header;
-      await context.api.put(`/admin/providers/${encodeURIComponent(provider?.name ?? name)}`, given);
-      dialog.close();
+      await context.api.put(path`/admin/providers/${provider?.name ?? name}`, given);
+    },
+    done() {
       toast("Saved. Workers follow within two seconds.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: provider ? `Change ${provider.name}` : "New provider", content: made.node });
 }
 
 async function deleteProvider(context, provider) {
-  const agreed = await confirm({
+  const agreed = await confirm(context, {
     title: `Delete ${provider.name}?`, yes: "Delete it", danger: true,
     points: [provider.models.length > 0 ? `Routes of ${provider.models.join(", ")} lead to it: it is only deleted when those are changed first.` : "No route leads to it, so chats do not notice.", "Figures and failures of the past keep its name."],
   });
   if (!agreed) return;
-  await context.api.delete(`/admin/providers/${encodeURIComponent(provider.name)}`);
+  await context.api.delete(path`/admin/providers/${provider.name}`);
   toast(`${provider.name} is gone.`);
   context.refresh();
 }
@@ -197,8 +197,8 @@ function routeLines(routes, providers) {
 
 function editModel(context, model, providers) {
   const routes = routeLines(model?.routes ?? [], providers);
-  const made = form({
-    label: "Save", cancel: () => dialog.close(),
+  const { form: made } = formDialog(context, {
+    title: model ? `Routes of ${model.name}` : "New routes", wide: true, label: "Save",
     fields: [
       { name: "name", label: "Model", required: true, maxlength: 256, value: model?.name, readonly: Boolean(model), hint: "As clients, coaches and model versions call it; * is every model without routes." },
       { name: "fallbacks", label: "Other models of this list to try then", type: "list", value: model?.fallbacks, hint: "One on each line." },
@@ -206,21 +206,21 @@ function editModel(context, model, providers) {
       { name: "note", label: "Note", value: model?.note },
     ],
     async submit(values) {
-      await context.api.put("/admin/models", { fallbacks: [], ...values, routes: routes.read() });
-      dialog.close();
+      await context.api.put(path`/admin/models`, { fallbacks: [], ...values, routes: routes.read() });
+    },
+    done() {
       toast("Saved. Workers follow within two seconds; chats under way keep their routes.");
       context.refresh();
     },
   });
   made.node.children[0].after(routes.node);
-  const dialog = openDialog({ title: model ? `Routes of ${model.name}` : "New routes", content: made.node, wide: true });
 }
 
 async function deleteModel(context, model) {
-  const agreed = await confirm({ title: `Delete the routes of ${model.name}?`, yes: "Delete them", danger: true,
+  const agreed = await confirm(context, { title: `Delete the routes of ${model.name}?`, yes: "Delete them", danger: true,
     points: ["Its chats go to the routes of *, or to the configured provider, from the next one on.", "Chats under way end where they are."] });
   if (!agreed) return;
-  await context.api.delete(`/admin/models?${new URLSearchParams({ name: model.name })}`);
+  await context.api.delete(path`/admin/models`, { name: model.name });
   toast(`The routes of ${model.name} are gone.`);
   context.refresh();
 }

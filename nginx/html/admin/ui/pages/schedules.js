@@ -1,8 +1,8 @@
 /** Schedules: what runs by itself, and when. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
-import { form } from "../form.js";
+import { path } from "../api.js";
+import { formDialog } from "../dialog.js";
 import { ago, time } from "../format.js";
 import { jobBadge } from "../job.js";
 import { actionButton, loaded, toast } from "../states.js";
@@ -17,12 +17,12 @@ const words = {
 };
 
 export function render(context) {
-  const kinds = context.api.get("/admin/job-kinds").then(({ data }) => data);
+  const kinds = context.api.get(path`/admin/job-kinds`).then(({ data }) => data);
   kinds.catch(() => {});
-  const list = context.api.get("/admin/schedules");
+  const list = context.api.get(path`/admin/schedules`);
   list.catch(() => {});
   context.actions.push(actionButton("New schedule", async () => edit(context, await kinds, null), { kind: "primary", id: "new-schedule" }));
-  return loaded(() => list.then((answer) => answer, () => context.api.get("/admin/schedules")), ({ data, pg_cron: cron }) => [
+  return loaded(() => list.then((answer) => answer, () => context.api.get(path`/admin/schedules`)), ({ data, pg_cron: cron }) => [
     cron === "ok" ? null : h("div", { class: "notice notice-warn" }, h("p", {}, `${words.idle}: ${cron}. ${words.idleText}`)),
     table({
       name: "Schedules", rows: data, order: { by: "Schedule", descending: false },
@@ -35,7 +35,7 @@ export function render(context) {
         { label: "On", csv: (row) => row.is_enabled, show: (row) => toggle(context, row) },
         { label: "Do", csv: false, show: (row) => h("span", { class: "cell-actions" },
           actionButton("Run now", async () => {
-            const job = await context.api.post(`/admin/schedules/${row.name}/run`);
+            const job = await context.api.post(path`/admin/schedules/${row.name}/run`);
             context.go(context.href("jobs", [job.job_id]));
           }, { kind: "small", "aria-label": `Run now: ${row.name}` }),
           actionButton("Change", async () => edit(context, await kinds, row), { kind: "small", "aria-label": `Change ${row.name}` })) },
@@ -48,7 +48,7 @@ function toggle(context, row) {
   const box = h("input", { type: "checkbox", role: "switch", class: "switch", "aria-label": `${row.name} is on`, onchange: async () => {
     box.disabled = true;
     try {
-      await context.api.put(`/admin/schedules/${row.name}`, { is_enabled: box.checked });
+      await context.api.put(path`/admin/schedules/${row.name}`, { is_enabled: box.checked });
       toast(box.checked ? `${row.name} runs at its next time.` : `${row.name} runs no more until it is switched on.`);
     } catch (error) {
       box.checked = !box.checked;
@@ -62,8 +62,8 @@ function toggle(context, row) {
 }
 
 function edit(context, kinds, row) {
-  const made = form({
-    label: row ? "Save" : "Make it", cancel: () => dialog.close(),
+  formDialog(context, {
+    title: row ? `Change ${row.name}` : "New schedule", label: row ? "Save" : "Make it",
     fields: [
       ...(row ? [] : [{ name: "name", label: "Name", required: true, maxlength: 63, hint: "Small letters, digits and hyphens." }]),
       { name: "job", label: "Job", type: "select", options: kinds.map((kind) => ({ value: kind.name, label: kind.name })), value: row?.job },
@@ -73,11 +73,11 @@ function edit(context, kinds, row) {
       { name: "is_enabled", label: "It is on", type: "checkbox", value: row?.is_enabled ?? true },
     ],
     async submit({ name, ...values }) {
-      await context.api.put(`/admin/schedules/${encodeURIComponent(row?.name ?? name)}`, values);
-      dialog.close();
+      await context.api.put(path`/admin/schedules/${row?.name ?? name}`, values);
+    },
+    done() {
       toast("Saved.");
       context.refresh();
     },
   });
-  const dialog = openDialog({ title: row ? `Change ${row.name}` : "New schedule", content: made.node });
 }

@@ -1,6 +1,7 @@
 /** Settings: what each does, what it may be, and changing it. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { confirm } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { form } from "../form.js";
@@ -22,7 +23,7 @@ const words = {
 };
 
 export async function render(context) {
-  const { data } = await context.api.get("/admin/settings");
+  const { data } = await context.api.get(path`/admin/settings`);
   const asked = (context.query.q ?? "").toLowerCase();
   const found = data.filter((setting) => `${setting.name} ${setting.description ?? ""}`.toLowerCase().includes(asked));
   const changeable = found.filter((setting) => setting.kind !== "read-only");
@@ -54,16 +55,16 @@ function group(context, label, settings) {
       return;
     }
     const shorter = Object.keys(changes).filter((name) => name.startsWith("retention.") && changes[name] !== null);
-    if (shorter.length > 0 && !(await confirm({ title: "Delete what is older?", text: words.lose, points: shorter.map((name) => `${name}: ${changes[name]} days`), yes: "Set it", danger: true }))) return;
-    await context.api.patch("/admin/settings", changes);
+    if (shorter.length > 0 && !(await confirm(context, { title: "Delete what is older?", text: words.lose, points: shorter.map((name) => `${name}: ${changes[name]} days`), yes: "Set it", danger: true }))) return;
+    await context.api.patch(path`/admin/settings`, changes);
     toast(`Saved: ${Object.keys(changes).join(", ")}.`);
     context.refresh();
   } });
   return h("section", { class: "panel settings", "aria-labelledby": id },
     h("div", { class: "section-head" }, h("h2", { id }, label), own.length === 0 ? null : h("span", { class: "row" }, badge(`${own.length} changed`, "warn"),
       actionButton("Back to what it was at first", async () => {
-        if (!(await confirm({ title: `${label}: back to what it was at first?`, points: own.map((setting) => `${setting.name}: ${show(setting.value)} becomes ${show(setting.default)}`), yes: "Set back" }))) return;
-        await context.api.patch("/admin/settings", Object.fromEntries(own.map((setting) => [setting.name, null])));
+        if (!(await confirm(context, { title: `${label}: back to what it was at first?`, points: own.map((setting) => `${setting.name}: ${show(setting.value)} becomes ${show(setting.default)}`), yes: "Set back" }))) return;
+        await context.api.patch(path`/admin/settings`, Object.fromEntries(own.map((setting) => [setting.name, null])));
         toast("It is as it was at first.");
         context.refresh();
       }))),

@@ -1,6 +1,7 @@
 /** Fine-tuning: what was trained on what, with the loss as it comes. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { lineChart } from "../chart.js";
 import { confirm } from "../dialog.js";
 import { filterBar } from "../filters.js";
@@ -35,7 +36,7 @@ function list(context) {
   return [
     filterBar(context, [{ name: "status", label: "State", type: "select", any: "Any state", options: STATES.map((value) => ({ value, label: value })) }]),
     table({
-      name: "Trainings", load: context.api.pages("/admin/finetuning-jobs", { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
+      name: "Trainings", load: context.api.pages(path`/admin/finetuning-jobs`, { status }), empty: status ? words.noneFiltered : emptyState(words.none, words.noneText),
       columns: [
         { label: "Training", show: (row) => h("a", { href: context.href("training", [row.id]) }, row.job_name) },
         { label: "State", show: (row) => jobBadge(row.status) },
@@ -52,7 +53,7 @@ function list(context) {
 async function begin(context) {
   context.setTitle("Train a model");
   const { dataset_id: dataset, dataset_version_id: version } = context.query;
-  const datasets = version ? [] : (await context.api.get("/admin/datasets", { limit: 200 })).data;
+  const datasets = version ? [] : (await context.api.get(path`/admin/datasets`, { limit: 200 })).data;
   const made = form({
     label: "Train it", cancel: () => context.go(context.href("training")),
     fields: [
@@ -68,8 +69,8 @@ async function begin(context) {
     ],
     async submit({ n_epochs: epochs, ...values }) {
       const points = ["The examples are sent to the trainer, redacted.", "It costs what the trainer asks for; the estimate is on its page once it is asked for.", "The model that comes of it serves nobody until it is deployed or rolled out."];
-      if (!(await confirm({ title: `Train ${values.base_model}?`, points, yes: "Train it" }))) return;
-      const job = await context.api.post("/admin/finetuning-jobs", { ...values, ...(epochs === undefined ? {} : { hyperparameters: { n_epochs: epochs } }) }, { headers: { "Idempotency-Key": crypto.randomUUID() } });
+      if (!(await confirm(context, { title: `Train ${values.base_model}?`, points, yes: "Train it" }))) return;
+      const job = await context.api.post(path`/admin/finetuning-jobs`, { ...values, ...(epochs === undefined ? {} : { hyperparameters: { n_epochs: epochs } }) }, { headers: { "Idempotency-Key": crypto.randomUUID() } });
       context.go(context.href("training", [job.id]));
     },
   });
@@ -77,13 +78,13 @@ async function begin(context) {
 }
 
 async function one(context, id) {
-  const job = await context.api.get(`/admin/finetuning-jobs/${id}`);
+  const job = await context.api.get(path`/admin/finetuning-jobs/${id}`);
   context.setTitle(job.job_name);
   const isOver = hasEnded(job);
   if (!isOver) {
     context.actions.push(actionButton("Cancel it", async () => {
-      if (!(await confirm({ title: `Cancel ${job.job_name}?`, danger: true, yes: "Cancel the training", no: "Let it run", points: ["It is cancelled at the trainer, too.", "What was trained so far is lost, and may cost all the same."] }))) return;
-      await context.api.post(`/admin/finetuning-jobs/${id}/cancel`);
+      if (!(await confirm(context, { title: `Cancel ${job.job_name}?`, danger: true, yes: "Cancel the training", no: "Let it run", points: ["It is cancelled at the trainer, too.", "What was trained so far is lost, and may cost all the same."] }))) return;
+      await context.api.post(path`/admin/finetuning-jobs/${id}/cancel`);
       toast("It is being cancelled.");
       context.refresh();
     }, { id: "cancel-training" }));
@@ -111,7 +112,7 @@ async function one(context, id) {
   const tell = async () => {
     const events = [];
     for (let after = null; events.length < 1000;) {
-      const page = await context.api.get(`/admin/finetuning-jobs/${id}/events`, { limit: 200, after });
+      const page = await context.api.get(path`/admin/finetuning-jobs/${id}/events`, { limit: 200, after });
       events.push(...page.data);
       if (!page.has_more) break;
       after = page.data.at(-1).id;
@@ -143,7 +144,7 @@ async function progressOf(context, job, draw, tell) {
     if (asking || context.signal.aborted) return;
     asking = true;
     try {
-      const now = await context.api.get(`/admin/finetuning-jobs/${job.id}`);
+      const now = await context.api.get(path`/admin/finetuning-jobs/${job.id}`);
       draw(now);
       if (hasEnded(now)) context.refresh();
       else await tell();
@@ -155,6 +156,6 @@ async function progressOf(context, job, draw, tell) {
   };
   const timer = setInterval(look, EVENTS_MS);
   context.signal.addEventListener("abort", () => clearInterval(timer));
-  const batch = await context.api.get(`/admin/jobs/${job.batch_job_id}`);
+  const batch = await context.api.get(path`/admin/jobs/${job.batch_job_id}`);
   return jobProgress(context, batch, { changed: (now) => now !== batch && look(), ended: look }).node;
 }

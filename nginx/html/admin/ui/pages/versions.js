@@ -1,9 +1,9 @@
 /** Model versions: where they come from, where they serve, and putting them there or taking them back. */
 
 import { h } from "../../../lib/dom.js";
-import { openDialog } from "../dialog.js";
+import { path } from "../api.js";
+import { formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
-import { form } from "../form.js";
 import { ago, count, decimal, milliseconds, money, percent, time } from "../format.js";
 import { around, lineageGraph } from "../lineage.js";
 import { withReason } from "../reason.js";
@@ -29,10 +29,10 @@ export function render(context) {
 function list(context) {
   const { environment } = context.query;
   return [
-    h("section", { class: "panel" }, h("h2", {}, "Where they come from"), loaded(() => context.api.get("/admin/model-lineage", { limit: GRAPH }), (graph) => [lineageGraph(context, graph), graph.has_more ? h("p", { class: "hint" }, `The newest ${GRAPH} versions are drawn.`) : null], { busy: 6 })),
+    h("section", { class: "panel" }, h("h2", {}, "Where they come from"), loaded(() => context.api.get(path`/admin/model-lineage`, { limit: GRAPH }), (graph) => [lineageGraph(context, graph), graph.has_more ? h("p", { class: "hint" }, `The newest ${GRAPH} versions are drawn.`) : null], { busy: 6 })),
     filterBar(context, [{ name: "environment", label: "Where", type: "select", any: "Anywhere", options: ENVIRONMENTS.map((value) => ({ value, label: value })) }]),
     table({
-      name: "Model versions", load: context.api.pages("/admin/model-versions", { environment }), empty: environment ? words.noneFiltered : emptyState(words.none, words.noneText),
+      name: "Model versions", load: context.api.pages(path`/admin/model-versions`, { environment }), empty: environment ? words.noneFiltered : emptyState(words.none, words.noneText),
       columns: [
         { label: "Version", show: (row) => h("span", {}, h("a", { href: context.href("versions", [row.id]) }, nameOf(row)), h("span", { class: "cell-note" }, row.model_id)), csv: (row) => nameOf(row) },
         { label: "State", show: stateOf },
@@ -57,7 +57,7 @@ function stateOf(row) {
 }
 
 async function one(context, id) {
-  const version = await context.api.get(`/admin/model-versions/${id}`);
+  const version = await context.api.get(path`/admin/model-versions/${id}`);
   context.setTitle(nameOf(version));
   context.actions.push(actionButton("Deploy", () => deploy(context, version), { kind: "primary", id: "deploy" }));
   if (version.is_deployed) context.actions.push(actionButton("Roll back", () => rollBack(context, version, { environment: version.deployment_environment, coach_id: version.coach_id }), { kind: "danger", id: "roll-back" }));
@@ -76,7 +76,7 @@ async function one(context, id) {
       ["Trained on", version.dataset_version_id && h("a", { href: context.href("datasets", ["version", version.dataset_version_id]) }, "a version of a dataset")],
       ["Before it", version.previous_version_id && h("a", { href: context.href("versions", [version.previous_version_id]) }, "the version that served there")], ["Rolled back because", version.rollback_reason], ["Made", time(version.created_at)],
       ...Object.entries(version.benchmark_scores ?? {}).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "object" ? JSON.stringify(value) : String(value)])]),
-    h("section", { class: "panel" }, h("h2", {}, "Lineage"), loaded(() => context.api.get("/admin/model-lineage", { limit: 200 }), (graph) => lineageGraph(context, around(graph, id), { now: id }), { busy: 4 })),
+    h("section", { class: "panel" }, h("h2", {}, "Lineage"), loaded(() => context.api.get(path`/admin/model-lineage`, { limit: 200 }), (graph) => lineageGraph(context, around(graph, id), { now: id }), { busy: 4 })),
     h("section", { class: "stack" }, h("h2", {}, "Where it served"), table({
       name: "Deployments", rows: [...version.deployments].reverse(), empty: "Nowhere yet.",
       columns: [
@@ -90,7 +90,7 @@ async function one(context, id) {
 // --- putting it there, taking it back ---
 
 /** What GET .../deploy-plan or rollback-plan says, in sentences. */
-export function pointsOf(plan) {
+function pointsOf(plan) {
   const name = (version) => (version === null ? words.configured : version.model_name ? `${version.model_name} ${version.version} (${version.model_id})` : version.model_id);
   const points = plan.changes.map((change) => {
     const where = change.coach_id ? `${change.environment}, for ${change.coach_id}` : `${change.environment}, for all coaches without a model of their own`;
@@ -106,7 +106,7 @@ export function pointsOf(plan) {
 }
 
 async function deploy(context, version) {
-  const coaches = await context.api.get("/admin/coaches", { limit: 200 }).then(({ data }) => data, () => []);
+  const coaches = await context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => data, () => []);
   const place = h("div", { "aria-live": "polite", id: "deploy-plan" });
   let asked = 0;
   const look = async () => {
@@ -114,7 +114,7 @@ async function deploy(context, version) {
     const { environment, coach_id: coach } = made.values() ?? {};
     submit.disabled = true;
     try {
-      const plan = await context.api.get(`/admin/model-versions/${version.id}/deploy-plan`, { environment, coach_id: coach });
+      const plan = await context.api.get(path`/admin/model-versions/${version.id}/deploy-plan`, { environment, coach_id: coach });
       if (number !== asked) return;
       place.replaceChildren(h("h3", {}, "What will happen"), h("ul", { class: "points" }, pointsOf(plan).map((point) => h("li", {}, point))));
       submit.disabled = plan.changes.length === 0;
@@ -122,32 +122,33 @@ async function deploy(context, version) {
       if (number === asked) place.replaceChildren(errorState(error));
     }
   };
-  const made = form({
-    label: "Deploy it", cancel: () => dialog.close(),
+  const { form: made } = formDialog(context, {
+    title: `Deploy ${nameOf(version)}?`, label: "Deploy it",
     fields: [
       { name: "environment", label: "Where", type: "select", options: ENVIRONMENTS.map((value) => ({ value, label: value })), onchange: () => look() },
       { name: "coach_id", label: "For", type: "select", options: [{ value: "", label: "all coaches without a model of their own" }, ...coaches.map((coach) => ({ value: coach.id, label: coach.name }))], onchange: () => look() },
     ],
     async submit(values) {
-      await context.api.post(`/admin/model-versions/${version.id}/deploy`, values);
-      dialog.close();
-      toast(`${nameOf(version)} serves ${values.environment}.`);
+      await context.api.post(path`/admin/model-versions/${version.id}/deploy`, values);
+      return values.environment;
+    },
+    done(environment) {
+      toast(`${nameOf(version)} serves ${environment}.`);
       context.refresh();
     },
   });
   const submit = made.node.querySelector("[type=submit]");
   made.node.querySelector(".form-error").before(place);
-  const dialog = openDialog({ title: `Deploy ${nameOf(version)}?`, content: made.node });
   await look();
 }
 
 /** `where`: it may serve in several places. */
 async function rollBack(context, version, where) {
-  const plan = await context.api.get(`/admin/model-versions/${version.id}/rollback-plan?${new URLSearchParams({ environment: where.environment, coach_id: where.coach_id ?? "" })}`);
-  await withReason({
+  const plan = await context.api.get(path`/admin/model-versions/${version.id}/rollback-plan`, new URLSearchParams({ environment: where.environment, coach_id: where.coach_id ?? "" }));
+  await withReason(context, {
     title: `Roll ${nameOf(version)} back?`, points: pointsOf(plan), yes: "Roll it back", danger: true,
     act: async (reason) => {
-      const after = await context.api.post(`/admin/model-versions/${version.id}/rollback`, { reason, ...where });
+      const after = await context.api.post(path`/admin/model-versions/${version.id}/rollback`, { reason, ...where });
       toast(after.serves_now ? `${nameOf(after.serves_now)} serves again.` : "What was there before it serves again.");
       context.refresh();
     },

@@ -1,6 +1,7 @@
 /** What the loop is worth: quality by the month, what tuned models cost and save, and whether training has paid. */
 
 import { h } from "../../../lib/dom.js";
+import { path } from "../api.js";
 import { barChart, lineChart } from "../chart.js";
 import { countedNote, neverCounted } from "../counted.js";
 import { filterBar } from "../filters.js";
@@ -28,7 +29,7 @@ const words = {
   noRuns: "No model has been fine-tuned yet.", noRunsText: "Liked answers become training examples by themselves; with enough of them a model can be trained.", toLearning: "To fine-tuning",
   noThumbs: "Nobody has rated answers yet.", noSpending: "Nothing has been spent.", noTuned: "No tuned model has answered, or a price is not known.",
   caution: "Months differ in more than the model: who writes, about what. What a change is worth by itself, experiments say.",
-  toExperiments: "To experiments", prices: "prices",
+  toExperiments: "To experiments",
 };
 
 const PAYBACK = {
@@ -45,11 +46,11 @@ export function render(context) {
   return [
     filterBar(context, [
       { name: "coach_id", label: words.coach, type: "select", any: words.anyCoach,
-        options: context.api.get("/admin/coaches", { limit: 200 }).then(({ data }) => data.map((coach) => ({ value: coach.id, label: coach.name }))) },
+        options: context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => data.map((coach) => ({ value: coach.id, label: coach.name }))) },
       { name: "against", label: words.against, type: "select", any: words.anyAgainst,
-        options: context.api.get("/admin/prices", { current: "true" }).then(({ data }) => [...new Set(data.map((price) => price.model))].map((model) => ({ value: model, label: model }))) },
+        options: context.api.get(path`/admin/prices`, { current: "true" }).then(({ data }) => [...new Set(data.map((price) => price.model))].map((model) => ({ value: model, label: model }))) },
     ]),
-    loaded(() => context.api.get("/admin/worth", { coach_id, against }), (worth) => (worth.counted_at === null ? neverCounted(context) : [
+    loaded(() => context.api.get(path`/admin/worth`, { coach_id, against }), (worth) => (worth.counted_at === null ? neverCounted(context) : [
       figures(context, worth), h("p", { class: "hint prose-line" }, words.caution, " ", h("a", { href: context.href("experiments") }, words.toExperiments)),
       h("h2", {}, words.byMonth), charts(context, worth), h("h2", {}, words.runs), runs(context, worth), countedNote(context, worth.counted_at),
     ]), { busy: 10 }),
