@@ -116,6 +116,11 @@ def dry_run(up):
     equal((job["result"]["done"], job["message"]), (2, "2 would be done"), "the same by the job")
     equal(state(up)["running"], before["running"], "which changes nothing else")
     equal(sum(d["is_dry_run"] for d in state(up)["decisions"]), len(planned), "but keeps what it said")
+    all_of_them = state(up)["decisions"]
+    first = up.admin("GET", PATH + "?limit=1").json()
+    rest = up.admin("GET", PATH + "?limit=200&after=%d" % first["decisions"][0]["id"]).json()
+    equal((first["has_more"], rest["has_more"], first["decisions"] + rest["decisions"]), (True, False, all_of_them), "older ones are to be had page by page")
+    equal(up.admin("GET", PATH + "?after=x").error()["code"], "invalid_after", "by nothing but an id")
     up.admin("POST", PATH + "/start", {"max_at_once": 1})
 
 

@@ -59,7 +59,7 @@ begin
     f.helpful := uplift.word_argument(p_arguments, 'helpful', '{true,false,any,none}');
     f.rating := uplift.word_argument(p_arguments, 'rating', '{1,2,3,4,5,any,none}');
     f.has_comment := uplift.word_argument(p_arguments, 'comment', '{any,none}') = 'any';
-    f.outcome := uplift.word_argument(p_arguments, 'outcome', '{complete,partial,cancelled,failed}');
+    f.outcome := uplift.word_argument(p_arguments, 'outcome', '{complete,partial,cancelled,failed,wrong}');
     f.error_code := uplift.text_argument(p_arguments, 'error_code', 100);
     f.from_cache := uplift.word_argument(p_arguments, 'from_cache', '{true,false}') = 'true';
     f.user_id := uplift.uuid_argument(p_arguments, 'user_id');
@@ -110,7 +110,7 @@ as $$
         and (f.coach_id is null or a.coach_id = f.coach_id) and (f.model is null or a.model_used = f.model)
         and (f.provider is null or a.provider = f.provider) and (f.mode is null or a.mode = f.mode)
         and (f.min_severity is null or a.severity >= f.min_severity) and (f.max_severity is null or a.severity <= f.max_severity)
-        and (f.outcome is null or coalesce(a.outcome, 'complete') = f.outcome) and (f.error_code is null or a.error_code = f.error_code)
+        and (f.outcome is null or coalesce(a.outcome, 'complete') = f.outcome or f.outcome = 'wrong' and a.outcome in ('failed', 'partial')) and (f.error_code is null or a.error_code = f.error_code)
         and (f.from_cache is null or coalesce(a.from_cache, false) = f.from_cache)
         and (f.helpful is null or case f.helpful when 'none' then a.helpful is null when 'any' then a.helpful is not null else a.helpful = (f.helpful = 'true') end)
         and (f.rating is null or case f.rating when 'none' then a.rating is null when 'any' then a.rating is not null else a.rating = f.rating::int end)
@@ -131,7 +131,7 @@ language sql immutable
 as $$
     select (f.coach_id is null or u.coach_id = f.coach_id) and (f.model is null or u.model = f.model) and (f.provider is null or u.provider = f.provider)
         and case f.outcome when 'complete' then u.complete > 0 when 'partial' then u.partial > 0 when 'cancelled' then u.cancelled > 0
-            when 'failed' then u.failed > 0 else true end
+            when 'failed' then u.failed > 0 when 'wrong' then u.failed + u.partial > 0 else true end
         and (f.from_cache is not true or u.cache_hits > 0)
         and case f.helpful when 'true' then u.thumbs_up > 0 when 'false' then u.thumbs_down > 0 when 'any' then u.thumbs_up + u.thumbs_down > 0 else true end
         and (f.rating is null or f.rating = 'none' or u.ratings > 0)

@@ -114,30 +114,41 @@ $$;
 comment on function uplift.error_group_json(text) is
     'The failures of a fingerprint as uplift.error_groups_of() has them, of all times; counted are the last 10,000. Null for none.';
 
+create or replace function uplift.micros_of(p_at timestamptz) returns bigint
+language sql immutable
+as $$ select (extract(epoch from p_at) * 1000000)::bigint $$;
+
+comment on function uplift.micros_of(timestamptz) is 'A time as microseconds since 1970, as exact as it is stored.';
+
 create or replace function uplift_batch.admin_list_errors(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
     v_resolved text := p_arguments ->> 'resolved';
+    v_after text[] := regexp_match(p_arguments ->> 'after', '^(\d{1,17})-(\w{1,64})$');
     v_rows jsonb[];
 begin
-    perform uplift.check_arguments(p_arguments, '{limit,since,until,type,provider,model,resolved,q}');
+    perform uplift.check_arguments(p_arguments, '{limit,after,since,until,type,provider,model,resolved,q}');
     if v_resolved not in ('true', 'false') then
         perform uplift.fail(400, 'invalid_resolved', 'resolved must be true or false', 'resolved');
     elsif length(p_arguments ->> 'q') not between 1 and 200 then
         perform uplift.fail(400, 'invalid_q', 'q must have 1 to 200 characters', 'q');
+    elsif p_arguments ? 'after' and v_after is null then
+        perform uplift.fail(400, 'invalid_after', 'after must be the next_after of the page before', 'after');
     end if;
     select array_agg(jsonb_build_object('object', 'error_group') || to_jsonb(x) order by x.last_seen desc, x.fingerprint) into v_rows
     from (select * from uplift.error_groups_of(p_arguments) g
-        where v_resolved is null or g.is_resolved = v_resolved::boolean
+        where (v_resolved is null or g.is_resolved = v_resolved::boolean)
+            and (v_after is null or (uplift.micros_of(g.last_seen), v_after[2]) < (v_after[1]::bigint, g.fingerprint))
         order by g.last_seen desc, g.fingerprint limit v_limit + 1) x;
-    return uplift.list_page(v_rows, v_limit);
+    return uplift.list_page(v_rows, v_limit) || jsonb_build_object('next_after', case when cardinality(v_rows) > v_limit then
+        uplift.micros_of((v_rows[v_limit] ->> 'last_seen')::timestamptz) || '-' || (v_rows[v_limit] ->> 'fingerprint') end);
 end
 $$;
 
 comment on function uplift_batch.admin_list_errors(uuid, jsonb, text) is
-    'Failures that are alike, the last seen first: limit, since, until, type, provider, model, resolved, q (a part of a type, code, name or id). UP400 invalid_limit, invalid_since, invalid_until, invalid_resolved, invalid_q.';
+    'Failures that are alike, the last seen first: limit, after (the next_after of the page before), since, until, type, provider, model, resolved, q (a part of a type, code, name or id). UP400 invalid_limit, invalid_after, invalid_since, invalid_until, invalid_resolved, invalid_q.';
 
 create or replace function uplift_batch.admin_get_error(p_fingerprint text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -101,16 +101,21 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit int := uplift.page_limit(p_arguments);
+    v_rows jsonb[];
 begin
-    perform uplift.check_arguments(p_arguments, '{limit}');
-    return uplift.autopilot_json() || jsonb_build_object('decisions', (
-        select coalesce(jsonb_agg(uplift.decision_json(d) order by d.id desc), '[]')
-        from (select x.* from uplift.autopilot_decisions x order by x.id desc limit v_limit) d));
+    perform uplift.check_arguments(p_arguments, '{limit,after}');
+    if p_arguments ->> 'after' !~ '^\d{1,18}$' then
+        perform uplift.fail(400, 'invalid_after', 'after must be the id of a decision', 'after');
+    end if;
+    select array_agg(uplift.decision_json(d) order by d.id desc) into v_rows
+    from (select x.* from uplift.autopilot_decisions x where x.id < coalesce((p_arguments ->> 'after')::bigint, 9223372036854775807) order by x.id desc limit v_limit + 1) d;
+    return uplift.autopilot_json() || (
+        select jsonb_build_object('decisions', p.page -> 'data', 'has_more', p.page -> 'has_more') from (select uplift.list_page(v_rows, v_limit)) p(page));
 end
 $$;
 
 comment on function uplift_batch.admin_autopilot(uuid, jsonb, text) is
-    'Whether autopilot is on, its settings, what of its bounds is used, what runs, and its last decisions (limit), the newest first.';
+    'Whether autopilot is on, its settings, what of its bounds is used, what runs, and its last decisions (limit, after: the id of one), the newest first, with has_more. UP400 invalid_limit, invalid_after.';
 
 create or replace function uplift_batch.admin_start_autopilot(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -269,13 +269,16 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_step text := coalesce(p_arguments ->> 'step', 'day');
+    v_by text := coalesce(p_arguments ->> 'by', 'version');
     v_limit int;
     v record;
     v_rows jsonb[];
 begin
-    perform uplift.check_arguments(p_arguments, '{prediction_type,model_name,model_version,from,to,step,limit}');
+    perform uplift.check_arguments(p_arguments, '{prediction_type,model_name,model_version,from,to,step,by,limit}');
     if v_step not in ('day', 'week', 'all') then
         perform uplift.fail(400, 'invalid_step', 'step must be day, week or all', 'step');
+    elsif v_by not in ('version', 'time') then
+        perform uplift.fail(400, 'invalid_by', 'by must be version or time', 'by');
     end if;
     v_limit := uplift.page_limit(p_arguments);
     select r.* into v from uplift.figure_rows(p_arguments) r;
@@ -283,9 +286,11 @@ begin
     from (
         select jsonb_build_object('at', g.at, 'prediction_type', g.t, 'model_name', g.m, 'model_version', g.v) || uplift.figures_json(g.members) as line
         from (
-            select case v_step when 'all' then v.p_from else date_trunc(v_step, r.day::timestamp)::date end as at, r.prediction_type as t,
-                r.model_name as m, r.model_version as v, sum(r.n) as n, array_agg(r) as members
-            from unnest(v.p_rows) r group by 1, 2, 3, 4
+            select case v_step when 'all' then v.p_from else date_trunc(v_step, r.day::timestamp)::date end as at,
+                x.t, x.m, x.v, sum(r.n) as n, array_agg(r) as members
+            from unnest(v.p_rows) r
+            left join lateral (select r.prediction_type as t, r.model_name as m, r.model_version as v) x on v_by = 'version'
+            group by 1, 2, 3, 4
             order by 1 desc, 5 desc, 2, 3, 4 limit v_limit + 1) g
         order by g.at desc, g.n desc, g.t, g.m, g.v) x;
     return uplift.list_page(v_rows, v_limit) || jsonb_build_object('from', v.p_from, 'to', v.p_to, 'step', v_step, 'total', uplift.figures_json(v.p_rows));
@@ -293,7 +298,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_prediction_figures(uuid, jsonb, text) is
-    'How good predictions are, by type, model and version, over time: prediction_type, model_name, model_version, from, to (days; by default the last 30), step (day, week, all), limit; the latest first, and of a time those with most predictions. UP400 invalid_from, invalid_to, invalid_step, invalid_limit, invalid_prediction_type.';
+    'How good predictions are, by type, model and version, over time: prediction_type, model_name, model_version, from, to (days; by default the last 30), step (day, week, all), by (version, or time: all of them together), limit; the latest first, and of a time those with most predictions. UP400 invalid_from, invalid_to, invalid_step, invalid_by, invalid_limit, invalid_prediction_type.';
 
 create or replace function uplift_batch.admin_calibration(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Answers as admins search, see and review them.
 \ir common.psql
-select plan(75);
+select plan(76);
 
 -- --- answers of every kind, with ids in the order of time and of before uplift came ---
 
@@ -33,7 +33,7 @@ select is(pg_temp.found(v.arguments::jsonb), v.expected, v.arguments) from (valu
     ('{"coach_id": "coach_maple_avatar"}', '2'), ('{"model": "small"}', '52'), ('{"provider": "other"}', '3'), ('{"mode": "roast"}', '2'),
     ('{"min_severity": "5"}', '2'), ('{"max_severity": "3"}', '54316'), ('{"helpful": "true"}', '1'), ('{"helpful": "false"}', '2'), ('{"helpful": "any"}', '21'),
     ('{"helpful": "none"}', '5436'), ('{"rating": "5"}', '1'), ('{"rating": "any"}', '21'), ('{"rating": "none"}', '5436'), ('{"comment": "any"}', '2'),
-    ('{"comment": "none", "helpful": "any"}', '1'), ('{"outcome": "failed"}', '4'), ('{"error_code": "provider_error"}', '4'), ('{"from_cache": "true"}', '5'), ('{"from_cache": "false"}', '43216'),
+    ('{"comment": "none", "helpful": "any"}', '1'), ('{"outcome": "failed"}', '4'), ('{"outcome": "wrong"}', '4'), ('{"error_code": "provider_error"}', '4'), ('{"from_cache": "true"}', '5'), ('{"from_cache": "false"}', '43216'),
     ('{"user_id": "00000000-0000-4000-8000-00000000000a"}', '531'), ('{"conversation_id": "10000000-0000-4000-8000-000000000202"}', '42'),
     ('{"conversation_id": "10000000-0000-4000-8000-000000000202", "user_id": "00000000-0000-4000-8000-00000000000a"}', ''),
     ('{"user_id": "00000000-0000-4000-8000-00000000000b", "helpful": "none"}', '46'), ('{"to": "2026-02-01"}', '6'), ('{"from": "2099-01-01"}', '')) v(arguments, expected);

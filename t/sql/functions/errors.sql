@@ -1,6 +1,6 @@
 -- Failures: a row of ai_errors for each, grouped by what they have in common.
 \ir common.psql
-select plan(18);
+select plan(21);
 
 create function pg_temp.failures(p_arguments jsonb default '{}') returns jsonb language sql as $$
     select uplift_batch.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') -> 'data'
@@ -24,6 +24,13 @@ select is(pg_temp.record(3, :ann, null, 'q', '', '{"outcome": "failed", "attempt
 select is(jsonb_array_length(pg_temp.failures('{"type": "unknown"}')), 1, 'is unknown');
 select is((select count(*) from public.ai_errors e where e::text ilike '%secret words%'), 0::bigint, 'and no row holds what was said');
 select is(jsonb_array_length(pg_temp.failures('{"q": "_"}')), 1, 'a search takes wildcards for what they are');
+
+create function pg_temp.page(p_arguments jsonb) returns jsonb language sql as $$ select uplift_batch.admin_list_errors(null, '{"since": "2026-01-01"}' || p_arguments, 'root') $$;
+select is((select array_agg(g ->> 'error_type') from pg_temp.page('{"limit": 1}') one,
+        pg_temp.page(jsonb_build_object('limit', 1, 'after', one -> 'next_after')) two, jsonb_array_elements((one -> 'data') || (two -> 'data')) g),
+    (select array_agg(g ->> 'error_type') from jsonb_array_elements(pg_temp.failures()) g), 'page by page they are the same');
+select is((select pg_temp.page(jsonb_build_object('limit', 1, 'after', one -> 'next_after')) ->> 'next_after' from pg_temp.page('{"limit": 1}') one), null, 'to the last');
+select throws_ok($$select pg_temp.page('{"after": "yesterday"}')$$, 'UP400', null, 'after what no page said is refused');
 
 select is(uplift_batch.admin_resolve_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'true', 'resolved');
 select is(uplift_batch.admin_reopen_error(uplift.error_fingerprint('status_503', 'a', 'm', 503), '{}', 'root') -> 'is_resolved', 'false', 'and reopened');

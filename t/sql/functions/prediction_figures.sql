@@ -1,6 +1,6 @@
 -- Figures of predictions: by hand, against the definitions over all rows, and what gets worse.
 \ir common.psql
-select plan(38);
+select plan(41);
 
 create function pg_temp.close(a double precision, b double precision) returns boolean language sql as $$ select abs(a - b) < 1e-9 $$;
 create function pg_temp.foretell(p_day date, p_version text, p_confidence numeric, p_accepted boolean, p_more text default 'm') returns void language sql as $$
@@ -83,8 +83,12 @@ select is(jsonb_array_length(pg_temp.ask('admin_prediction_figures', '{"from": "
 select is(pg_temp.ask('admin_prediction_figures', '{"from": "2026-04-01", "to": "2026-04-05", "step": "all", "model_version": "1"}') #>> '{data,0,n}', '300', 'asked: a version');
 select results_eq($$select d ->> 'at', (d ->> 'n')::int from jsonb_array_elements(pg_temp.ask('admin_prediction_figures', '{"from": "2026-04-01", "to": "2026-04-06", "step": "week"}') -> 'data') d$$,
     $$values ('2026-03-30', 300), ('2026-03-30', 300)$$, 'asked: by week');
+select is(jsonb_array_length(pg_temp.ask('admin_prediction_figures', '{"from": "2026-04-01", "to": "2026-04-05", "by": "time"}') -> 'data'), 5, 'asked: a point a day, all together');
+select is((v #> '{data,0}') - '{at,prediction_type,model_name,model_version}'::text[], v -> 'total', 'asked: together is what all of them are')
+from pg_temp.ask('admin_prediction_figures', '{"from": "2026-04-01", "to": "2026-04-05", "step": "all", "by": "time"}') v;
 select is(pg_temp.refused(format('select pg_temp.ask(%L, %L)', f, a)), r, f || ' ' || a) from (values
     ('admin_prediction_figures', '{"step": "year"}', 'UP400 invalid_step step'),
+    ('admin_prediction_figures', '{"by": "coach"}', 'UP400 invalid_by by'),
     ('admin_calibration', '{"prediction_type": "weather"}', 'UP400 invalid_prediction_type prediction_type'),
     ('admin_calibration', '{"from": "2026-04-02", "to": "2026-04-01"}', 'UP400 invalid_from from')) t(f, a, r);
 select ok((select bool_and((d ->> 'low')::numeric <= (d ->> 'observed_rate')::numeric and (d ->> 'observed_rate')::numeric <= (d ->> 'high')::numeric
