@@ -25,9 +25,9 @@ export function closeBrowser() {
  * the Content-Security-Policy; page.expected, patterns of console errors that a test provokes.
  * `before` is given the page while it is still empty. With a `beside`, another page, it is a tab of that one's session.
  */
-export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true, locale = "en-US", before, beside } = {}) {
+export async function openPage({ token = process.env.PAGE_TOKEN, hash = "", width = 1280, height = 800, scheme = "light", touch = false, calm = true, locale = "en-US", zone = "UTC", before, beside } = {}) {
   const context = beside?.context() ?? await browser.newContext({
-    ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch, locale,
+    ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme: scheme, hasTouch: touch, isMobile: touch, locale, timezoneId: zone,
     reducedMotion: calm ? "reduce" : "no-preference", permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();

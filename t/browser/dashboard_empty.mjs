@@ -63,7 +63,8 @@ await group("nothing yet", async () => {
   await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
   ok(await until(() => page.locator(".tile").first().isVisible()), "then there are figures");
   ok(await until(async () => (await main(page).getByText("Nobody has rated answers of this time.").count()) === 2), "charts of nothing say so");
-  ok(await until(() => main(page).getByText("Thumbs up: too few thumbs to say (0, before that 0).").isVisible()), "and of nothing no change is told");
+  ok(await until(() => main(page).getByText("There is too little yet to compare two weeks").isVisible()), "and of nothing no change is told");
+  equal(await main(page).locator("section[aria-labelledby=changes-title] li").count(), 1, "which is said once");
   await checkAccessible(page, "nothing yet");
   await page.setViewportSize({ width: 360, height: 740 });
   await checkWidth(page, "nothing yet, on a phone");

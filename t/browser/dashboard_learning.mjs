@@ -255,7 +255,7 @@ await group("predictions", async () => {
   ok(await until(() => /model_name=guess/.test(page.url()) && settled(page)), "of one model");
   await page.goto(page.url().replace(/#.*/, "#predictions?from=2020-01-01&to=2020-01-02"));
   await settled(page);
-  ok(await until(() => page.getByText("Nothing was foretold in this time").first().isVisible()), "a time without any says so");
+  ok(await until(() => page.getByText("There are no predictions in this time").first().isVisible()), "a time without any says so");
   await closePage(page, "predictions");
 });
 

@@ -81,6 +81,10 @@ await group("charts", async () => {
     return seen.size;
   }, picture.toString("base64"));
   ok(colours > 8, "which shows what was drawn", colours);
+  await page.evaluate(() => { HTMLCanvasElement.prototype.toBlob = (given) => given(null); });
+  await page.getByRole("button", { name: "PNG" }).click();
+  ok(await until(() => page.locator(".toast-error").getByText("The picture could not be made").isVisible()), "one that cannot be made is told");
+  await page.locator(".toast-error").getByRole("button", { name: "Close" }).click();
 });
 
 await group("colours of charts", async () => {
@@ -152,21 +156,21 @@ await group("forms", async () => {
 await group("figures and words", async () => {
   const seen = await page.evaluate(async () => {
     const f = await import("/admin/ui/format.js");
-    const { sentenceOf } = await import("/admin/ui/pages/overview.js");
+    const { sentenceOf, tooFewOf } = await import("/admin/ui/pages/overview.js");
     const { readHash, hrefOf } = await import("/admin/ui/router.js");
     const change = { metric: "thumbs_up_rate", now: 0.5, before: 0.4, low: null, high: null, n: 12, n_before: 8, verdict: "too_few" };
     return {
       none: [f.count(null), f.money(undefined), f.percent(null), f.milliseconds(NaN), f.time(null), f.signed(null)],
       some: [f.count(1234567), f.money(0.00421), f.money(3.5), f.money(0), f.percent(0.7416), f.milliseconds(840), f.milliseconds(2310), f.duration(3700), f.signed(-0.02, f.money)],
       utc: f.time("2026-03-01T12:00:00Z").title,
-      few: sentenceOf(change), unclear: sentenceOf({ ...change, verdict: "unclear", low: -0.02, high: 0.22 }), same: sentenceOf({ ...change, metric: "requests", now: 105, before: 100, verdict: "same" }),
+      few: [tooFewOf([change]), tooFewOf([change, { ...change, metric: "error_rate", verdict: "same" }]), tooFewOf([{ ...change, verdict: "same" }])], unclear: sentenceOf({ ...change, verdict: "unclear", low: -0.02, high: 0.22 }), same: sentenceOf({ ...change, metric: "requests", now: 105, before: 100, verdict: "same" }),
       hash: readHash(hrefOf("answers", ["a/b c"], { q: "50 % & more", none: null, empty: "" })),
     };
   });
   equal(seen.none, ["–", "–", "–", "–", "–", "–"], "what is not known is a dash");
   equal(seen.some, ["1,234,567", "$0.0042", "$3.50", "$0.00", "74.2 %", "840 ms", "2.31 s", "62 min", "−$0.02"], "figures are short");
   equal(seen.utc, "2026-03-01 12:00:00 UTC", "times have UTC beside them");
-  equal(seen.few, "Thumbs up: too few thumbs to say (12, before that 8).", "of little nothing is said");
+  equal([/^There is too little yet/.test(seen.few[0]), ...seen.few.slice(1)], [true, "Too little of this and the week before to compare: thumbs up.", null], "of little nothing is said, and that once");
   equal(seen.unclear, "Thumbs up: no clear change, 50.0 % after 40.0 % (the difference is between −2.0 and +22.0 points).", "of chance neither");
   equal(seen.same, "Answers: about as before, 105 (100).", "and what stays is told");
   equal(seen.hash, { name: "answers", path: ["a/b c"], query: { q: "50 % & more" } }, "an address holds any text");

@@ -111,14 +111,24 @@ await group("settings and privacy, by keyboard", async () => {
   await page.getByLabel("retention.answers_days").fill("365");
   await page.getByRole("button", { name: "Save" }).click();
   equal(await page.evaluate(() => document.activeElement.textContent), "Cancel", "before anything is deleted it is asked, and no is what Enter means");
-  await page.getByRole("button", { name: "Set it" }).click();
+  await page.getByRole("button", { name: "Change it all the same" }).click();
   ok(await until(() => page.getByText("1 changed").isVisible()), "then set");
+  await settled(page);
+  await page.getByLabel("retention.answers_days").fill("400");
+  const stored = page.waitForResponse((response) => response.request().method() === "PATCH");
+  await page.getByRole("button", { name: "Save" }).click();
+  equal((await stored).status(), 200, "what deletes nothing is set without a question");
+  await goTo(page, "settings?q=training.consent");
+  await page.getByLabel("training.consent_default").selectOption("true");
+  await page.getByRole("button", { name: "Save" }).click();
+  ok(await until(() => page.locator("dialog[open]").getByText(/did not say otherwise train models/).isVisible()), "what is done with everybody's answers is asked about");
+  await page.keyboard.press("Enter");
   await goTo(page, "privacy");
-  ok(await until(() => page.getByRole("link", { name: "365 days" }).first().isVisible()), "which the page Privacy tells");
+  ok(await until(() => page.getByRole("link", { name: "400 days" }).first().isVisible()), "which the page Privacy tells");
   await page.getByLabel("Route begins with").fill("/admin/settings");
   await page.getByLabel("Route begins with").press("Enter");
   await settled(page);
-  ok(await until(async () => (await page.locator("section[aria-labelledby=log] tbody tr").count()) === 3), "and who did it is found");
+  ok(await until(async () => (await page.locator("section[aria-labelledby=log] tbody tr").count()) === 4), "and who did it is found");
   await closePage(page, "settings");
 });
 

@@ -1,7 +1,7 @@
 // Where links of the dashboard lead, and what is left of a page when it was left. Run by dashboard.py.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { checkAccessible, closeBrowser, closePage, until } from "./chromium.mjs";
-import { askedOf, goTo, openDashboard, settled } from "./dashboard_page.mjs";
+import { checkAccessible, closeBrowser, closePage, openPage, until } from "./chromium.mjs";
+import { ADMIN, askedOf, goTo, openDashboard, settled } from "./dashboard_page.mjs";
 
 const USER = "30000000-0000-4000-8000-000000000001";
 const dialogs = (page) => page.locator("dialog[open]:not(#sign-in)");
@@ -78,6 +78,97 @@ await group("a dialog whose page is left", async () => {
   ok(await until(() => page.locator("#main").getByText("This needs an admin", { exact: true }).isVisible()), "whose rights are taken while one is open is told so");
   equal(await dialogs(page).count(), 0, "and it does not stand before that");
   await closePage(page, "a dialog whose page is left");
+});
+
+/** The query of the next call of a path of the API. */
+const queryOf = async (page, pathname, act) => {
+  const request = page.waitForRequest((one) => new URL(one.url()).pathname === pathname);
+  await act();
+  return Object.fromEntries(new URL((await request).url()).searchParams);
+};
+const figures = (more) => ({ n: 1000, n_with_outcome: 600, n_judged: 600, accuracy: 0.7, brier: 0.2, reliability: 0.01, resolution: 0.02, uncertainty: 0.21, within_bin: 0, ece: 0.06, log_loss: 0.6, mae: null, mape: null, ...more });
+const json = (body) => (route) => route.fulfill({ json: body });
+
+await group("the days of predictions", async () => {
+  const page = await openDashboard("limits");
+  await page.clock.setFixedTime("2026-06-10T23:30:00Z");
+  const asked = (hash) => queryOf(page, "/admin/predictions/calibration", () => goTo(page, hash));
+  equal(await asked("predictions?days=7"), { from: "2026-06-04", to: "2026-06-10" }, "seven days are seven, and end today, also in the last hour of it");
+  equal(await asked("predictions?from=2026-06-01&to=2026-06-03"), { from: "2026-06-01", to: "2026-06-03" }, "days are as they are named");
+  equal(await page.locator("#filter-days option").allInnerTexts(), ["Last 7 days", "Last 28 days", "Last 90 days", "Last year", "From … to …"], "of whole days no 24 hours are offered");
+
+  await page.route("**/admin/predictions/calibration?*", json({ total: figures(), data: [] }));
+  // Whichever step, each of four hundred days or weeks has a point.
+  const points = [];
+  await page.route("**/admin/predictions/figures?*", (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    if (query.get("by") !== "time") return route.fulfill({ json: { data: [], has_more: false, total: figures() } });
+    points.push(query.get("step"));
+    const step = query.get("step") === "day" ? 1 : 7;
+    const data = Array.from({ length: Math.ceil(400 / step) }, (_, i) => figures({ at: new Date(Date.UTC(2026, 5, 8) - i * step * 86400000).toISOString().slice(0, 10) }));
+    return route.fulfill({ json: { data: data.slice(0, Number(query.get("limit"))), has_more: data.length > Number(query.get("limit")), total: figures() } });
+  });
+  await page.route("**/admin/predictions/drift", json({ data: [{ prediction_type: "coaching_response", model_name: "guess", model_version: "1", exceeds: ["brier"], since: "2026-06-09T00:00:00Z", n: 700, brier: 0.3, ece: 0.05,
+    reference: { of: "version", n: 900, brier: 0.2, ece: 0.05 }, looked_at: "2026-06-10T00:00:00Z" }], has_more: false, bounds: { brier: 0.07, ece: 0.05, min_outcomes: 500, watch_days: 7, reference_days: 28 } }));
+  await goTo(page, "predictions?from=2025-05-07&to=2026-06-10");
+  ok(await until(() => page.getByText("Brier score 0.300, before 0.200, of 700 outcomes. Told is a Brier score more than 0.07 higher.").isVisible()), "what has become worse is told with the bound that holds");
+  const chart = page.locator(".chart", { hasText: "week by week" });
+  await chart.getByRole("button", { name: "Table" }).click();
+  equal([points.at(-1), await chart.locator("tbody tr").count()], ["week", 58], "a year and more is drawn whole, by the week");
+  equal(await chart.locator("tbody tr").last().locator("th").innerText(), "Jun 8", "to the last");
+  await closePage(page, "the days of predictions");
+});
+
+await group("days for who is elsewhere", async () => {
+  const page = await openPage({ token: ADMIN, hash: "admin/#limits", zone: "Pacific/Auckland" });
+  await settled(page);
+  await goTo(page, "overview?from=2026-06-01&to=2026-06-02");
+  equal(await page.evaluate(async () => {
+    const { utcDay } = await import("/admin/ui/format.js");
+    const { noon, utcDays, period } = await import("/admin/ui/filters.js");
+    const query = { from: "2026-06-01T00:00:00Z", to: "2026-06-03T00:00:00Z" };
+    const { to } = period({ query });
+    return [utcDay(noon("2026-06-01")), utcDays(query), to.toISOString()];
+  }), ["Jun 1", { from: "2026-06-01", last: "2026-06-02", to: "2026-06-03", days: 2 }, "2026-06-03T00:00:00.000Z"], "a day of UTC has its own name everywhere, and a time ends before it");
+  await goTo(page, "answers?from=2026-06-01T12:00:00Z&to=2026-06-02T12:00:00Z");
+  equal([await page.locator("#filter-from").inputValue(), await page.locator("#filter-to").inputValue()], ["2026-06-02", "2026-06-02"], "the last day is the one that the time before it is in");
+  await closePage(page, "days for who is elsewhere");
+});
+
+await group("figures and the rows behind them", async () => {
+  const page = await openDashboard("overview?days=28");
+  const tile = page.locator(".tile", { hasText: "failed or broke off" });
+  const told = Number((await tile.locator(".tile-note").innerText()).match(/\d+/)[0]);
+  ok(told > 0, "some answers failed");
+  await tile.locator("a").click();
+  await settled(page);
+  for (let more = page.getByRole("button", { name: "Show more" }); await more.count() > 0;) {
+    await more.click();
+    await settled(page);
+  }
+  equal(await page.locator("#main tbody tr").count(), told, "the link leads to as many");
+
+  await goTo(page, `people/${USER}`);
+  const spent = page.locator(".tile", { hasText: "Spent this month" });
+  const link = new URLSearchParams((await spent.locator("a").getAttribute("href")).split("?")[1]);
+  equal([link.get("user_id"), link.get("from")], [USER, `${new Date().toISOString().slice(0, 7)}-01T00:00:00Z`], "what was spent in a month leads to the answers of that month");
+  await closePage(page, "figures and the rows behind them");
+});
+
+await group("lists that go on", async () => {
+  const page = await openDashboard("limits");
+  const asked = [];
+  const row = (i) => ({ fingerprint: `f${i}`, error_type: `kind_${i}`, provider: "far", model: "m", count: 1, users: 1, user_visible: 0, recovered: 0, last_seen: "2026-06-01T00:00:00Z", is_resolved: false });
+  await page.route("**/admin/errors?*", (route) => {
+    const after = new URL(route.request().url()).searchParams.get("after");
+    asked.push(after);
+    return route.fulfill({ json: { data: [row(asked.length)], has_more: asked.length < 2, next_after: asked.length < 2 ? "123-f1" : null } });
+  });
+  await goTo(page, "errors");
+  await page.getByRole("button", { name: "Show more" }).click();
+  ok(await until(async () => (await page.locator("tbody tr").count()) === 2), "failures beyond the first page are there");
+  equal(asked, [null, "123-f1"], "from where the first page ended");
+  await closePage(page, "lists that go on");
 });
 
 await closeBrowser();

@@ -18,7 +18,7 @@ import { axisBottom, axisLeft, bisector, extent, line, area, max, min, scaleBand
 import { h, speak } from "../../lib/dom.js";
 import { fileName, saveBlob, saveCsv } from "./csv.js";
 import { clock, count as plainCount, day, moment, NOTHING, time } from "./format.js";
-import { emptyState } from "./states.js";
+import { emptyState, toast } from "./states.js";
 import { table } from "./table.js";
 
 const HEIGHT = 240;
@@ -61,7 +61,7 @@ function chart({ title, description = "", series, format = plainCount, axis = fo
   const tools = h("div", { class: "chart-tools", role: "group", "aria-label": words.tools },
     toggle,
     h("button", { class: "text-button", type: "button", onclick: () => saveCsv(title, columnsOf(model, by), rowsOf(model)) }, words.csv),
-    h("button", { class: "text-button", type: "button", onclick: () => savePng(plot.querySelector("svg"), model) }, words.png));
+    h("button", { class: "text-button", type: "button", onclick: () => savePng(plot.querySelector("svg"), model).catch(() => toast(words.noPng, { kind: "error" })) }, words.png));
   const node = h("section", { class: "chart", "aria-labelledby": `${id}-title` }, h("div", { class: "chart-head" }, heading, tools), note, drawing, rows);
   redrawn(plot, (width) => {
     const cursor = draw(plot, model, width);
@@ -73,7 +73,7 @@ function chart({ title, description = "", series, format = plainCount, axis = fo
 const words = {
   reading: "Point at it, or use the arrow keys, to read values.",
   table: "Table", csv: "CSV", png: "PNG", tools: "This chart",
-  low: "from", high: "to", behind: "answers", noPng: "The picture could not be made.",
+  low: "from", high: "to", behind: "answers", noPng: "The picture could not be made. The table and CSV have the same figures.",
 };
 
 /** Draws when the place has a width, and again when it has another one. */
@@ -329,7 +329,9 @@ async function savePng(svg, { title, series }) {
   pen.fillText(title, 12, 19, width - 24);
   pen.drawImage(picture, 0, top, width, height);
   if (series.length > 1) drawKey(pen, svg, series, top + height + 14, look);
-  canvas.toBlob((blob) => blob && saveBlob(`${fileName(title)}.png`, blob), "image/png");
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  if (blob === null) throw new Error("no picture came of it");
+  saveBlob(`${fileName(title)}.png`, blob);
 }
 
 function drawKey(pen, svg, series, y, look) {

@@ -84,6 +84,8 @@ export function bytes(value) {
 
 const DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
 const DAY_OF_YEAR = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric" });
+const UTC_DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", timeZone: "UTC" });
+const UTC_DAY_OF_YEAR = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const MONTH = new Intl.DateTimeFormat(LANGUAGE, { month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
@@ -98,6 +100,13 @@ export function day(value) {
   const date = asDate(value);
   if (date === null) return NOTHING;
   return (date.getFullYear() === new Date().getFullYear() ? DAY : DAY_OF_YEAR).format(date);
+}
+
+/** The same of a day of UTC, as figures are counted: it has its own name wherever the viewer is. */
+export function utcDay(value) {
+  const date = asDate(value);
+  if (date === null) return NOTHING;
+  return (date.getUTCFullYear() === new Date().getUTCFullYear() ? UTC_DAY : UTC_DAY_OF_YEAR).format(date);
 }
 
 /** 01:44: in the viewer's zone. */

@@ -1,12 +1,14 @@
 /** Answers: searched as they come, newest first, and one with all that shaped it and came of it. */
 
 import { h } from "../../../lib/dom.js";
+import { answersTable, feedback, marks, OUTCOMES, REVIEWS } from "../answers.js";
 import { path } from "../api.js";
+import { coachOptions } from "../coaches.js";
 import { fileName } from "../csv.js";
 import { formDialog } from "../dialog.js";
 import { exportDialog } from "../export.js";
 import { filterBar, period, PERIODS } from "../filters.js";
-import { count, decimal, milliseconds, moment, money, time, words as plain } from "../format.js";
+import { count, decimal, milliseconds, money, time, words as plain } from "../format.js";
 import { actionButton, toast } from "../states.js";
 import { facts, table } from "../table.js";
 import { badge } from "../tiles.js";
@@ -14,20 +16,11 @@ import { badge } from "../tiles.js";
 export const title = "Answers";
 
 const words = {
-  none: "No answer is like that.",
-  noneYet: "There are no answers yet. Each answer that a coach gives is here a moment after it ends.",
-  noneSoFar: (seen, to) => `Nothing found so far: looked through ${count(seen)} answers, back to ${moment(to)}.`,
-  searching: (seen) => `Looking… ${count(seen)} answers so far`,
-  seen: (seen, to) => `Looked through ${count(seen)} answers${to ? `, back to ${moment(to)}` : ", all of them"}.`,
   gone: "It is gone since.",
-  outcomes: { complete: "Complete", partial: "Cut off", cancelled: "Cancelled", failed: "Failed" },
-  marked: "Marked for training",
-  rejected: "Rejected",
+  wrong: "Failed or cut off",
 };
 
 const ALL_DAYS = 3650;
-const SEARCH_MS = 8000; // goes on by itself for so long, until a page is full
-const PAGE = 30;
 const YES_NO = [{ value: "true", label: "Yes" }, { value: "false", label: "No" }];
 const FEW = ["text", "user_id", "conversation_id", "coach_id", "model", "provider", "mode", "min_severity", "max_severity", "helpful", "rating", "comment", "outcome", "error_code",
   "from_cache", "model_version_id", "prompt_version_id", "experiment_id", "variant", "review"];
@@ -47,10 +40,10 @@ function list(context) {
     filterBar(context, [
       { name: "text", label: "Words in it", type: "text", placeholder: "Question, answer or comment" },
       { type: "period", days: ALL_DAYS, periods: [...PERIODS, { days: ALL_DAYS, label: "Any time" }] },
-      { name: "coach_id", label: "Coach", type: "select", any: "All coaches", options: choices(context, path`/admin/coaches`, (coach) => ({ value: coach.id, label: coach.name })) },
+      { name: "coach_id", label: "Coach", type: "select", any: "All coaches", options: coachOptions(context) },
       { name: "helpful", label: "Thumb", type: "select", any: "Any or none", options: [{ value: "true", label: "Up" }, { value: "false", label: "Down" }, { value: "any", label: "Any" }, { value: "none", label: "None" }] },
       { name: "rating", label: "Stars", type: "select", any: "Any or none", options: [...[5, 4, 3, 2, 1].map((n) => ({ value: String(n), label: `${n}` })), { value: "any", label: "Any" }, { value: "none", label: "None" }] },
-      { name: "outcome", label: "Outcome", type: "select", any: "All", options: Object.entries(words.outcomes).map(([value, label]) => ({ value, label })) },
+      { name: "outcome", label: "Outcome", type: "select", any: "All", options: Object.entries({ ...OUTCOMES, wrong: words.wrong }).map(([value, label]) => ({ value, label })) },
     ]),
     h("details", { class: "more-filters", open: more.some((name) => context.query[name] !== undefined) }, h("summary", {}, "More filters"), filterBar(context, [
       { name: "model", label: "Model", type: "text" },
@@ -64,7 +57,7 @@ function list(context) {
       { name: "comment", label: "Comment", type: "select", any: "Any or none", options: [{ value: "any", label: "With one" }, { value: "none", label: "Without" }] },
       { name: "from_cache", label: "From the cache", type: "select", any: "Either", options: YES_NO },
       { name: "error_code", label: "Error", type: "text" },
-      { name: "review", label: "Review", type: "select", any: "Any or none", options: [{ value: "marked", label: words.marked }, { value: "rejected", label: words.rejected }] },
+      { name: "review", label: "Review", type: "select", any: "Any or none", options: Object.entries(REVIEWS).map(([value, label]) => ({ value, label })) },
       { name: "user_id", label: "User", type: "text", placeholder: "Id" },
       { name: "conversation_id", label: "Conversation", type: "text", placeholder: "Id" },
       ...(context.query.prompt_version_id ? [{ name: "prompt_version_id", label: "Wording of the prompt", type: "text" }] : []),
@@ -86,77 +79,8 @@ function queryOf(context) {
   return query;
 }
 
-async function choices(context, path, option) {
-  return (await context.api.get(path, { limit: 200 })).data.map(option);
-}
-
-/** Coaches' names by id; without them ids do. */
-async function coachNames(context) {
-  try {
-    return new Map((await context.api.get(path`/admin/coaches`, { limit: 200 })).data.map((coach) => [coach.id, coach.name]));
-  } catch {
-    return new Map();
-  }
-}
-
-/** A table of answers, that goes on looking for a while where few are found. */
-export function answersTable(context, query, { status = null, name = "Answers", limit = PAGE } = {}) {
-  const isAsked = Object.values(query).some((value) => value !== undefined);
-  const empty = h("div", { class: "state" }, h("p", { class: "state-title" }, isAsked ? words.none : words.noneYet));
-  const asked = coachNames(context);
-  let names = new Map();
-  let seen = 0;
-  const say = (text) => status && (status.textContent = text);
-  const load = async (next) => {
-    const rows = [];
-    const until = performance.now() + SEARCH_MS;
-    let page;
-    do {
-      page = await context.api.get(path`/admin/answers`, { ...query, limit: limit - rows.length, after: next });
-      rows.push(...page.data);
-      seen += page.looked_at;
-      next = page.next_after;
-      if (next !== null && rows.length < limit) say(words.searching(seen));
-    } while (next !== null && rows.length < limit && performance.now() < until);
-    say(query.text !== undefined || seen > 2000 ? words.seen(seen, page.searched_to) : "");
-    names = await asked;
-    if (next !== null) empty.firstChild.textContent = words.noneSoFar(seen, page.searched_to);
-    else empty.firstChild.textContent = isAsked ? words.none : words.noneYet;
-    return { rows, next };
-  };
-  return table({
-    name, load, empty, columns: [
-      { label: "When", show: (a) => h("a", { href: context.href("answers", [a.id]) }, time(a.created_at)), csv: (a) => a.created_at },
-      { label: "What was said", show: said, csv: (a) => `${a.user_message} → ${a.ai_response}` },
-      { label: "Feedback", show: feedback, csv: (a) => [a.helpful === null ? "" : a.helpful ? "up" : "down", a.rating ?? "", a.feedback_text ?? ""].join(" ").trim() },
-      { label: "Coach", show: (a) => names.get(a.coach_id) ?? a.coach_id ?? "–", csv: (a) => a.coach_id },
-      { label: "Model", show: (a) => a.model ?? "–" },
-      { label: "Cost", align: "end", show: (a) => money(a.cost_usd), csv: (a) => a.cost_usd },
-      { label: "Time", align: "end", show: (a) => milliseconds(a.response_time_ms), csv: (a) => a.response_time_ms },
-    ] });
-}
-
-function said(answer) {
-  return h("div", { class: "said" }, h("p", { class: "said-question" }, answer.user_message || "–"),
-    h("p", { class: "said-answer" }, answer.ai_response || (answer.error_code ? plain(answer.error_code) : "–")), marks(answer));
-}
-
-function marks(answer) {
-  const made = [
-    answer.outcome !== "complete" && badge(words.outcomes[answer.outcome] ?? answer.outcome, answer.outcome === "cancelled" ? "plain" : "bad"),
-    answer.from_cache && badge("From the cache"),
-    answer.review === "marked" && badge(words.marked, "good"),
-    answer.review === "rejected" && badge(words.rejected, "warn"),
-  ].filter(Boolean);
-  return made.length > 0 ? h("p", { class: "row" }, made) : null;
-}
-
-function feedback({ helpful, rating, feedback_text: comment }) {
-  if (helpful === null && rating === null && !comment) return "–";
-  return h("div", { class: "said-feedback" },
-    helpful === null ? null : badge(helpful ? "Thumb up" : "Thumb down", helpful ? "good" : "bad"), " ",
-    rating === null ? null : h("span", {}, h("span", { "aria-hidden": "true" }, "★".repeat(rating) + "☆".repeat(5 - rating)), h("span", { class: "visually-hidden" }, `${rating} of 5 stars`)),
-    comment ? h("p", {}, `“${comment}”`) : null);
+async function choices(context, at, option) {
+  return (await context.api.get(at, { limit: 200 })).data.map(option);
 }
 
 // --- exporting ---
@@ -214,7 +138,7 @@ function changed(changes) {
 function trainingPanel(context, a) {
   const place = h("div", { class: "stack" });
   const draw = (training) => place.replaceChildren(...[
-    training.review ? h("p", {}, badge(words[training.review], training.review === "marked" ? "good" : "warn"), ` by ${training.reviewed_by}, `, time(training.reviewed_at)) : h("p", {}, "Its feedback decides."),
+    training.review ? h("p", {}, badge(REVIEWS[training.review], training.review === "marked" ? "good" : "warn"), ` by ${training.reviewed_by}, `, time(training.reviewed_at)) : h("p", {}, "Its feedback decides."),
     training.note ? h("p", {}, `“${training.note}”`) : null,
     training.may_train ? null : h("p", { class: "hint" }, "Its user has not agreed that answers may train models: it is used for nothing."),
     training.is_waiting ? h("p", { class: "hint" }, "It takes effect with the next run of generate-training-data. ",
@@ -252,7 +176,7 @@ function madeOf(context, a) {
     ["Whole answer after", a.response_time_ms === null ? null : milliseconds(a.response_time_ms)],
     ["Tokens", a.prompt_tokens === null ? null : `${count(a.prompt_tokens)} in${a.cached_tokens ? ` (${count(a.cached_tokens)} cached)` : ""}, ${count(a.completion_tokens)} out${a.usage_estimated ? ", estimated" : ""}`],
     ["Cost", a.cost_usd === null ? null : money(a.cost_usd)], ["Saved", a.saved_usd === null ? null : money(a.saved_usd)], ["From the cache", to(a.cache_source_id, "The answer it came from")],
-    ["Replaces", to(a.regenerate_of, "An earlier answer")], ["Replaced by", a.replaced_by.length > 0 ? h("span", { class: "row" }, a.replaced_by.map((r) => to(r.id, moment(r.created_at)))) : null],
+    ["Replaces", to(a.regenerate_of, "An earlier answer")], ["Replaced by", a.replaced_by.length > 0 ? h("span", { class: "row" }, a.replaced_by.map((r) => to(r.id, time(r.created_at)))) : null],
     ["Without the database", a.degraded ? "Yes: the last known coach, no memory" : null], ["Request", a.request_id && h("code", {}, a.request_id)], ["Id", h("code", {}, a.id)],
   ];
 }
@@ -270,7 +194,7 @@ function shaped(context, a) {
   const answerLink = (id, text) => h("a", { href: context.href("answers", [id]) }, text);
   const lists = [
     ["Memories", a.memories.map((m) => (m.text ? `${m.text}${m.is_active ? "" : " (no longer used)"}` : words.gone))],
-    ["Passages of other conversations", a.passages.map((p) => (p.user_message === null && p.ai_response === null ? words.gone : h("span", {}, answerLink(p.answer_id, moment(p.said_at)), `: ${p.user_message} → ${p.ai_response}`)))],
+    ["Passages of other conversations", a.passages.map((p) => (p.user_message === null && p.ai_response === null ? words.gone : h("span", {}, answerLink(p.answer_id, time(p.said_at)), `: ${p.user_message} → ${p.ai_response}`)))],
     ["Sources", a.sources.map((s) => (s.title ? h("a", { href: context.href("knowledge", [s.id]) }, s.title) : words.gone))],
     ["Cited", a.citations.map((c) => `[${c.number}] ${c.title ?? c.source_id}`)],
     ["Examples", a.examples.map((e) => (e.text ? h("span", {}, answerLink(e.answer_id, e.question ?? "An answer"), `: ${e.text}`) : h("span", {}, answerLink(e.answer_id, "An answer"), " that is no example any more")))],

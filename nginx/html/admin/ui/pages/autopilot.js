@@ -22,10 +22,11 @@ const words = {
   rehearsedNothing: "It would do nothing now.",
 };
 const GOOD = new Set(["begun", "rolled_out", "promoted", "submitted", "started"]);
+const PAGE = 50;
 const BAD = new Set(["discarded"]);
 
 export function render(context) {
-  return loaded(() => context.api.get(path`/admin/autopilot`, { limit: 100 }), (state) => shown(context, state), { busy: 8 });
+  return loaded(() => context.api.get(path`/admin/autopilot`, { limit: PAGE }), (state) => shown(context, state), { busy: 8 });
 }
 
 function shown(context, state) {
@@ -47,7 +48,7 @@ function shown(context, state) {
         { label: "Do", show: (row) => h("a", { class: "button small", href: context.href("rollouts", [], { experiment: row.experiment_id, variant: row.variant }) }, "Roll it out") },
       ],
     })) : null,
-    h("section", { class: "stack" }, h("h2", {}, "Decisions"), decisions(context, state.decisions)),
+    h("section", { class: "stack" }, h("h2", {}, "Decisions"), decisions(context, state)),
     h("details", {}, h("summary", {}, "All settings"), facts(Object.entries(settings).map(([name, value]) => [name.replaceAll("_", " "), value === null ? "–" : Array.isArray(value) ? value.join(", ") : String(value)]))),
   ].filter(Boolean);
 }
@@ -75,7 +76,7 @@ function switchOf(context, state) {
 }
 
 function running(context, { running: tests, training }) {
-  if (tests.length === 0 && training.length === 0) return emptyState("Nothing of it runs", "");
+  if (tests.length === 0 && training.length === 0) return emptyState("Nothing of it is running.");
   return [tests.length === 0 ? null : table({
     name: "Tests of autopilot", rows: tests,
     columns: [
@@ -92,11 +93,13 @@ function figuresOf(figures) {
   return variants.length === 0 ? "nothing measured yet" : variants.map(([name, figure]) => `${name} ${figure.value === undefined || figure.value === null ? "–" : Number(figure.value).toPrecision(3)}`).join(", ");
 }
 
-function decisions(context, rows) {
+function decisions(context, first) {
+  const pageOf = ({ decisions: rows, has_more: more }) => ({ rows, next: more ? rows.at(-1).id : null });
   return table({
-    name: "Decisions of autopilot", rows, empty: words.noDecisions,
+    name: "Decisions of autopilot", empty: words.noDecisions,
+    load: async (after) => pageOf(after === null ? first : await context.api.get(path`/admin/autopilot`, { limit: PAGE, after })),
     columns: [
-      { label: "When", show: (row) => time(row.at), csv: (row) => row.at, sort: (row) => row.at },
+      { label: "When", show: (row) => time(row.at), csv: (row) => row.at },
       { label: "What", show: (row) => linkOf(context, row), csv: (row) => `${row.kind} ${row.name ?? ""}` },
       { label: "Decision", show: (row) => h("span", {}, badge(row.decision.replaceAll("_", " "), GOOD.has(row.decision) ? "good" : BAD.has(row.decision) ? "bad" : "plain"), row.is_dry_run ? " dry run" : "") },
       { label: "Why", show: (row) => row.reason },

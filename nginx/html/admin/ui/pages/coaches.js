@@ -3,6 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { UpliftError } from "../../../lib/uplift.js";
 import { isAborted, path } from "../api.js";
+import { coachesOf } from "../coaches.js";
 import { confirm, openDialog } from "../dialog.js";
 import { form } from "../form.js";
 import { time } from "../format.js";
@@ -75,7 +76,7 @@ function edit(context, coach) {
   ];
   const made = form({ fields, whole: true, label: coach === null ? "Make it" : "Save", submit: async ({ id, ...values }) => {
     if (coach === null && !ID.test(id)) throw new UpliftError("Letters, digits, dots, hyphens and underscores, beginning with a letter or digit.", { status: 400, param: "id" });
-    if (coach === null && (await isThere(context, id))) throw new UpliftError("There is a coach with this id.", { status: 409, param: "id" });
+    if (coach === null && (await coachesOf(context)).has(id)) throw new UpliftError("There is a coach with this id.", { status: 409, param: "id" });
     await context.api.put(path`/admin/coaches/${coach?.id ?? id}`, values);
     toast(coach === null ? "The coach is there. Users can choose it from the next chat on." : "Saved. It holds from the next chat on.");
     if (coach === null) context.go(context.href("coaches", [id]));
@@ -95,16 +96,6 @@ function suggestId(made) {
     const word = made.field("name").value.normalize("NFD").toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "");
     if (!own) made.field("id").value = word === "" ? "" : `coach_${word}`.slice(0, 128);
   });
-}
-
-async function isThere(context, id) {
-  const load = context.api.pages(path`/admin/coaches`, {}, { limit: 200 });
-  for (let next = null; ;) {
-    const page = await load(next);
-    if (page.rows.some((coach) => coach.id === id)) return true;
-    next = page.next;
-    if (next === null) return false;
-  }
 }
 
 async function retire(context, coach) {

@@ -36,7 +36,7 @@ function list(context) {
     ]),
     table({
       name: "Errors", empty: q || type || provider || model || resolved ? words.emptyFiltered : words.empty,
-      load: context.api.pages(path`/admin/errors`, { q, type, provider, model, resolved, since: from.toISOString(), until: to.toISOString() }, { limit: 200 }),
+      load: context.api.pages(path`/admin/errors`, { q, type, provider, model, resolved, since: from.toISOString(), until: to.toISOString() }),
       columns: [
         { label: "What", show: (row) => h("a", { href: context.href("errors", [row.fingerprint]) }, asWords(row.error_type)), csv: (row) => row.error_type },
         { label: "Where", show: (row) => [row.provider, row.model].filter(Boolean).join(" · ") || null },

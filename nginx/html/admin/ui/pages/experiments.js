@@ -17,7 +17,7 @@ import { badge, tiles } from "../tiles.js";
 export const title = "Experiments";
 
 const words = {
-  none: "Nothing is or was tried",
+  none: "There are no experiments yet",
   noneText: "An experiment gives some users another severity, wording or model, and says whether they like it better.",
   noneFiltered: "No experiment is in that state.",
   mismatch: "Users came to the variants in other shares than they should have. Believe no difference before you know why.",
@@ -87,7 +87,7 @@ async function one(context, id) {
     experiment.status === "draft" ? loaded(() => context.api.get(path`/admin/experiments/${id}/check`), showCheck, { busy: 1 }) : results(context, experiment),
     preview(context, experiment),
     h("section", { class: "stack" }, h("h2", {}, "History"), table({
-      name: "History", rows: [...experiment.events].reverse(), csv: false, empty: "Nothing was done to it yet.",
+      name: "History", rows: [...experiment.events].reverse(), csv: false, empty: "There is no history yet.",
       columns: [{ label: "When", show: (row) => time(row.at) }, { label: "What", show: (row) => row.event.replaceAll("_", " ") }, { label: "Who", show: (row) => row.who }, { label: "Why", show: (row) => row.reason }],
     })),
   ].filter(Boolean);
@@ -227,7 +227,7 @@ function variantFields(variant = {}) {
   return [
     { name: "variant_name", label: "Name of the variant", required: true, maxlength: 100, value: variant.variant_name ?? "variant" },
     { name: "prompt_suffix", label: "Words at the end of the coach’s prompt", type: "textarea", rows: 2, value: variant.prompt_suffix },
-    { name: "severity", label: "Severity", type: "number", min: 0, max: 5, step: 0.5, value: variant.severity },
+    { name: "severity", label: "Severity", type: "number", min: 1, max: 6, step: 0.5, value: variant.severity },
     { name: "model", label: "Model", value: variant.model, maxlength: 256 },
     { name: "weight", label: "Weight beside control’s", type: "number", min: 0, value: variant.weight ?? 1 },
     { name: "more", label: "What else it changes", type: "json", value: Object.keys(more).length > 0 ? more : undefined, hint: words.moreHint },

@@ -2,13 +2,14 @@
 
 import { h, speak } from "../../../lib/dom.js";
 import { path } from "../api.js";
+import { coachOptions } from "../coaches.js";
 import { confirm, formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { form } from "../form.js";
 import { ago, count, decimal, time, words as asWords } from "../format.js";
 import { actionButton, emptyState, toast } from "../states.js";
 import { facts, table } from "../table.js";
-import { badge } from "../tiles.js";
+import { badge, figure } from "../tiles.js";
 
 export const title = "Knowledge";
 
@@ -30,7 +31,7 @@ export function render(context) {
 }
 
 function list(context) {
-  const coaches = context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => data.map((coach) => ({ value: coach.id, label: coach.name })));
+  const coaches = coachOptions(context);
   coaches.catch(() => {});
   context.actions.push(actionButton(words.upload, async () => upload(context, await coaches.catch(() => [])), { kind: "primary", id: "add-knowledge" }));
   const { active, topic, coach, text } = context.query;
@@ -52,7 +53,7 @@ function list(context) {
         { label: "For", show: (row) => (row.coach_ids ? row.coach_ids.join(", ") : "all coaches") },
         { label: "In answers", align: "end", show: (row) => count(row.times_referenced), csv: (row) => row.times_referenced },
         { label: "Thumbs", align: "end", show: (row) => `${count(row.helpful_votes)} up, ${count(row.not_helpful_votes)} down` },
-        { label: "Pieces", align: "end", show: (row) => count(row.chunks), csv: (row) => row.chunks },
+        { label: "Pieces", align: "end", show: (row) => figure(count(row.chunks), context.href("knowledge", [row.id])), csv: (row) => row.chunks },
         { label: "Changed", show: (row) => time(row.updated_at ?? row.created_at, ago), csv: (row) => row.updated_at },
       ],
     }),

@@ -10,7 +10,7 @@ import { table } from "../table.js";
 export const title = "Rate limits";
 
 const words = {
-  none: "Nobody is limited",
+  none: "There are no rate limits",
   noneText: "Anybody may ask for as much as the server can do.",
   intro: "Who has a limit of their own has that in place of the one for each. What is left out is no limit.",
 };

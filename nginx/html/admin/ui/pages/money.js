@@ -3,7 +3,7 @@
 import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
 import { confirm, formDialog } from "../dialog.js";
-import { filterBar } from "../filters.js";
+import { dayRange, filterBar } from "../filters.js";
 import { count, day, money, percent, time } from "../format.js";
 import { actionButton, emptyState, loaded, toast } from "../states.js";
 import { table } from "../table.js";
@@ -12,11 +12,11 @@ import { badge } from "../tiles.js";
 export const title = "Prices and budgets";
 
 const words = {
-  noBudgets: "Nothing limits what may be spent",
+  noBudgets: "There are no budgets",
   noBudgetsText: "A budget warns, refuses, or lets a cheaper model answer when a day’s or month’s money is used up.",
   unpriced: "Answers of these models cost nothing in all figures, because their price is not known:",
   priceHint: "US dollars for a million tokens.",
-  noPrices: "No model has a price, so no figure knows what answers cost.",
+  noPrices: "There are no prices yet, so the cost of answers is not known.",
 };
 const PRICE = new Intl.NumberFormat(navigator.language, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: 6 });
 const SCOPES = [{ value: "total", label: "everything" }, { value: "coach", label: "a coach" }, { value: "user", label: "a user" }];
@@ -66,9 +66,14 @@ function worstOf(row) {
 function spentOf(context, row) {
   if (row.spent.length === 0) return money(0);
   return h("ul", { class: "plain-list" }, row.spent.slice(0, 3).map((one) => h("li", {},
-    row.scope !== "total" && !row.key ? h("a", { href: context.href("answers", [], { [row.scope === "user" ? "user_id" : "coach_id"]: one.key, days: row.period === "day" ? 1 : 31 }) }, row.scope === "user" ? one.key.slice(-12) : one.key) : null, row.scope !== "total" && !row.key ? " " : null,
-    `${money(one.spent_usd)}, ${percent(one.share, 0)} `, h("meter", { min: 0, max: 1, low: row.warn_at, high: 0.999, optimum: 0, value: Math.min(one.share ?? 0, 1), "aria-label": `${percent(one.share, 0)} of the limit` }))),
+    row.scope !== "total" && !row.key ? `${row.scope === "user" ? `…${one.key.slice(-12)}` : one.key}: ` : null, h("a", { href: answersOf(context, row, one) }, money(one.spent_usd)),
+    `, ${percent(one.share, 0)} `, h("meter", { min: 0, max: 1, low: row.warn_at, high: 0.999, optimum: 0, value: Math.min(one.share ?? 0, 1), "aria-label": `${percent(one.share, 0)} of the limit` }))),
   row.spent.length > 3 ? h("li", { class: "hint" }, `and ${count(row.spent.length - 3)} more`) : null);
+}
+
+/** The answers of the period under way that were paid out of it: of one of those that it is for. */
+function answersOf(context, row, one) {
+  return context.href("answers", [], { ...dayRange(row.period_start, new Date(row.period_end).toISOString().slice(0, 10)), ...(row.scope === "total" ? {} : { [`${row.scope}_id`]: row.key ?? one.key }) });
 }
 
 function editBudget(context, budget) {
@@ -112,7 +117,7 @@ function showUnpriced(context, models) {
   const without = models.filter((model) => !model.has_price_now);
   if (without.length === 0) return null;
   return h("div", { class: "notice notice-warn" }, h("p", {}, words.unpriced),
-    h("ul", { class: "points" }, without.map((model) => h("li", {}, `${model.model} (${model.provider}), `, h("a", { href: context.href("answers", [], { model: model.model, days: 31 }) }, `${count(model.answers)} answers`), " ",
+    h("ul", { class: "points" }, without.map((model) => h("li", {}, `${model.model} (${model.provider}), `, h("a", { href: context.href("answers", [], { model: model.model, provider: model.provider, from: `${new Date().toISOString().slice(0, 7)}-01T00:00:00Z` }) }, `${count(model.answers)} answers`), " ",
       actionButton("Set its price", () => setPrice(context, { model: model.model }), { kind: "small", "aria-label": `Set the price of ${model.model}` })))));
 }
 

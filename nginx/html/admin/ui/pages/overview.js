@@ -3,9 +3,10 @@
 import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
 import { barChart, lineChart } from "../chart.js";
+import { coachNames, coachOptions } from "../coaches.js";
 import { countedNote, neverCounted } from "../counted.js";
-import { filterBar } from "../filters.js";
-import { count, day, decimal, milliseconds, money, NOTHING, percent, percentInterval, short, signed } from "../format.js";
+import { dayRange, filterBar, noon, shifted, utcDays } from "../filters.js";
+import { count, decimal, milliseconds, money, NOTHING, percent, percentInterval, short, signed, utcDay } from "../format.js";
 import { loaded } from "../states.js";
 import { table } from "../table.js";
 import { figure, tiles } from "../tiles.js";
@@ -25,6 +26,8 @@ const words = {
   p95: (text) => `95 of 100 within ${text}`, failed: (n) => `${n} failed or broke off`, about: "about, over several days",
   partOfPart: "not counted for parts of parts",
   changesTitle: "What changed since last week", changesNote: (from, to) => `The seven days from ${from} to ${to} (UTC) against the seven before.`,
+  tooFew: "Too little of this and the week before to compare:",
+  allTooFew: "There is too little yet to compare two weeks: that takes 20 thumbs or ratings, 50 answers for errors and 100 for times and costs, in each.",
   overTime: "Over time", partsTitle: (by) => `By ${by}`, only: "Only this",
   days: "Days are those of UTC.",
   charts: {
@@ -40,7 +43,6 @@ const words = {
 
 export const title = words.title;
 
-const PERIODS = [{ days: 7, label: "Last 7 days" }, { days: 28, label: "Last 28 days" }, { days: 90, label: "Last 90 days" }, { days: 365, label: "Last year" }];
 const PARTS = ["coach", "mode", "severity", "model", "provider"];
 const FILTERS = ["coach_id", "provider", "model", "mode", "severity"];
 
@@ -49,11 +51,10 @@ export function render(context) {
   const by = PARTS.includes(context.query.by) ? context.query.by : "coach";
   const chosen = Object.fromEntries(FILTERS.map((name) => [name, context.query[name]]));
   // Each figure's way to its rows, by the filters of the page of answers.
-  const coaches = context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => new Map(data.map((coach) => [coach.id, coach.name])), () => new Map());
-  const rows = (more = {}) => context.href("answers", [], { from: `${time.from}T00:00:00Z`, to: `${time.to}T00:00:00Z`, ...asAnswers({ ...chosen, ...more }) });
+  const rows = (more = {}) => context.href("answers", [], { ...dayRange(time.from, time.to), ...asAnswers({ ...chosen, ...more }) });
   return [
-    filterBar(context, fields(context, by, coaches)),
-    loaded(() => Promise.all([context.api.get(path`/admin/overview`, { ...time, by, ...chosen }), coaches]), ([overview, names]) => (overview.counted_at === null ? neverCounted(context) : [
+    filterBar(context, fields(context, by)),
+    loaded(() => Promise.all([context.api.get(path`/admin/overview`, { from: time.from, to: time.to, by, ...chosen }), coachNames(context)]), ([overview, names]) => (overview.counted_at === null ? neverCounted(context) : [
       figures(overview, rows),
       loaded(() => context.api.get(path`/admin/changes`, chosen), (changes) => changesPanel(context, changes, chosen, names), { busy: 4 }),
       h("h2", {}, words.overTime), charts(overview.by_day, context, chosen),
@@ -67,22 +68,11 @@ function asAnswers({ severity, ...rest }) {
   return severity === undefined ? rest : { ...rest, min_severity: severity, max_severity: Math.min(6, Number(severity) + 0.9) };
 }
 
-/** From a day to before another, in UTC, as figures are counted. */
-function utcDays(query, now = new Date()) {
-  const iso = (date) => date.toISOString().slice(0, 10);
-  const dayOf = (text) => (/^\d{4}-\d\d-\d\d/.test(text ?? "") && !Number.isNaN(Date.parse(text.slice(0, 10))) ? text.slice(0, 10) : null);
-  const after = (text, days) => iso(new Date(Date.parse(text) + days * 86400000));
-  const last = dayOf(query.to) ?? iso(now);
-  const days = Number(query.days) > 0 && Number(query.days) <= 1100 ? Math.floor(Number(query.days)) : 28;
-  const from = dayOf(query.from) ?? after(last, 1 - days);
-  return { from: from <= last ? from : last, to: after(last, 1) };
-}
-
-function fields(context, by, coaches) {
+function fields(context, by) {
   const options = (names) => Object.entries(names).map(([value, label]) => ({ value, label }));
   return [
-    { type: "period", days: 28, periods: PERIODS },
-    { name: "coach_id", label: words.coach, type: "select", any: words.anyCoach, options: coaches.then((names) => [...names].map(([value, label]) => ({ value, label }))) },
+    { type: "period", days: 28, utc: true },
+    { name: "coach_id", label: words.coach, type: "select", any: words.anyCoach, options: coachOptions(context) },
     { name: "mode", label: words.mode, type: "select", any: words.anyMode, options: options(words.modes) },
     { name: "severity", label: words.severity, type: "select", any: words.anySeverity, options: options(words.severities) },
     // Chosen in the table below.
@@ -107,7 +97,7 @@ function figures({ total, before }, rows) {
     { label: words.saved, value: money(total.saved_usd), href: total.cache_hits > 0 ? rows({ from_cache: "true" }) : null, note: total.requests > 0 ? words.hits(percent(total.cache_hit_rate)) : null, change: was(money(before.saved_usd)) },
     { label: words.firstToken, value: milliseconds(total.first_token_ms.p50), href: total.first_token_ms.p50 === null ? null : rows(), note: total.first_token_ms.p95 === null ? null : words.p95(milliseconds(total.first_token_ms.p95)), change: compared(total.first_token_ms.p50, before.first_token_ms.p50, milliseconds, true) },
     { label: words.whole, value: milliseconds(total.response_ms.p50), href: total.response_ms.p50 === null ? null : rows(), note: total.response_ms.p95 === null ? null : words.p95(milliseconds(total.response_ms.p95)), change: compared(total.response_ms.p50, before.response_ms.p50, milliseconds, true) },
-    { label: words.errors, value: percent(total.error_rate, 2), href: total.failed + total.partial > 0 ? rows({ outcome: total.failed > 0 ? "failed" : "partial" }) : null,
+    { label: words.errors, value: percent(total.error_rate, 2), href: total.failed + total.partial > 0 ? rows({ outcome: "wrong" }) : null,
       note: words.failed(count(total.failed + total.partial)), change: compared(total.error_rate, before.error_rate, (value) => percent(value, 2), true) },
   ], { label: words.title });
 }
@@ -116,23 +106,26 @@ function figures({ total, before }, rows) {
 
 const METRICS = {
   requests: { name: "Answers", show: count }, users: { name: "Users", show: count }, cost_usd: { name: "Cost", show: money },
-  thumbs_up_rate: { name: "Thumbs up", show: (value) => percent(value), points: true, of: "thumbs" },
-  average_rating: { name: "The rating", show: (value) => decimal(value), of: "ratings" },
-  error_rate: { name: "Errors", show: (value) => percent(value, 2), points: true, of: "answers" },
-  cost_usd_per_answer: { name: "Cost per answer", show: money, of: "answers" },
-  first_token_p50: { name: "The median time to the first token", show: milliseconds, of: "answers" },
-  response_p95: { name: "The time that 95 of 100 answers keep within", show: milliseconds, of: "answers" },
+  thumbs_up_rate: { name: "Thumbs up", show: (value) => percent(value), points: true },
+  average_rating: { name: "The rating", show: (value) => decimal(value) },
+  error_rate: { name: "Errors", show: (value) => percent(value, 2), points: true },
+  cost_usd_per_answer: { name: "Cost per answer", show: money },
+  first_token_p50: { name: "The median time to the first token", show: milliseconds },
+  response_p95: { name: "The time that 95 of 100 answers keep within", show: milliseconds },
 };
 
+/** One sentence of all that there is too little of; null where there is enough of everything. */
+export function tooFewOf(changes) {
+  const few = changes.filter((change) => change.verdict === "too_few");
+  if (few.length === 0) return null;
+  return few.length === changes.length ? words.allTooFew : `${words.tooFew} ${few.map(({ metric }) => METRICS[metric].name.toLowerCase()).join(", ")}.`;
+}
+
 /** A sentence of one comparison, honest about what can be said. */
-export function sentenceOf({ metric, now, before, low, high, n, n_before, verdict }) {
-  const { name, show, points, of } = METRICS[metric];
+export function sentenceOf({ metric, now, before, low, high, verdict }) {
+  const { name, show, points } = METRICS[metric];
   const spread = (value) => (points ? decimal(value * 100, 1) : decimal(value, 2));
   const within = low === null ? "" : `the difference is between ${signed(low, spread)} and ${signed(high, spread)}${points ? " points" : ""}`;
-  if (verdict === "too_few") {
-    if (of === undefined) return `${name}: too few to say (${show(now)}, before that ${show(before)}).`;
-    return `${name}: too few ${of} to say (${count(n)}, before that ${count(n_before)}).`;
-  }
   if (verdict === "same") return `${name}: about as before, ${show(now)} (${show(before)}).`;
   if (verdict === "unclear") return `${name}: no clear change, ${show(now)} after ${show(before)} (${within}).`;
   const share = before > 0 && !points && metric !== "average_rating" ? `, ${percent(Math.abs(now / before - 1), 0)} ${now > before ? "more" : "less"}` : "";
@@ -141,38 +134,40 @@ export function sentenceOf({ metric, now, before, low, high, n, n_before, verdic
 
 function changesPanel(context, { data, from, to, before_from }, chosen, names) {
   const good = { better: "better", worse: "worse" };
-  const href = (change) => context.href("answers", [], { from: `${before_from}T00:00:00Z`, to: `${to}T00:00:00Z`, ...asAnswers(chosen), ...(change.by === null ? {} : { [change.by === "coach" ? "coach_id" : change.by]: change.part }) });
+  const href = (change) => context.href("answers", [], { ...dayRange(before_from, to), ...asAnswers(chosen), ...(change.by === null ? {} : { [change.by === "coach" ? "coach_id" : change.by]: change.part }) });
   const line = (change) => h("li", {}, good[change.verdict] ? h("span", { class: change.verdict === "better" ? "good" : "bad" }, `${change.verdict === "better" ? "Better" : "Worse"}. `) : null,
     change.by === null ? null : h("a", { href: href(change) }, names.get(change.part) ?? change.part ?? words.none[change.by]), change.by === null ? null : ": ", sentenceOf(change));
-  const all = data.filter((change) => change.by === null);
+  // Nothing that was nothing before says nothing.
+  const all = data.filter((change) => change.by === null && !(change.verdict === "same" && Number(change.now) === 0 && Number(change.before) === 0));
   const clear = data.filter((change) => change.by !== null && good[change.verdict]);
-  const last = new Date(Date.parse(to) - 43200000);
+  const rest = all.filter((change) => !good[change.verdict] && change.verdict !== "too_few");
+  const few = tooFewOf(all);
   return h("section", { class: "panel", "aria-labelledby": "changes-title" }, h("h2", { id: "changes-title" }, words.changesTitle),
-    h("p", { class: "hint" }, words.changesNote(day(new Date(`${from}T12:00:00Z`)), day(last)), " ", h("a", { href: href({ by: null }) }, "The answers behind it")),
-    h("ul", { class: "points" }, [...all.filter((change) => good[change.verdict]), ...clear, ...all.filter((change) => !good[change.verdict])].map(line)));
+    h("p", { class: "hint" }, words.changesNote(utcDay(from), utcDay(shifted(to, -1))), " ", h("a", { href: href({ by: null }) }, "The answers behind it")),
+    h("ul", { class: "points" }, [...all.filter((change) => good[change.verdict]), ...clear, ...rest].map(line), few === null ? null : h("li", {}, few)));
 }
 
 // --- over time ---
 
 function charts(days, context, chosen) {
-  // Noon, so that the day has its own name wherever the viewer is.
-  const at = (point) => `${point.day}T12:00:00Z`;
-  const rows = (point, more = {}) => context.href("answers", [], { from: `${point.day}T00:00:00Z`, to: new Date(Date.parse(point.day) + 86400000).toISOString().slice(0, 19) + "Z", ...asAnswers(chosen), ...more });
-  const series = (name, value, more = () => ({})) => ({ name, points: days.map((point) => ({ at: at(point), value: value(point), href: point.requests > 0 ? rows(point) : null, ...more(point) })) });
-  const common = (key) => ({ title: words.charts[key][0], description: `${words.charts[key][1]} ${words.days}`, when: day, by: "Day" });
+  // `which` answers of a day a value counts, and `of` how many those are.
+  const series = (name, value, { which = {}, of = (point) => point.requests, more = () => ({}) } = {}) => ({ name, points: days.map((point) => ({
+    at: noon(point.day), value: value(point), href: of(point) > 0 ? context.href("answers", [], { ...dayRange(point.day), ...asAnswers(chosen), ...which }) : null, ...more(point) })) });
+  const common = (key) => ({ title: words.charts[key][0], description: `${words.charts[key][1]} ${words.days}`, when: utcDay, by: "Day" });
   const times = (key, field) => lineChart({ ...common(key), format: milliseconds, y: { min: 0 }, empty: words.noTimes,
     series: [series(words.series.p50, (point) => point[field].p50), series(words.series.p95, (point) => point[field].p95)] });
   return h("div", { class: "columns" }, [
-    barChart({ ...common("answers"), axis: short, stacked: true, series: [series(words.series.complete, (point) => point.complete), series(words.series.cancelled, (point) => point.cancelled), { ...series(words.series.wrong, (point) => point.failed + point.partial), colour: 4 }] }),
+    barChart({ ...common("answers"), axis: short, stacked: true, series: [["complete", (point) => point.complete], ["cancelled", (point) => point.cancelled], ["wrong", (point) => point.failed + point.partial]]
+      .map(([outcome, of]) => ({ ...series(words.series[outcome], of, { which: { outcome }, of }), ...(outcome === "wrong" ? { colour: 4 } : {}) })) }),
     lineChart({ ...common("users"), axis: short, y: { min: 0 }, series: [series("", (point) => point.users)] }),
     lineChart({ ...common("thumbs"), format: (value) => percent(value), axis: (value) => percent(value, 0), empty: words.noRatings,
-      series: [{ ...series("", (point) => point.thumbs_up_rate, (point) => ({ low: point.thumbs_up_low, high: point.thumbs_up_high, n: point.thumbs })), behind: "thumbs" }] }),
+      series: [{ ...series("", (point) => point.thumbs_up_rate, { which: { helpful: "any" }, of: (point) => point.thumbs, more: (point) => ({ low: point.thumbs_up_low, high: point.thumbs_up_high, n: point.thumbs }) }), behind: "thumbs" }] }),
     lineChart({ ...common("rating"), format: (value) => decimal(value), axis: (value) => decimal(value, 1), empty: words.noRatings,
-      series: [{ ...series("", (point) => point.average_rating, (point) => ({ low: point.rating_low, high: point.rating_high, n: point.ratings })), behind: "ratings" }] }),
-    barChart({ ...common("cost"), format: money, stacked: true, series: [series(words.series.cost, (point) => point.cost_usd), series(words.series.saved, (point) => point.saved_usd)] }),
+      series: [{ ...series("", (point) => point.average_rating, { which: { rating: "any" }, of: (point) => point.ratings, more: (point) => ({ low: point.rating_low, high: point.rating_high, n: point.ratings }) }), behind: "ratings" }] }),
+    barChart({ ...common("cost"), format: money, stacked: true, series: [series(words.series.cost, (point) => point.cost_usd), series(words.series.saved, (point) => point.saved_usd, { which: { from_cache: "true" }, of: (point) => point.cache_hits })] }),
     lineChart({ ...common("perAnswer"), format: money, y: { min: 0 }, series: [series("", (point) => point.cost_usd_per_answer)] }),
     times("firstToken", "first_token_ms"), times("whole", "response_ms"),
-    lineChart({ ...common("errors"), format: (value) => percent(value, 2), axis: (value) => percent(value, 1), y: { min: 0 }, series: [series("", (point) => point.error_rate, (point) => ({ n: point.requests }))] }),
+    lineChart({ ...common("errors"), format: (value) => percent(value, 2), axis: (value) => percent(value, 1), y: { min: 0 }, series: [series("", (point) => point.error_rate, { which: { outcome: "wrong" }, of: (point) => point.failed + point.partial, more: (point) => ({ n: point.requests }) })] }),
   ].map((chart) => h("div", { class: "panel" }, chart)));
 }
 
@@ -186,13 +181,13 @@ function parts(context, { parts: list, by }, rows, names) {
   return table({ name: words.partsTitle(words.bys[by]), rows: list, order: { by: words.answers, descending: true }, columns: [
     { label: words.heads[by], show: nameOf, csv: nameOf, sort: nameOf },
     number(words.answers, (part) => part.requests, count, (part) => href(part)),
-    number(words.users, (part) => part.users, count),
+    number(words.users, (part) => part.users, count, (part) => href(part)),
     { ...number(words.thumbsUp, (part) => part.thumbs_up_rate === null ? null : Number(part.thumbs_up_rate), percent),
       show: (part) => [figure(percent(part.thumbs_up_rate), part.thumbs > 0 ? href(part, { helpful: "any" }) : null), part.thumbs > 0 ? h("div", { class: "hint" }, percentInterval(part.thumbs_up_low, part.thumbs_up_high, 0)) : null].filter(Boolean) },
     number(words.rating, (part) => part.average_rating, decimal, (part) => part.ratings > 0 && href(part, { rating: "any" })),
-    number(words.cost, (part) => part.cost_usd, money), number(words.perAnswer, (part) => part.cost_usd_per_answer, money),
-    number(words.firstToken, (part) => part.first_token_ms.p50, milliseconds), number(words.whole, (part) => part.response_ms.p50, milliseconds),
-    number(words.errors, (part) => part.error_rate, (value) => percent(value, 2), (part) => part.failed > 0 && href(part, { outcome: "failed" })),
+    number(words.cost, (part) => part.cost_usd, money, (part) => href(part)), number(words.perAnswer, (part) => part.cost_usd_per_answer, money, (part) => href(part)),
+    number(words.firstToken, (part) => part.first_token_ms.p50, milliseconds, (part) => href(part)), number(words.whole, (part) => part.response_ms.p50, milliseconds, (part) => href(part)),
+    number(words.errors, (part) => part.error_rate, (value) => percent(value, 2), (part) => part.failed + part.partial > 0 && href(part, { outcome: "wrong" })),
     { label: words.only, csv: false, show: (part) => part[by] === null ? "" : h("a", { href: context.href("overview", [], { ...context.query, [filter]: part[by] }) }, words.only) },
   ] });
 }

@@ -1,16 +1,17 @@
 /** People: one found by id, address or name, what is kept of them, what they agreed to, and erasing them. */
 
 import { h } from "../../../lib/dom.js";
+import { answersTable } from "../answers.js";
 import { path } from "../api.js";
 import { fileName, saveStream } from "../csv.js";
 import { confirm } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { ago, count, money, percent, time, words as plain } from "../format.js";
+import { logColumns } from "../log.js";
 import { modelRule } from "../model_rule.js";
 import { actionButton, emptyState, toast } from "../states.js";
 import { facts, table } from "../table.js";
 import { badge, tiles } from "../tiles.js";
-import { answersTable } from "./answers.js";
 
 export const title = "People";
 
@@ -28,8 +29,6 @@ const words = {
   unsaid: (is) => `Did not say: ${is ? "yes" : "no"}, by the settings`,
   theirs: "Only they can agree. You can withdraw it for them where they asked you to.",
 };
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function render(context) {
   return context.path.length > 0 ? one(context, context.path[0]) : list(context);
@@ -55,11 +54,12 @@ async function one(context, id) {
   context.actions.push(actionButton("Export", () => save(context, user)), actionButton("Erase…", () => erase(context, user), { kind: "danger" }));
   const month = user.this_month;
   const thumbs = month.thumbs_up + month.thumbs_down;
+  const rows = (which = {}) => context.href("answers", [], { user_id: user.id, from: `${new Date().toISOString().slice(0, 7)}-01T00:00:00Z`, ...which });
   return [
     tiles([
-      { label: "Answers this month", value: `${count(month.answers)}${month.is_counted_whole ? "" : "+"}`, href: context.href("answers", [], { user_id: user.id }) },
-      { label: "Thumbs up this month", value: thumbs > 0 ? percent(month.thumbs_up / thumbs) : "–", note: `${count(thumbs)} thumbs`, href: context.href("answers", [], { user_id: user.id, helpful: "any" }) },
-      { label: "Spent this month", value: money(month.cost_usd), note: month.unpriced > 0 ? `${count(month.unpriced)} answers have no price` : null },
+      { label: "Answers this month", value: `${count(month.answers)}${month.is_counted_whole ? "" : "+"}`, href: rows() },
+      { label: "Thumbs up this month", value: thumbs > 0 ? percent(month.thumbs_up / thumbs) : "–", note: `${count(thumbs)} thumbs`, href: rows({ helpful: "any" }) },
+      { label: "Spent this month", value: money(month.cost_usd), note: month.unpriced > 0 ? `${count(month.unpriced)} answers have no price` : null, href: rows() },
       { label: "Memories", value: upTo(user.memories) }, { label: "Conversations", value: upTo(user.conversations) },
     ], { label: "What is kept of them" }),
     h("div", { class: "columns" }, about(user), consent(context, user), limits(context, user)),
@@ -84,22 +84,6 @@ async function one(context, id) {
     section("Who looked", table({ name: "Who looked", csv: false, load: context.api.pages(path`/admin/log`, { user_id: user.id }, { limit: 10 }), empty: "No admin looked at anything of theirs before.", columns: logColumns(context) })),
     training(context, user),
   ].filter(Boolean);
-}
-
-/** Columns of lines of the log of admins. */
-export function logColumns(context) {
-  return [
-    { label: "When", show: (l) => time(l.at), csv: (l) => l.at },
-    { label: "Who", show: (l) => (UUID.test(l.who) ? h("a", { href: context.href("people", [l.who]), title: l.who }, shortId(l.who)) : l.who), csv: (l) => l.who },
-    { label: "What", show: (l) => h("code", {}, `${l.method} ${l.route}`) },
-    { label: "Of", show: (l) => shortId(l.subject ?? l.about ?? "–"), csv: (l) => l.subject ?? l.about },
-    { label: "Named", show: (l) => l.named.join(", ") || "–" },
-  ];
-}
-
-/** As much of an id as tells it from others on a page: the end, since ids begin with their time. */
-function shortId(id) {
-  return UUID.test(id) ? h("span", { class: "nowrap", title: id }, `…${id.slice(-8)}`) : id;
 }
 
 /** The table in it is a region of its own. */

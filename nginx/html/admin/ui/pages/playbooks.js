@@ -8,7 +8,7 @@ import { runJob } from "../job.js";
 import { withReason } from "../reason.js";
 import { actionButton, emptyState, toast } from "../states.js";
 import { facts, table } from "../table.js";
-import { badge } from "../tiles.js";
+import { badge, figure } from "../tiles.js";
 
 export const title = "Playbooks";
 
@@ -35,7 +35,7 @@ function list(context) {
     name: "Playbooks", load: context.api.pages(path`/admin/playbooks`, {}, { after: (_, last) => last?.coach_id }), empty: words.none,
     columns: [
       { label: "Coach", show: (row) => h("a", { href: context.href("playbooks", [row.coach_id]) }, row.coach_id) },
-      ...["active", "proposed", "gathering", "retired"].map((state) => ({ label: state, align: "end", show: (row) => count(row[state]), csv: (row) => row[state] })),
+      ...["active", "proposed", "gathering", "retired"].map((state) => ({ label: state, align: "end", show: (row) => figure(count(row[state]), row[state] > 0 ? context.href("playbooks", [row.coach_id]) : null), csv: (row) => row[state] })),
       { label: "Comments waiting for a model", align: "end", show: (row) => count(row.comments_waiting), csv: (row) => row.comments_waiting },
       { label: "Draft", show: (row) => row.experiment_id && h("a", { href: context.href("experiments", [row.experiment_id]) }, "to be started"), csv: (row) => row.experiment_id },
     ],

@@ -3,8 +3,8 @@
 import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
 import { lineChart } from "../chart.js";
-import { filterBar, period } from "../filters.js";
-import { count, decimal, percent, time, words as asWords } from "../format.js";
+import { filterBar, noon, shifted, utcDays } from "../filters.js";
+import { count, decimal, percent, time, utcDay, words as asWords } from "../format.js";
 import { emptyState, loaded } from "../states.js";
 import { facts, table } from "../table.js";
 import { badge, tiles } from "../tiles.js";
@@ -14,28 +14,33 @@ export const title = "Predictions";
 const words = {
   calibrationAbout: "How often what was foretold came true, by how sure it was. On the diagonal the two are the same; the band is what may be chance.",
   brierAbout: "The mean square of confidence less what came, and how far confidence is from what came true. Less is better.",
-  none: "Nothing was foretold in this time",
-  noneText: "Thumbs are foretold once the job train-thumb-model has enough rated answers; others record theirs by POST /v1/predictions.",
+  none: "There are no predictions in this time",
+  noneText: "Thumbs are predicted once the job train-thumb-model has enough rated answers; others record theirs by POST /v1/predictions.",
   noDrift: "No model has become worse than it was.",
   worse: "has become worse",
+  scores: { brier: "Brier score", ece: "calibration error" },
+  over: { day: "How good, day by day", week: "How good, week by week" },
 };
 
+const MOST_POINTS = 200; // of a chart; of more days there is a point a week
+
 export function render(context) {
-  const { from, to } = period(context);
+  const { from, last, days } = utcDays(context.query);
   const { prediction_type: type, model_name: model, model_version: version } = context.query;
-  const asked = { prediction_type: type, model_name: model, model_version: version, from: dayOf(from), to: dayOf(to) };
+  const asked = { prediction_type: type, model_name: model, model_version: version, from, to: last };
+  const step = days <= MOST_POINTS ? "day" : "week";
   const all = context.api.get(path`/admin/predictions/figures`, { from: asked.from, to: asked.to, step: "all", limit: 200 });
   all.catch(() => {});
   const choices = (name) => all.then(({ data }) => [...new Set(data.map((row) => row[name]))].sort().map((value) => ({ value, label: asWords(value) })));
   return [
     filterBar(context, [
-      { type: "period" },
+      { type: "period", utc: true },
       { name: "prediction_type", label: "What", type: "select", any: "All", options: choices("prediction_type") },
       { name: "model_name", label: "Model", type: "select", any: "All models", options: choices("model_name") },
       { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
     ]),
     loaded(() => context.api.get(path`/admin/predictions/drift`), (answer) => showDrift(context, answer), { busy: 1 }),
-    loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step: "day", limit: 200 })]), ([calibration, figures]) => showAll(calibration, figures), { busy: 8 }),
+    loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step, by: "time", limit: MOST_POINTS })]), ([calibration, figures]) => showAll(calibration, figures.data, step), { busy: 8 }),
     h("h2", {}, "By model and version"),
     loaded(() => context.api.get(path`/admin/predictions/figures`, { ...asked, step: "all", limit: 200 }), ({ data }) => table({
       name: "Predictions by model", rows: data, empty: words.none,
@@ -51,22 +56,18 @@ export function render(context) {
   ];
 }
 
-function dayOf(date) {
-  return date.toISOString().slice(0, 10);
-}
-
 function showDrift(context, { data, bounds }) {
   if (data.length === 0) return h("p", { class: "row" }, badge("no drift", "good"), words.noDrift);
   return data.map((row) => h("div", { class: "notice notice-warn" },
-    h("p", {}, h("strong", {}, `${asWords(row.prediction_type)} by ${row.model_name} ${row.model_version ?? ""} ${words.worse}`), `, since `, time(row.since), ": ", row.exceeds.map((what) => `${what === "ece" ? "calibration error" : "Brier score"} ${decimal(row[what], 3)}, before ${decimal(row.reference[what], 3)}`).join("; "),
-      `, of ${count(row.n)} outcomes (worse by more than ${decimal(bounds?.["predictions.max_brier_rise"] ?? bounds?.max_brier_rise ?? 0.05)} is told).`)));
+    h("p", {}, h("strong", {}, `${asWords(row.prediction_type)} by ${row.model_name} ${row.model_version ?? ""} ${words.worse}`), `, since `, time(row.since), ": ", row.exceeds.map((what) => `${words.scores[what]} ${decimal(row[what], 3)}, before ${decimal(row.reference[what], 3)}`).join("; "),
+      `, of ${count(row.n)} outcomes. Told is ${row.exceeds.map((what) => `a ${words.scores[what]} more than ${decimal(bounds[what])} higher`).join(", and ")}.`)));
 }
 
-function showAll(calibration, figures) {
+function showAll(calibration, figures, step) {
   const { total } = calibration;
   if (!total || !total.n) return emptyState(words.none, words.noneText);
   const bins = calibration.data;
-  const days = averaged(figures.data);
+  const points = filled(figures, step);
   return [
     h("h2", {}, "How good they are"),
     tiles([
@@ -86,8 +87,8 @@ function showAll(calibration, figures) {
         empty: "Nothing that has a confidence came true or not yet.",
       }),
       lineChart({
-        title: "How good, day by day", description: words.brierAbout, format: (value) => decimal(value, 3), axis: decimal, y: { min: 0 }, height: 300,
-        series: [{ name: "Brier score", behind: "outcomes", points: days.map((day) => ({ at: day.at, value: day.brier, n: day.n_judged })) }, { name: "calibration error", points: days.map((day) => ({ at: day.at, value: day.ece })) }],
+        title: words.over[step], description: words.brierAbout, format: (value) => decimal(value, 3), axis: decimal, y: { min: 0 }, height: 300, when: utcDay, by: step === "day" ? "Day" : "Week from",
+        series: [{ name: words.scores.brier, behind: "outcomes", points: points.map((point) => ({ at: noon(point.at), value: point.brier, n: point.n_judged })) }, { name: words.scores.ece, points: points.map((point) => ({ at: noon(point.at), value: point.ece })) }],
         empty: "No outcome came in this time.",
       })),
     h("details", {}, h("summary", {}, "What the Brier score is made of"),
@@ -95,27 +96,11 @@ function showAll(calibration, figures) {
   ];
 }
 
-/** One point a day, of all models and versions by how many were judged; days without any are gaps. */
-function averaged(rows) {
-  const days = new Map();
-  for (const row of rows) {
-    const day = days.get(row.at) ?? { at: row.at, n_judged: 0, brier: 0, ece: 0 };
-    if (row.n_judged > 0 && row.brier !== null) {
-      day.n_judged += row.n_judged;
-      day.brier += row.brier * row.n_judged;
-      day.ece += (row.ece ?? 0) * row.n_judged;
-    }
-    days.set(row.at, day);
-  }
-  return filled([...days.values()].map((day) => ({ at: day.at, n_judged: day.n_judged, brier: day.n_judged > 0 ? day.brier / day.n_judged : null, ece: day.n_judged > 0 ? day.ece / day.n_judged : null })));
-}
-
-function filled(days) {
-  const known = new Map(days.map((day) => [day.at.slice(0, 10), day]));
-  const all = [...known.keys()].sort();
-  const found = [];
-  for (let at = new Date(`${all[0]}T00:00:00Z`); all.length > 0 && at <= new Date(`${all.at(-1)}T00:00:00Z`); at = new Date(at.getTime() + 86400000)) {
-    found.push(known.get(dayOf(at)) ?? { at: dayOf(at), n_judged: 0, brier: null, ece: null });
-  }
-  return found;
+/** The points in their order; days or weeks without any are gaps. */
+function filled(points, step) {
+  const known = new Map(points.map((point) => [point.at, point]));
+  const [first, last] = [points.at(-1)?.at, points[0]?.at];
+  const all = [];
+  for (let at = first; at !== undefined && at <= last; at = shifted(at, step === "day" ? 1 : 7)) all.push(known.get(at) ?? { at, n_judged: 0, brier: null, ece: null });
+  return all;
 }

@@ -4,10 +4,10 @@ import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
 import { filterBar } from "../filters.js";
 import { bytes, count, short, time, words as plain } from "../format.js";
+import { logColumns } from "../log.js";
 import { actionButton, loaded, toast } from "../states.js";
 import { table } from "../table.js";
 import { badge, tiles } from "../tiles.js";
-import { logColumns } from "./people.js";
 
 export const title = "Privacy";
 

@@ -14,7 +14,7 @@ import { badge, tiles } from "../tiles.js";
 export const title = "Rollouts";
 
 const words = {
-  none: "Nothing is or was rolled out",
+  none: "There are no rollouts yet",
   noneText: "A rollout brings a model version, or what won an experiment, to more and more users, and takes it back when it does harm.",
   noneFiltered: "No rollout is in that state.",
   changesHint: "As a variant of an experiment has them: {\"severity\": 2.5, \"prompt_suffix\": \"Be brief.\"}.",

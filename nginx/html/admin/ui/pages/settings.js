@@ -19,7 +19,15 @@ const words = {
   },
   others: "Set elsewhere",
   none: "No setting is called so.",
-  lose: "What is older than this goes with the next run of enforce-retention, and cannot be brought back.",
+  lose: "what is older is deleted by the next run of its job, and cannot be brought back.",
+  weak: "of users who have more, the weakest memories are deleted, and cannot be brought back.",
+  train: "answers of all who did not say otherwise train models from the next run on.",
+  tried: "all who did not say otherwise take part in experiments from their next chat on.",
+  remembered: "of what users say from now on, this is remembered.",
+  unpriced: "models without a price answer without any budget noticing.",
+  prompts: "whole prompts, with what is remembered of users in them, are stored with each answer.",
+  spends: "autopilot may do more without asking.",
+  agree: "Change it", agreeDanger: "Change it all the same",
 };
 
 export async function render(context) {
@@ -54,8 +62,8 @@ function group(context, label, settings) {
       toast("Nothing is different.");
       return;
     }
-    const shorter = Object.keys(changes).filter((name) => name.startsWith("retention.") && changes[name] !== null);
-    if (shorter.length > 0 && !(await confirm(context, { title: "Delete what is older?", text: words.lose, points: shorter.map((name) => `${name}: ${changes[name]} days`), yes: "Set it", danger: true }))) return;
+    const risks = risksOf(settings, changes);
+    if (risks.length > 0 && !(await confirm(context, { title: `Change ${risks.length === 1 ? risks[0].name : `${risks.length} settings that matter`}?`, ...questionOf(risks) }))) return;
     await context.api.patch(path`/admin/settings`, changes);
     toast(`Saved: ${Object.keys(changes).join(", ")}.`);
     context.refresh();
@@ -63,12 +71,44 @@ function group(context, label, settings) {
   return h("section", { class: "panel settings", "aria-labelledby": id },
     h("div", { class: "section-head" }, h("h2", { id }, label), own.length === 0 ? null : h("span", { class: "row" }, badge(`${own.length} changed`, "warn"),
       actionButton("Back to what it was at first", async () => {
-        if (!(await confirm(context, { title: `${label}: back to what it was at first?`, points: own.map((setting) => `${setting.name}: ${show(setting.value)} becomes ${show(setting.default)}`), yes: "Set back" }))) return;
-        await context.api.patch(path`/admin/settings`, Object.fromEntries(own.map((setting) => [setting.name, null])));
+        const changes = Object.fromEntries(own.map((setting) => [setting.name, null]));
+        const { points, danger } = questionOf(risksOf(own, changes));
+        if (!(await confirm(context, { title: `${label}: back to what it was at first?`, points: [...own.map((setting) => `${setting.name}: ${show(setting.value)} becomes ${show(setting.default)}`), ...points], danger, yes: "Set back" }))) return;
+        await context.api.patch(path`/admin/settings`, changes);
         toast("It is as it was at first.");
         context.refresh();
       }))),
     made.node);
+}
+
+const less = (value, was) => value !== null && (was === null || Number(value) < Number(was));
+const more = (value, was) => value !== null && was !== null && Number(value) > Number(was);
+
+/** Changes that somebody should think about: which settings, when, and what comes of it; `danger` where that cannot be undone. */
+const RISKS = [
+  { of: /^retention\.|^errors\.keep_days$/, when: less, text: words.lose, danger: true },
+  { of: /^memory\.max_per_user$/, when: less, text: words.weak, danger: true },
+  { of: /^training\.consent_default$/, when: (value) => value === true, text: words.train, danger: true },
+  { of: /^experiments\.consent_default$/, when: (value) => value === true, text: words.tried },
+  { of: /^memory\.(credentials|health|minors|names)$/, when: (value, was) => value === "keep" || (value === "mask" && was === "refuse"), text: words.remembered },
+  { of: /^budgets\.unpriced$/, when: (value) => value === "allow", text: words.unpriced },
+  { of: /^answers\.whole_prompts$/, when: (value) => value === true, text: words.prompts },
+  { of: /^autopilot\.max_(usd|share|at_once)/, when: more, text: words.spends },
+  { of: /^autopilot\.(fine_tunes|model_prompts)$/, when: (value) => value === true, text: words.spends },
+];
+
+/** Those of `changes` that are such: null is what holds at first. */
+function risksOf(settings, changes) {
+  return settings.flatMap(({ name, value: was, default: first }) => {
+    if (!(name in changes)) return [];
+    const value = changes[name] ?? first;
+    return RISKS.filter((risk) => risk.of.test(name) && risk.when(value, was)).map((risk) => ({ ...risk, name, value }));
+  });
+}
+
+function questionOf(risks) {
+  const danger = risks.some((risk) => risk.danger);
+  return { points: risks.map((risk) => `${risk.name} ${show(risk.value)}: ${risk.text}`), danger, yes: danger ? words.agreeDanger : words.agree };
 }
 
 /** A field of the form: everything may be empty, which is what holds at first. */

@@ -1,21 +1,21 @@
 /** Fine-tuning: what was trained on what, with the loss as it comes. */
 
 import { h } from "../../../lib/dom.js";
-import { path } from "../api.js";
+import { isAborted, path } from "../api.js";
 import { lineChart } from "../chart.js";
 import { confirm } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { form } from "../form.js";
 import { ago, count, decimal, duration, money, percent, time, words as asWords } from "../format.js";
 import { hasEnded, jobBadge, jobProgress } from "../job.js";
-import { actionButton, emptyState, toast } from "../states.js";
+import { actionButton, emptyState, errorState, toast } from "../states.js";
 import { facts, table } from "../table.js";
 import { tiles } from "../tiles.js";
 
 export const title = "Fine-tuning";
 
 const words = {
-  none: "No model was trained yet",
+  none: "No model has been trained yet",
   noneText: "Choose a dataset with at least ten good examples and a base model, or let the schedule look monthly whether there is enough.",
   noneFiltered: "No training is in that state.",
   lossAbout: "What the model still gets wrong, on what it learns from and on what it does not see. Where the second rises while the first falls, it learns by heart.",
@@ -23,6 +23,7 @@ const words = {
 };
 const STATES = ["pending", "running", "succeeded", "failed", "cancelled"];
 const EVENTS_MS = 5000;
+const MOST_EVENTS = 1000;
 
 export function render(context) {
   const [id] = context.path;
@@ -109,20 +110,26 @@ async function one(context, id) {
       series: [{ name: "training", points: points("training_loss") }, { name: "validation", points: points("validation_loss") }].filter((one, i) => i === 0 || one.points.length > 0), empty: words.noLoss }));
   };
   draw(job);
+  // The newest stand first, and only what is new is asked for; of very many the first ones are left out.
+  const events = [];
+  let after = null;
   const tell = async () => {
-    const events = [];
-    for (let after = null; events.length < 1000;) {
+    const known = after;
+    for (let more = true; more;) {
       const page = await context.api.get(path`/admin/finetuning-jobs/${id}/events`, { limit: 200, after });
       events.push(...page.data);
-      if (!page.has_more) break;
-      after = page.data.at(-1).id;
+      after = events.at(-1)?.id ?? null;
+      more = page.has_more;
     }
+    events.splice(0, events.length - MOST_EVENTS);
+    if (after === known && said.childNodes.length > 0) return;
     said.replaceChildren(table({
-      name: "What the trainer said", rows: events.reverse(), empty: "Nothing yet.",
+      name: "What the trainer said", rows: [...events].reverse(), empty: "Nothing yet.",
       columns: [{ label: "When", show: (row) => time(row.at), csv: (row) => row.at }, { label: "Level", show: (row) => row.level }, { label: "Message", show: (row) => row.message }, { label: "Step", align: "end", show: (row) => row.step }],
     }));
   };
-  tell().catch(() => said.replaceChildren(emptyState("What the trainer said could not be read.", "")));
+  const tellFirst = () => tell().catch((error) => !isAborted(error) && said.replaceChildren(errorState(error, tellFirst)));
+  tellFirst();
   return [
     h("p", {}, h("a", { href: context.href("training") }, "All trainings")),
     job.warning ? h("div", { class: "notice notice-warn" }, h("p", {}, job.warning)) : null,

@@ -2,6 +2,7 @@
 
 import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
+import { coachOptions } from "../coaches.js";
 import { formDialog } from "../dialog.js";
 import { filterBar } from "../filters.js";
 import { ago, count, decimal, milliseconds, money, percent, time } from "../format.js";
@@ -36,14 +37,17 @@ function list(context) {
       columns: [
         { label: "Version", show: (row) => h("span", {}, h("a", { href: context.href("versions", [row.id]) }, nameOf(row)), h("span", { class: "cell-note" }, row.model_id)), csv: (row) => nameOf(row) },
         { label: "State", show: stateOf },
-        { label: "Thumbs up", align: "end", show: (row) => percent(row.production_metrics?.thumbs_up_rate), csv: (row) => row.production_metrics?.thumbs_up_rate },
-        { label: "Answers", align: "end", show: (row) => figure(count(row.production_metrics?.answers), row.production_metrics?.answers > 0 ? context.href("answers", [], { model_version_id: row.id, days: row.production_metrics.days }) : null), csv: (row) => row.production_metrics?.answers },
-        { label: "Cost of one", align: "end", show: (row) => money(row.production_metrics?.cost_usd_per_answer), csv: (row) => row.production_metrics?.cost_usd_per_answer },
-        { label: "95 % are done in", align: "end", show: (row) => milliseconds(row.production_metrics?.latency_ms_p95), csv: (row) => row.production_metrics?.latency_ms_p95 },
+        ...[["Thumbs up", "thumbs_up_rate", percent, { helpful: "any" }], ["Answers", "answers", count], ["Cost of one", "cost_usd_per_answer", money], ["95 % are done in", "latency_ms_p95", milliseconds]]
+          .map(([label, name, show, which]) => ({ label, align: "end", show: (row) => figure(show(row.production_metrics?.[name]), answersOf(context, row, which)), csv: (row) => row.production_metrics?.[name] })),
         { label: "Made", show: (row) => time(row.created_at, ago), csv: (row) => row.created_at },
       ],
     }),
   ];
+}
+
+/** The answers that its figures are of, or some of them. */
+function answersOf(context, { id, production_metrics: metrics }, which = {}) {
+  return metrics?.answers > 0 ? context.href("answers", [], { model_version_id: id, days: metrics.days, ...which }) : null;
 }
 
 function nameOf(version) {
@@ -63,14 +67,17 @@ async function one(context, id) {
   if (version.is_deployed) context.actions.push(actionButton("Roll back", () => rollBack(context, version, { environment: version.deployment_environment, coach_id: version.coach_id }), { kind: "danger", id: "roll-back" }));
   context.actions.push(h("a", { class: "button", href: context.href("rollouts", [], { model_version_id: id }) }, "Roll out by stages"));
   const metrics = version.production_metrics;
+  const rows = (which) => answersOf(context, version, which);
   return [
     h("p", {}, h("a", { href: context.href("versions") }, "All model versions")),
     version.warning ? h("div", { class: "notice notice-warn" }, h("p", {}, version.warning)) : null,
     metrics ? tiles([
-      { label: "Answers", value: count(metrics.answers), note: `in the last ${count(metrics.days)} days`, href: context.href("answers", [], { model_version_id: id, days: metrics.days }) },
-      { label: "Thumbs up", value: percent(metrics.thumbs_up_rate), note: `of ${count(metrics.thumbs)}` }, { label: "Stars", value: decimal(metrics.average_rating, 2), note: `of ${count(metrics.ratings)}` },
-      { label: "Half are done in", value: milliseconds(metrics.latency_ms_p50) }, { label: "95 % are done in", value: milliseconds(metrics.latency_ms_p95) },
-      { label: "Cost of an answer", value: money(metrics.cost_usd_per_answer) }, { label: "Failed", value: percent(metrics.error_rate), note: `${count(metrics.errors)} answers` },
+      { label: "Answers", value: count(metrics.answers), note: `in the last ${count(metrics.days)} days`, href: rows() },
+      { label: "Thumbs up", value: percent(metrics.thumbs_up_rate), note: `of ${count(metrics.thumbs)}`, href: metrics.thumbs > 0 ? rows({ helpful: "any" }) : null },
+      { label: "Stars", value: decimal(metrics.average_rating, 2), note: `of ${count(metrics.ratings)}`, href: metrics.ratings > 0 ? rows({ rating: "any" }) : null },
+      { label: "Half are done in", value: milliseconds(metrics.latency_ms_p50), href: rows() }, { label: "95 % are done in", value: milliseconds(metrics.latency_ms_p95), href: rows() },
+      { label: "Cost of an answer", value: money(metrics.cost_usd_per_answer), href: rows() },
+      { label: "Failed", value: percent(metrics.error_rate), note: `${count(metrics.errors)} answers`, href: metrics.errors > 0 ? rows({ outcome: "wrong" }) : null },
     ]) : emptyState("It has given no answers yet", "The job refresh-model-metrics looks each hour."),
     facts([["State", stateOf(version)], ["Model", version.model_id], ["Base model", version.base_model], ["Training", version.finetuning_job_id && h("a", { href: context.href("training", [version.finetuning_job_id]) }, "the one that made it")],
       ["Trained on", version.dataset_version_id && h("a", { href: context.href("datasets", ["version", version.dataset_version_id]) }, "a version of a dataset")],
@@ -106,7 +113,7 @@ function pointsOf(plan) {
 }
 
 async function deploy(context, version) {
-  const coaches = await context.api.get(path`/admin/coaches`, { limit: 200 }).then(({ data }) => data, () => []);
+  const coaches = await coachOptions(context).catch(() => []);
   const place = h("div", { "aria-live": "polite", id: "deploy-plan" });
   let asked = 0;
   const look = async () => {
@@ -126,7 +133,7 @@ async function deploy(context, version) {
     title: `Deploy ${nameOf(version)}?`, label: "Deploy it",
     fields: [
       { name: "environment", label: "Where", type: "select", options: ENVIRONMENTS.map((value) => ({ value, label: value })), onchange: () => look() },
-      { name: "coach_id", label: "For", type: "select", options: [{ value: "", label: "all coaches without a model of their own" }, ...coaches.map((coach) => ({ value: coach.id, label: coach.name }))], onchange: () => look() },
+      { name: "coach_id", label: "For", type: "select", options: [{ value: "", label: "all coaches without a model of their own" }, ...coaches], onchange: () => look() },
     ],
     async submit(values) {
       await context.api.post(path`/admin/model-versions/${version.id}/deploy`, values);
