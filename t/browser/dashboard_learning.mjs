@@ -82,7 +82,7 @@ await group("a training", async () => {
   ok(await until(async () => (await page.locator(".chart svg .series-1 path.chart-line").getAttribute("d").catch(() => "") ?? "").length > 20), "the loss is drawn as it comes");
   ok(await until(async () => /succeeded/.test(await page.locator(".tile").first().innerText())), "until it has succeeded");
   await settled(page);
-  matches(await page.locator(".facts").innerText(), /the one that it made/, "with the version that it made");
+  ok(await until(async () => /the one that it made/.test(await page.locator(".facts").innerText())), "with the version that it made");
   await page.getByRole("button", { name: "Table", exact: true }).click();
   ok(await page.locator(".chart tbody tr").count() > 2, "the losses are a table, too");
   await page.getByRole("button", { name: "Table", exact: true }).click();

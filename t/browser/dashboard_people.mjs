@@ -104,6 +104,12 @@ await group("settings and privacy, by keyboard", async () => {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");
   ok(await until(async () => (await page.getByText("1 changed").count()) === 0), "and set back to what it was at first");
+  await goTo(page, "settings?q=whole_prompts");
+  await page.getByLabel("answers.whole_prompts").selectOption("true");
+  await page.getByRole("button", { name: "Save" }).click();
+  ok(await until(() => page.locator("dialog[open]").getByText(/are stored with each answer/).isVisible()), "what is kept of everybody is asked about");
+  await page.keyboard.press("Escape");
+  equal(await page.locator("dialog[open]").count(), 0, "and no leaves it as it is");
   await goTo(page, "settings?q=retention.answers");
   await page.getByLabel("retention.answers_days").fill("0");
   await page.getByRole("button", { name: "Save" }).click();
@@ -118,11 +124,6 @@ await group("settings and privacy, by keyboard", async () => {
   const stored = page.waitForResponse((response) => response.request().method() === "PATCH");
   await page.getByRole("button", { name: "Save" }).click();
   equal((await stored).status(), 200, "what deletes nothing is set without a question");
-  await goTo(page, "settings?q=training.consent");
-  await page.getByLabel("training.consent_default").selectOption("true");
-  await page.getByRole("button", { name: "Save" }).click();
-  ok(await until(() => page.locator("dialog[open]").getByText(/did not say otherwise train models/).isVisible()), "what is done with everybody's answers is asked about");
-  await page.keyboard.press("Enter");
   await goTo(page, "privacy");
   ok(await until(() => page.getByRole("link", { name: "400 days" }).first().isVisible()), "which the page Privacy tells");
   await page.getByLabel("Route begins with").fill("/admin/settings");

@@ -25,5 +25,5 @@ with Uplift(batch=True) as uplift:
     sdk.run("../browser/dashboard_people.mjs", {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.token(ANN),
                                                 "PAGE_ADMIN": uplift.admin_token(), "PAGE_ANN": ANN})
     tap.equal(uplift.value("select count(*) from public.coach_response_feedback where user_id = %s", ANN), 0, "nothing of who was erased is in the database any more")
-    tap.equal(uplift.value("select value from uplift.settings where key = 'retention.answers_days'"), 365, "what was set holds")
+    tap.equal(uplift.value("select value from uplift.settings where key = 'retention.answers_days'"), 400, "what was set holds")
 tap.done()

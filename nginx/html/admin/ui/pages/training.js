@@ -113,7 +113,9 @@ async function one(context, id) {
   // The newest stand first, and only what is new is asked for; of very many the first ones are left out.
   const events = [];
   let after = null;
-  const tell = async () => {
+  let telling = null;
+  const tell = () => (telling ??= read().finally(() => { telling = null; }));
+  const read = async () => {
     const known = after;
     for (let more = true; more;) {
       const page = await context.api.get(path`/admin/finetuning-jobs/${id}/events`, { limit: 200, after });
