@@ -1,7 +1,7 @@
 """How long the server takes for what each page of the dashboard asks first, with --rows answers of a tenth as many users.
 
 Answers are those of t/bench/growth.py, with ratings, costs and times; they are counted by the job, as on any server. Then Chromium opens
-each page of the navigation, twice, and the second time counts: from when the page asks for the first thing until it has the last of
+each page of the navigation, and of those that are lists the first thing on it, twice, and the second time counts: from when the page asks for the first thing until it has the last of
 those that it needs at first.
 """
 

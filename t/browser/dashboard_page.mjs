@@ -8,13 +8,17 @@ const MODULES = /^\/admin\/ui\//;
 /** A page of the dashboard, when all of it is there. */
 export async function openDashboard(hash, options = {}) {
   const page = await openPage({ token: ADMIN, hash: `admin/#${hash}`, ...options });
-  await settled(page);
+  await atRest(page, hash);
   return page;
 }
 
 export async function goTo(page, hash) {
   await page.goto(`${url}/admin/#${hash}`);
-  return settled(page);
+  await atRest(page, hash);
+}
+
+async function atRest(page, hash) {
+  if (!(await settled(page))) throw new Error(`#${hash} does not come to rest`);
 }
 
 /** Whether the page has come to rest: it is there, and nothing is loading any more. */

@@ -36,13 +36,13 @@
  *   form.js    form (types, errors by `param`)
  *   dialog.js  confirm (says what will happen), formDialog, openDialog: all end with their page
  *   reason.js  withReason: confirm that wants to know why
- *   job.js     jobProgress, runJob and watchJob (in a dialog), jobBadge, resultOf
+ *   job.js     jobProgress, runJob (asks for one, and shows it in a dialog), jobBadge, resultOf
  *   counted.js when figures were counted, and having them counted now
- *   coaches.js coachesOf: all coaches, by id
- *   answers.js answersTable; log.js logColumns
+ *   coaches.js coachesOf: all coaches, by id; coachOptions, coachNames
+ *   answers.js answersTable; log.js logColumns: the log of admins
  *   metrics.js what experiments are judged by; lineage.js the graph of model versions; model_rule.js which models may be named
  *   chart.js   lineChart, barChart: each with a table, CSV and PNG
- *   format.js  count, short, decimal, money, percent, milliseconds, duration, bytes, time, ago, moment, day, utc
+ *   format.js  count, short, decimal, money, percent, milliseconds, duration, bytes, time, ago, moment, day, utcDay, utc
  *   csv.js     saveCsv, saveBlob, saveStream; export.js exportDialog: with how much there is so far
  *   lib/dom.js h (makes elements), icon, speak
  */

@@ -7,18 +7,18 @@ import { emptyState, errorState, skeleton } from "./states.js";
 
 /**
  * A table. `columns` are {label, show(row) (a node or text), csv(row) (else what show gives as text), align ("end" for
- * numbers), sort (see below), head (it names its row)}.
+ * numbers), sort (see below)}; the first one names its row.
  *
  * Either `rows`, or `load(next)`: resolves to {rows, next}; called with null for the first page, then with what
  * `next` was, until that is null (api.pages() makes one). "Show more" brings the next page.
  *
- * Sorting: with `rows`, a column's `sort(row)` gives what is compared. With `load`, `sort` is a name that the server knows, and
- * the table's `order` {by, descending} with `reorder({by, descending})` say how it is and how to change it (in the URL).
+ * Sorting: with `rows`, a column's `sort(row)` gives what is compared; `order` {by: a column's label, descending} says how they come. Lists
+ * that are loaded page by page have the server's order.
  *
  * `empty` is what stands there without rows: a node, or a text. `name` is what the table is called; it is its caption
  * (hidden unless `caption`) and the name of its CSV, for which a button stands below unless `csv` is false.
  */
-export function table({ name, columns, rows = null, load = null, empty = "There is nothing here yet.", order = null, reorder = null, csv = true, caption = false, rowClass = null }) {
+export function table({ name, columns, rows = null, load = null, empty = "There is nothing here yet.", order = null, csv = true, caption = false, rowClass = null }) {
   const shown = [];
   const body = h("tbody");
   const foot = h("div", { class: "table-foot" });
@@ -30,8 +30,8 @@ export function table({ name, columns, rows = null, load = null, empty = "There 
   let sorted = order;
 
   function line(row) {
-    const cells = columns.map((column, i) => h(column.head ?? i === 0 ? "th" : "td",
-      { class: column.align === "end" ? "end" : "", scope: column.head ?? i === 0 ? "row" : null, "data-label": column.label }, content(column.show(row))));
+    const cells = columns.map((column, i) => h(i === 0 ? "th" : "td",
+      { class: column.align === "end" ? "end" : "", scope: i === 0 ? "row" : null, "data-label": column.label }, content(column.show(row))));
     return h("tr", { class: rowClass?.(row) || null }, cells);
   }
 
@@ -73,12 +73,7 @@ export function table({ name, columns, rows = null, load = null, empty = "There 
   }
 
   function sortBy(column) {
-    const same = sorted?.by === (load ? column.sort : column.label);
-    sorted = { by: load ? column.sort : column.label, descending: same ? !sorted.descending : column.align === "end" };
-    if (load) {
-      reorder(sorted);
-      return;
-    }
+    sorted = { by: column.label, descending: sorted?.by === column.label ? !sorted.descending : column.align === "end" };
     shown.sort((a, b) => compare(column.sort(a), column.sort(b)) * (sorted.descending ? -1 : 1));
     body.replaceChildren(...shown.map(line));
     markSorted();
@@ -87,7 +82,7 @@ export function table({ name, columns, rows = null, load = null, empty = "There 
 
   function markSorted() {
     heads.forEach(({ node: cell, column }) => {
-      const is = sorted !== null && sorted.by === (load ? column.sort : column.label);
+      const is = sorted?.by === column.label;
       if (column.sort) cell.setAttribute("aria-sort", is ? (sorted.descending ? "descending" : "ascending") : "none");
     });
   }
@@ -121,7 +116,7 @@ function withCsv(column) {
 
 function compare(a, b) {
   if (a === b) return 0;
-  // What is not known comes last in both directions' sense: as the smallest.
+  // What is not known is less than anything.
   if (a === null || a === undefined) return -1;
   if (b === null || b === undefined) return 1;
   return typeof a === "string" && typeof b === "string" ? a.localeCompare(b) : a < b ? -1 : 1;
