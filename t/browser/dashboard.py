@@ -50,6 +50,7 @@ with Uplift() as uplift:
     tap.equal(uplift.job("roll-up-usage")["status"], "succeeded", "the answers are counted")
     overview = uplift.admin("GET", "/admin/overview").json()
     tap.ok(overview["total"]["requests"] > 400 and overview["total"]["users"] == 10, "and the overview has them", overview["total"])
+    tap.equal(uplift.job("refresh-model-metrics")["status"], "succeeded", "so are those of model versions")
     sdk.run("../browser/dashboard.mjs", environment)
     sdk.run("../browser/dashboard_parts.mjs", environment)
     sdk.run("../browser/dashboard_ways.mjs", environment)

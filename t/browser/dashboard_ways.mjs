@@ -140,13 +140,22 @@ await group("figures and the rows behind them", async () => {
   const tile = page.locator(".tile", { hasText: "failed or broke off" });
   const told = Number((await tile.locator(".tile-note").innerText()).match(/\d+/)[0]);
   ok(told > 0, "some answers failed");
-  await tile.locator("a").click();
-  await settled(page);
-  for (let more = page.getByRole("button", { name: "Show more" }); await more.count() > 0;) {
-    await more.click();
+  const behind = async (link) => {
+    await link.click();
     await settled(page);
-  }
-  equal(await page.locator("#main tbody tr").count(), told, "the link leads to as many");
+    for (let more = page.getByRole("button", { name: "Show more" }); await more.count() > 0;) {
+      await more.click();
+      await settled(page);
+    }
+    return page.locator("#main tbody tr").count();
+  };
+  equal(await behind(tile.locator("a")), told, "the link leads to as many");
+
+  await goTo(page, "versions/40000000-0000-4000-8000-000000000002");
+  const thumbs = page.locator(".tile", { hasText: "Thumbs up" });
+  const given = Number((await thumbs.locator(".tile-note").innerText()).match(/\d+/)[0]);
+  ok(given > 0, "a model version has thumbs");
+  equal(await behind(thumbs.locator("a")), given, "and its link leads to those, without what came from the cache");
 
   await goTo(page, `people/${USER}`);
   const spent = page.locator(".tile", { hasText: "Spent this month" });

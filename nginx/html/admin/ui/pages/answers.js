@@ -124,7 +124,7 @@ function code(label, value, open = false) {
 function feedbackPanel(a) {
   return h("section", { class: "panel", "aria-labelledby": "feedback" }, h("h2", { id: "feedback" }, "Feedback"), h("div", {}, feedback(a) === "–" ? "None." : feedback(a)),
     a.feedback.length > 0 ? h("ol", { class: "history", "aria-label": "History of its feedback" }, a.feedback.map((event) => h("li", {}, time(event.at), h("span", {}, ` ${changed(event.changes)}`), event.source ? h("span", { class: "hint" }, ` by ${event.source}`) : null))) : null,
-    a.prediction ? h("p", { class: "hint" }, `A thumb up was foretold with ${decimal(a.prediction.confidence * 100, 0)} %.`) : null);
+    a.prediction ? h("p", { class: "hint" }, `A thumb up was predicted with ${decimal(a.prediction.confidence * 100, 0)} %.`) : null);
 }
 
 function changed(changes) {

@@ -12,7 +12,7 @@ import { badge, tiles } from "../tiles.js";
 export const title = "Predictions";
 
 const words = {
-  calibrationAbout: "How often what was foretold came true, by how sure it was. On the diagonal the two are the same; the band is what may be chance.",
+  calibrationAbout: "How often what was predicted came true, by how sure it was. On the diagonal the two are the same; the band is what may be chance.",
   brierAbout: "The mean square of confidence less what came, and how far confidence is from what came true. Less is better.",
   none: "There are no predictions in this time",
   noneText: "Thumbs are predicted once the job train-thumb-model has enough rated answers; others record theirs by POST /v1/predictions.",
@@ -47,7 +47,7 @@ export function render(context) {
       columns: [
         { label: "What", show: (row) => asWords(row.prediction_type) },
         { label: "Model", show: (row) => h("a", { href: context.href("predictions", [], { ...context.query, model_name: row.model_name, model_version: row.model_version }) }, `${row.model_name} ${row.model_version ?? ""}`) },
-        { label: "Foretold", align: "end", sort: (row) => row.n, show: (row) => count(row.n), csv: (row) => row.n },
+        { label: "Predictions", align: "end", sort: (row) => row.n, show: (row) => count(row.n), csv: (row) => row.n },
         { label: "Came true or not", align: "end", sort: (row) => row.n_judged, show: (row) => count(row.n_judged), csv: (row) => row.n_judged },
         ...[["Accuracy", "accuracy", percent], ["Brier", "brier", (value) => decimal(value, 3)], ["Calibration error", "ece", (value) => decimal(value, 3)], ["Log loss", "log_loss", (value) => decimal(value, 3)], ["MAE", "mae", decimal], ["MAPE", "mape", percent]]
           .map(([label, name, show]) => ({ label, align: "end", sort: (row) => row[name], show: (row) => show(row[name]), csv: (row) => row[name] })),
@@ -71,9 +71,9 @@ function showAll(calibration, figures, step) {
   return [
     h("h2", {}, "How good they are"),
     tiles([
-      { label: "Foretold", value: count(total.n), note: `${count(total.n_with_outcome)} have an outcome` },
+      { label: "Predictions", value: count(total.n), note: `${count(total.n_with_outcome)} have an outcome` },
       { label: "Accuracy", value: percent(total.accuracy) },
-      { label: "Brier score", value: decimal(total.brier, 3), note: `always foretelling the mean: ${decimal(total.uncertainty, 3)}` },
+      { label: "Brier score", value: decimal(total.brier, 3), note: `of always predicting the mean: ${decimal(total.uncertainty, 3)}` },
       { label: "Calibration error", value: decimal(total.ece, 3), note: "mean distance of confidence from what came true" },
       total.mae === null ? null : { label: "Mean error of numbers", value: decimal(total.mae), note: total.mape === null ? "" : percent(total.mape) },
     ]),

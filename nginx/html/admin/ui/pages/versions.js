@@ -45,9 +45,11 @@ function list(context) {
   ];
 }
 
-/** The answers that its figures are of, or some of them. */
+/** The answers that its figures are of, as when they were counted, or some of them. What came from the cache is not among them. */
 function answersOf(context, { id, production_metrics: metrics }, which = {}) {
-  return metrics?.answers > 0 ? context.href("answers", [], { model_version_id: id, days: metrics.days, ...which }) : null;
+  if (!(metrics?.answers > 0)) return null;
+  const to = new Date(metrics.refreshed_at);
+  return context.href("answers", [], { model_version_id: id, from_cache: "false", from: new Date(to - metrics.days * 86400000).toISOString(), to: to.toISOString(), ...which });
 }
 
 function nameOf(version) {
@@ -77,7 +79,7 @@ async function one(context, id) {
       { label: "Stars", value: decimal(metrics.average_rating, 2), note: `of ${count(metrics.ratings)}`, href: metrics.ratings > 0 ? rows({ rating: "any" }) : null },
       { label: "Half are done in", value: milliseconds(metrics.latency_ms_p50), href: rows() }, { label: "95 % are done in", value: milliseconds(metrics.latency_ms_p95), href: rows() },
       { label: "Cost of an answer", value: money(metrics.cost_usd_per_answer), href: rows() },
-      { label: "Failed", value: percent(metrics.error_rate), note: `${count(metrics.errors)} answers`, href: metrics.errors > 0 ? rows({ outcome: "wrong" }) : null },
+      { label: "Failed", value: percent(metrics.error_rate), note: `${count(metrics.errors)} answers`, href: metrics.errors > 0 ? rows({ outcome: "failed" }) : null },
     ]) : emptyState("It has given no answers yet", "The job refresh-model-metrics looks each hour."),
     facts([["State", stateOf(version)], ["Model", version.model_id], ["Base model", version.base_model], ["Training", version.finetuning_job_id && h("a", { href: context.href("training", [version.finetuning_job_id]) }, "the one that made it")],
       ["Trained on", version.dataset_version_id && h("a", { href: context.href("datasets", ["version", version.dataset_version_id]) }, "a version of a dataset")],
