@@ -18,7 +18,7 @@ begin
     where a.id = p_answer_id and a.user_id = p_user_id and c.deleted_at is null
         and (p_conversation_id is null or a.conversation_id = p_conversation_id);
     if found then
-        select f.created_at into first_at from uplift.first_version(p_answer_id, p_user_id) f;
+        first_at := uplift.replaced_since(p_answer_id, p_user_id);
     end if;
 end
 $$;
@@ -39,7 +39,6 @@ language plpgsql stable
 as $$
 declare
     v_turn record;
-    v_since timestamptz := timestamptz 'infinity'; -- what was said from then on drops out
     v_room int := p_bytes;
     v_rows int := 0;
     v_question text := ''; -- of the turn that the loop saw last
@@ -49,21 +48,20 @@ begin
     turns := 0;
     -- Newest first, so that what no longer fits is the oldest.
     for v_turn in
-        -- What failed before it said anything drops out. created_at < ... keeps this on its index.
-        select a.id, a.user_message, a.ai_response, a.regenerate_of, a.created_at,
-            a.answers_tools as has_results,
+        -- What failed before it said anything drops out, and what a version replaced. created_at < ... keeps this on its index.
+        select a.user_message, a.ai_response, a.answers_tools as has_results,
             coalesce(octet_length(a.user_message), 0) + octet_length(a.ai_response) + 32 as size
         from public.coach_response_feedback a
         where a.conversation_id = p_conversation_id and a.created_at < p_before and a.created_at > p_after and a.user_id = p_user_id
             and a.ai_response <> ''
+            -- Looked up once. Of an answer that is given anew what counts is what was replaced before it.
+            and not coalesce(a.created_at <@ (
+                select case when p_before = 'infinity' then c.replaced else uplift.replaced_times(p_user_id, p_conversation_id, p_before) end
+                from uplift.conversations c
+                where c.id = p_conversation_id and c.user_id = p_user_id and c.replaced is not null), false)
         order by a.created_at desc limit 50
     loop
         v_rows := v_rows + 1;
-        -- So does what a version replaced, as in uplift.replaced_times().
-        continue when v_turn.created_at >= v_since;
-        if v_turn.regenerate_of is not null then
-            v_since := uplift.replaced_since(v_turn.id, p_user_id);
-        end if;
         v_room := v_room - v_turn.size;
         exit when v_room < 0;
         turns := turns + 1;

@@ -564,14 +564,17 @@ declare
     v_ids uuid[];
 begin
     perform uplift.lock_memories(p_user_id);
-    with gone as (
-        delete from public.ai_episodic_memory m
-        where m.user_id = p_user_id and m.related_conversation_id = p_conversation_id and m.last_said_at = p_said_at
-            and m.source in ('rules', 'model') and m.said_count <= 1 and not m.is_pinned
-        returning m.id)
-    select array_agg(g.id) into v_ids from gone g;
-    -- What it had taken the place of holds again.
-    update public.ai_episodic_memory m set is_active = true, superseded_by = null where m.superseded_by = any (v_ids);
+    select array_agg(m.id) into v_ids from public.ai_episodic_memory m
+    where m.user_id = p_user_id and m.related_conversation_id = p_conversation_id and m.last_said_at = p_said_at
+        and m.source in ('rules', 'model') and m.said_count <= 1 and not m.is_pinned;
+    -- What it had taken the place of holds again, unless that had been replaced once more. Before it goes, because
+    -- what it replaced is not known after.
+    update public.ai_episodic_memory m set is_active = g.replaced_by is null, superseded_by = g.replaced_by
+    from (
+        select x.id, case when x.superseded_by <> all (v_ids) then x.superseded_by end as replaced_by
+        from public.ai_episodic_memory x where x.id = any (v_ids)) g
+    where m.superseded_by = g.id and m.id <> all (v_ids);
+    delete from public.ai_episodic_memory m where m.id = any (v_ids);
 end
 $$;
 
@@ -581,16 +584,21 @@ comment on function uplift.unlearn(uuid, uuid, timestamptz) is
 create or replace function uplift_chat.learn_memories(p_answer_ids uuid[]) returns int
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
+declare
+    v_edited jsonb;
 begin
-    -- In the order of users, which is the order of locks.
-    perform uplift.unlearn(r.user_id, r.conversation_id, r.created_at)
-    from (
-        select a.user_id, r.conversation_id, r.created_at
-        from unnest(p_answer_ids) i(id)
-        join public.coach_response_feedback a on a.id = i.id
-        join public.coach_response_feedback r on r.id = a.regenerate_of and r.user_id = a.user_id
-        where a.ai_response <> '' and a.user_message is distinct from r.user_message
-        order by a.user_id, r.created_at offset 0) r;
+    select jsonb_agg(jsonb_build_array(a.user_id, r.conversation_id, r.created_at) order by a.user_id, r.created_at) into v_edited
+    from unnest(p_answer_ids) i(id)
+    join public.coach_response_feedback a on a.id = i.id
+    join public.coach_response_feedback r on r.id = a.regenerate_of and r.user_id = a.user_id
+    where a.ai_response <> '' and a.user_message is distinct from r.user_message;
+    if v_edited is not null then
+        -- All users at once and in order, because what is learnt comes after and goes through them once more.
+        perform uplift.lock_memories(x.user_id) from (
+            select distinct a.user_id from unnest(p_answer_ids) i(id)
+            join public.coach_response_feedback a on a.id = i.id order by 1) x;
+        perform uplift.unlearn((e ->> 0)::uuid, (e ->> 1)::uuid, (e ->> 2)::timestamptz) from jsonb_array_elements(v_edited) e;
+    end if;
     return (
         select uplift.learn_from(array_agg(a.user_id), array_agg(a.conversation_id), array_agg(a.user_message), array_agg(a.created_at))
         from unnest(p_answer_ids) i

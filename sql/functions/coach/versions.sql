@@ -21,23 +21,42 @@ $$;
 comment on function uplift.first_version(uuid, uuid) is
     'The answer that was given first, of those that an own answer took the place of; itself when it took no other''s.';
 
+create or replace function uplift.replaced_from(p_replaced tstzmultirange, p_since timestamptz) returns timestamptz
+language sql immutable parallel safe
+as $$
+    select coalesce((
+        select lower(r) from unnest(p_replaced) r where p_since between lower(r) and upper(r)), p_since)
+$$;
+
+comment on function uplift.replaced_from(tstzmultirange, timestamptz) is
+    'From when on a version replaces what was said whose first version is gone, of which p_since is the first one that is left: as conversations.replaced has it from before.';
+
 create or replace function uplift.replaced_since(p_answer_id uuid, p_user_id uuid) returns timestamptz
 language plpgsql stable
 as $$
 declare
     v_first record;
+    v_since timestamptz;
 begin
     select f.id, f.created_at into v_first from uplift.first_version(p_answer_id, p_user_id) f;
-    return least(v_first.created_at, (
+    v_since := least(v_first.created_at, (
         -- Where the first one is still to come, the first of those that are here.
         select min(x.created_at) from (
             select a.created_at, a.user_id from public.coach_response_feedback a where a.regenerate_of = v_first.id offset 0) x
         where x.user_id = p_user_id));
+    if v_first.id is not null and not exists (
+            select from public.coach_response_feedback a where a.id = v_first.id and a.user_id = p_user_id) then
+        v_since := uplift.replaced_from((
+            select c.replaced from public.coach_response_feedback a
+            join uplift.conversations c on c.id = a.conversation_id and c.user_id = a.user_id
+            where a.id = p_answer_id and a.user_id = p_user_id), v_since);
+    end if;
+    return v_since;
 end
 $$;
 
 comment on function uplift.replaced_since(uuid, uuid) is
-    'From when on a version replaces what was said: the time of the first version of that answer. What was said from then until the version itself drops out.';
+    'From when on a version replaces what was said: the time of the first version of that answer, also once that one is gone (uplift.replaced_from). What was said from then until the version itself drops out.';
 
 create or replace function uplift.replaced_times(p_user_id uuid, p_conversation_id uuid, p_before timestamptz) returns tstzmultirange
 language plpgsql stable

@@ -417,7 +417,8 @@ begin
         select a.*, case when a.is_plain and u.consents and d.id is null then a.feedback end as verdict,
             row_number() over (partition by a.turn_id order by a.has_words desc, a.created_at desc, a.id desc) = 1
                 and not uplift.is_replaced(a.created_at, k.replaced) as is_shown,
-            min(a.created_at) over (partition by a.turn_id) as first_at,
+            case when bool_or(a.id = a.turn_id) over (partition by a.turn_id) then min(a.created_at) over (partition by a.turn_id)
+                else uplift.replaced_from(k.replaced, min(a.created_at) over (partition by a.turn_id)) end as first_at,
             bool_or(q.id is not null) over (partition by a.turn_id) as is_turn_asked,
             bool_or(p.id is not null) over (partition by a.turn_id) as has_place
         from answers a
