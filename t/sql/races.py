@@ -218,6 +218,19 @@ equal(admin("select memory_text from public.ai_episodic_memory where user_id = '
 one.commit()
 equal(learner.end(), [(1,)], "and then learns")
 
+# Who takes back what was learnt of an edited message, and learns of others, waits for all users in one order.
+BOB = "00000000-0000-4000-8000-00000000000b"  # behind Ann
+first = connect()
+record(first, {**answer(700, 700, BOB), "user_message": "I want to swim."}, {**answer(702, 702), "user_message": "I want to row."})
+record(first, {**answer(701, 700, BOB), "user_message": "I want to ski.", "regenerate_of": id_of(700)})
+first.commit()
+call(one, "select uplift.lock_memories(%s)", ANN)
+learner = Call(lambda c: call(c, "select uplift_chat.learn_memories(%s::uuid[])", [id_of(701), id_of(702)]))
+ok(learner.waits(), "who learns of two users waits for the first")
+equal(admin("select pg_try_advisory_xact_lock(uplift.memory_lock('%s'))" % BOB), "t", "and meanwhile keeps nobody from the second, although of that one something is to be taken back")
+one.commit()
+equal(learner.end(), [(2,)], "and then learns")
+
 # A summary that is made while an answer that it covers is given anew.
 SEEN = ("select uplift_batch.turns_to_summarise(%s, %s, 200) ->> 'seen'", ANN, id_of(600))
 KEEP = "select uplift_batch.keep_summary(%s, %s, 200, %s, null) ->> 'has_changed'"

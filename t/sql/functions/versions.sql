@@ -1,6 +1,6 @@
 -- Versions: what is given anew or asked otherwise takes the place of what was there, with all that came after it.
 \ir common.psql
-select plan(48);
+select plan(51);
 
 create function pg_temp.read(n int, p_version int default null, p_user uuid default pg_temp.ann()) returns jsonb language sql as $$
     select uplift_chat.get_conversation(p_user, pg_temp.id(n), pg_temp.id(p_version))::jsonb
@@ -113,5 +113,29 @@ select uplift_chat.learn_memories(array[pg_temp.id(301)]) from (
 select is((select string_agg(m.memory_text, '; ') from public.ai_episodic_memory m where m.user_id = :ann and m.is_active), 'I want to swim a mile in May', 'what was edited is learnt as it is now');
 select uplift_chat.learn_memories(array[pg_temp.id(300)]) \g /dev/null
 select is((select count(*) from public.ai_episodic_memory m where m.user_id = :ann), 1::bigint, 'and as it was not learnt again');
+-- What a message took the place of holds again once that message was edited.
+do $$ begin
+    perform pg_temp.record(310, pg_temp.ann(), pg_temp.id(310), 'I love grilled steak.', 'Good.');
+    perform pg_temp.record(311, pg_temp.ann(), pg_temp.id(310), 'I''m vegan now.', 'Fine.');
+    perform uplift_chat.learn_memories(array[pg_temp.id(310)]);
+    perform uplift_chat.learn_memories(array[pg_temp.id(311)]);
+end $$;
+create function pg_temp.steak() returns text language sql as $$
+    select concat_ws(' ', m.is_active, m.superseded_by is not null) from public.ai_episodic_memory m where m.user_id = pg_temp.ann() and m.memory_text ~ 'steak'
+$$;
+select is(pg_temp.steak(), 'f t', 'a memory that another one took the place of');
+select pg_temp.record(312, :ann, pg_temp.id(310), 'I slept well.', 'Fine.', jsonb_build_object('regenerate_of', pg_temp.id(311))) \g /dev/null
+select uplift_chat.learn_memories(array[pg_temp.id(312)]) \g /dev/null
+select is(pg_temp.steak(), 't f', 'holds again when that was taken back');
+-- And not when something else has taken its place since.
+do $$ begin
+    perform pg_temp.record(320, pg_temp.bob(), pg_temp.id(320), 'I want to run 10 km.', 'Go.');
+    perform pg_temp.record(321, pg_temp.bob(), pg_temp.id(320), 'I want to run 15 km.', 'Go.');
+    perform pg_temp.record(322, pg_temp.bob(), pg_temp.id(320), 'I want to run 20 km.', 'Go.');
+    perform uplift_chat.learn_memories(array[pg_temp.id(n)]) from generate_series(320, 322) n;
+    perform pg_temp.record(323, pg_temp.bob(), pg_temp.id(321), 'I slept well.', 'Go.', jsonb_build_object('regenerate_of', pg_temp.id(321)));
+    perform uplift_chat.learn_memories(array[pg_temp.id(323)]);
+end $$;
+select is((select string_agg(m.memory_text, '; ') from public.ai_episodic_memory m where m.user_id = :bob and m.is_active), 'I want to run 20 km', 'unless yet another one has its place');
 select finish();
 rollback;
