@@ -323,29 +323,6 @@ $$;
 
 comment on function uplift.alternating(jsonb[], jsonb[]) is 'Questions, null for none, each with its answer, as one list of messages.';
 
-create or replace function uplift.turns_kept(p_at timestamptz[], p_since timestamptz[]) returns int[]
-language plpgsql immutable parallel safe
-as $$
-declare
-    v_since timestamptz := timestamptz 'infinity';
-    v_kept int[];
-begin
-    if array_remove(p_since, null) = '{}' then
-        return array(select generate_subscripts(p_at, 1));
-    end if;
-    -- As uplift.replaced_times() goes: newest first.
-    for i in reverse cardinality(p_at) .. 1 loop
-        continue when p_at[i] >= v_since;
-        v_since := coalesce(p_since[i], v_since);
-        v_kept := i || v_kept;
-    end loop;
-    return coalesce(v_kept, '{}');
-end
-$$;
-
-comment on function uplift.turns_kept(timestamptz[], timestamptz[]) is
-    'Which of the answers of a conversation, by their places, are part of it: their times in order, and of versions from when on each replaces what was said (uplift.replaced_since), else null.';
-
 create or replace function uplift.unlearnt(p_messages jsonb[]) returns jsonb[]
 language sql immutable parallel safe
 as $$
@@ -420,7 +397,7 @@ begin
             case when bool_or(a.id = a.turn_id) over (partition by a.turn_id) then min(a.created_at) over (partition by a.turn_id)
                 else uplift.replaced_from(k.replaced, min(a.created_at) over (partition by a.turn_id)) end as first_at,
             bool_or(q.id is not null) over (partition by a.turn_id) as is_turn_asked,
-            bool_or(p.id is not null) over (partition by a.turn_id) as has_place
+            bool_or(p.id is not null) over (partition by a.turn_id) as has_place, k.id is not null as is_cut
         from answers a
         join users u on u.user_id = a.user_id
         left join deleted d on d.id = a.conversation_id
@@ -432,20 +409,17 @@ begin
                 dense_rank() over (partition by s.conversation_id, s.user_id, s.has_place order by s.first_at, s.turn_id) end as turn,
             case when s.regenerate_of is null then s.asked_at else s.first_at end as until
         from screened s
-    ), befores as materialized (
-        select x.id, array_agg(r.id order by r.created_at, r.id) as history,
-            array_agg(r.spoken order by r.created_at, r.id) as spoken,
-            uplift.turns_kept(array_agg(r.created_at order by r.created_at, r.id),
-                array_agg(case when r.regenerate_of is not null then r.first_at end order by r.created_at, r.id)) as kept
-        from numbered x
-        join numbered r on r.conversation_id = x.conversation_id and r.user_id = x.user_id and r.has_words
-            and r.created_at < x.until
-        where x.verdict is not null and not x.is_client_led
-        group by x.id
+    ), asked as materialized (
+        select n.id, n.conversation_id, n.user_id, n.until,
+            case when n.is_cut then uplift.replaced_times(n.user_id, n.conversation_id, n.until) end as replaced
+        from numbered n where n.verdict is not null and not n.is_client_led
     ), histories as materialized (
         -- As uplift_chat.prepare_chats() makes them.
-        select b.id, array(select b.history[i] from unnest(b.kept) i) as history, array(select b.spoken[i] from unnest(b.kept) i) as spoken
-        from befores b
+        select x.id, array_agg(r.id order by r.created_at, r.id) as history, array_agg(r.spoken order by r.created_at, r.id) as spoken
+        from asked x
+        join numbered r on r.conversation_id = x.conversation_id and r.user_id = x.user_id and r.has_words
+            and r.created_at < x.until and not uplift.is_replaced(r.created_at, x.replaced)
+        group by x.id
     ), told as materialized (
         select n.*, case when not n.is_client_led
                 then coalesce(h.history[greatest(cardinality(h.history) - n.history_turns, 0) + 1:], '{}') end as history,
