@@ -100,14 +100,17 @@ create table usage_state (
     began_at timestamptz not null,
     rolled_until timestamptz not null,
     days_counted_at timestamptz,
+    today_took interval,
     users_key uuid not null default gen_random_uuid()
 );
 
 comment on table usage_state is 'How far usage_hourly is: to before rolled_until. Later answers are counted when they are asked about.';
 comment on column usage_state.began_at is
-    'When counting began. Ids of answers before may not be in the order of time.';
+    'Since when ids of answers are in the order of time: when counting began, or from the beginning of that day.';
 comment on column usage_state.days_counted_at is 'When usage_daily was last brought up to date; answers since are not in it.';
-comment on column usage_state.users_key is 'Goes into the sketches of usage_daily_users: without it nobody can be looked for in them.';
+comment on column usage_state.today_took is 'How long it took to count today; what takes long is done less often.';
+comment on column usage_state.users_key is
+    'Goes into the sketches of usage_daily_users: without it nobody can be looked for in them. It is no secret from whoever reads this table, who can tell that a user is not, or very likely is, in a sketch.';
 
 create table usage_daily (
     day date not null,
@@ -159,15 +162,19 @@ create table usage_daily_users (
 );
 
 comment on table usage_daily_users is
-    'How many users answers of a day are for, in all ("by" empty) and by coach, provider, model, mode and severity; with sketches, by which those of several days are told (uplift.users_of).';
+    'How many users answers of a day are for, in all ("by" empty) and by coach, provider, model, mode and severity; with sketches, by which those of several days are told (uplift.users_of). Of days of which a user erased answers they are counted anew.';
 comment on column usage_daily_users.sketch is
     'A multiresolution bitmap (Estan, Varghese, Fisk 2003): sixteen levels of 2048 bits, of which each user has one; a user is on level k with a chance of 2^-(k+1).';
 
 create table usage_days_dirty (
     day date primary key,
+    since timestamptz not null default now(),
+    of_users boolean not null default false,
     failed_at timestamptz,
     reason text
 );
 
-comment on table usage_days_dirty is 'Days of usage_daily, some hour of which was counted anew since.';
+comment on table usage_days_dirty is 'Days of usage_daily, some hour of which was counted anew since, or some user of which was erased.';
+comment on column usage_days_dirty.since is 'Since when: days that are over wait for an hour, so that what comes late is counted together; -infinity: until now the day was not over.';
+comment on column usage_days_dirty.of_users is 'Only users are counted anew (usage_daily_users): what their answers cost was spent.';
 comment on column usage_days_dirty.failed_at is 'When it was tried to count it, and why that failed: reason. It is tried again later.';

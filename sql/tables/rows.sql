@@ -135,7 +135,7 @@ on conflict (key) do nothing;
 insert into uplift.routing_state (revision) values (1) on conflict do nothing;
 
 insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one_at_a_time) values
-    ('roll-up-usage', 'Counts the answers of each hour: requests, tokens, cost, latency, feedback.', 5, '6 hours', true),
+    ('roll-up-usage', 'Counts the answers of each hour and day: requests, users, tokens, cost, latency, feedback.', 5, '6 hours', true),
     ('trim-cache', 'Counts hits of the response cache, and keeps it within its size.', 5, '1 hour', true),
     ('extract-memories', 'Finds what is worth remembering in what users said.', 5, '6 hours', true),
     ('refresh-examples', 'Looks again which liked answers may be shown as examples.', 5, '6 hours', true),
@@ -156,7 +156,7 @@ insert into uplift.batch_kinds (name, description, max_attempts, time_limit, one
 on conflict (name) do nothing;
 
 insert into uplift.batch_schedules (name, job, arguments, cron, is_enabled, description) values
-    ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour, for costs and figures.'),
+    ('roll-up-usage', 'roll-up-usage', '{}', '*/10 * * * *', true, 'Use by the hour and the day, for costs and figures.'),
     ('trim-cache', 'trim-cache', '{}', '40 * * * *', true, 'The response cache, hourly.'),
     ('refresh-examples', 'refresh-examples', '{}', '30 3 * * 0', true, 'Which liked answers may be shown as examples, weekly.'),
     ('refresh-contexts', 'refresh-contexts', '{}', '50 4 * * *', true, 'What is known of users, made ready for their next chats, daily.'),

@@ -18,7 +18,7 @@ const struct job_kind job_kinds[] = {
      fine_tune_arguments, job_fine_tune},
     {"refresh-model-metrics", "Works out how each model version does in production.",
      refresh_model_metrics_arguments, job_refresh_model_metrics},
-    {"roll-up-usage", "Counts the answers of each hour: requests, tokens, cost, latency, feedback.",
+    {"roll-up-usage", "Counts the answers of each hour and day: requests, users, tokens, cost, latency, feedback.",
      NULL, job_roll_up_usage},
     {"trim-cache", "Counts hits of the response cache, and keeps it within its size.", NULL,
      job_trim_cache},

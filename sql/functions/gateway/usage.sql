@@ -92,15 +92,21 @@ $$;
 comment on function uplift.count_usage(timestamptz, timestamptz, boolean) is
     'Counts the answers of a time, hour by hour. p_by_id: all of them have ids of version 7, in the order of time.';
 
-create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz) returns boolean
+create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz, p_is_again boolean) returns boolean
 language plpgsql
 as $$
 begin
+    if p_is_again and p_hour < uplift.counted_again_from() then
+        delete from uplift.usage_dirty d where d.hour = p_hour;
+        return true;
+    end if;
     delete from uplift.usage_hourly u where u.hour = p_hour;
     insert into uplift.usage_hourly
     select * from uplift.count_usage(p_hour, p_hour + interval '1 hour', p_hour >= p_began_at);
     delete from uplift.usage_dirty d where d.hour = p_hour;
-    insert into uplift.usage_days_dirty (day) values ((p_hour at time zone 'UTC')::date) on conflict do nothing;
+    insert into uplift.usage_days_dirty as d (day, since)
+    values ((p_hour at time zone 'UTC')::date, case when p_is_again then now() else '-infinity' end)
+    on conflict (day) do update set since = least(d.since, excluded.since), of_users = false;
     return true;
 exception when others then
     if not uplift.is_bad_row(sqlstate) then
@@ -112,8 +118,22 @@ exception when others then
 end
 $$;
 
-comment on function uplift.count_hour(timestamptz, timestamptz) is
-    'Counts an hour anew. False where that cannot be: the hour stays as it was, and is tried again later.';
+comment on function uplift.count_hour(timestamptz, timestamptz, boolean) is
+    'Counts an hour, for the first time or p_is_again. False where that cannot be: the hour stays as it was, and is tried again later.';
+
+create or replace function uplift.ids_in_order_since(p_hour timestamptz) returns timestamptz
+language sql stable
+as $$
+    select case when exists (
+            select from public.coach_response_feedback a
+            where a.created_at >= d.day and not coalesce(a.id >= uplift.first_id_of(date_trunc('hour', a.created_at, 'UTC'))
+                and a.id < uplift.first_id_of(date_trunc('hour', a.created_at, 'UTC') + interval '61 minutes'), false))
+        then p_hour else d.day end
+    from (select date_trunc('day', p_hour, 'UTC') as day) d
+$$;
+
+comment on function uplift.ids_in_order_since(timestamptz) is
+    'The beginning of an hour''s day (UTC), when all answers since then have ids in the order of time; else the hour. Looks through the whole table.';
 
 create or replace function uplift_batch.roll_up_usage(p_hours int) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -133,22 +153,23 @@ begin
     select s.* into v_state from uplift.usage_state s;
     if not found then
         -- All that is older than counting, in one go.
-        insert into uplift.usage_state (began_at, rolled_until) values (v_now, v_now) returning * into v_state;
+        insert into uplift.usage_state (began_at, rolled_until) values (uplift.ids_in_order_since(v_now), v_now) returning * into v_state;
         delete from uplift.usage_hourly;
         insert into uplift.usage_hourly select * from uplift.count_usage('-infinity', v_now, false);
         perform uplift.count_all_days();
-        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u), 'failed', 0, 'left', 0);
+        return jsonb_build_object('hours', (select count(distinct u.hour) from uplift.usage_hourly u),
+            'days', (select count(distinct u.day) from uplift.usage_daily u), 'failed', 0, 'left', 0);
     end if;
     for v_hour in
         select d.hour from uplift.usage_dirty d
         where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true)
         order by d.hour limit p_hours
     loop
-        v_failed := v_failed + (not uplift.count_hour(v_hour, v_state.began_at))::int;
+        v_failed := v_failed + (not uplift.count_hour(v_hour, v_state.began_at, true))::int;
         v_done := v_done + 1;
     end loop;
     while v_state.rolled_until < v_now and v_done < p_hours loop
-        v_failed := v_failed + (not uplift.count_hour(v_state.rolled_until, v_state.began_at))::int;
+        v_failed := v_failed + (not uplift.count_hour(v_state.rolled_until, v_state.began_at, false))::int;
         v_state.rolled_until := v_state.rolled_until + interval '1 hour';
         v_done := v_done + 1;
     end loop;
@@ -157,17 +178,17 @@ begin
             where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true))
         + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600;
     if v_left > 0 then
-        return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed, 'left', v_left);
+        return jsonb_build_object('hours', v_done - v_failed, 'days', 0, 'failed', v_failed, 'left', v_left);
     end if;
     -- Days when all their hours are counted, because each hour makes its day be counted again.
-    v_days := uplift.count_dirty_days(greatest(p_hours / 8, 1), v_state.began_at, v_retry_before);
+    v_days := uplift.count_next_day(v_state, v_retry_before);
     return jsonb_build_object('hours', v_done - v_failed, 'failed', v_failed + (v_days ->> 'failed')::int,
         'days', v_days -> 'days', 'left', v_days -> 'left');
 end
 $$;
 
 comment on function uplift_batch.roll_up_usage(int) is
-    'Counts up to so many hours that are over and not counted yet, or have changed since. Then, when no hour is left, some of their days and, last, today. Returns {hours: counted, days, failed, left}; the first time it counts all there is. An hour or day that cannot be counted stays in uplift.usage_dirty or usage_days_dirty with the reason, and is tried again half an hour later.';
+    'Counts up to so many hours that are over and not counted yet, or have changed since; then, when no hour is left, one day (uplift.count_next_day). Returns {hours, days: counted, failed, left}; the first time it counts all there is. An hour or day that cannot be counted stays in uplift.usage_dirty or usage_days_dirty with the reason, and is tried again half an hour later.';
 
 -- --- what has changed since ---
 

@@ -69,11 +69,10 @@ comment on function uplift.answers_of_days(date, date, boolean) is
     'The answers from one day to before another, with what they are counted by. p_by_id: all of them have ids of version 7, in the order of time.';
 
 -- Thumbs and stars are few of all answers, so only what is rated is looked at user by user.
-create or replace function uplift.count_days(p_from date, p_to date, p_by_id boolean) returns void
+create or replace function uplift.count_figures_of_days(p_from date, p_to date, p_by_id boolean) returns void
 language sql volatile
 as $$
     delete from uplift.usage_daily d where d.day >= p_from and d.day < p_to;
-    delete from uplift.usage_daily_users d where d.day >= p_from and d.day < p_to;
     insert into uplift.usage_daily
     with rated as (
         select r.day, r.coach_id, r.provider, r.model, r.mode, r.severity,
@@ -112,6 +111,14 @@ as $$
         c.thumbs_up, c.thumbs_down, c.ratings, c.rating_sum,
         coalesce(r.thumb_sums, '{0,0,0,0}'), coalesce(r.rating_sums, '{0,0,0,0}'), c.response_ms, c.first_token_ms
     from counted c left join rated r using (day, coach_id, provider, model, mode, severity);
+$$;
+
+comment on function uplift.count_figures_of_days(date, date, boolean) is 'Fills uplift.usage_daily anew, for uplift.count_days().';
+
+create or replace function uplift.count_users_of_days(p_from date, p_to date, p_by_id boolean) returns void
+language sql volatile
+as $$
+    delete from uplift.usage_daily_users d where d.day >= p_from and d.day < p_to;
     insert into uplift.usage_daily_users
     with who as (
         select distinct x.day, x.coach_id, x.provider, x.model, x.mode, x.severity, (x.answer).user_id
@@ -130,14 +137,32 @@ as $$
     group by 1, 2, 3;
 $$;
 
+comment on function uplift.count_users_of_days(date, date, boolean) is 'Fills uplift.usage_daily_users anew, for uplift.count_days().';
+
+create or replace function uplift.count_days(p_from date, p_to date, p_by_id boolean) returns void
+language sql volatile
+as $$
+    select uplift.count_figures_of_days(p_from, p_to, p_by_id);
+    select uplift.count_users_of_days(p_from, p_to, p_by_id);
+$$;
+
 comment on function uplift.count_days(date, date, boolean) is 'Counts days anew, from one to before another. p_by_id as in uplift.answers_of_days.';
 
 create or replace function uplift.count_day(p_day date, p_began_at timestamptz) returns boolean
 language plpgsql
 as $$
+declare
+    v_begins timestamptz := p_day::timestamp at time zone 'UTC';
+    v_dirty uplift.usage_days_dirty;
 begin
-    perform uplift.count_days(p_day, p_day + 1, p_day::timestamp at time zone 'UTC' >= p_began_at);
-    delete from uplift.usage_days_dirty d where d.day = p_day;
+    delete from uplift.usage_days_dirty d where d.day = p_day returning d.* into v_dirty;
+    if v_dirty.since > '-infinity' and v_begins < uplift.counted_again_from() then
+        return true;
+    elsif v_dirty.of_users then
+        perform uplift.count_users_of_days(p_day, p_day + 1, v_begins >= p_began_at);
+    else
+        perform uplift.count_days(p_day, p_day + 1, v_begins >= p_began_at);
+    end if;
     return true;
 exception when others then
     if not uplift.is_bad_row(sqlstate) then
@@ -150,7 +175,7 @@ end
 $$;
 
 comment on function uplift.count_day(date, timestamptz) is
-    'Counts a day anew. False where that cannot be: the day stays as it was, and is tried again later.';
+    'Counts a day, or only its users where no more is to be done (uplift.usage_days_dirty). False where that cannot be: the day stays as it was, and is tried again later.';
 
 create or replace function uplift.count_all_days() returns void
 language sql volatile
@@ -161,34 +186,52 @@ $$;
 
 comment on function uplift.count_all_days() is 'Counts all days there are, in one go: before counting began ids need not be in the order of time.';
 
-create or replace function uplift.count_dirty_days(p_days int, p_began_at timestamptz, p_retry_before timestamptz) returns jsonb
+create or replace function uplift.count_next_day(p_state uplift.usage_state, p_retry_before timestamptz) returns jsonb
 language plpgsql volatile
 as $$
 declare
+    -- What comes late, of thumbs mostly, comes one by one, and a day is counted from all its answers.
+    v_since timestamptz := now() - interval '1 hour';
     v_today date := (now() at time zone 'UTC')::date;
     v_day date;
-    v_done int := 0;
-    v_failed int := 0;
-    v_left bigint;
+    v_is_counted boolean;
+    v_began timestamptz := clock_timestamp();
 begin
-    for v_day in
-        select d.day from uplift.usage_days_dirty d
-        where d.day < v_today and coalesce(d.failed_at < p_retry_before, true) order by d.day desc limit p_days
-    loop
-        v_failed := v_failed + (not uplift.count_day(v_day, p_began_at))::int;
-        v_done := v_done + 1;
-    end loop;
-    v_left := (select count(*) from uplift.usage_days_dirty d
-        where d.day < v_today and coalesce(d.failed_at < p_retry_before, true));
-    if v_left = 0 and uplift.count_day(v_today, p_began_at) then
-        update uplift.usage_state set days_counted_at = now();
+    select d.day into v_day from uplift.usage_days_dirty d
+    where d.day < v_today and d.since <= v_since and coalesce(d.failed_at < p_retry_before, true) order by d.day desc limit 1;
+    if found then
+        v_is_counted := uplift.count_day(v_day, p_state.began_at);
+        return jsonb_build_object('days', v_is_counted::int, 'failed', (not v_is_counted)::int,
+            -- And today.
+            'left', 1 + (select count(*) from uplift.usage_days_dirty d
+                where d.day < v_today and d.since <= v_since and coalesce(d.failed_at < p_retry_before, true)));
     end if;
-    return jsonb_build_object('days', v_done - v_failed, 'failed', v_failed, 'left', v_left);
+    -- Where it takes long, with a fiftieth of the time at most.
+    if p_state.today_took > interval '1 second' and p_state.days_counted_at + 50 * p_state.today_took > now() then
+        return jsonb_build_object('days', 0, 'failed', 0, 'left', 0);
+    end if;
+    v_is_counted := uplift.count_day(v_today, p_state.began_at);
+    if v_is_counted then
+        update uplift.usage_state set days_counted_at = now(), today_took = clock_timestamp() - v_began;
+    end if;
+    return jsonb_build_object('days', v_is_counted::int, 'failed', (not v_is_counted)::int, 'left', 0);
 end
 $$;
 
-comment on function uplift.count_dirty_days(int, timestamptz, timestamptz) is
-    'Counts up to so many days, an hour of which was counted anew, the latest first, and, when none is left, today as far as it is. {days, failed, left}.';
+comment on function uplift.count_next_day(uplift.usage_state, timestamptz) is
+    'Counts the latest day that is over and not counted yet, or has changed more than an hour ago; when there is none, today as far as it is, unless it takes so long that it is not its turn yet. {days, failed, left}: left counts today, too.';
+
+create or replace function uplift.recount_users_of(p_user_id uuid) returns void
+language sql volatile
+as $$
+    insert into uplift.usage_days_dirty (day, of_users)
+    select distinct (a.created_at at time zone 'UTC')::date, true from public.coach_response_feedback a where a.user_id = p_user_id
+    order by 1
+    on conflict do nothing
+$$;
+
+comment on function uplift.recount_users_of(uuid) is
+    'A user''s answers are about to be erased: the sketches of their days (uplift.usage_daily_users) are to be made anew.';
 
 -- --- asking ---
 

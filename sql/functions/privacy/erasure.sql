@@ -55,6 +55,7 @@ declare
     v_count bigint;
     v_rows jsonb := jsonb '{}';
 begin
+    perform uplift.recount_users_of(p_user_id);
     for v in
         select d.source, coalesce(d.condition, format('t.%I in (select a.id from public.coach_response_feedback a where a.user_id = $1)', d.answer_column)) as condition
         from uplift.derived_data() d order by d.place

@@ -74,7 +74,7 @@ as $$
 $$;
 
 comment on function uplift.derived_data() is
-    'Rows that are made of a user''s data (uplift.personal_data) or set for the user, and are erased before it, in this order: the table as t, and the condition for the user $1, or the column by which it is of an answer.';
+    'Rows that are made of a user''s data (uplift.personal_data) or set for the user, and are erased before it, in this order: the table as t, and the condition for the user $1, or the column by which it is of an answer. Sketches of users (uplift.usage_daily_users) are made anew instead, by uplift.recount_users_of().';
 
 create or replace function uplift_chat.export_sections(p_user_id uuid) returns table (name text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

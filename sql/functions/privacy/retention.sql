@@ -25,6 +25,15 @@ as $$ select uplift.setting_within('retention.' || p_name || '_days', 1, 100000)
 
 comment on function uplift.retention_days(text) is 'For how many days rows of uplift.retained_data() are kept; null: for ever.';
 
+create or replace function uplift.counted_again_from() returns timestamptz
+language sql stable
+as $$
+    select coalesce(now() - uplift.retention_days('answers') * interval '24 hours', '-infinity')
+$$;
+
+comment on function uplift.counted_again_from() is
+    'Since when use may be counted anew: of what is older, answers are gone because they are kept for some days only, and the figures stay as they are.';
+
 create or replace function uplift_batch.retention() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

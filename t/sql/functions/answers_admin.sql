@@ -70,7 +70,7 @@ select is(pg_temp.found(jsonb_build_object('model', 'small', 'after', pg_temp.v7
 insert into uplift.usage_dirty (hour) values (date_trunc('hour', pg_temp.at(1), 'UTC'));
 select is(pg_temp.found(jsonb_build_object('model', 'small', 'after', pg_temp.v7(200))), '52', 'an hour that is to be counted again is');
 delete from uplift.usage_dirty;
-select uplift.count_hour(date_trunc('hour', pg_temp.at(1), 'UTC'), pg_temp.at(-600)) \g /dev/null
+select uplift.count_hour(date_trunc('hour', pg_temp.at(1), 'UTC'), pg_temp.at(-600), true) \g /dev/null
 select is(array[pg_temp.paged('{"model": "small"}'), pg_temp.paged('{"helpful": "true"}'), pg_temp.paged('{"outcome": "failed"}'), pg_temp.paged('{"rating": "2"}'), pg_temp.paged('{"text": "naps"}')],
     '{52,1,4,2,3}', 'and counted hours have what they have');
 -- A search that does not come to its end in time says so.

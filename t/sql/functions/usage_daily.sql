@@ -1,6 +1,6 @@
 -- Use by the day: what the dashboard's figures are made of, what changed, and what tuned models are worth.
 \ir common.psql
-select plan(70);
+select plan(85);
 
 -- An answer with an id of its time, so many days ago at noon (today: a minute ago).
 create function pg_temp.answer(p_days int, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -20,7 +20,20 @@ create function pg_temp.rate(p_id uuid, p_user uuid, p_helpful boolean, p_rating
 $$;
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('20000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
 create function pg_temp.overview(p_more jsonb default '{}') returns jsonb language sql as $$ select uplift_batch.admin_overview(null, p_more, 'x') $$;
-create function pg_temp.roll_up() returns jsonb language sql as $$ select uplift_batch.roll_up_usage(240) $$;
+-- As the job does it: step by step, what was done in all.
+create function pg_temp.roll_up() returns jsonb language plpgsql as $$
+declare
+    v_step jsonb;
+    v_all jsonb := '{"hours": 0, "days": 0, "failed": 0}';
+begin
+    loop
+        v_step := uplift_batch.roll_up_usage(240);
+        v_all := (select jsonb_object_agg(k.key, k.value::int + (v_step ->> k.key)::int) from jsonb_each_text(v_all) k);
+        exit when v_step -> 'left' = '0';
+    end loop;
+    return v_all;
+end
+$$;
 create function pg_temp.change(p_metric text, p_now jsonb, p_before jsonb) returns text language sql as $$
     select uplift.change_of(p_metric, uplift.no_figures() || p_now, uplift.no_figures() || p_before) ->> 'verdict'
 $$;
@@ -53,6 +66,7 @@ select pg_temp.answer(2, :bob, '{"outcome": "failed", "error_code": "overloaded"
 select pg_temp.answer(0, :ann) as today \gset
 select pg_temp.roll_up() \g /dev/null
 select is(jsonb_path_query_array(pg_temp.overview(), '$.total.requests'), '[4]', 'the first time all days are counted, today too');
+select is((select began_at from uplift.usage_state), date_trunc('day', now(), 'UTC'), 'and when ids are in the order of time, today is found by them from then on');
 select isnt(pg_temp.overview() -> 'counted_at', 'null', 'and it says when');
 select is(pg_temp.overview() #>> '{total,users}', '2', 'users of several days once');
 select is((select jsonb_agg(d -> 'users' order by d -> 'day') from jsonb_array_elements(pg_temp.overview('{"by": "coach"}') -> 'by_day') d where d ->> 'requests' <> '0'), '[1, 1, 1]', 'and by the day');
@@ -83,27 +97,81 @@ select is(pg_temp.refused(format('select pg_temp.overview(%L)', a)), r, n) from 
 
 -- What changes later.
 update uplift.usage_state set began_at = began_at - interval '40 days';
+update uplift.usage_days_dirty set since = now() - interval '2 hours';
 select pg_temp.rate(:'liked', :ann, true, 5) \g /dev/null
 select pg_temp.rate(:'today', :ann, false) \g /dev/null
 select is(pg_temp.overview() #> '{total,thumbs}', '0', 'feedback counts when the job comes by');
-select is(pg_temp.roll_up() -> 'days', '1', 'which counts the day anew');
-select is(pg_temp.overview() #> '{total,thumbs}', '2', 'and today as it is');
+select is(pg_temp.roll_up() -> 'days', '1', 'which counts today as it is');
+select is(pg_temp.overview() #> '{total,thumbs}', '1', 'and not the day of a late thumb,');
+select is(pg_temp.roll_up() -> 'days', '1', 'and again');
+create function pg_temp.an_hour_later() returns void language sql as $$
+    update uplift.usage_days_dirty set since = since - interval '60 minutes', failed_at = failed_at - interval '60 minutes'
+$$;
+select pg_temp.an_hour_later() \g /dev/null
+select is(uplift_batch.roll_up_usage(240), '{"hours": 0, "days": 1, "failed": 0, "left": 1}', 'until it has waited for an hour: a day in a transaction');
+select is(pg_temp.overview() #> '{total,thumbs}', '2', 'and then it counts');
 select is(pg_temp.overview() #> '{total,thumbs_up_rate}', '0.5000', 'half of them up');
 select is(pg_temp.overview() #> '{total,rating_low}', 'null', 'of one rating there is no interval');
-select is(pg_temp.roll_up() -> 'days', '0', 'then nothing is left');
+select is(pg_temp.roll_up() -> 'days', '1', 'then nothing is left but today');
 select pg_temp.answer(2, :bob) \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+select pg_temp.an_hour_later() \g /dev/null
 select pg_temp.roll_up() \g /dev/null
 select is(pg_temp.overview() #> '{total,requests}', '5', 'an answer that comes late counts, too');
 create function pg_temp.no_such_day() returns trigger language plpgsql as $$ begin raise exception 'this day never was' using errcode = '23514'; end $$;
 create trigger no_such_day before insert on uplift.usage_daily for each row when (new.day < current_date) execute function pg_temp.no_such_day();
 select pg_temp.answer(2, :bob) \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+select pg_temp.an_hour_later() \g /dev/null
 select is(pg_temp.roll_up() -> 'failed', '1', 'a day that cannot be counted is told');
 select is((select reason from uplift.usage_days_dirty where failed_at is not null), 'this day never was', 'and waits, with the reason');
 select is(pg_temp.overview() #> '{total,requests}', '5', 'the figures stay as they were');
 drop trigger no_such_day on uplift.usage_daily;
-update uplift.usage_days_dirty set failed_at = failed_at - interval '31 minutes';
+select pg_temp.an_hour_later() \g /dev/null
 select pg_temp.roll_up() \g /dev/null
 select is(pg_temp.overview() #> '{total,requests}', '6', 'later it is tried again');
+-- Yesterday's last hours are counted as soon as they are over.
+select pg_temp.answer(1, :bob) \g /dev/null
+delete from uplift.usage_dirty;
+update uplift.usage_state set rolled_until = date_trunc('day', now(), 'UTC') - interval '12 hours';
+select pg_temp.roll_up() \g /dev/null
+select is(pg_temp.overview() #> '{total,requests}', '7', 'a day is counted when its last hour was');
+-- Where a day takes long.
+update uplift.usage_state set today_took = interval '1 minute', days_counted_at = now() - interval '49 minutes';
+select pg_temp.answer(0, :ann) \g /dev/null
+select is(pg_temp.roll_up() -> 'days', '0', 'what takes a minute is not counted again within fifty');
+update uplift.usage_state set days_counted_at = now() - interval '51 minutes';
+select pg_temp.roll_up() \g /dev/null
+select is(pg_temp.overview() #> '{total,requests}', '8', 'and then it is');
+-- What is kept for some days only.
+create temp table figures as select * from uplift.usage_daily;
+create temp table hours as select * from uplift.usage_hourly;
+insert into uplift.settings (key, value) values ('retention.answers_days', '2');
+delete from public.coach_response_feedback a where a.created_at < now() - interval '48 hours' and a.id <> :'liked';
+select pg_temp.rate(:'liked', :ann, false, 1) \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+insert into uplift.usage_days_dirty (day, since) values (current_date - 3, now() - interval '2 hours');
+select pg_temp.roll_up() \g /dev/null
+select set_eq('select * from uplift.usage_hourly', 'select * from hours', 'an hour of which answers are gone is not counted anew');
+select set_eq('select * from uplift.usage_daily', 'select * from figures', 'nor is such a day');
+select is((select count(*) from uplift.usage_days_dirty) + (select count(*) from uplift.usage_dirty), 0::bigint, 'and neither waits');
+delete from uplift.settings where key = 'retention.answers_days';
+-- Who is erased.
+select pg_temp.answer(1, pg_temp.user(1)) \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+select pg_temp.an_hour_later() \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+create function pg_temp.is_in_sketches(p_user uuid) returns boolean language sql as $$
+    select bool_or(get_bit(u.sketch, uplift.sketch_place(s.users_key, p_user)) = 1) from uplift.usage_daily_users u cross join uplift.usage_state s where u.day = current_date - 1
+$$;
+select is((select users from uplift.usage_daily_users where day = current_date - 1 and by = ''), 2::bigint, 'two users');
+select is(pg_temp.is_in_sketches(pg_temp.user(1)), true, 'one of whom is in the sketch');
+select uplift_chat.erase_me(pg_temp.user(1)) \g /dev/null
+select pg_temp.an_hour_later() \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+select is((select users from uplift.usage_daily_users where day = current_date - 1 and by = ''), 1::bigint, 'and is not counted any more after an erasure');
+select is(pg_temp.is_in_sketches(pg_temp.user(1)), false, 'nor in the sketch');
+select is((select sum(d.requests) from uplift.usage_daily d where d.day = current_date - 1), 2::numeric, 'what was spent stays');
 
 -- How sure figures are.
 select is(uplift.thumbs_worth(10, 10, 5, 5, 10, 5), 10 * 9 / 10.0::float8, 'thumbs of as many users are worth about as many');
@@ -130,6 +198,8 @@ select is(uplift_batch.admin_worth(null, '{}', 'x') #>> '{runs,0,payback,state}'
 select uplift_batch.admin_deploy_model(pg_temp.id(2), '{"environment": "production"}', 'x') \g /dev/null
 select pg_temp.answer(4, :ann, '{"model_used": "tuned"}') \g /dev/null
 select pg_temp.answer(2, :ann, '{"model_used": "tuned", "cached_tokens": 500000}') \g /dev/null
+select pg_temp.roll_up() \g /dev/null
+select pg_temp.an_hour_later() \g /dev/null
 select pg_temp.roll_up() \g /dev/null
 select is(uplift_batch.admin_worth(null, '{}', 'x') #>> '{runs,0,saved_usd}', '10.00000000', 'it cost 5 an answer, and its base model 10');
 select is(uplift_batch.admin_worth(null, '{}', 'x') #>> '{runs,0,payback}', format('{"day": "%s", "state": "paid_back", "days_left": null}', current_date - 4), 'so the first answer has paid for the training');
