@@ -19,4 +19,4 @@ create table admin_log_users (
 create index on admin_log_users (log_id);
 
 comment on table admin_log_users is
-    'Whose texts a line of admin_log showed, where it names nobody: searches of answers, and exports of what was found.';
+    'Whose texts a line of admin_log showed that it does not name: searches of answers, exports of what was found, examples in the prompt of one, and comments that playbooks rest on.';

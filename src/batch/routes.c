@@ -68,7 +68,7 @@ static const struct admin_route routes[] = {
 
     {{"GET", "/admin/answers"}, route_sql_noted, SQL_ONCE(admin_list_answers), 200},
     {{"GET", "/admin/answers/export"}, route_export_answers, NULL, 200},
-    {{"GET", "/admin/answers/{id}"}, route_sql, SQL(admin_get_answer), 200},
+    {{"GET", "/admin/answers/{id}"}, route_sql_noted, SQL_ONCE(admin_get_answer), 200},
     {{"POST", "/admin/answers/{id}/mark"}, route_sql, SQL(admin_mark_answer), 200},
     {{"POST", "/admin/answers/{id}/reject"}, route_sql, SQL(admin_reject_answer), 200},
     {{"DELETE", "/admin/answers/{id}/review"}, route_sql, SQL(admin_unreview_answer), 200},
@@ -130,7 +130,7 @@ static const struct admin_route routes[] = {
     {{"POST", "/admin/coaches/{name}/preview"}, route_sql, SQL(admin_preview_coach), 200},
 
     {{"GET", "/admin/playbooks"}, route_sql, SQL(admin_list_playbooks), 200},
-    {{"GET", "/admin/playbooks/{name}"}, route_sql, SQL(admin_get_playbook), 200},
+    {{"GET", "/admin/playbooks/{name}"}, route_sql_noted, SQL_ONCE(admin_get_playbook), 200},
     {{"POST", "/admin/playbooks/{name}/guidelines"}, route_sql, SQL(admin_add_guideline), 201},
     {{"POST", "/admin/playbook-guidelines/{id}/retire"},
      route_sql,

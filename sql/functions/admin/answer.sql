@@ -66,8 +66,8 @@ $$;
 comment on function uplift.answer_training_json(public.coach_response_feedback) is
     'What becomes of an answer in training: what an admin said of it, whether its user lets it (may_train), the examples made from it, and whether job generate-training-data is still to look at it.';
 
-create or replace function uplift_batch.admin_get_answer(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+create or replace function uplift_batch.admin_get_answer(p_id uuid, p_arguments jsonb, p_who text, p_log uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     a public.coach_response_feedback := uplift.found_answer(p_id);
@@ -75,6 +75,9 @@ declare
 begin
     perform uplift.check_arguments(p_arguments, '{}');
     select p.system_prompt, p.prompt_version_id into v_prompt from uplift.answer_prompts p where p.answer_id = p_id;
+    -- Examples are other users' answers; where one is none any more, the prompt still has it.
+    perform uplift.note_shown(p_log, array(
+        select e.user_id from unnest(a.example_ids) i(id) join public.coach_response_feedback e on e.id = i.id and e.user_id <> a.user_id));
     return uplift.answer_summary(a, null) || uplift.answer_context_json(a) || jsonb_build_object(
         'user_message', a.user_message, 'ai_response', a.ai_response, 'feedback_text', a.feedback_text, 'feedback_given_at', a.feedback_given_at,
         'response_message', a.response_message, 'request_messages', a.request_messages, 'system_prompt', v_prompt.system_prompt,
@@ -98,8 +101,8 @@ begin
 end
 $$;
 
-comment on function uplift_batch.admin_get_answer(uuid, jsonb, text) is
-    'An answer with its prompt as it was sent, what shaped it, its attempts, cost, feedback with its history (the last hundred), what it replaced and was replaced by, and what becomes of it in training. UP404 answer_not_found.';
+comment on function uplift_batch.admin_get_answer(uuid, jsonb, text, uuid) is
+    'An answer with its prompt as it was sent, what shaped it, its attempts, cost, feedback with its history (the last hundred), what it replaced and was replaced by, and what becomes of it in training. Whose answers were its examples is noted for p_log. UP404 answer_not_found.';
 
 create or replace function uplift.review_answer(p_id uuid, p_review text, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql volatile
@@ -111,6 +114,8 @@ begin
     -- An erasure waits for this, and takes it along.
     perform pg_advisory_xact_lock_shared(uplift.erasure_lock(a.user_id));
     a := uplift.found_answer(p_id);
+    -- Who is about to make an example of it comes before this, or sees it.
+    perform pg_advisory_xact_lock(uplift.few_shot_lock(a.user_id));
     if p_review = 'marked' and not uplift.may_train(a.user_id) then
         perform uplift.fail(409, 'no_training_consent', 'its user has not agreed that answers may train models; only they can');
     elsif p_review = 'marked' and not (uplift.is_whole_answer(a.outcome, a.finish_reason, a.response_message) and a.error_code is null
@@ -125,12 +130,19 @@ begin
         on conflict (answer_id) do update set review = excluded.review, note = excluded.note, reviewed_by = excluded.reviewed_by, reviewed_at = now();
     end if;
     insert into uplift.training_queue (answer_id, lane) values (p_id, uplift.training_lane(a.user_id));
+    if p_review = 'rejected' then
+        perform uplift.drop_few_shot(p_id);
+    else
+        perform uplift.offer_few_shot(a);
+        -- What was forgotten of its comment is read again.
+        insert into uplift.playbook_users (user_id) select u.id from auth.users u where u.id = a.user_id and a.feedback_text <> '' on conflict do nothing;
+    end if;
     return jsonb_build_object('object', 'answer_review', 'answer_id', p_id, 'training', uplift.answer_training_json(a));
 end
 $$;
 
 comment on function uplift.review_answer(uuid, text, jsonb, text) is
-    'Notes what an admin says of an answer for training (marked, rejected; null takes it back), and has its examples brought in step. UP404 answer_not_found; UP409 no_training_consent, not_trainable.';
+    'Notes what an admin says of an answer for training (marked, rejected; null takes it back), and has its examples brought in step: one for prompts at once. UP404 answer_not_found; UP409 no_training_consent, not_trainable.';
 
 create or replace function uplift_batch.admin_mark_answer(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -144,7 +156,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select uplift.review_answer(p_id, 'rejected', p_arguments, p_who) $$;
 
 comment on function uplift_batch.admin_reject_answer(uuid, jsonb, text) is
-    'Nothing is to be learnt from an answer, neither for nor against it, whatever its feedback says (note): the next run of generate-training-data withdraws what was made of it. UP400 invalid_note; UP404 answer_not_found.';
+    'Nothing is to be learnt from an answer, neither for nor against it, whatever its feedback says (note): it is no example in prompts any more, and the next runs of generate-training-data and write-playbooks withdraw what was made of it. UP400 invalid_note; UP404 answer_not_found.';
 
 create or replace function uplift_batch.admin_unreview_answer(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp

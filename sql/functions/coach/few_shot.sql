@@ -128,9 +128,10 @@ begin
             or length(a.ai_response) not between 20 and 4000 or a.response_message is not null or coalesce(a.answers_tools, false) then
         return false;
     end if;
-    -- Whoever takes back that answers may be used comes before this, or after it.
+    -- Whoever takes back that answers may be used, or rejects this one, comes before this, or after it.
     perform pg_advisory_xact_lock_shared(uplift.few_shot_lock(a.user_id));
     return uplift.may_train(a.user_id)
+        and not exists (select from uplift.answer_reviews r where r.answer_id = a.id and r.review = 'rejected')
         and not exists (select from uplift.conversations c where c.id = a.conversation_id and c.deleted_at is not null)
         and uplift.redact(a.ai_response, uplift.profile_names(a.user_id)) = a.ai_response and not uplift.looks_like_injection(a.ai_response)
         and not uplift.repeats_personal_things(a.user_id, uplift.said_around(a), a.ai_response);
@@ -138,7 +139,7 @@ end
 $$;
 
 comment on function uplift.may_be_few_shot(public.coach_response_feedback) is
-    'Whether an answer may be an example: well rated, whole, of a coach, of 20 to 4,000 characters, of a conversation that was not deleted, of a user who lets answers be used; and it holds nothing personal.';
+    'Whether an answer may be an example: well rated, whole, of a coach, of 20 to 4,000 characters, of a conversation that was not deleted, of a user who lets answers be used, and rejected by no admin; and it holds nothing personal.';
 
 create or replace function uplift.offer_few_shot(a public.coach_response_feedback) returns boolean
 language plpgsql volatile

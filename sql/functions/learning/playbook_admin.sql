@@ -78,13 +78,15 @@ $$;
 
 comment on function uplift.check_playbook_coach(text) is 'Returns when a coach is on offer, or had a playbook. UP404 coach_not_found.';
 
-create or replace function uplift_batch.admin_get_playbook(p_key text, p_arguments jsonb, p_who text) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+create or replace function uplift_batch.admin_get_playbook(p_key text, p_arguments jsonb, p_who text, p_log uuid) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_playbook jsonb;
 begin
     perform uplift.check_arguments(p_arguments, '{}');
     perform uplift.check_playbook_coach(p_key);
-    return uplift.playbook_json(p_key) || jsonb_build_object(
+    v_playbook := uplift.playbook_json(p_key) || jsonb_build_object(
         'guidelines', (
             select coalesce(jsonb_agg(uplift.guideline_json(s) || jsonb_build_object('evidence', uplift.guideline_evidence(s.id, 10))
                 order by array_position('{active,proposed,gathering,retired,merged}', s.state), s.users desc, s.id), '[]')
@@ -100,11 +102,15 @@ begin
                     where e.id = v.experiment_id or e.id in (select a.experiment_id from uplift.playbook_arms a where a.version_id = v.id)))
                 order by v.created_at desc, v.id), '[]')
             from (select x.* from uplift.playbook_versions x where x.coach_id = p_key order by x.created_at desc, x.id limit 20) v));
+    perform uplift.note_shown(p_log, array(
+        select a.user_id from jsonb_path_query(v_playbook, '$.guidelines[*].evidence[*].answer_id') e
+        join public.coach_response_feedback a on a.id = (e #>> '{}')::uuid));
+    return v_playbook;
 end
 $$;
 
-comment on function uplift_batch.admin_get_playbook(text, jsonb, text) is
-    'A coach''s playbook: its guidelines (200 at most) with the comments and the number of users they rest on, and its latest 20 versions with the experiments and rollouts that try them. UP404 coach_not_found.';
+comment on function uplift_batch.admin_get_playbook(text, jsonb, text, uuid) is
+    'A coach''s playbook: its guidelines (200 at most) with the comments and the number of users they rest on, and its latest 20 versions with the experiments and rollouts that try them. Whose comments they are is noted for p_log. UP404 coach_not_found.';
 
 create or replace function uplift.find_guideline(p_id uuid) returns uplift.playbook_guidelines
 language plpgsql volatile

@@ -19,7 +19,8 @@ begin
     where a.id = p_answer_id and a.coach_id is not null and btrim(a.feedback_text) <> '' and a.user_id is distinct from p_guest
         and c.deleted_at is null
         -- As training does: what several write is learnt, and goes to everyone.
-        and uplift.may_train(a.user_id);
+        and uplift.may_train(a.user_id)
+        and not exists (select from uplift.answer_reviews r where r.answer_id = a.id and r.review = 'rejected');
     if uplift.looks_like_injection(words) then
         user_id := null;
         coach_id := null;
@@ -29,7 +30,7 @@ end
 $$;
 
 comment on function uplift.comment_on(uuid, uuid, out uuid, out text, out text) is
-    'The comment on an answer, as far as playbooks may learn from it, its first 4,000 characters; nulls where there is none, its conversation was deleted, its user is p_guest or does not let answers train models (uplift.may_train), or it tries to be an instruction to the system.';
+    'The comment on an answer, as far as playbooks may learn from it, its first 4,000 characters; nulls where there is none, its conversation was deleted, its user is p_guest or does not let answers train models (uplift.may_train), an admin rejected the answer, or it tries to be an instruction to the system.';
 
 create or replace function uplift.guideline_for(p_coach_id text, p_text text, p_kind text, p_made_by text) returns uuid
 language plpgsql volatile
@@ -215,7 +216,7 @@ end
 $$;
 
 comment on function uplift_batch.read_playbook_comments(bigint, int, uuid) is
-    'Reads the comments among the p_most events of feedback after p_after, or after what earlier jobs have read: {after, goes_on, comments, understood, waiting, failed}. What was read is read again only where it has changed. Before them all comments of some of those users whose consent to training came since (uplift.read_comments_again).';
+    'Reads the comments among the p_most events of feedback after p_after, or after what earlier jobs have read: {after, goes_on, comments, understood, waiting, failed}. What was read is read again only where it has changed. Before them all comments of some of those users whose consent to training, or an admin''s, came since (uplift.read_comments_again).';
 
 create or replace function uplift_batch.read_all_playbook_comments(p_after uuid, p_most int, p_guest uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

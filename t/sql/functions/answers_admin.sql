@@ -1,6 +1,6 @@
 -- Answers as admins search, see and review them.
 \ir common.psql
-select plan(76);
+select plan(78);
 
 -- --- answers of every kind, with ids in the order of time and of before uplift came ---
 
@@ -108,10 +108,16 @@ select is(pg_temp.refused($$select uplift_batch.export_answers('{"limit": "5"}',
 
 -- --- one ---
 
-select is((select d ->> 'ai_response' || '|' || jsonb_array_length(d -> 'feedback') || '|' || (d #>> '{feedback,0,changes,helpful}') from uplift_batch.admin_get_answer(pg_temp.v7(2), '{}', 'admin') d), 'Begin slowly.|2|false',
+select is((select d ->> 'ai_response' || '|' || jsonb_array_length(d -> 'feedback') || '|' || (d #>> '{feedback,0,changes,helpful}') from uplift_batch.admin_get_answer(pg_temp.v7(2), '{}', 'admin', null) d), 'Begin slowly.|2|false',
     'an answer with the history of its feedback');
-select is(uplift_batch.admin_get_answer(pg_temp.v7(4), '{}', 'admin') #>> '{attempts,0,reason}', 'status_503', 'and its attempts');
-select is(pg_temp.refused($$select uplift_batch.admin_get_answer('10000000-0000-4000-8000-000000000999', '{}', 'admin')$$), 'UP404 answer_not_found', 'or none');
+select is(uplift_batch.admin_get_answer(pg_temp.v7(4), '{}', 'admin', null) #>> '{attempts,0,reason}', 'status_503', 'and its attempts');
+select is(pg_temp.refused($$select uplift_batch.admin_get_answer('10000000-0000-4000-8000-000000000999', '{}', 'admin', null)$$), 'UP404 answer_not_found', 'or none');
+
+insert into uplift.admin_log (id, who, method, route, user_id) values (pg_temp.id(901), 'admin', 'GET', '/admin/answers/{id}', :bob);
+update public.coach_response_feedback set example_ids = array[pg_temp.v7(1)] where id = pg_temp.v7(2);
+select uplift_batch.admin_get_answer(pg_temp.v7(2), '{}', 'admin', pg_temp.id(901)) \g /dev/null
+select is(uplift_chat.my_access_log(:ann, 50, null) #>> '{data,0,action}', 'GET /admin/answers/{id}', 'whose answer was an example for it sees that it was shown');
+select is((select count(*) from uplift.admin_log_users where log_id = pg_temp.id(901)), 1::bigint, 'and the line itself names its user');
 
 -- --- reviews ---
 

@@ -1,6 +1,6 @@
 -- Well-rated answers as examples: which may be one, how fast they come and go, and what is shown of them.
 \ir common.psql
-select plan(56);
+select plan(59);
 
 create function pg_temp.is_example(n int) returns boolean language sql as $$
     select exists (select from uplift.few_shot_examples f join uplift.search_texts t on t.id = f.text_id
@@ -58,6 +58,12 @@ update public.coach_response_feedback set helpful = null, rating = 3 where id = 
 select ok(not pg_temp.is_example(1), 'three stars are not enough');
 update public.coach_response_feedback set rating = 4 where id = pg_temp.id(1);
 select ok(pg_temp.is_example(1), 'four are');
+select uplift_batch.admin_reject_answer(pg_temp.id(1), '{}', 'carl') \g /dev/null
+select ok(not pg_temp.is_example(1), 'what an admin rejects is none');
+update public.coach_response_feedback set rating = 5 where id = pg_temp.id(1);
+select ok(not pg_temp.is_example(1), 'however it is rated');
+select uplift_batch.admin_unreview_answer(pg_temp.id(1), '{}', 'carl') \g /dev/null
+select ok(pg_temp.is_example(1), 'until that is taken back');
 insert into public.user_coach_preferences (user_id, training_consent) values (:ann, false);
 select is((select count(*) from uplift.few_shot_examples), 0::bigint, 'who does not want answers to be used has none there');
 select is((select count(*) from uplift.search_texts where shelf = 'examples'), 0::bigint, 'nor their texts');

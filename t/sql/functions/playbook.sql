@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(180);
+select plan(183);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -365,13 +365,21 @@ select is(pg_temp.refused(format('select uplift_batch.%s, ''admin'')', q)), w, '
     ('admin_add_guideline(''coach_decibel_avatar'', ''{"text": "Be as kind as can be.", "kind": "x"}''', 'UP400 invalid_kind kind'),
     ('admin_add_guideline(''coach_decibel_avatar'', ''{"text": "Be as kind as can be.", "x": 1}''', 'UP400 unknown_argument x'),
     ('admin_add_guideline(''nobody'', ''{"text": "Be as kind as can be."}''', 'UP404 coach_not_found'),
-    ('admin_get_playbook(''nobody'', ''{}''', 'UP404 coach_not_found'),
     ('admin_retire_guideline(pg_temp.id(1), ''{}''', 'UP404 guideline_not_found'),
     ('admin_restore_guideline(pg_temp.guideline(''Keep answers short.''), ''{}''', 'UP409 playbook_full')) as v(q, w);
-create temp table seen as select uplift_batch.admin_get_playbook(:decibel, '{}', 'admin') as playbook;
+select is(pg_temp.refused('select uplift_batch.admin_get_playbook(''nobody'', ''{}'', ''admin'', null)'), 'UP404 coach_not_found', 'there is no playbook of nobody');
+insert into uplift.admin_log (id, who, method, route) values (pg_temp.id(900), 'admin', 'GET', '/admin/playbooks/{name}');
+create temp table seen as select uplift_batch.admin_get_playbook(:decibel, '{}', 'admin', pg_temp.id(900)) as playbook;
 select matches(playbook #>> '{guidelines,0,state}' || (playbook -> 'guidelines')::text, '"comment": "Too wordy"', 'an admin sees the comments') from seen;
 select doesnt_match(playbook::text, '60000000-0000|901820', 'but not whose they are, and nothing personal') from seen;
 select ok(jsonb_array_length(playbook -> 'versions') > 3 and playbook #>> '{versions,0,text}' like '# Guidelines%', 'and the versions') from seen;
 select is((select x ->> 'proposed' from jsonb_array_elements(uplift_batch.admin_list_playbooks(null, '{}', 'admin') -> 'data') x where x ->> 'coach_id' = :decibel), '2', 'all coaches in a list');
+select is(uplift_chat.my_access_log(pg_temp.user(3), 50, null) #>> '{data,0,action}', 'GET /admin/playbooks/{name}', 'and those who wrote them that they were shown');
+select uplift_batch.admin_reject_answer(pg_temp.id(3), '{}', 'carl') \g /dev/null
+select pg_temp.tend() \g /dev/null
+select is((select count(*) from uplift.playbook_evidence where answer_id = pg_temp.id(3)), 0::bigint, 'the comment on an answer that an admin rejects is no evidence');
+select uplift_batch.admin_unreview_answer(pg_temp.id(3), '{}', 'carl') \g /dev/null
+select pg_temp.tend() \g /dev/null
+select is((select count(*) from uplift.playbook_evidence where answer_id = pg_temp.id(3)), 1::bigint, 'until that is taken back');
 select * from finish();
 rollback;
