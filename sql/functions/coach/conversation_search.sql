@@ -6,8 +6,9 @@ create or replace function uplift.turns_with_words(p_user_id uuid, p_words text[
 language plpgsql stable
 as $$
 declare
-    c_most constant int := 2000; -- turns that are looked at for each word, the newest
     v_keys bigint[] := array(select distinct uplift.word_key(p_user_id, w) from unnest(p_words) w);
+    -- Turns that are looked at for each word, the newest.
+    v_most int := least(2000, 40000 / greatest(cardinality(v_keys), 1));
 begin
     return (
         select array_agg(p.answer_id)
@@ -15,7 +16,7 @@ begin
             select x.pos
             from unnest(v_keys) k(key)
             cross join lateral (
-                select w.pos from uplift.passage_words w where w.key = k.key order by w.pos desc limit c_most) x
+                select w.pos from uplift.passage_words w where w.key = k.key order by w.pos desc limit v_most) x
             group by x.pos having count(*) = cardinality(v_keys)
             order by x.pos desc limit 500) f
         cross join lateral (
@@ -24,7 +25,7 @@ end
 $$;
 
 comment on function uplift.turns_with_words(uuid, text[]) is
-    'Answers of a user whose turns have all of these words (uplift.text_words), of the newest 2,000 turns of each word at most 500; null for none.';
+    'Answers of a user whose turns have all of these words (uplift.text_words), of the newest 2,000 turns of each word (of more than 20 words fewer, 40,000 in all) at most 500; null for none.';
 
 create or replace function uplift.turns_with_text(p_user_id uuid, p_text text) returns uuid[]
 language plpgsql stable
@@ -46,6 +47,24 @@ $$;
 comment on function uplift.turns_with_text(uuid, text) is
     'Those of a user''s last 1,000 answers that have a text, in lower case, in them or in their questions, in the first 20,000 characters; null for none.';
 
+create or replace function uplift.found_excerpt(p_question text, p_answer text, p_text text, p_words text[], p_max int) returns text
+language plpgsql immutable parallel safe
+as $$
+begin
+    if strpos(lower(left(p_question, 20000)), p_text) > 0 then
+        return uplift.excerpt(p_question, array[p_text], p_max);
+    elsif strpos(lower(left(p_answer, 20000)), p_text) > 0 then
+        return uplift.excerpt(p_answer, array[p_text], p_max);
+    end if;
+    return uplift.excerpt(case when p_question <> '' and cardinality(uplift.words_there(uplift.searchable(p_question), p_words))
+            >= cardinality(uplift.words_there(uplift.searchable(p_answer), p_words))
+        then p_question else p_answer end, p_words, p_max);
+end
+$$;
+
+comment on function uplift.found_excerpt(text, text, text, text[], int) is
+    'Of a turn in which a text, in lower case, was found, or all of these words: an excerpt of the question or answer that has it, or more of them; null for none.';
+
 create or replace function uplift.find_conversations(p_user_id uuid, p_search text, p_before timestamptz, p_limit int)
 returns table (id uuid, title text, coach_id text, created_at timestamptz, updated_at timestamptz, excerpt text)
 language plpgsql stable
@@ -53,7 +72,7 @@ as $$
 #variable_conflict use_column
 declare
     v_text text := lower(regexp_replace(btrim(p_search), '\s+', ' ', 'g'));
-    v_words text[] := (uplift.text_words(p_search, null))[:8];
+    v_words text[] := uplift.text_words(p_search, null);
 begin
     if v_text = '' or length(p_search) > 200 then
         perform uplift.fail(400, 'invalid_q', 'q must have 1 to 200 characters', 'q');
@@ -78,8 +97,7 @@ begin
         order by t.conversation_id, t.created_at desc
     )
     select c.id, c.title, c.coach_id, c.created_at, c.updated_at,
-        uplift.excerpt(case when strpos(lower(l.ai_response), v_text) > 0 and strpos(lower(l.user_message), v_text) = 0
-            then l.ai_response else coalesce(nullif(l.user_message, ''), l.ai_response) end, array[v_text] || v_words, 120)
+        uplift.found_excerpt(l.user_message, l.ai_response, v_text, v_words, 120)
     from uplift.conversations c
     left join latest l on l.conversation_id = c.id
     where c.user_id = p_user_id and c.deleted_at is null and (p_before is null or c.updated_at < p_before)

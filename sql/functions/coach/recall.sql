@@ -436,27 +436,84 @@ $$;
 
 comment on function uplift.ago(timestamptz, timestamptz) is 'How long ago something was, in words: today (in the last 24 hours), yesterday, 5 days ago, 3 weeks ago, 4 months ago, 2 years ago.';
 
+create or replace function uplift.without_accents(p_text text) returns text
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_with text;
+    v_without text;
+begin
+    if octet_length(p_text) = length(p_text) then
+        return p_text;
+    end if;
+    select string_agg(x.c, ''), string_agg(left(x.parts, 1), '') into v_with, v_without
+    from (
+        select c.c, normalize(c.c, nfd) as parts
+        from (select distinct m[1] as c from regexp_matches(p_text, '[^\u0001-\u007F]', 'g') m) c) x
+    where x.parts ~ '^.[\u0300-\u036F]+$';
+    return coalesce(translate(p_text, v_with, v_without), p_text);
+end
+$$;
+
+comment on function uplift.without_accents(text) is 'A text without accents, sign by sign, so that each stays in its place.';
+
+create or replace function uplift.searchable(p_text text) returns text
+language sql immutable parallel safe
+as $$ select uplift.without_accents(lower(translate(left(p_text, 20000), e'\n\r\t', '   '))) $$;
+
+comment on function uplift.searchable(text) is
+    'The first 20,000 characters of a text in lower case, without accents and line breaks, each sign in its place.';
+
+create or replace function uplift.words_there(p_text text, p_words text[]) returns text[]
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_word text;
+    v_there text[] := array[]::text[];
+begin
+    foreach v_word in array coalesce(p_words[:64], '{}') loop
+        -- Two letters among other words are in many; of scripts that do not part words two signs are one.
+        continue when length(v_word) < 3 and octet_length(v_word) = length(v_word) and cardinality(p_words) > 1;
+        v_word := uplift.without_accents(v_word);
+        if strpos(p_text, v_word) > 0 then
+            v_there := v_there || v_word;
+        end if;
+    end loop;
+    return v_there;
+end
+$$;
+
+comment on function uplift.words_there(text, text[]) is 'Those of these words (stems, which begin their words, mostly) that are in a text (uplift.searchable).';
+
 create or replace function uplift.excerpt(p_text text, p_words text[], p_max int) returns text
 language plpgsql immutable parallel safe
 as $$
 declare
     v_text text := left(p_text, 20000);
-    v_lower text;
-    v_at int;
-    v_one int;
+    v_searchable text;
+    v_there text[];
     v_word text;
+    v_one int;
+    v_at int;
+    v_count int;
+    v_most int := 0;
 begin
     if length(v_text) <= p_max then
         return case when v_text ~ '[^\S ]|  ' then btrim(regexp_replace(v_text, '\s+', ' ', 'g')) else btrim(v_text) end;
     end if;
-    v_lower := lower(v_text);
-    -- Stems begin their words, mostly.
-    foreach v_word in array coalesce(p_words[:64], '{}') loop
-        v_one := strpos(v_lower, v_word);
-        if v_one > 0 and (v_at is null or v_one < v_at) and length(v_word) > 2 then
-            v_at := v_one;
-        end if;
-    end loop;
+    if cardinality(p_words) > 0 then
+        v_searchable := uplift.searchable(v_text);
+        v_there := uplift.words_there(v_searchable, p_words);
+        -- Where most of them are, the first such place.
+        foreach v_word in array v_there[:16] loop
+            v_one := strpos(v_searchable, v_word);
+            v_count := (select count(*) from unnest(v_there) o(word) where strpos(substr(v_searchable, greatest(v_one - p_max / 4, 1), p_max), o.word) > 0);
+            if v_count > v_most or v_count = v_most and v_one < v_at then
+                v_most := v_count;
+                v_at := v_one;
+            end if;
+        end loop;
+    end if;
     v_at := greatest(least(coalesce(v_at, 1) - p_max / 4, length(v_text) - p_max + 1), 1);
     v_text := regexp_replace(substr(v_text, v_at, p_max), '\s+', ' ', 'g');
     -- Whole words, where there are spaces.
@@ -466,7 +523,7 @@ end
 $$;
 
 comment on function uplift.excerpt(text, text[], int) is
-    'A text on one line, cut to about p_max characters around the first of these words (stems) in it; of long ones only the first 20,000 characters are looked at.';
+    'A text on one line, cut to about p_max characters around where most of these words (uplift.words_there) are close together; of long ones only the first 20,000 characters are looked at.';
 
 create or replace function uplift.passage_line(p_said_at timestamptz, p_said text, p_answered text, p_words text[]) returns text
 language plpgsql stable

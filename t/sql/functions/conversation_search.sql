@@ -1,6 +1,6 @@
 -- Looking for conversations by what was said in them.
 \ir common.psql
-select plan(17);
+select plan(25);
 
 do $$ begin
     perform pg_temp.record(101, pg_temp.ann(), pg_temp.id(100), 'How do I begin?', 'Run slowly, and keep a diary of your training.');
@@ -25,6 +25,19 @@ select is(pg_temp.found('100%'), '300 false', 'signs are signs');
 select is(pg_temp.found('xyzzy'), 'false', 'nothing is nothing');
 select is(pg_temp.found('diary', pg_temp.bob()), '400 false', 'everybody their own');
 select is(uplift_chat.list_conversations(:ann, 10, null, 'diary') #>> '{data,0,excerpt}', 'Run slowly, and keep a diary of your training.', 'with what was found');
+-- Long turns.
+do $$ begin
+    perform pg_temp.record(n, pg_temp.bob(), pg_temp.id(500 + n), repeat('It was for all of us to see that this is so. ', 12) || x.question || repeat(' And what was it to you that we had them?', 12), repeat('It was for all of you to see that this is so. ', 5) || x.answer || repeat(' And what was it to them that we had you?', 12))
+    from (values (111, 'Why is that?', 'Breathe easily on long hills.'), (112, 'Was ist mit Müsli und Joghurt?', 'Gut.'), (113, E'my left\nknee', 'Rest it.'), (114, 'And 5k?', 'Yes.'),
+        (115, 'alpha bravo charlie delta echo foxtrot golf hotel india juliett', 'Fine.'), (116, 'alpha bravo charlie delta echo foxtrot golf hotel', 'Fine.'),
+        (117, 'a hill ' || repeat('and more ', 30) || ' of hills and valleys', 'Fine.'), (118, '我今天吃了很多苹果和香蕉', '好')) x(n, question, answer);
+    perform uplift_chat.index_answers(array(select pg_temp.id(n) from generate_series(111, 118) n));
+end $$;
+select matches(uplift_chat.list_conversations(:bob, 10, null, q) #>> '{data,0,excerpt}', w, 'an excerpt has what was looked for: ' || n) from (values
+    ('breathing hill', 'Breathe easily on long hills', 'words of the answer'), ('musli joghurt', 'Müsli und Joghurt', 'without accents'), ('left knee', 'my left knee', 'over the end of a line'),
+    ('5k', 'And 5k', 'a short one'), ('hill valley', 'hills and valleys', 'where all of it is'), ('苹果', '苹果', 'in Chinese')) v(q, w, n);
+select is(pg_temp.found('alpha bravo charlie delta echo foxtrot golf hotel juliett', :bob), '615 false', 'of many words all count');
+select is(pg_temp.found('juliett india hotel golf foxtrot echo delta charlie bravo alpha', :bob), '615 false', 'in any order');
 select uplift_chat.rename_conversation(:ann, pg_temp.id(300), '{"title": "About my knee"}') \g /dev/null
 select is(pg_temp.found('my KNEE'), '300 false', 'by the title');
 select uplift_chat.index_answers(array[pg_temp.id(106)]) from (
