@@ -73,18 +73,30 @@ $$;
 
 comment on function uplift.user_with_email(text) is 'The user with this e-mail address; null for none, or where users have no addresses.';
 
-create or replace function uplift.latest_users(p_most int) returns uuid[]
-language sql stable
+create or replace function uplift.latest_users(p_after uuid, p_most int, out ids uuid[], out next_after uuid)
+language plpgsql stable
 as $$
-    select array(select x.user_id from (
-            select a.user_id, max(a.n) as n from (
-                select y.user_id, -row_number() over (order by y.id desc) as n from public.coach_response_feedback y
+declare
+    v_lasts uuid[];
+begin
+    select array_agg(x.user_id order by x.n), array_agg(x.last order by x.n) into ids, v_lasts
+    from (
+        select u.user_id, u.last, row_number() over (order by u.n) as n from (
+            select distinct on (a.user_id) a.user_id, a.id as last, a.n from (
+                select y.user_id, y.id, row_number() over (order by y.id desc) as n from public.coach_response_feedback y
                 where y.id < uplift.first_id_of(now() + interval '24 hours') order by y.id desc limit 2000) a
-            group by a.user_id) x
-        order by x.n desc limit p_most)
+            order by a.user_id, a.n) u
+        where p_after is null or u.last < p_after
+        order by u.n limit p_most + 1) x;
+    if cardinality(ids) > p_most then
+        ids := ids[:p_most];
+        next_after := v_lasts[p_most];
+    end if;
+end
 $$;
 
-comment on function uplift.latest_users(int) is 'Those who had the last 2,000 answers, the latest first.';
+comment on function uplift.latest_users(uuid, int, out uuid[], out uuid) is
+    'Those who had the last 2,000 answers, the latest first, p_most of them: all whose last answer came before p_after. next_after is where to go on, null at the end.';
 
 create or replace function uplift_batch.admin_list_users(p_id uuid, p_arguments jsonb, p_who text, p_log uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off
@@ -101,7 +113,7 @@ declare
 begin
     perform uplift.check_arguments(p_arguments, '{limit,after,q}');
     if coalesce(v_q, '') = '' then
-        v_ids := uplift.latest_users(v_limit);
+        select x.ids, x.next_after into v_ids, v_next from uplift.latest_users(v_after, v_limit) x;
     elsif v_q ~ c_uuid then
         v_ids := case when exists (select from auth.users u where u.id = v_q::uuid)
             or exists (select from public.coach_response_feedback a where a.user_id = v_q::uuid) then array[v_q::uuid] else '{}' end;
@@ -122,7 +134,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_list_users(uuid, jsonb, text, uuid) is
-    'Users by q: an id, an e-mail address, or a part of one or of a name; without it those who had the last answers, the latest first. limit, after. It looks for about a fifth of a second: has_more says that there may be others, which next_after as after goes on with. UP400 invalid_limit, invalid_after, invalid_q, unknown_argument.';
+    'Users by q: an id, an e-mail address, or a part of one or of a name; without it those who had the last 2,000 answers, the latest first. limit, after. It looks for about a fifth of a second: has_more says that there may be others, which next_after as after goes on with. UP400 invalid_limit, invalid_after, invalid_q, unknown_argument.';
 
 create or replace function uplift.check_user(p_id uuid) returns void
 language plpgsql stable

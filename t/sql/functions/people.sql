@@ -1,6 +1,6 @@
 -- People as admins find them: by id, address or name; what is kept of one; consent that is withdrawn in their place.
 \ir common.psql
-select plan(31);
+select plan(34);
 
 update auth.users set email = 'ann@example.com', raw_user_meta_data = '{"full_name": "Ann Archer"}' where id = :ann;
 update auth.users set email = 'bob@example.com' where id = :bob;
@@ -22,6 +22,13 @@ select is(pg_temp.found(v.arguments::jsonb), v.expected, v.what) from (values
     ('{}', 'b', 'without words those who had the last answers')) v(arguments, expected, what);
 select is((select (p ->> 'has_more')::boolean and jsonb_array_length(p -> 'data') = 1 from uplift_batch.admin_list_users(null, '{"q": "example", "limit": "1"}', 'admin', null) p), true, 'a page says that there are more');
 select is(pg_temp.found(jsonb_build_object('q', 'example', 'limit', '1', 'after', :ann)), 'b', 'and goes on');
+select uplift_chat.record_answers(jsonb_build_array(jsonb_build_object('id', overlay(uplift.first_id_of(now())::text placing '7000-8000-000000000001' from 15), 'user_id', :ann, 'user_message', 'q', 'ai_response', 'a',
+    'created_at', now()))::json) \g /dev/null
+create temp table page as select uplift_batch.admin_list_users(null, '{"limit": "1"}', 'admin', null) as p;
+select is((select concat_ws(' ', right(p #>> '{data,0,id}', 1), jsonb_array_length(p -> 'data'), p -> 'has_more') from page), 'b 1 true', 'those who had the last answers come page by page, too');
+create temp table next as select uplift_batch.admin_list_users(null, jsonb_build_object('limit', '1', 'after', p -> 'next_after'), 'admin', null) as p from page;
+select is((select concat_ws(' ', right(p #>> '{data,0,id}', 1), jsonb_array_length(p -> 'data'), p -> 'has_more', p -> 'next_after') from next), 'a 1 false null', 'to the last');
+select is(uplift_batch.admin_list_users(null, jsonb_build_object('after', uplift.first_id_of('2020-01-01Z')), 'admin', null) -> 'data', '[]', 'and not from the beginning again');
 insert into uplift.admin_log (id, who, method, route) values (pg_temp.id(900), 'admin', 'GET', '/admin/users');
 select uplift_batch.admin_list_users(null, '{"q": "archer"}', 'admin', pg_temp.id(900)) \g /dev/null
 select is(uplift_chat.my_access_log(:ann, 50, null) #>> '{data,0,action}', 'GET /admin/users', 'who was found sees that');
@@ -37,7 +44,7 @@ select is(uplift_batch.admin_user_conversations(:ann, '{}', 'admin') #>> '{data,
 select is(uplift_batch.admin_user_memories(:ann, '{}', 'admin') #>> '{data,0,text}', 'I train on Tuesdays', 'and memories');
 select uplift_chat.forget_memories(:ann, null) \g /dev/null
 select is((select count(*)::int from uplift_batch.export_sections(:ann)), (select count(*)::int from uplift.personal_data()), 'an export has all sections');
-select is((select r.count from uplift_batch.export_rows(:ann, 'answers', null) r), 1, 'and their rows');
+select is((select r.count from uplift_batch.export_rows(:ann, 'answers', null) r), 2, 'and their rows');
 
 -- --- consent ---
 
