@@ -16,24 +16,22 @@ language plpgsql volatile
 as $$
 declare
     v record;
+    v_problem text;
 begin
-    perform uplift.whole_argument(p_arguments, 'max_per_user', 1, 100000), uplift.whole_argument(p_arguments, 'max_tokens', 0, 20000),
-        uplift.whole_argument(p_arguments, 'passage_tokens', 0, 20000);
-    for v in select a.key, a.value from jsonb_each(p_arguments) a order by a.key loop
-        if v.key in ('credentials', 'health', 'minors', 'names') then
-            if jsonb_typeof(v.value) <> 'string' or v.value #>> '{}' not in ('keep', 'mask', 'refuse') then
-                perform uplift.fail(400, 'invalid_policy', v.key || ' must be keep, mask or refuse', v.key);
-            end if;
-        elsif v.value = 'null' then
-            perform uplift.fail(400, 'invalid_' || v.key, v.key || ' must be a whole number', v.key);
+    for v in
+        select a.key as name, a.value, k.* from jsonb_each(p_arguments) a join uplift.known_settings() k on k.key = 'memory.' || a.key order by a.key
+    loop
+        v_problem := uplift.setting_problem(v.kind, v.value, v.at_least, v.at_most, v.words);
+        if v_problem is not null then
+            perform uplift.fail(400, case v.kind when 'word' then 'invalid_policy' else 'invalid_' || v.name end, format('%s must be %s', v.name, v_problem), v.name);
         end if;
-        perform uplift.put_setting('memory.' || v.key, v.value);
+        perform uplift.put_setting(v.key, v.value);
     end loop;
 end
 $$;
 
 comment on function uplift.put_memory_policy(jsonb) is
-    'Sets what is named of uplift.memory_policy(). UP400 invalid_policy, invalid_max_per_user, invalid_max_tokens, invalid_passage_tokens.';
+    'Sets what is named of uplift.memory_policy(), to what uplift.known_settings() allows. UP400 invalid_policy, invalid_max_per_user, invalid_max_tokens, invalid_passage_tokens.';
 
 create or replace function uplift_batch.admin_memory_policy(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- What is remembered at all: seen, set and tried by admins.
 \ir common.psql
-select plan(15);
+select plan(17);
 
 create function pg_temp.set(p_arguments jsonb) returns jsonb language sql as $$ select uplift_batch.admin_edit_memory_policy(null, p_arguments, 'ann') $$;
 create function pg_temp.tried(p_arguments jsonb) returns text language sql as $$
@@ -22,6 +22,8 @@ select is(uplift.memory_as_kept('I have asthma'), null, 'and holds at once');
 select is(pg_temp.refused($$ select pg_temp.set('{"health": "hide"}') $$), 'UP400 invalid_policy health', 'a policy is one of three');
 select is(pg_temp.refused($$ select pg_temp.set('{"names": null}') $$), 'UP400 invalid_policy names', 'and not null');
 select is(pg_temp.refused($$ select pg_temp.set('{"max_per_user": 0}') $$), 'UP400 invalid_max_per_user max_per_user', 'a limit is a number within limits');
+select is(pg_temp.set('{"max_tokens": 50000}') ->> 'max_tokens', '50000', 'what the setting may be, the policy may');
+select is(pg_temp.refused($$ select pg_temp.set('{"max_per_user": "50"}') $$), 'UP400 invalid_max_per_user max_per_user', 'and is no text');
 select is(pg_temp.refused($$ select pg_temp.set('{"max_tokens": null}') $$), 'UP400 invalid_max_tokens max_tokens', 'and not null either');
 select is(pg_temp.refused($$ select pg_temp.set('{"secrets": "keep"}') $$), 'UP400 unknown_argument secrets', 'other settings are not set here');
 select is(pg_temp.refused($$ select uplift_batch.admin_try_memory_policy(null, '{}', 'ann') $$), 'UP400 missing_text text', 'there has to be something to try');
