@@ -61,11 +61,12 @@ begin
     perform uplift.check_arguments(p_arguments, '{limit,after}');
     v_versions := array(
         select v.id from public.ai_model_versions v where v_after is null or v.id < v_after order by v.id desc limit v_limit + 1);
-    select coalesce(jsonb_agg(distinct n.node), '[]') into v_nodes from uplift.lineage_nodes(v_versions[:v_limit]) n;
-    -- A test may be of a base model that no version here was made of: an edge has both its ends.
-    select coalesce(jsonb_agg(distinct e), '[]') into v_edges
-    from uplift.lineage_nodes(v_versions[:v_limit]) n cross join lateral jsonb_array_elements(n.edges) e
-    where exists (select from jsonb_array_elements(v_nodes) o where o ->> 'id' = e ->> 'from');
+    with found as materialized (select n.node, n.edges from uplift.lineage_nodes(v_versions[:v_limit]) n)
+    select coalesce(jsonb_agg(distinct f.node), '[]'), (
+        -- A test may be of a base model that no version here was made of: an edge has both its ends.
+        select coalesce(jsonb_agg(distinct e), '[]') from found n cross join lateral jsonb_array_elements(n.edges) e
+        where e ->> 'from' in (select o.node ->> 'id' from found o))
+    into v_nodes, v_edges from found f;
     return jsonb_build_object('object', 'model_lineage', 'nodes', v_nodes, 'edges', v_edges,
         'has_more', cardinality(v_versions) > v_limit, 'next_after', case when cardinality(v_versions) > v_limit then v_versions[v_limit] end);
 end
