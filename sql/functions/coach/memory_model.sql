@@ -173,9 +173,7 @@ create or replace function uplift_batch.cost_of_calls(p_model text, p_provider t
     p_completion_tokens bigint) returns numeric
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select round(((p_prompt_tokens - p_cached_tokens) * p.input_per_million
-        + p_cached_tokens * coalesce(p.cached_input_per_million, p.input_per_million) + p_completion_tokens * p.output_per_million) / 1000000, 8)
-    from uplift.price_of(p_model, p_provider, now()) p where p.model is not null
+    select round(uplift.cost_at(uplift.price_of(p_model, p_provider, now()), p_prompt_tokens, p_cached_tokens, p_completion_tokens), 8)
 $$;
 
 comment on function uplift_batch.cost_of_calls(text, text, bigint, bigint, bigint) is

@@ -109,6 +109,16 @@ $$;
 comment on function uplift.price_of(text, text, timestamptz) is
     'The price of a model at a provider and a time: of its own name before that of what it is a snapshot of (uplift.model_names), and the provider''s own before that of any.';
 
+create or replace function uplift.cost_at(p_price uplift.model_prices, p_prompt numeric, p_cached numeric, p_completion numeric) returns numeric
+language sql immutable
+as $$
+    select ((p_prompt - p_cached) * p_price.input_per_million + p_cached * coalesce(p_price.cached_input_per_million, p_price.input_per_million)
+        + p_completion * p_price.output_per_million) / 1000000
+$$;
+
+comment on function uplift.cost_at(uplift.model_prices, numeric, numeric, numeric) is
+    'What so many tokens cost in US dollars by a price: sent, of them those the provider had cached, answered. Null without a price.';
+
 create or replace function uplift.unpriced_models() returns bigint
 language sql stable
 as $$

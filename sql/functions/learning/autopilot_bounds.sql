@@ -104,8 +104,7 @@ as $$
             group by u.experiment_id
             union all
             -- Of training what it cost, or may.
-            select j.id, case when j.actual_cost is not null then j.actual_cost
-                when j.status in ('failed', 'cancelled') and j.external_job_id is null then 0 else j.estimated_cost end
+            select j.id, uplift.training_cost(j)
             from public.ai_finetuning_jobs j where j.requested_by = 'autopilot') x) c
     where c.usd <> c.noted
     on conflict (subject_id, day) do update set usd = s.usd + excluded.usd

@@ -1,6 +1,16 @@
 -- Fine-tuning: what is asked for, whether there is enough for it, what the trainer said, what it cost.
 
 -- A model is known by its snapshot or without it: gpt-4o-mini, gpt-4o-mini-2024-07-18.
+create or replace function uplift.training_cost(p_job public.ai_finetuning_jobs) returns numeric
+language sql immutable parallel safe
+as $$
+    select case when p_job.actual_cost is not null then p_job.actual_cost
+        when p_job.status in ('failed', 'cancelled') and p_job.external_job_id is null then 0 else p_job.estimated_cost end
+$$;
+
+comment on function uplift.training_cost(public.ai_finetuning_jobs) is
+    'What a fine-tuning job cost in US dollars, or, before that is known, may; nothing when it ended before a trainer had it.';
+
 create or replace function uplift.without_snapshot(p_model text) returns text
 language sql immutable parallel safe
 as $$ select regexp_replace(p_model, '-20\d\d-\d\d-\d\d$', '') $$;

@@ -1,15 +1,5 @@
 -- What the loop is worth: what tuned models cost and would have cost, whether training paid, quality by the month.
 
-create or replace function uplift.cost_at(p_price uplift.model_prices, p_prompt numeric, p_cached numeric, p_completion numeric) returns numeric
-language sql immutable
-as $$
-    select ((p_prompt - p_cached) * p_price.input_per_million + p_cached * coalesce(p_price.cached_input_per_million, p_price.input_per_million)
-        + p_completion * p_price.output_per_million) / 1000000
-$$;
-
-comment on function uplift.cost_at(uplift.model_prices, numeric, numeric, numeric) is
-    'What so many tokens cost in US dollars by a price: sent, of them those the provider had cached, answered. Null without a price.';
-
 -- Tokens are those that were counted: another model would make a few more or less of the same text.
 create or replace function uplift.tuned_days(p_from date, p_to date, p_coach_id text, p_against text)
 returns table (version_id uuid, day date, requests bigint, cost_usd numeric, against_usd numeric)
@@ -79,8 +69,7 @@ as $$
             'payback', uplift.payback(r.training_usd, s.days, s.saved, r.serves)) order by r.job_id desc), '[]')
     from (
         select j.id as job_id, j.job_name, j.status, j.completed_at, coalesce(v.base_model, j.base_model) as base_model, v.id as version_id, v.model_id,
-            case when j.actual_cost is not null then j.actual_cost when j.status in ('failed', 'cancelled') and j.external_job_id is null then 0
-                else j.estimated_cost end as training_usd, j.actual_cost is null as is_estimated,
+            uplift.training_cost(j) as training_usd, j.actual_cost is null as is_estimated,
             exists (select from uplift.model_deployments d where d.model_version_id = v.id and d.environment = 'production' and d.ended_at is null) as serves
         from public.ai_finetuning_jobs j left join public.ai_model_versions v on v.finetuning_job_id = j.id
         order by j.id desc limit 100) r
@@ -147,7 +136,7 @@ declare
 begin
     perform uplift.check_arguments(p_arguments, '{coach_id,against}');
     -- A year, or as far back as there are answers.
-    v_first := coalesce(greatest(v_this - 11, uplift.month_number((select min(d.day) from uplift.usage_daily d))), v_this);
+    v_first := greatest(v_this - 11, coalesce(uplift.month_number((select min(d.day) from uplift.usage_daily d)), v_this));
     v_since := uplift.first_of_month(v_first);
     return (
         with months as materialized (
@@ -159,8 +148,7 @@ begin
             from uplift.tuned_days(v_since, 'infinity', v_coach, v_against) t group by 1
         ), training as (
             select uplift.month_number((coalesce(j.completed_at, j.created_at) at time zone 'UTC')::date) as number,
-                sum(case when j.actual_cost is not null then j.actual_cost when j.status in ('failed', 'cancelled') and j.external_job_id is null then 0
-                    else j.estimated_cost end) as usd
+                sum(uplift.training_cost(j)) as usd
             from public.ai_finetuning_jobs j where coalesce(j.completed_at, j.created_at) >= v_since::timestamp at time zone 'UTC' group by 1
         )
         select jsonb_build_object('object', 'worth', 'against', v_against, 'counted_at', (select s.days_counted_at from uplift.usage_state s),

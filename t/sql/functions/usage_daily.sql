@@ -1,6 +1,6 @@
 -- Use by the day: what the dashboard's figures are made of, what changed, and what tuned models are worth.
 \ir common.psql
-select plan(85);
+select plan(86);
 
 -- An answer with an id of its time, so many days ago at noon (today: a minute ago).
 create function pg_temp.answer(p_days int, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -58,6 +58,7 @@ select isnt(uplift.sketch_place(pg_temp.id(7), :ann), uplift.sketch_place(pg_tem
 
 -- Counting.
 select is(pg_temp.overview() -> 'counted_at', 'null', 'before the job ran, nothing is counted');
+select is(jsonb_array_length(uplift_batch.admin_worth(null, '{}', 'x') -> 'months'), 1, 'and what the loop is worth begins with this month');
 select is(pg_temp.overview() #> '{total,requests}', '0', 'and all figures are those of nothing');
 select is(jsonb_array_length(pg_temp.overview() -> 'by_day'), 28, 'with a point for each day');
 select pg_temp.answer(3, :ann) as liked \gset
