@@ -63,7 +63,7 @@ create or replace function uplift.uuid_argument(p_arguments jsonb, p_name text) 
 language plpgsql immutable
 as $$
 begin
-    if p_arguments ->> p_name !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    if not uplift.is_uuid(p_arguments ->> p_name) then
         perform uplift.fail(400, 'invalid_' || p_name, p_name || ' must be a UUID', p_name);
     end if;
     return (p_arguments ->> p_name)::uuid;

@@ -197,6 +197,18 @@ $$;
 
 comment on function uplift.see_user(uuid) is 'Returns when the user exists, making it on first sight as uplift.make_user does. UP403 unknown_user.';
 
+create or replace function uplift.is_uuid(p_text text) returns boolean
+language sql immutable parallel safe
+as $$ select p_text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' $$;
+
+comment on function uplift.is_uuid(text) is 'Whether a text is a UUID as Postgres writes it, or in capitals; null of null.';
+
+create or replace function uplift.is_uuid_key(p_text text) returns boolean
+language sql immutable parallel safe
+as $$ select uplift.is_uuid(p_text) and p_text = lower(p_text) $$;
+
+comment on function uplift.is_uuid_key(text) is 'Whether a text is a UUID in small letters, as keys of users are compared; null of null.';
+
 create or replace function uplift.first_id_of(p_time timestamptz) returns uuid
 language sql immutable parallel safe
 as $$

@@ -102,7 +102,6 @@ create or replace function uplift_batch.admin_list_users(p_id uuid, p_arguments 
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off
 as $$
 declare
-    c_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     v_limit int := uplift.page_limit(p_arguments);
     v_after uuid := uplift.uuid_argument(p_arguments, 'after');
     v_q text := btrim(uplift.text_argument(p_arguments, 'q', 200));
@@ -114,7 +113,7 @@ begin
     perform uplift.check_arguments(p_arguments, '{limit,after,q}');
     if coalesce(v_q, '') = '' then
         select x.ids, x.next_after into v_ids, v_next from uplift.latest_users(v_after, v_limit) x;
-    elsif v_q ~ c_uuid then
+    elsif uplift.is_uuid(v_q) then
         v_ids := case when exists (select from auth.users u where u.id = v_q::uuid)
             or exists (select from public.coach_response_feedback a where a.user_id = v_q::uuid) then array[v_q::uuid] else '{}' end;
     else

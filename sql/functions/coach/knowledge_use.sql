@@ -41,7 +41,7 @@ language sql immutable parallel safe
 as $$
     select coalesce(array_agg(distinct (c ->> 'source_id')::uuid), '{}')
     from jsonb_array_elements(case jsonb_typeof(p_citations) when 'array' then p_citations end) c
-    where c ->> 'source_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    where uplift.is_uuid(c ->> 'source_id')
 $$;
 
 comment on function uplift.cited_sources(jsonb) is 'The sources that citations name, each once.';

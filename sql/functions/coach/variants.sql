@@ -291,7 +291,7 @@ begin
             cross join lateral (select y.* from public.coach_response_feedback y where y.id = i.id offset 0) v) a
         cross join lateral jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures else '[]' end) x
         -- By index: rollouts make ever more of them.
-        join public.ai_experiments e on e.id = case when x ->> 'experiment_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        join public.ai_experiments e on e.id = case when uplift.is_uuid(x ->> 'experiment_id')
             then (x ->> 'experiment_id')::uuid end
         left join public.user_coach_preferences p on p.user_id = a.user_id
         where x -> 'override' is distinct from 'true' and x ->> 'variant' is not null

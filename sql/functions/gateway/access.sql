@@ -72,7 +72,7 @@ declare
 begin
     if v_scope is null or v_scope not in ('user', 'coach', 'api_key') then
         perform uplift.fail(400, 'invalid_scope', 'scope must be user, coach or api_key', 'scope');
-    elsif v_scope <> 'coach' and v_key !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    elsif v_scope <> 'coach' and not uplift.is_uuid_key(v_key) then
         perform uplift.fail(400, 'invalid_key', 'the key of a user or API key is a UUID, in small letters', 'key');
     end if;
     return coalesce(v_key, '');

@@ -334,7 +334,7 @@ begin
         perform uplift.fail(400, 'invalid_action', 'action must be refuse or cheaper', 'action');
     elsif p_budget.scope = 'total' and p_budget.key <> '' then
         perform uplift.fail(400, 'invalid_key', 'the total has no key', 'key');
-    elsif p_budget.scope = 'user' and p_budget.key !~ '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$' then
+    elsif p_budget.scope = 'user' and p_budget.key <> '' and not uplift.is_uuid_key(p_budget.key) then
         perform uplift.fail(400, 'invalid_key', 'the key of a user is their UUID, in small letters', 'key');
     elsif (p_budget.action = 'cheaper') <> (p_budget.cheaper_model is not null) then
         perform uplift.fail(400, 'invalid_cheaper_model', 'action cheaper needs a cheaper_model, and refuse has none', 'cheaper_model');

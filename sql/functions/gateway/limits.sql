@@ -301,7 +301,7 @@ begin
         if v_key is null then
             perform uplift.fail(400, 'invalid_key', 'the key of an address is an IP address', 'key');
         end if;
-    elsif v_key !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and v_scope <> 'address' then
+    elsif v_scope <> 'address' and not uplift.is_uuid_key(v_key) then
         perform uplift.fail(400, 'invalid_key', 'the key of a user or API key is a UUID, in small letters', 'key');
     end if;
     return coalesce(v_key, '');

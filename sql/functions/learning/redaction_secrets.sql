@@ -139,7 +139,7 @@ as $$
             'phx\\_%,FLWSECK%,rzp\\_%}') then p_token ~ '\d|[a-z][A-Z]'
         when translate(p_token, '0123456789', '') = p_token then false -- no words
         when p_token ~ '^(?:\d{8,10}:AA|[0-9a-f]{32}-us\d|(?:SK|AC)[0-9a-f]{32})' then true
-        when p_token ~ '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then false
+        when uplift.is_uuid(p_token) then false
         -- A checksum is nobody's secret.
         when p_token !~ '[^0-9a-fA-F]' and (uplift.words(p_before))[cardinality(uplift.words(p_before)) - 1:] &&
             '{commit,sha,sha1,sha256,sha512,md5,checksum,hash,digest,revision,rev,etag,build,blob,tree}' then false

@@ -4,12 +4,11 @@ create or replace function uplift_batch.note_admin(p_who text, p_method text, p_
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
     v_is_object constant boolean := coalesce(jsonb_typeof(p_arguments) = 'object', false);
     v_user text := case when p_route like '/admin/users/%' then p_subject
-        when p_route like '/admin/food-photos/{id}%' and p_subject ~ c_uuid then (
+        when p_route like '/admin/food-photos/{id}%' and uplift.is_uuid(p_subject) then (
             select f.user_id::text from uplift.food_photos f where f.id = p_subject::uuid)
-        when p_route like '/admin/answers/{id}%' and p_subject ~ c_uuid then (
+        when p_route like '/admin/answers/{id}%' and uplift.is_uuid(p_subject) then (
             select a.user_id::text from public.coach_response_feedback a where a.id = p_subject::uuid)
         when v_is_object then p_arguments ->> 'user_id' end;
     v_about text := case when v_is_object then coalesce(p_arguments ->> 'dataset_version_id', p_arguments ->> 'dataset_id', (
@@ -17,7 +16,7 @@ declare
     v_id uuid;
 begin
     insert into uplift.admin_log (who, method, route, subject, about, user_id, named, request_id)
-    values (p_who, p_method, p_route, left(p_subject, 200), left(lower(v_about), 200), case when v_user ~ c_uuid then v_user::uuid end,
+    values (p_who, p_method, p_route, left(p_subject, 200), left(lower(v_about), 200), case when uplift.is_uuid(v_user) then v_user::uuid end,
         case when v_is_object then array(select left(k, 100) from jsonb_object_keys(p_arguments) k order by k limit 50) else array[]::text[] end,
         left(p_request_id, 100))
     returning id into v_id;
