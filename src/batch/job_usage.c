@@ -12,7 +12,8 @@
 /* Tells how far it is; false when the job is to stop. */
 static bool tell(struct job *j, int64_t hours, int64_t days, int64_t left)
 {
-    return job_progress(j, hours + days, hours + days + left, "%lld hours and %lld days counted", (long long)hours, (long long)days);
+    return job_progress(j, hours + days, hours + days + left, "%lld hours and %lld days counted",
+                        (long long)hours, (long long)days);
 }
 
 /* Forgets what was spent of budgets and rate limits in times that are over. False with *outcome. */
