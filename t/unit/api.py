@@ -69,6 +69,7 @@ used -= {"does_not_run", "no_price", "over_money"}  # of autopilot's own steps, 
 ok(len(used) > 90, "the sources have error codes")
 # Of arguments with a type; those that are their own explanation go by `invalid_<name>` alone.
 typed = {"invalid_" + name for name in re.findall(r"uplift\.[a-z]+_argument\(\w+, '([a-z_]+)'", functions)}
+typed |= {"invalid_" + name for name in re.findall(r"'memory\.([a-z_]+)', 'whole'", functions)}
 equal(sorted(documented - used - typed), [], "no documented code is unknown to the sources")
 equal(sorted(used - documented), [], "no code of the sources is undocumented")
 

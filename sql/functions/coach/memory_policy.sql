@@ -22,8 +22,10 @@ begin
         select a.key as name, a.value, k.* from jsonb_each(p_arguments) a join uplift.known_settings() k on k.key = 'memory.' || a.key order by a.key
     loop
         v_problem := uplift.setting_problem(v.kind, v.value, v.at_least, v.at_most, v.words);
-        if v_problem is not null then
-            perform uplift.fail(400, case v.kind when 'word' then 'invalid_policy' else 'invalid_' || v.name end, format('%s must be %s', v.name, v_problem), v.name);
+        if v_problem is not null and v.kind = 'word' then
+            perform uplift.fail(400, 'invalid_policy', format('%s must be %s', v.name, v_problem), v.name);
+        elsif v_problem is not null then
+            perform uplift.fail(400, 'invalid_' || v.name, format('%s must be %s', v.name, v_problem), v.name);
         end if;
         perform uplift.put_setting(v.key, v.value);
     end loop;
