@@ -128,6 +128,9 @@ ADMIN = {
     "an export begins": "select * from uplift_batch.export_head(md5('large')::uuid, 'openai', 'train', 8)",
     "an export of a version begins":
         "select * from uplift_batch.export_head((select id from uplift.dataset_versions), 'openai', 'train', 8)",
+    "use is counted of an hour": "select uplift.count_hour(date_trunc('hour', now()), '-infinity', true)",
+    "use is counted of a day": "select uplift.count_day(current_date, '-infinity')",
+    "use is asked about": "select uplift_batch.admin_stats(null, '{{}}', 'admin')",
     "a page of an export": "select * from uplift_batch.export_page(md5('large')::uuid, null, 'openai', 'train', 8, null, 2000)",
 }
 STEPS = {
@@ -193,6 +196,8 @@ def main():
     explained.begin()
     for name, call in CALLS.items():
         check(name, explained.plans(call.format(**names)))
+    # Hours that are over count as counted from now on.
+    explained.cursor.execute("insert into uplift.usage_state (began_at, rolled_until) values ('-infinity', date_trunc('hour', now()))")
     for name, call in ADMIN.items():
         check(name, explained.plans(call.format(**names)), most_pages=3 * MOST_PAGES)
     for name, call in STEPS.items():

@@ -93,7 +93,8 @@ comment on function uplift.count_usage(timestamptz, timestamptz, boolean) is
     'Counts the answers of a time, hour by hour. p_by_id: all of them have ids of version 7, in the order of time.';
 
 create or replace function uplift.count_hour(p_hour timestamptz, p_began_at timestamptz, p_is_again boolean) returns boolean
-language plpgsql
+-- By a plan of this very hour: one for any would read a whole index.
+language plpgsql set plan_cache_mode = force_custom_plan
 as $$
 begin
     if p_is_again and p_hour < uplift.counted_again_from() then
@@ -228,7 +229,7 @@ comment on function uplift.note_rated(timestamptz) is 'The feedback of an answer
 -- --- asking ---
 
 create or replace function uplift.usage(p_from timestamptz, p_to timestamptz) returns setof uplift.usage_hourly
-language plpgsql stable
+language plpgsql stable set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_state uplift.usage_state;

@@ -68,10 +68,11 @@ $$;
 comment on function uplift.answers_of_days(date, date, boolean) is
     'The answers from one day to before another, with what they are counted by. p_by_id: all of them have ids of version 7, in the order of time.';
 
--- Thumbs and stars are few of all answers, so only what is rated is looked at user by user.
+-- By plans of these very days: one for any would read a whole index. Thumbs and stars are few of all answers, so only what is rated is looked at user by user.
 create or replace function uplift.count_figures_of_days(p_from date, p_to date, p_by_id boolean) returns void
-language sql volatile
+language plpgsql volatile set plan_cache_mode = force_custom_plan set jit = off
 as $$
+begin
     delete from uplift.usage_daily d where d.day >= p_from and d.day < p_to;
     insert into uplift.usage_daily
     with rated as (
@@ -111,13 +112,15 @@ as $$
         c.thumbs_up, c.thumbs_down, c.ratings, c.rating_sum,
         coalesce(r.thumb_sums, '{0,0,0,0}'), coalesce(r.rating_sums, '{0,0,0,0}'), c.response_ms, c.first_token_ms
     from counted c left join rated r using (day, coach_id, provider, model, mode, severity);
+end
 $$;
 
 comment on function uplift.count_figures_of_days(date, date, boolean) is 'Fills uplift.usage_daily anew, for uplift.count_days().';
 
 create or replace function uplift.count_users_of_days(p_from date, p_to date, p_by_id boolean) returns void
-language sql volatile
+language plpgsql volatile set plan_cache_mode = force_custom_plan set jit = off
 as $$
+begin
     delete from uplift.usage_daily_users d where d.day >= p_from and d.day < p_to;
     insert into uplift.usage_daily_users
     with who as (
@@ -135,6 +138,7 @@ as $$
     select p.day, p.by, p.part, count(*), uplift.sketch_of(array_agg(distinct l.place))
     from parts p join places l using (user_id)
     group by 1, 2, 3;
+end
 $$;
 
 comment on function uplift.count_users_of_days(date, date, boolean) is 'Fills uplift.usage_daily_users anew, for uplift.count_days().';
