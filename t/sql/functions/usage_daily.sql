@@ -1,6 +1,6 @@
 -- Use by the day: what the dashboard's figures are made of, what changed, and what tuned models are worth.
 \ir common.psql
-select plan(86);
+select plan(88);
 
 -- An answer with an id of its time, so many days ago at noon (today: a minute ago).
 create function pg_temp.answer(p_days int, p_user uuid, p_more jsonb default '{}') returns uuid language plpgsql as $$
@@ -75,6 +75,11 @@ select is((select sum(requests) from uplift.usage_daily), (select count(*)::nume
 select is(pg_temp.overview() #>> '{total,cost_usd_per_answer}', '2.25000000', 'what an answer costs: one has no price');
 select is(pg_temp.overview() #> '{total,first_token_ms,p50}', '150', 'times are of histograms');
 select is(uplift_batch.admin_stats(null, jsonb_build_object('from', current_date - 5), 'x') #> '{total,cost_usd}', pg_temp.overview() #> '{total,cost_usd}', 'figures are those of the hours');
+
+select is(uplift.ids_in_order_since(date_trunc('day', now(), 'UTC') + interval '23 hours'), date_trunc('day', now(), 'UTC'), 'ids that tell the time of their answers are in order');
+update public.coach_response_feedback set id = pg_temp.id(9) where id = :'today';
+select is(uplift.ids_in_order_since(date_trunc('day', now(), 'UTC') + interval '23 hours'), date_trunc('day', now(), 'UTC') + interval '23 hours', 'others are not');
+update public.coach_response_feedback set id = :'today' where id = pg_temp.id(9);
 
 -- By what.
 select is((select jsonb_agg(p -> 'coach') from jsonb_array_elements(pg_temp.overview('{"by": "coach"}') -> 'parts') p), '["coach_maple_avatar", null]', 'by coach, most answers first; some have none');
