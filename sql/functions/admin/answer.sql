@@ -113,8 +113,9 @@ begin
     perform uplift.check_arguments(p_arguments, case when p_review is null then '{}' else '{note}' end::text[]);
     -- An erasure waits for this, and takes it along.
     perform pg_advisory_xact_lock_shared(uplift.erasure_lock(a.user_id));
+    -- As it is now, and stays until this is committed. Who is about to make an example of it comes before this, or sees it.
+    perform from public.coach_response_feedback x where x.id = p_id for share;
     a := uplift.found_answer(p_id);
-    -- Who is about to make an example of it comes before this, or sees it.
     perform pg_advisory_xact_lock(uplift.few_shot_lock(a.user_id));
     if p_review = 'marked' and not uplift.may_train(a.user_id) then
         perform uplift.fail(409, 'no_training_consent', 'its user has not agreed that answers may train models; only they can');
