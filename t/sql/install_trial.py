@@ -218,6 +218,20 @@ def test_money(cluster):
     connection.close()
 
 
+def test_choices(cluster):
+    """It tries with a user who wants nothing remembered or trained on, where one memory is kept of each, and leaves all of that."""
+    cluster.psql("trace", user="uplift_owner", sql="""
+        insert into user_coach_preferences (user_id, memory_enabled, memory_since, training_consent) values ('%s', false, 'infinity', false);
+        insert into ai_episodic_memory (user_id, memory_type, memory_text, importance_score) values ('%s', 'goal', 'Run a marathon', 10);
+        update uplift.settings set value = '1' where key = 'memory.max_per_user'""" % (ANN, ANN))
+    installed(cluster, "trace", "with a user who said no", user="uplift_owner")
+    connection = connect(cluster, "trace")
+    equal(rows(connection, "select p.memory_enabled, p.memory_since::text, p.training_consent, (select s.value::text from uplift.settings s "
+               "where s.key = 'memory.max_per_user'), (select string_agg(m.memory_text, ',') from ai_episodic_memory m) from user_coach_preferences p"),
+          [(False, "infinity", False, "1", "Run a marathon")], "whose choices and memories stay")
+    connection.close()
+
+
 def test_nobody(cluster):
     """Without any user, and where none can be made, it says that nothing was tried."""
     database = create(cluster, "nobody", "create table people (id uuid primary key); alter table coach_response_feedback "
@@ -236,6 +250,7 @@ def main():
     test_harmless(cluster)
     test_no_trace(cluster)
     test_money(cluster)
+    test_choices(cluster)
     test_nobody(cluster)
     done()
 
