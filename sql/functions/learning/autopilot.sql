@@ -111,14 +111,18 @@ comment on function uplift.autopilot_fine_tune() is
 create or replace function uplift.serves_since(p_coach_id text) returns timestamptz
 language sql stable
 as $$
+    -- What is put back holds since it was given first: what was tried beside it then was tried beside it.
     select greatest((
-            select max(c.began_at) from uplift.production_changes c where c.ended_at is null and (c.coach_id is null or c.coach_id = p_coach_id)), (
-            select max(d.began_at) from uplift.model_deployments d
+            select max((select min(o.began_at) from uplift.production_changes o where o.coach_id is not distinct from c.coach_id and o.changes = c.changes))
+            from uplift.production_changes c where c.ended_at is null and (c.coach_id is null or c.coach_id = p_coach_id)), (
+            select max((select min(o.began_at) from uplift.model_deployments o
+                where o.environment = 'production' and o.coach_id is not distinct from d.coach_id and o.model_id = d.model_id))
+            from uplift.model_deployments d
             where d.environment = 'production' and d.ended_at is null and (d.coach_id is null or d.coach_id = p_coach_id)))
 $$;
 
 comment on function uplift.serves_since(text) is
-    'Since when a coach (null: all) has been answering as it does now, as far as changes and models of production go; null where it has none.';
+    'When what a coach (null: all) answers with now first came into production, as far as changes and models go; null where it has none.';
 
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile

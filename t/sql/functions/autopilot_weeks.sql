@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(31);
+select plan(32);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -73,6 +73,10 @@ update uplift.production_changes set began_at = now() - interval '3 hours' where
 select matches(pg_temp.step(), '^bound held tests$', 'nothing is tried again beside what it was tried beside');
 update uplift.production_changes set began_at = now() - interval '1 hour' where ended_at is null;
 select matches(pg_temp.step(), 'candidate begun severity', 'but after production was given something');
+update uplift.production_changes set began_at = now() - interval '6 hours' where ended_at is null;
+select uplift.change_production('coach_decibel_avatar', '{"severity": 5}', null, null, 'ann', 'to see') \g /dev/null
+select uplift.change_production('coach_decibel_avatar', '{"prompt_suffix": "Be concrete."}', null, null, 'ann', 'back') \g /dev/null
+select is(uplift.serves_since('coach_decibel_avatar'), now() - interval '6 hours', 'what was there before, and was put back, counts since then');
 
 -- Bounds of less than a day.
 select is((select max_test_days from uplift.autopilot_settings()), 10::numeric, 'days of a test');
