@@ -178,7 +178,9 @@ begin
     v_left := (select count(*) from uplift.usage_dirty d
             where d.hour < v_state.rolled_until and coalesce(d.failed_at < v_retry_before, true))
         + extract(epoch from v_now - v_state.rolled_until)::bigint / 3600;
-    if v_left > 0 then
+    -- In a transaction of its own, which holds no other day: an erasure takes several, in their order.
+    if v_left > 0 or v_done > 0 then
+        v_left := greatest(v_left, 1);
         return jsonb_build_object('hours', v_done - v_failed, 'days', 0, 'failed', v_failed, 'left', v_left);
     end if;
     -- Days when all their hours are counted, because each hour makes its day be counted again.

@@ -162,7 +162,7 @@ begin
     delete from uplift.usage_days_dirty d where d.day = p_day returning d.* into v_dirty;
     if v_dirty.since > '-infinity' and v_begins < uplift.counted_again_from() then
         return true;
-    elsif v_dirty.of_users then
+    elsif v_dirty.of_users and p_day < (now() at time zone 'UTC')::date then
         perform uplift.count_users_of_days(p_day, p_day + 1, v_begins >= p_began_at);
     else
         perform uplift.count_days(p_day, p_day + 1, v_begins >= p_began_at);
@@ -179,7 +179,7 @@ end
 $$;
 
 comment on function uplift.count_day(date, timestamptz) is
-    'Counts a day, or only its users where no more is to be done (uplift.usage_days_dirty). False where that cannot be: the day stays as it was, and is tried again later.';
+    'Counts a day, or of one that is over only its users where no more is to be done (uplift.usage_days_dirty); one of which retention has deleted answers stays as it was. False where that cannot be: the day stays as it was, and is tried again later.';
 
 create or replace function uplift.count_all_days() returns void
 language sql volatile
@@ -231,7 +231,8 @@ as $$
     insert into uplift.usage_days_dirty (day, of_users)
     select distinct (a.created_at at time zone 'UTC')::date, true from public.coach_response_feedback a where a.user_id = p_user_id
     order by 1
-    on conflict do nothing
+    -- Who counts such a day right now is waited for, or waits, and counts it once this is done.
+    on conflict (day) do update set since = usage_days_dirty.since
 $$;
 
 comment on function uplift.recount_users_of(uuid) is
