@@ -282,8 +282,8 @@ as $$
     select jsonb_build_object('object', 'answer', 'id', a.id, 'created_at', a.created_at, 'user_id', a.user_id, 'conversation_id', a.conversation_id,
         'coach_id', a.coach_id, 'severity', a.severity, 'mode', a.mode, 'model', a.model_used, 'provider', nullif(a.provider, ''),
         'outcome', coalesce(a.outcome, 'complete'), 'error_code', a.error_code, 'helpful', a.helpful, 'rating', a.rating,
-        'feedback_text', uplift.excerpt(a.feedback_text, p_words, 300), 'user_message', uplift.excerpt(a.user_message, p_words, 300),
-        'ai_response', uplift.excerpt(uplift.words_said(a.ai_response, a.response_message), p_words, 300), 'cost_usd', a.cost_usd,
+        'feedback_text', uplift.search_excerpt(a.feedback_text, p_words, 300), 'user_message', uplift.search_excerpt(a.user_message, p_words, 300),
+        'ai_response', uplift.search_excerpt(uplift.words_said(a.ai_response, a.response_message), p_words, 300), 'cost_usd', a.cost_usd,
         'response_time_ms', a.response_time_ms, 'from_cache', coalesce(a.from_cache, false),
         'review', uplift.review_of(a.id))
 $$;

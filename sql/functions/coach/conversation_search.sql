@@ -52,11 +52,11 @@ language plpgsql immutable parallel safe
 as $$
 begin
     if strpos(lower(left(p_question, 20000)), p_text) > 0 then
-        return uplift.excerpt(p_question, array[p_text], p_max);
+        return uplift.search_excerpt(p_question, array[p_text], p_max);
     elsif strpos(lower(left(p_answer, 20000)), p_text) > 0 then
-        return uplift.excerpt(p_answer, array[p_text], p_max);
+        return uplift.search_excerpt(p_answer, array[p_text], p_max);
     end if;
-    return uplift.excerpt(case when p_question <> '' and cardinality(uplift.words_there(uplift.searchable(p_question), p_words))
+    return uplift.search_excerpt(case when p_question <> '' and cardinality(uplift.words_there(uplift.searchable(p_question), p_words))
             >= cardinality(uplift.words_there(uplift.searchable(p_answer), p_words))
         then p_question else p_answer end, p_words, p_max);
 end

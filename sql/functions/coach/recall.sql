@@ -485,7 +485,58 @@ $$;
 
 comment on function uplift.words_there(text, text[]) is 'Those of these words (stems, which begin their words, mostly) that are in a text (uplift.searchable).';
 
+create or replace function uplift.cut_around(p_text text, p_at int, p_max int) returns text
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_from int := greatest(least(coalesce(p_at, 1) - p_max / 4, length(p_text) - p_max + 1), 1);
+    v_cut text := regexp_replace(substr(p_text, v_from, p_max), '\s+', ' ', 'g');
+begin
+    -- Whole words, where there are spaces.
+    return case when v_from > 1 then '…' || regexp_replace(v_cut, '^\S{0,30} |^ ', '') else v_cut end
+        || case when v_from + p_max <= length(p_text) then '…' else '' end;
+end
+$$;
+
+comment on function uplift.cut_around(text, int, int) is 'About p_max characters of a longer text, on one line, around the sign at p_at (null: the beginning).';
+
+create or replace function uplift.on_one_line(p_text text) returns text
+language sql immutable parallel safe
+as $$ select case when p_text ~ '[^\S ]|  ' then btrim(regexp_replace(p_text, '\s+', ' ', 'g')) else btrim(p_text) end $$;
+
+comment on function uplift.on_one_line(text) is 'A text with one space for any.';
+
+-- For prompts: each chat that has passages comes by here, up to twelve times.
 create or replace function uplift.excerpt(p_text text, p_words text[], p_max int) returns text
+language plpgsql immutable parallel safe
+as $$
+declare
+    v_text text := left(p_text, 20000);
+    v_lower text;
+    v_at int;
+    v_one int;
+    v_word text;
+begin
+    if length(v_text) <= p_max then
+        return uplift.on_one_line(v_text);
+    end if;
+    v_lower := lower(v_text);
+    -- Stems begin their words, mostly.
+    foreach v_word in array coalesce(p_words[:64], '{}') loop
+        v_one := strpos(v_lower, v_word);
+        if v_one > 0 and (v_at is null or v_one < v_at) and length(v_word) > 2 then
+            v_at := v_one;
+        end if;
+    end loop;
+    return uplift.cut_around(v_text, v_at, p_max);
+end
+$$;
+
+comment on function uplift.excerpt(text, text[], int) is
+    'A text on one line, cut to about p_max characters around the first of these words (stems) in it; of long ones only the first 20,000 characters are looked at.';
+
+-- For people, who look for what they searched for.
+create or replace function uplift.search_excerpt(p_text text, p_words text[], p_max int) returns text
 language plpgsql immutable parallel safe
 as $$
 declare
@@ -499,7 +550,7 @@ declare
     v_most int := 0;
 begin
     if length(v_text) <= p_max then
-        return case when v_text ~ '[^\S ]|  ' then btrim(regexp_replace(v_text, '\s+', ' ', 'g')) else btrim(v_text) end;
+        return uplift.on_one_line(v_text);
     end if;
     if cardinality(p_words) > 0 then
         v_searchable := uplift.searchable(v_text);
@@ -514,16 +565,12 @@ begin
             end if;
         end loop;
     end if;
-    v_at := greatest(least(coalesce(v_at, 1) - p_max / 4, length(v_text) - p_max + 1), 1);
-    v_text := regexp_replace(substr(v_text, v_at, p_max), '\s+', ' ', 'g');
-    -- Whole words, where there are spaces.
-    return case when v_at > 1 then '…' || regexp_replace(v_text, '^\S{0,30} |^ ', '') else v_text end
-        || case when v_at + p_max <= length(p_text) then '…' else '' end;
+    return uplift.cut_around(v_text, v_at, p_max);
 end
 $$;
 
-comment on function uplift.excerpt(text, text[], int) is
-    'A text on one line, cut to about p_max characters around where most of these words (uplift.words_there) are close together; of long ones only the first 20,000 characters are looked at.';
+comment on function uplift.search_excerpt(text, text[], int) is
+    'As uplift.excerpt(), but around where most of these words (uplift.words_there) are close together.';
 
 create or replace function uplift.passage_line(p_said_at timestamptz, p_said text, p_answered text, p_words text[]) returns text
 language plpgsql stable
