@@ -125,7 +125,9 @@ language plpgsql volatile
 as $$
 begin
     if not uplift.is_well_rated(a.helpful, a.rating) or a.user_id is null or a.coach_id is null or a.outcome <> 'complete' or a.user_message = ''
-            or length(a.ai_response) not between 20 and 4000 or a.response_message is not null or coalesce(a.answers_tools, false) then
+            or length(a.ai_response) not between 20 and 4000 or a.response_message is not null or coalesce(a.answers_tools, false)
+            -- Nobody else sees the photo.
+            or a.photo_id is not null then
         return false;
     end if;
     -- Whoever takes back that answers may be used, or rejects this one, comes before this, or after it.
@@ -139,7 +141,7 @@ end
 $$;
 
 comment on function uplift.may_be_few_shot(public.coach_response_feedback) is
-    'Whether an answer may be an example: well rated, whole, of a coach, of 20 to 4,000 characters, of a conversation that was not deleted, of a user who lets answers be used, and rejected by no admin; and it holds nothing personal.';
+    'Whether an answer may be an example: well rated, whole, of a coach, of 20 to 4,000 characters, of a conversation that was not deleted, of a user who lets answers be used, about no photo, and rejected by no admin; and it holds nothing personal.';
 
 create or replace function uplift.offer_few_shot(a public.coach_response_feedback) returns boolean
 language plpgsql volatile

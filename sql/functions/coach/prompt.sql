@@ -382,7 +382,7 @@ begin
         select x.* from uplift.context_for(c.user_id, coach.id, c.conversation_id, c.more -> 'search', known.data,
             case when tried.changes ?| '{memory,knowledge,examples}' then uplift.limits_under(v_limits, tried.changes) else v_limits end) x
         where c.more ? 'search' and (c.more -> 'search' ?| '{knowledge,embedding,examples}' or known.data -> 'memory_ids' <> 'null'
-            or known.data -> 'has_passages' <> 'false') limit 1) found on true
+            or known.data is not null and known.data -> 'has_passages' is distinct from 'false') limit 1) found on true
     cross join lateral (
         select case when found.is_done then found.trace
             when known.memories is not null then jsonb_build_object('memory_ids', known.memory_ids) end as trace) shown

@@ -1,6 +1,6 @@
 -- What is known of a user, kept as one row: the same prompt with and without it, made anew whenever something changes.
 \ir common.psql
-select plan(34);
+select plan(35);
 
 create function pg_temp.has_context(p_user uuid) returns boolean language sql as $$
     select exists (select from public.ai_context_cache k where k.user_id = p_user and k.context_type = 'chat_context')
@@ -85,6 +85,10 @@ select uplift.refresh_context(:eve) \g /dev/null
 select matches((select p.personal_prompt from uplift_chat.prepare_chats(array[:eve::uuid], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
         '{How do I squat with a bad knee?}', '{4000}', array['{"search": {"words": ["squat", "knee"], "language": "en"}}'::jsonb]) p),
     'My knee hurts when I squat deep', 'the next chat finds it');
+update public.ai_context_cache set context_data = context_data - 'has_passages' where user_id = :eve;
+select matches((select p.personal_prompt from uplift_chat.prepare_chats(array[:eve::uuid], '{chat}', '{null}', '{null}', '{null}', '{null}', '{null}',
+        '{How do I squat with a bad knee?}', '{4000}', array['{"search": {"words": ["squat", "knee"], "language": "en"}}'::jsonb]) p),
+    'My knee hurts when I squat deep', 'also where a kept context does not say whether there is anything');
 select pg_temp.record(3, :eve, pg_temp.id(200), 'And when I run?', 'Run less.') \g /dev/null
 select uplift_chat.index_answers(array[pg_temp.id(3)]) \g /dev/null
 select ok(pg_temp.has_context(:eve), 'those after it leave the context as it is');
