@@ -482,7 +482,7 @@ def take_photo(n):
 
 def see(connection, n, food):
     portion = {"name": food, "confidence": 1, "amount": 1, "unit": "g", "grams": 1, "calories": 1, "protein_g": 1, "carbohydrate_g": 1, "fat_g": 1}
-    return call(connection, "select uplift_chat.photo_analysed(%s, 1, %s)", id_of(n), json.dumps({
+    return call(connection, "select uplift_chat.photo_analysed(%s, 1, %s, %s)", id_of(n), ANN, json.dumps({
         "model": "eyes", "provider": "p", "prompt_tokens": 1, "completion_tokens": 1, "analysis_time_ms": 1, "answer": {
             "foods": [portion], "lighting_quality": "good", "image_angle": "level", "background_complexity": "simple"}}))[0][0]
 

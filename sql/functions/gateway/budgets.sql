@@ -244,11 +244,13 @@ begin
         and k.key is not null and p_budget.key in ('', k.key)
     group by k.key;
     insert into uplift.budget_spend as s (budget_id, key, period_start, shard, cost_usd)
-    select p_budget.id, k.key, v_start at time zone 'UTC', 0, sum(f.cost_usd)
-    from uplift.food_photos f
-    cross join lateral (select case p_budget.scope when 'total' then '' when 'user' then f.user_id::text end as key) k
-    where f.id >= uplift.first_id_of(v_start) and f.cost_usd > 0 and k.key is not null and p_budget.key in ('', k.key)
-    group by k.key
+    select p_budget.id, p.key, v_start at time zone 'UTC', 0, sum(p.cost_usd)
+    from (
+        select '' as key, h.cost_usd from uplift.vision_hourly h where p_budget.scope = 'total' and h.hour >= v_start
+        union all
+        select f.user_id::text, f.cost_usd from uplift.food_photos f where p_budget.scope = 'user' and f.id >= uplift.first_id_of(v_start)) p
+    where p.cost_usd > 0 and p_budget.key in ('', p.key)
+    group by p.key
     on conflict (budget_id, key, period_start, shard) do update set cost_usd = s.cost_usd + excluded.cost_usd;
     delete from uplift.budgets_used_up u where u.budget_id = p_budget.id;
     insert into uplift.budgets_used_up (budget_id, key, period_start)
@@ -262,7 +264,7 @@ end
 $$;
 
 comment on function uplift.begin_budget(uplift.budgets) is
-    'What was already spent in the period under way, from the answers and the photos that are there: for a budget that is new, or for something else than before.';
+    'What was already spent in the period under way, from the answers and, of a user, the photos that are there: for a budget that is new, or for something else than before.';
 
 create or replace function uplift_batch.admin_list_budgets(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -16,7 +16,7 @@ begin
             and x.status = 'pending' and x.next_at <= now()
         order by exists (select from uplift.food_photos o where o.user_id = x.user_id and o.status = 'pending' and o.attempts > 0 and o.next_at > now()), x.next_at
         limit 1 for update skip locked)
-    returning jsonb_build_object('id', f.id, 'attempt', f.attempts) into v_taken;
+    returning jsonb_build_object('id', f.id, 'attempt', f.attempts, 'user_id', f.user_id) into v_taken;
     -- Whoever began it did not come to an end, again and again.
     update uplift.food_photos f set status = 'failed', error_code = 'analysis_interrupted'
     where f.id in (select x.id from uplift.food_photos x
@@ -26,7 +26,7 @@ end
 $$;
 
 comment on function uplift_chat.take_photo(int) is
-    'The photo that has waited longest for its analysis, before it those of users of whom none is under way, {id, attempt}, which is the caller''s for so long; null for none. What was begun five times and never ended has failed.';
+    'The photo that has waited longest for its analysis, before it those of users of whom none is under way, {id, attempt, user_id}, which is the caller''s for so long; null for none. What was begun five times and never ended has failed.';
 
 create or replace function uplift.photo_total(p_portions jsonb, p_name text) returns numeric
 language sql immutable parallel safe
@@ -100,7 +100,7 @@ $$;
 comment on function uplift.foretell_meal(uplift.food_photos, public.food_photo_training_data) is
     'Records what a model made of a photo as predictions of uplift''s own: which foods, grams of each, calories, macronutrients; their ids.';
 
-create or replace function uplift.count_vision(p_id uuid, p_result jsonb) returns void
+create or replace function uplift.count_vision(p_id uuid, p_user_id uuid, p_result jsonb) returns void
 language plpgsql volatile
 as $$
 declare
@@ -109,7 +109,6 @@ declare
     v_prompt bigint := coalesce((p_result ->> 'prompt_tokens')::bigint, 0);
     v_completion bigint := coalesce((p_result ->> 'completion_tokens')::bigint, 0);
     v_cost numeric := uplift_batch.cost_of_calls(v_model, v_provider, v_prompt, 0, v_completion);
-    v_user_id uuid;
 begin
     if not p_result ? 'prompt_tokens' then
         return;
@@ -117,19 +116,19 @@ begin
     update uplift.food_photos f set prompt_tokens = coalesce(f.prompt_tokens, 0) + v_prompt,
         completion_tokens = coalesce(f.completion_tokens, 0) + v_completion,
         cost_usd = case when v_cost is not null or f.cost_usd is not null then coalesce(f.cost_usd, 0) + coalesce(v_cost, 0) end
-    where f.id = p_id
-    returning f.user_id into v_user_id;
+    where f.id = p_id;
     insert into uplift.vision_hourly as h (hour, provider, model, calls, prompt_tokens, completion_tokens, cost_usd, unpriced)
     values (date_trunc('hour', now(), 'UTC'), v_provider, v_model, 1, v_prompt, v_completion, coalesce(v_cost, 0), (v_cost is null and v_prompt + v_completion > 0)::int)
     on conflict (hour, provider, model) do update set calls = h.calls + 1, prompt_tokens = h.prompt_tokens + excluded.prompt_tokens,
         completion_tokens = h.completion_tokens + excluded.completion_tokens, cost_usd = h.cost_usd + excluded.cost_usd,
         unpriced = h.unpriced + excluded.unpriced;
-    perform uplift.spend(array[v_user_id], array[null::text], array[now()], array[v_cost]);
+    -- Also of who deleted the photo meanwhile; but not of who is gone.
+    perform uplift.spend(array[(select u.id from auth.users u where u.id = p_user_id)], array[null::text], array[now()], array[v_cost]);
 end
 $$;
 
-comment on function uplift.count_vision(uuid, jsonb) is
-    'Counts what a model''s answer about a photo took, {model, provider, prompt_tokens, completion_tokens}, whatever it was good for: with the photo, if that is still there, by the hour, and against budgets. Without prompt_tokens there was none.';
+comment on function uplift.count_vision(uuid, uuid, jsonb) is
+    'Counts what a model''s answer about a photo took, {model, provider, prompt_tokens, completion_tokens}, whatever it was good for: with the photo, if that is still there, by the hour, and against the budgets of its user, who may have deleted it, and of all. Without prompt_tokens there was none.';
 
 create or replace function uplift.vision_usage(p_from timestamptz, p_to timestamptz) returns setof uplift.usage_hourly
 language sql stable
@@ -141,7 +140,7 @@ $$;
 
 comment on function uplift.vision_usage(timestamptz, timestamptz) is 'What the analysis of photos took from one full hour to another, as use without answers.';
 
-create or replace function uplift_chat.photo_analysed(p_id uuid, p_attempt int, p_result jsonb) returns boolean
+create or replace function uplift_chat.photo_analysed(p_id uuid, p_attempt int, p_user_id uuid, p_result jsonb) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -153,7 +152,7 @@ begin
     where f.id = p_id and f.attempts = p_attempt and f.status = 'pending'
     returning f.* into v_photo;
     if not found then
-        perform uplift.count_vision(p_id, p_result);
+        perform uplift.count_vision(p_id, p_user_id, p_result);
         return false;
     end if;
     update public.food_photo_training_data d set
@@ -172,15 +171,15 @@ begin
     -- Who was quicker than the model has said what came.
     perform uplift.judge_meal(p_id);
     perform uplift.tell_of_meals(v_photo.user_id);
-    perform uplift.count_vision(p_id, p_result);
+    perform uplift.count_vision(p_id, p_user_id, p_result);
     return true;
 end
 $$;
 
-comment on function uplift_chat.photo_analysed(uuid, int, jsonb) is
-    'What a model said of a photo: {model, provider, prompt_tokens, completion_tokens, analysis_time_ms, answer: {foods: [{name, confidence, amount, unit, grams, calories, protein_g, carbohydrate_g, fat_g}], lighting_quality, image_angle, background_complexity}}. False where it is not the attempt''s any more.';
+comment on function uplift_chat.photo_analysed(uuid, int, uuid, jsonb) is
+    'What a model said of a photo, taken of a user: {model, provider, prompt_tokens, completion_tokens, analysis_time_ms, answer: {foods: [{name, confidence, amount, unit, grams, calories, protein_g, carbohydrate_g, fat_g}], lighting_quality, image_angle, background_complexity}}. False where it is not the attempt''s any more.';
 
-create or replace function uplift_chat.photo_failed(p_id uuid, p_attempt int, p_failure jsonb) returns boolean
+create or replace function uplift_chat.photo_failed(p_id uuid, p_attempt int, p_user_id uuid, p_failure jsonb) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
@@ -196,7 +195,7 @@ begin
     where f.id = p_id and f.attempts = p_attempt and f.status = 'pending'
     returning f.* into v_photo;
     if not found then
-        perform uplift.count_vision(p_id, p_failure);
+        perform uplift.count_vision(p_id, p_user_id, p_failure);
         return false;
     end if;
     insert into public.ai_errors (user_id, error_type, model_name, provider, attempt, http_status, error_code, fingerprint, user_visible,
@@ -204,13 +203,13 @@ begin
     values (v_photo.user_id, v_type, left(p_failure ->> 'model', 256), left(p_failure ->> 'provider', 256), p_attempt, v_status,
         case when not v_again then p_failure ->> 'code' end, uplift.error_fingerprint(v_type, left(p_failure ->> 'provider', 256), left(p_failure ->> 'model', 256), v_status),
         not v_again, v_again, coalesce(v_status in (401, 403), false), (p_failure ->> 'duration_ms')::int, jsonb_build_object('photo_id', p_id));
-    perform uplift.count_vision(p_id, p_failure);
+    perform uplift.count_vision(p_id, p_user_id, p_failure);
     return true;
 end
 $$;
 
-comment on function uplift_chat.photo_failed(uuid, int, jsonb) is
-    'No model said what is on a photo: {reason, code, model, provider, http_status, duration_ms, may_pass, retry_after_ms}, and, of an answer of no use, prompt_tokens and completion_tokens. Where it may pass it is tried again, three times in all. Noted in ai_errors. False where it is not the attempt''s any more.';
+comment on function uplift_chat.photo_failed(uuid, int, uuid, jsonb) is
+    'No model said what is on a photo, taken of a user: {reason, code, model, provider, http_status, duration_ms, may_pass, retry_after_ms}, and, of an answer of no use, prompt_tokens and completion_tokens. Where it may pass it is tried again, three times in all. Noted in ai_errors. False where it is not the attempt''s any more.';
 
 create or replace function uplift_chat.give_back_photo(p_id uuid, p_attempt int) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp

@@ -53,6 +53,10 @@ begin
     -- Nothing is cheaper here: a model that answers chats for less need not see.
     if p_model is not null then
         select b.refusal into v_refusal from uplift.check_budgets(p_user_id, null) b;
+        if v_refusal is null and uplift.lacks_price(p_model) and exists (
+                select from uplift.budgets b where b.is_enabled and (b.scope = 'total' or b.scope = 'user' and b.key in ('', p_user_id::text))) then
+            v_refusal := uplift.refusal(403, 'model_not_priced', format('the model %s, which would look at the photo, has no price, and so cannot be used under a budget; the server''s operator can set one', p_model), null);
+        end if;
         if v_refusal is not null then
             return jsonb_build_object('refusal', v_refusal);
         end if;
@@ -68,7 +72,7 @@ end
 $$;
 
 comment on function uplift_chat.begin_photo(uuid, uuid, text, text, text, text) is
-    'Before a photo''s file is written under the id: {photo} where the user has sent it before (SHA-256 in hexadecimal digits), {refusal} where a rate limit, which is charged as for a chat, or a budget refuses it, else null. Without a model that will look at it (null) it costs nothing. UP403 unknown_user; UP429 too_many_photos (setting photos.max_per_day).';
+    'Before a photo''s file is written under the id: {photo} where the user has sent it before (SHA-256 in hexadecimal digits), {refusal} where a rate limit, which is charged as for a chat, or a budget refuses it, also for want of the model''s price (403 model_not_priced), else null. Without a model that will look at it (null) it costs nothing. UP403 unknown_user; UP429 too_many_photos (setting photos.max_per_day).';
 
 create or replace function uplift_chat.add_photo(p_user_id uuid, p_id uuid, p_hash text, p_width int, p_height int, p_bytes int, p_model text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off

@@ -82,7 +82,7 @@ static void sweep(struct analyst *a)
 
 /* A photo that is this thread's. */
 struct taken {
-    char id[UUID_TEXT + 1];
+    char id[UUID_TEXT + 1], user[UUID_TEXT + 1];
     int attempt;
 };
 
@@ -96,8 +96,9 @@ static bool take(struct analyst *a, struct taken *t)
     bool is_one = result != NULL && !PQgetisnull(result, 0, 0);
     if (is_one) {
         cJSON *said = cJSON_Parse(PQgetvalue(result, 0, 0));
-        const char *id = json_string(said, "id");
+        const char *id = json_string(said, "id"), *user = json_string(said, "user_id");
         snprintf(t->id, sizeof t->id, "%s", id != NULL ? id : "");
+        snprintf(t->user, sizeof t->user, "%s", user != NULL ? user : "");
         t->attempt = (int)json_number(said, "attempt", 0);
         cJSON_Delete(said);
     }
@@ -108,17 +109,17 @@ static bool take(struct analyst *a, struct taken *t)
 static void tell(struct analyst *a, const struct taken *t, enum vision_outcome outcome,
                  const char *told)
 {
-    static const struct pg_statement analysed = {.name = "photo_analysed",
-                                                 .sql =
-                                                     "select uplift_chat.photo_analysed($1,$2,$3)",
-                                                 .params = 3};
+    static const struct pg_statement analysed = {
+        .name = "photo_analysed",
+        .sql = "select uplift_chat.photo_analysed($1,$2,$3,$4)",
+        .params = 4};
     static const struct pg_statement failed = {
-        .name = "photo_failed", .sql = "select uplift_chat.photo_failed($1,$2,$3)", .params = 3};
+        .name = "photo_failed", .sql = "select uplift_chat.photo_failed($1,$2,$3,$4)", .params = 4};
     static const struct pg_statement given_back = {
         .name = "give_back_photo", .sql = "select uplift_chat.give_back_photo($1,$2)", .params = 2};
     char attempt[16];
     snprintf(attempt, sizeof attempt, "%d", t->attempt);
-    const char *values[] = {t->id, attempt, told};
+    const char *values[] = {t->id, attempt, t->user, told};
     if (outcome == VISION_STOPPED)
         PQclear(ask(a, &given_back, values));
     else if (told != NULL)

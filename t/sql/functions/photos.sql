@@ -1,6 +1,6 @@
 -- Photos of meals: who analyses them when, how wrong that was, what coaches are told, and how good models are.
 \ir common.psql
-select plan(64);
+select plan(66);
 
 create function pg_temp.photo(p_n int, p_user uuid default pg_temp.ann()) returns uuid language plpgsql as $$
 begin
@@ -14,7 +14,7 @@ create function pg_temp.food(p_name text, p_grams numeric, p_calories numeric, p
         'protein_g', p_calories / 20, 'carbohydrate_g', p_calories / 10, 'fat_g', p_calories / 40)
 $$;
 create function pg_temp.see(p_n int, variadic p_foods jsonb[]) returns boolean language sql as $$
-    select uplift_chat.photo_analysed(pg_temp.id(p_n), (select attempts from uplift.food_photos where id = pg_temp.id(p_n)), jsonb_build_object('model', 'eyes-1',
+    select uplift_chat.photo_analysed(pg_temp.id(p_n), (select attempts from uplift.food_photos where id = pg_temp.id(p_n)), pg_temp.ann(), jsonb_build_object('model', 'eyes-1',
         'provider', 'p', 'prompt_tokens', 100, 'completion_tokens', 10, 'analysis_time_ms', 40, 'answer',
         jsonb_build_object('foods', to_jsonb(p_foods), 'lighting_quality', 'good', 'image_angle', 'level', 'background_complexity', 'simple')))
 $$;
@@ -46,15 +46,15 @@ select is(uplift_chat.take_photo(60000) ->> 'attempt', '1', 'turns: somebody tak
 select is(uplift_chat.take_photo(60000), null, 'turns: nobody else does');
 update uplift.food_photos set next_at = now() - interval '1 second';
 select is(uplift_chat.take_photo(60000) ->> 'attempt', '2', 'turns: but when that one did not come back');
-select is(uplift_chat.photo_analysed(pg_temp.id(1), 1, '{}'), false, 'turns: who is late has nothing to say');
-select is(uplift_chat.photo_failed(pg_temp.id(1), 2, '{"reason": "status_503", "code": "vision_refused", "may_pass": true, "http_status": 503, "retry_after_ms": 90000}'), true, 'turns: a failure that may pass');
+select is(uplift_chat.photo_analysed(pg_temp.id(1), 1, pg_temp.ann(), '{}'), false, 'turns: who is late has nothing to say');
+select is(uplift_chat.photo_failed(pg_temp.id(1), 2, pg_temp.ann(), '{"reason": "status_503", "code": "vision_refused", "may_pass": true, "http_status": 503, "retry_after_ms": 90000}'), true, 'turns: a failure that may pass');
 select is(status || ' ' || (next_at > now() + interval '80 seconds'), 'pending true', 'turns: is tried again when the provider says') from uplift.food_photos;
 select is((select error_type || ' ' || user_visible from public.ai_errors where input_data ->> 'photo_id' = pg_temp.id(1)::text), 'status_503 false', 'turns: and noted');
 update uplift.food_photos set next_at = now();
 select is(uplift_chat.take_photo(60000) ->> 'attempt', '3', 'turns: a third time');
 select lives_ok($$select uplift_chat.give_back_photo(pg_temp.id(1), 3)$$, 'turns: which is given back');
 select is(uplift_chat.take_photo(60000) ->> 'attempt', '3', 'turns: and taken at once');
-select is(uplift_chat.photo_failed(pg_temp.id(1), 3, '{"reason": "bad_answer", "code": "vision_answer_unusable", "may_pass": true}'), true, 'turns: the third failure');
+select is(uplift_chat.photo_failed(pg_temp.id(1), 3, pg_temp.ann(), '{"reason": "bad_answer", "code": "vision_answer_unusable", "may_pass": true}'), true, 'turns: the third failure');
 select is(status || ' ' || error_code, 'failed vision_answer_unusable', 'turns: is the last') from uplift.food_photos;
 select pg_temp.photo(2) \g /dev/null
 update uplift.food_photos set attempts = 5, next_at = now() where id = pg_temp.id(2);
@@ -96,7 +96,7 @@ insert into uplift.model_prices (model, input_per_million, output_per_million) v
 select is(uplift_batch.admin_create_budget(null, '{"scope": "user", "period": "day", "limit_usd": 0.3, "action": "refuse"}', 'me') ->> 'scope', 'user', 'costs: a budget of each user');
 select pg_temp.photo(10) \g /dev/null
 select uplift_chat.take_photo(60000) \g /dev/null
-select is(uplift_chat.photo_failed(pg_temp.id(10), 1, '{"reason": "bad_answer", "code": "vision_answer_unusable", "may_pass": true, "model": "eyes-1", "provider": "p", "prompt_tokens": 100, "completion_tokens": 10}'), true, 'costs: an answer of no use');
+select is(uplift_chat.photo_failed(pg_temp.id(10), 1, pg_temp.ann(), '{"reason": "bad_answer", "code": "vision_answer_unusable", "may_pass": true, "model": "eyes-1", "provider": "p", "prompt_tokens": 100, "completion_tokens": 10}'), true, 'costs: an answer of no use');
 select is(cost_usd, 0.2, 'costs: is paid for all the same') from uplift.food_photos where id = pg_temp.id(10);
 select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(11), md5('11') || md5('11'), null, null, 'eyes-1'), null, 'costs: the budget is not used up yet');
 update uplift.food_photos set next_at = now() where id = pg_temp.id(10);
@@ -108,7 +108,13 @@ select is(uplift_chat.begin_photo(pg_temp.ann(), pg_temp.id(12), md5('12') || md
 select uplift_chat.delete_photo(pg_temp.ann(), pg_temp.id(10)) \g /dev/null
 select is(pg_temp.see(10, pg_temp.food('egg', 60, 90)), false, 'costs: who is late has nothing to say');
 select is(uplift_batch.admin_costs(null, '{}', 'me') #>> '{total,cost_usd}', '0.60000000', 'costs: but costs, and what a photo cost stays when it goes');
-select is(round((select sum(s.cost_usd) from uplift.budget_spend s), 2), 0.40, 'costs: to nobody');
+select is(round((select sum(s.cost_usd) from uplift.budget_spend s where s.key = pg_temp.ann()::text), 2), 0.60, 'costs: to who deleted it meanwhile, too');
+update uplift.model_prices set model = 'eyes-2' where model = 'eyes-1';
+select is(uplift_chat.begin_photo(pg_temp.eve(), pg_temp.id(13), md5('13') || md5('13'), null, null, 'eyes-1') #>> '{refusal,code}', 'model_not_priced', 'costs: what cannot be counted is refused, as for chats');
+insert into uplift.settings (key, value, description) values ('budgets.unpriced', '"allow"', '') on conflict (key) do update set value = excluded.value;
+select is(uplift_chat.begin_photo(pg_temp.eve(), pg_temp.id(13), md5('13') || md5('13'), null, null, 'eyes-1'), null, 'costs: unless that is allowed');
+update uplift.settings set value = '"refuse"' where key = 'budgets.unpriced';
+update uplift.model_prices set model = 'eyes-1' where model = 'eyes-2';
 delete from uplift.budgets;
 delete from uplift.photo_removals;
 
