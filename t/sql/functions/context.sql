@@ -74,6 +74,7 @@ select results_eq($$select (r ->> 'contexts')::int, (r ->> 'goes_on')::boolean f
 select is(uplift_batch.refresh_contexts(3650, null, 1000, :ann) ->> 'contexts', '0', 'once');
 
 -- A user of whom nothing is known, and the first turn that can be found later.
+update uplift.settings set value = '0' where key = 'context.withheld_share';
 select is(uplift.user_context(:eve), '{"facts": null, "wishes": [], "memories": null, "memory_ids": null, "pinned_ids": null, "has_passages": false}',
     'nothing is known of who is new');
 insert into auth.users (id) values (:eve) on conflict do nothing;
