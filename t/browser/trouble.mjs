@@ -36,6 +36,46 @@ await group("off the network", async () => {
   await closePage(page, "off the network");
 });
 
+await group("a question that was left before it was refused", async () => {
+  const page = await openPage();
+  page.expected.push(/status of 502/);
+  await page.waitForSelector(".coach-card");
+  await say(page, "Asked elsewhere");
+  await answerEnded(page);
+  const elsewhere = new URL(page.url()).hash;
+  const startNew = () => page.getByRole("button", { name: "New conversation" }).first().click();
+  const kept = (key) => page.evaluate((name) => sessionStorage.getItem(`uplift.draft.${name}`), key);
+  // Asks in a new conversation; what is given back refuses it.
+  const ask = async (act) => {
+    const refusals = [];
+    await page.route("**/v1/chat", (route) => (route.request().method() === "POST" ? refusals.push(() => route.fulfill({ status: 502, json: { error: { message: "it broke", type: "server_error", param: null, code: "provider_error" } } })) : route.fallback()));
+    await startNew();
+    await act();
+    await until(() => refusals.length > 0);
+    await page.evaluate((hash) => { location.hash = hash; }, elsewhere);
+    ok(await until(async () => (await page.locator(".question-text").allInnerTexts()).join() === "Asked elsewhere"), "another conversation is opened meanwhile");
+    return async () => {
+      await refusals[0]();
+      await page.unroute("**/v1/chat");
+    };
+  };
+  const refuse = await ask(() => say(page, "Left behind"));
+  await message(page).fill("For this one");
+  await refuse();
+  ok(await until(async () => (await kept("new")) === "Left behind"), "it waits in a new conversation", String(await kept("new")));
+  equal([await message(page).inputValue(), await kept(elsewhere.slice(3))], ["For this one", "For this one"], "and not in the one that is open");
+
+  const refuseAgain = await ask(() => message(page).press("Enter"));
+  await startNew();
+  await message(page).fill("And this");
+  await refuseAgain();
+  ok(await until(async () => (await message(page).inputValue()) === "Left behind\n\nAnd this"), "in one that is open it is put before what is written there", await message(page).inputValue());
+  await message(page).press("ControlOrMeta+End");
+  await message(page).pressSequentially("!");
+  equal([await message(page).inputValue(), await kept("new")], Array(2).fill("Left behind\n\nAnd this!"), "and stays while more is written");
+  await closePage(page, "a question that was left before it was refused");
+});
+
 /** Somebody else signs in while a page shows what is the first one's. */
 async function anotherPerson(page) {
   await say(page, "Mine alone");

@@ -105,7 +105,7 @@ function emptyPage() {
   for (const part of [sidebar, panel, memories, photos]) part.clear();
   $("spoken").replaceChildren();
   location.hash = "";
-  remember("sessionStorage", draftKey(), null);
+  remember("sessionStorage", draftKey(readHash()), null);
   showConversation(null);
   showBusy(false);
 }
@@ -173,7 +173,7 @@ function wire() {
     sendWritten();
   });
   $("message").addEventListener("input", () => {
-    remember("sessionStorage", draftKey(), $("message").value);
+    remember("sessionStorage", draftKey(readHash()), $("message").value);
     fitMessage();
   });
   $("message").addEventListener("keydown", (event) => {
@@ -266,7 +266,7 @@ function isTooLong(message) {
 /** Puts a text into the message box, and keeps it as what is written in this conversation. */
 function write(text) {
   $("message").value = text;
-  remember("sessionStorage", draftKey(), text);
+  remember("sessionStorage", draftKey(readHash()), text);
   fitMessage();
 }
 
@@ -531,7 +531,7 @@ function goOnButton(turn) {
 function fail(turn, error, attempt) {
   const text = turn.text !== "" && turn.state !== "waiting"; // what it goes on from is not of this answer
   if (!turns.includes(turn)) {
-    if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id, turn);
+    if (error.feedbackId === null && error.code !== "aborted") keepUnsent(turn.request.conversation_id ?? null, turn);
     sidebar.load(); // its conversation is not open any more, but may be a new one in the list
     return;
   }
@@ -762,13 +762,15 @@ function readHash() {
   return /^#c\/([0-9a-f-]{36})$/i.exec(location.hash)?.[1].toLowerCase() ?? null;
 }
 
-function draftKey(id = readHash()) {
+/** Where what is written in a conversation is kept; without an id, in one that has none yet. */
+function draftKey(id) {
   return `uplift.draft.${id ?? "new"}`;
 }
 
 /** Puts a text before what is written in a conversation and waits there. */
 function putBefore(id, text) {
-  remember("sessionStorage", draftKey(id), joined(text, recall("sessionStorage", draftKey(id)) ?? ""));
+  if (draftKey(id) === draftKey(readHash())) return write(joined(text, $("message").value));
+  return remember("sessionStorage", draftKey(id), joined(text, recall("sessionStorage", draftKey(id)) ?? ""));
 }
 
 function joined(...texts) {
@@ -902,7 +904,7 @@ function showConversation(id) {
   turns = [];
   $("thread").replaceChildren();
   $("main").classList.toggle("loading", id !== null);
-  $("message").value = recall("sessionStorage", draftKey()) ?? "";
+  $("message").value = recall("sessionStorage", draftKey(readHash())) ?? "";
   fitMessage();
   follow = true;
   document.title = "uplift";
