@@ -188,6 +188,39 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await closePage(page, "an edit that cannot be sent");
   });
 
+  if (!options.touch) await group("an edit whose connection breaks", async () => {
+    const page = await openPage(options);
+    page.expected.push(/Failed to load resource/, /ERR_/);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "Before the break");
+    await ask(page, "And after it");
+    const first = page.locator(".turn").first();
+    const edit = async (text) => {
+      await first.getByRole("button", { name: "Edit this message" }).click();
+      await first.getByRole("textbox", { name: "Your message" }).fill(text);
+      await first.getByRole("button", { name: "Send" }).click();
+      ok(await until(async () => /The connection broke/.test(await first.locator(".notes").innerText())), `"${text}" is sent, and its connection breaks`);
+    };
+    // It is answered, and none of that arrives.
+    await page.route("**/healthz", (route) => route.abort("connectionrefused"));
+    await page.route("**/v1/chat", async (route) => (route.request().method() === "POST" ? route.fulfill({ response: await route.fetch(), body: "data: rubbish\n\n" }) : route.fallback()));
+    await edit("Sent all the same");
+    equal(await questions(page), ["Sent all the same"], "it stands where the other question was");
+    await first.getByRole("button", { name: "Cancel" }).click();
+    equal([await first.locator(".notes p").innerText(), await questions(page)], ["The answer goes on, and is not waited for any more.", ["Sent all the same"]], "so it does when it is not waited for any more");
+    await first.getByRole("button", { name: "Try again" }).click();
+    equal([await answerEnded(page), await first.locator(".answer-main > .prose").innerText(), await first.locator(".pager-text").innerText()],
+      ["complete", "You asked: Sent all the same", "2 of 2"], "its own answer can still be had");
+
+    await edit("Sent and left");
+    const here = page.url();
+    await page.getByRole("button", { name: "New conversation" }).first().click();
+    await page.goto(here);
+    ok(await until(async () => (await questions(page)).join() === "Sent and left"), "whoever goes elsewhere finds it answered");
+    equal(await message(page).inputValue(), "", "and nothing of it left to be sent");
+    await closePage(page, "an edit whose connection breaks");
+  });
+
   await group(`going on, thoughts, code, ${name}`, async () => {
     const page = await openPage(options);
     await page.waitForSelector(".coach-card");

@@ -52,7 +52,7 @@ let running = null; // {turn, answer} while an answer comes
 const elsewhere = new Map(); // conversations that were left while an answer comes: id -> {turns, running, title, isPast}
 const leftUnnamed = new Map(); // the same before their conversations have an id: answer -> ...
 let isLeaving = false; // the page is being closed or reloaded
-let waiting = null; // {turn, cancel} while a refused message waits for its next try
+let waiting = null; // {turn, cancel, isSent} while a message waits: for its next try, or, once it was sent, to be followed
 let follow = true; // whether the view sticks to the end
 let lastTop = 0; // where it was scrolled to
 let unread = null; // the conversation that could not be read while the database was away
@@ -473,9 +473,8 @@ async function pickUp(id) {
 
 /** An answer whose connection could not be had again for a while: from its beginning, once there is one. */
 function followLater(turn) {
-  const go = () => followOn(turn);
   waitFor(turn, t("trouble.connection"),
-    (act) => (navigator.onLine ? availability.whenReached(act) : onceOnline(act)), go);
+    (act) => (navigator.onLine ? availability.whenReached(act) : onceOnline(act)), { isSent: true });
 }
 
 function followOn(turn) {
@@ -694,8 +693,8 @@ function countDown(turn, error, attempt) {
     run(turn, attempt + 1);
   };
   cancelWaiting();
-  waiting = { turn, cancel };
-  turn.note(words(), { kind: "wait", buttons: [{ label: t("trouble.tryNow"), primary: true, act: now }, { label: t("page.cancel"), act: () => cancel(t("trouble.notSent")) }] });
+  waiting = { turn, cancel, isSent: false };
+  turn.note(words(), { kind: "wait", buttons: [{ label: t("trouble.tryNow"), primary: true, act: now }, { label: t("page.cancel"), act: cancelWaiting }] });
 }
 
 /** Surely not sent, so it may be sent without asking once there is a network. */
@@ -712,10 +711,14 @@ function waitForService(turn) {
   waitFor(turn, t("trouble.noAnswer"), (go) => availability.whenReached(go));
 }
 
-/** Sends the message, or does something else, once what `subscribe` waits for has come; it returns what ends the waiting. */
-function waitFor(turn, text, subscribe, go = () => run(turn)) {
-  if (turn.text === "") fallBack(turn);
+/**
+ * Sends the message, or follows the answer of one that was sent, once what `subscribe` waits for has come; it returns what ends the
+ * waiting. What was sent stays as it is, however the waiting ends.
+ */
+function waitFor(turn, text, subscribe, { isSent = false } = {}) {
+  if (!isSent && turn.text === "") fallBack(turn);
   cancelWaiting();
+  const go = () => (isSent ? followOn(turn) : run(turn));
   const unsubscribe = subscribe(() => {
     cancel();
     go();
@@ -723,11 +726,11 @@ function waitFor(turn, text, subscribe, go = () => run(turn)) {
   const cancel = (why = "") => {
     unsubscribe();
     waiting = null;
-    if (why !== "" && turn.wanted !== null) takeEditBack(turn);
-    turn.note(why, { buttons: why === "" ? [] : [tryAgain(turn)] });
+    if (why !== "" && !isSent && turn.wanted !== null) takeEditBack(turn);
+    turn.note(why, { buttons: why === "" ? [] : [isSent ? { ...tryAgain(turn), act: () => running || go() } : tryAgain(turn)] });
   };
-  waiting = { turn, cancel };
-  turn.note(text, { kind: "wait", buttons: [{ label: t("page.cancel"), act: () => cancel(t("trouble.notSent")) }] });
+  waiting = { turn, cancel, isSent };
+  turn.note(text, { kind: "wait", buttons: [{ label: t("page.cancel"), act: cancelWaiting }] });
 }
 
 /** An edit was not sent: all is as it was, and it waits for another try. */
@@ -737,7 +740,7 @@ function takeEditBack(turn) {
 }
 
 function cancelWaiting() {
-  waiting?.cancel(t("trouble.notSent"));
+  waiting?.cancel(t(waiting.isSent ? "trouble.notFollowed" : "trouble.notSent"));
 }
 
 function stop() {
@@ -811,7 +814,7 @@ function startNew() {
 function leave() {
   opening?.abort();
   opening = null;
-  if (waiting) keepUnsent(conversation, waiting.turn);
+  if (waiting && !waiting.isSent) keepUnsent(conversation, waiting.turn);
   cancelWaiting();
   const left = { turns, running, title: document.title, isPast };
   if (running && conversation === null) leftUnnamed.set(running.answer, left);

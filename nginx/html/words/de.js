@@ -298,6 +298,7 @@ export default {
   "trouble.edit": "Nachricht ändern",
   "trouble.notSent": "Nicht gesendet.",
   "trouble.connection": "Die Verbindung ist abgebrochen. Die Antwort geht weiter und erscheint, sobald es wieder eine Verbindung gibt.",
+  "trouble.notFollowed": "Die Antwort geht weiter; hier wird nicht mehr auf sie gewartet.",
   "trouble.offline": "Du bist offline. Das wird gesendet, sobald du zurück bist.",
   "trouble.offlineNotice": "Du bist offline. Was du schreibst, bleibt hier, bis du zurück bist.",
   "trouble.noAnswer": "Der Server antwortet nicht. Das wird gesendet, sobald er es tut.",

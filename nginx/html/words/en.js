@@ -311,6 +311,7 @@ export default {
   "trouble.edit": "Edit the message",
   "trouble.notSent": "Not sent.",
   "trouble.connection": "The connection broke. The answer goes on, and is shown as soon as there is a connection again.",
+  "trouble.notFollowed": "The answer goes on, and is not waited for any more.",
   "trouble.offline": "You are offline. This is sent as soon as you are back.",
   "trouble.offlineNotice": "You are offline. What you write is kept until you are back.",
   "trouble.noAnswer": "The server does not answer. This is sent as soon as it does.",
