@@ -1,7 +1,7 @@
 // Signing in at a real OpenID Connect provider (provider.mjs), on the pages: the whole way, and each way that it goes wrong. Run by
 // sign_in.py, which reads the database afterwards. Everybody here has a name of their own, so that they do not disturb each other.
 import { done, equal, group, matches, ok } from "../clients/tap.mjs";
-import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, nextAnswerId, say, until, url } from "./chromium.mjs";
+import { answerEnded, checkAccessible, checkWidth, closeBrowser, closePage, lastAnswer, message, nextAnswerId, say, until, url } from "./chromium.mjs";
 import { asked, change, error, look, open, session, signedIn, storage, teller, told } from "./sign_in_page.mjs";
 
 const facts = {};
@@ -145,8 +145,22 @@ async function renewal() {
   await page.unroute("**/config.json");
   await page.reload();
   ok(await signedIn(page), "nor does it later");
+
+  await say(beside, "Before the end");
+  await answerEnded(beside);
+  await message(beside).fill("And after it?");
+  await tell("endSessions", "bea");
+  await change(page, { endsAt: 0 });
+  await page.reload();
+  ok(await asked(page), "where the session has ended the person is asked to sign in again");
+  await goThrough(page, "bea", { stays: true });
+  await signedIn(page);
+  equal([await beside.locator(".question-text").allInnerTexts(), await message(beside).inputValue()], [["Before the end"], "And after it?"], "another tab keeps what is on it meanwhile");
+  await message(beside).press("Enter");
+  ok(await until(async () => (await beside.locator(".answer[data-state=complete]").count()) === 2), "and goes on with the new one");
   await page.locator("#sign-out").click();
   ok(await asked(beside), "signing out in one tab signs out the other");
+  equal([await beside.locator(".turn").count(), await storage(beside, "localStorage")], [0, []], "and leaves nothing there");
   await closePage(beside, "the other tab");
   await closePage(page, "renewal");
 }
@@ -168,6 +182,16 @@ async function copies() {
   await Promise.all([first, second].map((tab) => answerEnded(tab)));
   equal(await grants("cleo"), ["refresh_token passed"], "both renew it once, before it ends");
   equal((await session(first)).token, (await session(second)).token, "and have the same token then");
+  await message(second).fill("Half written");
+  await tell("endSessions", "cleo");
+  await change(first, { endsAt: 0 });
+  await first.reload();
+  ok(await asked(first), "when it has ended, one finds out");
+  ok(await until(async () => (await storage(second, "sessionStorage")).length === 0), "and tells the other");
+  equal([await second.locator(".question-text").allInnerTexts(), await message(second).inputValue()], [["And you?"], "Half written"], "which keeps what is on it");
+  await message(second).press("Enter");
+  ok(await asked(second), "and asks to sign in when somebody goes on there");
+  await told(second, /session.* has ended/, "saying why");
   await closePage(second, "the copy");
   await closePage(first, "the original");
 }

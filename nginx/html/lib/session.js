@@ -106,7 +106,7 @@ function setUp() {
     else reason = t("signIn.setup", { why: wrong });
   }
   // One that was begun at another provider cannot be gone on with.
-  if (config !== null && wrong === null && vault.session !== null && vault.session.from !== fromOf(settings)) vault.close();
+  if (config !== null && wrong === null && vault.session !== null && vault.session.from !== fromOf(settings)) vault.close({ isOver: true });
   dialog = new SignInDialog({
     way, takesToken: settings?.paste === true, tokenHint: HOME.pathname.endsWith("/admin/") ? "./dev token --admin" : "./dev token",
     actions: { redirect, password, link, code, token: take },
@@ -377,9 +377,17 @@ async function leave(session) {
   }
 }
 
-/** Another tab signed in, or out. */
-function followOtherTab(now) {
+/**
+ * Another tab signed in, or out, or found that the session is over. That takes nothing away: the next call asks the person to sign in
+ * again, and if somebody else does, all goes then.
+ */
+function followOtherTab(now, isOver) {
   if (now !== null) return signedIn(makeWayFor(now.token));
+  if (isOver) {
+    reason ||= t("signIn.ended");
+    takesConfigured = false;
+    return undefined;
+  }
   forgetAll();
   if (isOpen) onChange(false);
   return undefined;

@@ -25,7 +25,10 @@ export class Vault {
   #told = () => {}; // is given the serial that another tab has answered with
   #mark = () => {}; // lets go of the lock that says that this tab has the session
 
-  /** `changed(session)` is called when another tab put another session in the place of this one, or none: null. */
+  /**
+   * `changed(session, isOver)` is called when another tab put another session in the place of this one, or none: null. `isOver`:
+   * nobody has signed out, the session has come to its end.
+   */
   constructor(changed) {
     this.#changed = changed;
     this.#session = read("sessionStorage") ?? read("localStorage");
@@ -43,15 +46,16 @@ export class Vault {
   /** Takes a new session, from a sign-in; one that there was is over. */
   open(tokens, stays) {
     this.close();
+    if (endedOnDevice() !== undefined) remember("localStorage", KEY, null);
     this.#keep({ id: randomId(), serial: 0, stays, ...dated(tokens) });
     this.#markTab();
   }
 
-  /** Forgets the session, in all tabs that have it. */
-  close() {
+  /** Forgets the session, in all tabs that have it. `isOver`: it has come to its end, and nobody signs out. */
+  close({ isOver = false } = {}) {
     if (this.#session === null) return;
-    this.#channel?.postMessage({ closed: this.#session.id });
-    this.#drop();
+    this.#channel?.postMessage({ closed: this.#session.id, isOver });
+    this.#drop(isOver);
   }
 
   /**
@@ -76,14 +80,14 @@ export class Vault {
       if (session.refresh === null) {
         // It cannot be renewed, but is good until it ends.
         if (session.token !== refused && Date.now() < session.endsAt) return session;
-        this.close();
+        this.close({ isOver: true });
         return null;
       }
       try {
         const next = await refresh(session);
         if (this.#session?.id === id) this.#keep({ ...session, ...dated(next), serial: session.serial + 1 });
       } catch (error) {
-        if (error.kind === "ended" && this.#session?.id === id) this.close();
+        if (error.kind === "ended" && this.#session?.id === id) this.close({ isOver: true });
         throw error;
       }
       return this.#session;
@@ -105,7 +109,7 @@ export class Vault {
     this.#told = () => {};
   }
 
-  #hear({ asks, serial, told, closed }) {
+  #hear({ asks, serial, told, closed, isOver }) {
     const session = this.#session;
     if (session === null) return;
     if (asks === session.id) this.#channel.postMessage({ told: session });
@@ -114,8 +118,8 @@ export class Vault {
       this.#told(told.serial);
     }
     if (closed === session.id) {
-      this.#drop();
-      this.#changed(null);
+      this.#drop(isOver);
+      this.#changed(null, isOver);
     }
   }
 
@@ -135,7 +139,7 @@ export class Vault {
     }
     this.#session = now;
     this.#markTab();
-    this.#changed(now);
+    this.#changed(now, now === null && endedOnDevice() === before.id);
   }
 
   #keep(session) {
@@ -149,12 +153,14 @@ export class Vault {
     if (session.stays) remember("sessionStorage", KEY, null); // which would be looked at first
   }
 
-  #drop() {
+  #drop(isOver) {
     const session = this.#session;
     this.#session = null;
     this.#mark();
     remember("sessionStorage", KEY, null);
-    if (session?.stays && read("localStorage")?.id === session.id) remember("localStorage", KEY, null);
+    if (!session?.stays || read("localStorage")?.id !== session.id) return;
+    // Other tabs may see that before they are told why.
+    remember("localStorage", KEY, isOver ? JSON.stringify({ ended: session.id }) : null);
   }
 
   /** Holds a shared lock as long as this tab has the session, so that others can count who has. */
@@ -173,6 +179,15 @@ function read(storage) {
     return typeof session?.token === "string" && typeof session.id === "string" ? session : null;
   } catch {
     return null;
+  }
+}
+
+/** The id of the session that was kept on the device until it came to its end, undefined without one. */
+function endedOnDevice() {
+  try {
+    return JSON.parse(recall("localStorage", KEY))?.ended;
+  } catch {
+    return undefined;
   }
 }
 
