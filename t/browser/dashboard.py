@@ -4,6 +4,7 @@ of, its first two pages, and where links lead. Answers of six weeks are made up 
 
 import os
 import sys
+import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../clients")]
@@ -41,7 +42,8 @@ TUNED = """
 
 with Uplift() as uplift:
     uplift.start_batch()
-    environment = {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.admin_token(), "USER_TOKEN": uplift.token()}
+    environment = {"PAGE_URL": uplift.url, "PAGE_ANON_KEY": uplift.anon_key, "PAGE_TOKEN": uplift.admin_token(), "PAGE_OTHER_ADMIN": uplift.token(str(uuid.uuid4()), app_metadata={"role": "admin"}),
+                   "USER_TOKEN": uplift.token()}
     sdk.run("../browser/dashboard_empty.mjs", environment)
     uplift.sql("insert into auth.users (id) select ('30000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid from generate_series(0, 9) n")
     uplift.sql(ANSWERS)

@@ -80,6 +80,39 @@ await group("a dialog whose page is left", async () => {
   await closePage(page, "a dialog whose page is left");
 });
 
+await group("a session that ends before something is saved", async () => {
+  const page = await openDashboard("limits");
+  page.expected.push(/status of 401/);
+  // Refused with the token that has ended, and without one.
+  const sent = [];
+  await page.route("**/admin/rate-limits", (route) => {
+    if (route.request().method() !== "PUT") return route.continue();
+    sent.push(route.request().headers().authorization);
+    return sent.length < 3 ? route.fulfill({ status: 401, json: { error: { message: "the token has expired", type: "authentication_error", param: null, code: "token_expired" } } }) : route.fulfill({ json: {} });
+  });
+  const save = async (token) => {
+    sent.length = 0;
+    await page.locator("#new-limit").click();
+    await dialogs(page).getByLabel("Chats a minute").fill("60");
+    await dialogs(page).getByRole("button", { name: "Save" }).click();
+    ok(await until(() => page.locator("#sign-in").isVisible()), "whose session has ended is asked to sign in");
+    const refused = sent.length;
+    const read = page.waitForResponse((response) => response.request().method() === "GET" && response.url().endsWith("/admin/rate-limits") && response.request().headers().authorization === `Bearer ${token}`);
+    await page.locator("#token").fill(token);
+    await page.keyboard.press("Enter");
+    await read;
+    await settled(page);
+    ok(await until(async () => (await dialogs(page).count()) === 0), "and the dialog is gone then");
+    return sent.slice(refused);
+  };
+  equal(await save(ADMIN), [`Bearer ${ADMIN}`], "what the same person asked for is done");
+  await page.reload();
+  await settled(page);
+  await page.route("**/config.json", (route) => route.fulfill({ json: {} }));
+  equal(await save(process.env.PAGE_OTHER_ADMIN), [], "what somebody else asked for is not");
+  await closePage(page, "a session that ends before something is saved");
+});
+
 /** The query of the next call of a path of the API. */
 const queryOf = async (page, pathname, act) => {
   const request = page.waitForRequest((one) => new URL(one.url()).pathname === pathname);

@@ -55,6 +55,11 @@ export function canSignIn() {
   return way !== null && !signedInByHand();
 }
 
+/** Whom the calls of this page are of, or were, when a session has ended; null: of nobody yet. It is good for being compared. */
+export function whoseCalls() {
+  return whose;
+}
+
 /** Whether the server says that its answers are made up. */
 export function isSimulated() {
   return config?.simulated === true;

@@ -1,7 +1,7 @@
 /** The admin API for pages: calls that end with their page, errors in words, and what to do next. */
 
 import { referenceOf, sentence, whenAgain } from "../../lib/errors.js";
-import { signIn } from "../../lib/session.js";
+import { signIn, whoseCalls } from "../../lib/session.js";
 import { UpliftError } from "../../lib/uplift.js";
 
 const BUSY_AFTER_MS = 300; // shorter calls show nothing
@@ -130,10 +130,18 @@ export class Api {
       return await shown(call);
     } catch (error) {
       // A session that ended in the middle: what was asked for goes on after signing in.
-      if (error.status === 401 && !this.#signal?.aborted && (await signIn())) return shown(call);
+      if (error.status === 401 && !this.#signal?.aborted && (await this.#signIn(error))) return shown(call);
       if (error.status === 403) this.#refused(error);
       throw error;
     }
+  }
+
+  /** Whether whoever asked for a call has signed in again after `refusal`. Where somebody else did, it ends there. */
+  async #signIn(refusal) {
+    const asked = whoseCalls();
+    const signedIn = await signIn();
+    if (signedIn && asked !== null && asked !== whoseCalls()) throw new UpliftError("somebody else has signed in", { type: "aborted", code: "aborted", cause: refusal });
+    return signedIn;
   }
 }
 
