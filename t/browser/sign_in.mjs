@@ -11,6 +11,12 @@ const tell = teller(provider);
 const coaches = (page) => until(() => page.locator(".coach-card").first().isVisible());
 const grants = async (account) => (await tell("grants", account)).map(({ grant, passed }) => `${grant} ${passed ? "passed" : "failed"}`);
 
+/** Makes a tab one in which somebody else has written something. */
+const leaveDraft = () => {
+  sessionStorage.setItem("uplift.whose", "https://id.test somebody");
+  sessionStorage.setItem("uplift.draft.new", "Half a secret");
+};
+
 /** Waits until the token of the session is due to be renewed; with a share of 0, until it has ended. */
 const due = (page, share = 0.2) => page.waitForFunction((part) => {
   const { endsAt, lifeMs } = JSON.parse(sessionStorage.getItem("uplift.session") ?? localStorage.getItem("uplift.session"));
@@ -61,7 +67,9 @@ async function theWholeWay() {
   const seen = [];
   page.on("framenavigated", (frame) => seen.push(frame.url()));
   const began = watch(page, (address) => address.startsWith(`${provider}/auth?`));
+  await page.evaluate(leaveDraft);
   await signIn(page, "ada");
+  equal([await message(page).inputValue(), await page.evaluate(() => sessionStorage.getItem("uplift.draft.new"))], ["", null], "what somebody else wrote in the tab is not there any more");
   const query = new URL((await began()).url()).searchParams;
   equal(["code_challenge_method", "response_type", "redirect_uri"].map((name) => query.get(name)), ["S256", "code", `${url}/`], "the code flow is asked for, with a challenge");
   equal(query.get("code_challenge").length, 43, "that is a SHA-256");
@@ -124,6 +132,10 @@ async function renewal() {
   equal([await storage(page, "sessionStorage"), await storage(page, "localStorage")], [[], ["uplift.session"]], "who wants to stay signed in has the session on the device");
   const beside = await open({ beside: page });
   ok(await signedIn(beside), "and is signed in in other tabs");
+  const third = await open({ beside: page, before: (fresh) => fresh.addInitScript(leaveDraft) });
+  ok(await signedIn(third), "also in one that was somebody else's");
+  equal(await message(third).inputValue(), "", "of whom nothing is there any more");
+  await closePage(third, "a tab that was somebody else's");
   const before = (await session(page)).token;
   await tell("life", { account: "bea", seconds: 3600 });
   await due(page);

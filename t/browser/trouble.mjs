@@ -76,6 +76,22 @@ await group("a question that was left before it was refused", async () => {
   await closePage(page, "a question that was left before it was refused");
 });
 
+await group("a tab that was somebody else's", async () => {
+  const page = await openPage({ before: (fresh) => fresh.addInitScript(() => {
+    if (localStorage.getItem("begun") !== null) return;
+    localStorage.setItem("begun", "1");
+    sessionStorage.setItem("uplift.whose", "https://id.test somebody");
+    sessionStorage.setItem("uplift.draft.new", "Half a secret");
+  }) });
+  await page.waitForSelector(".coach-card");
+  equal([await message(page).inputValue(), await page.evaluate(() => sessionStorage.getItem("uplift.draft.new"))], ["", null], "what they wrote is neither shown nor kept");
+  await message(page).fill("My own");
+  await page.reload();
+  await page.waitForSelector(".coach-card");
+  equal(await message(page).inputValue(), "My own", "what is written from then on is");
+  await closePage(page, "a tab that was somebody else's");
+});
+
 /** Somebody else signs in while a page shows what is the first one's. */
 async function anotherPerson(page) {
   await say(page, "Mine alone");

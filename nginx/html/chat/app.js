@@ -85,9 +85,10 @@ async function start() {
 function sessionChanged(signedIn, isAnother) {
   notice("signed-out");
   if (!signedIn || isAnother) emptyPage();
+  if (client === undefined) return undefined; // it begins with that
   if (signedIn) return void load();
   $("sign-out").hidden = true;
-  askWho();
+  return void askWho();
 }
 
 /** Takes away all that is somebody's. Their answers go on without this page. */

@@ -18,7 +18,7 @@ import { claimsOf, SignInError } from "./signin/exchange.js";
 import { Oidc } from "./signin/oidc.js";
 import { complaintOfOidc, complaintOfSupabase, found } from "./signin/setup.js";
 import { Supabase } from "./signin/supabase.js";
-import { Vault } from "./signin/vault.js";
+import { KEY as SESSION, Vault } from "./signin/vault.js";
 import { Uplift, UpliftError } from "./uplift.js";
 import { t } from "./words.js";
 
@@ -66,8 +66,8 @@ export function isSimulated() {
 }
 
 /**
- * The client for this session, once per page. `changed(signedIn, isAnother)` is called after each sign-in and sign-out; `check` makes
- * a call that a new token has to be good for.
+ * The client for this session, once per page. `changed(signedIn, isAnother)` is called after each sign-in and sign-out; before the
+ * page has its client, only when it is somebody else's now. `check` makes a call that a new token has to be good for.
  */
 export async function openSession(changed, check = tryOut) {
   onChange = changed;
@@ -77,6 +77,9 @@ export async function openSession(changed, check = tryOut) {
   await readConfig();
   setUp();
   await finish(returned ?? takeForeignReturn());
+  // The tab may show what is somebody else's by now: nothing is to be read before it has been taken away.
+  const token = vault.session?.token ?? pasted ?? config?.token;
+  if (typeof token === "string") noteWhose(token);
   isOpen = true;
   return clientOf({ getToken });
 }
@@ -132,7 +135,9 @@ async function getToken(rejected) {
   // While the dialog is there it stays the one that it is.
   if (config === null && asking === null) await readAgain();
   const token = await (vault.session === null ? plainToken(rejected) : sessionToken(rejected));
-  if (token !== undefined) noteWhose(token);
+  // One in the place of a refused one is the same person's, also where guests get another.
+  const isAnother = token !== undefined && noteWhose(token, rejected !== undefined);
+  if (isAnother) throw new UpliftError("aborted", { type: "aborted", code: "aborted" });
   return token;
 }
 
@@ -245,7 +250,7 @@ async function admit(tokens, stays) {
 function signedIn(isAnother) {
   reason = "";
   dialog.close(true);
-  if (isOpen) onChange(true, isAnother);
+  if (isOpen || isAnother) onChange(true, isAnother);
 }
 
 /** Before somebody is let in with this token: what the tab keeps of somebody else goes. Returns whether there was somebody else. */
@@ -262,11 +267,19 @@ function ownerOf(token) {
   return sub === undefined ? token : `${iss} ${sub}`;
 }
 
-function noteWhose(token) {
+/**
+ * Notes whom calls are of. Where the tab was somebody else's, all that it keeps of them goes, and the page is told. Returns whether it
+ * was. `isSame`: nobody else has come, whatever the token says.
+ */
+function noteWhose(token, isSame = false) {
   const owner = ownerOf(token);
-  if (owner === whose) return;
+  if (owner === whose) return false;
+  const isAnother = whose !== null && !isSame;
+  if (isAnother) forgetOther();
   whose = owner;
   remember("sessionStorage", WHOSE, owner === token ? null : owner); // secrets are not kept a second time
+  if (isAnother) onChange(true, true);
+  return isAnother;
 }
 
 /** Why this server refuses a token that the provider has just given. */
@@ -359,6 +372,17 @@ function forgetAll() {
   forgetPasted();
   takesConfigured = false;
   whose = null;
+  clearTab();
+}
+
+/** Forgets what the tab keeps of somebody, and not by what whoever is there now is signed in. */
+function forgetOther() {
+  const kept = [SESSION, TOKEN].map((key) => [key, recall("sessionStorage", key)]);
+  clearTab();
+  for (const [key, value] of kept) remember("sessionStorage", key, value);
+}
+
+function clearTab() {
   try {
     sessionStorage.clear(); // drafts, too
   } catch {

@@ -13,7 +13,7 @@
 
 import { recall, remember } from "../dom.js";
 
-const KEY = "uplift.session";
+export const KEY = "uplift.session";
 const SOON_MS = 60000; // before its end a token is renewed
 const ANSWER_MS = 1000; // for the other tabs to answer
 
