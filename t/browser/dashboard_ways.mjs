@@ -113,6 +113,35 @@ await group("a session that ends before something is saved", async () => {
   await closePage(page, "a session that ends before something is saved");
 });
 
+await group("a page when somebody else comes", async () => {
+  const page = await openDashboard("limits");
+  await page.route(`**/admin/users/${USER}`, async (route) => route.fulfill({ json: { ...(await (await route.fetch()).json()), name: "Ann Secret" } }));
+  await goTo(page, `people/${USER}`);
+  equal([await heading(page), await page.title()], ["Ann Secret", "Ann Secret · uplift"], "a page is called by whom it is about");
+  const name = () => page.evaluate(() => document.documentElement.outerHTML.includes("Ann Secret"));
+  await page.unroute(`**/admin/users/${USER}`);
+  let go;
+  const held = new Promise((resolve) => { go = resolve; });
+  const asked = [];
+  await page.route(`**/admin/users/${USER}`, async (route) => {
+    asked.push(route.request().headers().authorization);
+    await held;
+    await route.continue();
+  });
+  await page.route("**/config.json", (route) => route.fulfill({ json: {} }));
+  await page.evaluate(() => import("/lib/session.js").then(({ signIn }) => { signIn(); }));
+  await page.locator("#token").fill(process.env.PAGE_OTHER_ADMIN);
+  await page.keyboard.press("Enter");
+  await until(() => asked.length > 0);
+  equal([asked, await name(), await page.locator("#topbar-title").textContent(), await page.title()], [[`Bearer ${process.env.PAGE_OTHER_ADMIN}`], false, "People", "People · uplift"], "which somebody else does not see while theirs is on its way");
+  go();
+  ok(await until(() => page.getByRole("button", { name: "Export", exact: true }).isVisible()), "but then");
+  await page.locator("#sign-out").click();
+  ok(await until(() => page.locator(".state-refused").isVisible()), "whoever signs out");
+  equal([await heading(page), await page.title()], ["People", "People · uplift"], "leaves nobody's name");
+  await closePage(page, "a page when somebody else comes");
+});
+
 /** The query of the next call of a path of the API. */
 const queryOf = async (page, pathname, act) => {
   const request = page.waitForRequest((one) => new URL(one.url()).pathname === pathname);

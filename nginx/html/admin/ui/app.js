@@ -98,25 +98,36 @@ function makeContext(place, signal) {
     setTitle(text) {
       if (signal.aborted) return;
       context.title = text;
-      document.title = `${text} · uplift`;
-      $("topbar-title").textContent = text;
+      showTitle(text);
     },
   };
   return context;
+}
+
+function showTitle(text) {
+  document.title = text === "" ? "uplift" : `${text} · uplift`;
+  $("topbar-title").textContent = text || "uplift";
 }
 
 // --- who is there ---
 
 function sessionChanged(isSignedIn, isAnother) {
   $("sign-out").hidden = !signedInByHand();
+  if (!isSignedIn || isAnother) for (const place of ["toasts", "spoken"]) $(place).replaceChildren();
   // What waited for it goes on by itself; a page that was refused, or shown to somebody else, is asked for again.
-  if (!isSignedIn) refuse({ title: words.signedOut, text: words.signedOutText, next: "" }, words.signIn);
-  else if (router?.failed || isAnother) router?.show();
+  if (!isSignedIn) return refuse({ title: words.signedOut, text: words.signedOutText, next: "" }, words.signIn);
+  if (isAnother && router !== undefined) {
+    showTitle(router.label);
+    return void router.showToAnother();
+  }
+  return void (router?.failed && router.show());
 }
 
 /** In place of the page: why it cannot be seen, and signing in. */
 function refuse(told, label) {
-  router?.refuse(h("div", { class: "state state-refused", role: "alert" },
+  if (router === undefined) return;
+  showTitle(router.label);
+  router.refuse(h("div", { class: "state state-refused", role: "alert" },
     h("p", { class: "state-title" }, told.title), h("p", {}, told.text), told.next ? h("p", {}, told.next) : null,
     h("div", { class: "state-actions" }, h("button", { class: "button primary", type: "button", id: "refused-sign-in", onclick: () => signIn() }, label))));
 }

@@ -125,11 +125,23 @@ export class Router {
     speak(title);
   }
 
+  /** What the page is called, whatever it is about. */
+  get label() {
+    return pageOf(readHash(location.hash).name)?.label ?? "";
+  }
+
   /** Shows in place of the page why it may not be seen (any more). */
   refuse(...nodes) {
     this.#controller.abort();
     this.failed = true;
     this.#main.removeAttribute("aria-busy");
-    this.#fill(document.getElementById("page-title")?.textContent ?? "", [], ...nodes);
+    this.#fill(this.label, [], ...nodes);
+  }
+
+  /** Shows the page anew, to somebody else: nothing of what is there stays until then. */
+  showToAnother() {
+    this.#shown = null;
+    this.#fill(this.label, [], skeleton(6));
+    return this.show();
   }
 }
