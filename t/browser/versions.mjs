@@ -188,6 +188,47 @@ for (const [name, options] of [["desktop", {}], ["phone, dark", { width: 375, he
     await closePage(page, "an edit that cannot be sent");
   });
 
+  if (!options.touch) await group("what is written below the past, and the latest cannot be read", async () => {
+    const page = await openPage(options);
+    page.expected.push(/status of 403/);
+    await page.waitForSelector(".coach-card");
+    await ask(page, "One");
+    const here = page.url();
+    await lastAnswer(page).getByRole("button", { name: "Answer again" }).click();
+    await answerEnded(page);
+    const asked = [];
+    page.on("request", (request) => request.method() === "POST" && request.url().endsWith("/v1/chat") && asked.push(request.postDataJSON().message));
+    const toThePast = async () => {
+      await page.getByRole("button", { name: "Earlier version" }).click();
+      await until(() => page.getByText("This is an earlier version").isVisible());
+    };
+    await toThePast();
+    await page.route("**/v1/conversations/*", (route) => route.fulfill({ status: 403, json: refusal("forbidden") }));
+    await say(page, "Two");
+    ok(await until(() => page.locator("#notices").getByText("Something did not work").isVisible()), "that it cannot be read is said");
+    equal([asked, await message(page).inputValue()], [[], "Two"], "and nothing is sent: it waits where it was written");
+    await page.unroute("**/v1/conversations/*");
+    await page.locator("#notices").getByRole("button", { name: "Try again" }).click();
+    await page.waitForSelector(".turn");
+
+    await toThePast();
+    const reads = [];
+    await page.route("**/v1/conversations/*", (route) => reads.push(() => route.fallback()));
+    await message(page).press("Enter");
+    await until(() => reads.length > 0);
+    await page.getByRole("button", { name: "New conversation" }).first().click();
+    await page.unroute("**/v1/conversations/*");
+    await reads[0]().catch(() => {});
+    await ask(page, "Elsewhere");
+    equal([asked, await questions(page)], [["Elsewhere"], ["Elsewhere"]], "so it is where another one is opened meanwhile");
+    await page.goto(here);
+    await page.waitForSelector(".turn");
+    await message(page).press("Enter");
+    ok(await until(async () => (await questions(page)).join() === "One,Two"), "until it is sent");
+    equal(await answerEnded(page), "complete", "and answered");
+    await closePage(page, "what is written below the past");
+  });
+
   if (!options.touch) await group("an edit whose connection breaks", async () => {
     const page = await openPage(options);
     page.expected.push(/Failed to load resource/, /ERR_/);

@@ -273,8 +273,8 @@ function write(text) {
 
 /** What is written below an earlier version goes on with the latest one. */
 async function sendInThePresent(text, options) {
-  await open(conversation);
-  if (!isPast && opening === null) send(text, options);
+  const id = conversation;
+  if ((await open(id)) && conversation === id && !isPast) send(text, options);
 }
 
 function addTurn(message, { coach_id, severity, mode } = panel.choice) {
@@ -839,19 +839,25 @@ function goBackTo(id) {
   return true;
 }
 
-/** Opens a conversation by its id; null is a new one. With `version`, as it was with that version of an answer. */
+/**
+ * Opens a conversation by its id; null is a new one. With `version`, as it was with that version of an answer. Resolves to whether
+ * that is shown now: it may be gone or not be readable, or another one may have been opened meanwhile.
+ */
 async function open(id, { version: of } = {}) {
   leave();
   sidebar.close();
-  if (id === null) return showConversation(null);
+  if (id === null) {
+    showConversation(null);
+    return true;
+  }
   if (readHash() !== id) history.replaceState(null, "", `#c/${id}`);
   showConversation(id);
-  if (goBackTo(id)) return undefined;
+  if (goBackTo(id)) return true;
   const reading = (opening = new AbortController());
   try {
     const coming = answerComing(id, reading.signal);
     const read = await readConversation(id, coming, reading.signal, of);
-    if (opening !== reading) return undefined;
+    if (opening !== reading) return false;
     availability.reached();
     isPast = read.is_current === false;
     tellPast();
@@ -861,25 +867,34 @@ async function open(id, { version: of } = {}) {
       // One that is over by now was among the messages.
       if (answer && conversation === id && !turns.some((turn) => turn.id === answer.id)) pickUp(answer.id);
     });
+    return true;
   } catch (error) {
-    if (opening !== reading || error.code === "aborted") return undefined;
-    if (error.status === 401) return void askWho();
-    if (error.status === 404 && of !== undefined) return open(id);
-    if (error.status === 404) {
-      notice("gone", t("thread.gone"), { closable: true });
-      history.replaceState(null, "", location.pathname + location.search);
-      leave();
-      return showConversation(null);
-    }
-    unread = id;
-    showTrouble(error, "conversation", () => open(id));
+    if (opening === reading) await notRead(id, error, of);
+    return false;
   } finally {
     if (opening === reading) {
       opening = null;
       $("main").classList.remove("loading");
     }
   }
-  return undefined;
+}
+
+/** What is shown in the place of a conversation, or a version of it, that could not be read. */
+async function notRead(id, error, version) {
+  if (error.code === "aborted") return;
+  if (error.status === 401) {
+    askWho();
+  } else if (error.status === 404 && version !== undefined) {
+    await open(id);
+  } else if (error.status === 404) {
+    notice("gone", t("thread.gone"), { closable: true });
+    history.replaceState(null, "", location.pathname + location.search);
+    leave();
+    showConversation(null);
+  } else {
+    unread = id;
+    showTrouble(error, "conversation", () => open(id));
+  }
 }
 
 /** Resolves to the answer of a conversation that is under way, undefined without one. */
