@@ -82,7 +82,7 @@ function group(context, label, settings) {
 }
 
 const less = (value, was) => value !== null && (was === null || Number(value) < Number(was));
-const more = (value, was) => value !== null && was !== null && Number(value) > Number(was);
+const more = (value, was) => value !== null && (was === null || Number(value) > Number(was));
 
 /** Changes that somebody should think about: which settings, when, and what comes of it; `danger` where that cannot be undone. */
 const RISKS = [
