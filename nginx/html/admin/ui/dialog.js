@@ -16,6 +16,7 @@ export function openDialog({ signal }, { title, content, wide = false }) {
     content);
   let value = null;
   const end = (given) => {
+    if (!dialog.open) return; // it has ended, whatever comes of that
     value = given;
     dialog.close();
   };
