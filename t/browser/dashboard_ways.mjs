@@ -80,6 +80,33 @@ await group("a dialog whose page is left", async () => {
   await closePage(page, "a dialog whose page is left");
 });
 
+await group("what comes of a dialog", async () => {
+  const page = await openDashboard("answers");
+  equal(await page.evaluate(async () => {
+    const { formDialog } = await import("/admin/ui/dialog.js");
+    const left = new AbortController();
+    const { form, closed } = formDialog({ signal: left.signal }, { title: "Trial", fields: [], submit: () => "done", done: () => left.abort() });
+    form.node.requestSubmit();
+    return closed;
+  }), "done", "what was done is what it resolves to, also where its page is shown anew by that");
+
+  await page.route("**/admin/answers/export?*", () => {}); // it does not begin
+  await page.getByRole("button", { name: "Export…" }).click();
+  const ended = page.waitForEvent("requestfailed", (request) => request.url().includes("/admin/answers/export?")).then(() => true, () => false);
+  await Promise.all([page.waitForRequest("**/admin/answers/export?*"), page.getByRole("button", { name: "Download", exact: true }).click()]);
+  await page.keyboard.press("Escape");
+  ok(await ended, "an export is ended with its dialog, also before it begins");
+
+  const sent = askedOf(page);
+  await goTo(page, "settings?q=autopilot.max_share");
+  await page.getByLabel("autopilot.max_share").fill("0.1");
+  await page.getByRole("button", { name: "Save" }).click();
+  ok(await until(() => dialogs(page).getByText("autopilot may do more without asking").isVisible()), "a bound of the autopilot where there was none is asked about");
+  await page.keyboard.press("Escape");
+  equal(sent.filter((one) => one.startsWith("PATCH")), [], "and not set before");
+  await closePage(page, "what comes of a dialog");
+});
+
 await group("a session that ends before something is saved", async () => {
   const page = await openDashboard("limits");
   page.expected.push(/status of 401/);

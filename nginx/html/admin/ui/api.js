@@ -111,10 +111,10 @@ export class Api {
     };
   }
 
-  /** The Response itself: to read an export or events as they come. */
-  open(at, query, { accept } = {}) {
+  /** The Response itself: to read an export or events as they come. `signal` may end it before the page's does. */
+  open(at, query, { accept, signal = this.#signal } = {}) {
     const address = addressOf(at, query);
-    return this.#run(() => this.#client.open("GET", address, undefined, { signal: this.#signal, accept }));
+    return this.#run(() => this.#client.open("GET", address, undefined, { signal, accept }));
   }
 
   /**

@@ -36,6 +36,7 @@ export async function saveStream(name, response, { told = () => {}, signal } = {
   const reader = response.body.getReader();
   const stop = () => reader.cancel().catch(() => {});
   signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   try {
     for (;;) {
       const { done, value } = await reader.read();

@@ -89,7 +89,7 @@ function save(context, query) {
   exportDialog(context, {
     title: "Export answers", intro: h("p", {}, "All answers that the filters find, with whole texts, cost, times and feedback. Each user whose answers are in it can see that they were exported."),
     fields: [{ name: "format", label: "Format", type: "select", value: "jsonl", options: [{ value: "jsonl", label: "Lines of JSON" }, { value: "csv", label: "CSV, for spreadsheets" }] }],
-    open: ({ format }) => context.api.open(path`/admin/answers/export`, { ...query, format }, { accept: "*/*" }),
+    open: ({ format }, signal) => context.api.open(path`/admin/answers/export`, { ...query, format }, { accept: "*/*", signal }),
     name: ({ format }) => `${fileName("answers")}.${format}`,
   });
 }

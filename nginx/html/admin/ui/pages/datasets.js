@@ -277,7 +277,7 @@ function exportOf(context, dataset, id) {
       { name: "split", label: "Split", type: "select", options: [{ value: "", label: "all" }, ...SPLITS.map((value) => ({ value, label: value }))] },
       { name: "min_quality", label: "Quality, at least", type: "number", min: 0, max: 10 },
     ],
-    open: (values) => context.api.open(path`/admin/datasets/${id}/export`, values),
+    open: (values, signal) => context.api.open(path`/admin/datasets/${id}/export`, values, { signal }),
     name: () => `${fileName(dataset.name)}.jsonl`,
   });
 }
