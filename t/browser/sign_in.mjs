@@ -116,6 +116,7 @@ async function theDashboard() {
   await closePage(page, "the dashboard");
 
   const member = await open({ hash: "admin/#/jobs" });
+  member.expected.push(/status of 403/);
   await asked(member);
   await goThrough(member, "zoe");
   ok(await until(() => member.locator(".state-refused").isVisible()), "whoever is none is told so");
@@ -150,6 +151,7 @@ async function renewal() {
   await page.reload();
   ok(await coaches(page), "a token that is refused is renewed");
   equal(await grants("bea"), ["refresh_token passed"], "once for all calls that it was refused to");
+  page.expected.push(/status of 429/);
   await page.route("**/config.json", (route) => route.fulfill({ status: 429, body: "too many requests" }));
   await page.reload();
   ok(await coaches(page), "a configuration that is refused for the moment changes nothing");
@@ -327,6 +329,7 @@ async function whatGoesWrong() {
 
   await page.goto(url); // where nothing is known of the provider yet
   await asked(page);
+  page.expected.push(/status of 503/);
   await page.route(`${provider}/**`, (route) => route.fulfill(AWAY));
   await page.locator("#sign-in-submit").click();
   await told(page, /Test ID does not work at the moment/, "a provider that is away is said to be");

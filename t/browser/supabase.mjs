@@ -39,6 +39,7 @@ await group("a password", async () => {
   await page.locator("#sign-in-submit").click();
   await told(page, /not confirmed yet. Open the link/, "so is an address that is not confirmed");
   await tell("confirm", { email: "ada@example.com", confirmed: true });
+  page.expected.push(/status of 503/);
   await tell("set", { away: true });
   await page.locator("#sign-in-submit").click();
   await told(page, /does not work at the moment. Try again/, "and a project that is away");
@@ -105,6 +106,7 @@ await group("a mail", async () => {
   await closePage(tab, "a link");
 
   await page.getByLabel("Code from the mail").fill(code);
+  page.expected.push(/status of 403/);
   await page.locator("#sign-in-submit").click();
   await told(page, /expired, or was used before. Ask for a new one/, "its code was used up with it");
   await page.getByRole("button", { name: "Use another address" }).click();
@@ -141,6 +143,7 @@ await group("a mail", async () => {
   await late.getByRole("button", { name: "Use another address" }).click();
   await email(late, "ben@example.com");
   await late.getByRole("button", { name: "Send me a link instead" }).click();
+  late.expected.push(/status of 429/);
   await told(late, /Wait a minute/, "two mails at once are one too many");
   await closePage(late, "an old link");
 });
