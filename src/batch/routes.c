@@ -181,6 +181,7 @@ static const struct admin_route routes[] = {
     {{"GET", "/admin/changes"}, route_sql, SQL(admin_changes), 200},
     {{"GET", "/admin/worth"}, route_sql, SQL(admin_worth), 200},
 
+    {{"GET", "/admin/predictions"}, route_sql, SQL(admin_list_predictions), 200},
     {{"GET", "/admin/predictions/figures"}, route_sql, SQL(admin_prediction_figures), 200},
     {{"GET", "/admin/predictions/calibration"}, route_sql, SQL(admin_calibration), 200},
     {{"GET", "/admin/predictions/drift"}, route_sql, SQL(admin_drift), 200},

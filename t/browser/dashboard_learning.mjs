@@ -258,6 +258,20 @@ await group("predictions", async () => {
   await checkBoth(page, "predictions");
   await page.locator("#filter-model_name").selectOption("guess");
   ok(await until(() => /model_name=guess/.test(page.url()) && settled(page)), "of one model");
+  const n = Number((await page.locator(".tile-value").first().innerText()).replace(/\D/g, ""));
+  await page.locator(".tile-link").first().click();
+  ok(await until(() => /#predictions\/list\?.*model_name=guess/.test(page.url()) && settled(page)), "the figure leads to the predictions one by one");
+  for (let more = page.getByRole("button", { name: "Show more" }); await more.count() > 0;) {
+    const before = await page.locator("tbody tr").count();
+    await more.click();
+    ok(await until(async () => (await page.locator("tbody tr").count()) > before), "and to more of them");
+  }
+  equal(await page.locator("tbody tr").count(), n, "as many as it says");
+  await checkBoth(page, "predictions one by one");
+  await page.locator("#filter-came_true").selectOption("true");
+  ok(await until(() => /came_true=true/.test(page.url()) && settled(page)), "those that came true");
+  const badges = await page.locator("tbody .badge").allInnerTexts();
+  ok(badges.length > 0 && badges.every((text) => text === "came true"), "are those", badges.join(" "));
   await page.goto(page.url().replace(/#.*/, "#predictions?from=2020-01-01&to=2020-01-02"));
   await settled(page);
   ok(await until(() => page.getByText("There are no predictions in this time").first().isVisible()), "a time without any says so");

@@ -190,6 +190,7 @@ BATCH = {**{"%s %s" % (method, path): ADMINS for path, methods in {
     "/admin/overview": "GET",
     "/admin/changes": "GET",
     "/admin/worth": "GET",
+    "/admin/predictions": "GET",
     "/admin/predictions/figures": "GET",
     "/admin/predictions/calibration": "GET",
     "/admin/predictions/drift": "GET",

@@ -92,6 +92,20 @@ def measured():
     equal((len(curve["data"]), sum(b["count"] for b in curve["data"])), (10, 1999), "curve: ten bins")
     full = [b for b in curve["data"] if b["count"] > 200]
     ok(len(full) >= 2 and all(b["low"] - 0.06 < b["mean_confidence"] < b["high"] + 0.06 for b in full), "curve: what was foretold is what came", repr(full))
+    first = uplift.admin("GET", "/admin/predictions?model_name=uplift-thumbs&limit=200&from=2020-01-01&to=%s" % line["at"]).error()
+    rows, after = [], ""
+    while after is not None:
+        page = uplift.admin("GET", "/admin/predictions?model_name=uplift-thumbs&limit=150" + after).json()
+        rows += page["data"]
+        after = "&after=" + page["next_after"] if page["has_more"] else None
+    equal((len(rows), len({row["id"] for row in rows}), {row["answer_id"] == row["id"] for row in rows}), (2000, 2000, {True}), "one by one: all of them, each once")
+    equal(rows, sorted(rows, key=lambda row: (row["created_at"], row["id"]), reverse=True), "one by one: the latest first")
+    equal(first.get("code"), "invalid_from", "one by one: not of too many days")
+    came = [len(uplift.admin("GET", "/admin/predictions?limit=200&came_true=" + said).json()["data"]) for said in ("true", "false")]
+    ok(min(came) == 200 and "predicted_output" not in rows[0], "one by one: those that came true, or not", repr(came))
+    for path, code in (("?came_true=perhaps", "invalid_came_true"), ("?after=x", "invalid_after"), ("?after=00000000-0000-4000-8000-0000000000ff", "invalid_after"),
+                       ("?prediction_type=weather", "invalid_prediction_type")):
+        equal(uplift.admin("GET", "/admin/predictions" + path).error().get("code"), code, "refused: " + path)
     for path, code in (("figures?step=year", "invalid_step"), ("figures?from=x", "invalid_from"), ("figures?nonsense=1", "unknown_argument"),
                        ("calibration?prediction_type=weather", "invalid_prediction_type"), ("drift?limit=0", "invalid_limit")):
         equal(uplift.admin("GET", "/admin/predictions/" + path).error().get("code"), code, "refused: " + path)

@@ -243,16 +243,26 @@ comment on function uplift_batch.measure_predictions(text) is
 
 -- --- asking ---
 
-create or replace function uplift.figure_rows(p_arguments jsonb, out p_from date, out p_to date, out p_rows uplift.prediction_figures[])
+create or replace function uplift.prediction_days(p_arguments jsonb, out p_from date, out p_to date)
 language plpgsql stable
 as $$
 begin
-    perform uplift.check_prediction_type(p_arguments ->> 'prediction_type');
     p_to := coalesce((uplift.time_argument(p_arguments, 'to') at time zone 'UTC')::date, (now() at time zone 'UTC')::date);
     p_from := coalesce((uplift.time_argument(p_arguments, 'from') at time zone 'UTC')::date, p_to - 29);
     if p_to < p_from or p_to - p_from >= 1000 then
         perform uplift.fail(400, 'invalid_from', 'from must not be after to, nor more than 1000 days before', 'from');
     end if;
+end
+$$;
+
+comment on function uplift.prediction_days(jsonb) is 'The days (UTC) "from" to "to", by default the last 30. UP400 invalid_from, invalid_to.';
+
+create or replace function uplift.figure_rows(p_arguments jsonb, out p_from date, out p_to date, out p_rows uplift.prediction_figures[])
+language plpgsql stable
+as $$
+begin
+    perform uplift.check_prediction_type(p_arguments ->> 'prediction_type');
+    select d.p_from, d.p_to into p_from, p_to from uplift.prediction_days(p_arguments) d;
     select array_agg(f) into p_rows from uplift.prediction_figures f
     where f.day between p_from and p_to
         and (not p_arguments ? 'prediction_type' or f.prediction_type = p_arguments ->> 'prediction_type')
@@ -299,6 +309,71 @@ $$;
 
 comment on function uplift_batch.admin_prediction_figures(uuid, jsonb, text) is
     'How good predictions are, by type, model and version, over time: prediction_type, model_name, model_version, from, to (days; by default the last 30), step (day, week, all), by (version, or time: all of them together), limit; the latest first, and of a time those with most predictions. UP400 invalid_from, invalid_to, invalid_step, invalid_by, invalid_limit, invalid_prediction_type.';
+
+create or replace function uplift_batch.admin_list_predictions(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+declare
+    c_most constant int := 100000; -- that are looked at
+    v_limit int := uplift.page_limit(p_arguments);
+    v_after uuid := uplift.uuid_argument(p_arguments, 'after');
+    v_right_at numeric := uplift.setting_number('predictions.right_at', 0.8);
+    v_came_true text := p_arguments ->> 'came_true';
+    v_days record;
+    v_begins timestamptz;
+    v_before timestamptz;
+    v record;
+    v_looked int := 0;
+    v_last uuid;
+    v_next uuid;
+    v_rows jsonb[] := array[]::jsonb[];
+begin
+    perform uplift.check_arguments(p_arguments, '{limit,after,prediction_type,model_name,model_version,from,to,came_true}');
+    perform uplift.check_prediction_type(p_arguments ->> 'prediction_type');
+    if v_came_true not in ('true', 'false') then
+        perform uplift.fail(400, 'invalid_came_true', 'came_true must be true or false', 'came_true');
+    end if;
+    select d.* into v_days from uplift.prediction_days(p_arguments) d;
+    v_begins := v_days.p_from::timestamp at time zone 'UTC';
+    v_before := (v_days.p_to + 1)::timestamp at time zone 'UTC';
+    if v_after is not null then
+        select case when p.created_at < v_before then p.created_at else v_before end, case when p.created_at < v_before then v_after end
+        into v_before, v_after from public.ai_predictions p where p.id = v_after;
+        if not found then
+            perform uplift.fail(400, 'invalid_after', 'after must be the next_after of the page before', 'after');
+        end if;
+    end if;
+    -- One that is later than the days asked for is after none of them.
+    for v in
+        select p.id, p.created_at, p.user_id, p.prediction_type, p.model_name, p.model_version, p.confidence_score, p.user_accepted,
+            p.user_satisfaction_rating, p.prediction_accuracy, p.feedback_received_at, coalesce(p.user_accepted, p.prediction_accuracy >= v_right_at) as came_true
+        from public.ai_predictions p
+        where p.created_at >= v_begins and p.created_at <= v_before and (p.created_at < v_before or p.id < v_after)
+        order by p.created_at desc, p.id desc limit c_most + 1
+    loop
+        v_looked := v_looked + 1;
+        if v_looked > c_most then
+            v_next := v_last;
+            exit;
+        end if;
+        v_last := v.id;
+        continue when p_arguments ? 'prediction_type' and v.prediction_type <> p_arguments ->> 'prediction_type'
+            or p_arguments ? 'model_name' and v.model_name <> p_arguments ->> 'model_name'
+            or p_arguments ? 'model_version' and v.model_version <> p_arguments ->> 'model_version'
+            or v_came_true is not null and v.came_true is distinct from v_came_true::boolean;
+        if cardinality(v_rows) = v_limit then
+            v_next := (v_rows[v_limit] ->> 'id')::uuid;
+            exit;
+        end if;
+        v_rows := v_rows || (jsonb_build_object('object', 'prediction') || to_jsonb(v) || jsonb_build_object('answer_id',
+            case when v.model_name = 'uplift-thumbs' then v.id end));
+    end loop;
+    return uplift.list_page(v_rows, v_limit) || jsonb_build_object('has_more', v_next is not null, 'next_after', v_next);
+end
+$$;
+
+comment on function uplift_batch.admin_list_predictions(uuid, jsonb, text) is
+    'Predictions one by one, the latest first, without what was foretold and came, which are the users'': limit, after (the next_after of the page before), prediction_type, model_name, model_version, from, to (days; by default the last 30), came_true (true or false: with an outcome that says so). At most 100,000 are looked at: there may be fewer than limit, or none, and a next_after. UP400 invalid_limit, invalid_after, invalid_from, invalid_to, invalid_came_true, invalid_prediction_type.';
 
 create or replace function uplift_batch.admin_calibration(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Figures of predictions: by hand, against the definitions over all rows, and what gets worse.
 \ir common.psql
-select plan(41);
+select plan(45);
 
 create function pg_temp.close(a double precision, b double precision) returns boolean language sql as $$ select abs(a - b) < 1e-9 $$;
 create function pg_temp.foretell(p_day date, p_version text, p_confidence numeric, p_accepted boolean, p_more text default 'm') returns void language sql as $$
@@ -113,5 +113,20 @@ update public.ai_predictions set user_accepted = true where model_version in ('a
 delete from public.ai_predictions where model_version = 'c';
 select pg_temp.measure() \g /dev/null
 select results_eq($$select model_version, exceeds from uplift.prediction_watch where exceeds <> '{}'$$, $$values ('a', '{ece}'::text[])$$, 'worse: until it is not');
+-- One by one.
+delete from public.ai_predictions;
+select pg_temp.foretell('2026-03-01', n::text, 0.5, case n when 1 then true when 2 then false end) from generate_series(1, 4) n \g /dev/null
+update public.ai_predictions set created_at = created_at + model_version::int * interval '1 minute';
+create function pg_temp.listed(p_arguments jsonb) returns text language sql as $$
+    select string_agg(d ->> 'model_version', ',') || coalesce(' ' || (r ->> 'has_more'), '')
+    from (select uplift_batch.admin_list_predictions(null, p_arguments || '{"from": "2026-02-28", "to": "2026-03-01"}', 'me') as r) x
+    left join jsonb_array_elements(r -> 'data') d on true group by r
+$$;
+select is(pg_temp.listed('{}'), '4,3,2,1 false', 'listed: the latest first');
+select is(pg_temp.listed('{"came_true": "true"}') || ' ' || pg_temp.listed('{"came_true": "false"}'), '1 false 2 false', 'listed: those that came true, and those that did not');
+select is(pg_temp.listed('{"limit": "3"}') || ' ' || pg_temp.listed(jsonb_build_object('after', (select id from public.ai_predictions where model_version = '2'))), '4,3,2 true 1 false', 'listed: page by page');
+insert into public.ai_predictions (user_id, prediction_type, model_name, model_version, created_at) values (pg_temp.ann(), 'food_suggestion', 'm', 'later', '2026-03-02');
+select is(pg_temp.listed(jsonb_build_object('after', (select id from public.ai_predictions where model_version = 'later'))), '4,3,2,1 false', 'listed: after one that is later than all');
+
 select * from finish();
 rollback;

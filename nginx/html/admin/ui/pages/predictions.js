@@ -4,10 +4,10 @@ import { h } from "../../../lib/dom.js";
 import { path } from "../api.js";
 import { lineChart } from "../chart.js";
 import { filterBar, noon, shifted, utcDays } from "../filters.js";
-import { count, decimal, percent, time, utcDay, words as asWords } from "../format.js";
+import { ago, count, decimal, percent, time, utcDay, words as asWords } from "../format.js";
 import { emptyState, loaded } from "../states.js";
 import { facts, table } from "../table.js";
-import { badge, tiles } from "../tiles.js";
+import { badge, figure, tiles } from "../tiles.js";
 
 export const title = "Predictions";
 
@@ -22,12 +22,22 @@ const words = {
   over: { day: "How good, day by day", week: "How good, week by week" },
 };
 
+const OTHER = "other"; // what the figures of a day put together
+const LIST = "list"; // the page of them one by one
 const MOST_POINTS = 200; // of a chart; of more days there is a point a week
 
 export function render(context) {
-  const { from, last, days } = utcDays(context.query);
-  const { prediction_type: type, model_name: model, model_version: version } = context.query;
-  const asked = { prediction_type: type, model_name: model, model_version: version, from, to: last };
+  return context.path[0] === LIST ? list(context) : overview(context);
+}
+
+function askedOf({ query }) {
+  const { from, last, days } = utcDays(query);
+  const { prediction_type: type, model_name: model, model_version: version } = query;
+  return { days, asked: { prediction_type: type, model_name: model, model_version: version, from, to: last } };
+}
+
+function overview(context) {
+  const { days, asked } = askedOf(context);
   const step = days <= MOST_POINTS ? "day" : "week";
   const all = context.api.get(path`/admin/predictions/figures`, { from: asked.from, to: asked.to, step: "all", limit: 200 });
   all.catch(() => {});
@@ -40,19 +50,47 @@ export function render(context) {
       { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
     ]),
     loaded(() => context.api.get(path`/admin/predictions/drift`), (answer) => showDrift(context, answer), { busy: 1 }),
-    loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step, by: "time", limit: MOST_POINTS })]), ([calibration, figures]) => showAll(calibration, figures.data, step), { busy: 8 }),
+    loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step, by: "time", limit: MOST_POINTS })]), ([calibration, figures]) => showAll(context, calibration, figures.data, step), { busy: 8 }),
     h("h2", {}, "By model and version"),
     loaded(() => context.api.get(path`/admin/predictions/figures`, { ...asked, step: "all", limit: 200 }), ({ data }) => table({
       name: "Predictions by model", rows: data, empty: words.none,
       columns: [
         { label: "What", show: (row) => asWords(row.prediction_type) },
         { label: "Model", show: (row) => h("a", { href: context.href("predictions", [], { ...context.query, model_name: row.model_name, model_version: row.model_version }) }, `${row.model_name} ${row.model_version ?? ""}`) },
-        { label: "Predictions", align: "end", sort: (row) => row.n, show: (row) => count(row.n), csv: (row) => row.n },
+        { label: "Predictions", align: "end", sort: (row) => row.n, show: (row) => figure(count(row.n), row.model_name === OTHER ? null : context.href("predictions", [LIST], { ...context.query, prediction_type: row.prediction_type, model_name: row.model_name, model_version: row.model_version })), csv: (row) => row.n },
         { label: "Came true or not", align: "end", sort: (row) => row.n_judged, show: (row) => count(row.n_judged), csv: (row) => row.n_judged },
         ...[["Accuracy", "accuracy", percent], ["Brier", "brier", (value) => decimal(value, 3)], ["Calibration error", "ece", (value) => decimal(value, 3)], ["Log loss", "log_loss", (value) => decimal(value, 3)], ["MAE", "mae", decimal], ["MAPE", "mape", percent]]
           .map(([label, name, show]) => ({ label, align: "end", sort: (row) => row[name], show: (row) => show(row[name]), csv: (row) => row[name] })),
       ],
     })),
+  ];
+}
+
+function list(context) {
+  const { asked } = askedOf(context);
+  context.setTitle("Predictions one by one");
+  return [
+    filterBar(context, [
+      { type: "period", utc: true },
+      { name: "came_true", label: "Outcome", type: "select", any: "All", options: [{ value: "true", label: "Came true" }, { value: "false", label: "Did not" }] },
+      { name: "prediction_type", label: "What", type: "text" },
+      { name: "model_name", label: "Model", type: "text" },
+      { name: "model_version", label: "Version", type: "text" },
+    ]),
+    table({
+      name: "Predictions", empty: words.none,
+      load: context.api.pages(path`/admin/predictions`, { ...asked, came_true: context.query.came_true }),
+      columns: [
+        { label: "When", show: (row) => time(row.created_at, ago), csv: (row) => row.created_at },
+        { label: "What", show: (row) => asWords(row.prediction_type), csv: (row) => row.prediction_type },
+        { label: "Model", show: (row) => `${row.model_name} ${row.model_version}` },
+        { label: "Confidence", align: "end", show: (row) => percent(row.confidence_score), csv: (row) => row.confidence_score },
+        { label: "Accuracy", align: "end", show: (row) => percent(row.prediction_accuracy), csv: (row) => row.prediction_accuracy },
+        { label: "Outcome", show: (row) => (row.came_true === null ? null : row.came_true ? badge("came true", "good") : badge("did not", "bad")), csv: (row) => row.came_true },
+        { label: "Who", show: (row) => h("a", { href: context.href("people", [row.user_id]) }, row.user_id.slice(-12)), csv: (row) => row.user_id },
+        { label: "Answer", show: (row) => row.answer_id && h("a", { href: context.href("answers", [row.answer_id]) }, row.answer_id.slice(-12)), csv: (row) => row.answer_id },
+      ],
+    }),
   ];
 }
 
@@ -63,7 +101,7 @@ function showDrift(context, { data, bounds }) {
       `, of ${count(row.n)} outcomes. Told is ${row.exceeds.map((what) => `a ${words.scores[what]} more than ${decimal(bounds[what])} higher`).join(", and ")}.`)));
 }
 
-function showAll(calibration, figures, step) {
+function showAll(context, calibration, figures, step) {
   const { total } = calibration;
   if (!total || !total.n) return emptyState(words.none, words.noneText);
   const bins = calibration.data;
@@ -71,7 +109,7 @@ function showAll(calibration, figures, step) {
   return [
     h("h2", {}, "How good they are"),
     tiles([
-      { label: "Predictions", value: count(total.n), note: `${count(total.n_with_outcome)} have an outcome` },
+      { label: "Predictions", value: count(total.n), href: context.href("predictions", [LIST], context.query), note: `${count(total.n_with_outcome)} have an outcome` },
       { label: "Accuracy", value: percent(total.accuracy) },
       { label: "Brier score", value: decimal(total.brier, 3), note: `of always predicting the mean: ${decimal(total.uncertainty, 3)}` },
       { label: "Calibration error", value: decimal(total.ece, 3), note: "mean distance of confidence from what came true" },
