@@ -287,7 +287,7 @@ begin
         update uplift.budgets b set is_enabled = false
         where b.id in (select x.id from uplift.budgets x where x.is_enabled for update skip locked);
 
-        -- Nor is it for what the user chose, or has so much of already, that nothing is remembered. What this is refused is seen below.
+        -- Memories are tried as of a user who wants them and has room for more. Where the table refuses this, so does the step "preferences".
         begin
             update public.user_coach_preferences p set memory_enabled = true, memory_since = null where p.user_id = v_user;
         exception when others then

@@ -67,6 +67,19 @@ $$;
 
 comment on function uplift.figures_json(uplift.prediction_figures[]) is 'uplift.figures_of() for people.';
 
+create or replace function uplift.accuracy_within(p_accuracy numeric) returns numeric
+language sql immutable parallel safe
+as $$ select case when p_accuracy between 0 and 1 then p_accuracy end $$;
+
+comment on function uplift.accuracy_within(numeric) is 'An accuracy as it may be, 0 to 1; null of what a deployment wrote otherwise.';
+
+create or replace function uplift.came_true(p_accepted boolean, p_accuracy numeric, p_right_at numeric) returns boolean
+language sql immutable parallel safe
+as $$ select coalesce(p_accepted, uplift.accuracy_within(p_accuracy) >= p_right_at) $$;
+
+comment on function uplift.came_true(boolean, numeric, numeric) is
+    'Whether a prediction came true: it was accepted, or where nobody said, right to predictions.right_at at least. Null where neither is known.';
+
 create or replace function uplift.judged_predictions(p_day date)
 returns table (prediction_type text, model_name text, model_version text, has_outcome boolean, accuracy double precision, confidence double precision,
     came_true boolean, n_numbers bigint, absolute_sum double precision, n_percent bigint, percent_sum double precision)
@@ -88,12 +101,11 @@ begin
             from rows x group by x.prediction_type, x.model_name, x.model_version
         )
         select r.prediction_type, case when g.is_other then 'other' else r.model_name end, case when g.is_other then '' else r.model_version end,
-            num_nonnulls(r.actual_user_choice, r.user_accepted, r.user_satisfaction_rating) > 0, a.accuracy::float8,
+            num_nonnulls(r.actual_user_choice, r.user_accepted, r.user_satisfaction_rating) > 0, uplift.accuracy_within(r.prediction_accuracy)::float8,
             case when r.confidence_score between 0 and 1 then r.confidence_score::float8 end,
-            coalesce(r.user_accepted, a.accuracy >= v_right_at), e.n, coalesce(e.absolute, 0), e.n_percent, coalesce(e.percent, 0)
+            uplift.came_true(r.user_accepted, r.prediction_accuracy, v_right_at), e.n, coalesce(e.absolute, 0), e.n_percent, coalesce(e.percent, 0)
         from rows r
         join names g on (g.prediction_type, g.model_name, g.model_version) = (r.prediction_type, r.model_name, r.model_version)
-        cross join lateral (select case when r.prediction_accuracy between 0 and 1 then r.prediction_accuracy end as accuracy) a
         cross join lateral (
             select count(*) as n, sum(abs(n.predicted - n.actual))::float8 as absolute, count(*) filter (where n.actual <> 0) as n_percent,
                 sum(abs(n.predicted - n.actual) / abs(nullif(n.actual, 0)))::float8 as percent
@@ -103,7 +115,7 @@ end
 $$;
 
 comment on function uplift.judged_predictions(date) is
-    'The predictions of a day (UTC) with what figures are made of: how right they were, and whether they came true, which is whether they were accepted, or where nobody said, whether they were right to predictions.right_at (0.8) at least. Of a day the thousand types, models and versions with most predictions are told apart, and all of uplift''s own.';
+    'The predictions of a day (UTC) with what figures are made of: how right they were, and whether they came true (uplift.came_true). Of a day the thousand types, models and versions with most predictions are told apart, and all of uplift''s own.';
 
 create or replace function uplift.measure_day(p_day date) returns bigint
 language plpgsql volatile
@@ -322,6 +334,7 @@ declare
     v_days record;
     v_begins timestamptz;
     v_before timestamptz;
+    v_at timestamptz;
     v record;
     v_looked int := 0;
     v_last uuid;
@@ -337,16 +350,19 @@ begin
     v_begins := v_days.p_from::timestamp at time zone 'UTC';
     v_before := (v_days.p_to + 1)::timestamp at time zone 'UTC';
     if v_after is not null then
-        select case when p.created_at < v_before then p.created_at else v_before end, case when p.created_at < v_before then v_after end
-        into v_before, v_after from public.ai_predictions p where p.id = v_after;
+        select p.created_at into v_at from public.ai_predictions p where p.id = v_after;
         if not found then
             perform uplift.fail(400, 'invalid_after', 'after must be the next_after of the page before', 'after');
+        elsif v_at < v_before then
+            v_before := v_at;
+        else
+            v_after := null; -- it is later than all that is asked for
         end if;
     end if;
-    -- One that is later than the days asked for is after none of them.
     for v in
         select p.id, p.created_at, p.user_id, p.prediction_type, p.model_name, p.model_version, p.confidence_score, p.user_accepted,
-            p.user_satisfaction_rating, p.prediction_accuracy, p.feedback_received_at, coalesce(p.user_accepted, p.prediction_accuracy >= v_right_at) as came_true
+            p.user_satisfaction_rating, p.prediction_accuracy, p.feedback_received_at,
+            uplift.came_true(p.user_accepted, p.prediction_accuracy, v_right_at) as came_true
         from public.ai_predictions p
         where p.created_at >= v_begins and p.created_at <= v_before and (p.created_at < v_before or p.id < v_after)
         order by p.created_at desc, p.id desc limit c_most + 1

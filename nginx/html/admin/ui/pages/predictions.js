@@ -36,19 +36,24 @@ function askedOf({ query }) {
   return { days, asked: { prediction_type: type, model_name: model, model_version: version, from, to: last } };
 }
 
-function overview(context) {
-  const { days, asked } = askedOf(context);
-  const step = days <= MOST_POINTS ? "day" : "week";
-  const all = context.api.get(path`/admin/predictions/figures`, { from: asked.from, to: asked.to, step: "all", limit: 200 });
+/** The filters of both pages, by what was predicted in that time. */
+function fields(context, { from, to }) {
+  const all = context.api.get(path`/admin/predictions/figures`, { from, to, step: "all", limit: 200 });
   all.catch(() => {});
   const choices = (name) => all.then(({ data }) => [...new Set(data.map((row) => row[name]))].sort().map((value) => ({ value, label: asWords(value) })));
   return [
-    filterBar(context, [
-      { type: "period", utc: true },
-      { name: "prediction_type", label: "What", type: "select", any: "All", options: choices("prediction_type") },
-      { name: "model_name", label: "Model", type: "select", any: "All models", options: choices("model_name") },
-      { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
-    ]),
+    { type: "period", utc: true },
+    { name: "prediction_type", label: "What", type: "select", any: "All", options: choices("prediction_type") },
+    { name: "model_name", label: "Model", type: "select", any: "All models", options: choices("model_name") },
+    { name: "model_version", label: "Version", type: "select", any: "All versions", options: choices("model_version") },
+  ];
+}
+
+function overview(context) {
+  const { days, asked } = askedOf(context);
+  const step = days <= MOST_POINTS ? "day" : "week";
+  return [
+    filterBar(context, fields(context, asked)),
     loaded(() => context.api.get(path`/admin/predictions/drift`), (answer) => showDrift(context, answer), { busy: 1 }),
     loaded(() => Promise.all([context.api.get(path`/admin/predictions/calibration`, asked), context.api.get(path`/admin/predictions/figures`, { ...asked, step, by: "time", limit: MOST_POINTS })]), ([calibration, figures]) => showAll(context, calibration, figures.data, step), { busy: 8 }),
     h("h2", {}, "By model and version"),
@@ -70,13 +75,7 @@ function list(context) {
   const { asked } = askedOf(context);
   context.setTitle("Predictions one by one");
   return [
-    filterBar(context, [
-      { type: "period", utc: true },
-      { name: "came_true", label: "Outcome", type: "select", any: "All", options: [{ value: "true", label: "Came true" }, { value: "false", label: "Did not" }] },
-      { name: "prediction_type", label: "What", type: "text" },
-      { name: "model_name", label: "Model", type: "text" },
-      { name: "model_version", label: "Version", type: "text" },
-    ]),
+    filterBar(context, [...fields(context, asked), { name: "came_true", label: "Outcome", type: "select", any: "All", options: [{ value: "true", label: "Came true" }, { value: "false", label: "Did not" }] }]),
     table({
       name: "Predictions", empty: words.none,
       load: context.api.pages(path`/admin/predictions`, { ...asked, came_true: context.query.came_true }),
