@@ -39,6 +39,14 @@ TUNED = """
     insert into uplift.model_deployments (model_version_id, model_id, environment, began_at, ended_at, reason)
         values ('40000000-0000-4000-8000-000000000002', 'tuned-1', 'production', now() - interval '21 days', now() - interval '1 day', 'rolled back: it was curt')
 """
+# A source that was in four prompts; three answers cite it, and of those one is not liked.
+USED = """
+    insert into public.ai_knowledge_sources (id, source_name, title, content) values ('40000000-0000-4000-8000-000000000003', 'rain.md', 'Rain', 'Rain is no reason.');
+    insert into public.coach_response_feedback (id, user_id, coach_id, user_message, ai_response, helpful, outcome, source_ids, citations, created_at)
+    select uplift.uuid_v7(), '30000000-0000-4000-8000-000000000001', 'coach_maple_avatar', 'rain ' || n, 'run', n > 1, 'complete', '{40000000-0000-4000-8000-000000000003}',
+        case when n < 4 then '[{"number": 1, "source_id": "40000000-0000-4000-8000-000000000003"}]'::jsonb end, now() - interval '1 minute'
+    from generate_series(1, 4) n
+"""
 
 with Uplift() as uplift:
     uplift.start_batch()
@@ -55,5 +63,7 @@ with Uplift() as uplift:
     tap.equal(uplift.job("refresh-model-metrics")["status"], "succeeded", "so are those of model versions")
     sdk.run("../browser/dashboard.mjs", environment)
     sdk.run("../browser/dashboard_parts.mjs", environment)
+    uplift.sql(USED)
+    tap.equal(uplift.job("count-knowledge-use")["status"], "succeeded", "and so is what knowledge was good for")
     sdk.run("../browser/dashboard_ways.mjs", environment)
 tap.done()

@@ -246,6 +246,20 @@ await group("figures and the rows behind them", async () => {
   ok(given > 0, "a model version has thumbs");
   equal(await behind(thumbs.locator("a")), given, "and its link leads to those, without what came from the cache");
 
+  await goTo(page, "worth");
+  const tuned = page.locator(".tile", { hasText: /^Tuned models/ });
+  const served = Number((await tuned.locator(".tile-note").innerText()).match(/\d+/)[0]);
+  ok(served > 0, "tuned models have answered");
+  equal(await behind(tuned.locator("a")), served, "and what they cost leads to what they answered");
+
+  await goTo(page, "knowledge");
+  const source = () => page.locator("#main tbody tr", { hasText: "rain.md" });
+  for (const [name, n, what] of [["4", 4, "with it in their prompts"], ["2 up", 2, "liked ones that cite it"], ["1 down", 1, "the other one"]]) {
+    equal(await behind(source().getByRole("link", { name, exact: true })), n, `a source of knowledge leads to answers ${what}`);
+    await page.goBack();
+    await settled(page);
+  }
+
   await goTo(page, `people/${USER}`);
   const spent = page.locator(".tile", { hasText: "Spent this month" });
   const link = new URLSearchParams((await spent.locator("a").getAttribute("href")).split("?")[1]);

@@ -30,7 +30,7 @@ begin
         create type uplift.answer_filter as (
             words text, coach_id text, model text, provider text, mode text, min_severity numeric, max_severity numeric, helpful text,
             rating text, has_comment boolean, outcome text, error_code text, from_cache boolean, user_id uuid, conversation_id uuid,
-            exposure jsonb, prompts uuid[], review text, since timestamptz, before timestamptz);
+            exposure jsonb, prompts uuid[], tuned text[], source_id uuid, cites jsonb, review text, since timestamptz, before timestamptz);
         comment on type uplift.answer_filter is 'What answers are searched by: uplift.read_answer_filter().';
     end if;
 end
@@ -45,10 +45,11 @@ declare
     v_variant text := uplift.text_argument(p_arguments, 'variant', 200);
     v_version uuid := uplift.uuid_argument(p_arguments, 'model_version_id');
     v_prompt uuid := uplift.uuid_argument(p_arguments, 'prompt_version_id');
+    v_cited uuid := uplift.uuid_argument(p_arguments, 'cited_source_id');
     v_began record;
 begin
     perform uplift.check_arguments(p_arguments,
-        '{limit,after,text,coach_id,model,provider,mode,min_severity,max_severity,helpful,rating,comment,outcome,error_code,from_cache,user_id,conversation_id,model_version_id,prompt_version_id,experiment_id,variant,review,from,to,format}');
+        '{limit,after,text,coach_id,model,provider,mode,min_severity,max_severity,helpful,rating,comment,outcome,error_code,from_cache,user_id,conversation_id,model_version_id,tuned,prompt_version_id,source_id,cited_source_id,experiment_id,variant,review,from,to,format}');
     f.words := uplift.text_argument(p_arguments, 'text', 200);
     f.coach_id := uplift.text_argument(p_arguments, 'coach_id', 128);
     f.model := uplift.model_argument(p_arguments, 'model');
@@ -65,6 +66,11 @@ begin
     f.user_id := uplift.uuid_argument(p_arguments, 'user_id');
     f.conversation_id := uplift.uuid_argument(p_arguments, 'conversation_id');
     f.review := uplift.word_argument(p_arguments, 'review', '{marked,rejected}');
+    f.source_id := uplift.uuid_argument(p_arguments, 'source_id');
+    f.cites := case when v_cited is not null then jsonb_build_array(jsonb_build_object('source_id', v_cited)) end;
+    -- As uplift.tuned_days() has them.
+    f.tuned := case when uplift.word_argument(p_arguments, 'tuned', '{true}') is not null then array(
+        select v.model_id from public.ai_model_versions v where v.finetuning_job_id is not null and v.model_id is not null) end;
     f.since := coalesce(uplift.time_argument(p_arguments, 'from'), '-infinity');
     f.before := coalesce(uplift.time_argument(p_arguments, 'to'), 'infinity');
     if v_version is not null then
@@ -117,6 +123,8 @@ as $$
         and (f.has_comment is null or (coalesce(a.feedback_text, '') <> '') = f.has_comment)
         and (f.prompts is null or a.system_prompt_id = any (f.prompts))
         and (f.exposure is null or a.exposures @> f.exposure)
+        and (f.tuned is null or a.model_used = any (f.tuned))
+        and (f.source_id is null or f.source_id = any (a.source_ids)) and (f.cites is null or a.citations @> f.cites)
         and a.created_at >= f.since and a.created_at < f.before
         and (f.review is null or uplift.review_of(a.id) = f.review)
         -- Texts last: they are read for what is left alone.
@@ -130,6 +138,7 @@ create or replace function uplift.is_counted_by(u uplift.usage_hourly, f uplift.
 language sql immutable
 as $$
     select (f.coach_id is null or u.coach_id = f.coach_id) and (f.model is null or u.model = f.model) and (f.provider is null or u.provider = f.provider)
+        and (f.tuned is null or u.model = any (f.tuned))
         and case f.outcome when 'complete' then u.complete > 0 when 'partial' then u.partial > 0 when 'cancelled' then u.cancelled > 0
             when 'failed' then u.failed > 0 when 'wrong' then u.failed + u.partial > 0 else true end
         and (f.from_cache is not true or u.cache_hits > 0)
@@ -143,7 +152,7 @@ comment on function uplift.is_counted_by(uplift.usage_hourly, uplift.answer_filt
 create or replace function uplift.is_counted(f uplift.answer_filter) returns boolean
 language sql immutable
 as $$
-    select num_nonnulls(f.coach_id, f.model, f.provider, f.outcome) > 0 or coalesce(f.from_cache, false)
+    select num_nonnulls(f.coach_id, f.model, f.provider, f.outcome, f.tuned) > 0 or coalesce(f.from_cache, false)
         or coalesce(f.helpful, 'none') <> 'none' or coalesce(f.rating, 'none') <> 'none'
 $$;
 
@@ -189,7 +198,7 @@ declare
     v_state uplift.usage_state;
     v_is_own constant boolean := f.user_id is not null or f.conversation_id is not null;
     v_is_plain constant boolean := f is not distinct from row(null, null, null, null, null, null, null, null, null, null, null, null, null,
-        f.user_id, f.conversation_id, null, null, null, '-infinity'::timestamptz, 'infinity'::timestamptz)::uplift.answer_filter;
+        f.user_id, f.conversation_id, null, null, null, null, null, null, '-infinity'::timestamptz, 'infinity'::timestamptz)::uplift.answer_filter;
     v_chunk int := case when v_is_plain then p_most else 500 end;
     v_floor uuid;
     v_zone int := 1;

@@ -1,6 +1,6 @@
 -- Answers as admins search, see and review them.
 \ir common.psql
-select plan(78);
+select plan(87);
 
 -- --- answers of every kind, with ids in the order of time and of before uplift came ---
 
@@ -39,6 +39,15 @@ select is(pg_temp.found(v.arguments::jsonb), v.expected, v.arguments) from (valu
     ('{"user_id": "00000000-0000-4000-8000-00000000000b", "helpful": "none"}', '46'), ('{"to": "2026-02-01"}', '6'), ('{"from": "2099-01-01"}', '')) v(arguments, expected);
 select is(pg_temp.found(jsonb_build_object('from', to_char(pg_temp.at(2) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'to', to_char(pg_temp.at(4) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))), '32',
     'from a time until before another');
+-- By what was in its prompt, what it cites, and whether a tuned model gave it.
+update public.coach_response_feedback set source_ids = array[pg_temp.id(60), pg_temp.id(61)], citations = jsonb_build_array(jsonb_build_object('number', 1, 'source_id', pg_temp.id(60)))
+where right(id::text, 1) in ('2', '3');
+update public.coach_response_feedback set citations = null where right(id::text, 1) = '3';
+insert into public.ai_finetuning_jobs (id, job_name, base_model, provider, method, status) values (pg_temp.id(90), 'j', 'big', 'openai', 'supervised', 'succeeded');
+insert into public.ai_model_versions (model_name, version, model_id, finetuning_job_id) values ('tuned', '1', 'small', pg_temp.id(90)), ('by hand', '1', 'big', null);
+select is(pg_temp.found(v.arguments), v.expected, v.arguments::text) from (values
+    (jsonb_build_object('source_id', pg_temp.id(60)), '32'), (jsonb_build_object('source_id', pg_temp.id(62)), ''), (jsonb_build_object('cited_source_id', pg_temp.id(60)), '2'),
+    (jsonb_build_object('cited_source_id', pg_temp.id(61)), ''), (jsonb_build_object('cited_source_id', pg_temp.id(60), 'helpful', 'true'), ''), ('{"tuned": "true"}', '52')) v(arguments, expected);
 
 -- --- pages ---
 
@@ -79,7 +88,7 @@ select is((select (x.ids, x.next_after is not null, x.looked_at > 0)::text from 
 -- --- what is wrong with a search ---
 
 select is(pg_temp.refused(format('select uplift_batch.admin_list_answers(null, %L, ''admin'', null)', v.arguments)), v.refused, v.arguments) from (values
-    ('{"colour": "red"}', 'UP400 unknown_argument colour'), ('{"text": ""}', 'UP400 invalid_text text'), ('{"rating": "6"}', 'UP400 invalid_rating rating'), ('{"helpful": "yes"}', 'UP400 invalid_helpful helpful'),
+    ('{"colour": "red"}', 'UP400 unknown_argument colour'), ('{"text": ""}', 'UP400 invalid_text text'), ('{"rating": "6"}', 'UP400 invalid_rating rating'), ('{"tuned": "maybe"}', 'UP400 invalid_tuned tuned'), ('{"source_id": "x"}', 'UP400 invalid_source_id source_id'), ('{"cited_source_id": "x"}', 'UP400 invalid_cited_source_id cited_source_id'), ('{"helpful": "yes"}', 'UP400 invalid_helpful helpful'),
     ('{"min_severity": "9"}', 'UP400 invalid_min_severity min_severity'), ('{"from": "soon"}', 'UP400 invalid_from from'), ('{"after": "x"}', 'UP400 invalid_after after'), ('{"format": "csv"}', 'UP400 unknown_argument format'),
     ('{"variant": "warm"}', 'UP400 missing_experiment_id experiment_id'), ('{"experiment_id": "10000000-0000-4000-8000-000000000009"}', 'UP404 experiment_not_found experiment_id'),
     ('{"model_version_id": "10000000-0000-4000-8000-000000000009"}', 'UP404 model_version_not_found model_version_id')) v(arguments, refused);

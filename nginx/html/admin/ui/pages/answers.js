@@ -23,7 +23,7 @@ const words = {
 const ALL_DAYS = 3650;
 const YES_NO = [{ value: "true", label: "Yes" }, { value: "false", label: "No" }];
 const FEW = ["text", "user_id", "conversation_id", "coach_id", "model", "provider", "mode", "min_severity", "max_severity", "helpful", "rating", "comment", "outcome", "error_code",
-  "from_cache", "model_version_id", "prompt_version_id", "experiment_id", "variant", "review"];
+  "from_cache", "model_version_id", "tuned", "prompt_version_id", "source_id", "cited_source_id", "experiment_id", "variant", "review"];
 
 export function render(context) {
   return context.path.length > 0 ? one(context, context.path[0]) : list(context);
@@ -60,7 +60,9 @@ function list(context) {
       { name: "review", label: "Review", type: "select", any: "Any or none", options: Object.entries(REVIEWS).map(([value, label]) => ({ value, label })) },
       { name: "user_id", label: "User", type: "text", placeholder: "Id" },
       { name: "conversation_id", label: "Conversation", type: "text", placeholder: "Id" },
-      ...(context.query.prompt_version_id ? [{ name: "prompt_version_id", label: "Wording of the prompt", type: "text" }] : []),
+      { name: "tuned", label: "Fine-tuned models alone", type: "check" },
+      // Those that a link brings.
+      ...[["prompt_version_id", "Wording of the prompt"], ["source_id", "With this knowledge"], ["cited_source_id", "Citing this knowledge"]].filter(([name]) => context.query[name]).map(([name, label]) => ({ name, label, type: "text" })),
     ], { label: "More filters" })),
     status,
     answersTable(context, query, { status }),

@@ -51,8 +51,8 @@ function list(context) {
         { label: "State", show: stateOf },
         { label: "Topics", show: (row) => row.topics?.join(", ") || null },
         { label: "For", show: (row) => (row.coach_ids ? row.coach_ids.join(", ") : "all coaches") },
-        { label: "In answers", align: "end", show: (row) => count(row.times_referenced), csv: (row) => row.times_referenced },
-        { label: "Thumbs", align: "end", show: (row) => `${count(row.helpful_votes)} up, ${count(row.not_helpful_votes)} down` },
+        { label: "In answers", align: "end", show: (row) => usesOf(context, row), csv: (row) => row.times_referenced },
+        { label: "Thumbs", align: "end", show: (row) => thumbsOf(context, row), csv: (row) => `${row.helpful_votes} up, ${row.not_helpful_votes} down` },
         { label: "Pieces", align: "end", show: (row) => figure(count(row.chunks), context.href("knowledge", [row.id])), csv: (row) => row.chunks },
         { label: "Changed", show: (row) => time(row.updated_at ?? row.created_at, ago), csv: (row) => row.updated_at },
       ],
@@ -183,6 +183,16 @@ async function documentsOf({ files = [], content, title: name }) {
 
 // --- one source ---
 
+/** How many answers had a source in their prompts, and the thumbs on those that cite it, each with its way there. */
+function usesOf(context, { id, times_referenced: n }) {
+  return figure(count(n), n > 0 ? context.href("answers", [], { source_id: id }) : null);
+}
+
+function thumbsOf(context, { id, helpful_votes: up, not_helpful_votes: down }) {
+  const way = (n, helpful) => (n > 0 ? context.href("answers", [], { cited_source_id: id, helpful }) : null);
+  return h("span", {}, figure(`${count(up)} up`, way(up, "true")), ", ", figure(`${count(down)} down`, way(down, "false")));
+}
+
 async function one(context, id) {
   const source = await context.api.get(path`/admin/knowledge/${id}`);
   context.setTitle(source.title || source.name);
@@ -209,7 +219,7 @@ async function one(context, id) {
     h("p", {}, h("a", { href: context.href("knowledge") }, "All sources")),
     facts([["State", stateOf(source)], ["Name", source.name], ["Address", source.url && h("a", { href: /^https?:/.test(source.url) ? source.url : null, rel: "noreferrer", target: "_blank" }, source.url)],
       ["Topics", source.topics?.join(", ")], ["For", source.coach_ids ? source.coach_ids.join(", ") : "all coaches"], ["Audience", source.audience ?? "all"], ["Reliability", source.reliability], ["Kind", source.source_type && asWords(source.source_type)],
-      ["Collection", source.collection], ["In answers", count(source.times_referenced)], ["Thumbs on answers that cite it", `${count(source.helpful_votes)} up, ${count(source.not_helpful_votes)} down`],
+      ["Collection", source.collection], ["In answers", usesOf(context, source)], ["Thumbs on answers that cite it", thumbsOf(context, source)],
       ["Replaced by", source.deprecated_by && h("a", { href: context.href("knowledge", [source.deprecated_by]) }, "a newer version")], ["Added", time(source.created_at)], ["Changed", source.updated_at && time(source.updated_at)]]),
     h("h2", {}, "As it is searched"),
     table({

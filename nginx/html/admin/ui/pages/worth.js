@@ -70,13 +70,15 @@ function figures(context, { months, against }) {
   const other = sum(tuned, (one) => one.against_usd);
   const saved = cost === null || other === null ? null : other - cost;
   const isTraining = training !== null;
+  const rows = (which) => context.href("answers", [], { ...which, coach_id: context.query.coach_id, ...dayRange(months[0].month, nextMonth(months.at(-1).month)) });
+  const ofTuned = tuned.length > 0 ? rows({ tuned: "true" }) : null;
   return tiles([
     isTraining ? { label: words.training, value: money(training), note: words.trainingNote, href: context.href("training") } : null,
-    { label: words.tuned, value: money(cost), note: words.tunedNote(count(sum(tuned, (one) => one.tuned_requests))) },
-    { label: words.other(against), value: money(other), note: other === null ? words.unknown : words.otherNote },
-    { label: words.saved, value: signed(saved, money), note: saved === null ? words.unknown : isTraining ? `${words.savedNote}${signed(saved - training, money)}` : null },
+    { label: words.tuned, value: money(cost), note: words.tunedNote(count(sum(tuned, (one) => one.tuned_requests))), href: ofTuned },
+    { label: words.other(against), value: money(other), note: other === null ? words.unknown : words.otherNote, href: ofTuned },
+    { label: words.saved, value: signed(saved, money), note: saved === null ? words.unknown : isTraining ? `${words.savedNote}${signed(saved - training, money)}` : null, href: ofTuned },
     { label: words.cache, value: money(sum(months, (one) => one.saved_usd)), note: words.cacheNote,
-      href: months.some((one) => one.cache_hits > 0) ? context.href("answers", [], { from_cache: "true", coach_id: context.query.coach_id, ...dayRange(months[0].month, nextMonth(months.at(-1).month)) }) : null },
+      href: months.some((one) => one.cache_hits > 0) ? rows({ from_cache: "true" }) : null },
   ], { label: words.title });
 }
 
@@ -91,7 +93,7 @@ function charts(context, { months, events, against }) {
   // `which` answers of a month a value counts, and `of` how many those are.
   const series = (name, value, { which = {}, of = (one) => one.requests, more = () => ({}) } = {}) => ({ name, points: months.map((one) => ({ at: at(one), value: value(one),
     href: of(one) > 0 ? context.href("answers", [], { ...dayRange(one.month, nextMonth(one.month)), coach_id: context.query.coach_id, ...which }) : null, ...more(one) })) });
-  const noRows = { of: () => 0 }; // answers of tuned models, whichever they are, are not to be searched for
+  const ofTuned = { which: { tuned: "true" }, of: (one) => one.tuned_requests };
   const marked = events.map((event) => ({ at: event.at, label: (event.kind === "promoted" ? words.promoted(event.label) : words.rolledBack(event.label, event.reason)) + (event.coach_id ? words.ofCoach(event.coach_id) : ""),
     href: event.rollout_id ? context.href("rollouts", [event.rollout_id]) : context.href("versions", [event.model_version_id]) }));
   const common = ([name, description]) => ({ title: name, description, when: month, by: "Month" });
@@ -103,7 +105,7 @@ function charts(context, { months, events, against }) {
     barChart({ ...common(words.spending), format: money, stacked: true, empty: words.noSpending,
       series: [series(words.series.answers, (one) => one.cost_usd), ...(context.query.coach_id ? [] : [series(words.series.training, (one) => one.training_usd, { more: () => ({ href: context.href("training") }) })])] }),
     barChart({ ...common(words.compared), format: money, empty: words.noTuned,
-      series: [series(words.series.tuned, (one) => one.tuned_cost_usd, noRows), series(words.other(against), (one) => one.against_usd, noRows)] }),
+      series: [series(words.series.tuned, (one) => one.tuned_cost_usd, ofTuned), series(words.other(against), (one) => one.against_usd, ofTuned)] }),
   ].map((chart) => h("div", { class: "panel" }, chart)));
 }
 
