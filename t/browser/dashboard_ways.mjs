@@ -251,6 +251,7 @@ await group("figures and the rows behind them", async () => {
   const served = Number((await tuned.locator(".tile-note").innerText()).match(/\d+/)[0]);
   ok(served > 0, "tuned models have answered");
   equal(await behind(tuned.locator("a")), served, "and what they cost leads to what they answered");
+  ok((await page.getByLabel("Fine-tuned models alone").isVisible()) && (await page.getByLabel("Fine-tuned models alone").isChecked()), "with the filter that says so in sight");
 
   await goTo(page, "knowledge");
   const source = () => page.locator("#main tbody tr", { hasText: "rain.md" });

@@ -34,7 +34,25 @@ export function render(context) {
 function list(context) {
   const query = queryOf(context);
   context.actions.push(h("button", { class: "button", type: "button", onclick: () => save(context, query) }, "Export…"));
-  const more = ["model", "provider", "mode", "min_severity", "max_severity", "model_version_id", "experiment_id", "variant", "comment", "from_cache", "error_code", "review", "user_id", "conversation_id", "prompt_version_id"];
+  const more = [
+    { name: "model", label: "Model", type: "text" },
+    { name: "provider", label: "Provider", type: "text" },
+    { name: "model_version_id", label: "Model version", type: "select", any: "All", options: choices(context, path`/admin/model-versions`, (v) => ({ value: v.id, label: `${v.model_name} ${v.version}` })) },
+    { name: "experiment_id", label: "Experiment", type: "select", any: "All", options: choices(context, path`/admin/experiments`, (e) => ({ value: e.id, label: e.experiment_name })) },
+    { name: "variant", label: "Variant", type: "text", placeholder: "Of the experiment" },
+    { name: "mode", label: "Mode", type: "select", any: "All", options: [{ value: "default", label: "Default" }, { value: "roast", label: "Roast" }] },
+    { name: "min_severity", label: "Severity from", type: "number" },
+    { name: "max_severity", label: "Severity to", type: "number" },
+    { name: "comment", label: "Comment", type: "select", any: "Any or none", options: [{ value: "any", label: "With one" }, { value: "none", label: "Without" }] },
+    { name: "from_cache", label: "From the cache", type: "select", any: "Either", options: YES_NO },
+    { name: "error_code", label: "Error", type: "text" },
+    { name: "review", label: "Review", type: "select", any: "Any or none", options: Object.entries(REVIEWS).map(([value, label]) => ({ value, label })) },
+    { name: "user_id", label: "User", type: "text", placeholder: "Id" },
+    { name: "conversation_id", label: "Conversation", type: "text", placeholder: "Id" },
+    { name: "tuned", label: "Fine-tuned models alone", type: "check" },
+    // Those that a link brings.
+    ...[["prompt_version_id", "Wording of the prompt"], ["source_id", "With this knowledge"], ["cited_source_id", "Citing this knowledge"]].filter(([name]) => context.query[name]).map(([name, label]) => ({ name, label, type: "text" })),
+  ];
   const status = h("p", { class: "hint", role: "status" });
   return [
     filterBar(context, [
@@ -45,25 +63,7 @@ function list(context) {
       { name: "rating", label: "Stars", type: "select", any: "Any or none", options: [...[5, 4, 3, 2, 1].map((n) => ({ value: String(n), label: `${n}` })), { value: "any", label: "Any" }, { value: "none", label: "None" }] },
       { name: "outcome", label: "Outcome", type: "select", any: "All", options: Object.entries({ ...OUTCOMES, wrong: words.wrong }).map(([value, label]) => ({ value, label })) },
     ]),
-    h("details", { class: "more-filters", open: more.some((name) => context.query[name] !== undefined) }, h("summary", {}, "More filters"), filterBar(context, [
-      { name: "model", label: "Model", type: "text" },
-      { name: "provider", label: "Provider", type: "text" },
-      { name: "model_version_id", label: "Model version", type: "select", any: "All", options: choices(context, path`/admin/model-versions`, (v) => ({ value: v.id, label: `${v.model_name} ${v.version}` })) },
-      { name: "experiment_id", label: "Experiment", type: "select", any: "All", options: choices(context, path`/admin/experiments`, (e) => ({ value: e.id, label: e.experiment_name })) },
-      { name: "variant", label: "Variant", type: "text", placeholder: "Of the experiment" },
-      { name: "mode", label: "Mode", type: "select", any: "All", options: [{ value: "default", label: "Default" }, { value: "roast", label: "Roast" }] },
-      { name: "min_severity", label: "Severity from", type: "number" },
-      { name: "max_severity", label: "Severity to", type: "number" },
-      { name: "comment", label: "Comment", type: "select", any: "Any or none", options: [{ value: "any", label: "With one" }, { value: "none", label: "Without" }] },
-      { name: "from_cache", label: "From the cache", type: "select", any: "Either", options: YES_NO },
-      { name: "error_code", label: "Error", type: "text" },
-      { name: "review", label: "Review", type: "select", any: "Any or none", options: Object.entries(REVIEWS).map(([value, label]) => ({ value, label })) },
-      { name: "user_id", label: "User", type: "text", placeholder: "Id" },
-      { name: "conversation_id", label: "Conversation", type: "text", placeholder: "Id" },
-      { name: "tuned", label: "Fine-tuned models alone", type: "check" },
-      // Those that a link brings.
-      ...[["prompt_version_id", "Wording of the prompt"], ["source_id", "With this knowledge"], ["cited_source_id", "Citing this knowledge"]].filter(([name]) => context.query[name]).map(([name, label]) => ({ name, label, type: "text" })),
-    ], { label: "More filters" })),
+    h("details", { class: "more-filters", open: more.some(({ name }) => context.query[name] !== undefined) }, h("summary", {}, "More filters"), filterBar(context, more, { label: "More filters" })),
     status,
     answersTable(context, query, { status }),
   ];
