@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "statistics/compare.h"
 #include "statistics/mean.h"
+#include "statistics/sequential.h"
 #include "statistics/srm.h"
 
 #include <math.h>
@@ -17,10 +18,12 @@ struct look {
     const cJSON *sums;     /* borrowed */
     const cJSON *variants; /* their names, control first */
     size_t count;          /* of variants */
+    double min_users;      /* of each variant, and of what the deciding metric is of as many */
     double alpha;
     /* Of each guardrail and variant: there are several, and the chance that any is said to be
      * crossed by mistake is alpha. */
     double guardrail_alpha;
+    double elapsed; /* share of the time that it may take which is over; 0: no end is planned */
     cJSON *looks;
     bool is_mismatch;
     bool is_small; /* a variant has too few users for a conclusion */
@@ -138,9 +141,8 @@ static void look_at_users(struct look *l)
             cJSON_AddBoolToObject(figures, "is_mismatch", l->is_mismatch);
         }
     }
-    double least = json_number(l->sums, "min_users", 100);
     for (size_t i = 0; i < l->count; i++)
-        l->is_small |= i >= n || users[i] < least;
+        l->is_small |= i >= n || users[i] < l->min_users;
     add_look(l, "users", "", figures);
 }
 
@@ -245,6 +247,13 @@ static void compare(const struct look *l, struct metric *m)
             m->adjusted[of[i]] = adjusted[i];
 }
 
+/* Whether a variant has at least as many of what the metric is of (thumbs, answers) as it needs
+ * users; a mean is of users. */
+static bool has_events(const struct look *l, const struct metric *m, size_t i)
+{
+    return m->settings.kind != METRIC_RATIO || m->arms[i].sn >= l->min_users;
+}
+
 /* Whether a variant is worse than a guardrail lets it be: -1 when that cannot be said. */
 static int crosses(const struct metric *m, const struct comparison *c)
 {
@@ -310,6 +319,20 @@ static void add_cuped(cJSON *figures, const struct comparison *c)
     add_number(o, "unadjusted_se", c->unadjusted_se);
 }
 
+/* Of the metric that decides, where an end is planned and there is enough to tell. */
+static void add_chance_to_prove(const struct look *l, const struct metric *m, size_t i,
+                                cJSON *figures)
+{
+    const struct comparison *c = &m->compared[i];
+    double chance;
+    if (!m->decides || l->is_mismatch || !has_events(l, m, 0) || !has_events(l, m, i) ||
+        chance_to_prove(c->difference * m->better, c->se, m->arms[0].users + m->arms[i].users,
+                        l->alpha, m->settings.tuning_users, l->elapsed, &chance) != REASON_NONE)
+        return;
+    add_number(figures, "chance_to_prove", chance);
+    add_number(figures, "elapsed", l->elapsed);
+}
+
 static void add_comparison(cJSON *figures, const struct comparison *c)
 {
     add_number(figures, "difference", c->difference);
@@ -338,8 +361,10 @@ static void add_figures(struct look *l, const struct metric *m)
             add_estimate(figures, &c->treatment);
             if (c->reason != REASON_NONE && !cJSON_HasObjectItem(figures, "reason"))
                 cJSON_AddStringToObject(figures, "reason", reason_name(c->reason));
-            if (c->reason == REASON_NONE)
+            if (c->reason == REASON_NONE) {
                 add_comparison(figures, c);
+                add_chance_to_prove(l, m, i, figures);
+            }
             add_always_valid(figures, m, i);
             if (m->guardrail != NULL) {
                 int crossed = crosses(m, &m->guarded[i]);
@@ -378,6 +403,9 @@ static void conclude(const struct look *l, const struct metric *m, cJSON *conclu
     char text[TEXT_MAX] = "no conclusion yet";
     size_t best = 0, worse = 0;
     double by = 0;
+    bool has_all = has_events(l, m, 0);
+    for (size_t i = 1; i < l->count; i++)
+        has_all = has_all && has_events(l, m, i);
     for (size_t i = 1; i < l->count; i++) {
         double gain = proven(l, m, i);
         worse += gain < 0;
@@ -393,7 +421,11 @@ static void conclude(const struct look *l, const struct metric *m, cJSON *conclu
                  "than they should have (sample ratio mismatch)");
     } else if (l->is_small) {
         snprintf(text, sizeof text, "no conclusion yet: not every variant has %.0f users",
-                 json_number(l->sums, "min_users", 100));
+                 l->min_users);
+    } else if (!has_all) {
+        snprintf(text, sizeof text,
+                 "no conclusion yet: not every variant has %.0f of what %s is a share of",
+                 l->min_users, m->name);
     } else if (best > 0) {
         confidence = 1 - m->adjusted[best];
         snprintf(text, sizeof text, "\"%.200s\" is better: %s %.4g against %.4g of control",
@@ -417,7 +449,9 @@ cJSON *experiment_look(const cJSON *sums)
 {
     struct look l = {.sums = sums,
                      .variants = cJSON_GetObjectItemCaseSensitive(sums, "variants"),
-                     .alpha = json_number(sums, "alpha", 0.05)};
+                     .min_users = json_number(sums, "min_users", 100),
+                     .alpha = json_number(sums, "alpha", 0.05),
+                     .elapsed = json_number(sums, "elapsed", 0)};
     struct metric m, deciding = {0};
     const cJSON *item;
     l.count = (size_t)cJSON_GetArraySize(l.variants);

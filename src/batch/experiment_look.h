@@ -15,7 +15,8 @@
  *   others, in addition: {reason, difference, se, method, p, interval, relative, relative_interval,
  *     always_valid: {p, adjusted_p, lower, upper, has_drifted}, chance_to_win, loss_if_shipped,
  *     loss_if_not, cuped: {reason, variance_reduction, theta, unadjusted_difference},
- *     guardrail: "ok", "crossed" or "unknown"}
+ *     guardrail: "ok", "crossed" or "unknown", chance_to_prove, elapsed: of the metric that
+ * decides, where the sums say by elapsed how much is over of the time that it may take}
  *
  * where what cannot be said is not there, and a reason is; of "users" {users, shares, p,
  * is_mismatch}, the sample ratio; and conclusion {winner, confidence, text, guardrail}.

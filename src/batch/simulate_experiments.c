@@ -29,6 +29,9 @@
 /* What a calculator promised may be off by so much, or by those standard errors if that is more. */
 #define POWER_TOLERANCE 0.03
 #define REDUCTION_TOLERANCE 0.02
+/* Of winners: those lost by stopping for futility, of a difference that is found in half of all
+ * experiments. */
+#define FUTILITY_LOSS 0.1
 
 enum kind { KIND_SAME, KIND_LIFTED, KIND_SHARES, KIND_CUPED, KIND_SRM, KIND_COUNT };
 
@@ -300,6 +303,39 @@ static void report_cuped(const struct simulation *s, struct report *r)
                (struct goal){GOAL_WITHIN, promised, REDUCTION_TOLERANCE});
 }
 
+/* Of the lifted ones, how many are stopped, would win, and both. */
+static void count_futile(const struct simulation *s, double *stopped, double *won, double *both)
+{
+    *stopped = *won = *both = 0;
+    for (long i = 0; i < s->experiments; i++) {
+        const struct trial *t = &s->outcomes[i].lifted;
+        *stopped += t->futile_day > 0;
+        *won += t->first_day > 0;
+        *both += t->futile_day > 0 && t->first_day > 0;
+    }
+}
+
+/* What it gains to stop an experiment in which nothing is likely to be proven, and what it loses.
+ */
+static void report_futility(const struct simulation *s, struct report *r)
+{
+    double days = 0, ended = 0, stopped, won, both, runs = (double)s->experiments;
+    for (long i = 0; i < s->experiments; i++) {
+        const struct trial *t = &s->outcomes[i].same;
+        ended += t->futile_day > 0;
+        days += t->futile_day > 0 ? t->futile_day : t->first_day > 0 ? t->first_day : (int)s->days;
+    }
+    count_futile(s, &stopped, &won, &both);
+    r->section = "Stopped when the chance to prove a gain in time is below 5 %";
+    report_add(r, "futility_same", "A/A that are", ended / runs, none);
+    report_add(r, "futility_same_days", "A/A, days that they take, of those planned",
+               days / runs / (double)s->days, none);
+    report_add(r, "futility_stopped", "A/B that are", stopped / runs, none);
+    report_add(r, "futility_lost", "A/B, always-valid winners that are lost",
+               won > 0 ? both / won : 0,
+               (struct goal){GOAL_AT_MOST, FUTILITY_LOSS, standard_error(FUTILITY_LOSS, s)});
+}
+
 static int by_value(const void *a, const void *b)
 {
     int x = *(const int *)a, y = *(const int *)b;
@@ -418,6 +454,7 @@ int simulate_experiments(int count, char **words)
         report_same(&s, &report);
         report_lifted(&s, &report);
         report_cuped(&s, &report);
+        report_futility(&s, &report);
         if (!s.is_json)
             print_table(&s, &report);
         fflush(stdout);

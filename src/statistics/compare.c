@@ -29,9 +29,24 @@ struct work {
     double control_covariance; /* of the control's value and the difference */
 };
 
-static struct trials trials_of(const struct arm_sums *s)
+/* Of an arm whose answers all succeed, or none does, each user is one trial; effective ones, so
+ * that few with many answers are few. */
+static struct trials trials_of(const struct work *w, int arm)
 {
-    return (struct trials){.successes = s->sx, .count = s->users};
+    const struct arm_sums *s = &w->sums[arm];
+    if (w->settings->kind == METRIC_SHARE)
+        return (struct trials){.successes = s->sx, .count = s->users};
+    double users = arm_effective_users(s);
+    return (struct trials){.successes = w->moments[arm].value * users, .count = users};
+}
+
+/* Whether all answers of one arm succeed and none of the other's: nothing varies, and nothing could
+ * be plainer. */
+static bool is_all_or_none(const struct work *w)
+{
+    double a = w->moments[0].value, b = w->moments[1].value;
+    return w->settings->kind == METRIC_RATIO && fmin(a, b) == 0 && fmax(a, b) == 1 &&
+           w->moments[0].variance + w->moments[1].variance == 0;
 }
 
 static bool settings_are_good(const struct comparison_settings *s)
@@ -77,7 +92,8 @@ static void estimate_arm(struct work *w, int arm, struct arm_estimate *e)
     m->variance *= w->correction[arm];
     if (w->settings->kind == METRIC_SHARE) {
         e->se = sqrt(m->value * (1 - m->value) / sums->users);
-        e->has_interval = proportion_interval(trials_of(sums), alpha, &e->interval) == REASON_NONE;
+        e->has_interval =
+            proportion_interval(trials_of(w, arm), alpha, &e->interval) == REASON_NONE;
     } else if (sums->users >= w->settings->min_users && !is_dominated(w, arm) && m->variance > 0) {
         e->se = sqrt(m->variance);
         double half = e->se * t_quantile(1 - alpha / 2, w->df[arm]);
@@ -102,7 +118,7 @@ static enum reason look_at_arms(const struct work *w, const struct comparison *c
         return REASON_TOO_FEW_USERS;
     if (is_dominated(w, 0) || is_dominated(w, 1))
         return REASON_FEW_USERS_DOMINATE;
-    return w->moments[0].variance + w->moments[1].variance > 0 ||
+    return w->moments[0].variance + w->moments[1].variance > 0 || is_all_or_none(w) ||
                    (w->settings->kind == METRIC_SHARE && w->moments[0].value != w->moments[1].value)
                ? REASON_NONE
                : REASON_ZERO_VARIANCE;
@@ -167,7 +183,7 @@ static bool expects_few(struct trials a, struct trials b)
 
 static enum reason judge_shares(const struct work *w, struct comparison *c)
 {
-    struct trials a = trials_of(&w->sums[0]), b = trials_of(&w->sums[1]);
+    struct trials a = trials_of(w, 0), b = trials_of(w, 1);
     struct proportion_difference d;
     struct beta_comparison chance;
     enum reason reason = proportion_compare(a, b, w->settings->alpha, &d);
@@ -239,7 +255,8 @@ static enum reason compare(struct work *w, const struct arm_sums *const arms[2],
     if (reason != REASON_NONE)
         return reason;
     adjust(w, c);
-    bool is_share = w->settings->kind == METRIC_SHARE && c->cuped_reason != REASON_NONE;
+    bool is_share =
+        is_all_or_none(w) || (w->settings->kind == METRIC_SHARE && c->cuped_reason != REASON_NONE);
     reason = is_share ? judge_shares(w, c) : judge_means(w, c);
     return reason == REASON_NONE ? judge_sequentially(w, c) : reason;
 }

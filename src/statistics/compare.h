@@ -82,15 +82,18 @@ struct comparison {
  * Compares the arms. What there is is finite; the result's reason says why there is nothing, in
  * this order: REASON_INVALID_INPUT, REASON_NO_USERS (in either arm), REASON_ONE_ARM_EMPTY,
  * REASON_NO_ANSWERS, REASON_TOO_FEW_USERS, REASON_FEW_USERS_DOMINATE (fewer than min_users by
- * arm_effective_users()), REASON_ZERO_VARIANCE (also when all users of both arms succeed, or none).
+ * arm_effective_users()), REASON_ZERO_VARIANCE (also when all users of both arms succeed, or none;
+ * of other ratios and means also when the arms differ).
  *
  * Means: Welch's t. Ratios: the same with the delta method's variances, each times (k - 1)/k e/(e -
  * 1) and with e - 1 degrees of freedom, of k users with e = arm_effective_users(): without that,
  * intervals are too narrow where a few users have many of the answers. Shares: the pooled z test,
  * or Fisher's where fewer than 5 successes or failures are expected in an arm, Newcombe's interval,
  * and the chance to win and losses by beta distributions; elsewhere by normal ones with a flat
- * prior. The confidence sequence takes the unpooled standard error of shares, and the pooled one
- * where an arm has none or all that succeed. With CUPED shares are treated as means.
+ * prior. So are ratios judged where all answers of one arm succeed and none of the other's, with
+ * each effective user as one trial: no variance is left, as when every answer of a variant fails.
+ * The confidence sequence takes the unpooled standard error of shares, and the pooled one where an
+ * arm has none or all that succeed. With CUPED shares are treated as means.
  *
  * The relative difference's variance is the delta method's, with the control's own variance and its
  * covariance with the difference; its interval is symmetric.

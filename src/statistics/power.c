@@ -2,6 +2,7 @@
 #include "power.h"
 
 #include "distribution.h"
+#include "sequential.h"
 
 #include <math.h>
 
@@ -103,8 +104,9 @@ static double both_quantiles(struct power_goal goal)
     return normal_quantile(1 - goal.alpha / 2) + normal_quantile(goal.power);
 }
 
-enum reason power_mean_users(double variance, double difference, struct power_goal goal,
-                             double *users)
+/* So many standard errors are to lie between 0 and the difference. */
+static enum reason users_for(double variance, double difference, struct power_goal goal,
+                             double errors, double *users)
 {
     *users = 0;
     if (!(variance >= 0 && variance <= STATISTICS_MAX) || !(fabs(difference) <= STATISTICS_MAX) ||
@@ -114,11 +116,29 @@ enum reason power_mean_users(double variance, double difference, struct power_go
         return REASON_ZERO_VARIANCE;
     if (difference == 0)
         return REASON_NO_DIFFERENCE;
-    double root = both_quantiles(goal) * sqrt(2 * variance) / difference;
+    double root = errors * sqrt(2 * variance) / difference;
     if (root * root > USERS_MAX)
         return REASON_OUT_OF_REACH;
     *users = root * root;
     return REASON_NONE;
+}
+
+enum reason power_mean_users(double variance, double difference, struct power_goal goal,
+                             double *users)
+{
+    double errors = goal_is_good(goal) ? both_quantiles(goal) : 0;
+    return users_for(variance, difference, goal, errors, users);
+}
+
+enum reason power_always_valid_users(double variance, double difference, struct power_goal goal,
+                                     double *users)
+{
+    /* Where it is narrowest its width is the same whatever that number is. */
+    struct confidence_sequence s = {0};
+    enum reason reason = confidence_sequence(0, 1, 1, goal.alpha, 1, &s);
+    double errors =
+        reason == REASON_NONE && goal_is_good(goal) ? s.half + normal_quantile(goal.power) : 0;
+    return users_for(variance, difference, goal, errors, users);
 }
 
 enum reason power_of_mean(double variance, double difference, double users, double alpha,

@@ -1,7 +1,7 @@
 /* Shares of independent trials: one yes or no a user.
  *
  * Answers of one user are alike, so answers must not be counted here as if each were a trial of its
- * own; ratio.h is for them. */
+ * own; arm_sums.h is for them. */
 #ifndef UPLIFT_STATISTICS_PROPORTION_H
 #define UPLIFT_STATISTICS_PROPORTION_H
 

@@ -44,3 +44,18 @@ void always_valid_add(struct always_valid *all, double p, struct interval interv
     all->has_drifted = all->has_drifted || both.lower > both.upper;
     all->interval = all->has_drifted ? interval : both;
 }
+
+enum reason chance_to_prove(double difference, double se, double users, double alpha,
+                            double tuning_users, double elapsed, double *chance)
+{
+    struct confidence_sequence end;
+    *chance = 0;
+    if (!(elapsed > 0 && elapsed < 1))
+        return REASON_INVALID_INPUT;
+    enum reason reason =
+        confidence_sequence(difference, se * sqrt(elapsed), fmin(users / elapsed, USERS_MAX), alpha,
+                            tuning_users, &end);
+    if (reason == REASON_NONE)
+        *chance = normal_below((difference - end.half) / (se * sqrt(1 - elapsed)));
+    return reason;
+}

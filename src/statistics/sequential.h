@@ -50,4 +50,22 @@ struct always_valid {
 
 void always_valid_add(struct always_valid *all, double p, struct interval interval);
 
+/*
+ * The chance that a test which goes on until its planned end has its whole interval above 0 then,
+ * by what is known now: the predictive power of Spiegelhalter, Freedman and Blackburn, "Monitoring
+ * clinical trials: conditional or predictive power?", Controlled Clinical Trials 7 (1986), with a
+ * flat prior. Users and what is known of them are taken to grow evenly with time. elapsed, the
+ * share of it that is over, is f:
+ *
+ *   chance = Phi((difference - half) / (se sqrt(1 - f)))
+ *
+ * with half that of confidence_sequence() for se sqrt(f) and users / f. It is too high where the
+ * same users go on answering, of whom less and less is learnt; too low where they come evenly and
+ * go on, since more is learnt towards the end, and because a look before the end may prove it, too.
+ * To stop where it is small proves nothing, and a test that may be stopped so has no more false
+ * winners. difference has what is better above 0; 0 < elapsed < 1; else as confidence_sequence().
+ */
+MUST_CHECK enum reason chance_to_prove(double difference, double se, double users, double alpha,
+                                       double tuning_users, double elapsed, double *chance);
+
 #endif

@@ -15,20 +15,22 @@ static cJSON *parsed(const char *text)
     return value;
 }
 
-/* Sums of so many users with one thumb each, of which so many are up. */
-static void put_arm(char *out, size_t size, double users, double up)
+/* Sums of so many users, of whom so many gave one thumb, of which so many are up. */
+static void put_arm(char *out, size_t size, double users, double thumbs, double up)
 {
     snprintf(out, size,
              "{\"users\":%.0f,\"sx\":%.0f,\"sxx\":%.0f,\"sn\":%.0f,\"sxn\":%.0f,\"snn\":%.0f}",
-             users, up, up, users, up, users);
+             users, up, up, thumbs, up, thumbs);
 }
 
 struct made {
     double users[3], up[3];
-    const char *more;   /* members of the whole, each with a comma before it */
-    const char *before; /* of the metric, with a comma before it */
-    double worse;       /* milliseconds that the last variant is slower, of 1000 */
-    const char *guards; /* more guardrails, with a comma before them */
+    const char *more;    /* members of the whole, each with a comma before it */
+    const char *before;  /* of the metric, with a comma before it */
+    double worse;        /* milliseconds that the last variant is slower, of 1000 */
+    const char *guards;  /* more guardrails, with a comma before them */
+    const char *decides; /* NULL: thumbs_up_rate */
+    double thumbs;       /* of each variant, by as many of its users; 0: of all */
 };
 
 static cJSON *look_at(const struct made *m)
@@ -36,7 +38,8 @@ static cJSON *look_at(const struct made *m)
     char arms[3][200], text[4000], latency[3][200];
     for (int i = 0; i < 3; i++) {
         double ms = 1000 + (i == 2 ? m->worse : 0), n = m->users[i];
-        put_arm(arms[i], sizeof arms[i], n, m->up[i]);
+        double thumbs = m->thumbs > 0 ? m->thumbs : n;
+        put_arm(arms[i], sizeof arms[i], n, thumbs, n > 0 ? m->up[i] * thumbs / n : 0);
         /* Half of the users at 0.9 of it, half at 1.1. */
         snprintf(latency[i], sizeof latency[i],
                  "{\"users\":%.0f,\"sx\":%.0f,\"sxx\":%.3f,\"sn\":%.0f,\"sxn\":%.0f,\"snn\":%.0f}",
@@ -44,13 +47,14 @@ static cJSON *look_at(const struct made *m)
     }
     snprintf(
         text, sizeof text,
-        "{\"alpha\":0.05,\"min_users\":100,\"success_metric\":\"thumbs_up_rate\","
+        "{\"alpha\":0.05,\"min_users\":100,\"success_metric\":\"%s\","
         "\"variants\":[\"a\",\"b\",\"c\"],\"weights\":[1,1,1],\"users\":[%.0f,%.0f,%.0f],"
         "\"guardrails\":[{\"metric\":\"latency\",\"max_worse\":0.1}%s],\"metrics\":["
         "{\"metric\":\"thumbs_up_rate\",\"kind\":\"ratio\",\"better\":1,\"sums\":[%s,%s,%s]%s},"
         "{\"metric\":\"latency\",\"kind\":\"ratio\",\"better\":-1,\"sums\":[%s,%s,%s]}]%s}",
-        m->users[0], m->users[1], m->users[2], m->guards != NULL ? m->guards : "", arms[0], arms[1],
-        arms[2], m->before != NULL ? m->before : "", latency[0], latency[1], latency[2],
+        m->decides != NULL ? m->decides : "thumbs_up_rate", m->users[0], m->users[1], m->users[2],
+        m->guards != NULL ? m->guards : "", arms[0], arms[1], arms[2],
+        m->before != NULL ? m->before : "", latency[0], latency[1], latency[2],
         m->more != NULL ? m->more : "");
     cJSON *sums = parsed(text);
     cJSON *look = experiment_look(sums);
@@ -123,6 +127,10 @@ static void edges_have_a_reason(void **state)
     assert_string_equal(json_string(figures(look, "thumbs_up_rate", "b"), "reason"),
                         "zero_variance");
     assert_null(cJSON_GetObjectItem(figures(look, "thumbs_up_rate", "b"), "always_valid"));
+    /* But where all of one are up and none of the other, there is no doubt. */
+    const cJSON *c = figures(look, "thumbs_up_rate", "c");
+    assert_null(json_string(c, "reason"));
+    assert_true(json_number(cJSON_GetObjectItem(c, "always_valid"), "upper", 0) < -.8);
     cJSON_Delete(look);
     look = look_at(&(struct made){.users = {1, 1, 1}, .up = {1, 0, 1}});
     assert_string_equal(json_string(figures(look, "thumbs_up_rate", "b"), "reason"),
@@ -181,6 +189,30 @@ static void guardrails_hold(void **state)
     cJSON_Delete(look);
 }
 
+/* What only fails in one variant, and never in control, of which there is no share. */
+static void a_variant_that_always_fails_is_stopped(void **state)
+{
+    static const char *const failed[] = {"0", "1000"};
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        char text[1000];
+        snprintf(
+            text, sizeof text,
+            "{\"min_users\":100,\"success_metric\":\"thumbs_up_rate\",\"variants\":[\"a\",\"b\"],"
+            "\"weights\":[1,1],\"users\":[1000,1000],\"guardrails\":[{\"metric\":\"errors\","
+            "\"max_worse\":0.5}],\"metrics\":[{\"metric\":\"errors\",\"kind\":\"ratio\","
+            "\"better\":-1,\"sums\":[{\"users\":1000,\"sn\":2000,\"snn\":4000},{\"users\":1000,"
+            "\"sx\":%s,\"sxx\":%s,\"sn\":1000,\"sxn\":%s,\"snn\":1000}]}]}",
+            failed[all], failed[all], failed[all]);
+        cJSON *sums = parsed(text), *look = experiment_look(sums);
+        const char *guardrail = json_string(figures(look, "errors", "b"), "guardrail");
+        assert_string_equal(guardrail, all ? "crossed" : "unknown");
+        assert_true((concluded(look, "guardrail") != NULL) == all);
+        cJSON_Delete(look);
+        cJSON_Delete(sums);
+    }
+}
+
 /* The more there are, the more each takes: one of them is soon crossed by chance. */
 static void guardrails_are_adjusted_for_their_number(void **state)
 {
@@ -235,6 +267,47 @@ static void what_turned_round_wins_nothing(void **state)
         "no conclusion yet");
 }
 
+static double chance_of(const struct made *m, const char *metric, const char *variant)
+{
+    cJSON *look = look_at(m);
+    double chance = json_number(figures(look, metric, variant), "chance_to_prove", -1);
+    cJSON_Delete(look);
+    return chance;
+}
+
+/* Of the metric that decides, and as long as there is time. */
+static void a_chance_is_told_while_there_is_time(void **state)
+{
+    struct made m = {.users = {1000, 1000, 1000}, .up = {500, 510, 550}, .worse = 5};
+    (void)state;
+    assert_true(chance_of(&m, "thumbs_up_rate", "b") == -1);
+    m.more = ",\"elapsed\":1";
+    assert_true(chance_of(&m, "thumbs_up_rate", "b") == -1);
+    m.more = ",\"elapsed\":0.5";
+    assert_true(chance_of(&m, "thumbs_up_rate", "a") == -1);
+    assert_true(chance_of(&m, "latency", "b") == -1);
+    double few = chance_of(&m, "thumbs_up_rate", "b"), many = chance_of(&m, "thumbs_up_rate", "c");
+    assert_true(few > 0 && few < .1 && many > few && many < 1);
+    /* Where less is better, more is the less likely to be proven. */
+    m.decides = "latency";
+    assert_true(chance_of(&m, "thumbs_up_rate", "b") == -1);
+    assert_true(chance_of(&m, "latency", "c") < chance_of(&m, "latency", "b"));
+    m.decides = NULL;
+    /* What says nothing of who wins says nothing of this. */
+    m.users[2] = 600;
+    assert_true(chance_of(&m, "thumbs_up_rate", "b") == -1);
+}
+
+/* As many thumbs as users have to be there. */
+static void few_answers_conclude_nothing(void **state)
+{
+    (void)state;
+    struct made m = {.users = {1000, 1000, 1000}, .up = {300, 950, 300}, .thumbs = 90};
+    expect_winner(&m, NULL, "not every variant has 100 of what thumbs_up_rate is a share of");
+    m.thumbs = 100;
+    expect_winner(&m, "b", "is better");
+}
+
 /* What Postgres gives back as it was written, digit by digit. */
 static void overwhelming_evidence_is_short(void **state)
 {
@@ -276,9 +349,12 @@ int main(void)
         cmocka_unit_test(edges_have_a_reason),
         cmocka_unit_test(users_who_are_missing_are_noticed),
         cmocka_unit_test(guardrails_hold),
+        cmocka_unit_test(a_variant_that_always_fails_is_stopped),
         cmocka_unit_test(guardrails_are_adjusted_for_their_number),
         cmocka_unit_test(earlier_looks_count),
         cmocka_unit_test(what_turned_round_wins_nothing),
+        cmocka_unit_test(few_answers_conclude_nothing),
+        cmocka_unit_test(a_chance_is_told_while_there_is_time),
         cmocka_unit_test(overwhelming_evidence_is_short),
         cmocka_unit_test(nonsense_is_refused),
     };

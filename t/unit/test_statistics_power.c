@@ -48,6 +48,12 @@ static void planned_means(void **state)
     (void)state;
     FINE(power_mean_users(1, .5, goal, &users));
     NEAR_BY(users, 62.79104, 1e-6); /* 2 (1.959964 + .841621)² / .25 */
+    /* 2 (3.035209 + .841621)² / .25: of a computation in Python */
+    FINE(power_always_valid_users(1, .5, goal, &users));
+    NEAR_BY(users, 120.23850068260603, 1e-9);
+    REASON(power_always_valid_users(0, .5, goal, &users), "zero_variance");
+    REASON(power_always_valid_users(1, .5, (struct power_goal){0, .8}, &users), "invalid_input");
+    FINE(power_mean_users(1, .5, goal, &users));
     FINE(power_of_mean(1, -.5, users, .05, &power));
     NEAR(power, .8);
     FINE(power_detectable_difference(1, users, goal, &difference));

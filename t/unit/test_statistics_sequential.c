@@ -49,9 +49,36 @@ static void looks_together(void **state)
     assert_true(all.has_drifted && all.interval.upper == 2 && all.p == .2);
 }
 
+/* By a computation of the formula in Python. */
+static void chances_to_prove(void **state)
+{
+    double chance;
+    (void)state;
+    FINE(chance_to_prove(0, .029, 1000, .05, 5000, 3. / 14, &chance));
+    NEAR(chance, 0.056430726019462765);
+    FINE(chance_to_prove(.067, .029, 1000, .05, 5000, 3. / 14, &chance));
+    NEAR(chance, 0.8463629956233134);
+    FINE(chance_to_prove(-.02, .029, 1000, .05, 1000, .5, &chance));
+    NEAR(chance, 2.709296769444402e-05);
+    /* At the end nothing changes any more: what is not proven then will not be, and the reverse. */
+    FINE(chance_to_prove(.085, .029, 1000, .05, 1000, 1 - 1e-12, &chance));
+    assert_true(chance < 1e-9);
+    FINE(chance_to_prove(.095, .029, 1000, .05, 1000, 1 - 1e-12, &chance));
+    assert_true(chance > 1 - 1e-9);
+    FINE(chance_to_prove(0, .029, USERS_MAX, .05, 5000, 1e-12, &chance));
+    assert_true(chance >= 0 && chance <= 1);
+    REASON(chance_to_prove(0, 0, 1000, .05, 5000, .5, &chance), "zero_variance");
+    REASON(chance_to_prove(0, .029, 0, .05, 5000, .5, &chance), "no_users");
+    REASON(chance_to_prove(0, .029, 1000, .05, 5000, 0, &chance), "invalid_input");
+    REASON(chance_to_prove(0, .029, 1000, .05, 5000, 1, &chance), "invalid_input");
+    REASON(chance_to_prove(NAN, .029, 1000, .05, 5000, .5, &chance), "invalid_input");
+    assert_true(chance == 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(confidence_sequences),
     cmocka_unit_test(looks_together),
+    cmocka_unit_test(chances_to_prove),
 };
 
 UNIT_MAIN(tests)

@@ -4,6 +4,7 @@
 #include "population.h"
 #include "statistics/compare.h"
 #include "statistics/proportion.h"
+#include "statistics/sequential.h"
 #include "statistics/srm.h"
 
 #include <gsl/gsl_randist.h>
@@ -73,6 +74,19 @@ static void look_naively(const struct life *l, struct trial *out)
         proportion_compare(a, b, TRIAL_ALPHA, &d) == REASON_NONE && d.p <= TRIAL_ALPHA);
 }
 
+/* Whether autopilot would stop it, by this look alone. */
+static void look_at_chance(const struct life *l, const struct comparison *c, int day,
+                           struct trial *out)
+{
+    double chance, elapsed = (day + 1.0) / l->plan->days;
+    if (out->first_day == 0 && out->futile_day == 0 && elapsed >= TRIAL_CHANCE_FROM &&
+        c->reason == REASON_NONE &&
+        chance_to_prove(c->difference, c->se, l->sums[0].users + l->sums[1].users, TRIAL_ALPHA,
+                        SEQUENTIAL_TUNING_USERS, elapsed, &chance) == REASON_NONE &&
+        chance < TRIAL_MIN_CHANCE)
+        out->futile_day = day + 1;
+}
+
 static void look(struct life *l, int day, struct trial *out)
 {
     double truth = population_ratio() * l->plan->lift;
@@ -87,6 +101,7 @@ static void look(struct life *l, int day, struct trial *out)
     win(&out->always_valid, l->kept.has_begun && l->kept.p <= TRIAL_ALPHA);
     if (out->always_valid.on_any_day && out->first_day == 0)
         out->first_day = day + 1;
+    look_at_chance(l, &c, day, out);
     /* What says nothing says nothing wrong. */
     bool is_silent = !says || c.relative_reason != REASON_NONE;
     out->always_valid_covers =

@@ -10,6 +10,9 @@
 
 #define TRIAL_ALPHA 0.05
 #define TRIAL_POWER 0.80
+/* As autopilot has them at first: autopilot.min_chance, and from which share of the time on. */
+#define TRIAL_MIN_CHANCE 0.05
+#define TRIAL_CHANCE_FROM 0.2
 /* Of the trials of shares: the share with and without the treatment. */
 #define TRIAL_SHARE 0.12
 #define TRIAL_SHARE_LIFTED 0.15
@@ -34,10 +37,13 @@ struct winners {
 struct trial {
     struct winners always_valid, fixed, naive; /* naive: answers as if they were independent */
     int first_day;                             /* of the always-valid winner, from 1; 0: none */
-    bool always_valid_covers;                  /* each day's interval has the difference in it */
-    bool always_valid_relative_covers;         /* of the relative difference */
-    bool fixed_covers, relative_covers;        /* the interval at the end */
-    bool srm_alarm, srm_daily_alarm;           /* sequential; chi square on any day */
+    /* The day on which autopilot would stop it: no winner yet, and a chance to prove a gain below
+     * TRIAL_MIN_CHANCE; 0: none. */
+    int futile_day;
+    bool always_valid_covers;           /* each day's interval has the difference in it */
+    bool always_valid_relative_covers;  /* of the relative difference */
+    bool fixed_covers, relative_covers; /* the interval at the end */
+    bool srm_alarm, srm_daily_alarm;    /* sequential; chi square on any day */
 };
 
 /* Lives through the experiment, with a look at the end of each day. False: no memory. */
