@@ -54,7 +54,7 @@ static bool read_plan(const cJSON *query, struct plan *plan, struct api_error *e
 
 /* From sums of users' figures of the last days to users per variant. */
 static enum reason users_needed(const cJSON *baseline, const struct plan *plan, cJSON *answer,
-                                double *users)
+                                double *users, double *always_valid)
 {
     struct arm_sums sums = {.users = json_number(baseline, "users", 0),
                             .sx = json_number(baseline, "sx", 0),
@@ -73,7 +73,10 @@ static enum reason users_needed(const cJSON *baseline, const struct plan *plan, 
     cJSON_AddNumberToObject(answer, "baseline", moments.value);
     cJSON_AddNumberToObject(answer, "user_variance", moments.user_variance);
     cJSON_AddNumberToObject(answer, "difference", difference);
-    return power_mean_users(moments.user_variance, difference, plan->goal, users);
+    reason = power_mean_users(moments.user_variance, difference, plan->goal, users);
+    return reason != REASON_NONE ? reason
+                                 : power_always_valid_users(moments.user_variance, difference,
+                                                            plan->goal, always_valid);
 }
 
 static void add_duration(const struct plan *plan, double users, double lately, cJSON *answer)
@@ -81,7 +84,6 @@ static void add_duration(const struct plan *plan, double users, double lately, c
     double days, per_day = plan->per_day > 0 ? plan->per_day : lately;
     cJSON_AddNumberToObject(answer, "users_per_variant", ceil(users));
     cJSON_AddNumberToObject(answer, "users", ceil(users) * plan->variants);
-    cJSON_AddNumberToObject(answer, "users_per_day", per_day);
     if (power_days(users, per_day * plan->share, 1 / plan->variants, &days) == REASON_NONE)
         cJSON_AddNumberToObject(answer, "days", days);
     else
@@ -90,7 +92,7 @@ static void add_duration(const struct plan *plan, double users, double lately, c
 
 static cJSON *make_answer(const cJSON *baseline, const struct plan *plan)
 {
-    double users;
+    double users, always_valid, lately = json_number(baseline, "users_per_day", 0);
     cJSON *answer = cJSON_CreateObject();
     cJSON_AddStringToObject(answer, "object", "experiment_plan");
     cJSON_AddStringToObject(answer, "metric", json_string(baseline, "metric"));
@@ -98,11 +100,15 @@ static cJSON *make_answer(const cJSON *baseline, const struct plan *plan)
     cJSON_AddNumberToObject(answer, "lift", plan->lift);
     cJSON_AddNumberToObject(answer, "alpha", plan->goal.alpha);
     cJSON_AddNumberToObject(answer, "power", plan->goal.power);
-    enum reason reason = users_needed(baseline, plan, answer, &users);
-    if (reason == REASON_NONE)
-        add_duration(plan, users, json_number(baseline, "users_per_day", 0), answer);
-    else
+    enum reason reason = users_needed(baseline, plan, answer, &users, &always_valid);
+    if (reason == REASON_NONE) {
+        cJSON_AddNumberToObject(answer, "users_per_day",
+                                plan->per_day > 0 ? plan->per_day : lately);
+        add_duration(plan, users, lately, answer);
+        add_duration(plan, always_valid, lately, cJSON_AddObjectToObject(answer, "always_valid"));
+    } else {
         cJSON_AddStringToObject(answer, "reason", reason_name(reason));
+    }
     return answer;
 }
 

@@ -201,6 +201,12 @@ def planned(up):
     plan = up.admin("GET", "/admin/experiment-plan?lift=0.1&users_per_day=100").json()
     ok(0.5 < plan["baseline"] < 0.7 and 200 < plan["users_per_variant"] < 1500, "a plan by what users do", str(plan))
     equal((plan["users"], plan["days"] >= plan["users"] / 100, plan["days"] < plan["users"] / 100 + 1), (2 * plan["users_per_variant"], True, True), "and for how long")
+    valid = plan["always_valid"]
+    ok(1.8 < valid["users"] / plan["users"] < 2 and valid["days"] > plan["days"], "and by the figures that are valid at any time", str(valid))
+    coach = up.admin("GET", "/admin/experiment-plan?lift=0.1&coach_id=coach_decibel_avatar").json()
+    other = up.admin("GET", "/admin/experiment-plan?lift=0.1&coach_id=coach_maple_avatar").json()
+    equal((coach["measured_users"] + other["measured_users"] >= plan["measured_users"], coach["measured_users"] > 0), (True, True), "of one coach")
+    equal(up.admin("GET", "/admin/experiment-plan?coach_id=nobody").error()["code"], "coach_not_found", "that there is")
     more = up.admin("GET", "/admin/experiment-plan?lift=0.1&variants=4").json()
     ok(more["users_per_variant"] > plan["users_per_variant"], "more variants need more users of each")
     equal(up.admin("GET", "/admin/experiment-plan?lift=0").json()["reason"], "no_difference", "nothing to find")

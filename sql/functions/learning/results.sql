@@ -1,7 +1,7 @@
 -- What came of experiments: counted by user, since users were assigned and answers of one user are alike.
 -- The statistics are in C (src/statistics, src/batch/job_experiments.c); here are the sums that they are made of.
 
-create or replace function uplift.counts_of(p_user_id uuid, p_from timestamptz, p_to timestamptz, p_exposure jsonb, p_feedback_until timestamptz,
+create or replace function uplift.counts_of(p_user_id uuid, p_from timestamptz, p_to timestamptz, p_exposure jsonb, p_feedback_until timestamptz, p_coach_id text default null,
     out answers int, out failed int, out thumbs_up int, out thumbs int, out rating_sum int, out ratings int, out engagement_s float8,
     out cost_usd float8, out latency_ms float8, out timed int, out regenerations int)
 language plpgsql stable
@@ -21,15 +21,15 @@ begin
         select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,
             x.feedback_given_at is null or x.feedback_given_at <= p_feedback_until as is_counted
         from public.coach_response_feedback x
-        where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to
+        where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to and (p_coach_id is null or x.coach_id = p_coach_id)
             and (p_exposure is null or x.exposures @> p_exposure
                 and not x.exposures @> jsonb_build_array(p_exposure -> 0 || '{"override": true}'))) a;
 end
 $$;
 
-comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, timestamptz, out int, out int, out int, out int, out int, out int,
+comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, timestamptz, text, out int, out int, out int, out int, out int, out int,
     out float8, out float8, out float8, out int, out int) is
-    'What a user did between two times, with answers of an exposure (null: any) that no tester asked for, and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
+    'What a user did between two times, with answers of an exposure (null: any) that no tester asked for, of a coach (null: any), and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
 
 create or replace function uplift_batch.experiments_to_measure() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -178,7 +178,7 @@ begin
         from cut c group by c.metric, c.variant
     )
     select jsonb_build_object('id', p_id, 'alpha', coalesce(v_experiment.alpha, 0.05), 'min_users', coalesce(v_experiment.min_users, 100),
-        'tuning_users', coalesce(v_experiment.tuning_users, 5000),
+        'tuning_users', coalesce(v_experiment.tuning_users, 5000), 'elapsed', uplift.elapsed_of_test(v_experiment),
         'success_metric', v_experiment.success_metric, 'guardrails', coalesce(v_experiment.guardrails, '[]'),
         'weights', (select jsonb_agg(coalesce((v ->> 'weight')::float8, 1) order by n) from unnest(uplift.variants_of(v_experiment)) with ordinality u(v, n)),
         'had_other_weights', coalesce(v_experiment.keeps_assignments, false),
@@ -215,18 +215,20 @@ begin
     if not found then
         return jsonb_build_object('recorded', false);
     end if;
-    -- Nothing that is new is no new row: rollouts are looked at every five minutes.
+    -- Nothing that is new is no new row: rollouts are looked at every five minutes. That time goes on is nothing new.
     with found as materialized (
-        select l.value ->> 'metric' as metric, l.value ->> 'variant' as variant, l.value -> 'figures' as figures, l.ordinality as n, k.id, k.figures as before
+        select l.value ->> 'metric' as metric, l.value ->> 'variant' as variant, l.value -> 'figures' as figures, l.ordinality as n, k.id, k.figures as before,
+            '{chance_to_prove,elapsed}'::text[] as of_time
         from jsonb_array_elements(p_look -> 'looks') with ordinality l
         left join lateral (
             select x.id, x.figures from uplift.experiment_looks x
             where x.experiment_id = p_id and x.metric = l.value ->> 'metric' and x.variant = l.value ->> 'variant' order by x.id desc limit 1) k on true
     ), same as (
-        update uplift.experiment_looks k set looked_at = now() from found f where k.id = f.id and f.before = f.figures
+        update uplift.experiment_looks k set looked_at = now(), figures = f.figures
+        from found f where k.id = f.id and f.before - f.of_time = f.figures - f.of_time
     )
     insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
-    select p_id, f.metric, f.variant, f.figures from found f where f.before is distinct from f.figures order by f.n;
+    select p_id, f.metric, f.variant, f.figures from found f where f.before - f.of_time is distinct from f.figures - f.of_time order by f.n;
     update public.ai_experiments e set winner_variant = p_look #>> '{conclusion,winner}',
         confidence_level = (p_look #>> '{conclusion,confidence}')::numeric
     where e.id = p_id and (e.winner_variant, e.confidence_level) is distinct from
@@ -293,21 +295,24 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_metric text := coalesce(uplift.text_argument(p_arguments, 'metric', 100), 'thumbs_up_rate');
+    v_coach text := uplift.text_argument(p_arguments, 'coach_id', 200);
     v_from timestamptz := now() - interval '672 hours';
     v_result jsonb;
 begin
-    perform uplift.check_arguments(p_arguments, '{metric,lift,variants,traffic_share,users_per_day,alpha,power}');
+    perform uplift.check_arguments(p_arguments, '{metric,coach_id,lift,variants,traffic_share,users_per_day,alpha,power}');
     if v_metric not in ('thumbs_up_rate', 'avg_rating', 'engagement_time', 'cost_per_answer', 'latency', 'regenerations', 'errors') then
         perform uplift.fail(400, 'invalid_metric', 'metric must be thumbs_up_rate, avg_rating, engagement_time, cost_per_answer, latency, regenerations or errors', 'metric');
+    elsif v_coach is not null and not exists (select from uplift.coaches c where c.id = v_coach) then
+        perform uplift.fail(404, 'coach_not_found', 'there is no such coach', 'coach_id');
     end if;
     with users as materialized (
-        select a.user_id from public.coach_response_feedback a where a.id >= uplift.first_id_of(v_from) group by a.user_id limit 20000
+        select a.user_id from public.coach_response_feedback a where a.id >= uplift.first_id_of(v_from) and (v_coach is null or a.coach_id = v_coach) group by a.user_id limit 20000
     ), figures as materialized (
         select case v_metric when 'thumbs_up_rate' then c.thumbs_up when 'avg_rating' then c.rating_sum when 'engagement_time' then c.engagement_s
                 when 'cost_per_answer' then c.cost_usd when 'latency' then c.latency_ms when 'regenerations' then c.regenerations else c.failed end::float8 as x,
             case v_metric when 'thumbs_up_rate' then c.thumbs when 'avg_rating' then c.ratings when 'engagement_time' then 1
                 when 'latency' then c.timed else c.answers end::float8 as n
-        from users u cross join lateral uplift.counts_of(u.user_id, v_from, now(), null, now()) c
+        from users u cross join lateral uplift.counts_of(u.user_id, v_from, now(), null, now(), v_coach) c
     ), cap as (
         select percentile_disc(0.99) within group (order by case v_metric when 'engagement_time' then f.x else f.n end) as most
         from figures f where case v_metric when 'engagement_time' then f.x else f.n end > 0
@@ -324,7 +329,7 @@ end
 $$;
 
 comment on function uplift_batch.experiment_baseline(jsonb) is
-    'What users of the last 28 days (at most 20,000 of them) did by a metric, for planning: sums as those of uplift_batch.experiment_sums(), and users_per_day. UP400 invalid_metric, unknown_argument.';
+    'What users of the last 28 days (at most 20,000 of them) did by a metric, with coach_id with that coach, for planning: sums as those of uplift_batch.experiment_sums(), and users_per_day. UP400 invalid_metric, unknown_argument; UP404 coach_not_found.';
 
 -- --- for metrics ---
 

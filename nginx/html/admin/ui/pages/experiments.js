@@ -293,13 +293,17 @@ function plan(context) {
   ];
 }
 
+function daysOf(days) {
+  return days === null ? "never, with nobody" : days < 1 ? "less than one" : count(Math.ceil(days));
+}
+
 function showPlan(answer) {
   if (answer.reason) return emptyState("That cannot be said", `Of the last 28 days: ${reasonOf(answer.reason)}.`);
   const show = formatOf(answer.metric);
   return tiles([
-    { label: "Users of each variant", value: count(answer.users_per_variant) },
-    { label: "Users in all", value: count(answer.users) },
-    { label: "Days", value: answer.days === null ? "never, with nobody" : answer.days < 1 ? "less than one" : count(Math.ceil(answer.days)), note: `with ${decimal(answer.users_per_day, 1)} new users a day` },
+    { label: "Users of each variant", value: count(answer.always_valid.users_per_variant), note: `to look at any time; ${count(answer.users_per_variant)} for one look at the end` },
+    { label: "Users in all", value: count(answer.always_valid.users), note: `${count(answer.users)} for one look at the end` },
+    { label: "Days", value: daysOf(answer.always_valid.days), note: `with ${decimal(answer.users_per_day, 1)} new users a day; ${daysOf(answer.days)} for one look at the end` },
     { label: "As it is now", value: show(answer.baseline), note: `of ${count(answer.measured_users)} users` },
     { label: "Found would be", value: show(answer.baseline + answer.difference), note: `a difference of ${show(Math.abs(answer.difference))}` },
   ]);
