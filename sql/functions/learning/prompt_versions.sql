@@ -8,7 +8,7 @@ as $$ select uplift.text_hash(concat_ws(e'\u0001', p_name, p_personality, coales
 comment on function uplift.prompt_version_id(text, text, text) is 'What the wording of a coach''s prompt is known by.';
 
 create or replace function uplift.parts_of_prompt(p_prompt text, out name text, out personality text, out suffix text)
-language plpgsql immutable
+language plpgsql immutable strict
 as $$
 declare
     c_persona constant text := e', a personal coach in a chat. Stay in character throughout.\n\n# Persona\n';

@@ -226,6 +226,27 @@ $$;
 
 comment on function uplift.stages_argument(jsonb) is 'The stages of a rollout, or 5, 25, 50 %. UP400 invalid_stages.';
 
+create or replace function uplift.changes_to_prompt_version(p_version_id uuid, p_coach_id text) returns jsonb
+language plpgsql stable
+as $$
+declare
+    v_version uplift.prompt_versions;
+begin
+    select v.* into v_version from uplift.prompt_versions v where v.id = p_version_id;
+    if v_version.id is null then
+        perform uplift.fail(404, 'prompt_version_not_found', 'there is no such version of a prompt', 'prompt_version_id');
+    elsif p_coach_id is null then
+        perform uplift.fail(400, 'invalid_candidate', 'a version of a prompt is of one coach: name it by coach_id', 'coach_id');
+    elsif coalesce(v_version.prompt_suffix, '') = '' and uplift.changes_in_production(p_coach_id) ? 'prompt_suffix' then
+        perform uplift.fail(409, 'keeps_prompt_suffix', 'production adds words to the prompt of this coach, which that version has not, and a rollout takes none away: roll those back first', 'prompt_version_id');
+    end if;
+    return jsonb_strip_nulls(jsonb_build_object('personality', v_version.personality, 'prompt_suffix', nullif(v_version.prompt_suffix, '')));
+end
+$$;
+
+comment on function uplift.changes_to_prompt_version(uuid, text) is
+    'What has to change for a coach''s prompt to be worded as in a version (uplift.prompt_versions). UP404 prompt_version_not_found, UP400 invalid_candidate without a coach, UP409 keeps_prompt_suffix.';
+
 create or replace function uplift.candidate_argument(p_arguments jsonb) returns jsonb
 language plpgsql stable
 as $$
@@ -233,12 +254,17 @@ declare
     v_changes jsonb := p_arguments -> 'changes';
     v_from uuid := uplift.uuid_argument(p_arguments, 'experiment_id');
     v_version uuid := uplift.uuid_argument(p_arguments, 'model_version_id');
+    v_prompt uuid := uplift.uuid_argument(p_arguments, 'prompt_version_id');
 begin
-    if (v_changes is not null)::int + (v_from is not null)::int + (v_version is not null)::int <> 1
-            or v_from is not null and nullif(p_arguments ->> 'variant', '') is null then
-        perform uplift.fail(400, 'invalid_candidate', 'a rollout needs one of changes, model_version_id, or experiment_id with variant', 'changes');
+    if num_nonnulls(v_changes, v_from, v_version, v_prompt) <> 1 or v_from is not null and nullif(p_arguments ->> 'variant', '') is null then
+        perform uplift.fail(400, 'invalid_candidate', 'a rollout needs one of changes, model_version_id, prompt_version_id, or experiment_id with variant', 'changes');
     elsif v_version is not null then
+        if exists (select from public.ai_model_versions m where m.id = v_version and (uplift.base_model_state(m.base_model) ->> 'is_shut_down')::boolean) then
+            perform uplift.fail(409, 'model_shut_down', 'its base model is shut down, and so was this one; train another base model', 'model_version_id');
+        end if;
         return jsonb_build_object('model_version_id', v_version);
+    elsif v_prompt is not null then
+        return uplift.changes_to_prompt_version(v_prompt, p_arguments ->> 'coach_id');
     elsif v_from is not null then
         select v - '{variant_name,description,weight}'::text[] into v_changes
         from public.ai_experiments e cross join lateral unnest(uplift.variants_of(e)) v
@@ -257,7 +283,7 @@ end
 $$;
 
 comment on function uplift.candidate_argument(jsonb) is
-    'What a rollout is to bring: changes as of a variant, a model_version_id, or the variant of an experiment_id. UP400 invalid_candidate, invalid_changes; UP404 variant_not_found.';
+    'What a rollout is to bring: changes as of a variant, a model_version_id, a prompt_version_id, or the variant of an experiment_id. UP400 invalid_candidate, invalid_changes; UP404 variant_not_found; UP409 model_shut_down; as uplift.changes_to_prompt_version().';
 
 create or replace function uplift.rollout_problems(p_problems jsonb[], p_arguments jsonb) returns jsonb[]
 language sql immutable
@@ -265,6 +291,7 @@ as $$
     select coalesce(array_agg(jsonb_build_object('message', p -> 'message', 'param', case
         when p ->> 'param' like 'test_variants%' then
             case when p_arguments ->> 'model_version_id' is not null then 'model_version_id'
+                when p_arguments ->> 'prompt_version_id' is not null then 'prompt_version_id'
                 when p_arguments ->> 'experiment_id' is not null then 'variant'
                 else 'changes' || regexp_replace(p ->> 'param', '^test_variants(\[0\])?', '') end
         when p ->> 'param' like 'targeting%' then 'coach_id'
@@ -285,7 +312,7 @@ declare
     v_experiment public.ai_experiments;
     v_problems jsonb[];
 begin
-    perform uplift.check_arguments(p_arguments, '{name,coach_id,changes,model_version_id,experiment_id,variant,success_metric,margin,guardrails,stages,min_stage_hours,min_users,max_days}');
+    perform uplift.check_arguments(p_arguments, '{name,coach_id,changes,model_version_id,prompt_version_id,experiment_id,variant,success_metric,margin,guardrails,stages,min_stage_hours,min_users,max_days}');
     v_new.id := uplift.uuid_v7();
     v_new.name := uplift.text_argument(p_arguments, 'name', 150);
     v_new.coach_id := uplift.text_argument(p_arguments, 'coach_id', 200);
@@ -336,7 +363,7 @@ end
 $$;
 
 comment on function uplift_batch.admin_create_rollout(uuid, jsonb, text) is
-    'Begins a rollout: name; changes, model_version_id, or experiment_id with variant; coach_id, success_metric (thumbs_up_rate), margin (0), guardrails (uplift.default_guardrails), stages (0.05, 0.25, 0.5), min_stage_hours (24), min_users (100), max_days (60). UP400 missing_name, invalid_candidate, invalid_changes, invalid_stages, invalid_experiment and invalid_NAME; UP404 coach_not_found, variant_not_found.';
+    'Begins a rollout: name; changes, model_version_id, prompt_version_id, or experiment_id with variant; coach_id, success_metric (thumbs_up_rate), margin (0), guardrails (uplift.default_guardrails), stages (0.05, 0.25, 0.5), min_stage_hours (24), min_users (100), max_days (60). UP400 missing_name, invalid_candidate, invalid_changes, invalid_stages, invalid_experiment and invalid_NAME; UP404 coach_not_found, variant_not_found, prompt_version_not_found; UP409 model_shut_down, keeps_prompt_suffix.';
 
 create or replace function uplift_batch.admin_list_rollouts(p_id uuid, p_arguments jsonb, p_who text) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -515,6 +542,8 @@ declare
     v_least float8 := case when v_sign > 0 then (v_figures #>> '{always_valid,lower}')::float8 else -(v_figures #>> '{always_valid,upper}')::float8 end;
     v_most float8 := case when v_sign > 0 then (v_figures #>> '{always_valid,upper}')::float8 else -(v_figures #>> '{always_valid,lower}')::float8 end;
     v_allowed float8 := -p_rollout.margin * abs(coalesce(v_value, 0));
+    -- A margin of a person's is what they accept; autopilot's is for what an experiment found to be better, which is then proven to be worse.
+    v_worst float8 := case when p_rollout.created_by = 'autopilot' then 0 else v_allowed end;
     v_least_users float8 := (select min(u::float8) from jsonb_array_elements_text(p_evidence #> '{users,users}') u);
     v_experiment text := (select e.status from public.ai_experiments e where e.id = p_rollout.experiment_id);
     v_crossed text := (select string_agg(f.key, ', ' order by f.key) from jsonb_each(p_evidence -> 'metrics') f where f.value ->> 'guardrail' = 'crossed');
@@ -522,7 +551,7 @@ begin
     if v_crossed is not null then
         step := 'rolled_back';
         reason := format('the guardrail is crossed for %s', v_crossed);
-    elsif v_most < v_allowed then
+    elsif v_most < v_worst then
         step := 'rolled_back';
         reason := format('%s is worse than production''s %s by at least %s', p_rollout.success_metric, round(v_value::numeric, 4), round((-v_most)::numeric, 4));
     elsif p_rollout.created_at + p_rollout.max_days * interval '24 hours' < now() then
@@ -546,8 +575,10 @@ begin
         reason := format('no guardrail is crossed: %s %% of users get the candidate', p_rollout.stages[p_rollout.stage + 1] * 100);
     elsif v_least > v_allowed then
         step := 'promoted';
-        reason := format('%s is better than production''s %s by %s at least%s', p_rollout.success_metric, round(v_value::numeric, 4), round(v_least::numeric, 4),
-            case when p_rollout.margin > 0 then format(', which the margin of %s allows', p_rollout.margin) else '' end);
+        reason := case when v_least > 0
+            then format('%s is better than production''s %s by %s at least', p_rollout.success_metric, round(v_value::numeric, 4), round(v_least::numeric, 4))
+            else format('%s is worse than production''s %s by %s at most, which the margin of %s allows', p_rollout.success_metric, round(v_value::numeric, 4),
+                round((-v_least)::numeric, 4), p_rollout.margin) end;
     else
         step := 'held';
         reason := format('%s is not known to be better yet: %s to %s of difference', p_rollout.success_metric,
@@ -557,7 +588,7 @@ end
 $$;
 
 comment on function uplift.rollout_verdict(uplift.rollouts, jsonb, out text, out text) is
-    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin, or after max_days; held while its experiment does not run, without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
+    'What is to become of a rollout by its evidence (uplift.rollout_evidence): rolled_back where a guardrail is crossed, where the interval that is valid at any time says it is worse by more than the margin (one of autopilot''s: worse at all), or after max_days; held while its experiment does not run, without min_users of each, before min_stage_hours, or with a sample ratio mismatch; else advanced, and at the last stage promoted when the interval''s bound clears the margin.';
 
 create or replace function uplift_batch.decide_rollout(p_id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

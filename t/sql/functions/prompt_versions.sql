@@ -1,6 +1,6 @@
 -- Versions of prompts: what a prompt was made of is found again.
 \ir common.psql
-select plan(20);
+select plan(21);
 
 -- Whatever it was made of.
 select is((x.name, x.personality, x.suffix)::text, (n, p, s)::text, format('taken apart: %s, severity %s, %s', left(p, 20), v, m))
@@ -8,8 +8,8 @@ from (values ('Ann', 'Kind.', ''), ('Bo, a personal coach', e'Dry.\n\n# House ru
     ('D', e'# Tone: severity 2.0 of 6.0, supportive', '')) as c(n, p, s)
 cross join (values (1.0, 'default'), (3.5, 'roast')) as t(v, m)
 cross join lateral uplift.parts_of_prompt(uplift.shared_prompt(n, p, v, m) || case s when '' then '' else e'\n\n' || s end) x;
-select is((x.name, x.personality, x.suffix)::text, '(,,)', 'not of uplift: ' || left(p, 20))
-from unnest(array['', 'You are nobody.', 'You are A, a personal coach in a chat. Stay in character throughout.', repeat(e'\n\n# House rules\n', 100)]) p cross join lateral uplift.parts_of_prompt(p) x;
+select is((x.name, x.personality, x.suffix)::text, '(,,)', 'not of uplift: ' || coalesce(left(p, 20), 'nothing'))
+from unnest(array[null, '', 'You are nobody.', 'You are A, a personal coach in a chat. Stay in character throughout.', repeat(e'\n\n# House rules\n', 100)]) p cross join lateral uplift.parts_of_prompt(p) x;
 
 select pg_temp.record(1, :ann, pg_temp.id(100), 'Hello', 'Hi', jsonb_build_object('shared_prompt', public.build_coach_system_prompt(:eve))) \g /dev/null
 select pg_temp.record(2, :ann, pg_temp.id(100), 'Hello', 'Hi', jsonb_build_object('shared_prompt', public.build_coach_system_prompt(:eve, null, 5.0))) \g /dev/null

@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(98);
+select plan(106);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -40,6 +40,32 @@ select is(pg_temp.refused($$select pg_temp.roll('x', '{"changes": {"severity": 2
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"model_version_id": "10000000-0000-4000-8000-000000000001"}')$$), 'UP400 invalid_experiment model_version_id', 'no such model version');
 select is(pg_temp.refused($$select pg_temp.roll('x', '{"experiment_id": "10000000-0000-4000-8000-000000000001", "variant": "b"}')$$), 'UP404 variant_not_found variant', 'no such variant');
 select is(pg_temp.refused($$select uplift_batch.admin_get_rollout(pg_temp.id(1), '{}', 'ann')$$), 'UP404 rollout_not_found', 'no such rollout');
+
+-- A version of a prompt, by what its wording takes.
+savepoint before_wordings;
+insert into uplift.prompt_versions (id, name, personality, prompt_suffix) values (pg_temp.id(710), 'Decibel', 'You are Decibel, and quiet.', 'Rhyme.'), (pg_temp.id(711), 'Decibel', 'You are Decibel, and loud.', '');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('prompt_version_id', pg_temp.id(710)))$$), 'UP400 invalid_candidate coach_id', 'a version of a prompt wants a coach');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('prompt_version_id', pg_temp.id(712), 'coach_id', 'coach_decibel_avatar'))$$), 'UP404 prompt_version_not_found prompt_version_id', 'no such version');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('prompt_version_id', pg_temp.id(710), 'changes', '{"severity": 2}'::jsonb))$$), 'UP400 invalid_candidate changes', 'one candidate at a time');
+select pg_temp.roll('quiet', jsonb_build_object('prompt_version_id', pg_temp.id(710), 'coach_id', 'coach_decibel_avatar')) \g /dev/null
+select is((select changes from uplift.rollouts where name = 'quiet'),
+    '{"personality": "You are Decibel, and quiet.", "prompt_suffix": "Rhyme."}', 'the wording is the candidate');
+select uplift.promote_rollout(r, 'ann', 'to see') from uplift.rollouts r where r.name = 'quiet' and r.status = 'running' \g /dev/null
+select is(uplift.note_prompt_version(pg_temp.prepare(:ann, 'coach_decibel_avatar') ->> 'system_prompt'), uplift.prompt_version_id((select c.name from uplift.coaches c where c.id = 'coach_decibel_avatar'), 'You are Decibel, and quiet.', 'Rhyme.'), 'and what chats have then');
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('prompt_version_id', pg_temp.id(711), 'coach_id', 'coach_decibel_avatar'))$$), 'UP409 keeps_prompt_suffix prompt_version_id', 'words at the end are not taken away');
+rollback to before_wordings;
+
+-- A model version that nobody serves any more; one that is deleted while it is tried.
+savepoint before_models;
+insert into public.ai_model_versions (id, model_name, version, model_id, base_model) values (pg_temp.id(720), 'tuned', '1', 'ft:tuned', 'gone-base');
+insert into uplift.base_models (model, shutdown_date) values ('gone-base', current_date - 1);
+select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('model_version_id', pg_temp.id(720)))$$), 'UP409 model_shut_down model_version_id', 'a model version whose base is shut down');
+update uplift.base_models set shutdown_date = null where model = 'gone-base';
+select pg_temp.roll('tuned', jsonb_build_object('model_version_id', pg_temp.id(720))) \g /dev/null
+delete from public.ai_model_versions where id = pg_temp.id(720);
+select is((select e.status || ': ' || e.status_reason from public.ai_experiments e join uplift.rollouts r on r.experiment_id = e.id where r.name = 'tuned'),
+    'paused: test_variants[0].model_version_id must be the id of a model version with a model', 'a model version that is deleted while it is tried');
+rollback to before_models;
 
 -- What clashes with what runs is told by what the caller sent.
 savepoint before_a_clash;
