@@ -78,8 +78,10 @@ begin
         select r.*, (r.up + c_weight * p.without) / (r.n + c_weight) as rate, p.without
         from rated r cross join lateral (select case when r.n_without > 0 then r.up_without / r.n_without else 0.5 end as without) p
     ), judged as (
-        select s.*, s.is_ours and s.n >= v_least and ((uplift.wilson(s.rate, greatest(s.n, 1))).high < 0.5
-            or s.n_without >= v_least and (uplift.newcombe(s.without, greatest(s.n_without, 1), s.rate, greatest(s.n, 1))).high < 0) as is_harmful
+        -- Where most are disliked anyhow, that most are disliked with it says nothing against it.
+        select s.*, s.is_ours and s.n >= v_least and case when s.n_without >= v_least
+            then (uplift.newcombe(s.without, greatest(s.n_without, 1), s.rate, greatest(s.n, 1))).high < 0
+            else (uplift.wilson(s.rate, greatest(s.n, 1))).high < 0.5 end as is_harmful
         from shrunk s
     ), changed as (
         update uplift.playbook_guidelines g set helpful = j.n * j.rate, harmful = j.n * (1 - j.rate),
@@ -95,7 +97,7 @@ end
 $$;
 
 comment on function uplift.count_playbook_ratings(text) is
-    'Counts the thumbs on answers that had each guideline of a coach, from uplift.experiment_users: n of them, as many as independent users would give (uplift.effective_count), and their rate (up + 10 p) / (n + 10), p being the rate of answers without it. Retires, with playbook.min_ratings thumbs or more, what has more thumbs down than up (the upper end of Wilson''s interval is below a half), or fewer up than answers without it (the upper end of Newcombe''s is below 0). Returns how many were retired.';
+    'Counts the thumbs on answers that had each guideline of a coach, from uplift.experiment_users: n of them, as many as independent users would give (uplift.effective_count), and their rate (up + 10 p) / (n + 10), p being the rate of answers without it. Retires, with playbook.min_ratings thumbs or more, what has fewer thumbs up than answers without it (the upper end of Newcombe''s interval is below 0), and where these have fewer than playbook.min_ratings, what has more thumbs down than up (that of Wilson''s is below a half). Returns how many were retired.';
 
 create or replace function uplift.take_playbook_results(p_coach_id text) returns int
 language plpgsql volatile

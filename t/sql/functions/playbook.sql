@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(183);
+select plan(184);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -299,6 +299,11 @@ update uplift.experiment_users set thumbs_up = 0 where variant = 'with the new g
 select pg_temp.tend() \g /dev/null
 select is((select count(*) from uplift.playbook_guidelines where reason = 'harmful'), 0::bigint, 'twenty are too few to judge');
 select pg_temp.rate('with the new guidelines', 101, 120, 0.05) \g /dev/null
+savepoint before_all_are_disliked;
+update uplift.experiment_users set thumbs_up = 0 where variant = 'without the new guidelines' and experiment_id = (select id from tried);
+select pg_temp.tend() \g /dev/null
+select is((select count(*) from uplift.playbook_guidelines where reason = 'harmful'), 0::bigint, 'where answers without it are disliked no less, it does no harm');
+rollback to before_all_are_disliked;
 select ok((pg_temp.tend() ->> 'retired')::int >= 2, 'what does harm is retired');
 select matches(pg_temp.states(), 'Keep answers short\. retired harmful', 'with the reason');
 select pg_temp.tend() \g /dev/null
