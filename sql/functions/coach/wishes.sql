@@ -85,7 +85,7 @@ language sql immutable parallel safe
 as $$
     select exists (
             select from (values ('Keep answers short.', 'Give more detail.'), ('Be gentler.', 'Be more direct.'), ('Use lists.', 'Use no lists.'),
-                ('Use metric units.', 'Use imperial units.')) as o(a, b)
+                ('Use metric units.', 'Use imperial units.'), ('Be neither harsh nor soft.', 'Be gentler.'), ('Be neither harsh nor soft.', 'Be more direct.')) as o(a, b)
             where (p_one, p_other) in ((o.a, o.b), (o.b, o.a)))
         or p_one like 'Answer in %' and p_other like 'Answer in %' and p_one <> p_other
 $$;
@@ -108,9 +108,11 @@ as $$
 declare
     v_others uuid[];
     v_last timestamptz;
+    v_was_too_much boolean;
 begin
-    -- The last word counts of two that cannot both be so.
-    select array_agg(m.id), max(m.last_said_at) into v_others, v_last
+    -- The last word counts of two that cannot both be so. Of tones, too much of what was wished for is something between.
+    select array_agg(m.id), max(m.last_said_at), bool_or((m.memory_text, p_wish) in (('Be gentler.', 'Be more direct.'), ('Be more direct.', 'Be gentler.')))
+    into v_others, v_last, v_was_too_much
     from public.ai_episodic_memory m
     where m.user_id = p_user_id and m.source = 'feedback' and (m.coach_id is null or p_is_general or m.coach_id is not distinct from p_coach_id)
         and (m.memory_text = p_wish or uplift.wishes_contradict(m.memory_text, p_wish));
@@ -119,7 +121,7 @@ begin
     end if;
     delete from public.ai_episodic_memory m where m.id = any (v_others);
     insert into public.ai_episodic_memory (user_id, memory_type, memory_text, importance_score, source, answer_id, coach_id, last_said_at)
-    values (p_user_id, 'preference', p_wish, 9.0, 'feedback', p_answer_id, case when not p_is_general then p_coach_id end, p_said_at);
+    values (p_user_id, 'preference', case when v_was_too_much then 'Be neither harsh nor soft.' else p_wish end, 9.0, 'feedback', p_answer_id, case when not p_is_general then p_coach_id end, p_said_at);
 end
 $$;
 

@@ -1,6 +1,6 @@
 -- What people write in their feedback: wishes that the next prompt has, facts that we had wrong, and what is neither.
 \ir common.psql
-select plan(88);
+select plan(92);
 
 create function pg_temp.wishes(p_text text) returns text language sql as $$
     select coalesce(string_agg(w.wish, ' ' order by w.wish), '') from uplift.wishes_in(p_text) w
@@ -68,6 +68,18 @@ select is(pg_temp.told(), e'- Answer in German.\n- Be more direct.', 'those of t
 select (uplift_chat.give_feedback(:ann, pg_temp.id(1), '{"feedback_text": "that was too harsh"}', false)) \g /dev/null
 select matches(pg_temp.told(), 'Be gentler', 'by the route it is the same');
 select doesnt_match(pg_temp.told(), 'direct', 'and of two that contradict each other the last counts');
+
+-- Too much of what was wished for is something between, and more of that is what it says.
+savepoint before_too_much;
+select pg_temp.write(2, 'Fine'), pg_temp.write(1, 'That was too harsh') \g /dev/null
+select is(pg_temp.told(), '- Be gentler.', 'of one answer');
+select uplift.keep_wish(:ann, pg_temp.id(2), 'coach_decibel_avatar', 'Be more direct.', false, clock_timestamp()) \g /dev/null
+select is(pg_temp.told(), '- Be neither harsh nor soft.', 'of the next it was too much');
+select uplift.keep_wish(:ann, pg_temp.id(2), 'coach_decibel_avatar', 'Be more direct.', false, clock_timestamp()) \g /dev/null
+select is(pg_temp.told(), '- Be more direct.', 'still too soft');
+select pg_temp.write(2, 'No idea') \g /dev/null
+select is(pg_temp.told(), '', 'taken back, it is gone');
+rollback to before_too_much;
 
 -- Facts.
 select pg_temp.write(3, 'You forgot that I''m vegetarian. I love steak, my foot!') \g /dev/null
