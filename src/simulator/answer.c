@@ -471,7 +471,8 @@ static void say_extras(struct buf *out, const struct words *w, const struct topi
 {
     if (w->prompt->wants_example) {
         buf_printf(out, "\n\n%s", phrase_example);
-        say(out, w, "{s}, {w}: {a}.");
+        /* What is short says the step once. */
+        say(out, w, w->prompt->wants_short ? "{a}." : "{s}, {w}: {a}.");
     }
     if (w->prompt->gives_reason)
         buf_printf(out, "\n\n%s%s", phrase_reason,
@@ -502,7 +503,8 @@ static void say_coaching(struct buf *out, struct words *w, struct dice *d)
     w->amount = t->amount;
     say_opener(out, w, d);
     if (p->wants_praise)
-        buf_printf(out, "\n\n%syou name it, and you have not given up on it.", phrase_praise);
+        buf_printf(out, "\n\n%syou name it%s.", phrase_praise,
+                   p->wants_short ? "" : ", and you have not given up on it");
     if (p->wants_short) {
         say_shortly(out, w, t, d);
         return;

@@ -256,6 +256,8 @@ static void read_wishes(struct prompt *p, struct piece words)
         p->band = BAND_SUPPORTIVE;
     if (find(words, "\n- Be more direct.") != NULL && p->band < BAND_DIRECT)
         p->band = BAND_DIRECT;
+    if (find(words, "\n- Be neither harsh nor soft.") != NULL)
+        p->band = BAND_BALANCED;
 }
 
 /* What coaches are asked for at the end of their prompt, then its guidelines, then what the user
@@ -267,9 +269,12 @@ static void read_manner(struct prompt *p)
     if (own != NULL)
         shared.len = (size_t)(own - shared.text);
     p->wants_short = find(shared, "Keep answers short:") != NULL;
+    p->wants_detail = find(shared, "Go into detail:") != NULL && !p->wants_short;
+    p->wants_no_questions = find(shared, "and not with a question.") != NULL;
     p->wants_example = find(shared, "Be concrete:") != NULL;
     p->wants_praise = find(shared, "Say first what the user is doing well") != NULL;
-    p->wants_one_question = find(shared, "End with one short question") != NULL;
+    p->wants_one_question =
+        find(shared, "End with one short question") != NULL && !p->wants_no_questions;
     read_wishes(p, shared);
     if (own != NULL)
         read_wishes(p, from(p->system, own));

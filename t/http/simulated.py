@@ -41,8 +41,9 @@ def follows(up):
     ok(0 < share(plain, "Why it works: ") < 1, "by itself it gives reasons now and then", share(plain, "Why it works: "))
     equal((share(plain, "For example: "), share(plain, "What you are doing well: ")), (0, 0), "and neither examples nor praise")
     for suffix, words in (("\nBe concrete: name the next step.", "For example: "), ("\nSay first what the user is doing well, honestly.", "What you are doing well: "),
-                          ("\n# Wishes\nHow.\n- Be gentler.", "You can do this"), ("\n# Wishes\nHow.\n- Be more direct.", "**What:**"),
-                          ("\n# Guidelines\nWhat.\n- Give more detail.", "In more detail: ")):
+                          ("\n# Wishes\nHow.\n- Be gentler.", "You can do this"), ("\n# Wishes\nHow.\n- Be more direct.", "**What:**"), ("\n# Wishes\nHow.\n- Be neither harsh nor soft.", "**"),
+                          ("\n# Guidelines\nWhat.\n- Give more detail.", "In more detail: "), ("\nGo into detail: explain why.", "In more detail: "),
+                          ("\nEnd with the next step, and not with a question.", "That is all for now.")):
         equal(share(answers(up, suffix), words), 1, "it follows: " + suffix.strip().split("\n")[-1])
     short = answers(up, "\nKeep answers short: say what matters.")
     ok(words_of(short) < 0.7 * words_of(plain), "shorter", (words_of(short), words_of(plain)))

@@ -148,6 +148,9 @@ static void counts(void **state)
     assert_int_equal(o.worse_promoted, 1);
     NEAR(o.last, 1, 1e-12);
     NEAR(o.plain, 0, 1e-12);
+    NEAR(o.expected_last, 0.5, 1e-12); /* one of 0.7, one of 0.3 */
+    NEAR(o.expected_plain, 0.2, 1e-12);
+    NEAR(o.way, 0.3 / (o.best - 0.2), 1e-12);
     NEAR(o.saved, 0.75, 1e-12);
 }
 

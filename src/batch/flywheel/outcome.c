@@ -64,7 +64,9 @@ void outcome_of(const struct diary *d, struct outcome *o)
     o->plain = tally_rate(&plain);
     o->last = tally_rate(last);
     o->best = tally_share(last->best, last->chats);
-    o->way = tally_share(o->last - o->plain, o->best - o->plain);
+    o->expected_plain = tally_share(plain.liking, plain.chats);
+    o->expected_last = tally_share(last->liking, last->chats);
+    o->way = tally_share(o->expected_last - o->expected_plain, o->best - o->expected_plain);
     o->cost_before = tally_share(plain.usd, plain.chats);
     o->cost_last = tally_share(last->usd, last->chats);
     o->saved = o->cost_before > 0 ? 1 - o->cost_last / o->cost_before : 0;

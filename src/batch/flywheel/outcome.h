@@ -20,7 +20,10 @@ struct outcome_plan {
 struct outcome {
     double best, plain, last; /* rates of thumbs up: of an oracle in the last week, of those without
                                  anything in all weeks, and of those with it in the last */
-    double way;               /* from plain to best that last has gone */
+    /* What plain and last are of, by how likely each answer was liked, which the simulation knows:
+     * without the luck of the draw. */
+    double expected_plain, expected_last;
+    double way; /* from expected_plain to best that expected_last has gone */
     double cost_before,
         cost_last;             /* US dollars an answer: without anything, and in the last week */
     double saved;              /* share of that */

@@ -179,7 +179,10 @@ static void print_words(const struct diary *d, const struct pace *pace, FILE *ou
         "and not in that of answers.\n"
         "  The oracle knows all tastes, and gives each user the answer that fits in all; what "
         "no answer can say (a goal\n"
-        "  that was never told) it does not count. A version is worse when the same users, asked "
+        "  that was never told) it does not count. The way is by how likely answers were liked, "
+        "which the simulation knows,\n"
+        "  and not by the thumbs that were drawn of that. A version is worse when the same users, "
+        "asked "
         "both ways, like it less\n"
         "  by more than a point and two standard errors.\n"
         "  Users without anything have a coach of their own, on the base model, without memory, "
@@ -302,6 +305,8 @@ cJSON *outcome_json(const struct diary *d, const struct outcome *o, const struct
     cJSON_AddNumberToObject(object, "start", o->plain);
     cJSON_AddNumberToObject(object, "last_week", o->last);
     cJSON_AddNumberToObject(object, "oracle", o->best);
+    cJSON_AddNumberToObject(object, "expected_start", o->expected_plain);
+    cJSON_AddNumberToObject(object, "expected_last_week", o->expected_last);
     cJSON_AddNumberToObject(object, "way_to_oracle", o->way);
     cJSON_AddNumberToObject(object, "cost_before_usd", o->cost_before);
     cJSON_AddNumberToObject(object, "cost_last_usd", o->cost_last);
