@@ -49,9 +49,12 @@ echo "$line"
 bash -c "$line"
 ./dev token >/dev/null
 ./dev loop --users 30
+./dev down
+./dev experiment --users 60
 ./dev down""", user=user, cwd=checkout)
-    told(done, "up again, the curl line that it prints, the loop, down")
+    told(done, "up again, the curl line that it prints, the loop, down, an experiment by itself, down")
     tap.like(done.text, r'"done":true', "the answer comes to its end")
+    tap.like(done.text, r"gentler \(2\.2\) +\d+ +0\.\d", "what came of the experiment")
     tap.equal(re.findall(r".*(?:No such|not found|mistake).*", up.text + done.text), [], "without a complaint of the shell")
     done = machine.run("./dev down; node --version", user=user, cwd=checkout)
     tap.like(done.text, r"v18\.", "Debian's own Node ran the tests")

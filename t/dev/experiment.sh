@@ -19,11 +19,7 @@ experiment() {
         shift
     done
     [[ $users =~ ^[0-9]{1,6}$ ]] || fail "--users takes a number, not \"$users\""
-    need_up
-    forget_environment
-    https_port=$(cat "$var/ports") sim_port=$(($(cat "$var/ports") + 1))
-    pg_bin=/usr/lib/postgresql/$(cat "$var/pg/version")/bin
-    is_ready || fail "uplift is not up" "Run ./dev up first."
+    be_up
     $spends || refuse_to_spend experiment
     admin_token=$(token --admin)
     stop_earlier_demo

@@ -31,6 +31,22 @@ if "error" in answer and isinstance(answer["error"], dict) and "status" not in a
 print(find(answer, sys.argv[2]))' "$answer" "$1" || fail "the answer was: $answer"
 }
 
+# Where what is up is; it is started where it is not, so that a demo is one command.
+be_up() {
+    if [ ! -e "$here/var/ports" ] || ! is_up; then
+        "$here/dev" up || exit
+        is_up || fail "uplift is not up" "The logs are in $var/log: ./dev logs"
+    fi
+}
+
+is_up() {
+    need_up
+    https_port=$(cat "$var/ports") sim_port=$(($(cat "$var/ports") + 1))
+    pg_bin=/usr/lib/postgresql/$(cat "$var/pg/version")/bin
+    is_ready || return 1
+    forget_environment
+}
+
 # The dataset that well-rated answers go to.
 positive_dataset() {
     owner_psql -A -t -c "select id from ai_training_datasets where dataset_name = 'User Feedback - Positive Responses'"
@@ -92,11 +108,7 @@ loop() {
     done
     [[ $users =~ ^[0-9]{1,6}$ ]] || fail "--users takes a number, not \"$users\""
     [[ $base_model =~ ^[A-Za-z0-9._:/-]*$ ]] || fail "--base-model takes a model, not \"$base_model\""
-    need_up
-    forget_environment
-    https_port=$(cat "$var/ports") sim_port=$(($(cat "$var/ports") + 1))
-    pg_bin=/usr/lib/postgresql/$(cat "$var/pg/version")/bin
-    is_ready || fail "uplift is not up" "Run ./dev up first."
+    be_up
     $spends || refuse_to_spend loop
     admin_token=$(token --admin)
     talk "$users"
