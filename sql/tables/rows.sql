@@ -118,6 +118,7 @@ insert into uplift.settings (key, value, description) values
     ('autopilot.min_users', '100', 'Users of each variant that a conclusion of it takes.'),
     ('autopilot.min_stage_hours', '24', 'Hours that each stage of its rollouts lasts at least.'),
     ('autopilot.max_test_days', '28', 'Days after which it stops an experiment without a winner.'),
+    ('autopilot.min_chance', '0.05', 'It stops a test whose chance to prove a gain by the end of its time is below this; 0 for never.'),
     ('autopilot.max_held_days', '7', 'Days after which a winner that cannot be rolled out makes room for the next test.'),
     ('autopilot.retry_days', '90', 'Days for which it does not try the same again on a coach.'),
     ('predictions.right_at', '0.8', 'From which accuracy on a prediction that nobody accepted or refused came true.'),

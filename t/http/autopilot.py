@@ -69,15 +69,15 @@ def answered(up, test, rates):
             where a.exposures #>> '{0,experiment_id}' = %s and a.exposures #>> '{0,variant}' = %s and a.helpful is null""", rate, test["experiment_id"], variant)
 
 
-def promoted(up):
+def promoted(up, stages):
     """People like what is rolled out, at each of its stages."""
     rollout = state(up)["running"][0]["rollout_id"]
-    for _ in range(3):
+    for _ in range(stages):
         answered(up, state(up)["running"][0], {"production": 0.4, "candidate": 0.9})
         job = up.job("watch-rollouts")
         equal((job["status"], job["error"]), ("succeeded", None), "watched")
     steps = up.admin("GET", "/admin/rollouts/" + rollout).json()["steps"]
-    ok([(s["step"], s["who"]) for s in steps] == [(step, "autopilot") for step in ("started", "advanced", "advanced", "promoted")], "stage by stage to production",
+    ok([(s["step"], s["who"]) for s in steps] == [(step, "autopilot") for step in ["started"] + ["advanced"] * (stages - 1) + ["promoted"]], "stage by stage to production",
        str([(s["step"], s["who"], s["reason"]) for s in steps]))
 
 
@@ -146,7 +146,7 @@ def wins(up):
     decision = state(up)["decisions"][0] if state(up)["decisions"][0]["decision"] == "rolled_out" else state(up)["decisions"][1]
     equal((decision["kind"], decision["decision"]), ("experiment", "rolled_out"), "by a decision")
     ok(decision["numbers"]["variants"][variant]["difference"] > 0.3, "with its numbers", str(decision))
-    promoted(up)
+    promoted(up, 1)  # as many users as it has at the last stage had it in the experiment
     run(up)
     ok("rollout promoted" in said(up), "to production", str(said(up)))
     return up.sql("select changes from uplift.production_changes where ended_at is null")[0]["changes"]
@@ -172,7 +172,7 @@ def trains(up):
     equal(running(up), ["rollout"], "and the model is tried on users")
     rollout = up.admin("GET", "/admin/rollouts/" + state(up)["running"][0]["rollout_id"]).json()
     version = rollout["changes"]["model_version_id"]
-    promoted(up)
+    promoted(up, 3)
     served = up.admin("GET", "/admin/model-versions/" + version).json()
     equal((served["is_deployed"], served["deployment_environment"]), (True, "production"), "it is better, and serves")
     return served["model_id"]

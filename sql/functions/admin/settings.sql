@@ -62,8 +62,9 @@ as $$
         (114, 'autopilot.min_users', 'autopilot', 2, 10000000, null, '100'),
         (115, 'autopilot.min_stage_hours', 'autopilot', 0, 10000, null, '24'),
         (116, 'autopilot.max_test_days', 'autopilot', 0.00001, 1000, null, '28'),
-        (117, 'autopilot.max_held_days', 'autopilot', 0, 1000, null, '7'),
-        (118, 'autopilot.retry_days', 'autopilot', 0, 10000, null, '90')) s
+        (117, 'autopilot.min_chance', 'autopilot', 0, 0.5, null, '0.05'),
+        (118, 'autopilot.max_held_days', 'autopilot', 0, 1000, null, '7'),
+        (119, 'autopilot.retry_days', 'autopilot', 0, 10000, null, '90')) s
     union all
     select 90 + row_number() over (order by d.place)::int - 1, 'retention.' || d.name || '_days', 'number', 1, 100000, null, null from uplift.retained_data() d
 $$;

@@ -124,6 +124,21 @@ $$;
 comment on function uplift.serves_since(text) is
     'When what a coach (null: all) answers with now first came into production, as far as changes and models go; null where it has none.';
 
+create or replace function uplift.was_worse(p_experiment_id uuid) returns boolean
+language sql stable
+as $$
+    -- By one look's interval: nothing is concluded from it but what is tried before.
+    select coalesce((
+        select (l.figures ->> 'difference')::float8 * m.better + 2 * (l.figures ->> 'se')::float8 < 0
+        from public.ai_experiments e join uplift.metrics() m on m.metric = e.success_metric
+        join uplift.experiment_looks l on l.experiment_id = e.id and l.metric = e.success_metric
+            and l.variant = e.test_variants[1] ->> 'variant_name'
+        where e.id = p_experiment_id order by l.id desc limit 1), false)
+$$;
+
+comment on function uplift.was_worse(uuid) is
+    'Whether the first variant of an experiment was worse than control at the last look, by more than two standard errors.';
+
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
 as $$
@@ -155,11 +170,13 @@ begin
         select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null, t.at
         from unnest(v_settings.coaches) w(coach_id) cross join lateral uplift.autopilot_catalogue(w.coach_id) c
         cross join lateral (
-            select max(d.at) as at from uplift.autopilot_decisions d
+            select max(d.at) as at, (array_agg(d.subject_id order by d.id desc))[1] as experiment_id from uplift.autopilot_decisions d
             where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
-        where t.at is null or t.at <= now() - v_settings.retry_days * interval '24 hours'
-            -- It was compared with other answers than those of now: what is no gain by itself may be one beside what came since.
-            or t.at < uplift.serves_since(w.coach_id)
+        cross join lateral (select uplift.was_worse(t.experiment_id) as is_worse) h
+        -- What did harm waits twice as long: whoever is in a test of it is worse off.
+        where t.at is null or t.at <= now() - v_settings.retry_days * case when h.is_worse then 2 else 1 end * interval '24 hours'
+            -- It was compared with other answers than those of now: what is no gain by itself may be one beside what came since, what did harm hardly.
+            or t.at < uplift.serves_since(w.coach_id) and not h.is_worse
         order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
         v_id := v_candidate.id;
@@ -171,7 +188,8 @@ begin
                     'description', 'Begun by autopilot', 'hypothesis', v_candidate.hypothesis, 'success_metric', v_settings.success_metric,
                     'control_variant', jsonb_build_object('variant_name', 'as it is'),
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
-                    'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
+                    -- It acts on gains alone: a false one has a chance of half of that.
+                    'alpha', 0.1, 'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
                     'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, v_share),
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
@@ -205,7 +223,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what was worse (uplift.was_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile
@@ -244,7 +262,7 @@ begin
 end
 $$;
 
-comment on function uplift.autopilot_pass() is 'The next thing that autopilot does, one at most, and what it refuses before it. Its decisions (uplift.autopilot_note).';
+comment on function uplift.autopilot_pass() is 'The next thing that autopilot does, and what it refuses before it; at most one, but for rollouts that are over. Its decisions (uplift.autopilot_note).';
 
 create or replace function uplift.lock_autopilot() returns void
 language sql volatile

@@ -5,7 +5,7 @@
 create or replace function uplift.autopilot_settings(out is_enabled boolean, out max_usd_per_day numeric, out max_usd_per_month numeric,
     out max_share numeric, out max_at_once int, out quiet_from int, out quiet_to int, out fine_tunes boolean, out dataset text,
     out base_model text, out trainer text, out model_prompts boolean, out coaches text[], out success_metric text, out min_users int, out min_stage_hours numeric,
-    out max_test_days numeric, out max_held_days numeric, out retry_days numeric)
+    out max_test_days numeric, out min_chance numeric, out max_held_days numeric, out retry_days numeric)
 language sql stable
 as $$
     select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'autopilot.enabled'), false),
@@ -23,12 +23,13 @@ as $$
         trunc(coalesce(uplift.setting_within('autopilot.min_users', 2, 10000000), 100))::int,
         coalesce(uplift.setting_within('autopilot.min_stage_hours', 0, 10000), 24),
         coalesce(uplift.setting_within('autopilot.max_test_days', 0.00001, 1000), 28),
+        coalesce(uplift.setting_within('autopilot.min_chance', 0, 0.5), 0.05),
         coalesce(uplift.setting_within('autopilot.max_held_days', 0, 1000), 7),
         coalesce(uplift.setting_within('autopilot.retry_days', 0, 10000), 90)
 $$;
 
 comment on function uplift.autopilot_settings(out boolean, out numeric, out numeric, out numeric, out int, out int, out int, out boolean, out text, out text,
-    out text, out boolean, out text[], out text, out int, out numeric, out numeric, out numeric, out numeric) is
+    out text, out boolean, out text[], out text, out int, out numeric, out numeric, out numeric, out numeric, out numeric) is
     'The settings autopilot.*, with what holds where they are not set; null for a bound without a value that makes sense.';
 
 create or replace function uplift.autopilot_missing_bounds() returns text
@@ -82,6 +83,28 @@ $$;
 
 comment on function uplift.autopilot_tests() is
     'The experiments and rollouts that autopilot began; share: of users who take part, of a rollout at its last stage, those that it is compared with among them.';
+
+create or replace function uplift.elapsed_of_test(p_experiment public.ai_experiments) returns float8
+language sql stable
+as $$
+    select least(extract(epoch from now() - p.began) / extract(epoch from p.ends - p.began), 1)::float8
+    from (
+        -- Before its last stage a rollout learns so little that its time tells nothing of what it will know. With a margin it need not prove a gain.
+        select r.stage_began_at as began, r.created_at + r.max_days * interval '24 hours' as ends
+        from uplift.rollouts r where r.experiment_id = p_experiment.id and r.status = 'running' and r.margin = 0 and r.stage = cardinality(r.stages)
+        union all
+        select t.began_at, t.began_at + s.max_test_days * interval '24 hours'
+        from uplift.autopilot_settings() s join uplift.autopilot_tests() t on t.experiment_id = p_experiment.id and t.rollout_id is null) p
+    where p.ends > p.began and p_experiment.status = 'running'
+        -- Its first users' second week says nothing of how many are still to be known.
+        and p_experiment.success_metric <> 'retention'
+        -- Less was learnt in its time than in what is left of it, or more.
+        and not exists (
+            select from uplift.experiment_events v where v.experiment_id = p_experiment.id and v.at > p.began and v.event in ('paused', 'changed'))
+$$;
+
+comment on function uplift.elapsed_of_test(public.ai_experiments) is
+    'Which share is over of the time in which an experiment that runs may prove a gain, 0 to 1: of autopilot''s autopilot.max_test_days, of the last stage of a rollout that has to be better what it had left of max_days. Null where no end is planned, or where time does not tell how much is learnt: of retention, or when it was paused or changed on the way.';
 
 create or replace function uplift.autopilot_note_spending() returns void
 language sql volatile
@@ -159,7 +182,8 @@ as $$
                 select jsonb_object_agg(f.key, trim_scale(round(f.value::numeric, 6)))
                 from (values ('value', l.figures ->> 'value'), ('difference', l.figures ->> 'difference'),
                     ('p', coalesce(l.figures #>> '{always_valid,adjusted_p}', l.figures #>> '{always_valid,p}')),
-                    ('lower', l.figures #>> '{always_valid,lower}'), ('upper', l.figures #>> '{always_valid,upper}')) f(key, value)
+                    ('lower', l.figures #>> '{always_valid,lower}'), ('upper', l.figures #>> '{always_valid,upper}'),
+                    ('chance_to_prove', l.figures ->> 'chance_to_prove'), ('elapsed', l.figures ->> 'elapsed')) f(key, value)
                 where f.value is not null)), '{}')
             from (select v ->> 'variant_name' as name from unnest(uplift.variants_of(e)) v) w
             cross join lateral (
@@ -169,4 +193,4 @@ as $$
 $$;
 
 comment on function uplift.autopilot_figures(uuid) is
-    'What the last look at an experiment said of the metric that decides: {metric, users, variants: {name: {value, difference, p, lower, upper}}}.';
+    'What the last look at an experiment said of the metric that decides: {metric, users, variants: {name: {value, difference, p, lower, upper, chance_to_prove, elapsed}}}.';

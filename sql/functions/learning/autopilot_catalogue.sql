@@ -2,16 +2,18 @@
 
 -- --- what there is to try ---
 
-create or replace function uplift.prompt_templates() returns table (name text, words text)
+create or replace function uplift.prompt_templates() returns table (name text, words text, opposite text)
 language sql immutable parallel safe
 as $$
-    values ('shorter', 'Keep answers short: say what matters in a few sentences, and go into detail only when asked to.'),
-        ('more concrete', 'Be concrete: name the next step, with numbers, times and an example that fit what the user said.'),
-        ('one question', 'End with one short question that helps the user go on, and never with more than one.'),
-        ('more encouragement', 'Say first what the user is doing well, honestly and in particular, before you say what to change.')
+    values ('shorter', 'Keep answers short: say what matters in a few sentences, and go into detail only when asked to.', 'more detail'),
+        ('more concrete', 'Be concrete: name the next step, with numbers, times and an example that fit what the user said.', null),
+        ('one question', 'End with one short question that helps the user go on, and never with more than one.', 'no closing question'),
+        ('more encouragement', 'Say first what the user is doing well, honestly and in particular, before you say what to change.', null),
+        ('more detail', 'Go into detail: explain why, name what to watch for, and say how to do it step by step.', 'shorter'),
+        ('no closing question', 'End with the next step or with what matters most, and not with a question.', 'one question')
 $$;
 
-comment on function uplift.prompt_templates() is 'Words that autopilot tries at the end of a coach''s prompt.';
+comment on function uplift.prompt_templates() is 'Words that autopilot tries at the end of a coach''s prompt, and the name of those that they contradict.';
 
 create or replace function uplift.with_words(p_suffix text, p_words text) returns text
 language sql immutable parallel safe
@@ -51,9 +53,11 @@ as $$
     select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, t.words)),
         format('Answers are liked better with the words "%s"', t.words)
     from now_serves p cross join lateral (select x.*, row_number() over () as n from uplift.prompt_templates() x) t
-    where coalesce(position(t.words in p.suffix), 0) = 0 and length(uplift.with_words(p.suffix, t.words)) <= 20000
+    left join uplift.prompt_templates() o on o.name = t.opposite
+    where coalesce(position(t.words in p.suffix), 0) = 0 and coalesce(position(o.words in p.suffix), 0) = 0
+        and length(uplift.with_words(p.suffix, t.words)) <= 20000
     union all
-    select 25, uplift.prompt_name(w.id), jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, w.words)),
+    select 27, uplift.prompt_name(w.id), jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, w.words)),
         format('Answers are liked better with the words "%s"', w.words)
     from now_serves p cross join uplift.autopilot_prompts w
     where w.coach_id is not distinct from p_coach_id and coalesce(position(w.words in p.suffix), 0) = 0

@@ -133,17 +133,51 @@ $$;
 comment on function uplift.stages_with_users(jsonb, bigint, int) is
     'Of the stages of a rollout the last, and those before to which so many users surely bring the least number that each needs: one with fewer would be waited in until the rollout is over.';
 
-create or replace function uplift.autopilot_roll_out(p_name text, p_coach_id text, p_candidate jsonb, p_metric text) returns uuid
+create or replace function uplift.stages_from(p_stages jsonb, p_share float8) returns jsonb
+language sql immutable parallel safe
+as $$
+    select jsonb_agg(s.share order by s.share)
+    from (select x.value::float8 as share, max(x.value::float8) over () as most from jsonb_array_elements_text(p_stages) x) s
+    where s.share >= least(p_share, s.most)
+$$;
+
+comment on function uplift.stages_from(jsonb, float8) is
+    'Of the stages of a rollout those that are as large as the share of users who had the candidate already, and the last one in any case: what so many had needs no trial on fewer.';
+
+create or replace function uplift.autopilot_roll_out(p_name text, p_coach_id text, p_candidate jsonb, p_metric text, p_had_share float8 default 0) returns uuid
 language sql volatile
 as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_strip_nulls(jsonb_build_object('name', left(p_name, 150), 'coach_id', p_coach_id,
         'success_metric', coalesce(p_metric, s.success_metric), 'min_users', s.min_users, 'min_stage_hours', s.min_stage_hours, 'max_days', s.max_test_days,
-        'stages', uplift.stages_with_users(uplift.autopilot_stages(s.max_share / s.max_at_once), uplift.recent_users(p_coach_id), s.min_users)))
+        'stages', uplift.stages_from(
+            uplift.stages_with_users(uplift.autopilot_stages(s.max_share / s.max_at_once), uplift.recent_users(p_coach_id), s.min_users), p_had_share)))
         || p_candidate, 'autopilot') ->> 'id')::uuid
     from uplift.autopilot_settings() s
 $$;
 
-comment on function uplift.autopilot_roll_out(text, text, jsonb, text) is 'Begins a rollout of a candidate (as uplift.candidate_argument()) within the bounds; its id. Errors as uplift_batch.admin_create_rollout().';
+comment on function uplift.autopilot_roll_out(text, text, jsonb, text, float8) is
+    'Begins a rollout of a candidate (as uplift.candidate_argument(), and its margin) within the bounds, which such a share of users had in an experiment; its id. Errors as uplift_batch.admin_create_rollout().';
+
+create or replace function uplift.roll_out_winner(p_experiment public.ai_experiments, p_winner text) returns uuid
+language sql volatile
+as $$
+    -- That it is better is proven, unless that changes with time. What is left to see is that it goes on like that.
+    select uplift.autopilot_roll_out(p_experiment.experiment_name, p_experiment.targeting #>> '{coaches,0}',
+        jsonb_build_object('experiment_id', p_experiment.id, 'variant', p_winner, 'margin', case when coalesce((
+            select (l.figures #>> '{always_valid,has_drifted}')::boolean from uplift.experiment_looks l
+            where l.experiment_id = p_experiment.id and l.metric = p_experiment.success_metric and l.variant = p_winner order by l.id desc limit 1), false)
+            then 0 else 0.05 end), p_experiment.success_metric,
+        -- 0 for a variant that there is not: what that is called is said by the call.
+        coalesce((
+            select coalesce(p_experiment.traffic_share, 1)::float8 * w.weight / w.sum
+            from (
+                select v ->> 'variant_name' as name, coalesce((v ->> 'weight')::float8, 1) as weight, sum(coalesce((v ->> 'weight')::float8, 1)) over () as sum
+                from unnest(uplift.variants_of(p_experiment)) v) w
+            where w.name = p_winner), 0))
+$$;
+
+comment on function uplift.roll_out_winner(public.ai_experiments, text) is
+    'Begins the rollout of the variant that won one of autopilot''s experiments; its id. It begins with as many users as had it, and is promoted at its last stage where it is not worse by more than a twentieth of what production has; where the difference changed with time, where it is better. Errors as uplift_batch.admin_create_rollout().';
 
 create or replace function uplift.autopilot_gives_way(p_experiment public.ai_experiments, p_is_money boolean) returns boolean
 language sql stable
@@ -169,6 +203,49 @@ end
 $$;
 
 comment on function uplift.autopilot_make_room(public.ai_experiments, text, text, jsonb) is 'Stops an experiment of autopilot''s for a reason; the decision.';
+
+create or replace function uplift.why_futile(p_experiment public.ai_experiments, p_figures jsonb) returns text
+language sql stable
+as $$
+    select format('its chance to prove a gain in the time that is left is %s %% (autopilot.min_chance)', trim_scale(round(100 * max(x.chance), 2)))
+    from uplift.autopilot_settings() s cross join uplift.metrics() m
+    cross join lateral unnest(p_experiment.test_variants) v
+    cross join lateral (select p_figures #> array['variants', v ->> 'variant_name'] as figures) f
+    cross join lateral (
+        select (f.figures ->> 'chance_to_prove')::numeric as chance, (f.figures ->> 'elapsed')::float8 as elapsed,
+            coalesce((case when m.better > 0 then f.figures ->> 'lower' else f.figures ->> 'upper' end)::numeric * m.better > 0, false) as is_proven) x
+    where m.metric = p_experiment.success_metric
+        and (select min(u.value::float8) from jsonb_array_elements_text(nullif(p_figures -> 'users', 'null')) u) >= coalesce(p_experiment.min_users, 100)
+    group by s.min_chance
+    -- Each look is a chance to be wrong, and the first ones know least. What was proven waits for something else. Of a look of long ago nothing follows.
+    having count(x.chance) = count(*) and max(x.chance) < s.min_chance and min(x.elapsed) >= 0.2 and not bool_or(x.is_proven)
+        and abs(uplift.elapsed_of_test(p_experiment) - min(x.elapsed)) <= 0.1
+$$;
+
+comment on function uplift.why_futile(public.ai_experiments, jsonb) is
+    'Why an experiment is not worth its time any more, by uplift.autopilot_figures(), in words; null where it is, or where that cannot be said: in the first fifth of its time (uplift.elapsed_of_test), by a look that is older than a tenth of it, with few users, or where a gain was proven.';
+
+create or replace function uplift.autopilot_end_rollout(p_rollout uplift.rollouts) returns jsonb
+language plpgsql volatile
+as $$
+declare
+    v_experiment public.ai_experiments;
+    v_figures jsonb := uplift.autopilot_figures(p_rollout.experiment_id);
+    v_reason text;
+begin
+    select e.* into v_experiment from public.ai_experiments e where e.id = p_rollout.experiment_id;
+    
+    v_reason := case when p_rollout.margin = 0 then uplift.why_futile(v_experiment, v_figures) end;
+    if v_reason is null then
+        return null;
+    end if;
+    perform uplift.autopilot_stop_test(v_experiment.id, p_rollout.id, v_reason, 'autopilot');
+    return uplift.autopilot_note('rollout', p_rollout.id, p_rollout.name, p_rollout.coach_id, 'discarded', v_reason, v_figures);
+end
+$$;
+
+comment on function uplift.autopilot_end_rollout(uplift.rollouts) is
+    'Takes back one of autopilot''s rollouts that is unlikely to be proven better (uplift.why_futile); the decision, null where it goes on.';
 
 create or replace function uplift.autopilot_end_experiment(p_experiment public.ai_experiments) returns jsonb
 language plpgsql volatile
@@ -196,7 +273,8 @@ begin
         when v_winner is not null and (p_experiment.targeting - 'coaches' <> '{}' or jsonb_array_length(p_experiment.targeting -> 'coaches') > 1)
             then format('"%s" wins, but it was tried on some users only: whether it is for others is for a person to say', v_winner)
         when v_winner is null and p_experiment.start_date + v_settings.max_test_days * interval '24 hours' <= now()
-            then format('nothing proved to be better in %s days (autopilot.max_test_days)', v_settings.max_test_days) end;
+            then format('nothing proved to be better in %s days (autopilot.max_test_days)', v_settings.max_test_days)
+        when v_winner is null then uplift.why_futile(p_experiment, v_figures) end;
     if v_reason is not null then
         return uplift.autopilot_make_room(p_experiment, v_coach, v_reason, v_figures);
     elsif v_winner is null or p_experiment.status <> 'running' then
@@ -213,8 +291,7 @@ begin
     end if;
     begin
         perform uplift.autopilot_stop_test(p_experiment.id, null, v_reason, 'autopilot');
-        v_rollout := uplift.autopilot_roll_out(p_experiment.experiment_name, v_coach,
-            jsonb_build_object('experiment_id', p_experiment.id, 'variant', v_winner), p_experiment.success_metric);
+        v_rollout := uplift.roll_out_winner(p_experiment, v_winner);
     exception when others then
         if sqlstate not like 'UP%' then
             raise;
@@ -239,7 +316,7 @@ end
 $$;
 
 comment on function uplift.autopilot_end_experiment(public.ai_experiments) is
-    'What becomes of a locked experiment of autopilot''s that has not ended: a winner is rolled out in its place, and makes room where that can never be or could not for autopilot.max_held_days; by control''s win, by a pause for cause or after autopilot.max_test_days it is stopped. The decision; null for none yet.';
+    'What becomes of a locked experiment of autopilot''s that has not ended: a winner is rolled out in its place, and makes room where that can never be or could not for autopilot.max_held_days; by control''s win, by a pause for cause, for want of a chance (uplift.why_futile) or after autopilot.max_test_days it is stopped. The decision; null for none yet.';
 
 create or replace function uplift.autopilot_end_tests() returns jsonb[]
 language plpgsql volatile
@@ -261,6 +338,12 @@ begin
         v_decisions := v_decisions || uplift.autopilot_note('rollout', v_rollout.id, v_rollout.name, v_rollout.coach_id,
             case v_rollout.status when 'promoted' then 'promoted' else 'discarded' end, v_rollout.reason, uplift.autopilot_figures(v_rollout.experiment_id));
     end loop;
+    -- All before the first is ended: the next lock is that of experiments.
+    perform from uplift.rollouts r where r.created_by = 'autopilot' and r.status = 'running' order by r.id for update;
+    for v_rollout in select r.* from uplift.rollouts r where r.created_by = 'autopilot' and r.status = 'running' order by r.id loop
+        v_decision := uplift.autopilot_end_rollout(v_rollout);
+        v_decisions := case when v_decision is not null then v_decisions || v_decision else v_decisions end;
+    end loop;
     for v_experiment in
         select e.* from public.ai_experiments e join uplift.autopilot_tests() t on t.experiment_id = e.id and t.rollout_id is null
         where e.status in ('running', 'paused') order by e.id for update of e
@@ -274,4 +357,4 @@ end
 $$;
 
 comment on function uplift.autopilot_end_tests() is
-    'Says what became of autopilot''s rollouts, and does with the first of its experiments that is at its end what follows. Its decisions.';
+    'Says what became of autopilot''s rollouts, takes back those that are unlikely to be proven better, and does with the first of its experiments that is at its end what follows. Its decisions.';

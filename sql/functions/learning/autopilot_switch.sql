@@ -8,7 +8,7 @@ as $$
 declare
     v record;
     v_wrong text;
-    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,model_prompts,coaches,success_metric,min_users,min_stage_hours,max_test_days,max_held_days,retry_days', ',');
+    v_names constant text[] := string_to_array('max_usd_per_day,max_usd_per_month,max_share,max_at_once,quiet_from,quiet_to,fine_tunes,dataset,base_model,trainer,model_prompts,coaches,success_metric,min_users,min_stage_hours,max_test_days,min_chance,max_held_days,retry_days', ',');
 begin
     perform uplift.check_arguments(p_arguments, v_names);
     for v in select a.key, a.value from jsonb_each(p_arguments) a order by array_position(v_names, a.key) loop
@@ -18,6 +18,7 @@ begin
             when v.key = 'max_share' then case when not uplift.is_between(v.value, 0.001, 1) then 'a number from 0.001 to 1' end
             when v.key = 'min_stage_hours' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key = 'max_test_days' then case when not uplift.is_between(v.value, 0.00001, 1000) then 'a number from 0.00001 to 1000' end
+            when v.key = 'min_chance' then case when not uplift.is_between(v.value, 0, 0.5) then 'a number from 0 to 0.5' end
             when v.key = 'max_held_days' then case when not uplift.is_between(v.value, 0, 1000) then 'a number from 0 to 1000' end
             when v.key = 'retry_days' then case when not uplift.is_between(v.value, 0, 10000) then 'a number from 0 to 10000' end
             when v.key in ('fine_tunes', 'model_prompts') then case when jsonb_typeof(v.value) <> 'boolean' then 'true or false' end

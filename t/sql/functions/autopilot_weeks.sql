@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(32);
+select plan(41);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -19,9 +19,18 @@ select is((select bool_and(uplift.severity_band((c.changes ->> 'severity')::nume
     true, 'each is in another band');
 select uplift.change_production(null, null, null, null, 'ann', 'seen') \g /dev/null
 
+-- Nor words beside their opposite.
+select uplift.change_production(null, jsonb_build_object('prompt_suffix', (select t.words from uplift.prompt_templates() t where t.name = 'more detail')), null, null, 'ann', 'to see') \g /dev/null
+select is((select string_agg(c.name, ', ' order by c.place) from uplift.autopilot_catalogue(null) c where c.name like 'prompt: %'),
+    'prompt: more concrete, prompt: one question, prompt: more encouragement, prompt: no closing question', 'neither shorter nor more detail beside more detail');
+select uplift.change_production(null, null, null, null, 'ann', 'seen') \g /dev/null
+
 -- Stages that no installation of this size would ever come through are left out; where none would, all stay.
 select is(uplift.stages_with_users('[0.005, 0.025, 0.05]', u, 100), w, format('%s users', u))
 from (values (100000::bigint, '[0.005, 0.025, 0.05]'::jsonb), (8000, '[0.025, 0.05]'), (7999, '[0.05]'), (2000, '[0.05]'), (1999, '[0.005, 0.025, 0.05]'), (0, '[0.005, 0.025, 0.05]')) v(u, w);
+
+-- Those that as many users had already are left out as well, but the last one never.
+select is(uplift.stages_from('[0.005, 0.025, 0.05]', s), w, 'from ' || s) from (values (0.0::float8, '[0.005, 0.025, 0.05]'::jsonb), (0.025, '[0.025, 0.05]'), (0.03, '[0.05]'), (0.5, '[0.05]')) v(s, w);
 
 -- Intervals are narrowest at as many users as a test may come to.
 select is(uplift.tuning_users_for(null, 0.5), 5000, 'of how many is not known at first');
@@ -77,6 +86,30 @@ update uplift.production_changes set began_at = now() - interval '6 hours' where
 select uplift.change_production('coach_decibel_avatar', '{"severity": 5}', null, null, 'ann', 'to see') \g /dev/null
 select uplift.change_production('coach_decibel_avatar', '{"prompt_suffix": "Be concrete."}', null, null, 'ann', 'back') \g /dev/null
 select is(uplift.serves_since('coach_decibel_avatar'), now() - interval '6 hours', 'what was there before, and was put back, counts since then');
+
+-- But not what did harm, before twice its days are over.
+select uplift.change_production('coach_decibel_avatar', '{"severity": 3.5}', null, null, 'ann', 'to see') \g /dev/null
+update uplift.production_changes set began_at = now() - interval '1 hour' where ended_at is null;
+update uplift.autopilot_decisions set at = now() - interval '2 hours', subject_id = uplift.uuid_v7() where decision = 'begun';
+update public.ai_experiments set status = 'completed' where status = 'running';
+insert into public.ai_experiments (id, experiment_name, control_variant, test_variants, success_metric, status)
+select d.subject_id, d.name || d.id, '{"variant_name": "as it is"}', array[jsonb_build_object('variant_name', 'it')], 'thumbs_up_rate', 'completed' from uplift.autopilot_decisions d where d.decision = 'begun';
+insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
+select d.subject_id, 'thumbs_up_rate', 'it', case when d.name = 'prompt: one question' then '{"difference": -0.1, "se": 0.06}' else '{"difference": -0.1, "se": 0.04}'::jsonb end
+from uplift.autopilot_decisions d where d.decision = 'begun';
+delete from public.ai_experiments where status = 'draft';
+select is((select string_agg(w, ' ') from (select pg_temp.step() as w from generate_series(1, 2)) x), 'candidate begun prompt: one question', 'what did harm is not tried again when production changes');
+update public.ai_experiments set success_metric = 'latency' where status = 'completed' and test_variants[1] ->> 'variant_name' = 'it';
+update uplift.experiment_looks set metric = 'latency' where variant = 'it';
+select is((select count(*)::int from uplift.autopilot_decisions d where d.decision = 'begun' and uplift.was_worse(d.subject_id)), 0, 'less is better of what takes time');
+update public.ai_experiments set success_metric = 'thumbs_up_rate' where status = 'completed' and test_variants[1] ->> 'variant_name' = 'it';
+update uplift.experiment_looks set metric = 'thumbs_up_rate' where variant = 'it';
+update public.ai_experiments set status = 'completed', experiment_name = id::text where status = 'running';
+update uplift.autopilot_decisions set at = now() - interval '91 days' where decision = 'begun';
+select is((select string_agg(w, ' ') from (select pg_temp.step() as w from generate_series(1, 2)) x), 'candidate begun prompt: one question', 'nor when its days are over');
+update public.ai_experiments set status = 'completed', experiment_name = id::text where status = 'running';
+update uplift.autopilot_decisions set at = now() - interval '181 days' where decision = 'begun' and name <> 'prompt: one question';
+select matches(pg_temp.step(), 'candidate begun prompt: shorter', 'but after twice as many');
 
 -- Bounds of less than a day.
 select is((select max_test_days from uplift.autopilot_settings()), 10::numeric, 'days of a test');

@@ -68,7 +68,7 @@ function verdict(figures, better, isControl) {
   const valid = figures.always_valid;
   if (figures.reason) marks.push(reasonOf(figures.reason));
   else if (valid && (valid.lower > 0 || valid.upper < 0)) marks.push((valid.lower > 0) === (better === "more") ? badge("better", "good") : badge("worse", "bad"));
-  else if (valid) marks.push("no difference shown yet");
+  else if (valid) marks.push("no difference shown yet", figures.chance_to_prove === undefined ? null : h("span", { class: "cell-note" }, `${percent(figures.chance_to_prove)} chance of being proven better in time`));
   if (valid?.has_drifted) marks.push(badge("changed with time", "warn"));
   return marks.length === 0 ? null : h("span", { class: "row" }, marks);
 }
