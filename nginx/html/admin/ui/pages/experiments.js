@@ -23,7 +23,7 @@ const words = {
   mismatch: "Users came to the variants in other shares than they should have. Believe no difference before you know why.",
   mismatchText: "Often a variant fails for some users, or something else than the experiment decides who is counted.",
   overTimeAbout: "The difference to control as of each look, with an interval that is valid however often one looks: what leaves 0 is a difference.",
-  planIntro: "How many users an experiment needs to find a difference, from what users did in the last 28 days. For one look at the planned end; by intervals that are valid at any time about half of such experiments end by then.",
+  planIntro: "How many users an experiment needs to find a difference, from what users did in the last 28 days. First those to look at any time, by which experiments are decided; beside them those for one look at the planned end.",
   moreHint: "Whatever else a variant may change, as JSON: {\"temperature\": 0.4, \"memory\": \"off\"}.",
 };
 const STATES = { draft: "plain", running: "good", paused: "warn", completed: "plain" };
