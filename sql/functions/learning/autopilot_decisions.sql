@@ -234,7 +234,6 @@ declare
     v_reason text;
 begin
     select e.* into v_experiment from public.ai_experiments e where e.id = p_rollout.experiment_id;
-    
     v_reason := case when p_rollout.margin = 0 then uplift.why_futile(v_experiment, v_figures) end;
     if v_reason is null then
         return null;
