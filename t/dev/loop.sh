@@ -31,7 +31,7 @@ if "error" in answer and isinstance(answer["error"], dict) and "status" not in a
 print(find(answer, sys.argv[2]))' "$answer" "$1" || fail "the answer was: $answer"
 }
 
-# Where what is up is; it is started where it is not, so that a demo is one command.
+# Finds what is up, and starts it where it is not, so that a demo is one command.
 be_up() {
     if [ ! -e "$here/var/ports" ] || ! is_up; then
         "$here/dev" up || exit

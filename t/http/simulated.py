@@ -41,7 +41,7 @@ def follows(up):
     ok(0 < share(plain, "Why it works: ") < 1, "by itself it gives reasons now and then", share(plain, "Why it works: "))
     equal((share(plain, "For example: "), share(plain, "What you are doing well: ")), (0, 0), "and neither examples nor praise")
     for suffix, words in (("\nBe concrete: name the next step.", "For example: "), ("\nSay first what the user is doing well, honestly.", "What you are doing well: "),
-                          ("\n# Wishes\nHow.\n- Be gentler.", "You can do this"), ("\n# Wishes\nHow.\n- Be more direct.", "**What:**"), ("\n# Wishes\nHow.\n- Be neither harsh nor soft.", "**"),
+                          ("\n# Wishes\nHow.\n- Be gentler.", "You can do this"), ("\n# Wishes\nHow.\n- Be more direct.", "**What:**"),
                           ("\n# Guidelines\nWhat.\n- Give more detail.", "In more detail: "), ("\nGo into detail: explain why.", "In more detail: "),
                           ("\nEnd with the next step, and not with a question.", "That is all for now.")):
         equal(share(answers(up, suffix), words), 1, "it follows: " + suffix.strip().split("\n")[-1])
@@ -50,6 +50,8 @@ def follows(up):
     both = answers(up, "\n# Guidelines\nWhat.\n- Keep answers short.\n\n# Wishes\nHow.\n- Give more detail.")
     ok(words_of(both) > words_of(plain), "a wish of the user's goes before the guidelines of a coach", (words_of(both), words_of(plain)))
     ok(not any(text.endswith("?") for text in answers(up, "\n# Wishes\nHow.\n- Ask fewer questions.")), "no questions where they are not wished for")
+    direct = "\n# Guidelines\nWhat.\n- Be more direct."
+    equal([share(answers(up, direct + wish), "**What:**") for wish in ("", "\n\n# Wishes\nHow.\n- Be neither harsh nor soft.")], [1, 0], "and something between, whatever others want")
     equal(share(answers(up, "\nBe concrete: name the next step.", model="sim-1-mini"), "For example: ") < 1, True, "the small model overlooks some of it")
 
 
