@@ -102,7 +102,7 @@ create index on feedback_events (answer_id);
 create index on feedback_events (user_id, id);
 
 comment on table feedback_events is
-    'Every word of feedback in the order it got here: history, which nothing else depends on. No foreign key, because feedback may come before its answer.';
+    'Every word of feedback in the order it got here: history, which says what stood when. Nothing on the way of a chat reads it. No foreign key, because feedback may come before its answer.';
 comment on column feedback_events.event_id is 'Made when the feedback was accepted, so that it counts once.';
 comment on column feedback_events.changes is
     'helpful, rating, feedback_text: only what was news when it got here, null for taken back.';

@@ -52,6 +52,34 @@ $$;
 comment on function uplift.note_event(uuid, uuid, jsonb, jsonb, timestamptz, uuid, text) is
     'Appends what of p_words differs from what stands to the history; nothing when all is the same.';
 
+create or replace function uplift.feedback_until(a public.coach_response_feedback, p_until timestamptz, out helpful boolean, out rating int)
+language plpgsql stable
+as $$
+declare
+    v_words jsonb;
+begin
+    select jsonb_object_agg(w.field, w.value) into v_words
+    from (
+        select distinct on (x.field) x.field, x.value
+        from (
+            select c.key as field, c.value, e.given_at, e.id
+            from uplift.feedback_events e cross join lateral jsonb_each(e.changes) c
+            where e.answer_id = a.id and e.user_id = a.user_id and c.key in ('helpful', 'rating')
+            union all
+            -- What stood before there was a history, or is not in it any more.
+            select s.field, case s.field when 'helpful' then to_jsonb(a.helpful) else to_jsonb(a.rating) end, s.said_at, 0
+            from uplift.feedback_said s
+            where s.answer_id = a.id and s.user_id = a.user_id and s.field in ('helpful', 'rating') and s.waiting is null) x
+        where x.given_at <= p_until
+        order by x.field, x.given_at desc, x.id desc) w;
+    helpful := (v_words ->> 'helpful')::boolean;
+    rating := (v_words ->> 'rating')::int;
+end
+$$;
+
+comment on function uplift.feedback_until(public.coach_response_feedback, timestamptz, out boolean, out int) is
+    'The thumb and the stars that an answer had at a time: nulls where there were none, or nothing of that time is kept.';
+
 -- --- in SQL ---
 
 create or replace function uplift.feedback_changed() returns trigger

@@ -8,8 +8,7 @@ language plpgsql stable
 as $$
 begin
     select count(*), count(*) filter (where a.outcome = 'failed'),
-        count(*) filter (where a.helpful and a.is_counted), count(*) filter (where a.helpful is not null and a.is_counted),
-        coalesce(sum(a.rating) filter (where a.is_counted), 0), count(a.rating) filter (where a.is_counted),
+        count(*) filter (where a.thumb), count(a.thumb), coalesce(sum(a.stars), 0), count(a.stars),
         -- Whoever is away for longer than this is not there.
         coalesce(sum(least(extract(epoch from a.created_at - a.before), 300)) filter (where a.before is not null), 0), coalesce(sum(a.cost_usd), 0),
         coalesce(sum(a.response_time_ms) filter (where a.outcome = 'complete'), 0),
@@ -19,8 +18,11 @@ begin
     into answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations
     from (
         select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,
-            x.feedback_given_at is null or x.feedback_given_at <= p_feedback_until as is_counted
+            case when x.feedback_given_at > p_feedback_until then f.helpful else x.helpful end as thumb,
+            case when x.feedback_given_at > p_feedback_until then f.rating else x.rating end as stars
         from public.coach_response_feedback x
+        -- Of few answers a word was said later.
+        left join lateral uplift.feedback_until(x, p_feedback_until) f on x.feedback_given_at > p_feedback_until
         where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to and (p_coach_id is null or x.coach_id = p_coach_id)
             and (p_exposure is null or x.exposures @> p_exposure
                 and not x.exposures @> jsonb_build_array(p_exposure -> 0 || '{"override": true}'))) a;
@@ -29,7 +31,7 @@ $$;
 
 comment on function uplift.counts_of(uuid, timestamptz, timestamptz, jsonb, timestamptz, text, out int, out int, out int, out int, out int, out int,
     out float8, out float8, out float8, out int, out int) is
-    'What a user did between two times, with answers of an exposure (null: any) that no tester asked for, of a coach (null: any), and feedback given until a time. engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
+    'What a user did between two times, with answers of an exposure (null: any) that no tester asked for, of a coach (null: any), and with the feedback as it was at a time (uplift.feedback_until). engagement_s: seconds from each answer to the next one of its conversation, of each at most 300. latency_ms: of the timed answers, those that are complete.';
 
 create or replace function uplift_batch.experiments_to_measure() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp

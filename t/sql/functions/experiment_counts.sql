@@ -1,6 +1,6 @@
 -- What is counted of the users of an experiment: until when, of whom, and by how much one of them may outweigh others.
 \ir common.psql
-select plan(20);
+select plan(25);
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('50000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
 insert into auth.users (id) select pg_temp.user(n) from generate_series(1, 400) n;
@@ -14,6 +14,8 @@ create function pg_temp.answer(n int, p_user int, p_days numeric, p_thumb boolea
         'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', pg_temp.id(9000), 'experiment', 'counted', 'variant', 'a')))));
     update public.coach_response_feedback set helpful = p_thumb where id = pg_temp.id(n) and p_thumb is not null;
     update public.coach_response_feedback set feedback_given_at = now() - p_thumb_days * interval '24 hours' where id = pg_temp.id(n) and p_thumb_days is not null;
+    update uplift.feedback_events set given_at = now() - p_thumb_days * interval '24 hours' where answer_id = pg_temp.id(n) and p_thumb_days is not null;
+    update uplift.feedback_said set said_at = now() - p_thumb_days * interval '24 hours' where answer_id = pg_temp.id(n) and p_thumb_days is not null;
 $$;
 create function pg_temp.counted(p_user int) returns uplift.experiment_users language sql as $$
     select uplift_batch.measure_experiment_users(pg_temp.id(9000), null, 2000);
@@ -26,8 +28,20 @@ select is((pg_temp.counted(1)).answers, 2, 'answers until the end');
 select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 2', 'with what was said of them in the days after it');
 update public.ai_experiments set feedback_days = 1 where id = pg_temp.id(9000);
 select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 1', 'and not later');
-update public.coach_response_feedback set helpful = true, feedback_given_at = now() - interval '15 hours' where id = pg_temp.id(1);
-select is((pg_temp.counted(1)).thumbs, 0, 'by the last word on an answer');
+-- Whatever was said when: as it stood at that time.
+update public.coach_response_feedback set feedback_text = 'Late, but it was good.' where id = pg_temp.id(1);
+select ok((select feedback_given_at > now() - interval '1 day' from public.coach_response_feedback where id = pg_temp.id(1)), 'a comment that comes later');
+select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 1', 'leaves the thumb from before it');
+savepoint before;
+delete from uplift.feedback_events where answer_id = pg_temp.id(1);
+select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 1', 'of which is known when it was given, also where its history is gone');
+rollback to before;
+update public.coach_response_feedback set helpful = false where id = pg_temp.id(1);
+select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 1', 'so does a thumb that is turned over later');
+update public.coach_response_feedback set helpful = null where id = pg_temp.id(1);
+select is(concat_ws(' ', (pg_temp.counted(1)).thumbs_up, (pg_temp.counted(1)).thumbs), '1 1', 'or taken back');
+delete from uplift.feedback_events where answer_id = pg_temp.id(1);
+select is((pg_temp.counted(1)).thumbs, 0, 'of what no history is left of, nothing is counted');
 update public.ai_experiments set feedback_days = 3 where id = pg_temp.id(9000);
 
 -- Whoever came back in the second week, of those whose second week is over.
