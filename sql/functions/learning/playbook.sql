@@ -49,6 +49,52 @@ where uplift.has_playbook(t.variant ->> 'prompt_suffix', v.text);
 comment on view uplift.playbook_arms is
     'The variants of experiments and rollouts that have begun which add a version of a playbook to prompts, with the guidelines in it, those that control had, and the result: won (better, or promoted), lost (worse, or rolled back), or null.';
 
+create or replace function uplift.playbook_thumbs_in_production(p_coach_id text)
+returns table (guideline_id uuid, thumbs double precision, up double precision)
+language plpgsql stable
+as $$
+declare
+    c_days constant int := 90;
+    c_most constant int := 200000; -- thumbs of all coaches that are looked at
+    v_experiments uuid[] := array(select a.experiment_id from uplift.playbook_arms a where a.coach_id = p_coach_id);
+    v_prompts jsonb := (
+        select jsonb_object_agg(s.id, v.guideline_ids)
+        from uplift.playbook_versions v
+        join uplift.prompt_versions w on uplift.has_playbook(w.prompt_suffix, v.text)
+        join uplift.system_prompts s on s.version_id = w.id
+        where v.coach_id = p_coach_id
+            -- Most versions never get so far.
+            and exists (select from uplift.production_changes c
+                where (c.coach_id is null or c.coach_id = p_coach_id) and uplift.has_playbook(c.changes ->> 'prompt_suffix', v.text)));
+begin
+    if v_prompts is null then
+        return;
+    end if;
+    return query
+    with by_user as (
+        select g.id::uuid as guideline_id, a.user_id, count(*)::float8 as n, count(*) filter (where a.helpful)::float8 as up
+        from (
+            select s.answer_id from uplift.feedback_said s
+            where s.field = 'helpful' and s.answer_id > uplift.first_id_of(now() - c_days * interval '24 hours')
+            order by s.answer_id desc limit c_most) s
+        join public.coach_response_feedback a on a.id = s.answer_id
+        cross join lateral jsonb_array_elements_text(v_prompts -> a.system_prompt_id::text) g(id)
+        where a.coach_id = p_coach_id and a.helpful is not null and not exists (
+            select from jsonb_array_elements(a.exposures) e where (e ->> 'experiment_id')::uuid = any (v_experiments))
+        group by 1, 2
+    )
+    -- One user is one voice, however many thumbs.
+    select x.guideline_id, x.n, x.n * x.rate
+    from (
+        select u.guideline_id, sum(u.up) / sum(u.n) as rate,
+            case when count(*) = 1 then 1 else uplift.effective_count(array_agg(u.n), array_agg(u.up)) end as n
+        from by_user u group by u.guideline_id) x;
+end
+$$;
+
+comment on function uplift.playbook_thumbs_in_production(text) is
+    'Thumbs of the last 90 days (the latest 200,000 of all coaches) on a coach''s answers whose prompt had a version of its playbook that a rollout had made production, by guideline, as many as independent users would give; without those in experiments and rollouts that tried a version.';
+
 create or replace function uplift.count_playbook_ratings(p_coach_id text) returns int
 language plpgsql volatile
 as $$
@@ -83,13 +129,19 @@ begin
             then (uplift.newcombe(s.without, greatest(s.n_without, 1), s.rate, greatest(s.n, 1))).high < 0
             else (uplift.wilson(s.rate, greatest(s.n, 1))).high < 0.5 end as is_harmful
         from shrunk s
-    ), changed as (
-        update uplift.playbook_guidelines g set helpful = j.n * j.rate, harmful = j.n * (1 - j.rate),
-            state = case when j.is_harmful then 'retired' else g.state end, reason = case when j.is_harmful then 'harmful' else g.reason end,
-            updated_at = now()
+    ), told as (
+        -- Those in production have nothing beside them to be judged by: they are only counted.
+        select j.id, j.is_harmful, x.n, (j.up + coalesce(t.up, 0) + c_weight * j.without) / (x.n + c_weight) as rate
         from judged j
-        where g.id = j.id and (j.is_harmful or (g.helpful, g.harmful) is distinct from (j.n * j.rate, j.n * (1 - j.rate)))
-        returning j.is_harmful
+        left join uplift.playbook_thumbs_in_production(p_coach_id) t on t.guideline_id = j.id
+        cross join lateral (select j.n + coalesce(t.thumbs, 0) as n) x
+    ), changed as (
+        update uplift.playbook_guidelines g set helpful = t.n * t.rate, harmful = t.n * (1 - t.rate),
+            state = case when t.is_harmful then 'retired' else g.state end, reason = case when t.is_harmful then 'harmful' else g.reason end,
+            updated_at = now()
+        from told t
+        where g.id = t.id and (t.is_harmful or (g.helpful, g.harmful) is distinct from (t.n * t.rate, t.n * (1 - t.rate)))
+        returning t.is_harmful
     )
     select count(*) filter (where c.is_harmful) into v_retired from changed c;
     return v_retired;
@@ -97,7 +149,7 @@ end
 $$;
 
 comment on function uplift.count_playbook_ratings(text) is
-    'Counts the thumbs on answers that had each guideline of a coach, from uplift.experiment_users: n of them, as many as independent users would give (uplift.effective_count), and their rate (up + 10 p) / (n + 10), p being the rate of answers without it. Retires, with playbook.min_ratings thumbs or more, what has fewer thumbs up than answers without it (the upper end of Newcombe''s interval is below 0), and where these have fewer than playbook.min_ratings, what has more thumbs down than up (that of Wilson''s is below a half). Returns how many were retired.';
+    'Counts the thumbs on answers that had each guideline of a coach, from uplift.experiment_users and uplift.playbook_thumbs_in_production(): n of them, as many as independent users would give (uplift.effective_count), and their rate (up + 10 p) / (n + 10), p being the rate of answers without it. By those of experiments and rollouts alone it retires, with playbook.min_ratings thumbs or more, what has fewer thumbs up than answers without it (the upper end of Newcombe''s interval is below 0), and where these have fewer than playbook.min_ratings, what has more thumbs down than up (that of Wilson''s is below a half). Returns how many were retired.';
 
 create or replace function uplift.take_playbook_results(p_coach_id text) returns int
 language plpgsql volatile

@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(184);
+select plan(188);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -325,6 +325,35 @@ select pg_temp.tend() \g /dev/null
 select matches(pg_temp.states(), 'Keep answers short\. active promoted', 'what is production is active');
 select matches(uplift.changes_in_production(:decibel) ->> 'prompt_suffix', 'Keep answers short', 'and in every prompt');
 select is((select count(*) from pg_temp.drafts()), 0::bigint, 'and not tried again');
+-- A thumb on an answer of now, whose prompt ends with something.
+create function pg_temp.thumb(p_user int, p_is_up boolean, p_suffix text, p_more jsonb default '{}') returns void language plpgsql as $$
+declare
+    v_id uuid := uplift.uuid_v7();
+begin
+    perform pg_temp.record(0, pg_temp.user(p_user), pg_temp.id(950000 + p_user), 'Hello', 'Hi', jsonb_build_object('id', v_id, 'created_at', now(),
+        'shared_prompt', uplift.shared_prompt('Decibel', 'Loud.', 3.0, 'default') || coalesce(e'\n\n' || p_suffix, '')) || p_more);
+    update public.coach_response_feedback set helpful = p_is_up where id = v_id;
+end
+$$;
+create function pg_temp.counted() returns text language sql as $$
+    select concat_ws(' ', round(g.helpful::numeric, 1), round(g.harmful::numeric, 1), g.state) from uplift.playbook_guidelines g where g.text = 'Keep answers short.'
+$$;
+select uplift.changes_in_production(:decibel) ->> 'prompt_suffix' as live \gset
+select is(pg_temp.counted(), '0.0 0.0 active', 'nobody has said anything of it there');
+select pg_temp.thumb(n, n <= 75, e'Rhyme.\n\n' || :'live') from generate_series(61, 80) n, generate_series(1, 2) \g /dev/null
+select pg_temp.tend() \g /dev/null
+select is(pg_temp.counted(), '12.6 6.4 active', 'thumbs on answers of production count as those of experiments do');
+select pg_temp.thumb(n, false, null) from generate_series(61, 80) n \g /dev/null
+select pg_temp.thumb(n, false, :'live', '{"coach_id": "coach_maple_avatar"}') from generate_series(61, 80) n \g /dev/null
+select pg_temp.thumb(n, false, :'live', jsonb_build_object('trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', (select id from tried), 'experiment', 'x', 'variant', 'with the new guidelines')))))
+from generate_series(61, 80) n \g /dev/null
+select pg_temp.tend() \g /dev/null
+select is(pg_temp.counted(), '12.6 6.4 active', 'not those on answers without it, of other coaches, or in the experiments that are counted anyway');
+savepoint before_many_are_disliked;
+select pg_temp.thumb(n, false, :'live') from generate_series(1, 60) n \g /dev/null
+select pg_temp.tend() \g /dev/null
+select matches(pg_temp.counted(), '^1\d\.\d 3\d\.\d active$', 'which are counted, but have nothing beside them to be judged by');
+rollback to before_many_are_disliked;
 select pg_temp.says(n, 'too formal') from (values (15), (16), (17)) v(n) \g /dev/null
 select pg_temp.tend() \g /dev/null
 select matches((select test_variants[1] ->> 'prompt_suffix' from pg_temp.drafts()), '# Guidelines.*Keep answers short.*Be less formal', 'the next one adds to it');
