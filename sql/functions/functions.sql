@@ -99,6 +99,7 @@ comment on schema uplift_search is
 \ir photos/export.sql
 \ir learning/guidelines.sql
 \ir learning/playbook_comments.sql
+\ir learning/playbook_themes.sql
 \ir learning/playbook.sql
 \ir learning/playbook_admin.sql
 \ir gateway/api_keys.sql

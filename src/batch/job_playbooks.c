@@ -1,9 +1,10 @@
 /* write-playbooks: guidelines for coaches, from what users wrote about answers.
  *
  * Comments are read first, by rules, behind those of earlier jobs. Then each coach's playbook is
- * tended: a model finds guidelines in the comments that the rules do not understand, evidence and
- * ratings are counted, and what has changed becomes the draft of an experiment. The state says
- * which comments and which coaches are done, so that a runner that takes over goes on behind them.
+ * tended: a model finds guidelines in the comments that the rules do not understand, or, where
+ * there is none, they are grouped by the words that they share; evidence and ratings are counted,
+ * and what has changed becomes the draft of an experiment. The state says which comments and which
+ * coaches are done, so that a runner that takes over goes on behind them.
  */
 #include "ask_model.h"
 #include "kinds.h"
@@ -23,7 +24,8 @@ const struct job_argument write_playbooks_arguments[] = {
     {"all", ARG_BOOL, false, NULL,
      "true: comments on all answers, also those from before uplift came; else what is new"},
     {"max_calls", ARG_INTEGER, false, NULL,
-     "how often a model is asked at most, 0 to 100000 (50); without one only rules look"},
+     "how often a model is asked at most, 0 to 100000 (50); with 0, or without one, comments are "
+     "grouped by the words they share"},
     {NULL, ARG_TEXT, false, NULL, NULL},
 };
 
@@ -53,6 +55,7 @@ struct playbooks {
     struct job *job;
     struct ask_model model;
     struct ask_form form;
+    bool has_model; /* though it may fail */
 };
 
 /* Adds the numbers of a step to the counts of the same names. */
@@ -189,11 +192,26 @@ static bool read_some(struct playbooks *p, const char *coach, bool *goes_on,
     return good;
 }
 
+/* Without a model. False with *outcome: the turn ends. */
+static bool group_comments(struct job *j, const char *coach, enum job_outcome *outcome)
+{
+    static const struct pg_statement statement = {
+        .name = "keep_themes", .sql = "select uplift_batch.keep_themes($1)", .params = 1};
+    cJSON *kept = job_ask(j, &statement, (const char *[]){coach}, outcome);
+    if (kept == NULL)
+        return false;
+    count_all(j, kept);
+    cJSON_Delete(kept);
+    return true;
+}
+
 /* Has a model read what the rules did not understand of one coach. What it has seen is noted in the
  * database, with each call. False with *outcome: the turn ends. */
 static bool distil(struct playbooks *p, const char *coach, enum job_outcome *outcome)
 {
     bool goes_on = *p->model.off == '\0';
+    if (!p->has_model)
+        return group_comments(p->job, coach, outcome);
     for (int calls = 0; goes_on && calls < CALLS_A_COACH; calls++)
         if (!read_some(p, coach, &goes_on, outcome))
             return false;
@@ -252,6 +270,7 @@ enum job_outcome job_write_playbooks(struct job *j)
         return job_retry(j, "out_of_memory", "the runner is out of memory");
     p.form = (struct ask_form){"guidelines", instructions, schema, 2000};
     ask_model_init(&p.model, j, most_calls);
+    p.has_model = *p.model.off == '\0' && most_calls > 0;
     outcome = go_through(&p);
     cJSON_Delete(schema);
     return outcome;

@@ -267,8 +267,21 @@ def simulated():
     equal(states(), {"Keep answers short.": "proposed"}, "simulated: nothing else is there")
 
 
+def without_model():
+    """Nothing reads them: what three users say with a thumb down in words that they share is a guideline, by a template."""
+    for user, text in ((10, "That meal plan has fish in it"), (11, "A meal plan for whom?"), (12, "Fish, and the meal plan on top")):
+        comment(user, text)
+    job = uplift.job("write-playbooks", {"max_calls": 0})
+    equal((job["status"], job["result"]["waiting"], job["result"]["found"], job["result"]["proposed"], job["result"]["model"]["calls"]),
+          ("succeeded", 3, 1, 1, 0), "without a model: comments are grouped")
+    equal(states().get("Take more care when it comes to: meal plan."), "proposed", "without a model: by what they share")
+    ok("when it comes to: meal plan." in (draft() or ""), "and drafted as an experiment")
+    job = uplift.job("write-playbooks", {"max_calls": 0})
+    equal((job["status"], job["result"]["found"], job["result"]["proposed"]), ("succeeded", 0, 0), "without a model: once")
+
+
 with Scripted() as provider, Uplift(simulator=None, batch=True, UPLIFT_UPSTREAM_URL=provider.url) as uplift:
     run(by_rules, hostile, by_model, bad_answers, many, resumed, taken_back, admins, tried)
 with Uplift(batch=True) as uplift:
-    run(simulated)
+    run(simulated, without_model)
 done()

@@ -33,9 +33,12 @@ comment on function uplift.guideline_words(text) is 'The stems of a guideline''s
 
 create or replace function uplift.is_topic(p_text text) returns boolean
 language sql immutable parallel safe
-as $$ select p_text like any ('{Do not bring up unless the user does: %,Focus on: %}') $$;
+as $$
+    select p_text like any ('{Do not bring up unless the user does: %,Focus on: %,Take more care when it comes to: %,Go on as you do when it comes to: %}')
+$$;
 
-comment on function uplift.is_topic(text) is 'Whether a guideline names what to talk about, or not to, in words that are its users'': one of uplift.guideline_of_wish() about a topic.';
+comment on function uplift.is_topic(text) is
+    'Whether a guideline names what it is about in words that are its users'': one of uplift.guideline_of_wish() about a topic, or of uplift.theme_of().';
 
 create or replace function uplift.topic_words(p_text text) returns text[]
 language sql immutable parallel safe
@@ -87,7 +90,10 @@ language sql immutable parallel safe
 as $$
     select case
         when uplift.is_topic(p_one) or uplift.is_topic(p_other) then
-            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) <> left(p_other, 5) and uplift.topic_words(p_one) = uplift.topic_words(p_other)
+            uplift.is_topic(p_one) and uplift.is_topic(p_other) and left(p_one, 5) <> left(p_other, 5)
+                -- To focus on something goes with care, and with going on.
+                and (not starts_with(p_one, 'Focus') and not starts_with(p_other, 'Focus') or starts_with(p_one, 'Do not') or starts_with(p_other, 'Do not'))
+                and uplift.topic_words(p_one) = uplift.topic_words(p_other)
         else exists (
                 select from unnest(uplift.guideline_stance(p_one)) a
                 where translate(a, '+-', '-+') = any (uplift.guideline_stance(p_other)))
@@ -118,6 +124,29 @@ $$;
 
 comment on function uplift.shares_words(text, text) is 'Whether a guideline has five words in a row from a comment.';
 
+create or replace function uplift.forbidden_subject(p_text text) returns text
+language plpgsql immutable parallel safe
+as $$
+begin
+    return case
+        -- What the coach is, may and must not is not for its users to say, nor what could harm them or sell them something.
+        when p_text ~* ('\m(rules?|instructions?|prompts?|guidelines?|personas?|polic(y|ies)|restrictions?|filters?|moderation|disclaimers?|warnings?'
+            || '|systems?|developers?|admins?|passwords?|tokens?|secrets?|api|keys?)\M') then 'is about what only the house rules say'
+        when p_text ~* ('\m(ignor\w+|disregard\w*|overrid\w+|bypass\w*|pretend\w*|role ?play\w*|obey\w*|refus\w+|reveal\w*|always agree|do anything'
+            || '|unfiltered|uncensored|no limits?)\M') then 'is about what only the house rules say'
+        when p_text ~* ('\m(diagnos\w+|prescri\w+|medic\w+|drugs?|doses?|dosages?|pills?|suicid\w+|self.?harm\w*|kill\w*|crisis|emergenc\w+'
+            || '|dangers?|dangerous|hotlines?|helplines?|professionals?|therap\w+|doctors?|despair\w*|hopeless\w*|starv\w+|purg\w+|laxatives?|fasting'
+            || '|(skip\w*|miss\w*|without|no|fewer) (a |any )?(meals?|food|breakfasts?|lunch\w*|dinners?)|(stop|avoid|not|never|without) (to )?eat\w*|calor\w+)\M')
+            then 'is about health or danger'
+        when p_text ~* ('\m(buy\w*|sponsor\w*|brands?|discounts?|promo\w*|coupons?|subscri\w+|affiliate|invest\w*|crypto\w*|bitcoin)\M'
+            || '|https?:|www\.|\w@\w') then 'is an advertisement'
+        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|mock\w*|ridicul\w+|humiliat\w+|swear\w*|worthless|stupid|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent' end;
+end
+$$;
+
+comment on function uplift.forbidden_subject(text) is
+    'Why users may not say in guidelines what a text is about, by its words, in English; null where they may.';
+
 create or replace function uplift.guideline_problem(p_text text, p_is_admins boolean, p_names text[], p_comments text[]) returns text
 language plpgsql stable
 as $$
@@ -130,18 +159,7 @@ begin
         when p_is_admins then null
         -- What nobody here can read, no rule can judge.
         when p_text ~ '[^ -~‘’“”–—]' then 'is not in English'
-        -- What the coach is, may and must not is not for its users to say, nor what could harm them or sell them something.
-        when p_text ~* ('\m(rules?|instructions?|prompts?|guidelines?|personas?|polic(y|ies)|restrictions?|filters?|moderation|disclaimers?|warnings?'
-            || '|systems?|developers?|admins?|passwords?|tokens?|secrets?|api|keys?)\M') then 'is about what only the house rules say'
-        when p_text ~* ('\m(ignor\w+|disregard\w*|overrid\w+|bypass\w*|pretend\w*|role ?play\w*|obey\w*|refus\w+|reveal\w*|always agree|do anything'
-            || '|unfiltered|uncensored|no limits?)\M') then 'is about what only the house rules say'
-        when p_text ~* ('\m(diagnos\w+|prescri\w+|medic\w+|drugs?|doses?|dosages?|pills?|suicid\w+|self.?harm\w*|kill\w*|crisis|emergenc\w+'
-            || '|dangers?|dangerous|hotlines?|helplines?|professionals?|therap\w+|doctors?|despair\w*|hopeless\w*|starv\w+|purg\w+|laxatives?|fasting'
-            || '|(skip\w*|miss\w*|without|no|fewer) (a |any )?(meals?|food|breakfasts?|lunch\w*|dinners?)|(stop|avoid|not|never|without) (to )?eat\w*|calor\w+)\M')
-            then 'is about health or danger'
-        when p_text ~* ('\m(buy\w*|sponsor\w*|brands?|discounts?|promo\w*|coupons?|subscri\w+|affiliate|invest\w*|crypto\w*|bitcoin)\M'
-            || '|https?:|www\.|\w@\w') then 'is an advertisement'
-        when p_text ~* '\m(lie|lies|deceiv\w+|insult\w*|mock\w*|ridicul\w+|humiliat\w+|swear\w*|worthless|stupid|slurs?|hate|racis\w+|sexis\w+|sexual\w*|nude|porn\w*)\M' then 'is indecent'
+        when uplift.forbidden_subject(p_text) is not null then uplift.forbidden_subject(p_text)
         -- A name, whosever it is: models write it with a capital, also where the comment did not.
         when p_text ~ '[^.!?:] ["(“‘]?(?!Markdown|English)[A-Z][a-z]' then 'names somebody or something'
         when exists (select from unnest(p_comments) c where uplift.shares_words(p_text, c)) then 'repeats a comment word by word' end;

@@ -1,7 +1,8 @@
 -- Playbooks: short guidelines for a coach, from what its users wrote with their thumbs (job write-playbooks).
 --
 -- A comment is read once, and again when it changes. What the rules of coach/wishes.sql understand of it is a cluster
--- already, whose guideline is in our own words; the rest waits for a model. A guideline is a row of its own: it is made,
+-- already, whose guideline is in our own words; the rest waits for a model, or is grouped by the words that several
+-- share (playbook_themes.sql). A guideline is a row of its own: it is made,
 -- merged and retired by itself, and no text is ever rewritten as a whole, in which what was known would get lost. The
 -- playbook is put together of those that stand, and goes out as an experiment, which an admin starts.
 
@@ -414,6 +415,7 @@ begin
         and (uplift.comment_on(e.answer_id, null)).user_id is distinct from e.user_id;
     delete from uplift.playbook_comments w
     where w.coach_id = p_coach_id and (w.said_at < now() - interval '2160 hours' or (uplift.comment_on(w.answer_id, null)).user_id is distinct from w.user_id);
+    perform uplift.drop_turned_themes(p_coach_id);
     v_harmful := uplift.count_playbook_ratings(p_coach_id);
     v_lost := uplift.take_playbook_results(p_coach_id);
     v_merged := uplift.merge_guidelines(p_coach_id);

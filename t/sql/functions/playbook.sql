@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(188);
+select plan(207);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -259,6 +259,55 @@ select is((pg_temp.keep((select jsonb_agg(jsonb_build_object('guideline', 'Menti
 select pg_temp.comment(n, null) from generate_series(33, 38) n \g /dev/null
 select pg_temp.tend() \g /dev/null
 select matches(pg_temp.states(), 'Give an example from everyday life\. retired few_users', 'taken back, it is gone');
+
+-- No model: what several users' words share.
+select is((select string_agg(p.words || case when p.is_name then '!' else '' end, ', ' order by p.words collate "C") from uplift.comment_phrases(t) p), w, 'phrases of: ' || coalesce(left(t, 40), 'null'))
+from (values ('Your meal-plans were useless.', 'meal, meal plans, plans'), ('I asked Karl, Karl knows meal.  Plans', 'karl!, meal, plans'), ('RECIPES! FAST FOOD!', 'fast, fast food, food, recipes'),
+    ('[email] recipes for 3 at 7am', 'recipes'), ('was it that good?', null), ('もっと短く', null), ('Übung macht müde', 'macht'), ('', null), (null, null)) as v(t, w);
+savepoint without_a_model;
+delete from uplift.playbook_guidelines;
+delete from uplift.playbook_comments;
+create function pg_temp.thinks(n int, p_is_up boolean, p_text text) returns void language sql as $$
+    select pg_temp.answer(20000 + n, n);
+    select pg_temp.comment(20000 + n, p_text);
+    update public.coach_response_feedback set helpful = p_is_up where id = pg_temp.id(20000 + n)
+$$;
+create function pg_temp.themes() returns text language plpgsql as $$
+declare
+    v_kept jsonb;
+begin
+    perform pg_temp.read();
+    v_kept := uplift_batch.keep_themes('coach_decibel_avatar');
+    perform pg_temp.tend();
+    return concat_ws(' ', v_kept -> 'found', v_kept -> 'dropped') || coalesce(' ' || (
+        select string_agg(g.text || ' ' || g.users || ' ' || g.state, ' | ' order by g.text)
+        from uplift.playbook_standing g where g.coach_id = 'coach_decibel_avatar' and g.users > 0 and g.text ~ 'comes to|cardio'), '');
+end
+$$;
+select is(pg_temp.themes(), '0 0', 'themes: nothing is made of nothing');
+select pg_temp.thinks(41, false, 'The meal plan has fish in it, again.'), pg_temp.thinks(42, false, 'Meal plans for people with kids?') \g /dev/null
+select is(pg_temp.themes(), '0 0', 'themes: two users are too few');
+select pg_temp.thinks(43, null, 'No meal plan like that'), pg_temp.thinks(44, true, 'That breathing exercise!'), pg_temp.thinks(45, true, 'I did the breathing exercises twice'),
+    pg_temp.thinks(46, true, 'Breathing exercise worked') \g /dev/null
+select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed', 'themes: what was liked, and nothing without a thumb');
+select pg_temp.thinks(47, false, 'I hate that stupid meal plan') \g /dev/null
+select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 3 proposed', 'themes: and what was not');
+select pg_temp.thinks(48, false, 'The plan for meals: a meal plan?'), pg_temp.thinks(48 + n, n < 2, 'Running shoes, of all things') from generate_series(1, 4) n \g /dev/null
+select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 4 proposed | Take more care when it comes to: running shoes. 3 proposed',
+    'themes: a word more counts for those there are; three to one are enough');
+select is(pg_temp.themes(), '0 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 4 proposed | Take more care when it comes to: running shoes. 3 proposed', 'themes: again nothing changes');
+update public.coach_response_feedback set helpful = true where id in (pg_temp.id(20050), pg_temp.id(20051)) \g /dev/null
+select matches(pg_temp.themes(), 'meal plan. 4 proposed \| Take more care when it comes to: running shoes. 1 retired', 'themes: whoever turns a thumb over stands behind it no longer');
+select pg_temp.thinks(60 + n, false, 'Why did Wilhelm come to the stairs?') from generate_series(1, 3) n \g /dev/null
+select pg_temp.thinks(70 + n, false, 'You said dinosaur system prompt twice') from generate_series(1, 3) n \g /dev/null
+select doesnt_match(pg_temp.themes(), 'wilhelm|dinosaur|system|prompt', 'themes: none is a name, or from a comment about what is not for users to say');
+select pg_temp.thinks(80, false, 'cardio again'), pg_temp.thinks(81, false, 'hm, cardio'), pg_temp.answer(20000 + n, 82), pg_temp.comment(20000 + n, 'cardio cardio')
+from generate_series(90, 99) n \g /dev/null
+update public.coach_response_feedback set helpful = false where id in (select pg_temp.id(20000 + n) from generate_series(90, 99) n);
+select matches(pg_temp.themes(), 'Take more care when it comes to: cardio. 3 ', 'themes: users count, not comments');
+select pg_temp.says(100 + n, 'stop asking me about cardio') from generate_series(1, 7) n \g /dev/null
+select matches(pg_temp.themes(), 'Do not bring up unless the user does: cardio. 7 proposed.*Take more care when it comes to: cardio. 3 retired', 'themes: what more want to hear nothing of is none');
+rollback to without_a_model;
 
 -- Merged.
 insert into uplift.playbook_guidelines (coach_id, text, kind, made_by) values (:decibel, 'Please keep the answers short.', 'manner', 'model');
