@@ -39,13 +39,13 @@ begin
     )
     select s.stem, s.word, s.is_name from saying s
     union
-    select s.stem || ' ' || o.stem, s.word || ' ' || o.word, s.is_name or o.is_name
+    select least(s.stem collate "C", o.stem) || ' ' || greatest(s.stem collate "C", o.stem), s.word || ' ' || o.word, s.is_name or o.is_name
     from saying s join saying o on o.n = s.n + 1 and o.before in (' ', '-') and o.stem <> s.stem;
 end
 $$;
 
 comment on function uplift.comment_phrases(text) is
-    'The words, and pairs of words side by side, of a comment that say what it is about, English ones: their stems, the words in lower case, and whether one is written as a name is. Its first 1,000 characters are looked at.';
+    'The words, and pairs of words side by side, of a comment that say what it is about, English ones: their stems, in alphabetical order, the words in lower case, and whether one is written as a name is. Its first 1,000 characters are looked at.';
 
 create or replace function uplift.comments_with_a_thumb(p_coach_id text, p_most int)
 returns table (answer_id uuid, user_id uuid, said_at timestamptz, is_up boolean, words text)
@@ -79,6 +79,16 @@ $$;
 
 comment on function uplift.drop_turned_themes(text) is 'Takes out of the evidence for what users liked, or did not, answers whose thumb says otherwise by now.';
 
+create or replace function uplift.themes_of(p_coach_id text) returns table (id uuid, is_up boolean, stems text)
+language sql stable
+as $$
+    select g.id, g.text = uplift.theme_of(x.words, true), array_to_string(array(select w from unnest(uplift.topic_words(g.text)) w order by w collate "C"), ' ')
+    from uplift.playbook_guidelines g cross join lateral (select rtrim(substr(g.text, strpos(g.text, ': ') + 2), '.') as words) x
+    where g.coach_id = p_coach_id and g.state <> 'merged' and g.text in (uplift.theme_of(x.words, true), uplift.theme_of(x.words, false))
+$$;
+
+comment on function uplift.themes_of(text) is 'The guidelines of a coach that are themes (uplift.theme_of), and the stems of what they are about, as uplift.comment_phrases() has them.';
+
 create or replace function uplift_batch.keep_themes(p_coach_id text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
@@ -86,59 +96,50 @@ declare
     c_most constant int := 5; -- new ones, of one reading
     v_least int := greatest(uplift.setting_number('playbook.min_users', 3), 1)::int;
     v_margin float8 := greatest(uplift.setting_number('playbook.margin', 2), 1);
-    v_comments jsonb;
-    v_phrases jsonb;
-    v_names text[];
+    -- One element for each phrase of a comment, of those that enough users share.
+    v_answers uuid[];
+    v_users uuid[];
+    v_said_at timestamptz[];
+    v_is_up boolean[];
+    v_stems text[];
+    v_words text[];
     v_tried text[] := array[]::text[];
-    v_taken uuid[] := array[]::uuid[];
+    v_taken uuid[];
     v_theme record;
     v_guideline uuid;
     v_found int := 0;
     v_dropped int := 0;
 begin
     perform uplift.lock_playbook(p_coach_id);
-    select jsonb_agg(to_jsonb(c) - 'words'), array_agg(c.words) into v_comments, v_names
-    from uplift.comments_with_a_thumb(p_coach_id, 2000) c;
-    select jsonb_agg(jsonb_build_object('n', c.n - 1, 'stems', p.stems, 'words', p.words, 'is_name', p.is_name)) into v_phrases
-    from unnest(v_names) with ordinality c(words, n) cross join lateral uplift.comment_phrases(c.words) p;
-    if v_phrases is null then
-        return jsonb_build_object('found', 0, 'dropped', 0);
-    end if;
+    with said as materialized (
+        select c.answer_id, c.user_id, c.said_at, c.is_up, p.stems, p.words, p.is_name
+        from uplift.comments_with_a_thumb(p_coach_id, 2000) c cross join lateral uplift.comment_phrases(c.words) p
+    ), counted as (
+        select s.stems, count(distinct s.user_id) filter (where s.is_up) as up, count(distinct s.user_id) filter (where not s.is_up) as down
+        from said s group by s.stems having avg(s.is_name::int) <= 0.5
+    )
+    select array_agg(s.answer_id), array_agg(s.user_id), array_agg(s.said_at), array_agg(s.is_up), array_agg(s.stems), array_agg(s.words)
+    into v_answers, v_users, v_said_at, v_is_up, v_stems, v_words
+    from said s join counted c on c.stems = s.stems
+    where exists (select from uplift.themes_of(p_coach_id) t where t.stems = s.stems and t.is_up = s.is_up)
+        or case when s.is_up then c.up >= greatest(v_least, v_margin * c.down) else c.down >= greatest(v_least, v_margin * c.up) end;
     -- What is a theme already.
-    for v_theme in
-        select g.id, g.text = uplift.theme_of(x.words, true) as is_up, uplift.topic_words(g.text) as stems
-        from uplift.playbook_guidelines g cross join lateral (select rtrim(substr(g.text, strpos(g.text, ': ') + 2), '.') as words) x
-        where g.coach_id = p_coach_id and g.state <> 'merged' and g.text in (uplift.theme_of(x.words, true), uplift.theme_of(x.words, false))
-    loop
-        perform uplift.add_evidence(v_theme.id, c.answer_id, c.user_id, c.said_at)
-        from jsonb_to_recordset(v_comments) as c(answer_id uuid, user_id uuid, said_at timestamptz, is_up boolean)
-        where c.is_up = v_theme.is_up and not exists (select from uplift.playbook_evidence e where e.answer_id = c.answer_id)
-            and exists (
-                select from jsonb_to_recordset(v_phrases) as p(n int, stems text)
-                where (v_comments -> p.n ->> 'answer_id')::uuid = c.answer_id
-                    and string_to_array(p.stems, ' ') @> v_theme.stems and string_to_array(p.stems, ' ') <@ v_theme.stems);
-    end loop;
-    select coalesce(array_agg(distinct e.answer_id), '{}') into v_taken
-    from jsonb_to_recordset(v_comments) as c(answer_id uuid) join uplift.playbook_evidence e on e.answer_id = c.answer_id;
+    perform uplift.add_evidence(t.id, p.answer_id, p.user_id, p.said_at)
+    from uplift.themes_of(p_coach_id) t
+    join unnest(v_answers, v_users, v_said_at, v_is_up, v_stems) as p(answer_id, user_id, said_at, is_up, stems) on p.stems = t.stems and p.is_up = t.is_up
+    where not exists (select from uplift.playbook_evidence e where e.answer_id = p.answer_id);
+    v_taken := array(select distinct e.answer_id from unnest(v_answers) a(id) join uplift.playbook_evidence e on e.answer_id = a.id);
     -- Then, again and again, what most of the others share.
     for v_round in 1 .. 4 * c_most loop
         exit when v_found = c_most;
-        with said as (
-            select p.stems, p.words, p.is_name, c.user_id, c.is_up, c.answer_id
-            from jsonb_to_recordset(v_phrases) as p(n int, stems text, words text, is_name boolean)
-            cross join lateral jsonb_to_record(v_comments -> p.n) as c(answer_id uuid, user_id uuid, is_up boolean)
-        ), shared as (
-            select s.stems, s.is_up, count(distinct s.user_id) as users, mode() within group (order by s.words) as words, array_agg(distinct s.answer_id) as answers
-            from said s where s.answer_id <> all (v_taken)
-            group by s.stems, s.is_up
-            having count(distinct s.user_id) >= v_least and avg(s.is_name::int) <= 0.5
-        )
-        select s.*, uplift.theme_of(s.words, s.is_up) as text into v_theme
-        from shared s
-        where s.is_up || s.stems <> all (v_tried)
-            and s.users >= v_margin * (select count(distinct o.user_id) from said o where o.stems = s.stems and o.is_up <> s.is_up)
+        select p.stems, p.is_up, uplift.theme_of(mode() within group (order by p.words), p.is_up) as text, count(distinct p.user_id) as users,
+            array_agg(distinct p.answer_id) as answers
+        into v_theme
+        from unnest(v_answers, v_users, v_is_up, v_stems, v_words) as p(answer_id, user_id, is_up, stems, words)
+        where p.is_up || p.stems <> all (v_tried) and not exists (select from unnest(v_taken) t(id) where t.id = p.answer_id)
+        group by p.stems, p.is_up having count(distinct p.user_id) >= v_least
         -- Two words say more than one.
-        order by s.users * case when s.stems like '% %' then 2 else 1 end desc, s.stems limit 1;
+        order by count(distinct p.user_id) * case when p.stems like '% %' then 2 else 1 end desc, p.stems limit 1;
         exit when not found;
         v_tried := v_tried || (v_theme.is_up || v_theme.stems);
         if uplift.guideline_problem(v_theme.text, false, null, null) is not null then
@@ -147,7 +148,7 @@ begin
         end if;
         v_guideline := uplift.guideline_for(p_coach_id, v_theme.text, 'content', 'rules');
         perform uplift.add_evidence(v_guideline, c.answer_id, c.user_id, c.said_at)
-        from jsonb_to_recordset(v_comments) as c(answer_id uuid, user_id uuid, said_at timestamptz) where c.answer_id = any (v_theme.answers);
+        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c where c.answer_id = any (v_theme.answers);
         v_taken := v_taken || v_theme.answers;
         v_found := v_found + 1;
     end loop;
