@@ -174,20 +174,37 @@ static int show_job(struct pg *pg, const char *id, bool cancel)
     return EXIT_SUCCESS;
 }
 
+static void show_kind(const struct job_kind *k)
+{
+    printf("%s\n    %s\n", k->name, k->meaning);
+    for (const struct job_argument *a = k->arguments; a != NULL && a->name != NULL; a++) {
+        printf("    --");
+        for (const char *p = a->name; *p != '\0'; p++)
+            putchar(*p == '_' ? '-' : *p);
+        printf("%s%s%s: %s\n", a->choices != NULL ? " " : "", a->choices != NULL ? a->choices : "",
+               a->required ? " (required)" : "", a->meaning);
+    }
+}
+
 static int list_kinds(void)
 {
-    for (const struct job_kind *k = job_kinds; k->name != NULL; k++) {
-        printf("%s\n    %s\n", k->name, k->meaning);
-        for (const struct job_argument *a = k->arguments; a != NULL && a->name != NULL; a++) {
-            printf("    --");
-            for (const char *p = a->name; *p != '\0'; p++)
-                putchar(*p == '_' ? '-' : *p);
-            printf("%s%s%s: %s\n", a->choices != NULL ? " " : "",
-                   a->choices != NULL ? a->choices : "", a->required ? " (required)" : "",
-                   a->meaning);
-        }
-    }
+    for (const struct job_kind *k = job_kinds; k->name != NULL; k++)
+        show_kind(k);
     return EXIT_SUCCESS;
+}
+
+/* What "run" and "run JOB" take, for who asks by --help; false: that is not asked. */
+static bool show_help_of_run(int count, char **words)
+{
+    const struct job_kind *kind = count > 2 ? job_kind_find(words[1]) : NULL;
+    if (strcmp(words[0], "run") != 0 || count < 2 || strcmp(words[count - 1], "--help") != 0 ||
+        (count > 2 && kind == NULL))
+        return false;
+    if (kind != NULL)
+        show_kind(kind);
+    else
+        list_kinds();
+    return true;
 }
 
 /* --- fine-tuning --- */
@@ -559,6 +576,7 @@ void command_print_help(void)
          "to "
          "a scratch\n"
          "                     installation for weeks; ./dev flywheel sets one up for it\n"
+         "  run JOB --help     what it does, and its arguments\n"
          "  kinds              the jobs there are, and their arguments\n"
          "  jobs [--name NAME] [--status STATUS] [--limit N] [--after ID]\n"
          "                     jobs, the newest first\n"
@@ -612,6 +630,8 @@ int command_run(const struct config *config, int count, char **words)
     log_open("fcgi-batch", 0, LOG_ERROR); /* what happens is shown, not logged */
     if (strcmp(name, "kinds") == 0 && count == 1)
         return list_kinds();
+    if (show_help_of_run(count, words))
+        return EXIT_SUCCESS;
     if (!has_id(count, words))
         return EXIT_USAGE;
     /* Files that a job writes are to be the service's own. */

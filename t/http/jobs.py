@@ -56,6 +56,10 @@ def listing(up):
     equal(sorted(kinds), sorted(line for line in helped.splitlines() if line and not line.startswith(" ")),
           "the program and the database know the same kinds of jobs")
     ok(kinds["generate-training-data"]["one_at_a_time"], "with their limits")
+    one = up.batch_run("run", "write-playbooks", "--help")
+    ok(one.returncode == 0 and one.stdout.startswith("write-playbooks\n") and "--max-calls" in one.stdout and one.stdout in helped, "run JOB --help tells of one")
+    equal(up.batch_run("run", "--help").stdout, helped, "and run --help of all")
+    ok(up.batch_run("run", "nonsense", "--help").returncode == 2, "of those that there are")
 
 
 def refusals(up):
