@@ -17,7 +17,7 @@ create table playbook_guidelines (
 );
 
 comment on table playbook_guidelines is
-    'How a coach should answer, a short sentence each, in words that are no user''s: made of comments by job write-playbooks, or by an admin.';
+    'How a coach should answer, a short sentence each, in words that are no user''s: ours, a model''s, an admin''s, or, about a topic, of several users. Made of comments by job write-playbooks, or by an admin.';
 comment on column playbook_guidelines.kind is 'manner: how something is said; content: what is said.';
 comment on column playbook_guidelines.state is
     'gathering: too few users yet, or others want the opposite; proposed: in the playbook, to be tried; active: in it, and in production by a rollout; retired; merged into another one (merged_into).';
@@ -52,7 +52,7 @@ create index on playbook_comments (coach_id, answer_id);
 create index on playbook_comments (user_id);
 
 comment on table playbook_comments is
-    'Answers with a comment that rules do not understand, for a model to find guidelines in, for 90 days; read_at: when it last saw it.';
+    'Answers with a comment that rules do not understand, for a model to find guidelines in, or, without one, for uplift_batch.keep_themes(), for 90 days; read_at: when a model last saw it.';
 
 create table playbook_versions (
     id uuid primary key,

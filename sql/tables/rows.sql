@@ -100,6 +100,7 @@ insert into uplift.settings (key, value, description) values
     ('playbook.max_guidelines', '12', 'Guidelines of one playbook, at most 50.'),
     ('playbook.margin', '2', 'Of two guidelines that contradict each other the one counts that has so many times the users of the other; else neither.'),
     ('playbook.min_ratings', '30', 'Thumbs on answers with a guideline, as independent users would give them, before it may be retired for them.'),
+    ('playbook.themes', 'true', 'Whether comments that rules do not understand, where no model reads them, become guidelines by words that several users and the coach have in common.'),
     ('experiments.holdout_share', '0', 'Share of users, 0 to 1, that takes part in no experiment, to compare with.'),
     ('autopilot.enabled', 'false', 'Whether autopilot is on; POST /admin/autopilot/start and /stop set it.'),
     ('autopilot.max_usd_per_day', 'null', 'US dollars a day, UTC, that autopilot may spend; without it, it does nothing.'),

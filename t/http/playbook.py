@@ -31,9 +31,9 @@ def model(answer):
     provider.says = says
 
 
-def comment(user, text, coach=MAPLE):
+def comment(user, text, coach=MAPLE, message="How do I begin?"):
     """One more answer to that user, with a comment."""
-    answer = uplift.post("/v1/chat", {"message": "How do I begin?", "coach_id": coach}, user=USERS[user])
+    answer = uplift.post("/v1/chat", {"message": message, "coach_id": coach}, user=USERS[user])
     equal(answer.status, 200, "user %d got an answer" % user)
     answer = answer.headers["X-Feedback-Id"]
     uplift.row(answer)
@@ -268,14 +268,15 @@ def simulated():
 
 
 def without_model():
-    """Nothing reads them: what three users say with a thumb down in words that they share is a guideline, by a template."""
-    for user, text in ((10, "That meal plan has fish in it"), (11, "A meal plan for whom?"), (12, "Fish, and the meal plan on top")):
-        comment(user, text)
+    """Nothing reads them: what three users say with a thumb down in words that the coach used, too, is a guideline, by a template."""
+    for user, text in ((10, "There is a kitchen in it again"), (11, "I have no kitchen, and Zebulon has none"), (12, "What if it is not in the kitchen?")):
+        answer = comment(user, text, message="How do I sleep better?")
+        contains(uplift.row(answer)["ai_response"], " kitchen", "user %d was told of one" % user)
     job = uplift.job("write-playbooks", {"max_calls": 0})
     equal((job["status"], job["result"]["waiting"], job["result"]["found"], job["result"]["proposed"], job["result"]["model"]["calls"]),
           ("succeeded", 3, 1, 1, 0), "without a model: comments are grouped")
-    equal(states().get("Take more care when it comes to: meal plan."), "proposed", "without a model: by what they share")
-    ok("when it comes to: meal plan." in (draft() or ""), "and drafted as an experiment")
+    equal(states().get("Take more care when it comes to: kitchen."), "proposed", "without a model: by what they share")
+    ok("when it comes to: kitchen." in (draft() or ""), "and drafted as an experiment")
     job = uplift.job("write-playbooks", {"max_calls": 0})
     equal((job["status"], job["result"]["found"], job["result"]["proposed"]), ("succeeded", 0, 0), "without a model: once")
 

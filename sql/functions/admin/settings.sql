@@ -30,6 +30,7 @@ as $$
         (61, 'playbook.max_guidelines', 'whole', 0, 50, null, '12'),
         (62, 'playbook.margin', 'number', 1, 1000, null, '2'),
         (63, 'playbook.min_ratings', 'whole', 5, 1000000, null, '30'),
+        (64, 'playbook.themes', 'flag', null, null, null, 'true'),
         (70, 'predictions.max_per_day', 'whole', 0, 1000000, null, '2000'),
         (71, 'predictions.right_at', 'number', 0, 1, null, '0.8'),
         (72, 'predictions.watch_days', 'whole', 1, 1000, null, '7'),

@@ -52,7 +52,8 @@ $$;
 comment on function uplift.note_event(uuid, uuid, jsonb, jsonb, timestamptz, uuid, text) is
     'Appends what of p_words differs from what stands to the history; nothing when all is the same.';
 
-create or replace function uplift.feedback_until(a public.coach_response_feedback, p_until timestamptz, out helpful boolean, out rating int)
+create or replace function uplift.feedback_until(p_answer_id uuid, p_user_id uuid, p_helpful boolean, p_rating int, p_until timestamptz,
+    out helpful boolean, out rating int)
 language plpgsql stable
 as $$
 declare
@@ -64,12 +65,12 @@ begin
         from (
             select c.key as field, c.value, e.given_at, e.id
             from uplift.feedback_events e cross join lateral jsonb_each(e.changes) c
-            where e.answer_id = a.id and e.user_id = a.user_id and c.key in ('helpful', 'rating')
+            where e.answer_id = p_answer_id and e.user_id = p_user_id and c.key in ('helpful', 'rating')
             union all
-            -- What stood before there was a history, or is not in it any more.
-            select s.field, case s.field when 'helpful' then to_jsonb(a.helpful) else to_jsonb(a.rating) end, s.said_at, 0
-            from uplift.feedback_said s
-            where s.answer_id = a.id and s.user_id = a.user_id and s.field in ('helpful', 'rating') and s.waiting is null) x
+            -- What the history has no more, or never had, because it was there before: since when is known of most.
+            select f.field, f.value, coalesce(s.said_at, '-infinity'), 0
+            from (values ('helpful', to_jsonb(p_helpful)), ('rating', to_jsonb(p_rating))) as f(field, value)
+            left join uplift.feedback_said s on s.answer_id = p_answer_id and s.user_id = p_user_id and s.field = f.field) x
         where x.given_at <= p_until
         order by x.field, x.given_at desc, x.id desc) w;
     helpful := (v_words ->> 'helpful')::boolean;
@@ -77,8 +78,8 @@ begin
 end
 $$;
 
-comment on function uplift.feedback_until(public.coach_response_feedback, timestamptz, out boolean, out int) is
-    'The thumb and the stars that an answer had at a time: nulls where there were none, or nothing of that time is kept.';
+comment on function uplift.feedback_until(uuid, uuid, boolean, int, timestamptz, out boolean, out int) is
+    'The thumb and the stars at a time of an answer that has these now: nulls where there were none, or what there was is not known any more.';
 
 -- --- in SQL ---
 

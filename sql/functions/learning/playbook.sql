@@ -56,8 +56,9 @@ language plpgsql stable
 as $$
 declare
     c_days constant int := 90;
-    c_most constant int := 200000; -- thumbs of all coaches that are looked at
-    v_experiments uuid[] := array(select a.experiment_id from uplift.playbook_arms a where a.coach_id = p_coach_id);
+    c_most constant int := 50000; -- thumbs of all coaches that are looked at
+    -- Where it was tried it is counted beside control.
+    v_arms text[] := array(select a.experiment_id || ' ' || a.variant from uplift.playbook_arms a where a.coach_id = p_coach_id);
     v_prompts jsonb := (
         select jsonb_object_agg(s.id, v.guideline_ids)
         from uplift.playbook_versions v
@@ -81,7 +82,8 @@ begin
         join public.coach_response_feedback a on a.id = s.answer_id
         cross join lateral jsonb_array_elements_text(v_prompts -> a.system_prompt_id::text) g(id)
         where a.coach_id = p_coach_id and a.helpful is not null and not exists (
-            select from jsonb_array_elements(a.exposures) e where (e ->> 'experiment_id')::uuid = any (v_experiments))
+            select from jsonb_array_elements(case jsonb_typeof(a.exposures) when 'array' then a.exposures end) e
+            where concat_ws(' ', e ->> 'experiment_id', e ->> 'variant') = any (v_arms))
         group by 1, 2
     )
     -- One user is one voice, however many thumbs.
@@ -94,7 +96,7 @@ end
 $$;
 
 comment on function uplift.playbook_thumbs_in_production(text) is
-    'Thumbs of the last 90 days (the latest 200,000 of all coaches) on a coach''s answers whose prompt had a version of its playbook that a rollout had made production, by guideline, as many as independent users would give; without those in experiments and rollouts that tried a version.';
+    'Thumbs of the last 90 days (the latest 50,000 of all coaches) on a coach''s answers whose prompt had a version of its playbook that a rollout had made production, by guideline, as many as independent users would give; without those of variants that add a version (uplift.playbook_arms), which are counted beside control.';
 
 create or replace function uplift.count_playbook_ratings(p_coach_id text) returns int
 language plpgsql volatile
@@ -400,7 +402,7 @@ comment on function uplift.write_playbook(text, text) is
     'Brings the version of a coach''s playbook, and the draft of the experiment that is to try it, in step with its guidelines: at most one draft a coach, and none of what was tried already. Returns {version_id, experiment_id (of the draft), is_new}.';
 
 create or replace function uplift_batch.tend_playbook(p_coach_id text, p_who text) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
     v_merged int;

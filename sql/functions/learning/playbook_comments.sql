@@ -63,33 +63,38 @@ $$;
 comment on function uplift.guideline_for(text, text, text, text) is
     'The guideline of a coach that says this, whatever its state, or the one that it was merged into; made, to gather evidence, where there is none.';
 
-create or replace function uplift.add_evidence(p_guideline_id uuid, p_answer_id uuid, p_user_id uuid, p_said_at timestamptz) returns void
+create or replace function uplift.opposed_guidelines(p_guideline_id uuid) returns uuid[]
+language sql stable
+as $$
+    select array(
+        select g.id from uplift.playbook_guidelines g
+        where g.coach_id = t.coach_id and g.state <> 'merged' and uplift.is_topic(g.text) = uplift.is_topic(t.text)
+            and uplift.guidelines_contradict(g.text, t.text))
+    from uplift.playbook_guidelines t where t.id = p_guideline_id
+$$;
+
+comment on function uplift.opposed_guidelines(uuid) is 'The guidelines of its coach that contradict one.';
+
+create or replace function uplift.add_evidence(p_guideline_id uuid, p_opposed uuid[], p_answer_id uuid, p_user_id uuid, p_said_at timestamptz) returns void
 language plpgsql volatile
 as $$
 declare
-    v_this uplift.playbook_guidelines;
-    v_others uuid[];
     v_last timestamptz;
 begin
-    select g.* into v_this from uplift.playbook_guidelines g where g.id = p_guideline_id;
     -- Of two that cannot both be so a user's last word counts.
-    v_others := array(
-        select g.id from uplift.playbook_guidelines g
-        where g.coach_id = v_this.coach_id and g.state <> 'merged' and uplift.is_topic(g.text) = uplift.is_topic(v_this.text)
-            and uplift.guidelines_contradict(g.text, v_this.text));
     select max(e.said_at) into v_last
-    from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
+    from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (p_opposed) and e.answer_id <> p_answer_id;
     if v_last > p_said_at then
         return;
     end if;
-    delete from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (v_others) and e.answer_id <> p_answer_id;
+    delete from uplift.playbook_evidence e where e.user_id = p_user_id and e.guideline_id = any (p_opposed) and e.answer_id <> p_answer_id;
     insert into uplift.playbook_evidence (guideline_id, answer_id, user_id, said_at)
     values (p_guideline_id, p_answer_id, p_user_id, p_said_at) on conflict do nothing;
 end
 $$;
 
-comment on function uplift.add_evidence(uuid, uuid, uuid, timestamptz) is
-    'Notes that the comment on an answer is evidence for a guideline, in the place of what its user wrote before to the contrary; not where that was written later.';
+comment on function uplift.add_evidence(uuid, uuid[], uuid, uuid, timestamptz) is
+    'Notes that the comment on an answer is evidence for a guideline, in the place of what its user wrote before to the contrary (for uplift.opposed_guidelines() of it); not where that was written later.';
 
 create or replace function uplift.read_comment(p_answer_id uuid, p_said_at timestamptz, p_guest uuid) returns text
 language plpgsql volatile
@@ -98,6 +103,7 @@ declare
     v_comment record;
     v_wish text;
     v_guideline record;
+    v_guideline_id uuid;
     v_is_understood boolean := false;
 begin
     -- The end of the list is read twice.
@@ -119,8 +125,8 @@ begin
         -- A topic is in its user's words.
         continue when v_guideline.kind = 'content'
             and uplift.guideline_problem(v_guideline.guideline, false, uplift.profile_names(v_comment.user_id), null) is not null;
-        perform uplift.add_evidence(uplift.guideline_for(v_comment.coach_id, v_guideline.guideline, v_guideline.kind, 'rules'),
-            p_answer_id, v_comment.user_id, p_said_at);
+        v_guideline_id := uplift.guideline_for(v_comment.coach_id, v_guideline.guideline, v_guideline.kind, 'rules');
+        perform uplift.add_evidence(v_guideline_id, uplift.opposed_guidelines(v_guideline_id), p_answer_id, v_comment.user_id, p_said_at);
     end loop;
     if v_is_understood then
         return 'understood';
@@ -402,8 +408,8 @@ begin
         end if;
         begin
             v_guideline := uplift.guideline_for(p_coach_id, v_found.text, v_found.kind, 'model');
-            perform uplift.add_evidence(v_guideline, w.answer_id, w.user_id, w.said_at)
-            from uplift.playbook_comments w where w.answer_id = any (v_answers);
+            perform uplift.add_evidence(v_guideline, o.ids, w.answer_id, w.user_id, w.said_at)
+            from uplift.playbook_comments w cross join (select uplift.opposed_guidelines(v_guideline) as ids) o where w.answer_id = any (v_answers);
             v_count := v_count + 1;
         exception when others then
             if not uplift.is_bad_row(sqlstate) then

@@ -18,11 +18,12 @@ begin
     into answers, failed, thumbs_up, thumbs, rating_sum, ratings, engagement_s, cost_usd, latency_ms, timed, regenerations
     from (
         select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,
-            case when x.feedback_given_at > p_feedback_until then f.helpful else x.helpful end as thumb,
-            case when x.feedback_given_at > p_feedback_until then f.rating else x.rating end as stars
+            -- Of few answers a word was said later: only of those the history is read.
+            case when x.feedback_given_at > p_feedback_until
+                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating, p_feedback_until)).helpful else x.helpful end as thumb,
+            case when x.feedback_given_at > p_feedback_until
+                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating, p_feedback_until)).rating else x.rating end as stars
         from public.coach_response_feedback x
-        -- Of few answers a word was said later.
-        left join lateral uplift.feedback_until(x, p_feedback_until) f on x.feedback_given_at > p_feedback_until
         where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to and (p_coach_id is null or x.coach_id = p_coach_id)
             and (p_exposure is null or x.exposures @> p_exposure
                 and not x.exposures @> jsonb_build_array(p_exposure -> 0 || '{"override": true}'))) a;

@@ -1,6 +1,6 @@
 -- Playbooks: guidelines from comments, who stands behind them, what may be one, and how they go out.
 \ir common.psql
-select plan(207);
+select plan(215);
 \set decibel '''coach_decibel_avatar'''
 
 create function pg_temp.user(n int) returns uuid language sql immutable as $$ select ('60000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
@@ -260,15 +260,18 @@ select pg_temp.comment(n, null) from generate_series(33, 38) n \g /dev/null
 select pg_temp.tend() \g /dev/null
 select matches(pg_temp.states(), 'Give an example from everyday life\. retired few_users', 'taken back, it is gone');
 
--- No model: what several users' words share.
-select is((select string_agg(p.words || case when p.is_name then '!' else '' end, ', ' order by p.words collate "C") from uplift.comment_phrases(t) p), w, 'phrases of: ' || coalesce(left(t, 40), 'null'))
-from (values ('Your meal-plans were useless.', 'meal, meal plans, plans'), ('I asked Karl, Karl knows meal.  Plans', 'karl!, meal, plans'), ('RECIPES! FAST FOOD!', 'fast, fast food, food, recipes'),
-    ('[email] recipes for 3 at 7am', 'recipes'), ('was it that good?', null), ('もっと短く', null), ('Übung macht müde', 'macht'), ('', null), (null, null)) as v(t, w);
+-- No model: what several users' words share, and the answers'.
+select is((select string_agg(p.words || ' (' || p.stems || ')', ', ' order by p.words collate "C") from uplift.phrases(t) p), w, 'phrases of: ' || coalesce(left(t, 40), 'null'))
+from (values ('Your meal-plans were useless.', 'meal (meal), meal plans (meal plan), plans (plan)'), ('I asked Karl, Karl knows. plan  meals', 'meals (meal), plan (plan)'),
+    ('fast food, RECIPES', 'fast (fast), fast food (fast food), food (food)'), ('[email] recipes for 3 at 7am', 'recipes (recip)'),
+    ('was it that good?', null), ('もっと短く', null), ('', null), (null, null)) as v(t, w);
+select is(uplift.is_english(t), w, 'english: ' || left(coalesce(t, 'null'), 30)) from (values ('That meal plan has fish in it', true), ('Das war leider nicht hilfreich', false),
+    ('Deja de matar mi motivación', false), ('もっと短く', false), ('', false), (null, false)) as v(t, w);
 savepoint without_a_model;
 delete from uplift.playbook_guidelines;
 delete from uplift.playbook_comments;
-create function pg_temp.thinks(n int, p_is_up boolean, p_text text) returns void language sql as $$
-    select pg_temp.answer(20000 + n, n);
+create function pg_temp.thinks(n int, p_is_up boolean, p_text text, p_answer text) returns void language sql as $$
+    select pg_temp.record(20000 + n, pg_temp.user(n), pg_temp.id(920000 + n), 'Hello', p_answer);
     select pg_temp.comment(20000 + n, p_text);
     update public.coach_response_feedback set helpful = p_is_up where id = pg_temp.id(20000 + n)
 $$;
@@ -284,29 +287,44 @@ begin
         from uplift.playbook_standing g where g.coach_id = 'coach_decibel_avatar' and g.users > 0 and g.text ~ 'comes to|cardio'), '');
 end
 $$;
+\set plan '''Here is a meal plan for the week, said Karl to Annalena. Ich habe das nicht. Now some cardio.'''
+\set calm '''Do a breathing exercise.'''
+\set shoes '''Buy running shoes.'''
 select is(pg_temp.themes(), '0 0', 'themes: nothing is made of nothing');
-select pg_temp.thinks(41, false, 'The meal plan has fish in it, again.'), pg_temp.thinks(42, false, 'Meal plans for people with kids?') \g /dev/null
-select is(pg_temp.themes(), '0 0', 'themes: two users are too few');
-select pg_temp.thinks(43, null, 'No meal plan like that'), pg_temp.thinks(44, true, 'That breathing exercise!'), pg_temp.thinks(45, true, 'I did the breathing exercises twice'),
-    pg_temp.thinks(46, true, 'Breathing exercise worked') \g /dev/null
+select pg_temp.thinks(41, false, 'The meal plan has fish in it, again.', :plan), pg_temp.thinks(42, false, 'Meal plans for people with kids?', :plan),
+    pg_temp.thinks(45, false, 'The meal plan of my doctor has no fish.', :plan) \g /dev/null
+select is(pg_temp.themes(), '0 0', 'themes: two users are too few, and comments about health are not read');
+select pg_temp.thinks(43, null, 'No meal plan like that', :plan), pg_temp.thinks(44, true, 'That breathing exercise!', :calm),
+    pg_temp.thinks(46, true, 'I did the breathing exercises twice', :calm), pg_temp.thinks(47, true, 'The breathing exercise worked for me', :calm) \g /dev/null
 select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed', 'themes: what was liked, and nothing without a thumb');
-select pg_temp.thinks(47, false, 'I hate that stupid meal plan') \g /dev/null
+select pg_temp.thinks(48, false, 'I hate that stupid meal plan', :plan) \g /dev/null
 select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 3 proposed', 'themes: and what was not');
-select pg_temp.thinks(48, false, 'The plan for meals: a meal plan?'), pg_temp.thinks(48 + n, n < 2, 'Running shoes, of all things') from generate_series(1, 4) n \g /dev/null
+select pg_temp.thinks(49, false, 'The plan for meals: a meal plan?', :plan), pg_temp.thinks(49 + n, n < 2, 'The running shoes, of all things', :shoes) from generate_series(1, 4) n \g /dev/null
 select is(pg_temp.themes(), '1 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 4 proposed | Take more care when it comes to: running shoes. 3 proposed',
     'themes: a word more counts for those there are; three to one are enough');
-select is(pg_temp.themes(), '0 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Take more care when it comes to: meal plan. 4 proposed | Take more care when it comes to: running shoes. 3 proposed', 'themes: again nothing changes');
-update public.coach_response_feedback set helpful = true where id in (pg_temp.id(20050), pg_temp.id(20051)) \g /dev/null
-select matches(pg_temp.themes(), 'meal plan. 4 proposed \| Take more care when it comes to: running shoes. 1 retired', 'themes: whoever turns a thumb over stands behind it no longer');
-select pg_temp.thinks(60 + n, false, 'Why did Wilhelm come to the stairs?') from generate_series(1, 3) n \g /dev/null
-select pg_temp.thinks(70 + n, false, 'You said dinosaur system prompt twice') from generate_series(1, 3) n \g /dev/null
-select doesnt_match(pg_temp.themes(), 'wilhelm|dinosaur|system|prompt', 'themes: none is a name, or from a comment about what is not for users to say');
-select pg_temp.thinks(80, false, 'cardio again'), pg_temp.thinks(81, false, 'hm, cardio'), pg_temp.answer(20000 + n, 82), pg_temp.comment(20000 + n, 'cardio cardio')
-from generate_series(90, 99) n \g /dev/null
+select is(pg_temp.themes(), '0 0 Go on as you do when it comes to: breathing exercise. 3 proposed | Go on as you do when it comes to: running shoes. 1 gathering | Take more care when it comes to: meal plan. 4 proposed | Take more care when it comes to: running shoes. 3 proposed',
+    'themes: of what is one, the other thumb is counted, too');
+update public.coach_response_feedback set helpful = true where id in (pg_temp.id(20051), pg_temp.id(20052)) \g /dev/null
+select pg_temp.themes() \g /dev/null
+select matches(pg_temp.themes(), 'Go on as you do when it comes to: running shoes. 3 proposed.*Take more care when it comes to: running shoes. 1 retired', 'themes: whoever turns a thumb over stands behind the other');
+select pg_temp.thinks(60 + n, false, t, :plan) from (values (1, 'Karl knew better, and Annalena'), (2, 'karl and annalena were in it, not me'), (3, 'Annalena said otherwise, karl too')) v(n, t) \g /dev/null
+select pg_temp.thinks(70 + n, false, 'The dinosaur is in the fucking rain at betterhelp again', :plan) from generate_series(1, 3) n \g /dev/null
+select pg_temp.thinks(75 + n, false, 'Das habe ich nicht', :plan) from generate_series(1, 3) n \g /dev/null
+select doesnt_match(pg_temp.themes(), 'karl|annalena|dinosaur|fucking|betterhelp|nicht|habe', 'themes: no names, no words that are not the coach''s, no other languages');
+select pg_temp.thinks(80, false, 'the cardio again', :plan), pg_temp.thinks(81, false, 'the cardio, hm', :plan) \g /dev/null
+select pg_temp.record(20000 + n, pg_temp.user(82), pg_temp.id(920082), 'Hello', :plan), pg_temp.comment(20000 + n, 'and the cardio') from generate_series(90, 99) n \g /dev/null
 update public.coach_response_feedback set helpful = false where id in (select pg_temp.id(20000 + n) from generate_series(90, 99) n);
 select matches(pg_temp.themes(), 'Take more care when it comes to: cardio. 3 ', 'themes: users count, not comments');
+savepoint before_the_margin;
+select pg_temp.thinks(110 + n, true, 'What a meal plan, and so quick!', :plan) from generate_series(1, 4) n \g /dev/null
+select matches(pg_temp.themes(), 'Take more care when it comes to: meal plan. 4 retired', 'themes: as many who like it are too many for the margin');
+rollback to before_the_margin;
 select pg_temp.says(100 + n, 'stop asking me about cardio') from generate_series(1, 7) n \g /dev/null
 select matches(pg_temp.themes(), 'Do not bring up unless the user does: cardio. 7 proposed.*Take more care when it comes to: cardio. 3 retired', 'themes: what more want to hear nothing of is none');
+update uplift.settings set value = 'false' where key = 'playbook.themes';
+delete from uplift.playbook_guidelines;
+delete from uplift.playbook_evidence;
+select doesnt_match(pg_temp.themes(), 'comes to', 'themes: a setting turns them off');
 rollback to without_a_model;
 
 -- Merged.
@@ -398,6 +416,13 @@ select pg_temp.thumb(n, false, :'live', jsonb_build_object('trace', jsonb_build_
 from generate_series(61, 80) n \g /dev/null
 select pg_temp.tend() \g /dev/null
 select is(pg_temp.counted(), '12.6 6.4 active', 'not those on answers without it, of other coaches, or in the experiments that are counted anyway');
+savepoint before_control;
+select pg_temp.thumb(n, n <= 115, :'live', jsonb_build_object('trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', pg_temp.id(9999), 'experiment', 'x', 'variant', 'control')))))
+from generate_series(101, 120) n \g /dev/null
+update public.coach_response_feedback a set exposures = '{"odd": true}' where a.id = (select max(x.id::text)::uuid from public.coach_response_feedback x where x.exposures @> '[{"variant": "control"}]');
+select pg_temp.tend() \g /dev/null
+select matches(pg_temp.counted(), '^2\d\.\d 1\d\.\d active$', 'those in other experiments are, whatever is noted of them');
+rollback to before_control;
 savepoint before_many_are_disliked;
 select pg_temp.thumb(n, false, :'live') from generate_series(1, 60) n \g /dev/null
 select pg_temp.tend() \g /dev/null
