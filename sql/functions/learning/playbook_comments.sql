@@ -382,6 +382,7 @@ declare
     v_answers uuid[];
     v_users uuid[];
     v_guideline uuid;
+    v_opposed uuid[];
     v_count int := 0;
     v_dropped int := 0;
     v_failed int := 0;
@@ -408,8 +409,9 @@ begin
         end if;
         begin
             v_guideline := uplift.guideline_for(p_coach_id, v_found.text, v_found.kind, 'model');
-            perform uplift.add_evidence(v_guideline, o.ids, w.answer_id, w.user_id, w.said_at)
-            from uplift.playbook_comments w cross join (select uplift.opposed_guidelines(v_guideline) as ids) o where w.answer_id = any (v_answers);
+            v_opposed := uplift.opposed_guidelines(v_guideline);
+            perform uplift.add_evidence(v_guideline, v_opposed, w.answer_id, w.user_id, w.said_at)
+            from uplift.playbook_comments w where w.answer_id = any (v_answers);
             v_count := v_count + 1;
         exception when others then
             if not uplift.is_bad_row(sqlstate) then

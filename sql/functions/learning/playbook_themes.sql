@@ -36,11 +36,15 @@ begin
         -- What was taken out leaves its kind in brackets.
         select t.n, t.word, t.stem, t.before from tokens t
         where t.word ~ '^[a-z]{3,30}$' and t.stem is not null and t.stem <> all (c_says_nothing) and t.before !~ '\[$'
+    ), pairs as (
+        select s.stem, s.word, s.n, lead(s.stem) over side as next_stem, lead(s.word) over side as next_word, lead(s.n) over side as next_n,
+            lead(s.before) over side as between_them
+        from saying s window side as (order by s.n)
     )
-    select s.stem, s.word from saying s
+    select p.stem, p.word from pairs p
     union
-    select least(s.stem collate "C", o.stem) || ' ' || greatest(s.stem collate "C", o.stem), s.word || ' ' || o.word
-    from saying s join saying o on o.n = s.n + 1 and o.before in (' ', '-') and o.stem <> s.stem;
+    select least(p.stem collate "C", p.next_stem) || ' ' || greatest(p.stem collate "C", p.next_stem), p.word || ' ' || p.next_word
+    from pairs p where p.next_n = p.n + 1 and p.between_them in (' ', '-') and p.next_stem <> p.stem;
 end
 $$;
 
@@ -121,6 +125,7 @@ declare
     v_taken uuid[];
     v_theme record;
     v_guideline uuid;
+    v_opposed uuid[];
     v_found int := 0;
     v_dropped int := 0;
 begin
@@ -152,9 +157,9 @@ begin
         group by t.words, p.is_up order by t.words, p.is_up
     loop
         v_guideline := uplift.guideline_for(p_coach_id, uplift.theme_of(v_theme.words, v_theme.is_up), 'content', 'rules');
-        perform uplift.add_evidence(v_guideline, o.ids, c.answer_id, c.user_id, c.said_at)
-        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c
-        cross join (select uplift.opposed_guidelines(v_guideline) as ids) o where c.answer_id = any (v_theme.answers);
+        v_opposed := uplift.opposed_guidelines(v_guideline);
+        perform uplift.add_evidence(v_guideline, v_opposed, c.answer_id, c.user_id, c.said_at)
+        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c where c.answer_id = any (v_theme.answers);
     end loop;
     v_taken := array(select distinct e.answer_id from unnest(v_answers) a(id) join uplift.playbook_evidence e on e.answer_id = a.id);
     -- Then, again and again, what most of the others share.
@@ -174,9 +179,9 @@ begin
             continue;
         end if;
         v_guideline := uplift.guideline_for(p_coach_id, v_theme.text, 'content', 'rules');
-        perform uplift.add_evidence(v_guideline, o.ids, c.answer_id, c.user_id, c.said_at)
-        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c
-        cross join (select uplift.opposed_guidelines(v_guideline) as ids) o where c.answer_id = any (v_theme.answers);
+        v_opposed := uplift.opposed_guidelines(v_guideline);
+        perform uplift.add_evidence(v_guideline, v_opposed, c.answer_id, c.user_id, c.said_at)
+        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c where c.answer_id = any (v_theme.answers);
         v_taken := v_taken || v_theme.answers;
         v_found := v_found + 1;
     end loop;
