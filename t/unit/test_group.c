@@ -28,6 +28,7 @@ struct pg {
     char committed[64]; /* the "n" of each committed row, as letters */
     int rows_first_call;
     const char *refuse_once;         /* SQLSTATE for the next call that records chats */
+    const char *refuse_always;       /* and for all of them */
     char arrays[PG_PARAMS_MAX][256]; /* of the last such call: "a;-;" for {a, null} */
     char rejected_row[1024];
 };
@@ -118,6 +119,8 @@ enum pg_outcome pg_call_binary(struct pg *pg, const struct pg_statement *stateme
         snprintf(pg->arrays[i], sizeof pg->arrays[i], "%.*s", lengths[i], values[i]);
     pg->sqlstate = pg->refuse_once;
     pg->refuse_once = NULL;
+    if (pg->sqlstate == NULL)
+        pg->sqlstate = pg->refuse_always;
     if (pg->sqlstate == NULL && strstr(pg->arrays[MESSAGES], "bad;") != NULL)
         pg->sqlstate = "22P02";
     return pg->sqlstate != NULL ? PG_REFUSED : PG_DONE;
@@ -295,6 +298,30 @@ static void test_bad_chat(void **state)
     group_release(&g);
     chat_free(a);
     chat_free(b);
+}
+
+/* A budget that is deleted while what was spent of it is written down. */
+static void test_what_it_refers_to_is_gone(void **state)
+{
+    (void)state;
+    struct group g;
+    struct pg pg = {.refuse_once = "23503"};
+    struct chat *a = chat_of("a", "You are Maple.", NULL, "how?", "because");
+    assert_true(group_init(&g, 64));
+    assert_true(group_add_chat(&g, a));
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "C");
+    assert_int_equal(pg.rejected, 0);
+
+    pg.calls = 0;
+    pg.refuse_always = "23503";
+    group_clear(&g);
+    assert_true(group_add_chat(&g, a));
+    assert_int_equal(group_store(&g, &pg, 1000, NULL, NULL), PG_DONE);
+    assert_states(&g, "R");
+    assert_int_equal(pg.calls, 2);
+    group_release(&g);
+    chat_free(a);
 }
 
 static void test_good_group_is_one_call(void **state)
@@ -508,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_good_group_is_one_call),
         cmocka_unit_test(test_chats),
         cmocka_unit_test(test_bad_chat),
+        cmocka_unit_test(test_what_it_refers_to_is_gone),
         cmocka_unit_test(test_bad_rows_are_rejected_alone),
         cmocka_unit_test(test_one_bad_row_costs_a_logarithm),
         cmocka_unit_test(test_a_row_that_cannot_even_be_rejected_waits),

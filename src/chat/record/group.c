@@ -255,6 +255,11 @@ static bool out_of_patience(const struct store *s)
     return s->give_up_ms != 0 && clock_ms() >= s->give_up_ms;
 }
 
+static enum pg_outcome record(struct store *s, size_t from, size_t to)
+{
+    return s->g->items[from].chat != NULL ? record_chats(s, from, to) : record_texts(s, from, to);
+}
+
 static void store_range(struct store *s, size_t from, size_t to)
 {
     if (s->away) {
@@ -269,8 +274,11 @@ static void store_range(struct store *s, size_t from, size_t to)
         mark(s, from, to, GROUP_BUSY);
         return;
     }
-    enum pg_outcome outcome =
-        s->g->items[from].chat != NULL ? record_chats(s, from, to) : record_texts(s, from, to);
+    enum pg_outcome outcome = record(s, from, to);
+    /* What it refers to (a budget, an experiment) was deleted while it was written, as only the
+     * next statement sees. */
+    if (outcome == PG_REFUSED && to - from == 1 && strcmp(pg_sqlstate(s->pg), "23503") == 0)
+        outcome = record(s, from, to);
     if (s->no_memory) {
         mark(s, from, to, GROUP_BUSY);
         return;
