@@ -42,10 +42,11 @@ def show_saturation(f):
         print("  %-18s %9.0f/s  p50 %7.2f  p99 %7.2f  %s%s" % (
             name, row["per_second"], row["p50"], row["p99"], bar(row["per_second"], most), failures(row)))
     heading("CPU for one chat, in microseconds")
-    most = max(f["cpu_us_per_chat"].values())
-    for name, value in f["cpu_us_per_chat"].items():
-        print("  %-18s %9.0f  %s" % (name, value, bar(value, most)))
-    print("  %-18s %9.0f" % ("in all", sum(f["cpu_us_per_chat"].values())))
+    most = max(value for row in f["cpu_us_per_chat"].values() for value in row.values())
+    for target, row in f["cpu_us_per_chat"].items():
+        print("  %s: %.0f in all" % (target, sum(row.values())))
+        for name, value in row.items():
+            print("    %-16s %9.0f  %s" % (name, value, bar(value, most)))
 
 
 def show_board(f):
