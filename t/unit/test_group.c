@@ -137,7 +137,7 @@ enum pg_outcome pg_call(struct pg *pg, const struct pg_statement *statement,
     cJSON *row = json_parse(values[0], strlen(values[0]), &error);
     assert_non_null(row);
     snprintf(pg->rejected_row, sizeof pg->rejected_row, "%s", values[0]);
-    assert_non_null(strstr(values[1], "22P02"));
+    assert_non_null(strstr(values[1], pg->sqlstate));
     cJSON_Delete(row);
     if (pg->refuse_reject) {
         pg->sqlstate = "42883";

@@ -20,9 +20,9 @@ begin
         select x.*, lag(x.created_at) over (partition by x.conversation_id order by x.created_at, x.id) as before,
             -- Of few answers a word was said later: only of those the history is read.
             case when x.feedback_given_at > p_feedback_until
-                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating, p_feedback_until)).helpful else x.helpful end as thumb,
+                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating::int, p_feedback_until)).helpful else x.helpful end as thumb,
             case when x.feedback_given_at > p_feedback_until
-                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating, p_feedback_until)).rating else x.rating end as stars
+                then (uplift.feedback_until(x.id, x.user_id, x.helpful, x.rating::int, p_feedback_until)).rating else x.rating end as stars
         from public.coach_response_feedback x
         where x.user_id = p_user_id and x.created_at >= p_from and x.created_at < p_to and (p_coach_id is null or x.coach_id = p_coach_id)
             and (p_exposure is null or x.exposures @> p_exposure
