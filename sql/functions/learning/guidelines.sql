@@ -31,10 +31,18 @@ $$;
 
 comment on function uplift.guideline_words(text) is 'The stems of a guideline''s words, but for those by which uplift.is_negated() goes.';
 
+create or replace function uplift.theme_of(p_words text, p_is_up boolean) returns text
+language sql immutable parallel safe
+as $$
+    select case when p_is_up then 'Go on as you do when it comes to: ' else 'Take more care when it comes to: ' end || p_words || '.'
+$$;
+
+comment on function uplift.theme_of(text, boolean) is 'The guideline for something that several users liked, or did not.';
+
 create or replace function uplift.is_topic(p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-    select p_text like any ('{Do not bring up unless the user does: %,Focus on: %,Take more care when it comes to: %,Go on as you do when it comes to: %}')
+    select p_text like any (array['Do not bring up unless the user does: %', 'Focus on: %', uplift.theme_of('%', true), uplift.theme_of('%', false)])
 $$;
 
 comment on function uplift.is_topic(text) is

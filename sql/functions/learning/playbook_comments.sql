@@ -96,6 +96,21 @@ $$;
 comment on function uplift.add_evidence(uuid, uuid[], uuid, uuid, timestamptz) is
     'Notes that the comment on an answer is evidence for a guideline, in the place of what its user wrote before to the contrary (for uplift.opposed_guidelines() of it); not where that was written later.';
 
+create or replace function uplift.note_guideline(p_coach_id text, p_text text, p_kind text, p_made_by text, p_answer_ids uuid[]) returns void
+language plpgsql volatile
+as $$
+declare
+    v_guideline uuid := uplift.guideline_for(p_coach_id, p_text, p_kind, p_made_by);
+    v_opposed uuid[] := uplift.opposed_guidelines(v_guideline);
+begin
+    perform uplift.add_evidence(v_guideline, v_opposed, w.answer_id, w.user_id, w.said_at)
+    from uplift.playbook_comments w where w.answer_id = any (p_answer_ids);
+end
+$$;
+
+comment on function uplift.note_guideline(text, text, text, text, uuid[]) is
+    'Notes that the comments on answers, of those that rules do not understand, are evidence for a guideline of a coach (uplift.guideline_for).';
+
 create or replace function uplift.read_comment(p_answer_id uuid, p_said_at timestamptz, p_guest uuid) returns text
 language plpgsql volatile
 as $$
@@ -381,8 +396,6 @@ declare
     v_found record;
     v_answers uuid[];
     v_users uuid[];
-    v_guideline uuid;
-    v_opposed uuid[];
     v_count int := 0;
     v_dropped int := 0;
     v_failed int := 0;
@@ -408,10 +421,7 @@ begin
             continue;
         end if;
         begin
-            v_guideline := uplift.guideline_for(p_coach_id, v_found.text, v_found.kind, 'model');
-            v_opposed := uplift.opposed_guidelines(v_guideline);
-            perform uplift.add_evidence(v_guideline, v_opposed, w.answer_id, w.user_id, w.said_at)
-            from uplift.playbook_comments w where w.answer_id = any (v_answers);
+            perform uplift.note_guideline(p_coach_id, v_found.text, v_found.kind, 'model', v_answers);
             v_count := v_count + 1;
         exception when others then
             if not uplift.is_bad_row(sqlstate) then

@@ -5,14 +5,6 @@
 -- The words are the coach's: they stand in lower case in the answers of all these users. So a guideline names nobody, and
 -- swears at nobody, whatever a comment says, and nobody can put a word of their own into it.
 
-create or replace function uplift.theme_of(p_words text, p_is_up boolean) returns text
-language sql immutable parallel safe
-as $$
-    select case when p_is_up then 'Go on as you do when it comes to: ' else 'Take more care when it comes to: ' end || p_words || '.'
-$$;
-
-comment on function uplift.theme_of(text, boolean) is 'The guideline for something that several users liked, or did not.';
-
 create or replace function uplift.phrases(p_text text) returns table (stems text, words text)
 language plpgsql immutable parallel safe
 as $$
@@ -51,20 +43,11 @@ $$;
 comment on function uplift.phrases(text) is
     'The English words in lower case, and pairs of them side by side, that say what a text is about: their stems, in alphabetical order, and as they are written.';
 
-create or replace function uplift.is_english(p_text text) returns boolean
-language sql immutable parallel safe
-as $$
-    select coalesce(avg((ts_lexize('pg_catalog.english_stem', lower(x.m[1])) = '{}')::int) >= 0.2, false)
-    from regexp_matches(p_text, '([[:alpha:]]+)', 'g') x(m)
-$$;
-
-comment on function uplift.is_english(text) is 'Whether a fifth of a text''s words, or more, are those small ones that English has in any sentence.';
-
 create or replace function uplift.comments_with_a_thumb(p_coach_id text, p_most int)
-returns table (answer_id uuid, user_id uuid, said_at timestamptz, is_up boolean, comment text, answer text)
+returns table (answer_id uuid, user_id uuid, is_up boolean, comment text, answer text)
 language sql stable
 as $$
-    select w.answer_id, w.user_id, w.said_at, coalesce(a.helpful, a.rating >= 3), x.comment, left(a.ai_response, 4000)
+    select w.answer_id, w.user_id, uplift.is_liked(a.helpful, a.rating) is true, x.comment, left(a.ai_response, 4000)
     from (
         select y.*, row_number() over (partition by y.user_id order by y.answer_id desc) as nth
         -- Only so many are looked at at all.
@@ -72,23 +55,23 @@ as $$
     cross join lateral (select b.* from public.coach_response_feedback b where b.id = w.answer_id offset 0) a
     cross join lateral uplift.comment_on(w.answer_id, null) c
     cross join lateral (select uplift.redact(left(c.words, 1000), uplift.profile_names(w.user_id)) as comment offset 0) x
-    -- However much one writes; of three stars nobody knows.
-    where w.nth <= 3 and c.user_id = w.user_id and (a.helpful is not null or a.rating <> 3)
+    -- However much one writes.
+    where w.nth <= 3 and c.user_id = w.user_id and (uplift.is_liked(a.helpful, a.rating) or uplift.is_disliked(a.helpful, a.rating))
         -- Who says that they hate something may.
-        and coalesce(uplift.forbidden_subject(left(c.words, 1000)), 'is indecent') = 'is indecent' and uplift.is_english(left(c.words, 1000))
+        and coalesce(uplift.forbidden_subject(left(c.words, 1000)), 'is indecent') = 'is indecent' and uplift.text_language(left(c.words, 1000)) = 'en'
     order by w.answer_id desc limit p_most
 $$;
 
 comment on function uplift.comments_with_a_thumb(text, int) is
-    'The latest comments in English on a coach''s answers that rules do not understand, of a user the latest three, redacted, with the answer''s first 4,000 characters and whether it was liked: a thumb, or four stars and more. Not those that are about what no guideline may be (uplift.forbidden_subject), but for words of anger.';
+    'The latest comments in English on a coach''s answers that rules do not understand, of a user the latest three, redacted, with the answer''s first 4,000 characters and whether it was liked (uplift.is_liked) or disliked. Not those that are about what no guideline may be (uplift.forbidden_subject), but for words of anger.';
 
 create or replace function uplift.drop_turned_themes(p_coach_id text) returns void
 language sql volatile
 as $$
     delete from uplift.playbook_evidence e using uplift.playbook_guidelines g, public.coach_response_feedback a
     where g.coach_id = p_coach_id and g.kind = 'content' and e.guideline_id = g.id and a.id = e.answer_id
-        and (g.text like uplift.theme_of('%', true) and coalesce(a.helpful, a.rating > 3) is distinct from true
-            or g.text like uplift.theme_of('%', false) and coalesce(a.helpful, a.rating >= 3) is distinct from false)
+        and (g.text like uplift.theme_of('%', true) and uplift.is_liked(a.helpful, a.rating) is not true
+            or g.text like uplift.theme_of('%', false) and uplift.is_disliked(a.helpful, a.rating) is not true)
 $$;
 
 comment on function uplift.drop_turned_themes(text) is 'Takes out of the evidence for what users liked, or did not, answers whose thumb says otherwise by now.';
@@ -117,15 +100,12 @@ declare
     -- One element for each phrase of a comment and its answer, of those that enough users share.
     v_answers uuid[];
     v_users uuid[];
-    v_said_at timestamptz[];
     v_is_up boolean[];
     v_stems text[];
     v_words text[];
     v_tried text[] := array[]::text[];
     v_taken uuid[];
     v_theme record;
-    v_guideline uuid;
-    v_opposed uuid[];
     v_found int := 0;
     v_dropped int := 0;
 begin
@@ -134,7 +114,7 @@ begin
     end if;
     perform uplift.lock_playbook(p_coach_id);
     with said as materialized (
-        select c.answer_id, c.user_id, c.said_at, c.is_up, a.stems, a.words
+        select c.answer_id, c.user_id, c.is_up, a.stems, a.words
         from uplift.comments_with_a_thumb(p_coach_id, c_comments) c
         cross join lateral (select array_agg(distinct p.stems) as stems from uplift.phrases(lower(c.comment)) p) p
         cross join lateral uplift.phrases(c.answer) a
@@ -143,8 +123,8 @@ begin
         select s.stems, count(distinct s.user_id) filter (where s.is_up) as up, count(distinct s.user_id) filter (where not s.is_up) as down
         from said s group by s.stems
     )
-    select array_agg(s.answer_id), array_agg(s.user_id), array_agg(s.said_at), array_agg(s.is_up), array_agg(s.stems), array_agg(s.words)
-    into v_answers, v_users, v_said_at, v_is_up, v_stems, v_words
+    select array_agg(s.answer_id), array_agg(s.user_id), array_agg(s.is_up), array_agg(s.stems), array_agg(s.words)
+    into v_answers, v_users, v_is_up, v_stems, v_words
     from said s join counted c on c.stems = s.stems
     where case when s.is_up then c.up >= greatest(v_least, v_margin * c.down) else c.down >= greatest(v_least, v_margin * c.up) end
         or s.stems in (select t.stems from uplift.themes_of(p_coach_id) t);
@@ -156,10 +136,7 @@ begin
         where not exists (select from uplift.playbook_evidence e where e.answer_id = p.answer_id)
         group by t.words, p.is_up order by t.words, p.is_up
     loop
-        v_guideline := uplift.guideline_for(p_coach_id, uplift.theme_of(v_theme.words, v_theme.is_up), 'content', 'rules');
-        v_opposed := uplift.opposed_guidelines(v_guideline);
-        perform uplift.add_evidence(v_guideline, v_opposed, c.answer_id, c.user_id, c.said_at)
-        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c where c.answer_id = any (v_theme.answers);
+        perform uplift.note_guideline(p_coach_id, uplift.theme_of(v_theme.words, v_theme.is_up), 'content', 'rules', v_theme.answers);
     end loop;
     v_taken := array(select distinct e.answer_id from unnest(v_answers) a(id) join uplift.playbook_evidence e on e.answer_id = a.id);
     -- Then, again and again, what most of the others share.
@@ -178,10 +155,7 @@ begin
             v_dropped := v_dropped + 1;
             continue;
         end if;
-        v_guideline := uplift.guideline_for(p_coach_id, v_theme.text, 'content', 'rules');
-        v_opposed := uplift.opposed_guidelines(v_guideline);
-        perform uplift.add_evidence(v_guideline, v_opposed, c.answer_id, c.user_id, c.said_at)
-        from (select distinct x.* from unnest(v_answers, v_users, v_said_at) x(answer_id, user_id, said_at)) c where c.answer_id = any (v_theme.answers);
+        perform uplift.note_guideline(p_coach_id, v_theme.text, 'content', 'rules', v_theme.answers);
         v_taken := v_taken || v_theme.answers;
         v_found := v_found + 1;
     end loop;
