@@ -85,6 +85,7 @@ create table prompt_versions (
 comment on table prompt_versions is
     'Each wording of a coach''s prompt that answers were given with, whatever severity and mode: what an admin wrote, and what experiments and rollouts made of it.';
 comment on column prompt_versions.id is 'By content: uplift.prompt_version_id(name, personality, prompt_suffix).';
+comment on column prompt_versions.prompt_suffix is 'All that was added to its end (uplift.prompt_end): prompt_suffix, and guidelines behind it.';
 comment on column prompt_versions.created_at is 'When an answer first had it.';
 
 create table feedback_events (

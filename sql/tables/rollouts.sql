@@ -17,7 +17,7 @@ create unique index on production_changes ((coalesce(coach_id, ''))) where ended
 comment on table production_changes is
     'What rollouts changed for all users of a coach (null: of all coaches), as variants of experiments do; the row without ended_at holds.';
 comment on column production_changes.previous_id is 'What held before, and does again when this is rolled back; null for nothing.';
-comment on column production_changes.changes is 'As in a variant (uplift.variant_problems): severity, prompt_suffix, personality, memory, ...';
+comment on column production_changes.changes is 'As in a variant (uplift.variant_problems): severity, prompt_suffix, guidelines, personality, memory, ...';
 
 create table rollouts (
     id uuid primary key default uplift.uuid_v7(),

@@ -62,7 +62,7 @@ def draft():
     drafts = [e for e in uplift.admin("GET", "/admin/experiments").json()["data"]
               if e["status"] == "draft" and e["experiment_name"].startswith("Playbook of " + MAPLE)]
     ok(len(drafts) <= 1, "at most one draft")
-    return drafts[0]["test_variants"][0]["prompt_suffix"] if drafts else None
+    return drafts[0]["test_variants"][0]["guidelines"] if drafts else None
 
 
 def by_rules():
@@ -238,7 +238,7 @@ def tried():
     drafted = playbook()["experiment_id"]
     started = uplift.admin("POST", "/admin/experiments/%s/start" % drafted)
     equal((started.status, started.json()["status"]), (200, "running"), "an admin starts the experiment")
-    variants, suffix = {}, started.json()["test_variants"][0]["prompt_suffix"]
+    variants, suffix = {}, started.json()["test_variants"][0]["guidelines"]
     for user in range(24, 40):
         answer = uplift.post("/v1/chat", {"message": "How do I begin?", "coach_id": MAPLE}, user=USERS[user]).headers["X-Feedback-Id"]
         row = uplift.row(answer)

@@ -223,7 +223,7 @@ begin
     end if;
     return jsonb_build_object('object', 'coach_preview', 'id', p_name,
         'system_prompt', uplift.shared_prompt(v_name, v_personality, v_severity, v_mode)
-            || coalesce(e'\n\n' || (v_changes ->> 'prompt_suffix'), ''));
+            || coalesce(uplift.prompt_end(v_changes), ''));
 end
 $$;
 

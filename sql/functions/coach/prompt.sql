@@ -323,7 +323,7 @@ begin
     return query
     select c.n::int, coach.id, tone.severity, tone.mode,
         uplift.shared_prompt(coach.name, coalesce(tried.changes ->> 'personality', coach.personality), tone.severity, tone.mode)
-            || coalesce(e'\n\n' || (tried.changes ->> 'prompt_suffix'), ''),
+            || coalesce(uplift.prompt_end(tried.changes), ''),
         uplift.personal_prompt(known.facts, known.wishes,
             uplift.memory_section(case when found.is_done then found.memories else known.memories end), found.passages, found.knowledge, found.examples),
         known.facts is not null or known.wishes is not null or found.memories is not null

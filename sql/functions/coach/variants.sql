@@ -189,8 +189,10 @@ declare
     v_place int;
     v_holdout float8;
     v_key text;
+    v_coach text := coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar');
+    v_own text[];
 begin
-    changes := uplift.changes_in_production(coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar'));
+    changes := uplift.changes_in_production(v_coach);
     exposures := '[]';
     for v_key in select k from jsonb_object_keys(changes) k loop
         if uplift.has_own_choice(array[v_key] || case when changes ->> v_key = 'roast' then array['roast'] else array[]::text[] end, p_coach_id, p_severity, p_mode, p_more,
@@ -218,7 +220,11 @@ begin
             p_chosen_coach, p_chosen_severity, p_chosen_mode, p_roast_consent, p_memory_enabled);
         v_place := uplift.variant_of(v_running, p_user_id);
         continue when v_place is null or v_running.targeting <> '{}' and not uplift.is_targeted(v_running.targeting,
-            v_running.started_at, p_user_id, coalesce(p_coach_id, p_chosen_coach, 'coach_decibel_avatar'));
+            v_running.started_at, p_user_id, v_coach);
+        if not v_running.targeting ? 'coaches' then
+            v_own := coalesce(v_own, uplift.own_in_production(v_coach));
+            continue when v_running.touches && v_own;
+        end if;
         changes := changes || (v_running.settings -> (v_place - 1));
         -- What nobody could notice would hide what others do.
         continue when v_running.touches && '{memory,knowledge,examples}' and not uplift.is_felt(v_running.settings, p_more -> 'search');
@@ -229,7 +235,7 @@ end
 $$;
 
 comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, boolean, out jsonb, out jsonb, out jsonb) is
-    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice); nor is a chat of which variants could change nothing (uplift.is_felt). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
+    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice); nor is a chat with a coach that has something of its own of what an experiment for all coaches changes (uplift.own_in_production), which its winner would not change either; nor one of which variants could change nothing (uplift.is_felt). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
 
 create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
 language plpgsql immutable
@@ -252,6 +258,15 @@ $$;
 
 comment on function uplift.limits_under(uplift.prompt_limits, jsonb) is
     'uplift.prompt_limits as a variant changes them: memory, knowledge and examples are on, off, or {max_tokens?, min_score?}, memory also {passage_tokens?}.';
+
+create or replace function uplift.prompt_end(p_changes jsonb) returns text
+language sql immutable parallel safe
+as $$
+    select e'\n\n' || concat_ws(e'\n\n', p_changes ->> 'prompt_suffix', p_changes ->> 'guidelines') where p_changes ?| '{prompt_suffix,guidelines}'
+$$;
+
+comment on function uplift.prompt_end(jsonb) is
+    'What changes of a variant, or of production, add to the end of a prompt, with the empty line before it: prompt_suffix, and behind it guidelines, which are apart so that words for all coaches and the playbook of one do not take each other''s place; null for nothing.';
 
 create or replace function uplift.parameters_of(p_changes jsonb) returns jsonb
 language sql immutable parallel safe

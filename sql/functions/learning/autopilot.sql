@@ -194,8 +194,6 @@ begin
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
-                -- What it adds to may have changed since it was drafted: production keeps what it was given meanwhile.
-                perform uplift.draft_playbook(v, v_id, 'autopilot') from uplift.playbook_versions v where v.experiment_id = v_id;
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
                     tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, v_share)),
                     guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;

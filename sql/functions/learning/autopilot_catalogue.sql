@@ -15,17 +15,6 @@ $$;
 
 comment on function uplift.prompt_templates() is 'Words that autopilot tries at the end of a coach''s prompt, and the name of those that they contradict.';
 
-create or replace function uplift.with_words(p_suffix text, p_words text) returns text
-language sql immutable parallel safe
-as $$
-    -- A playbook stays at the end, by which it is known (uplift.has_playbook).
-    select case when at > 0 then concat_ws(e'\n\n', nullif(btrim(left(p_suffix, at - 1), e' \n'), ''), p_words, substr(p_suffix, at))
-        else concat_ws(e'\n', p_suffix, p_words) end
-    from (select coalesce(position('# Guidelines' in p_suffix), 0)) x(at)
-$$;
-
-comment on function uplift.with_words(text, text) is 'What production adds to a prompt, with more words, which come before the guidelines of a playbook.';
-
 create or replace function uplift.prompt_name(p_id bigint) returns text
 language sql immutable parallel safe
 as $$ select 'prompt: ' || p_id || ' by a model' $$;
@@ -50,18 +39,18 @@ as $$
     where s.severity is not null
     union all
     -- Beside what production adds already.
-    select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, t.words)),
+    select 20 + t.n::int, 'prompt: ' || t.name, jsonb_build_object('prompt_suffix', concat_ws(e'\n', p.suffix, t.words)),
         format('Answers are liked better with the words "%s"', t.words)
     from now_serves p cross join lateral (select x.*, row_number() over () as n from uplift.prompt_templates() x) t
     left join uplift.prompt_templates() o on o.name = t.opposite
     where coalesce(position(t.words in p.suffix), 0) = 0 and coalesce(position(o.words in p.suffix), 0) = 0
-        and length(uplift.with_words(p.suffix, t.words)) <= 20000
+        and length(concat_ws(e'\n', p.suffix, t.words)) <= 20000
     union all
-    select 27, uplift.prompt_name(w.id), jsonb_build_object('prompt_suffix', uplift.with_words(p.suffix, w.words)),
+    select 27, uplift.prompt_name(w.id), jsonb_build_object('prompt_suffix', concat_ws(e'\n', p.suffix, w.words)),
         format('Answers are liked better with the words "%s"', w.words)
     from now_serves p cross join uplift.autopilot_prompts w
     where w.coach_id is not distinct from p_coach_id and coalesce(position(w.words in p.suffix), 0) = 0
-        and length(uplift.with_words(p.suffix, w.words)) <= 20000
+        and length(concat_ws(e'\n', p.suffix, w.words)) <= 20000
     union all
     select 30 + r.n, r.name, jsonb_build_object(r.key, jsonb_build_object(r.member, r.value)), r.hypothesis
     from now_serves p cross join (

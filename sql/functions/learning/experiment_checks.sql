@@ -68,7 +68,7 @@ begin
             when v.key = 'coach_id' then
                 case when jsonb_typeof(v.value) <> 'string' or not exists (
                     select from uplift.coaches c where c.id = v.value #>> '{}') then 'must be a coach that is offered' end
-            when v.key in ('prompt_suffix', 'personality') then
+            when v.key in ('prompt_suffix', 'guidelines', 'personality') then
                 case when jsonb_typeof(v.value) <> 'string' or length(v.value #>> '{}') not between 1 and 20000
                     then 'must be a text of 1 to 20000 characters' end
             when v.key = 'model' then
@@ -84,7 +84,7 @@ begin
             when v.key in ('presence_penalty', 'frequency_penalty') then
                 case when not uplift.is_between(v.value, -2, 2) then 'must be a number from -2 to 2' end
             when v.key in ('memory', 'knowledge', 'examples') then uplift.policy_problem(v.key, v.value)
-            else 'is not known; a variant may have variant_name, description, weight, severity, mode, coach_id, prompt_suffix, personality, '
+            else 'is not known; a variant may have variant_name, description, weight, severity, mode, coach_id, prompt_suffix, guidelines, personality, '
                 'model, model_version_id, temperature, top_p, max_tokens, presence_penalty, frequency_penalty, memory, knowledge and examples' end;
         if v_wrong is not null then
             v_problems := v_problems || uplift.problem(p_param || '.' || left(v.key, 64), v_wrong);
@@ -98,7 +98,7 @@ end
 $$;
 
 comment on function uplift.variant_problems(jsonb, text) is
-    'What is wrong with a variant, {variant_name, description?, weight?, severity?, mode?, coach_id?, prompt_suffix?, personality?, model? or model_version_id?, temperature?, top_p?, max_tokens?, presence_penalty?, frequency_penalty?, memory?, knowledge?, examples?}: a list of uplift.problem(), empty for none.';
+    'What is wrong with a variant, {variant_name, description?, weight?, severity?, mode?, coach_id?, prompt_suffix?, guidelines?, personality?, model? or model_version_id?, temperature?, top_p?, max_tokens?, presence_penalty?, frequency_penalty?, memory?, knowledge?, examples?}: a list of uplift.problem(), empty for none.';
 
 create or replace function uplift.variants_of(p_experiment public.ai_experiments) returns jsonb[]
 language sql immutable

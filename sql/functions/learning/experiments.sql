@@ -563,6 +563,8 @@ begin
         when v_place is null then 'the user is outside the share of users that takes part'
         when not uplift.is_targeted(v_running.targeting, v_running.started_at, v_user,
             coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the experiment is for others (targeting)'
+        when not v_running.targeting ? 'coaches' and v_running.touches && uplift.own_in_production(
+            coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the coach has what the experiment changes of its own in production, and the experiment is for all coaches: name the coach in its targeting'
         when uplift.has_own_choice(v_running.touches, v_coach, null, null, null, v_chosen.active_coach_id, v_chosen.severity,
             v_chosen.active_coach_mode, v_chosen.roast_consent, v_chosen.memory_enabled) then 'the user chose for themselves what it changes'
         end;

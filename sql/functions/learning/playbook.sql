@@ -4,7 +4,8 @@
 -- already, whose guideline is in our own words; the rest waits for a model, or is grouped by the words that several
 -- share (playbook_themes.sql). A guideline is a row of its own: it is made,
 -- merged and retired by itself, and no text is ever rewritten as a whole, in which what was known would get lost. The
--- playbook is put together of those that stand, and goes out as an experiment, which an admin starts.
+-- playbook is put together of those that stand, and goes out as an experiment on the guidelines of a prompt, which an
+-- admin starts.
 
 -- --- ratings ---
 
@@ -13,31 +14,31 @@ language sql immutable parallel safe
 as $$ select p_suffix = p_text or right(p_suffix, length(p_text) + 2) = e'\n\n' || p_text $$;
 
 comment on function uplift.has_playbook(text, text) is
-    'Whether what a variant, or production, adds to prompts ends with a version of a playbook; before it there may be words of an admin''s.';
+    'Whether what is added to the end of a prompt (uplift.prompt_versions) ends with a version of a playbook; before it there may be other words.';
 
 create or replace function uplift.playbook_in_production(p_coach_id text, p_at timestamptz) returns uuid
 language plpgsql stable
 as $$
 declare
-    v_suffix text := (
-        select c.changes ->> 'prompt_suffix' from uplift.production_changes c
-        where (c.coach_id is null or c.coach_id = p_coach_id) and c.changes ? 'prompt_suffix'
+    v_guidelines text := (
+        select c.changes ->> 'guidelines' from uplift.production_changes c
+        where (c.coach_id is null or c.coach_id = p_coach_id) and c.changes ? 'guidelines'
             and c.began_at <= p_at and (c.ended_at is null or c.ended_at > p_at)
         order by c.coach_id is null, c.id desc limit 1);
 begin
-    return (select v.id from uplift.playbook_versions v where v.coach_id = p_coach_id and uplift.has_playbook(v_suffix, v.text) limit 1);
+    return (select v.id from uplift.playbook_versions v where v.coach_id = p_coach_id and v.text = v_guidelines);
 end
 $$;
 
 comment on function uplift.playbook_in_production(text, timestamptz) is
     'The version of a coach''s playbook that a rollout had made production at a time (uplift.production_changes); null for none.';
 
--- By what is added to prompts, so that rollouts count, and experiments that an admin has cloned or renamed.
+-- By its text, so that rollouts count, and experiments that an admin has cloned or renamed.
 create or replace view uplift.playbook_arms with (security_invoker = true) as
 select v.coach_id, v.id as version_id, v.guideline_ids, e.id as experiment_id, e.start_date, t.variant ->> 'variant_name' as variant,
     e.control_variant ->> 'variant_name' as control,
     coalesce((select c.guideline_ids from uplift.playbook_versions c
-        where c.coach_id = v.coach_id and case when e.control_variant ? 'prompt_suffix' then uplift.has_playbook(e.control_variant ->> 'prompt_suffix', c.text)
+        where c.coach_id = v.coach_id and case when e.control_variant ? 'guidelines' then c.text = e.control_variant ->> 'guidelines'
             else c.id = uplift.playbook_in_production(v.coach_id, e.start_date) end limit 1), '{}') as control_ids,
     case when r.status = 'promoted' or e.winner_variant = t.variant ->> 'variant_name' then 'won'
         when r.status = 'rolled_back' or e.winner_variant = e.control_variant ->> 'variant_name' then 'lost' end as result
@@ -45,7 +46,7 @@ from uplift.playbook_versions v
 join public.ai_experiments e on e.start_date is not null and (e.targeting -> 'coaches' is null or e.targeting -> 'coaches' ? v.coach_id)
 left join uplift.rollouts r on r.experiment_id = e.id
 cross join lateral unnest(e.test_variants) as t(variant)
-where uplift.has_playbook(t.variant ->> 'prompt_suffix', v.text);
+where t.variant ->> 'guidelines' = v.text;
 
 comment on view uplift.playbook_arms is
     'The variants of experiments and rollouts that have begun which add a version of a playbook to prompts, with the guidelines in it, those that control had, and the result: won (better, or promoted), lost (worse, or rolled back), or null.';
@@ -67,7 +68,7 @@ declare
         where v.coach_id = p_coach_id
             -- Most versions never get so far.
             and exists (select from uplift.production_changes c
-                where (c.coach_id is null or c.coach_id = p_coach_id) and uplift.has_playbook(c.changes ->> 'prompt_suffix', v.text)));
+                where (c.coach_id is null or c.coach_id = p_coach_id) and c.changes ->> 'guidelines' = v.text));
 begin
     if v_prompts is null then
         return;
@@ -336,11 +337,9 @@ language plpgsql volatile
 as $$
 declare
     v_id uuid := coalesce(p_draft, uplift.uuid_v7());
-    -- A variant takes the place of what production adds to prompts: what an admin rolled out there stays in front.
-    v_before text := nullif(btrim(split_part(uplift.changes_in_production(p_version.coach_id) ->> 'prompt_suffix', '# Guidelines', 1), e' \n'), '');
     v_name text := format('Playbook of %s (%s)', left(translate(p_version.coach_id, '=,', '  '), 150), left(p_version.id::text, 8));
     v_control jsonb := jsonb_build_object('variant_name', 'without the new guidelines');
-    v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'prompt_suffix', concat_ws(e'\n\n', v_before, p_version.text));
+    v_test jsonb := jsonb_build_object('variant_name', 'with the new guidelines', 'guidelines', p_version.text);
 begin
     if p_draft is not null then
         -- Weights and the like that an admin has set already stay.

@@ -75,7 +75,7 @@ as $$
             select coalesce(jsonb_agg(c.id order by c.id), '[]') from uplift.coaches c
             where c.name = p_version.name and uplift.prompt_version_id(c.name,
                 coalesce(uplift.changes_in_production(c.id) ->> 'personality', c.personality),
-                uplift.changes_in_production(c.id) ->> 'prompt_suffix') = p_version.id))
+                ltrim(uplift.prompt_end(uplift.changes_in_production(c.id)), e'\n')) = p_version.id))
 $$;
 
 comment on function uplift.prompt_version_json(uplift.prompt_versions) is

@@ -25,6 +25,19 @@ $$;
 
 comment on function uplift.changes_in_production(text) is 'What rollouts changed for a coach: what is for all, but for the model where one is deployed for this coach, and over it what is for this one.';
 
+create or replace function uplift.own_in_production(p_coach_id text) returns text[]
+language plpgsql stable
+as $$
+begin
+    return array(
+        select jsonb_object_keys(c.changes) from uplift.production_changes c where coalesce(c.coach_id, '') = p_coach_id and c.ended_at is null
+        union all
+        select 'model' from uplift.model_deployments d where d.environment = 'production' and coalesce(d.coach_id, '') = p_coach_id and d.ended_at is null);
+end
+$$;
+
+comment on function uplift.own_in_production(text) is 'What a coach has of its own, by name (severity, model, ...): what rollouts for this coach changed, and model where one is deployed for it. What is promoted for all coaches does not change these.';
+
 create or replace function uplift.change_production(p_coach_id text, p_changes jsonb, p_rollout_id uuid, p_previous_id bigint, p_who text, p_reason text) returns void
 language plpgsql volatile
 as $$
@@ -231,16 +244,25 @@ language plpgsql stable
 as $$
 declare
     v_version uplift.prompt_versions;
+    v_now jsonb := uplift.changes_in_production(p_coach_id);
+    v_guidelines text;
+    v_words text;
 begin
     select v.* into v_version from uplift.prompt_versions v where v.id = p_version_id;
     if v_version.id is null then
         perform uplift.fail(404, 'prompt_version_not_found', 'there is no such version of a prompt', 'prompt_version_id');
     elsif p_coach_id is null then
         perform uplift.fail(400, 'invalid_candidate', 'a version of a prompt is of one coach: name it by coach_id', 'coach_id');
-    elsif coalesce(v_version.prompt_suffix, '') = '' and uplift.changes_in_production(p_coach_id) ? 'prompt_suffix' then
+    end if;
+    -- What it ends with may be a playbook, which is known by its text.
+    select g.text into v_guidelines
+    from (select v.text from uplift.playbook_versions v where v.coach_id = p_coach_id union all select v_now ->> 'guidelines') g(text)
+    where uplift.has_playbook(v_version.prompt_suffix, g.text) order by length(g.text) desc limit 1;
+    v_words := nullif(btrim(left(v_version.prompt_suffix, length(v_version.prompt_suffix) - coalesce(length(v_guidelines), 0)), e'\n'), '');
+    if v_words is null and v_now ? 'prompt_suffix' or v_guidelines is null and v_now ? 'guidelines' then
         perform uplift.fail(409, 'keeps_prompt_suffix', 'production adds words to the prompt of this coach, which that version has not, and a rollout takes none away: roll those back first', 'prompt_version_id');
     end if;
-    return jsonb_strip_nulls(jsonb_build_object('personality', v_version.personality, 'prompt_suffix', nullif(v_version.prompt_suffix, '')));
+    return jsonb_strip_nulls(jsonb_build_object('personality', v_version.personality, 'prompt_suffix', v_words, 'guidelines', v_guidelines));
 end
 $$;
 

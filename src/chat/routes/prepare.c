@@ -274,6 +274,21 @@ static bool take_prepared(struct route_context *c, struct chat *chat, const stru
                         column_text(result, P_MODEL), error);
 }
 
+/* The prompt with more at its end, as uplift.prompt_end() has it; takes prompt. NULL when memory
+ * ran out. */
+static char *add_to_prompt(char *prompt, const char *more)
+{
+    if (prompt == NULL || more == NULL)
+        return prompt;
+    struct buf whole;
+    buf_init(&whole, strlen(prompt) + strlen(more) + 3);
+    buf_printf(&whole, "%s\n\n%s", prompt, more);
+    free(prompt);
+    char *longer = whole.failed ? NULL : buf_steal(&whole);
+    buf_release(&whole);
+    return longer;
+}
+
 /* The coach, tone and prompt that are known without Postgres, as experiments change them. */
 static bool take_persona(struct route_context *c, struct chat *chat, const struct chat_wish *wish,
                          const cJSON *changes, struct api_error *error)
@@ -281,7 +296,6 @@ static bool take_persona(struct route_context *c, struct chat *chat, const struc
     bool failed = false;
     char tried[8] = "";
     const cJSON *number = cJSON_GetObjectItemCaseSensitive(changes, "severity");
-    const char *suffix = json_string(changes, "prompt_suffix");
     const char *coach_id =
         wish->coach_id != NULL ? wish->coach_id : json_string(changes, "coach_id");
     if (cJSON_IsNumber(number))
@@ -296,14 +310,8 @@ static bool take_persona(struct route_context *c, struct chat *chat, const struc
                          coach_id != NULL ? coach_id : "");
     chat->severity = copy_text(severity, &failed);
     chat->mode = copy_text("default", &failed);
-    if (suffix != NULL && prompt != NULL) {
-        struct buf whole;
-        buf_init(&whole, strlen(prompt) + strlen(suffix) + 3);
-        buf_printf(&whole, "%s\n\n%s", prompt, suffix);
-        free(prompt);
-        prompt = whole.failed ? NULL : buf_steal(&whole);
-        buf_release(&whole);
-    }
+    prompt = add_to_prompt(prompt, json_string(changes, "prompt_suffix"));
+    prompt = add_to_prompt(prompt, json_string(changes, "guidelines"));
     failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
     free(prompt);
     return !failed || api_error_no_memory(error);

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(224);
+select plan(220);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -65,10 +65,6 @@ $$;
 select is(uplift.is_in_hours(timestamptz '2026-01-01 00:00Z' + h * interval '1 hour', f, t), w, format('%s:00 from %s to %s', h, f, t))
 from (values (3, 2, 5, true), (5, 2, 5, false), (1, 2, 5, false), (23, 22, 6, true), (5, 22, 6, true), (6, 22, 6, false), (12, 22, 6, false),
     (3, 3, 3, false), (3, null, 5, false)) as v(h, f, t, w);
-
--- Words are added before a playbook, which is known by its end.
-select is(uplift.with_words(s, 'W'), w, coalesce(s, 'nothing')) from (values (null, 'W'), ('A', E'A\nW'), (E'# Guidelines\n- b', E'W\n\n# Guidelines\n- b'),
-    (E'A\n\n# Guidelines\n- b', E'A\n\nW\n\n# Guidelines\n- b')) as v(s, w);
 
 -- Shares of a rollout never come to more than it may have.
 select is((select 2 * max(x::numeric) <= s from jsonb_array_elements_text(uplift.autopilot_stages(s)) x), true, 'stages within ' || s)

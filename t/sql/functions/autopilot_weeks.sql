@@ -47,14 +47,14 @@ select uplift.autopilot_roll_out('concrete', 'coach_decibel_avatar', '{"changes"
 select is((select concat_ws(' ', r.stages, r.max_days, e.tuning_users) from uplift.rollouts r join public.ai_experiments e on e.id = r.experiment_id
     where r.name = 'concrete'), '{0.05} 10 100', 'a rollout for so many users');
 
--- The draft of a playbook waits while words are promoted: it goes out with them.
+-- The draft of a playbook waits while words are promoted, and is tried beside them.
 insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(900), 'coach_decibel_avatar', uplift.playbook_text('- Keep answers short.'), '{}');
 select uplift.draft_playbook(v, null, 'uplift') from uplift.playbook_versions v where v.id = pg_temp.id(900) \g /dev/null
 select uplift.promote_rollout(r, 'autopilot', 'it is better') from uplift.rollouts r where r.name = 'concrete' \g /dev/null
 select is(pg_temp.step(), 'rollout promoted concrete', 'words are promoted meanwhile');
 select is(pg_temp.step(), 'candidate begun ' || (select experiment_name from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 'the draft begins');
-select is((select test_variants[1] ->> 'prompt_suffix' from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id),
-    e'Be concrete.\n\n' || uplift.playbook_text('- Keep answers short.'), 'and keeps what was promoted meanwhile');
+select is((select test_variants[1] - 'variant_name' from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id),
+    jsonb_build_object('guidelines', uplift.playbook_text('- Keep answers short.')), 'as its guidelines, which leave words as they are');
 select is((select tuning_users from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 100, 'for as many users as there are');
 select is((select v ->> 'prompt_suffix' from uplift.changes_in_production('coach_decibel_avatar') v), 'Be concrete.', 'beside production as it is');
 

@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(142);
+select plan(154);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -159,6 +159,31 @@ select is(uplift.is_felt(s::jsonb, p::jsonb), f, coalesce(p, 'nothing') || ' sea
     ('[{}, {"severity": 2, "examples": "off"}]', null, true), ('[{}, {"severity": 2}, {"examples": "off"}]', null, false),
     ('[{"memory": "on"}, {"memory": "off"}]', null, true), ('[{}, {"memory": {"max_tokens": 100}}]', null, false),
     ('[{}, {"memory": {"max_tokens": 100}}]', '{"words": []}', true), ('[{}, {"knowledge": "off"}]', '{"embedding": [1]}', true)) v(s, p, f);
+
+-- Words for all coaches leave a coach the guidelines of its playbook; what a coach has of its own, what is tried on all does not change.
+savepoint before_own;
+select uplift.change_production('coach_maple_avatar', '{"guidelines": "# Guidelines", "severity": 2}', null, null, 'ann', '') \g /dev/null
+select isnt(pg_temp.try('words for all', '{}', '{"{\"variant_name\": \"b\", \"prompt_suffix\": \"Rhyme.\", \"weight\": 1000000}"}'), null, 'words for all coaches');
+select matches(pg_temp.prepare(:eve, p_coach => 'coach_maple_avatar') ->> 'system_prompt', E'\n\nRhyme\\.\n\n# Guidelines$', 'are in front of a coach''s guidelines');
+select uplift.change_production(null, '{"prompt_suffix": "Sing."}', null, null, 'ann', '') \g /dev/null
+update public.ai_experiments set status = 'completed' where status = 'running';
+select matches(pg_temp.prepare(:eve, p_coach => 'coach_maple_avatar') ->> 'system_prompt', E'\n\nSing\\.\n\n# Guidelines$', 'those that won, too');
+select isnt(pg_temp.try('severity for all', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5}"}'), null, 'a severity for all coaches');
+select is(array_agg(pg_temp.variant(pg_temp.user(n), p_coach => 'coach_maple_avatar')), array_fill(null::text, array[8]), 'is not tried on a coach that has its own') from generate_series(1, 8) n;
+select ok(bool_and(pg_temp.variant(pg_temp.user(n)) is not null), 'but on others') from generate_series(1, 8) n;
+select is((uplift_batch.admin_preview_experiment((select id from public.ai_experiments where status = 'running'),
+    jsonb_build_object('user_id', pg_temp.user(5), 'coach_id', 'coach_maple_avatar'), 'ann') ->> 'reason'),
+    'the coach has what the experiment changes of its own in production, and the experiment is for all coaches: name the coach in its targeting', 'as a preview says');
+update public.ai_experiments set status = 'completed' where status = 'running';
+select isnt(pg_temp.try('severity for maple', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5}"}', 'running', '{"targeting": {"coaches": ["coach_maple_avatar"]}}'), null, 'one that names the coach');
+select ok(bool_and(pg_temp.variant(pg_temp.user(n), p_coach => 'coach_maple_avatar') is not null), 'is') from generate_series(1, 8) n;
+update public.ai_experiments set status = 'completed' where status = 'running';
+insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(990), 'tuned', '1', 'ft:tuned');
+select uplift.begin_deployment(pg_temp.id(990), 'production', 'coach_maple_avatar', 'ann', null) \g /dev/null
+select isnt(pg_temp.try('model for all', '{}', '{"{\"variant_name\": \"b\", \"model\": \"sim-2\", \"weight\": 1000000}"}'), null, 'a model for all coaches');
+select is(pg_temp.variant(:eve, p_coach => 'coach_maple_avatar'), null, 'is not for one with a model of its own');
+select is(pg_temp.variant(:eve), 'b', 'and for others');
+rollback to before_own;
 
 -- Whom it is for.
 select isnt(pg_temp.try('some', '{}', '{"{\"variant_name\": \"b\", \"severity\": 4}"}', 'running',

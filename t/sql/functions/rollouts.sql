@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(106);
+select plan(112);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -53,6 +53,19 @@ select is((select changes from uplift.rollouts where name = 'quiet'),
 select uplift.promote_rollout(r, 'ann', 'to see') from uplift.rollouts r where r.name = 'quiet' and r.status = 'running' \g /dev/null
 select is(uplift.note_prompt_version(pg_temp.prepare(:ann, 'coach_decibel_avatar') ->> 'system_prompt'), uplift.prompt_version_id((select c.name from uplift.coaches c where c.id = 'coach_decibel_avatar'), 'You are Decibel, and quiet.', 'Rhyme.'), 'and what chats have then');
 select is(pg_temp.refused($$select pg_temp.roll('x', jsonb_build_object('prompt_version_id', pg_temp.id(711), 'coach_id', 'coach_decibel_avatar'))$$), 'UP409 keeps_prompt_suffix prompt_version_id', 'words at the end are not taken away');
+-- What ends with a playbook is words and guidelines.
+insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(730), 'coach_decibel_avatar', uplift.playbook_text('- Be brief.'), '{}');
+insert into uplift.prompt_versions (id, name, personality, prompt_suffix) values (pg_temp.id(713), 'Decibel', 'P', E'Sing.\n\n' || uplift.playbook_text('- Be brief.')),
+    (pg_temp.id(714), 'Decibel', 'P', uplift.playbook_text('- Be brief.')), (pg_temp.id(715), 'Decibel', 'P', E'Sing.\n\nLike this.');
+select is(uplift.changes_to_prompt_version(pg_temp.id(n), 'coach_decibel_avatar'), w, 'the wording of ' || n) from (values
+    (713, jsonb_build_object('personality', 'P', 'prompt_suffix', 'Sing.', 'guidelines', uplift.playbook_text('- Be brief.'))),
+    (715, jsonb_build_object('personality', 'P', 'prompt_suffix', E'Sing.\n\nLike this.'))) v(n, w);
+select is(pg_temp.refused($$select uplift.changes_to_prompt_version(pg_temp.id(714), 'coach_decibel_avatar')$$), 'UP409 keeps_prompt_suffix prompt_version_id', 'guidelines alone do not take words away');
+select uplift.change_production('coach_decibel_avatar', '{"guidelines": "By hand."}', null, null, 'ann', '') \g /dev/null
+select is(pg_temp.refused($$select uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar')$$), 'UP409 keeps_prompt_suffix prompt_version_id', 'nor words guidelines');
+select is(uplift.changes_to_prompt_version(pg_temp.id(714), 'coach_decibel_avatar'), jsonb_build_object('personality', 'P', 'guidelines', uplift.playbook_text('- Be brief.')), 'others take their place');
+update uplift.prompt_versions set prompt_suffix = E'Sing.\n\nBy hand.' where id = pg_temp.id(715);
+select is(uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar'), '{"personality": "P", "prompt_suffix": "Sing.", "guidelines": "By hand."}', 'also those that an admin wrote');
 rollback to before_wordings;
 
 -- A model version that nobody serves any more; one that is deleted while it is tried.

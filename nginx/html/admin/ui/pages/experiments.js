@@ -223,10 +223,11 @@ function addActions(context, experiment) {
 // --- making one ---
 
 function variantFields(variant = {}) {
-  const { variant_name: _n, description: _d, weight: _w, prompt_suffix: _p, severity: _s, model: _m, ...more } = variant;
+  const { variant_name: _n, description: _d, weight: _w, prompt_suffix: _p, guidelines: _g, severity: _s, model: _m, ...more } = variant;
   return [
     { name: "variant_name", label: "Name of the variant", required: true, maxlength: 100, value: variant.variant_name ?? "variant" },
     { name: "prompt_suffix", label: "Words at the end of the coach’s prompt", type: "textarea", rows: 2, value: variant.prompt_suffix },
+    ...(variant.guidelines ? [{ name: "guidelines", label: "Guidelines of its playbook, behind these", type: "textarea", rows: 4, value: variant.guidelines }] : []),
     { name: "severity", label: "Severity", type: "number", min: 1, max: 6, step: 0.5, value: variant.severity },
     { name: "model", label: "Model", value: variant.model, maxlength: 256 },
     { name: "weight", label: "Weight beside control’s", type: "number", min: 0, value: variant.weight ?? 1 },
@@ -250,8 +251,8 @@ function edit(context, experiment) {
       { name: "guardrails", label: "Guardrails", type: "json", value: experiment?.guardrails ?? [{ metric: "errors", max_worse: 0.5 }, { metric: "latency", max_worse: 0.3 }], hint: "By what share of control’s figure each may be worse." },
     ],
     async submit(values) {
-      const { variant_name: name, prompt_suffix: suffix, severity, model, weight, more, test_variants: further, coaches, ...rest } = values;
-      const variant = { ...more, variant_name: name, weight, ...(suffix ? { prompt_suffix: suffix } : {}), ...(severity === undefined ? {} : { severity }), ...(model ? { model } : {}) };
+      const { variant_name: name, prompt_suffix: suffix, guidelines, severity, model, weight, more, test_variants: further, coaches, ...rest } = values;
+      const variant = { ...more, variant_name: name, weight, ...(suffix ? { prompt_suffix: suffix } : {}), ...(guidelines ? { guidelines } : {}), ...(severity === undefined ? {} : { severity }), ...(model ? { model } : {}) };
       const body = { ...rest, test_variants: [variant, ...(further ?? [])], targeting: { ...experiment?.targeting, coaches: coaches ?? [] } };
       if (!coaches) delete body.targeting.coaches;
       if (!experiment) body.control_variant = { variant_name: "control" };
