@@ -261,8 +261,9 @@ comment on function uplift.limits_under(uplift.prompt_limits, jsonb) is
 
 create or replace function uplift.prompt_end(p_changes jsonb) returns text
 language sql immutable parallel safe
+-- An expression that the planner takes into the query of each chat.
 as $$
-    select e'\n\n' || concat_ws(e'\n\n', p_changes ->> 'prompt_suffix', p_changes ->> 'guidelines') where p_changes ?| '{prompt_suffix,guidelines}'
+    select nullif(coalesce(e'\n\n' || (p_changes ->> 'prompt_suffix'), '') || coalesce(e'\n\n' || (p_changes ->> 'guidelines'), ''), '')
 $$;
 
 comment on function uplift.prompt_end(jsonb) is
