@@ -32,6 +32,7 @@
 #define THUMB_SHARE 0.9
 #define COMMENT_SHARE 0.25
 #define ASKED_USERS 120 /* are asked about each test */
+#define ASKED_TRIES 1000
 #define INTERRUPTED 130
 
 static volatile sig_atomic_t stop;
@@ -39,7 +40,8 @@ static volatile sig_atomic_t stop;
 struct flywheel {
     long seed, weeks, users, plain;
     bool is_quick, is_json, anyway;
-    const char *url, *ca, *coach, *plain_coach, *report;
+    const char *url, *ca, *report;
+    const char *coaches[WORLD_COACHES], *plain_coaches[WORLD_COACHES];
     const struct config *config;
     struct site site;
     struct world world;
@@ -72,7 +74,8 @@ static void plan_chat(struct flywheel *f, struct chat *c, struct person *p)
     *c = (struct chat){.person = p,
                        .thumb = gsl_rng_uniform(f->random),
                        .like = gsl_rng_uniform(f->random),
-                       .write = gsl_rng_uniform(f->random)};
+                       .write = gsl_rng_uniform(f->random),
+                       .turn = gsl_rng_uniform(f->random)};
     world_message(f->random, p, c->message);
 }
 
@@ -87,13 +90,38 @@ static size_t plan_day(struct flywheel *f)
     return count;
 }
 
+/* With which coaches users go on, by what they were answered on a day; one chat of each at most. */
+static void choose_coaches(struct flywheel *f, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct chat *c = &f->chats[i];
+        struct person *p = &f->world.people[c->person - f->world.people];
+        if (c->is_answered)
+            p->coach = world_next_coach(p, c->is_liked, c->turn);
+    }
+}
+
+/* One of those for whom all is switched on and whom a version is for. NULL: there was none among so
+ * many. */
+static struct person *draw_asked(struct flywheel *f, const struct version *v)
+{
+    for (int tries = 0; tries < ASKED_TRIES; tries++) {
+        struct person *p = &f->world.people[gsl_rng_uniform_int(f->random, f->world.learning)];
+        if (v->coach[0] == '\0' || strcmp(f->coaches[p->coach], v->coach) == 0)
+            return p;
+    }
+    return NULL;
+}
+
 /* The same users with the same messages, with what is and with what is tried. */
 static bool ask_about(struct flywheel *f, struct version *v)
 {
     size_t count = 0;
     for (size_t i = 0; i < ASKED_USERS && count + 2 <= f->world.count; i++, count += 2) {
         struct chat *c = &f->chats[count];
-        struct person *p = &f->world.people[gsl_rng_uniform_int(f->random, f->world.learning)];
+        struct person *p = draw_asked(f, v);
+        if (p == NULL)
+            break;
         plan_chat(f, c, p);
         c[1] = c[0];
         snprintf(c[0].variant, TALK_VARIANT, "%s=%s", v->experiment, v->control);
@@ -154,6 +182,7 @@ static bool live_day(struct flywheel *f, long day)
         world_turn(&f->world);
     bool talked = talk_run(&f->talk, f->chats, count);
     diary_add(&f->diary, week, &f->world.leaning, f->chats, count);
+    choose_coaches(f, count);
     if (!talked)
         return complain(f->talk.reason);
     if (!steward_end_jobs(&f->steward) || !steward_note(&f->steward, &f->diary, week))
@@ -228,13 +257,13 @@ static bool prepare(struct flywheel *f)
     snprintf(f->diary.prices.tuned, sizeof f->diary.prices.tuned, "ft:sim-1-mini");
     f->talk = (struct talk){.site = &f->site,
                             .leaning = &f->world.leaning,
-                            .coach = f->coach,
-                            .plain_coach = f->plain_coach,
+                            .coaches = f->coaches,
+                            .plain_coaches = f->plain_coaches,
                             .thumb_share = THUMB_SHARE,
                             .comment_share = COMMENT_SHARE,
                             .stop = &stop};
-    s->coach = f->coach;
-    s->plain_coach = f->plain_coach;
+    s->coaches = f->coaches;
+    s->plain_coaches = f->plain_coaches;
     s->model = c->model;
     s->base_model = "sim-1-mini";
     s->min_users = MIN_USERS;
@@ -271,7 +300,8 @@ static bool tell(const struct flywheel *f, bool is_whole)
                                 f->is_quick,
                                 !is_whole,
                                 (double)(clock_ms() - f->began_ms) / 1000,
-                                &f->world.leaning};
+                                &f->world.leaning,
+                                f->coaches};
     struct outcome outcome;
     struct report goals = {.count = 0};
     outcome_of(&f->diary, &outcome);
@@ -308,8 +338,10 @@ static bool read_words(struct flywheel *f, int count, char **words)
         const char **value;
     } texts[] = {{"--url", &f->url},
                  {"--ca", &f->ca},
-                 {"--coach", &f->coach},
-                 {"--plain-coach", &f->plain_coach},
+                 {"--coach", &f->coaches[0]},
+                 {"--other-coach", &f->coaches[1]},
+                 {"--plain-coach", &f->plain_coaches[0]},
+                 {"--other-plain-coach", &f->plain_coaches[1]},
                  {"--report", &f->report}};
     const struct {
         const char *name;
@@ -339,8 +371,8 @@ static bool read_words(struct flywheel *f, int count, char **words)
             fprintf(
                 stderr,
                 "fcgi-batch: simulate-flywheel takes --url URL, --ca FILE, --seed N, --weeks N, "
-                "--users N, --plain-users N, --coach ID, --plain-coach ID, --report FILE, "
-                "--quick, --json and --anyway, not %.100s\n",
+                "--users N, --plain-users N, --coach ID, --other-coach ID, --plain-coach ID, "
+                "--other-plain-coach ID, --report FILE, --quick, --json and --anyway, not %.100s\n",
                 words[i]);
             return false;
         }
@@ -373,8 +405,10 @@ int simulate_flywheel(const struct config *config, int count, char **words)
     if (f == NULL)
         return status;
     f->config = config;
-    f->coach = "coach_decibel_avatar";
-    f->plain_coach = "coach_plain_avatar";
+    f->coaches[0] = "coach_decibel_avatar";
+    f->coaches[1] = "coach_maple_avatar";
+    f->plain_coaches[0] = "coach_plain_avatar";
+    f->plain_coaches[1] = "coach_plain_maple_avatar";
     f->began_ms = clock_ms();
     if (!read_words(f, count, words)) {
         free(f);

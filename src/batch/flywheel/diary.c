@@ -23,6 +23,7 @@ static void add_reading(struct tally *t, const struct chat *c)
     t->question += c->reading.has_question;
     t->goal += c->reading.has_goal;
     t->goals += c->person->goal != NULL;
+    t->coach += c->reading.coach == c->person->taste.coach;
 }
 
 void diary_add(struct diary *d, int week, const struct leaning *l, const struct chat *chats,

@@ -20,6 +20,7 @@ struct tally {
     double usd;
     double tone, words;                             /* sums of how well these fitted, */
     double example, reason, praise, question, goal; /* and how many had these */
+    double coach;                                   /* and came from the coach liked better */
     double goals;                                   /* of users who told one */
 };
 
@@ -38,6 +39,7 @@ struct version {
     char name[DIARY_NAME];
     char experiment[UUID_TEXT + 1];    /* that tries it now, or did last */
     char control[100], candidate[100]; /* variants of that */
+    char coach[DIARY_NAME];            /* whose users it is for; "": all coaches' */
     bool is_rollout, is_promoted;
     bool is_asked, is_measured;
     double truth, error; /* how much more it is liked, and the standard error of that */

@@ -15,6 +15,7 @@ struct outcome_plan {
     bool is_quick, is_interrupted; /* goals are not judged */
     double seconds;
     const struct leaning *leaning; /* what the population likes */
+    const char *const *coaches;    /* WORLD_COACHES, by their ids */
 };
 
 struct outcome {

@@ -87,17 +87,21 @@ static void print_weeks(const struct diary *d, FILE *out)
 /* What answers were like, which shows what was learnt and what was not. */
 static void print_readings(const struct diary *d, FILE *out)
 {
-    fputs("\nWhat answers were like: how well tone and length fitted, and how many had what\n"
-          "  week    tone  length  example  reason  praise  question  goal (of those told)\n",
+    fputs("\nWhat answers were like: how well tone and length fitted, how many had what, and how "
+          "many the coach liked better gave\n"
+          "  week    tone  length  example  reason  praise  question    goal   coach\n"
+          "                                                       (if told)  (nothing on)\n",
           out);
     for (int i = 0; i < d->week_count; i++) {
-        const struct tally *t = &d->weeks[i].learning;
+        const struct tally *t = &d->weeks[i].learning, *p = &d->weeks[i].plain;
         fprintf(out,
-                "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%\n",
+                "  %4d  %4.0f %%  %4.0f %%   %4.0f %%  %4.0f %%  %4.0f %%    %4.0f %%  %4.0f %%  "
+                "%4.0f %% (%.0f %%)\n",
                 i + 1, 100 * tally_share(t->tone, t->chats), 100 * tally_share(t->words, t->chats),
                 100 * tally_share(t->example, t->chats), 100 * tally_share(t->reason, t->chats),
                 100 * tally_share(t->praise, t->chats), 100 * tally_share(t->question, t->chats),
-                100 * tally_share(t->goal, t->goals));
+                100 * tally_share(t->goal, t->goals), 100 * tally_share(t->coach, t->chats),
+                100 * tally_share(p->coach, p->chats));
     }
 }
 
@@ -113,12 +117,15 @@ static void draw_cost(const struct diary *d, const struct outcome *o, FILE *out)
     }
 }
 
-/* "autopilot prompt: shorter coach_x 2026-01-01 00:00:00" without what is the same of all. */
+/* "autopilot prompt: shorter 2026-01-01 00:00:00" without what is the same of all, and without its
+ * time. */
 static void print_name(FILE *out, const char *name)
 {
     const char *at = strncmp(name, "autopilot ", 10) == 0 ? name + 10 : name;
-    const char *end = strstr(at, " coach_");
-    fprintf(out, "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
+    size_t len = strlen(at), time = strlen(" 2026-01-01 00:00:00");
+    if (len > time && strspn(at + len - time, " 0123456789-:") == time)
+        len -= time;
+    fprintf(out, "%.*s", (int)len, at);
 }
 
 static void print_events(const struct diary *d, FILE *out)
@@ -154,15 +161,16 @@ static void print_versions(const struct diary *d, FILE *out)
 }
 
 /* What only the driver knows. */
-static void print_leaning(const struct leaning *l, FILE *out)
+static void print_leaning(const struct leaning *l, const char *const *coaches, FILE *out)
 {
     static const char *const tones[] = {"",       "softest", "gentle", "balanced",
                                         "direct", "intense", "hardest"};
     fprintf(out,
             "Most like it %s (%.1f) and %.0f words long (%.1f); of examples %+.1f, reasons %+.1f, "
-            "praise %+.1f, a question at the end %+.1f, their goal %+.1f.\n",
+            "praise %+.1f, a question at the end %+.1f, their goal %+.1f.\n"
+            "Most like %s better (%+.1f), and all begin with %s.\n",
             tones[l->tone], l->tone_weight, l->words, l->words_weight, l->example, l->reason,
-            l->praise, l->question, l->goal);
+            l->praise, l->question, l->goal, coaches[l->coach], l->coach_weight, coaches[0]);
 }
 
 static void print_words(const struct diary *d, const struct pace *pace, FILE *out)
@@ -177,28 +185,30 @@ static void print_words(const struct diary *d, const struct pace *pace, FILE *ou
         "what is trained of %s\n"
         "  $%g and $%g, which is an assumption. The cost of training is in autopilot's money, "
         "and not in that of answers.\n"
-        "  The oracle knows all tastes, and gives each user the answer that fits in all; what "
-        "no answer can say (a goal\n"
-        "  that was never told) it does not count. The way is by how likely answers were liked, "
-        "which the simulation knows,\n"
-        "  and not by the thumbs that were drawn of that. A version is worse when the same users, "
-        "asked "
-        "both ways, like it less\n"
-        "  by more than a point and two standard errors.\n"
-        "  Users without anything have a coach of their own, on the base model, without memory, "
-        "examples, cache, tests.\n",
+        "  The oracle knows all tastes, and gives each user the answer that fits in all, by the "
+        "coach liked better; what no\n"
+        "  answer can say (a goal that was never told) it does not count. The way is by how likely "
+        "answers were liked, which\n"
+        "  the simulation knows, and not by the thumbs that were drawn of that. A version is worse "
+        "when the same users, asked\n"
+        "  both ways, like it less by more than a point and two standard errors.\n"
+        "  Users without anything have coaches of their own, who are the same two, on the base "
+        "model, without memory,\n"
+        "  examples, cache, tests. All begin with one coach; who disliked an answer turns to the "
+        "other one in %.0f %% of cases,\n"
+        "  where the other is the one they like better, else in %.0f %%. Users without anything "
+        "choose likewise.\n",
         pace->day_s, pace->test_days, pace->retry_days, m->model, m->input, m->output, m->tuned,
-        m->tuned_input, m->tuned_output);
-    fputs(
-        "\nWhat this does not show\n"
-        "  How real people talk, what they like and whether they say so: these like by a curve, "
-        "and most say it.\n"
-        "  How real models follow a prompt, or what they learn: the simulated one follows each "
-        "word that it knows, and a\n"
-        "  trained one does what most of its examples do. That days are short: novelty, seasons, "
-        "users who come and go,\n"
-        "  and several coaches at once. Thumbs have no second thoughts, and nobody plays false.\n",
-        out);
+        m->tuned_input, m->tuned_output, 100 * WORLD_LEAVES, 100 * WORLD_STRAYS);
+    fputs("\nWhat this does not show\n"
+          "  How real people talk, what they like and whether they say so: these like by a curve, "
+          "and most say it.\n"
+          "  How real models follow a prompt, or what they learn: the simulated one follows each "
+          "word that it knows, and a\n"
+          "  trained one does what most of its examples do. That days are short: novelty, seasons, "
+          "and users who come and\n"
+          "  go. Thumbs have no second thoughts, and nobody plays false.\n",
+          out);
 }
 
 void outcome_print(const struct diary *d, const struct outcome *o, const struct outcome_plan *p,
@@ -210,7 +220,7 @@ void outcome_print(const struct diary *d, const struct outcome *o, const struct 
             p->learning, p->plain, d->week_count, p->weeks, p->seed, p->seconds);
     if (p->is_interrupted)
         fputs("It was interrupted: this is what there is so far, and no goal is judged.\n", out);
-    print_leaning(p->leaning, out);
+    print_leaning(p->leaning, p->coaches, out);
     draw_rates(d, out);
     print_weeks(d, out);
     print_readings(d, out);
@@ -239,6 +249,7 @@ static cJSON *tally_json(const struct tally *t)
     cJSON_AddNumberToObject(object, "half_width", half_width(t));
     cJSON_AddNumberToObject(object, "expected_rate", tally_share(t->liking, t->chats));
     cJSON_AddNumberToObject(object, "oracle_rate", tally_share(t->best, t->chats));
+    cJSON_AddNumberToObject(object, "liked_coach_rate", tally_share(t->coach, t->chats));
     cJSON_AddNumberToObject(object, "cost_usd", t->usd);
     return object;
 }
@@ -324,6 +335,8 @@ cJSON *outcome_json(const struct diary *d, const struct outcome *o, const struct
     cJSON_AddNumberToObject(tastes, "reason", p->leaning->reason);
     cJSON_AddNumberToObject(tastes, "praise", p->leaning->praise);
     cJSON_AddNumberToObject(tastes, "question", p->leaning->question);
+    cJSON_AddStringToObject(tastes, "coach", p->coaches[p->leaning->coach]);
+    cJSON_AddNumberToObject(tastes, "coach_weight", p->leaning->coach_weight);
     cJSON_AddItemToObject(object, "weeks", weeks_json(d));
     cJSON_AddItemToObject(object, "events", events_json(d));
     cJSON_AddItemToObject(object, "versions", versions_json(d));

@@ -67,7 +67,7 @@ static bool ends_with_question(const char *text)
 
 void reading_of(const char *answer, const char *message, const char *goal, struct reading *out)
 {
-    *out = (struct reading){.tone = TONE_BALANCED};
+    *out = (struct reading){.tone = TONE_BALANCED, .coach = -1};
     char *own = own_words(answer, &out->words);
     if (own == NULL)
         return;

@@ -1,4 +1,4 @@
-/* What a made-up user sees in an answer: its text, and nothing else. */
+/* What a made-up user sees in an answer: its text, who answered, and nothing else. */
 #ifndef UPLIFT_BATCH_FLYWHEEL_READING_H
 #define UPLIFT_BATCH_FLYWHEEL_READING_H
 
@@ -15,12 +15,13 @@ struct reading {
     bool has_praise;   /* says what the user does well */
     bool has_question; /* ends with one */
     bool has_goal;     /* speaks of the goal of the user, who did not mention it now */
+    int coach;         /* 0 or 1; -1: another one, or not known */
 };
 
 /*
  * Reads an answer to a message. goal is words that the user has told as their goal at some time;
  * NULL for none. What an answer quotes of others is not taken for its own words, and neither is the
- * remark that it is simulated.
+ * remark that it is simulated. Who answered is not in the text, and for the caller to say.
  */
 void reading_of(const char *answer, const char *message, const char *goal, struct reading *out);
 

@@ -88,22 +88,29 @@ static bool has_no_other_providers(struct steward *s)
            refuse(s, "there are other providers (/admin/providers), which may cost money");
 }
 
+static bool is_asked_for(const struct steward *s, const char *coach)
+{
+    bool is = false;
+    for (int k = 0; k < WORLD_COACHES; k++)
+        is = is || strcmp(coach, s->coaches[k]) == 0 || strcmp(coach, s->plain_coaches[k]) == 0;
+    return is;
+}
+
+/* All of them, which are as many different ones. */
 static bool has_coaches(struct steward *s)
 {
     cJSON *coaches = caller_ask(&s->caller, "GET", "/v1/coaches", NULL), *coach;
     int found = 0;
     cJSON_ArrayForEach (coach, member(coaches, "data"))
-        found += strcmp(json_text(coach, "id"), s->coach) == 0 ||
-                 strcmp(json_text(coach, "id"), s->plain_coach) == 0;
+        found += is_asked_for(s, json_text(coach, "id"));
     bool asked = coaches != NULL;
     cJSON_Delete(coaches);
-    if (asked && found != 2)
-        snprintf(
-            s->caller.reason, sizeof s->caller.reason,
-            "there are no two coaches %.80s and %.80s, of whom the second is the first without "
-            "anything switched on; ./dev flywheel makes them",
-            s->coach, s->plain_coach);
-    return found == 2;
+    if (asked && found != 2 * WORLD_COACHES)
+        snprintf(s->caller.reason, sizeof s->caller.reason,
+                 "there are no four coaches %.60s, %.60s, %.60s and %.60s, of whom the last two "
+                 "are the first two without anything switched on; ./dev flywheel makes them",
+                 s->coaches[0], s->coaches[1], s->plain_coaches[0], s->plain_coaches[1]);
+    return found == 2 * WORLD_COACHES;
 }
 
 bool steward_check(struct steward *s, const char *upstream, const char *trainer, bool anyway)
@@ -136,15 +143,18 @@ static bool take_limits_away(struct steward *s)
     return true;
 }
 
-/* By a rollout of its own that is promoted by hand, over which none for all coaches goes. */
-static bool keep_plain(struct steward *s)
+/* By a rollout of its own that is promoted by hand, over which none for all coaches goes. What
+ * could be promoted for all is in it; of words a blank, as none at all would not keep others away.
+ */
+static bool keep_plain(struct steward *s, const char *coach)
 {
     char path[100];
     cJSON *rollout = caller_askf(
         &s->caller, "POST", "/admin/rollouts",
-        "{\"name\":\"nothing switched on\",\"coach_id\":\"%s\",\"changes\":{\"model\":\"%s\","
-        "\"severity\":3.0,\"memory\":\"off\",\"examples\":\"off\"}}",
-        s->plain_coach, s->model);
+        "{\"name\":\"nothing switched on: "
+        "%.100s\",\"coach_id\":\"%s\",\"changes\":{\"model\":\"%s\","
+        "\"severity\":3.0,\"prompt_suffix\":\" \",\"memory\":\"off\",\"examples\":\"off\"}}",
+        coach, coach, s->model);
     if (rollout == NULL)
         return false;
     snprintf(path, sizeof path, "/admin/rollouts/%.36s/promote", json_text(rollout, "id"));
@@ -154,9 +164,11 @@ static bool keep_plain(struct steward *s)
 
 bool steward_prepare(struct steward *s, const struct prices *p)
 {
-    return set_price(s, p->model, p->input, p->output) &&
-           set_price(s, p->tuned, p->tuned_input, p->tuned_output) && take_limits_away(s) &&
-           keep_plain(s);
+    bool ok = set_price(s, p->model, p->input, p->output) &&
+              set_price(s, p->tuned, p->tuned_input, p->tuned_output) && take_limits_away(s);
+    for (int k = 0; k < WORLD_COACHES && ok; k++)
+        ok = keep_plain(s, s->plain_coaches[k]);
+    return ok;
 }
 
 static double real_days(const struct pace *p, double days)
@@ -170,9 +182,9 @@ bool steward_start(struct steward *s)
     return done(caller_askf(
         &s->caller, "POST", "/admin/autopilot/start",
         "{\"max_usd_per_day\":100,\"max_usd_per_month\":1000,\"max_share\":1,\"max_at_once\":2,"
-        "\"fine_tunes\":%s,\"base_model\":\"%s\",\"coaches\":[\"%s\"],\"min_users\":%d,"
+        "\"fine_tunes\":%s,\"base_model\":\"%s\",\"coaches\":null,\"min_users\":%d,"
         "\"min_stage_hours\":%.6f,\"max_test_days\":%.8f,\"retry_days\":%.8f}",
-        s->may_train ? "true" : "false", s->base_model, s->coach, s->min_users,
+        s->may_train ? "true" : "false", s->base_model, s->min_users,
         24 * real_days(p, p->stage_days), real_days(p, p->test_days), real_days(p, p->retry_days)));
 }
 
@@ -255,10 +267,16 @@ static bool name_variants(struct steward *s, struct version *v)
     snprintf(path, sizeof path, "/admin/experiments/%s", v->experiment);
     cJSON *experiment = caller_ask(&s->caller, "GET", path, NULL);
     const cJSON *tests = member(experiment, "test_variants");
+    const cJSON *coaches = member(member(experiment, "targeting"), "coaches");
     snprintf(v->control, sizeof v->control, "%s",
              json_text(member(experiment, "control_variant"), "variant_name"));
     snprintf(v->candidate, sizeof v->candidate, "%s",
              json_text(tests != NULL ? tests->child : NULL, "variant_name"));
+    /* Autopilot tries things on one coach, or on all. */
+    snprintf(v->coach, sizeof v->coach, "%s",
+             cJSON_GetArraySize(coaches) == 1 && cJSON_IsString(coaches->child)
+                 ? coaches->child->valuestring
+                 : "");
     bool ok = experiment != NULL;
     cJSON_Delete(experiment);
     return ok;

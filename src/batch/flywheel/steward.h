@@ -18,8 +18,8 @@ struct pace {
 
 struct steward {
     struct caller caller;
-    const char *coach, *plain_coach; /* borrowed */
-    const char *model, *base_model;  /* what answers at first, and what is trained */
+    const char *const *coaches, *const *plain_coaches; /* WORLD_COACHES of each; borrowed */
+    const char *model, *base_model; /* what answers at first, and what is trained */
     int min_users;
     struct pace pace;
     double last_decision; /* its id */
@@ -41,7 +41,7 @@ struct steward {
  */
 MUST_CHECK bool steward_check(struct steward *s, const char *upstream, const char *trainer,
                               bool anyway);
-/* Sets prices, takes away limits of rates, and gives the plain coach production of its own, in
+/* Sets prices, takes away limits of rates, and gives the plain coaches production of their own, in
  * which nothing is switched on. False with a reason. */
 MUST_CHECK bool steward_prepare(struct steward *s, const struct prices *p);
 /* Switches autopilot on, or tells it how long days are now. False with a reason. */

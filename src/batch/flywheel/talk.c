@@ -91,6 +91,12 @@ static bool set_headers(struct exchange *x, struct line *l, const struct person 
     return add_header(l, text);
 }
 
+/* Those whom somebody can choose among. */
+static const char *const *coaches_of(const struct talk *t, const struct person *p)
+{
+    return p->is_plain ? t->plain_coaches : t->coaches;
+}
+
 /* Texts here have nothing that JSON escapes. */
 static bool begin_chat(struct exchange *x, struct line *l)
 {
@@ -100,7 +106,7 @@ static bool begin_chat(struct exchange *x, struct line *l)
     snprintf(l->path, sizeof l->path, "/v1/chat");
     snprintf(l->body, sizeof l->body,
              "{\"message\":\"%s\",\"coach_id\":\"%s\",\"cache\":{\"mode\":\"%s\"}}", c->message,
-             is_plain ? x->talk->plain_coach : x->talk->coach,
+             coaches_of(x->talk, c->person)[c->person->coach],
              is_plain || c->variant[0] != '\0' ? "off" : "on");
     return set_headers(x, l, c->person, c->variant) && begin_call(x, l);
 }
@@ -125,6 +131,14 @@ static void next_one(struct exchange *x, struct line *l)
         x->failed = true;
 }
 
+static int who_answered(const char *const *coaches, const char *id)
+{
+    int k = WORLD_COACHES - 1;
+    while (k >= 0 && strcmp(coaches[k], id) != 0)
+        k--;
+    return k;
+}
+
 /* What was answered is read, and an opinion formed. */
 static void read_answer(struct exchange *x, struct line *l, const cJSON *answer, struct chat *c,
                         const char **complaint)
@@ -134,6 +148,7 @@ static void read_answer(struct exchange *x, struct line *l, const cJSON *answer,
     const struct person *p = c->person;
     const cJSON *usage = cJSON_GetObjectItemCaseSensitive(answer, "usage");
     reading_of(text, c->message, p->goal, &r);
+    r.coach = who_answered(coaches_of(x->talk, p), json_text(answer, "coach_id"));
     c->is_answered = true;
     c->reading = r;
     c->liking = world_liking(x->talk->leaning, &p->taste, &r);

@@ -17,6 +17,7 @@ struct chat {
     char variant[TALK_VARIANT]; /* of a tester: EXPERIMENT=VARIANT, and no thumb; "": none */
     double thumb, like, write;  /* 0 to 1: below their chance, a thumb is given, it is up, a comment
                                    is  written */
+    double turn;                /* as world_next_coach() has it */
 
     bool is_answered, is_hit; /* is_hit: from the cache */
     bool has_thumb, is_liked, has_comment;
@@ -27,9 +28,10 @@ struct chat {
 };
 
 struct talk {
-    const struct site *site;         /* borrowed */
-    const struct leaning *leaning;   /* borrowed */
-    const char *coach, *plain_coach; /* of those for whom all is switched on, and of the others */
+    const struct site *site;       /* borrowed */
+    const struct leaning *leaning; /* borrowed */
+    /* Of those for whom all is switched on, and of the others; borrowed, WORLD_COACHES of each. */
+    const char *const *coaches, *const *plain_coaches;
     double thumb_share, comment_share;
     volatile sig_atomic_t *stop; /* not 0: ends early */
     long failures;               /* calls without a good answer, so far */

@@ -94,6 +94,10 @@ static void lean(gsl_rng *random, struct leaning *l)
     l->goal = about(random, 0.4);
     l->base = WORLD_BEST - l->tone_weight - l->words_weight - fmax(l->example, 0) -
               fmax(l->reason, 0) - fmax(l->praise, 0) - fmax(l->question, 0) - l->goal;
+    /* Last, so that all else of a seed's leaning is as without coaches. */
+    l->coach = (int)gsl_rng_uniform_int(random, WORLD_COACHES);
+    l->coach_weight = about(random, 0.5);
+    l->base -= l->coach_weight;
 }
 
 static struct taste draw_taste(gsl_rng *random, const struct leaning *l)
@@ -108,6 +112,7 @@ static struct taste draw_taste(gsl_rng *random, const struct leaning *l)
     t.words *= exp(gsl_ran_gaussian_ziggurat(random, 0.15));
     if (!chance(random, MINDS_AS_MOST))
         t.question = -t.question;
+    t.coach = chance(random, WORLD_MOST_COACH) ? l->coach : 1 - l->coach;
     return t;
 }
 
@@ -191,13 +196,15 @@ double world_liking(const struct leaning *l, const struct taste *t, const struct
     return curve(l->base + l->tone_weight * world_fit_of_tone(t, r->tone) +
                  l->words_weight * world_fit_of_words(t, r->words) + l->example * r->has_example +
                  l->reason * r->has_reason + l->praise * r->has_praise +
-                 t->question * r->has_question + t->goal * r->has_goal);
+                 t->question * r->has_question + t->goal * r->has_goal +
+                 l->coach_weight * (r->coach == t->coach));
 }
 
 double world_best(const struct leaning *l, const struct taste *t)
 {
     return curve(l->base + l->tone_weight + l->words_weight + fmax(l->example, 0) +
-                 fmax(l->reason, 0) + fmax(l->praise, 0) + fmax(t->question, 0) + t->goal);
+                 fmax(l->reason, 0) + fmax(l->praise, 0) + fmax(t->question, 0) + t->goal +
+                 l->coach_weight);
 }
 
 const char *world_complaint(const struct leaning *l, const struct taste *t, const struct reading *r)
@@ -213,6 +220,12 @@ const char *world_complaint(const struct leaning *l, const struct taste *t, cons
     if (most == tone)
         return r->tone > t->tone ? "Too harsh for me." : "Too soft for me, be more direct.";
     return "Please stop asking me questions.";
+}
+
+int world_next_coach(const struct person *p, bool is_liked, double turn)
+{
+    double leaves = p->coach == p->taste.coach ? WORLD_STRAYS : WORLD_LEAVES;
+    return !is_liked && turn < leaves ? 1 - p->coach : p->coach;
 }
 
 /* --- what they say --- */

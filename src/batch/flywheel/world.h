@@ -1,16 +1,22 @@
 /*
  * Made-up users with hidden tastes, for a learning loop to find out. Part of a taste is common to
  * the population, which tests and training can learn, and part is a user's own, which only comments
- * and memories can. At half of the time some change theirs.
+ * and memories can; the coach whom they like better they have to find themselves. At half of the
+ * time some change theirs.
  *
  * How likely a user likes an answer (world_liking) is a logistic curve of how well it fits:
  *
  *   p = 0.05 + 0.87 / (1 + exp(-u)),   u = base + sum of weight * fit
  *
  * The fit of tone is 1 - |tone - taste| / 2, at least 0; that of length 1 where it is within a
- * quarter, and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; each of the others is 1 or
- * 0, and its weight may be below 0. base is such that an answer which fits the mean user in all has
- * u = 2.4, and so p = 0.85.
+ * quarter, and else 1 - (|ln(words / taste)| - 0.25) / ln 2, at least 0; that of the coach 1 where
+ * the one answered that the user likes better; each of the others is 1 or 0, and its weight may be
+ * below 0. base is such that an answer which fits the mean user in all has u = 2.4, and so p =
+ * 0.85.
+ *
+ * There are two coaches. All begin with the first, and some turn to the other one after an answer
+ * that they disliked (world_next_coach), as people pick another coach in an app: whatever is
+ * switched on.
  */
 #ifndef UPLIFT_BATCH_FLYWHEEL_WORLD_H
 #define UPLIFT_BATCH_FLYWHEEL_WORLD_H
@@ -29,6 +35,10 @@
 #define WORLD_SHORT 60.0  /* words */
 #define WORLD_LONG 140.0
 #define WORLD_MESSAGE 300
+#define WORLD_COACHES 2
+#define WORLD_MOST_COACH 0.7 /* share of users who like the coach better that most do */
+#define WORLD_LEAVES 0.3     /* chance to leave, after a disliked answer, the coach liked less, */
+#define WORLD_STRAYS 0.02    /* and the one liked better: people do not know what it was */
 
 /* What all have in common. */
 struct leaning {
@@ -36,6 +46,8 @@ struct leaning {
     double words;                     /* that most like best */
     double tone_weight, words_weight; /* above 0 */
     double example, reason, praise, question, goal;
+    int coach; /* that most like better: 0 or 1 */
+    double coach_weight;
     double base;
 };
 
@@ -43,6 +55,7 @@ struct taste {
     int tone;
     double words;
     double question, goal; /* weights; the others are those of all. goal 0: told none */
+    int coach;             /* that they like better: 0 or 1 */
 };
 
 struct person {
@@ -50,6 +63,7 @@ struct person {
     struct taste taste, later; /* later: from half of the time on */
     const char *goal; /* that they tell in their first chat; NULL: they keep it to themselves */
     bool has_told;
+    int coach;           /* that they are with now */
     bool may_train;      /* agrees that answers train models */
     bool is_plain;       /* one of those for whom nothing is switched on */
     double chats_a_week; /* in the mean */
@@ -81,6 +95,10 @@ double world_best(const struct leaning *l, const struct taste *t);
  */
 const char *world_complaint(const struct leaning *l, const struct taste *t,
                             const struct reading *r);
+
+/* With which coach somebody goes on after an answer of the one they are with; turn, 0 to 1, is
+ * drawn before, so that the order in which answers come does not matter. */
+int world_next_coach(const struct person *p, bool is_liked, double turn);
 
 /* What they say next: what others ask as well, or something of their own, and in the first chat
  * their goal. */
