@@ -143,6 +143,14 @@ static bool take_limits_away(struct steward *s)
     return true;
 }
 
+/* What an earlier simulation left running would keep plain coaches from what they are given, and
+ * what it promoted is no beginning. */
+static bool stop_autopilot(struct steward *s)
+{
+    return done(caller_ask(&s->caller, "POST", "/admin/autopilot/stop",
+                           "{\"reason\":\"a simulation begins\"}"));
+}
+
 /* By a rollout of its own that is promoted by hand, over which none for all coaches goes. What
  * could be promoted for all is in it; of words a blank, as none at all would not keep others away.
  */
@@ -165,7 +173,8 @@ static bool keep_plain(struct steward *s, const char *coach)
 bool steward_prepare(struct steward *s, const struct prices *p)
 {
     bool ok = set_price(s, p->model, p->input, p->output) &&
-              set_price(s, p->tuned, p->tuned_input, p->tuned_output) && take_limits_away(s);
+              set_price(s, p->tuned, p->tuned_input, p->tuned_output) && take_limits_away(s) &&
+              stop_autopilot(s);
     for (int k = 0; k < WORLD_COACHES && ok; k++)
         ok = keep_plain(s, s->plain_coaches[k]);
     return ok;

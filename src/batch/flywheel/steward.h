@@ -41,8 +41,8 @@ struct steward {
  */
 MUST_CHECK bool steward_check(struct steward *s, const char *upstream, const char *trainer,
                               bool anyway);
-/* Sets prices, takes away limits of rates, and gives the plain coaches production of their own, in
- * which nothing is switched on. False with a reason. */
+/* Sets prices, takes away limits of rates, stops autopilot, and gives the plain coaches production
+ * of their own, in which nothing is switched on. False with a reason. */
 MUST_CHECK bool steward_prepare(struct steward *s, const struct prices *p);
 /* Switches autopilot on, or tells it how long days are now. False with a reason. */
 MUST_CHECK bool steward_start(struct steward *s);
