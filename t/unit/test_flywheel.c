@@ -1,5 +1,5 @@
-/* The made-up users of simulate-flywheel: the same for a seed, what they read in an answer, how they
- * like it, and which coach they go on with. */
+/* The made-up users of simulate-flywheel: the same for a seed, what they read in an answer, how
+ * they like it, and which coach they go on with. */
 #include "batch/flywheel/diary.h"
 #include "batch/flywheel/outcome.h"
 #include "batch/flywheel/world.h"
@@ -78,7 +78,8 @@ static void leanings(void **state)
         second += l.coach;
     }
     NEAR((double)second / 400, 0.5, 0.1); /* four standard errors */
-    /* Coaches came later than the rest, which they leave as it was: figures of these seeds stand. */
+    /* Coaches came later than the rest, which they leave as it was: figures of these seeds stand.
+     */
     struct world one;
     assert_true(world_make(&one, 1, 1, 1));
     assert_int_equal(one.leaning.tone, TONE_GENTLE);
@@ -235,12 +236,8 @@ static void counts(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(population),
-    cmocka_unit_test(leanings),
-    cmocka_unit_test(reads),
-    cmocka_unit_test(likes),
-    cmocka_unit_test(likes_a_coach),
-    cmocka_unit_test(chooses),
+    cmocka_unit_test(population), cmocka_unit_test(leanings),      cmocka_unit_test(reads),
+    cmocka_unit_test(likes),      cmocka_unit_test(likes_a_coach), cmocka_unit_test(chooses),
     cmocka_unit_test(counts),
 };
 UNIT_MAIN(tests)
