@@ -360,17 +360,17 @@ static void put_shelf(const char *name, const struct pair *p, struct find_word *
     const char *origin = last->header->origin;
     buf_printf(out, ",\"%s\":{\"origin\":", name);
     buf_json_string(out, origin, strlen(origin));
-    buf_printf(out, ",\"horizon\":\"%llu\",\"mean\":%.4g,\"idf\":[",
+    buf_printf(out, ",\"horizon\":\"%llu\",\"mean\":%.4g,\"idf\":\"[",
                (unsigned long long)last->header->horizon, mean);
     for (size_t i = 0; i < count; i++)
         buf_printf(out, "%s%.4g", i > 0 ? "," : "", (double)words[i].idf);
-    buf_puts(out, "],\"ids\":[");
+    buf_puts(out, "]\",\"ids\":\"[");
     for (size_t i = 0; i < hits; i++)
         buf_printf(out, "%s%lld", i > 0 ? "," : "", (long long)found[i].id);
-    buf_puts(out, "],\"scores\":[");
+    buf_puts(out, "]\",\"scores\":\"[");
     for (size_t i = 0; i < hits; i++)
         buf_printf(out, "%s%.5g", i > 0 ? "," : "", (double)found[i].score);
-    buf_puts(out, "]}");
+    buf_puts(out, "]\"}");
 }
 
 static bool describe(struct pair *const pairs[SHELVES], struct asker *a, const char *message,

@@ -36,9 +36,10 @@ bool search_has_copies(const struct search *s);
  *              "examples": {...}}
  * origin says of which database the copy is; words are the message's different ones, at most
  * FIND_WORDS_MAX, idf a number for each, times how often it is there; ids and scores are of the
- * texts found, at most SEARCH_HITS, best first. A shelf without a usable copy is left out. Nothing
- * at all is appended without words, when memory ran out, or when s is NULL. At most 24 KB. Whether
- * it was appended.
+ * texts found, at most SEARCH_HITS, best first. These three are strings, "[1,2]", of which Postgres
+ * makes arrays several times as fast as of lists. A shelf without a usable copy is left out.
+ * Nothing at all is appended without words, when memory ran out, or when s is NULL. At most 24 KB.
+ * Whether it was appended.
  */
 bool search_describe(struct search *s, const char *message, size_t len, struct buf *more);
 

@@ -36,7 +36,7 @@ class Search:
     def copy(self, message, shelf="knowledge"):
         """Ids that the copies alone have; None without copies."""
         found = self.describe(message).get("search", {}).get(shelf)
-        return found and found["ids"]
+        return found and json.loads(found["ids"])
 
     def close(self):
         self.process.stdin.close()

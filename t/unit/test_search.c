@@ -500,7 +500,7 @@ static void copies_are_swapped_under_searches(void **state)
     fclose(alive);
     assert_true(comes_to_say(s,
                              "{\"search\":{\"words\":[\"tea\"],\"language\":\"en\",\"knowledge\":{"
-                             "\"origin\":\"here/1\",\"horizon\":\"1\",\"mean\":1,\"idf\":["));
+                             "\"origin\":\"here/1\",\"horizon\":\"1\",\"mean\":1,\"idf\":\"["));
     for (int i = 0; i < ASKERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, ask_again_and_again, s), 0);
     for (uint64_t swap = 2; swap <= SWAPS; swap++) {

@@ -1,6 +1,6 @@
 -- Knowledge in a prompt: what is offered to whom, in which order, and as data.
 \ir common.psql
-select plan(45);
+select plan(46);
 
 create function pg_temp.source(n int, p_more jsonb default '{}') returns uuid language sql as $$
     insert into public.ai_knowledge_sources (id, source_name, title, content, source_url, reliability_score, coach_ids, target_audience,
@@ -54,6 +54,7 @@ update uplift.search_texts set is_active = true where body like 'Sleep at%';
 delete from uplift.search_log;
 select isnt(pg_temp.offered('{"Sleep at": 1.21}', p_idf => '[2, 1, null, -4]'), '', 'weights that are none count nothing');
 select is(uplift.search_floor('[1, 1, 1, 1, 1, 1, 1, 1, 1, 9]', 0.5), 7.0::float8, 'of many words the six rarest count');
+select is(uplift.search_floor('"[1,1,1,1,1,1,1,1,1,9]"', 0.5), 7.0::float8, 'also in the string that workers send');
 select is(uplift.search_floor('null', 0.5), 0.0::float8, 'without weights there is no floor');
 update uplift.settings set value = '0.9' where key = 'knowledge.min_score';
 select is(pg_temp.offered('{"Sleep at": 2.6}'), '', 'the floor is a setting');
