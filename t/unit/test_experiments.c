@@ -106,6 +106,136 @@ static void only_those_it_is_for(void **state)
     experiments_free(e);
 }
 
+/* The same with what its variants change, of which USER has the second one. */
+#define VARIANTS(settings)                                                                         \
+    "{\"holdout_share\":0,\"running\":[{\"id\":\"i\",\"name\":\"n\",\"salt\":\"salt\","            \
+    "\"share_salt\":\"salt share\",\"share_from\":0,\"share_to\":1,\"variants\":[\"a\",\"b\"],"    \
+    "\"bounds\":[0.5,1],\"settings\":" settings ",\"touches\":[\"severity\"],\"targeting\":{}}]}"
+
+static void what_no_chat_has_is_not_felt(void **state)
+{
+    static const struct {
+        const char *news;
+        bool is_exposed;
+        const char *personality;
+        double severity;
+    } cases[] = {
+        {VARIANTS("[{},{\"personality\":\"P\"}]"), true, "P", 0},
+        {VARIANTS("[{},{\"memory\":\"off\"}]"), false, NULL, 0},
+        {VARIANTS("[{},{\"knowledge\":{\"max_tokens\":5}}]"), false, NULL, 0},
+        {VARIANTS("[{},{\"examples\":\"off\",\"severity\":2}]"), true, NULL, 2},
+        {VARIANTS("[{\"memory\":\"on\"},{\"memory\":\"off\",\"personality\":\"P\"}]"), true, "P",
+         0},
+        /* Of another variant: those of this one would be compared with nobody. */
+        {VARIANTS("[{\"memory\":\"off\"},{\"severity\":2}]"), false, NULL, 2},
+        {VARIANTS("[{\"memory\":\"off\",\"top_p\":1},{\"severity\":2,\"examples\":\"on\"}]"), true,
+         NULL, 2},
+    };
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct experiment_changes changes;
+        take(e, cases[i].news);
+        assert_true(experiments_assign(e, &(struct experiment_asker){.user = USER}, &changes));
+        assert_int_equal(changes.exposures != NULL, cases[i].is_exposed);
+        assert_non_null(changes.all);
+        assert_string_equal(json_text(changes.all, "personality"),
+                            cases[i].personality != NULL ? cases[i].personality : "");
+        assert_true(json_number(changes.all, "severity", 0) == cases[i].severity);
+        experiment_changes_release(&changes);
+    }
+    experiments_free(e);
+}
+
+static void expect_mode(struct experiments *e, const struct experiment_asker *who, const char *mode)
+{
+    struct experiment_changes changes;
+    assert_true(experiments_assign(e, who, &changes));
+    assert_string_equal(json_text(changes.all, "mode"), mode);
+    experiment_changes_release(&changes);
+}
+
+static void production_is_for_all_but_roast_for_none(void **state)
+{
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    take(
+        e,
+        "{\"production\":[{\"coach_id\":null,\"changes\":{\"mode\":\"gym\",\"personality\":\"P\"}},"
+        "{\"coach_id\":\"c\",\"changes\":{\"mode\":\"roast\"}}]}");
+    expect_mode(e, &(struct experiment_asker){.user = USER}, "gym");
+    expect_mode(e, &(struct experiment_asker){.user = USER, .mode = "default"}, "");
+    expect_mode(e, &(struct experiment_asker){.user = USER, .coach_id = "d"}, "gym");
+    /* As with Postgres, of a user who did not agree: what is under it is not there either. */
+    expect_mode(e, &(struct experiment_asker){.user = USER, .coach_id = "c"}, "");
+    take(e, RUNNING "{}}],\"production\":[{\"coach_id\":null,\"changes\":{\"mode\":\"gym\"}}]}");
+    const struct experiment_asker guest = {.user = USER, .is_guest = true};
+    struct experiment_changes changes;
+    assert_true(experiments_assign(e, &guest, &changes));
+    assert_string_equal(json_text(changes.all, "mode"), "gym");
+    assert_true(json_number(changes.all, "severity", 0) == 0);
+    assert_null(changes.exposures);
+    experiment_changes_release(&changes);
+    experiments_free(e);
+}
+
+/* Texts of 20,000 characters of four bytes each, in 11 variants of so many experiments. */
+#define LONGEST 20000
+#define MANY 13
+
+static char *longest_text(void)
+{
+    char *text = malloc(LONGEST * 4 + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < LONGEST; i++)
+        memcpy(text + i * 4, "\xf0\x9f\x98\x80", 4);
+    text[(size_t)LONGEST * 4] = '\0';
+    return text;
+}
+
+static void add_long_experiment(cJSON *all, const char *text, int place)
+{
+    cJSON *one = parsed("{\"name\":\"n\",\"salt\":\"salt\",\"share_salt\":\"salt share\","
+                        "\"share_from\":0,\"share_to\":1,\"touches\":[],\"targeting\":{}}");
+    cJSON *settings = cJSON_AddArrayToObject(one, "settings"),
+          *variants = cJSON_AddArrayToObject(one, "variants"),
+          *bounds = cJSON_AddArrayToObject(one, "bounds");
+    char id[24];
+    snprintf(id, sizeof id, "%d", place);
+    cJSON_AddStringToObject(one, "id", id);
+    for (int i = 0; i < 11; i++) {
+        cJSON *variant = cJSON_CreateObject();
+        cJSON_AddStringToObject(variant, "personality", text);
+        cJSON_AddItemToArray(settings, variant);
+        cJSON_AddItemToArray(variants, cJSON_CreateString("v"));
+        cJSON_AddItemToArray(bounds, cJSON_CreateNumber((i + 1) / 11.0));
+    }
+    cJSON_AddItemToArray(all, one);
+}
+
+static void the_longest_texts_come_back_from_the_file(void **state)
+{
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    cJSON *news = cJSON_CreateObject(), *running = cJSON_AddArrayToObject(news, "running");
+    char *text = longest_text();
+    for (int i = 0; i < MANY; i++) /* what uplift.known_experiments() has room for */
+        add_long_experiment(running, text, i);
+    experiments_take(e, news, "mark");
+    cJSON_Delete(news);
+    experiments_free(e);
+    e = experiments_new(dir);
+    struct experiment_changes changes;
+    assert_true(experiments_assign(e, &(struct experiment_asker){.user = USER}, &changes));
+    assert_string_equal(json_string(changes.all, "personality"), text);
+    cJSON *exposures = parsed(changes.exposures);
+    assert_int_equal(cJSON_GetArraySize(exposures), MANY);
+    cJSON_Delete(exposures);
+    experiment_changes_release(&changes);
+    experiments_free(e);
+    free(text);
+}
+
 static void a_file_keeps_them(void **state)
 {
     (void)state;
@@ -175,9 +305,14 @@ static int make_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hash_is_as_documented),    cmocka_unit_test(what_is_asked_for_wins),
-        cmocka_unit_test(only_those_it_is_for),     cmocka_unit_test(a_file_keeps_them),
+        cmocka_unit_test(hash_is_as_documented),
+        cmocka_unit_test(what_is_asked_for_wins),
+        cmocka_unit_test(only_those_it_is_for),
+        cmocka_unit_test(a_file_keeps_them),
         cmocka_unit_test(nonsense_changes_nothing),
+        cmocka_unit_test(what_no_chat_has_is_not_felt),
+        cmocka_unit_test(production_is_for_all_but_roast_for_none),
+        cmocka_unit_test(the_longest_texts_come_back_from_the_file),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -64,7 +64,8 @@ static struct personas *with_file(const char *text)
 
 #define ONE(coach, band, mode)                                                                     \
     "{\"coach_id\":\"" coach "\",\"name\":\"N\",\"severity_band\":" #band ",\"mode\":\"" mode      \
-    "\",\"system_prompt\":\"" coach " " #band " " mode "\"}"
+    "\",\"opening\":\"" coach " is \",\"personality\":\"kind\",\"rules\":\", \","                  \
+    "\"tone\":\" " mode " " #band "\"}"
 
 static const char three_coaches[] =
     "{\"coaches\":{\"object\":\"list\",\"data\":[{\"id\":\"alpha\",\"default\":false},"
@@ -76,14 +77,41 @@ static const char three_coaches[] =
                                                                  "roast") "," ONE("beta", 3,
                                                                                   "gym") "]}";
 
-static void assert_finds(struct personas *p, const char *coach, const char *severity,
-                         const char *mode, const char *prompt)
+static struct persona_found find(struct personas *p, const struct persona_wish *wish)
 {
-    char *found = NULL, *text = NULL;
-    assert_true(personas_find(p, coach, severity, mode, &found, &text));
-    assert_string_equal(text, prompt);
-    free(found);
-    free(text);
+    struct persona_found found;
+    assert_true(personas_find(p, wish, &found));
+    return found;
+}
+
+static void release(struct persona_found *found)
+{
+    free(found->coach_id);
+    free(found->mode);
+    free(found->prompt);
+}
+
+/* mode is what is asked for, and what the answer is told to be of where it is another. */
+static void assert_finds(struct personas *p, const char *coach, const char *severity,
+                         const char *mode, const char *prompt, const char *used_mode)
+{
+    struct persona_found found =
+        find(p, &(struct persona_wish){.coach_id = coach, .severity = severity, .mode = mode});
+    assert_string_equal(found.prompt, prompt);
+    assert_string_equal(found.mode, used_mode);
+    assert_true(found.is_known);
+    release(&found);
+}
+
+static void assert_nothing_known(struct personas *p)
+{
+    struct persona_found found = find(p, &(struct persona_wish){.personality = "odd"});
+    assert_null(found.coach_id);
+    assert_false(found.is_known);
+    assert_string_equal(found.mode, "default");
+    assert_true(strlen(found.prompt) > 10);
+    assert_null(strstr(found.prompt, "odd"));
+    release(&found);
 }
 
 static void test_bands(void **state)
@@ -102,15 +130,12 @@ static void test_nothing_known(void **state)
 {
     (void)state;
     struct personas *p = personas_new(dir);
-    char *coach = NULL, *prompt = NULL;
-    assert_true(personas_find(p, NULL, NULL, NULL, &coach, &prompt));
-    assert_null(coach);
-    assert_true(strlen(prompt) > 10);
-    free(prompt);
-    assert_true(personas_find(p, "any", "3.0", "default", &coach, &prompt));
-    assert_string_equal(coach, "any");
-    free(coach);
-    free(prompt);
+    assert_nothing_known(p);
+    struct persona_found found =
+        find(p, &(struct persona_wish){.coach_id = "any", .severity = "3.0", .mode = "gym"});
+    assert_string_equal(found.coach_id, "any");
+    assert_string_equal(found.mode, "default");
+    release(&found);
     assert_null(personas_coaches_json(p));
     personas_free(p);
 }
@@ -119,17 +144,30 @@ static void test_finds(void **state)
 {
     (void)state;
     struct personas *p = with_file(three_coaches);
-    assert_finds(p, NULL, NULL, NULL, "beta 3 default");
-    assert_finds(p, "alpha", NULL, NULL, "alpha 3 default");
-    assert_finds(p, "alpha", "5.6", "default", "alpha 6 default");
-    assert_finds(p, "alpha", "1.0", "default", "alpha 1 default");
-    assert_finds(p, "alpha", "not a number", "default", "alpha 3 default");
-    assert_finds(p, "beta", "6", "gym", "beta 3 gym");
-    assert_finds(p, "alpha", "3", "gym", "alpha 3 default");
-    char *coach = NULL, *prompt = NULL;
-    assert_false(personas_find(p, "gamma", NULL, NULL, &coach, &prompt));
-    assert_null(coach);
-    assert_null(prompt);
+    assert_finds(p, NULL, NULL, NULL, "beta is kind, 3.0 default 3", "default");
+    assert_finds(p, "alpha", NULL, NULL, "alpha is kind, 3.0 default 3", "default");
+    assert_finds(p, "alpha", "5.6", "default", "alpha is kind, 5.6 default 6", "default");
+    assert_finds(p, "alpha", "1.0", "default", "alpha is kind, 1.0 default 1", "default");
+    assert_finds(p, "alpha", "not a number", "default", "alpha is kind, 3.0 default 3", "default");
+    assert_finds(p, "beta", "6", "gym", "beta is kind, 6.0 gym 3", "gym");
+    assert_finds(p, "alpha", "3", "gym", "alpha is kind, 3.0 default 3", "default");
+    struct persona_found found;
+    assert_false(personas_find(p, &(struct persona_wish){.coach_id = "gamma"}, &found));
+    assert_null(found.coach_id);
+    assert_null(found.mode);
+    assert_null(found.prompt);
+    personas_free(p);
+}
+
+static void test_another_personality(void **state)
+{
+    (void)state;
+    struct personas *p = with_file(three_coaches);
+    struct persona_found found = find(
+        p, &(struct persona_wish){
+               .coach_id = "beta", .severity = "2.5", .mode = "gym", .personality = "a % pirate"});
+    assert_string_equal(found.prompt, "beta is a % pirate, 2.5 gym 3");
+    release(&found);
     personas_free(p);
 }
 
@@ -137,7 +175,7 @@ static void test_roast_needs_a_consent_that_nobody_can_check(void **state)
 {
     (void)state;
     struct personas *p = with_file(three_coaches);
-    assert_finds(p, "beta", "3.0", "roast", "beta 3 default");
+    assert_finds(p, "beta", "3.0", "roast", "beta is kind, 3.0 default 3", "default");
     personas_free(p);
 }
 
@@ -146,24 +184,28 @@ static void test_default_coach(void **state)
     (void)state;
     struct personas *p = with_file("{\"coaches\":null,\"personas\":[" ONE(
         "alpha", 3, "default") "," ONE("coach_decibel_avatar", 3, "default") "]}");
-    assert_finds(p, NULL, NULL, NULL, "coach_decibel_avatar 3 default");
+    assert_finds(p, NULL, NULL, NULL, "coach_decibel_avatar is kind, 3.0 default 3", "default");
     personas_free(p);
     p = with_file("{\"coaches\":null,\"personas\":[" ONE("alpha", 3, "default") "]}");
-    assert_finds(p, NULL, NULL, NULL, "alpha 3 default");
+    assert_finds(p, NULL, NULL, NULL, "alpha is kind, 3.0 default 3", "default");
     personas_free(p);
 }
 
 static void test_broken_files_are_as_none(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",    "{", "[]", "{\"personas\":[]}", "{\"personas\":3}",
-                                        "null"};
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{\"personas\":[]}",
+        "{\"personas\":3}",
+        "null",
+        "{\"personas\":[{\"coach_id\":\"a\",\"name\":\"A\",\"severity_band\":3,"
+        "\"mode\":\"default\",\"personality\":\"kind\"}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct personas *p = with_file(texts[i]);
-        char *coach = NULL, *prompt = NULL;
-        assert_true(personas_find(p, NULL, NULL, NULL, &coach, &prompt));
-        assert_null(coach);
-        free(prompt);
+        assert_nothing_known(p);
         personas_free(p);
     }
 }
@@ -173,7 +215,7 @@ static void test_away_keeps_what_is_known(void **state)
     (void)state;
     struct personas *p = with_file(three_coaches);
     assert_int_equal(personas_refresh(p, NULL), PG_AWAY);
-    assert_finds(p, NULL, NULL, NULL, "beta 3 default");
+    assert_finds(p, NULL, NULL, NULL, "beta is kind, 3.0 default 3", "default");
     char *json = personas_coaches_json(p);
     assert_non_null(strstr(json, "\"beta\""));
     free(json);
@@ -187,6 +229,7 @@ int main(void)
         persona_test(test_bands),
         persona_test(test_nothing_known),
         persona_test(test_finds),
+        persona_test(test_another_personality),
         persona_test(test_roast_needs_a_consent_that_nobody_can_check),
         persona_test(test_default_coach),
         persona_test(test_broken_files_are_as_none),

@@ -77,9 +77,9 @@ static const char schema[] =
     "create function uplift_chat.list_personas() returns table (coach_id text, name text, "
     "severity_band "
     "int,"
-    " mode text, system_prompt text) language sql as $$ select 'coach_maple_avatar', 'Maple', b, "
-    "'default',"
-    " 'Maple ' || b from generate_series(1, 6) b $$;";
+    " mode text, opening text, personality text, rules text, tone text) language sql as $$ select"
+    " 'coach_maple_avatar', 'Maple', b, 'default', 'I am ', 'Maple', ', ', ' of ' || b"
+    " from generate_series(1, 6) b $$;";
 
 static struct cluster cluster;
 static PGconn *db;
@@ -520,15 +520,17 @@ static void test_stop_writes_what_waits(void **state)
 static void test_personas_are_fetched_and_kept(void **state)
 {
     (void)state;
-    char path[128], *coach = NULL, *prompt = NULL;
+    char path[128];
+    struct persona_found found;
     snprintf(path, sizeof path, "%s/personas.json", spool_dir);
     wait_for(access(path, R_OK) == 0, 20000);
     struct personas *reread = personas_new(spool_dir);
-    assert_true(personas_find(reread, NULL, "5.7", NULL, &coach, &prompt));
-    assert_string_equal(coach, "coach_maple_avatar");
-    assert_string_equal(prompt, "Maple 6");
-    free(coach);
-    free(prompt);
+    assert_true(personas_find(reread, &(struct persona_wish){.severity = "5.7"}, &found));
+    assert_string_equal(found.coach_id, "coach_maple_avatar");
+    assert_string_equal(found.prompt, "I am Maple, 5.7 of 6");
+    free(found.coach_id);
+    free(found.mode);
+    free(found.prompt);
     char *json = personas_coaches_json(reread);
     assert_non_null(strstr(json, "\"Maple\""));
     free(json);

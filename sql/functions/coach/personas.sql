@@ -1,16 +1,16 @@
 -- The prompts for when Postgres is away.
 
 create or replace function uplift_chat.list_personas()
-returns table (coach_id text, name text, severity_band int, mode text, system_prompt text)
+returns table (coach_id text, name text, severity_band int, mode text, opening text, personality text, rules text, tone text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    select c.id, c.name, b.band, m.mode, uplift.shared_prompt(c.name, c.personality, b.severity, m.mode)
+    select c.id, c.name, b.band, m.mode, uplift.prompt_opening(c.name), c.personality, uplift.prompt_rules(), uplift.prompt_tone(b.band, m.mode)
     from uplift.coaches c
-    cross join (values (1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0)) as b(band, severity)
+    cross join generate_series(1, 6) as b(band)
     -- Consent cannot be looked up then, so there is no roast.
     cross join (values ('default')) as m(mode)
     order by c.is_default desc, c.created_at, c.id, b.band
 $$;
 
 comment on function uplift_chat.list_personas() is
-    'The system prompts without anything personal, for every coach and severity band, in default mode: what a worker falls back on while Postgres is away. The default coach comes first.';
+    'The parts of the system prompts without anything personal, for every coach and severity band, in default mode: what a worker falls back on while Postgres is away. opening, personality (of the coach, or what is tried in its place), rules, the severity with one decimal, and tone, one behind the other, are uplift.shared_prompt(). The default coach comes first.';

@@ -339,20 +339,42 @@ $$;
 comment on function uplift.note_exposures(uuid[]) is
     'Notes which users were exposed to which experiments by these answers, once each; not those of testers (override), of experiments that are gone or were over by then, and, of answers that were made without the database, of users who had chosen for themselves or take part in no experiments.';
 
--- What cannot be done, or not be told who it is for, without the database is left out.
+-- Who it is for, or has agreed to it, cannot be told of what is left out without the database.
 create or replace function uplift.known_experiments() returns jsonb
 language sql stable
 as $$
+    with known as (
+        select 'production' as kind, jsonb_build_object('coach_id', c.coach_id, 'changes', c.changes) as value, coalesce(c.coach_id, '') as place
+        from uplift.production_changes c where c.ended_at is null
+        union all
+        select 'running', to_jsonb(r) - '{started_at,keeps_assignments}'::text[], r.id::text
+        from uplift.running_experiments r
+        -- Where users are only in what they agreed to, it takes the database to know.
+        where uplift.experiments_by_default() and not r.keeps_assignments and r.targeting - 'coaches' = '{}' and 'roast' <> all (r.touches)),
+    sized as (
+        -- What is in production first, then as many experiments as there is room for.
+        select k.*, sum(k.bytes) over (order by k.kind, k.bytes, k.place) <= 12000000 as has_room
+        from (select k.*, octet_length(k.value::text) as bytes from known k) k)
     select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
-        'production', (
-            select coalesce(jsonb_agg(jsonb_build_object('coach_id', c.coach_id,
-                'changes', c.changes - '{personality,memory,knowledge,examples,mode}'::text[]) order by c.coach_id nulls first), '[]')
-            from uplift.production_changes c where c.ended_at is null),
-        'running', coalesce(jsonb_agg(to_jsonb(r) - '{started_at,keeps_assignments}'::text[] order by r.id), '[]'))
-    from uplift.running_experiments r
-    -- Where users are only in what they agreed to, it takes the database to know.
-    where uplift.experiments_by_default() and not r.keeps_assignments and r.targeting - 'coaches' = '{}' and not r.touches && '{personality,memory,knowledge,examples,mode}'
+        'production', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'production' and s.has_room), '[]'),
+        'running', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'running' and s.has_room), '[]'),
+        'left_out', count(*) filter (where not s.has_room))
+    from sized s
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments]}: those that only change severity, coach, the end of the prompt, model or parameters, for all users or those of some coaches, with the weights that they began with; none where users who did not say take part in none.';
+    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 12 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
+
+-- Workers ask each second, and texts may be long: nothing here reads one.
+create or replace function uplift.experiments_mark() returns text
+language sql stable
+as $$
+    select md5(concat_ws(' ', (
+        select string_agg(s.key || '=' || s.value::text, ' ' order by s.key) from uplift.settings s
+        where s.key in ('experiments.holdout_share', 'experiments.consent_default')), (
+        select string_agg(c.id || ':' || c.xmin, ' ' order by c.id) from uplift.production_changes c where c.ended_at is null), (
+        select string_agg(r.id || ':' || r.xmin, ' ' order by r.id) from uplift.running_experiments r)))
+$$;
+
+comment on function uplift.experiments_mark() is
+    'Another one whenever uplift.known_experiments() may be another: by which transactions wrote the rows that it is made of.';

@@ -6,7 +6,6 @@ as $$
 declare
     v_news jsonb := jsonb_build_object();
     v_prices jsonb;
-    v_running jsonb;
     v_mark text;
 begin
     if (select s.revision from uplift.routing_state s) is distinct from (p_known ->> 'routing')::bigint then
@@ -28,10 +27,10 @@ begin
         v_news := v_news || jsonb_build_object('prices', v_prices, 'prices_mark', v_mark);
     end if;
     if p_known ? 'experiments' then
-        v_running := uplift.known_experiments();
-        v_mark := md5(v_running::text);
+        -- Before what it is of, so that what changes between the two is told the next time.
+        v_mark := uplift.experiments_mark();
         if v_mark is distinct from p_known ->> 'experiments' then
-            v_news := v_news || jsonb_build_object('experiments', v_running, 'experiments_mark', v_mark);
+            v_news := v_news || jsonb_build_object('experiments', uplift.known_experiments(), 'experiments_mark', v_mark);
         end if;
     end if;
     if p_known ? 'gauges' then
@@ -64,4 +63,4 @@ end
 $$;
 
 comment on function uplift_chat.worker_sync(jsonb) is
-    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). breakers, {host, all}, the breakers of its host (uplift.note_breakers). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), experiments (uplift.experiment_gauges), rollouts (uplift.rollout_gauges), autopilot (uplift.autopilot_gauges), and queues, what waits, up to 10000 of each.';
+    'What a worker does not know yet. p_known: routing and access, the revisions it has. tokens, what chats took beyond what they were charged (uplift.settle_limits). breakers, {host, all}, the breakers of its host (uplift.note_breakers). Returns limits, the rate limits (at most 1000), and routing, as uplift.routing(), and access, as uplift.model_access(), where those are others; the budgets that are used up (uplift.used_up_budgets) and their budgets_mark, where that is not the one known (budgets); the prices of now and their prices_mark, where that is not the one known (prices); with experiments in p_known, the mark of those known, uplift.known_experiments() and their experiments_mark (uplift.experiments_mark) where it is another; with embeddings in p_known, {model, dimensions or none}, embeddings, as uplift.embeddings_of(); with gauges in p_known, gauges, for metrics: budgets (uplift.budget_gauges), unpriced_models, predictions (uplift.prediction_gauges), experiments (uplift.experiment_gauges), rollouts (uplift.rollout_gauges), autopilot (uplift.autopilot_gauges), and queues, what waits, up to 10000 of each.';

@@ -296,22 +296,28 @@ static bool take_persona(struct route_context *c, struct chat *chat, const struc
     bool failed = false;
     char tried[8] = "";
     const cJSON *number = cJSON_GetObjectItemCaseSensitive(changes, "severity");
-    const char *coach_id =
-        wish->coach_id != NULL ? wish->coach_id : json_string(changes, "coach_id");
-    if (cJSON_IsNumber(number))
-        snprintf(tried, sizeof tried, "%.1f", number->valuedouble);
+    if (cJSON_IsNumber(number)) /* halves go up, as in Postgres */
+        snprintf(tried, sizeof tried, "%.1f", round(number->valuedouble * 10) / 10);
     const char *severity = wish->severity[0] != '\0' ? wish->severity
                            : tried[0] != '\0'        ? tried
                                                      : "3.0";
-    char *prompt;
-    if (!personas_find(c->services->personas, coach_id, severity, wish->mode, &chat->coach_id,
-                       &prompt))
+    const struct persona_wish wanted = {
+        .coach_id = wish->coach_id != NULL ? wish->coach_id : json_string(changes, "coach_id"),
+        .severity = severity,
+        .mode = wish->mode != NULL ? wish->mode : json_string(changes, "mode"),
+        .personality = json_string(changes, "personality"),
+    };
+    struct persona_found found;
+    if (!personas_find(c->services->personas, &wanted, &found))
         return api_error(error, 404, "coach_not_found", "coach_id", "there is no coach \"%.100s\"",
-                         coach_id != NULL ? coach_id : "");
+                         wanted.coach_id != NULL ? wanted.coach_id : "");
+    chat->coach_id = found.coach_id;
+    chat->mode = found.mode;
     chat->severity = copy_text(severity, &failed);
-    chat->mode = copy_text("default", &failed);
-    prompt = add_to_prompt(prompt, json_string(changes, "prompt_suffix"));
+    char *prompt = add_to_prompt(found.prompt, json_string(changes, "prompt_suffix"));
     prompt = add_to_prompt(prompt, json_string(changes, "guidelines"));
+    if (!found.is_known) /* a prompt that nothing can be changed of */
+        forget_exposures(chat);
     failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
     free(prompt);
     return !failed || api_error_no_memory(error);
@@ -347,10 +353,11 @@ static bool take_variants(struct route_context *c, struct chat *chat, const stru
         error->retry_after_ms = RETRY_AFTER_OVERLOAD_MS;
         return false;
     }
-    if (c->request->who.is_guest || (chat->protocol != CHAT_NATIVE && wish->coach_id == NULL))
+    if (chat->protocol != CHAT_NATIVE && wish->coach_id == NULL)
         return true;
     const struct experiment_asker who = {
         .user = chat->user_text,
+        .is_guest = c->request->who.is_guest,
         .coach_id = wish->coach_id,
         .severity = wish->severity[0] != '\0' ? wish->severity : NULL,
         .mode = wish->mode,

@@ -72,6 +72,12 @@ void experiments_take(struct experiments *e, const cJSON *news, const char *mark
     }
     kept_file_write(e->dir, FILE_NAME, text);
     free(text);
+    double left_out = json_number(copy, "left_out", 0);
+    if (left_out > 0)
+        log_warn("experiments",
+                 "while Postgres is away, %.0f experiments or changes of production will be left "
+                 "out: their texts are too long together",
+                 left_out);
     pthread_mutex_lock(&e->lock);
     cJSON *before = e->known;
     e->known = copy;
@@ -170,7 +176,47 @@ static bool put_change(cJSON *all, const cJSON *change)
     return false;
 }
 
-/* Adds what a variant changes to all, and its name to exposures. False when memory ran out. */
+/* Whether there is something of it in a prompt without Postgres. */
+static bool is_there(const char *name)
+{
+    return strcmp(name, "memory") != 0 && strcmp(name, "knowledge") != 0 &&
+           strcmp(name, "examples") != 0;
+}
+
+/* Whether every variant that changes something can change something of a chat, as
+ * uplift.is_felt(): no chat has memories, knowledge or examples now, whatever a variant says. */
+static bool is_felt(const cJSON *running)
+{
+    const cJSON *variant, *change;
+    cJSON_ArrayForEach (variant, cJSON_GetObjectItemCaseSensitive(running, "settings")) {
+        bool changes = false, shows = false;
+        cJSON_ArrayForEach (change, variant) {
+            if (change->string == NULL ||
+                (cJSON_IsString(change) && strcmp(change->valuestring, "on") == 0))
+                continue; /* "on" is how it is anyway */
+            changes = true;
+            shows |= is_there(change->string);
+        }
+        if (changes && !shows)
+            return false;
+    }
+    return true;
+}
+
+static bool add_exposure(const char *id, const char *name, const char *variant, cJSON *exposures)
+{
+    cJSON *exposure = cJSON_CreateObject();
+    if (exposure != NULL && cJSON_AddStringToObject(exposure, "experiment_id", id) != NULL &&
+        cJSON_AddStringToObject(exposure, "experiment", name) != NULL &&
+        cJSON_AddStringToObject(exposure, "variant", variant) != NULL &&
+        cJSON_AddItemToArray(exposures, exposure))
+        return true;
+    cJSON_Delete(exposure);
+    return false;
+}
+
+/* Adds what a variant changes to all, and its name to exposures where it can be felt. False when
+ * memory ran out. */
 static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *exposures)
 {
     const cJSON *settings =
@@ -185,15 +231,7 @@ static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *expo
         if (!put_change(all, change))
             return false;
     }
-    cJSON *exposure = cJSON_CreateObject();
-    if (exposure == NULL || cJSON_AddStringToObject(exposure, "experiment_id", id) == NULL ||
-        cJSON_AddStringToObject(exposure, "experiment", name) == NULL ||
-        cJSON_AddStringToObject(exposure, "variant", variant) == NULL ||
-        !cJSON_AddItemToArray(exposures, exposure)) {
-        cJSON_Delete(exposure);
-        return false;
-    }
-    return true;
+    return !is_felt(running) || add_exposure(id, name, variant, exposures);
 }
 
 /* Puts what changes has of chat settings over all; what was asked for stays. */
@@ -208,7 +246,7 @@ static bool add_production(const cJSON *changes, const struct experiment_asker *
     return true;
 }
 
-/* What rollouts changed, for all coaches first. */
+/* What rollouts changed, for all coaches first. Who agreed to be roasted is not known. */
 static bool take_production(const cJSON *known, const struct experiment_asker *who,
                             const cJSON *asked, cJSON *all)
 {
@@ -221,6 +259,8 @@ static bool take_production(const cJSON *known, const struct experiment_asker *w
             !add_production(changes, who, asked, all))
             return false;
     }
+    if (strcmp(json_text(all, "mode"), "roast") == 0)
+        cJSON_DeleteItemFromObjectCaseSensitive(all, "mode");
     return true;
 }
 
@@ -229,6 +269,8 @@ static bool assign(const cJSON *known, const struct experiment_asker *who, const
 {
     if (!take_production(known, who, asked, all))
         return false;
+    if (who->is_guest)
+        return true;
     const cJSON *running;
     double holdout = json_number(known, "holdout_share", 0);
     if (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout)

@@ -21,8 +21,9 @@ MUST_CHECK struct experiments *experiments_new(const char *dir);
 void experiments_free(struct experiments *e);
 /* Which version is known, "" for none. Thread-safe, like all below. */
 void experiments_mark(struct experiments *e, char mark[EXPERIMENTS_MARK]);
-/* Replaces all by {"holdout_share", "running": [rows of uplift.running_experiments]}; writes the
- * file. What cannot be read keeps what is known. */
+/* Replaces all by what uplift.known_experiments() gave, {"holdout_share", "production":
+ * [{"coach_id", "changes"}], "running": [rows of uplift.running_experiments], "left_out"}; writes
+ * the file. What cannot be read keeps what is known. */
 void experiments_take(struct experiments *e, const cJSON *news, const char *mark);
 
 /* Where a user is in [0, 1) by a salt: the first 52 bits of SHA-256 of the salt and the user's id,
@@ -33,6 +34,7 @@ double experiments_bucket(const char *salt, const char *user);
  * nothing is. */
 struct experiment_asker {
     const char *user;     /* UUID in small letters */
+    bool is_guest;        /* gets what is in production, and is in no experiment */
     const char *coach_id; /* named by the request */
     const char *severity, *mode, *model;
     const char *asked; /* a JSON array of parameters of the provider that the request has */
@@ -44,7 +46,8 @@ struct experiment_changes {
     char *exposures; /* a JSON array for the row of the answer */
 };
 
-/* False when memory ran out. Out of all experiments, exposures is NULL. */
+/* False when memory ran out. Out of all experiments, exposures is NULL. Mode roast is never
+ * among the changes, for consent cannot be checked. */
 MUST_CHECK bool experiments_assign(struct experiments *e, const struct experiment_asker *who,
                                    struct experiment_changes *out);
 void experiment_changes_release(struct experiment_changes *changes);

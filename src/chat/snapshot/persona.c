@@ -7,6 +7,7 @@
 #include "common/log.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +15,15 @@
 #define FILE_MAX ((size_t)32 * 1024 * 1024)
 #define DEFAULT_COACH "coach_decibel_avatar"
 #define DEFAULT_SEVERITY 3.0
+#define DEFAULT_MODE "default"
+#define SEVERITY_ROOM 8
 #define GENERIC_PROMPT                                                                             \
     "You are a friendly and honest coach. Answer briefly and concretely, and encourage the "       \
     "person you talk to."
 
 struct persona {
-    char *coach_id, *name, *mode, *system_prompt;
+    char *coach_id, *name, *mode;
+    char *opening, *personality, *rules, *tone; /* the prompt, with the severity before tone */
     int band;
 };
 
@@ -35,7 +39,7 @@ struct personas {
 
 static const struct pg_statement list_personas = {
     .name = "list_personas",
-    .sql = "select coach_id, name, severity_band, mode, system_prompt from "
+    .sql = "select coach_id, name, severity_band, mode, opening, personality, rules, tone from "
            "uplift_chat.list_personas() "
            "order by coach_id, mode, severity_band",
     .params = 0};
@@ -58,7 +62,10 @@ static void free_list(struct persona *list, size_t count)
         free(list[i].coach_id);
         free(list[i].name);
         free(list[i].mode);
-        free(list[i].system_prompt);
+        free(list[i].opening);
+        free(list[i].personality);
+        free(list[i].rules);
+        free(list[i].tone);
     }
     free(list);
 }
@@ -82,7 +89,10 @@ static bool text_from_results(struct buf *b, PGresult *rows, const char *coaches
         put_field(b, "name", PQgetvalue(rows, i, 1));
         buf_printf(b, ",\"severity_band\":%d", (int)strtol(PQgetvalue(rows, i, 2), NULL, 10));
         put_field(b, "mode", PQgetvalue(rows, i, 3));
-        put_field(b, "system_prompt", PQgetvalue(rows, i, 4));
+        put_field(b, "opening", PQgetvalue(rows, i, 4));
+        put_field(b, "personality", PQgetvalue(rows, i, 5));
+        put_field(b, "rules", PQgetvalue(rows, i, 6));
+        put_field(b, "tone", PQgetvalue(rows, i, 7));
         buf_putc(b, '}');
     }
     buf_puts(b, "]}\n");
@@ -99,10 +109,14 @@ static bool read_persona(const cJSON *o, struct persona *out)
     *out = (struct persona){.coach_id = copy(json_string(o, "coach_id")),
                             .name = copy(json_string(o, "name")),
                             .mode = copy(json_string(o, "mode")),
-                            .system_prompt = copy(json_string(o, "system_prompt")),
+                            .opening = copy(json_string(o, "opening")),
+                            .personality = copy(json_string(o, "personality")),
+                            .rules = copy(json_string(o, "rules")),
+                            .tone = copy(json_string(o, "tone")),
                             .band = (int)json_number(o, "severity_band", 3)};
     return out->coach_id != NULL && out->name != NULL && out->mode != NULL &&
-           out->system_prompt != NULL;
+           out->opening != NULL && *out->opening != '\0' && out->personality != NULL &&
+           out->rules != NULL && out->tone != NULL;
 }
 
 /* The coach marked as default, else the well-known one, else the first. */
@@ -271,37 +285,63 @@ static const struct persona *nearest(const struct personas *p, const char *coach
     return best;
 }
 
-bool personas_find(struct personas *p, const char *coach_id, const char *severity, const char *mode,
-                   char **out_coach_id, char **out_prompt)
+/* As uplift.shared_prompt() does it. NULL when memory ran out. */
+static char *whole_prompt(const struct persona *one, const char *personality, double severity)
 {
-    int band = persona_band(severity_number(severity));
-    bool roast = mode != NULL && strcmp(mode, "roast") == 0;
-    const char *wanted = mode == NULL || roast ? "default" : mode;
-    const char *prompt = GENERIC_PROMPT;
-    bool good = true;
-    *out_coach_id = *out_prompt = NULL;
+    char number[SEVERITY_ROOM];
+    struct buf prompt;
+    if (personality == NULL)
+        personality = one->personality;
+    snprintf(number, sizeof number, "%.1f", severity);
+    buf_init(&prompt, strlen(one->opening) + strlen(personality) + strlen(one->rules) +
+                          sizeof number + strlen(one->tone));
+    buf_puts(&prompt, one->opening);
+    buf_puts(&prompt, personality);
+    buf_puts(&prompt, one->rules);
+    buf_puts(&prompt, number);
+    buf_puts(&prompt, one->tone);
+    char *text = prompt.failed ? NULL : buf_steal(&prompt);
+    buf_release(&prompt);
+    return text;
+}
+
+/* The one for a wish for this coach; NULL when the coach is unknown. */
+static const struct persona *wished(const struct personas *p, const char *coach_id,
+                                    const char *mode, double severity)
+{
+    int band = persona_band(severity);
+    bool is_roast = mode != NULL && strcmp(mode, "roast") == 0;
+    const struct persona *found =
+        mode != NULL && !is_roast ? nearest(p, coach_id, mode, band) : NULL;
+    return found != NULL ? found : nearest(p, coach_id, DEFAULT_MODE, band);
+}
+
+bool personas_find(struct personas *p, const struct persona_wish *wish, struct persona_found *out)
+{
+    double severity = severity_number(wish->severity);
+    const struct persona *found = NULL;
+    *out = (struct persona_found){0};
 
     pthread_mutex_lock(&p->lock);
-    if (coach_id == NULL)
-        coach_id = p->default_coach;
-    if (p->count > 0) {
-        const struct persona *found = nearest(p, coach_id, wanted, band);
-        if (found == NULL)
-            found = nearest(p, coach_id, "default", band);
-        good = found != NULL;
-        if (good)
-            prompt = found->system_prompt;
-    }
+    const char *coach_id = wish->coach_id != NULL ? wish->coach_id : p->default_coach;
+    if (p->count > 0)
+        found = wished(p, coach_id, wish->mode, severity);
+    bool good = found != NULL || p->count == 0;
     if (good) {
-        *out_prompt = strdup(prompt);
-        *out_coach_id = coach_id != NULL ? strdup(coach_id) : NULL;
-        good = *out_prompt != NULL && (coach_id == NULL || *out_coach_id != NULL);
+        out->is_known = found != NULL;
+        out->prompt = found != NULL ? whole_prompt(found, wish->personality, severity)
+                                    : strdup(GENERIC_PROMPT);
+        out->mode = strdup(found != NULL ? found->mode : DEFAULT_MODE);
+        out->coach_id = coach_id != NULL ? strdup(coach_id) : NULL;
+        good =
+            out->prompt != NULL && out->mode != NULL && (coach_id == NULL || out->coach_id != NULL);
     }
     pthread_mutex_unlock(&p->lock);
     if (!good) {
-        free(*out_prompt);
-        free(*out_coach_id);
-        *out_coach_id = *out_prompt = NULL;
+        free(out->prompt);
+        free(out->mode);
+        free(out->coach_id);
+        *out = (struct persona_found){0};
     }
     return good;
 }

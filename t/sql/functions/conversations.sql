@@ -1,6 +1,6 @@
 -- Conversations, coaches and preferences.
 \ir common.psql
-select plan(72);
+select plan(73);
 
 do $$ begin
     perform pg_temp.record(1, pg_temp.ann(), pg_temp.id(100), 'q1', 'a1');
@@ -118,8 +118,13 @@ select is((select string_agg(c ->> 'name', ' ' order by c ->> 'name') from jsonb
     'Decibel Grandma Ledger Maple', 'an asset is a coach by its type or name, and by a personality');
 select is((select count(*) from uplift_chat.list_personas()), 24::bigint, 'a persona for each coach and band');
 select is((select array_agg(distinct mode) from uplift_chat.list_personas()), '{default}', 'none that needs consent');
-select is((select system_prompt from uplift_chat.list_personas() where coach_id = 'coach_decibel_avatar' and severity_band = 3), public.build_coach_system_prompt(:bob),
-    'with the words a user without facts gets');
+select is((select opening || personality || rules || '3.0' || tone from uplift_chat.list_personas() where coach_id = 'coach_decibel_avatar' and severity_band = 3),
+    public.build_coach_system_prompt(:bob), 'with the words a user without facts gets');
+select is(count(*), 0::bigint, 'at each severity, and with another personality')
+from generate_series(1.0, 6.0, 0.1) s join uplift_chat.list_personas() p on p.severity_band = uplift.severity_band(s)
+join uplift.coaches c on c.id = p.coach_id
+where opening || p.personality || rules || s || tone is distinct from public.build_coach_system_prompt(:bob, c.id, s, p.mode)
+    or opening || 'A pirate.' || rules || s || tone is distinct from uplift.shared_prompt(c.name, 'A pirate.', s, p.mode);
 select is((select coach_id from uplift_chat.list_personas() limit 1), 'coach_decibel_avatar', 'the default first');
 update public.brand_assets set is_active = false;
 select is(uplift_chat.list_coaches()::jsonb, '{"object": "list", "data": []}', 'no coach');

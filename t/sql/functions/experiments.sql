@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(154);
+select plan(171);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -280,6 +280,73 @@ select is((select count(*) from public.experiment_assignments where user_id = pg
 select is(pg_temp.refused(format($$update public.ai_experiments set status = 'stopped' where id = %L$$, :'counted')), 'UP400 invalid_status status', 'there is no such status');
 update public.ai_experiments set status = 'running' where id = :'counted';
 select is((select end_date from public.ai_experiments where id = :'counted'), null, 'what runs again has no end');
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- What workers know for when Postgres is away.
+create function pg_temp.known() returns text language sql as $$
+    select string_agg(r ->> 'name', ', ' order by r ->> 'name') from jsonb_array_elements(uplift.known_experiments() -> 'running') r
+$$;
+create function pg_temp.away(p_name text, p_test jsonb) returns uuid language sql as $$
+    select pg_temp.try(p_name, '{}', array['{"variant_name": "b"}' || p_test], 'running', '{"layer": "away", "traffic_share": 0.1}')
+$$;
+select pg_temp.away('persona', '{"personality": "You are a pirate."}') as persona, pg_temp.away('plain', '{"mode": "default"}') as plain,
+    pg_temp.away('roasts', '{"mode": "roast"}') as roasts, pg_temp.away('memories', '{"memory": "off", "severity": 2}') as memories,
+    pg_temp.away('sources', '{"knowledge": {"max_tokens": 9}}') as sources, pg_temp.away('manners', '{"examples": "off"}') as manners \gset
+select is(pg_temp.known(), 'manners, memories, persona, plain, sources', 'workers know experiments whatever they change, but none that takes consent');
+select is(r -> 'settings', '[{}, {"memory": "off", "severity": 2}]', 'with all that they change')
+from jsonb_array_elements(uplift.known_experiments() -> 'running') r where r ->> 'name' = 'memories';
+create temp table marks as select uplift.experiments_mark() as mark;
+select is(uplift.experiments_mark(), (select mark from marks), 'what they know has a mark');
+select is(uplift_chat.worker_sync(jsonb_build_object('experiments', (select mark from marks))) ? 'experiments', false, 'and who has it is told nothing');
+savepoint later; -- which is seen as another transaction
+update public.ai_experiments set test_variants = array[test_variants[1] || '{"weight": 3}'] where id = :'persona';
+release savepoint later;
+select isnt(uplift.experiments_mark(), (select mark from marks), 'a change gives it another one');
+select is(uplift_chat.worker_sync(jsonb_build_object('experiments', (select mark from marks))) #> '{experiments,running}', uplift.known_experiments() -> 'running', 'with which they are told all');
+select is(pg_temp.known(), 'manners, memories, plain, sources', 'and what was assigned before is for those to know who can look');
+update marks set mark = uplift.experiments_mark();
+insert into uplift.production_changes (coach_id, changes) values ('coach_maple_avatar', '{"mode": "roast", "personality": "You are a cat."}');
+select isnt(uplift.experiments_mark(), (select mark from marks), 'so does another production');
+select is(uplift.known_experiments() -> 'production', '[{"coach_id": "coach_maple_avatar", "changes": {"mode": "roast", "personality": "You are a cat."}}]', 'which they know whole');
+update marks set mark = uplift.experiments_mark();
+update uplift.settings set value = '0.5' where key = 'experiments.holdout_share';
+select isnt(uplift.experiments_mark(), (select mark from marks), 'and another holdout');
+update uplift.settings set value = '0' where key = 'experiments.holdout_share';
+update uplift.production_changes set ended_at = now() where ended_at is null;
+
+-- And what is counted of it, once it is known who they were.
+create function pg_temp.exposed(n int, p_experiment uuid, p_degraded boolean default true) returns boolean language plpgsql as $$
+begin
+    perform pg_temp.record(n, pg_temp.user(n), pg_temp.id(n + 5000), 'Hello', 'Hi', jsonb_build_object('degraded', p_degraded, 'created_at', now(),
+        'trace', jsonb_build_object('exposures', jsonb_build_array(jsonb_build_object('experiment_id', p_experiment, 'experiment', 'x', 'variant', 'b')))));
+    return exists (select from public.experiment_assignments a where a.experiment_id = p_experiment and a.user_id = pg_temp.user(n));
+end
+$$;
+insert into public.user_coach_preferences (user_id, memory_enabled, active_coach_mode, roast_consent) values
+    (pg_temp.user(311), false, 'default', false), (pg_temp.user(312), true, 'default', false), (pg_temp.user(313), true, 'roast', true), (pg_temp.user(314), true, 'roast', false);
+insert into public.user_coach_preferences (user_id, memory_enabled, active_coach_mode, roast_consent)
+select pg_temp.user(n + 10), p.memory_enabled, p.active_coach_mode, p.roast_consent
+from generate_series(311, 314) n join public.user_coach_preferences p on p.user_id = pg_temp.user(n);
+select is(array_agg(pg_temp.exposed(n, :'memories') order by n), '{f,t,t,t}', 'of memory, not who turned it off') from generate_series(311, 314) n;
+select is(pg_temp.exposed(315, :'memories'), true, 'who has no preferences is');
+select is(array_agg(pg_temp.exposed(n, :'plain') order by n), '{t,t,f,f}', 'of a mode, not who chose one') from generate_series(321, 324) n;
+select is(array_agg(pg_temp.exposed(n, :'persona') order by n), '{t,t}', 'of a persona, whoever it was') from generate_series(325, 326) n;
+select is(array_agg(pg_temp.exposed(n, :'roasts') order by n), '{f,f}', 'of roast nobody who did not agree') from generate_series(327, 328) n;
+update public.ai_experiments set status = 'completed' where status = 'running';
+
+-- The longest texts that there may be, four bytes for each character, in as many variants as there may be.
+create function pg_temp.long(n int) returns uuid language sql as $$
+    insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status, layer, traffic_share)
+    select 'long ' || n, jsonb_build_object('variant_name', 'v0', 'personality', t.text, 'prompt_suffix', t.text),
+        array(select jsonb_build_object('variant_name', 'v' || k, 'personality', t.text, 'prompt_suffix', t.text) from generate_series(1, 10) k),
+        'latency', 'running', 'long', 0.1
+    from (select repeat(U&'\+01F600', 20000) as text) t
+    returning id
+$$;
+select pg_temp.long(n) from generate_series(1, 7) n \g /dev/null
+select isnt(pg_temp.try('short', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}'), null, 'a short one after long ones');
+select is(jsonb_build_array(jsonb_array_length(k -> 'running'), k -> 'left_out', pg_temp.known() ~ 'short', octet_length(k::text) between 9000000 and 12100000),
+    '[7, 1, true, true]', 'is known, and as many others as there is room for') from (select uplift.known_experiments() as k) x;
 update public.ai_experiments set status = 'completed' where status = 'running';
 
 -- What goes away.
