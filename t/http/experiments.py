@@ -2,6 +2,7 @@
 """Experiments over HTTP: made, checked, started, and what chats, testers and a worker without Postgres make of them."""
 
 import hashlib
+import json
 import os
 import sys
 
@@ -118,25 +119,75 @@ def closed(up, provider, warm):
     up.synced()
 
 
+def changed(up, name, old, new):
+    """Replaces a part of a function; returns what brings it back."""
+    before = up.value("select pg_get_functiondef(%s::regproc)", name)
+    up.sql(before.replace(old, new))
+    return lambda: up.sql(before)
+
+
+def try_all(up, name, test, coach):
+    """Begins an experiment on one coach whose other variants, as many as there are, nearly everybody has."""
+    return up.value("""
+        insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status, targeting, layer, traffic_share)
+        values (%s, '{"variant_name": "v0"}', array(select v.value from jsonb_array_elements(%s) v), 'thumbs_up_rate', 'running', %s, %s, %s) returning id""",
+                    name, json.dumps([{"variant_name": "v%d" % n, "weight": 100000, **one} for n, one in enumerate(test, 1)]),
+                    json.dumps({"coaches": [coach]}), "long" if len(test) > 1 else None, 0.2 if len(test) > 1 else 1)
+
+
+def known_whole(up):
+    """What workers know of everything that can be tried: returns the experiment that a chat with the default coach is in, and what to undo."""
+    persona = try_all(up, "Pirate", [{"personality": "You are a pirate, 100 %.", "severity": 2.25, "memory": "off"}], "coach_decibel_avatar")
+    try_all(up, "Sources", [{"knowledge": "off"}], "coach_decibel_avatar")
+    try_all(up, "Burns", [{"mode": "roast", "top_p": 0.5}], "coach_decibel_avatar")
+    for n in range(5):  # of the longest texts that there may be
+        try_all(up, "Long %d" % n, [{"personality": "\U0001f600" * 19999 + str(k)} for k in range(10)], "coach_maple_avatar")
+    up.sql("insert into uplift.production_changes (coach_id, changes) values (null, '{\"mode\": \"gym\"}'), ('coach_maple_avatar', '{\"mode\": \"roast\"}')")
+    return persona, changed(up, "uplift_chat.list_personas", "('default')", "('default'), ('gym')")
+
+
 def away(up, provider, warm):
     """The last known experiments count while Postgres is away, and their exposures come by the spool."""
+    persona, undo = known_whole(up)
+    prompt = up.value("select uplift.shared_prompt(c.name, 'You are a pirate, 100 %.', 2.25, 'gym') from uplift.coaches c where c.is_default")
+    up.restart_chat()  # so that it has heard of the mode
+    wait_for(lambda: "gym" in open(os.path.join(up.dir, "spool", "personas.json")).read(), 20)
     up.synced()
     with up.database_away():
         ok(up.ready("degraded"), "Postgres is away")
         answer = up.post("/v1/chat", {"message": "Are you there?"}, user=warm)
         sent = provider.last()
-        equal((sent["model"], sent["temperature"], sent["messages"][0]["content"].endswith("\n\nBe warm.")), ("sim-1-mini", 0.9, True),
-              "the same variant without Postgres")
+        equal((sent["model"], sent["temperature"], sent.get("top_p")), ("sim-1-mini", 0.9, None), "the same variant without Postgres, but none that takes consent")
+        equal(sent["messages"][0]["content"], prompt + "\n\nBe warm.", "with the prompt that Postgres makes of it")
         up.restart_chat(wanted="degraded")
         again = up.post("/v1/chat", {"message": "And now?"}, user=warm)
         equal(provider.last()["model"], "sim-1-mini", "and by workers that never saw it")
+        equal(provider.last()["messages"][0]["content"], prompt + "\n\nBe warm.", "whose prompt is the same")
+        long = up.post("/v1/chat", {"message": "You?", "coach_id": "coach_maple_avatar", "mode": "roast"}, user=warm)
+        ok("\U0001f600" * 19999 in provider.last()["messages"][0]["content"], "the longest texts have room")
         asked = up.request("POST", "/v1/chat", {"message": "hi"}, token=up.token(warm, app_metadata={"role": "tester"}),
                            headers={"X-Uplift-Variant": "Warmer=warm"})
         equal((asked.status, asked.error()["code"]), (503, "database_unavailable"), "a tester has to wait")
     ok(up.ready(), "it is back")
-    for answer in (answer, again):
+    for answer, mode, variants in ((answer, "gym", ["warm", "v1"]), (again, "gym", ["warm", "v1"]), (long, "default", ["warm"])):
         row = up.row(answer.json()["feedbackId"], seconds=20)
-        equal((row["degraded"], [x["variant"] for x in row["exposures"]]), (True, ["warm"]), "the exposure is there with its answer")
+        equal((row["degraded"], row["mode"], [x["variant"] for x in row["exposures"]][:len(variants)]), (True, mode, variants), "the exposures are there with the answer")
+    equal(row["exposures"][1]["experiment"][:4], "Long", "each of its coach")
+    equal(up.value("select variant from public.experiment_assignments where experiment_id = %s and user_id = %s", persona, warm), "v1", "and are counted")
+    up.sql("delete from public.ai_experiments where experiment_name <> 'Warmer'; delete from uplift.production_changes")
+    undo()
+
+
+def too_large(up, provider, warm):
+    """What Postgres cannot tell in time keeps nothing else from being told."""
+    undo = changed(up, "uplift.known_experiments", "with known as (", "with known as (select 'slow' as kind, null::jsonb as value, '' as place from (select pg_sleep(60)) s union all ")
+    up.sql("insert into uplift.production_changes (changes) values ('{\"top_p\": 0.5}')")
+    up.admin("PUT", "/admin/model-rules", {"scope": "user", "key": warm, "deny": ["sim-1"]})
+    ok(wait_for(lambda: up.post("/v1/chat/completions", {"model": "sim-1", "messages": [{"role": "user", "content": "Hi"}]}, user=warm).status != 200, 20),
+       "a rule is heard of all the same")
+    undo()
+    up.sql("delete from uplift.model_rules; delete from uplift.production_changes")
+    up.synced()
 
 
 def results(up, own, experiment):
@@ -229,13 +280,14 @@ def ends(up, own, warm):
 
 
 def main():
-    with Scripted() as provider, Uplift(simulator=None, batch=True, UPLIFT_UPSTREAM_URL=provider.url, expected="database|Postgres|degraded") as up:
+    with Scripted() as provider, Uplift(simulator=None, batch=True, UPLIFT_UPSTREAM_URL=provider.url, expected="database|Postgres|degraded|worker_sync") as up:
         provider.says = "Well."
         bad_input(up)
         experiment, own = lifecycle(up)
         warm = chats(up, provider, experiment, own)
         testers(up, experiment)
         closed(up, provider, warm)
+        too_large(up, provider, warm)
         away(up, provider, warm)
         wait_for(lambda: not up.spool_files(), 20)
         results(up, own, experiment)

@@ -181,7 +181,7 @@ static void production_is_for_all_but_roast_for_none(void **state)
 
 /* Texts of 20,000 characters of four bytes each, in 11 variants of so many experiments. */
 #define LONGEST 20000
-#define MANY 13
+#define MANY 9
 
 static char *longest_text(void)
 {

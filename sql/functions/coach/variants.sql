@@ -353,7 +353,7 @@ as $$
         where uplift.experiments_by_default() and not r.keeps_assignments and r.targeting - 'coaches' = '{}' and 'roast' <> all (r.touches)),
     sized as (
         -- What is in production first, then as many experiments as there is room for.
-        select k.*, sum(k.bytes) over (order by k.kind, k.bytes, k.place) <= 12000000 as has_room
+        select k.*, sum(k.bytes) over (order by k.kind, k.bytes, k.place) <= 8000000 as has_room
         from (select k.*, octet_length(k.value::text) as bytes from known k) k)
     select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
         'production', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'production' and s.has_room), '[]'),
@@ -363,7 +363,7 @@ as $$
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 12 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
+    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 8 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
 
 -- Workers ask each second, and texts may be long: nothing here reads one.
 create or replace function uplift.experiments_mark() returns text

@@ -25,7 +25,8 @@ struct sync {
     pthread_t thread;
     char prices[64], budgets[64]; /* the marks of those that are known */
     int64_t gauges_due_ms;
-    bool was_refused; /* and logged */
+    bool was_refused;       /* and logged */
+    bool skips_experiments; /* in this try, because the last one with them was refused */
     char host[HOST_ROOM];
     struct buf breakers, breakers_told; /* as they are, and as Postgres last heard of them */
 
@@ -74,12 +75,14 @@ static void note_breakers_told(struct sync *s)
 /* What this worker knows, and tells. */
 static bool tell_known(struct sync *s, struct buf *out)
 {
-    char experiments[EXPERIMENTS_MARK];
-    experiments_mark(s->with.experiments, experiments);
     buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(s->with.routings));
     buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(s->with.access));
     buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", s->prices, s->budgets);
-    buf_printf(out, ",\"experiments\":\"%s\"", experiments);
+    if (!s->skips_experiments) {
+        char experiments[EXPERIMENTS_MARK];
+        experiments_mark(s->with.experiments, experiments);
+        buf_printf(out, ",\"experiments\":\"%s\"", experiments);
+    }
     bool is_due = clock_ms() >= s->gauges_due_ms;
     if (is_due)
         buf_puts(out, ",\"gauges\":true");
@@ -178,6 +181,8 @@ static void sync_once(struct sync *s)
         outcome = PG_REFUSED;
     pg_breaker_report(s->with.breaker, outcome);
     limits_acknowledge(s->with.limits, outcome == PG_DONE);
+    /* They may have megabytes, which must not keep what else there is from being told. */
+    s->skips_experiments = outcome == PG_REFUSED && !s->skips_experiments;
     if (outcome == PG_DONE) {
         note_breakers_told(s);
         take_news(s, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));

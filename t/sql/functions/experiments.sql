@@ -345,8 +345,8 @@ create function pg_temp.long(n int) returns uuid language sql as $$
 $$;
 select pg_temp.long(n) from generate_series(1, 7) n \g /dev/null
 select isnt(pg_temp.try('short', '{}', '{"{\"variant_name\": \"b\", \"severity\": 2}"}'), null, 'a short one after long ones');
-select is(jsonb_build_array(jsonb_array_length(k -> 'running'), k -> 'left_out', pg_temp.known() ~ 'short', octet_length(k::text) between 9000000 and 12100000),
-    '[7, 1, true, true]', 'is known, and as many others as there is room for') from (select uplift.known_experiments() as k) x;
+select is(jsonb_build_array(jsonb_array_length(k -> 'running'), k -> 'left_out', pg_temp.known() ~ 'short', octet_length(k::text) between 6500000 and 8001000),
+    '[5, 3, true, true]', 'is known, and as many others as there is room for') from (select uplift.known_experiments() as k) x;
 update public.ai_experiments set status = 'completed' where status = 'running';
 
 -- What goes away.
