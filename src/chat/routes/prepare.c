@@ -301,14 +301,19 @@ static bool take_persona(struct route_context *c, struct chat *chat, const struc
     const char *severity = wish->severity[0] != '\0' ? wish->severity
                            : tried[0] != '\0'        ? tried
                                                      : "3.0";
-    const struct persona_wish wanted = {
+    struct persona_wish wanted = {
         .coach_id = wish->coach_id != NULL ? wish->coach_id : json_string(changes, "coach_id"),
         .severity = severity,
         .mode = wish->mode != NULL ? wish->mode : json_string(changes, "mode"),
         .personality = json_string(changes, "personality"),
     };
     struct persona_found found;
-    if (!personas_find(c->services->personas, &wanted, &found))
+    bool is_there = personas_find(c->services->personas, &wanted, &found);
+    if (!is_there && wish->coach_id == NULL) { /* one that was tried is no longer offered */
+        wanted.coach_id = NULL;
+        is_there = personas_find(c->services->personas, &wanted, &found);
+    }
+    if (!is_there)
         return api_error(error, 404, "coach_not_found", "coach_id", "there is no coach \"%.100s\"",
                          wanted.coach_id != NULL ? wanted.coach_id : "");
     chat->coach_id = found.coach_id;
