@@ -166,7 +166,12 @@ def away(up, provider, warm):
         asked = up.request("POST", "/v1/chat", {"message": "hi"}, token=up.token(warm, app_metadata={"role": "tester"}),
                            headers={"X-Uplift-Variant": "Warmer=warm"})
         equal((asked.status, asked.error()["code"]), (503, "database_unavailable"), "a tester has to wait")
+        os.unlink(os.path.join(up.dir, "spool", "personas.json"))
+        up.restart_chat(wanted="degraded")
+        plain = up.post("/v1/chat", {"message": "Who are you?"}, user=warm)
+        contains(provider.last()["messages"][0]["content"], "You are a friendly and honest coach.", "where no persona is known, nobody in particular answers")
     ok(up.ready(), "it is back")
+    equal(up.row(plain.json()["feedbackId"], seconds=20)["exposures"], None, "which is no exposure, for a variant could not change it")
     for answer, mode, names in ((answer, "gym", ["Warmer", "Pirate"]), (again, "gym", ["Warmer", "Pirate"]), (long, "default", ["Warmer", "Long"])):
         row = up.row(answer.json()["feedbackId"], seconds=20)
         equal((row["degraded"], row["mode"], [x["experiment"].split()[0] for x in row["exposures"]]), (True, mode, names), "the exposures are there with the answer")

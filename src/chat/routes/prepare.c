@@ -321,7 +321,7 @@ static bool take_persona(struct route_context *c, struct chat *chat, const struc
     chat->severity = copy_text(severity, &failed);
     char *prompt = add_to_prompt(found.prompt, json_string(changes, "prompt_suffix"));
     prompt = add_to_prompt(prompt, json_string(changes, "guidelines"));
-    if (!found.is_known) /* a prompt that nothing can be changed of */
+    if (!found.is_known) /* whose persona and tone nothing changes */
         forget_exposures(chat);
     failed |= prompt == NULL || !chat_set_prompt(chat, prompt, NULL);
     free(prompt);
