@@ -179,6 +179,41 @@ static void production_is_for_all_but_roast_for_none(void **state)
     experiments_free(e);
 }
 
+static void expect_exposed(struct experiments *e, const char *coach, bool is_exposed)
+{
+    const struct experiment_asker who = {.user = USER, .coach_id = coach};
+    struct experiment_changes changes;
+    assert_true(experiments_assign(e, &who, &changes));
+    assert_int_equal(changes.exposures != NULL, is_exposed);
+    experiment_changes_release(&changes);
+}
+
+static void what_a_coach_has_of_its_own_is_not_tried_on_all(void **state)
+{
+#define PRODUCTION                                                                                 \
+    "\"production\":[{\"coach_id\":null,\"changes\":{\"severity\":4,\"model\":\"all\"}},"          \
+    "{\"coach_id\":\"c\",\"changes\":{\"severity\":2}},"                                           \
+    "{\"coach_id\":\"d\",\"changes\":{\"guidelines\":\"G\"}}],\"own_models\":[\"e\"]}"
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    take(e, RUNNING "{}}]," PRODUCTION);
+    expect_exposed(e, NULL, true);
+    expect_exposed(e, "c", false);
+    expect_exposed(e, "d", true);
+    expect_exposed(e, "e", false);
+    const struct experiment_asker who = {.user = USER, .coach_id = "e"};
+    struct experiment_changes changes;
+    assert_true(experiments_assign(e, &who, &changes));
+    assert_true(json_number(changes.all, "severity", 0) == 4);
+    assert_string_equal(json_text(changes.all, "model"), ""); /* its own, not the one for all */
+    experiment_changes_release(&changes);
+    take(e, RUNNING "{\"coaches\":[\"c\",\"e\"]}}]," PRODUCTION);
+    expect_exposed(e, "c", true);
+    expect_exposed(e, "e", true);
+    expect_exposed(e, "d", false);
+    experiments_free(e);
+}
+
 /* Texts of 20,000 characters of four bytes each, in 11 variants of so many experiments. */
 #define LONGEST 20000
 #define MANY 9
@@ -312,6 +347,7 @@ int main(void)
         cmocka_unit_test(nonsense_changes_nothing),
         cmocka_unit_test(what_no_chat_has_is_not_felt),
         cmocka_unit_test(production_is_for_all_but_roast_for_none),
+        cmocka_unit_test(what_a_coach_has_of_its_own_is_not_tried_on_all),
         cmocka_unit_test(the_longest_texts_come_back_from_the_file),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

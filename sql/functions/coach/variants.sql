@@ -358,12 +358,15 @@ as $$
     select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
         'production', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'production' and s.has_room), '[]'),
         'running', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'running' and s.has_room), '[]'),
+        'own_models', (
+            select coalesce(jsonb_agg(d.coach_id order by d.coach_id), '[]') from uplift.model_deployments d
+            where d.environment = 'production' and d.coach_id is not null and d.ended_at is null),
         'left_out', count(*) filter (where not s.has_room))
     from sized s
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 8 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
+    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], own_models: [ids of coaches with a model of their own], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 8 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
 
 -- Workers ask each second, and texts may be long: nothing here reads one.
 create or replace function uplift.experiments_mark() returns text
@@ -373,6 +376,8 @@ as $$
         select string_agg(s.key || '=' || s.value::text, ' ' order by s.key) from uplift.settings s
         where s.key in ('experiments.holdout_share', 'experiments.consent_default')), (
         select string_agg(c.id || ':' || c.xmin, ' ' order by c.id) from uplift.production_changes c where c.ended_at is null), (
+        select string_agg(d.coach_id, ' ' order by d.coach_id) from uplift.model_deployments d
+        where d.environment = 'production' and d.coach_id is not null and d.ended_at is null), (
         select string_agg(r.id || ':' || r.xmin, ' ' order by r.id) from uplift.running_experiments r)))
 $$;
 

@@ -133,12 +133,41 @@ static bool has_own_choice(const cJSON *running, const struct experiment_asker *
     return false;
 }
 
-static bool is_targeted(const cJSON *running, const struct experiment_asker *who)
+static const char *coach_of(const struct experiment_asker *who)
+{
+    return who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
+}
+
+static bool has_own_model(const cJSON *known, const char *coach)
+{
+    return has_text(cJSON_GetObjectItemCaseSensitive(known, "own_models"), coach);
+}
+
+/* Whether a coach has something of its own in production of what is changed. */
+static bool has_own(const cJSON *known, const char *coach, const cJSON *touches)
+{
+    const cJSON *one, *change;
+    if (has_text(touches, "model") && has_own_model(known, coach))
+        return true;
+    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
+        if (strcmp(json_text(one, "coach_id"), coach) != 0)
+            continue;
+        cJSON_ArrayForEach (change, cJSON_GetObjectItemCaseSensitive(one, "changes"))
+            if (has_text(touches, change->string))
+                return true;
+    }
+    return false;
+}
+
+/* What is tried on all coaches is not tried on one that has it of its own. */
+static bool is_targeted(const cJSON *known, const cJSON *running,
+                        const struct experiment_asker *who)
 {
     const cJSON *coaches = cJSON_GetObjectItemCaseSensitive(
         cJSON_GetObjectItemCaseSensitive(running, "targeting"), "coaches");
-    const char *coach = who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
-    return coaches == NULL || has_text(coaches, coach);
+    if (coaches != NULL)
+        return has_text(coaches, coach_of(who));
+    return !has_own(known, coach_of(who), cJSON_GetObjectItemCaseSensitive(running, "touches"));
 }
 
 /* The place of the user's variant, from 0; -1 for who does not take part. */
@@ -250,7 +279,7 @@ static bool add_production(const cJSON *changes, const struct experiment_asker *
 static bool take_production(const cJSON *known, const struct experiment_asker *who,
                             const cJSON *asked, cJSON *all)
 {
-    const char *coach = who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
+    const char *coach = coach_of(who);
     const cJSON *one;
     cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
         const char *of = json_string(one, "coach_id");
@@ -258,6 +287,8 @@ static bool take_production(const cJSON *known, const struct experiment_asker *w
         if ((of == NULL || strcmp(of, coach) == 0) && cJSON_IsObject(changes) &&
             !add_production(changes, who, asked, all))
             return false;
+        if (of == NULL && has_own_model(known, coach))
+            cJSON_DeleteItemFromObjectCaseSensitive(all, "model");
     }
     if (strcmp(json_text(all, "mode"), "roast") == 0)
         cJSON_DeleteItemFromObjectCaseSensitive(all, "mode");
@@ -276,7 +307,7 @@ static bool assign(const cJSON *known, const struct experiment_asker *who, const
     if (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout)
         return true;
     cJSON_ArrayForEach (running, cJSON_GetObjectItemCaseSensitive(known, "running")) {
-        if (has_own_choice(running, who, asked) || !is_targeted(running, who))
+        if (has_own_choice(running, who, asked) || !is_targeted(known, running, who))
             continue;
         int place = variant_of(running, who->user);
         if (place >= 0 && !add_variant(running, place, all, exposures))

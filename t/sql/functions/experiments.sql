@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(171);
+select plan(173);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -308,6 +308,11 @@ update marks set mark = uplift.experiments_mark();
 insert into uplift.production_changes (coach_id, changes) values ('coach_maple_avatar', '{"mode": "roast", "personality": "You are a cat."}');
 select isnt(uplift.experiments_mark(), (select mark from marks), 'so does another production');
 select is(uplift.known_experiments() -> 'production', '[{"coach_id": "coach_maple_avatar", "changes": {"mode": "roast", "personality": "You are a cat."}}]', 'which they know whole');
+update marks set mark = uplift.experiments_mark();
+insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(991), 'tuned', '1', 'ft:tuned');
+select uplift.begin_deployment(pg_temp.id(991), 'production', 'coach_maple_avatar', 'ann', null) \g /dev/null
+select isnt(uplift.experiments_mark(), (select mark from marks), 'and a model that is a coach''s own');
+select is(uplift.known_experiments() -> 'own_models', '["coach_maple_avatar"]', 'of which they know whose');
 update marks set mark = uplift.experiments_mark();
 update uplift.settings set value = '0.5' where key = 'experiments.holdout_share';
 select isnt(uplift.experiments_mark(), (select mark from marks), 'and another holdout');
