@@ -136,7 +136,7 @@ def try_all(up, name, test, coach):
 
 def known_whole(up):
     """What workers know of everything that can be tried: returns the experiment that a chat with the default coach is in, and what to undo."""
-    persona = try_all(up, "Pirate", [{"personality": "You are a pirate, 100 %.", "severity": 2.25, "memory": "off"}], "coach_decibel_avatar")
+    persona = try_all(up, "Pirate", [{"personality": "You are a pirate, 100 %.", "guidelines": "Be brief.", "severity": 2.25, "memory": "off"}], "coach_decibel_avatar")
     try_all(up, "Sources", [{"knowledge": "off"}], "coach_decibel_avatar")
     try_all(up, "Burns", [{"mode": "roast", "top_p": 0.5}], "coach_decibel_avatar")
     for n in range(5):  # of the longest texts that there may be
@@ -150,17 +150,19 @@ def away(up, provider, warm):
     persona, undo = known_whole(up)
     prompt = up.value("select uplift.shared_prompt(c.name, 'You are a pirate, 100 %.', 2.25, 'gym') from uplift.coaches c where c.is_default")
     up.restart_chat()  # so that it asks for all that there is
-    wait_for(lambda: "gym" in open(os.path.join(up.dir, "spool", "personas.json")).read(), 20)
+    for name, part in (("personas", "gym"), ("experiments", "Pirate")):
+        wait_for(lambda name=name, part=part: part in open(os.path.join(up.dir, "spool", name + ".json")).read(), 30)
+    up.restart_chat()  # each worker has read what was kept, however busy Postgres was
     with up.database_away():
         ok(up.ready("degraded"), "Postgres is away")
         answer = up.post("/v1/chat", {"message": "Are you there?"}, user=warm)
         sent = provider.last()
         equal((sent["model"], sent["temperature"], sent.get("top_p")), ("sim-1-mini", 0.9, None), "the same variant without Postgres, but none that takes consent")
-        equal(sent["messages"][0]["content"], prompt + "\n\nBe warm.", "with the prompt that Postgres makes of it")
+        equal(sent["messages"][0]["content"], prompt + "\n\nBe warm.\n\nBe brief.", "with the prompt that Postgres makes of it")
         up.restart_chat(wanted="degraded")
         again = up.post("/v1/chat", {"message": "And now?"}, user=warm)
         equal(provider.last()["model"], "sim-1-mini", "and by workers that never saw it")
-        equal(provider.last()["messages"][0]["content"], prompt + "\n\nBe warm.", "whose prompt is the same")
+        equal(provider.last()["messages"][0]["content"], prompt + "\n\nBe warm.\n\nBe brief.", "whose prompt is the same")
         long = up.post("/v1/chat", {"message": "You?", "coach_id": "coach_maple_avatar", "mode": "roast"}, user=warm)
         ok("\U0001f600" * 19999 in provider.last()["messages"][0]["content"], "the longest texts have room")
         asked = up.request("POST", "/v1/chat", {"message": "hi"}, token=up.token(warm, app_metadata={"role": "tester"}),
@@ -183,11 +185,16 @@ def away(up, provider, warm):
 
 def too_large(up, provider, warm):
     """What Postgres cannot tell in time keeps nothing else from being told."""
-    undo = changed(up, "uplift.known_experiments", "with known as (", "with known as (select 'slow' as kind, null::jsonb as value, '' as place from (select pg_sleep(60)) s union all ")
+    undo = changed(up, "uplift.known_experiments", "with known as (", "with known as (select 'slow' as kind, null::jsonb as value, '' as place, false as is_later from (select pg_sleep(60)) s union all ")
     up.sql("insert into uplift.production_changes (changes) values ('{\"top_p\": 0.5}')")
     up.admin("PUT", "/admin/model-rules", {"scope": "user", "key": warm, "deny": ["sim-1"]})
     ok(wait_for(lambda: up.post("/v1/chat/completions", {"model": "sim-1", "messages": [{"role": "user", "content": "Hi"}]}, user=warm).status != 200, 20),
        "a rule is heard of all the same")
+    up.sql("delete from uplift.model_rules")
+    ok(wait_for(lambda: up.post("/v1/chat/completions", {"model": "sim-1", "messages": [{"role": "user", "content": "Hi"}]}, user=warm).status == 200, 20),
+       "and of another one, for they are not asked for each time")
+    said = [line.get("worker") for line in map(json.loads, up.read_log().splitlines()) if "worker_sync() was refused" in line.get("message", "")]
+    ok(said and len(said) == len(set(said)), "the log says so once for each worker, and not each time", said)
     undo()
     up.sql("delete from uplift.model_rules; delete from uplift.production_changes")
 

@@ -188,29 +188,89 @@ static void expect_exposed(struct experiments *e, const char *coach, bool is_exp
     experiment_changes_release(&changes);
 }
 
+/* What somebody gets with a coach, as JSON with the names in order of the expected one. */
+static void expect_changes(struct experiments *e, const char *coach, const char *expected)
+{
+    const struct experiment_asker who = {.user = USER, .coach_id = coach};
+    struct experiment_changes changes;
+    cJSON *wanted = parsed(expected);
+    assert_true(experiments_assign(e, &who, &changes));
+    assert_true(cJSON_Compare(changes.all, wanted, true));
+    cJSON_Delete(wanted);
+    experiment_changes_release(&changes);
+}
+
 static void what_a_coach_has_of_its_own_is_not_tried_on_all(void **state)
 {
 #define PRODUCTION                                                                                 \
     "\"production\":[{\"coach_id\":null,\"changes\":{\"severity\":4,\"model\":\"all\"}},"          \
     "{\"coach_id\":\"c\",\"changes\":{\"severity\":2}},"                                           \
-    "{\"coach_id\":\"d\",\"changes\":{\"guidelines\":\"G\"}}],\"own_models\":[\"e\"]}"
+    "{\"coach_id\":\"d\",\"changes\":{\"guidelines\":\"G\"}},"                                     \
+    "{\"coach_id\":\"f\",\"changes\":{\"severity\":3,\"model\":\"mine\"}}],"                       \
+    "\"deployed\":[{\"coach_id\":null,\"model\":\"ft:all\"},"                                      \
+    "{\"coach_id\":\"e\",\"model\":\"ft:e\"}]}"
     (void)state;
     struct experiments *e = experiments_new(dir);
     take(e, RUNNING "{}}]," PRODUCTION);
     expect_exposed(e, NULL, true);
-    expect_exposed(e, "c", false);
     expect_exposed(e, "d", true);
-    expect_exposed(e, "e", false);
-    const struct experiment_asker who = {.user = USER, .coach_id = "e"};
-    struct experiment_changes changes;
-    assert_true(experiments_assign(e, &who, &changes));
-    assert_true(json_number(changes.all, "severity", 0) == 4);
-    assert_string_equal(json_text(changes.all, "model"), ""); /* its own, not the one for all */
-    experiment_changes_release(&changes);
-    take(e, RUNNING "{\"coaches\":[\"c\",\"e\"]}}]," PRODUCTION);
+    /* Of several changes the others are tried. */
     expect_exposed(e, "c", true);
+    expect_changes(e, "c", "{\"severity\":2,\"model\":\"m\"}");
     expect_exposed(e, "e", true);
+    expect_changes(e, "e", "{\"severity\":2.5,\"model\":\"ft:e\"}");
+    /* Where nothing is left of them, nothing is. */
+    expect_exposed(e, "f", false);
+    expect_changes(e, "f", "{\"severity\":3,\"model\":\"mine\"}");
+    take(e, RUNNING "{\"coaches\":[\"f\",\"e\"]}}]," PRODUCTION);
+    expect_exposed(e, "f", true);
+    expect_changes(e, "e", "{\"severity\":2.5,\"model\":\"m\"}");
     expect_exposed(e, "d", false);
+    expect_changes(e, "d", "{\"severity\":4,\"model\":\"all\",\"guidelines\":\"G\"}");
+    experiments_free(e);
+}
+
+static void what_is_deployed_serves_where_nothing_says_another(void **state)
+{
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    struct experiment_changes changes;
+    take(e, "{\"deployed\":[{\"coach_id\":null,\"model\":\"ft:all\"},{\"coach_id\":\"e\","
+            "\"model\":\"ft:e\"}]}");
+    expect_changes(e, NULL, "{\"model\":\"ft:all\"}");
+    expect_changes(e, "e", "{\"model\":\"ft:e\"}");
+    const struct experiment_asker named = {.user = USER, .model = "mine"};
+    assert_true(experiments_assign(e, &named, &changes));
+    assert_null(changes.all);
+    experiment_changes_release(&changes);
+    take(e, "{\"deployed\":[1,{\"model\":2},{\"coach_id\":7}],\"production\":[3,{\"changes\":["
+            "\"x\"]}]}");
+    assert_true(experiments_assign(e, &(struct experiment_asker){.user = USER}, &changes));
+    assert_null(changes.all);
+    experiment_changes_release(&changes);
+    experiments_free(e);
+}
+
+static void another_coach_brings_its_own_persona(void **state)
+{
+#define COACHES                                                                                    \
+    "{\"running\":[{\"id\":\"i\",\"name\":\"n\",\"salt\":\"salt\",\"share_salt\":\"s\","           \
+    "\"share_from\":0,\"share_to\":1,\"variants\":[\"a\",\"b\"],\"bounds\":[0,1],"                 \
+    "\"targeting\":{\"coaches\":[\"coach_decibel_avatar\"]},\"touches\":[\"coach_id\"],"           \
+    "\"settings\":[{},{\"coach_id\":\"m\""
+    (void)state;
+    struct experiments *e = experiments_new(dir);
+    take(e, COACHES "}]}],\"production\":[{\"coach_id\":\"coach_decibel_avatar\",\"changes\":{"
+                    "\"guidelines\":\"D\",\"personality\":\"d\",\"severity\":2}},"
+                    "{\"coach_id\":\"m\",\"changes\":{\"guidelines\":\"M\",\"severity\":5}}]}");
+    expect_changes(e, NULL, "{\"coach_id\":\"m\",\"guidelines\":\"M\",\"severity\":2}");
+    take(e, COACHES ",\"personality\":\"p\"}]}],\"production\":[{\"coach_id\":"
+                    "\"coach_decibel_avatar\",\"changes\":{\"personality\":\"d\"}}]}");
+    expect_changes(e, NULL, "{\"coach_id\":\"m\",\"personality\":\"p\"}");
+    /* As promoted, it is what was tried. */
+    take(e, "{\"production\":[{\"coach_id\":\"coach_decibel_avatar\",\"changes\":{\"coach_id\":"
+            "\"m\"}},{\"coach_id\":\"m\",\"changes\":{\"guidelines\":\"M\"}}]}");
+    expect_changes(e, NULL, "{\"coach_id\":\"m\",\"guidelines\":\"M\"}");
     experiments_free(e);
 }
 
@@ -348,6 +408,8 @@ int main(void)
         cmocka_unit_test(what_no_chat_has_is_not_felt),
         cmocka_unit_test(production_is_for_all_but_roast_for_none),
         cmocka_unit_test(what_a_coach_has_of_its_own_is_not_tried_on_all),
+        cmocka_unit_test(what_is_deployed_serves_where_nothing_says_another),
+        cmocka_unit_test(another_coach_brings_its_own_persona),
         cmocka_unit_test(the_longest_texts_come_back_from_the_file),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -179,6 +179,36 @@ $$;
 comment on function uplift.is_felt(jsonb, jsonb) is
     'Whether every variant of an experiment (settings of uplift.running_experiments) that changes something can change something of a chat, by what a worker found for it (search of p_more in uplift_chat.prepare_chats): without, there is no knowledge and no example, and memories are not chosen by their room. Of all variants: with those alone that can, the others would be compared with other chats.';
 
+create or replace function uplift.settings_beside(p_settings jsonb, p_own text[]) returns jsonb
+language sql immutable parallel safe
+as $$
+    select case when not exists (select from jsonb_array_elements(p_settings) s where s <> '{}' and s - p_own = '{}') then (
+        select jsonb_agg(x.settings - p_own order by x.n) from jsonb_array_elements(p_settings) with ordinality x(settings, n)) end
+$$;
+
+comment on function uplift.settings_beside(jsonb, text[]) is
+    'What an experiment for all coaches (settings of uplift.running_experiments) changes of a coach that has some of it of its own (uplift.own_in_production), which stays: just what would be promoted there. Null where nothing would be left of a variant.';
+
+create or replace function uplift.put_changes(p_changes jsonb, p_coach_id text, p_new jsonb) returns jsonb
+language plpgsql stable
+as $$
+declare
+    v_next text := p_new ->> 'coach_id';
+    v_theirs jsonb;
+begin
+    -- A persona and a playbook are a coach's own: another coach brings another one's.
+    if v_next <> coalesce(p_changes ->> 'coach_id', p_coach_id) then
+        v_theirs := uplift.changes_in_production(v_next);
+        p_changes := p_changes - '{personality,guidelines}'::text[] || jsonb_strip_nulls(jsonb_build_object(
+            'personality', v_theirs -> 'personality', 'guidelines', v_theirs -> 'guidelines'));
+    end if;
+    return p_changes || p_new;
+end
+$$;
+
+comment on function uplift.put_changes(jsonb, text, jsonb) is
+    'Changes with more over them, of a chat that p_coach_id would answer: where these name another coach (coach_id), personality and guidelines are those that production has for that one, unless they bring some.';
+
 create or replace function uplift.variants_for(p_user_id uuid, p_coach_id text, p_severity numeric, p_mode text, p_more jsonb,
     p_chosen_coach text, p_chosen_severity numeric, p_chosen_mode text, p_roast_consent boolean, p_memory_enabled boolean,
     p_experiments_enabled boolean, out changes jsonb, out exposures jsonb, out refusal jsonb)
@@ -200,9 +230,12 @@ begin
             changes := changes - v_key;
         end if;
     end loop;
+    if changes ? 'coach_id' then
+        changes := uplift.put_changes('{}', v_coach, changes);
+    end if;
     if p_more ? 'variant' then
         -- What the request says itself would be said twice.
-        select variants_for.changes || (x.changes - array(select jsonb_array_elements_text(p_more -> 'asked'))), x.exposures, x.refusal into changes, exposures, refusal
+        select uplift.put_changes(variants_for.changes, v_coach, x.changes - array(select jsonb_array_elements_text(p_more -> 'asked'))), x.exposures, x.refusal into changes, exposures, refusal
         from uplift.variants_asked_for(p_more ->> 'variant') x;
         return;
     end if;
@@ -215,7 +248,8 @@ begin
     if v_holdout > 0 and uplift.bucket('uplift holdout', p_user_id) < v_holdout then
         return;
     end if;
-    for v_running in select r.* from uplift.running_experiments r order by r.id loop
+    -- Those on the coach first, over whom others change what they change.
+    for v_running in select r.* from uplift.running_experiments r order by 'coach_id' <> all (r.touches), r.id loop
         continue when uplift.has_own_choice(v_running.touches, p_coach_id, p_severity, p_mode, p_more,
             p_chosen_coach, p_chosen_severity, p_chosen_mode, p_roast_consent, p_memory_enabled);
         v_place := uplift.variant_of(v_running, p_user_id);
@@ -223,9 +257,12 @@ begin
             v_running.started_at, p_user_id, v_coach);
         if not v_running.targeting ? 'coaches' then
             v_own := coalesce(v_own, uplift.own_in_production(v_coach));
-            continue when v_running.touches && v_own;
+            if v_running.touches && v_own then
+                v_running.settings := uplift.settings_beside(v_running.settings, v_own);
+                continue when v_running.settings is null;
+            end if;
         end if;
-        changes := changes || (v_running.settings -> (v_place - 1));
+        changes := uplift.put_changes(changes, v_coach, v_running.settings -> (v_place - 1));
         -- What nobody could notice would hide what others do.
         continue when v_running.touches && '{memory,knowledge,examples}' and not uplift.is_felt(v_running.settings, p_more -> 'search');
         exposures := exposures || jsonb_build_object('experiment_id', v_running.id, 'experiment', v_running.name,
@@ -235,7 +272,7 @@ end
 $$;
 
 comment on function uplift.variants_for(uuid, text, numeric, text, jsonb, text, numeric, text, boolean, boolean, boolean, out jsonb, out jsonb, out jsonb) is
-    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice); nor is a chat with a coach that has something of its own of what an experiment for all coaches changes (uplift.own_in_production), which its winner would not change either; nor one of which variants could change nothing (uplift.is_felt). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
+    'What rollouts have made production (uplift.changes_in_production), over it what the experiments that run change for a chat, and which variants these are, for its answer''s exposures: [{experiment_id, experiment, variant, override?}]. What the user or the request says itself wins, and is no exposure (uplift.has_own_choice); what a coach has of its own of what an experiment for all coaches changes (uplift.own_in_production) stays, as it would when that is promoted, and where nothing is left of a variant the chat is no exposure (uplift.settings_beside); nor one of which variants could change nothing (uplift.is_felt). Nobody of the holdout (the setting experiments.holdout_share) no guest (is_guest in p_more), and nobody who does not agree to it (p_experiments_enabled, else uplift.experiments_by_default()) takes part. variant in p_more: uplift.variants_asked_for().';
 
 create or replace function uplift.limits_under(p_limits uplift.prompt_limits, p_changes jsonb) returns uplift.prompt_limits
 language plpgsql immutable
@@ -344,29 +381,30 @@ create or replace function uplift.known_experiments() returns jsonb
 language sql stable
 as $$
     with known as (
-        select 'production' as kind, jsonb_build_object('coach_id', c.coach_id, 'changes', c.changes) as value, coalesce(c.coach_id, '') as place
+        select 'production' as kind, jsonb_build_object('coach_id', c.coach_id, 'changes', c.changes) as value, coalesce(c.coach_id, '') as place,
+            c.coach_id is not null as is_later
         from uplift.production_changes c where c.ended_at is null
         union all
-        select 'running', to_jsonb(r) - '{started_at,keeps_assignments}'::text[], r.id::text
+        select 'running', to_jsonb(r) - '{started_at,keeps_assignments}'::text[], r.id::text, 'coach_id' <> all (r.touches)
         from uplift.running_experiments r
         -- Where users are only in what they agreed to, it takes the database to know.
         where uplift.experiments_by_default() and not r.keeps_assignments and r.targeting - 'coaches' = '{}' and 'roast' <> all (r.touches)),
     sized as (
-        -- What is in production first, then as many experiments as there is room for.
-        select k.*, sum(k.bytes) over (order by k.kind, k.bytes, k.place) <= 8000000 as has_room
+        -- What is in production first, for all coaches before others, then as many experiments as there is room for.
+        select k.*, sum(k.bytes) over (order by k.kind, k.kind = 'production' and k.is_later, k.bytes, k.place) <= 8000000 as has_room
         from (select k.*, octet_length(k.value::text) as bytes from known k) k)
     select jsonb_build_object('holdout_share', uplift.setting_number('experiments.holdout_share', 0),
         'production', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'production' and s.has_room), '[]'),
-        'running', coalesce(jsonb_agg(s.value order by s.place) filter (where s.kind = 'running' and s.has_room), '[]'),
-        'own_models', (
-            select coalesce(jsonb_agg(d.coach_id order by d.coach_id), '[]') from uplift.model_deployments d
-            where d.environment = 'production' and d.coach_id is not null and d.ended_at is null),
+        'running', coalesce(jsonb_agg(s.value order by s.is_later, s.place) filter (where s.kind = 'running' and s.has_room), '[]'),
+        'deployed', (
+            select coalesce(jsonb_agg(jsonb_build_object('coach_id', d.coach_id, 'model', d.model_id) order by d.coach_id), '[]')
+            from uplift.model_deployments d where d.environment = 'production' and d.ended_at is null),
         'left_out', count(*) filter (where not s.has_room))
     from sized s
 $$;
 
 comment on function uplift.known_experiments() is
-    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], own_models: [ids of coaches with a model of their own], left_out}. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 8 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
+    'The experiments whose variants workers give by themselves while Postgres is away, and what rollouts made production: {holdout_share, production: [{coach_id, changes}], running: [rows of uplift.running_experiments], deployed: [{coach_id, model}], the models that serve where no change says another; left_out}. Experiments are in the order in which they are looked at. Of experiments those for all users or those of some coaches, with the weights that they began with, whatever they change, but none with a variant in mode roast, which takes consent; none at all where users who did not say take part in none. Together at most 8 MB, those in production first, then those with the shortest texts; left_out says how many had no room.';
 
 -- Workers ask each second, and texts may be long: nothing here reads one.
 create or replace function uplift.experiments_mark() returns text
@@ -376,8 +414,8 @@ as $$
         select string_agg(s.key || '=' || s.value::text, ' ' order by s.key) from uplift.settings s
         where s.key in ('experiments.holdout_share', 'experiments.consent_default')), (
         select string_agg(c.id || ':' || c.xmin, ' ' order by c.id) from uplift.production_changes c where c.ended_at is null), (
-        select string_agg(d.coach_id, ' ' order by d.coach_id) from uplift.model_deployments d
-        where d.environment = 'production' and d.coach_id is not null and d.ended_at is null), (
+        select string_agg(d.id::text, ' ' order by d.id) from uplift.model_deployments d
+        where d.environment = 'production' and d.ended_at is null), (
         select string_agg(r.id || ':' || r.xmin, ' ' order by r.id) from uplift.running_experiments r)))
 $$;
 

@@ -173,10 +173,14 @@ begin
             select max(d.at) as at, (array_agg(d.subject_id order by d.id desc))[1] as experiment_id from uplift.autopilot_decisions d
             where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
         cross join lateral (select uplift.was_worse(t.experiment_id) as is_worse) h
+        -- What every coach has of its own would have no users.
+        cross join lateral (
+            select count(*) > 0 and count(*) = cardinality(uplift.coaches_not_reached(w.coach_id, uplift.touches_of(array[c.changes]))) as are_all
+            from uplift.coaches) k
         -- What did harm waits twice as long: whoever is in a test of it is worse off.
-        where t.at is null or t.at <= now() - v_settings.retry_days * case when h.is_worse then 2 else 1 end * interval '24 hours'
+        where not k.are_all and (t.at is null or t.at <= now() - v_settings.retry_days * case when h.is_worse then 2 else 1 end * interval '24 hours'
             -- It was compared with other answers than those of now: what is no gain by itself may be one beside what came since, what did harm hardly.
-            or t.at < uplift.serves_since(w.coach_id) and not h.is_worse
+            or t.at < uplift.serves_since(w.coach_id) and not h.is_worse)
         order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
         v_id := v_candidate.id;
@@ -190,12 +194,12 @@ begin
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
                     -- It acts on gains alone: a false one has a chance of half of that.
                     'alpha', 0.1, 'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
-                    'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, v_share),
+                    'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(array[v_candidate.changes]), v_share),
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             else
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
-                    tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, v_share)),
+                    tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
                     guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             end if;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
@@ -221,7 +225,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what was worse (uplift.was_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what was worse (uplift.was_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

@@ -36,19 +36,20 @@ $$;
 
 comment on function uplift.serving_changes(jsonb, jsonb) is 'Where what serves is another after than before (uplift.serving_now).';
 
-create or replace function uplift.tests_of_models(p_coach_id text) returns jsonb
+create or replace function uplift.tests_of_models(p_coach_id text, p_is_own boolean, p_will_be_own boolean) returns jsonb
 language sql stable
 as $$
     select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.experiment_name, 'rollout_id', (
-        select r.id from uplift.rollouts r where r.experiment_id = e.id)) order by e.id), '[]')
+        select r.id from uplift.rollouts r where r.experiment_id = e.id), 'loses_coach', p_will_be_own and not x.is_named) order by e.id), '[]')
     from public.ai_experiments e
-    where e.status = 'running'
+    cross join lateral (select p_coach_id is not null and coalesce(e.targeting -> 'coaches' ? p_coach_id, false) as is_named) x
+    where e.status = 'running' and (x.is_named or not (p_is_own and p_will_be_own))
         and exists (select from unnest(array_prepend(e.control_variant, e.test_variants)) v where v ?| '{model,model_version_id}')
         and (p_coach_id is null or jsonb_typeof(e.targeting -> 'coaches') is distinct from 'array' or e.targeting -> 'coaches' ? p_coach_id)
 $$;
 
-comment on function uplift.tests_of_models(text) is
-    'Experiments and rollouts that run, also for the chats of a coach (null: of any), and say themselves which model answers.';
+comment on function uplift.tests_of_models(text, boolean, boolean) is
+    'Experiments and rollouts that run, also for the chats of a coach (null: of any), and say themselves which model answers. A coach with a model of its own, which it has or will have, is in none for all coaches: loses_coach says that a test loses it.';
 
 create or replace function uplift.deployment_plan(p_id uuid, p_arguments jsonb, p_who text, p_is_rollback boolean) returns jsonb
 language plpgsql volatile
@@ -86,7 +87,9 @@ begin
             select coalesce(sum(u.requests), 0) from uplift.usage_hourly u
             where v_environment = 'production' and u.hour > now() - interval '24 hours'
                 and (v_coach is null and not v_others ? u.coach_id or u.coach_id = v_coach)),
-        'tests', case when v_environment = 'production' then uplift.tests_of_models(v_coach) else '[]' end);
+        'tests', case when v_environment = 'production' then uplift.tests_of_models(v_coach,
+            v_coach is not null and coalesce(v_changes #> '{0,before}', '{}') <> 'null', v_coach is not null and coalesce(v_changes #> '{0,after}', '{}') <> 'null')
+            else '[]' end);
 end
 $$;
 

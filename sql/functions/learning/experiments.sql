@@ -118,13 +118,21 @@ comment on function uplift.without_weights(public.ai_experiments) is 'What of an
 create or replace function uplift.experiment_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_running uplift.running_experiments;
 begin
-    delete from uplift.running_experiments r where r.id = old.id;
     if tg_op <> 'DELETE' then
         if new.status = 'running' and new.status_reason is null then
-            insert into uplift.running_experiments select (uplift.prepared_experiment(new)).*
-            on conflict do nothing;
+            v_running := uplift.prepared_experiment(new);
+            -- What is measured of it is noted there, too, which must not have workers fetch all texts anew.
+            if new.id = old.id and exists (select from uplift.running_experiments r where r.id = new.id and r is not distinct from v_running) then
+                return null;
+            end if;
         end if;
+    end if;
+    delete from uplift.running_experiments r where r.id = old.id;
+    if v_running.id is not null then
+        insert into uplift.running_experiments select v_running.* on conflict do nothing;
     end if;
     return null;
 end
@@ -423,12 +431,13 @@ begin
     if cardinality(v_problems) = 0 then
         v_problems := uplift.experiment_clashes(v_experiment);
     end if;
-    return jsonb_build_object('object', 'experiment_check', 'id', p_id, 'can_start', cardinality(v_problems) = 0, 'problems', to_jsonb(v_problems));
+    return jsonb_build_object('object', 'experiment_check', 'id', p_id, 'can_start', cardinality(v_problems) = 0, 'problems', to_jsonb(v_problems),
+        'coaches_of_their_own', uplift.coaches_of_their_own(uplift.touches_of(uplift.variants_of(v_experiment)), v_experiment.targeting));
 end
 $$;
 
 comment on function uplift_batch.admin_check_experiment(uuid, jsonb, text) is
-    'Whether an experiment can start now, and everything that keeps it from that: {can_start, problems: [{param, message}]}. UP404 experiment_not_found.';
+    'Whether an experiment can start now, and everything that keeps it from that: {can_start, problems: [{param, message}]}, and coaches_of_their_own (uplift.coaches_of_their_own). UP404 experiment_not_found.';
 
 create or replace function uplift.change_experiment_status(p_id uuid, p_from text[], p_to text, p_event text, p_who text, p_reason text) returns jsonb
 language plpgsql volatile
@@ -544,6 +553,7 @@ declare
     v_coach text := uplift.text_argument(p_arguments, 'coach_id', 200);
     v_chosen public.user_coach_preferences;
     v_running uplift.running_experiments;
+    v_settings jsonb;
     v_place int;
     v_reason text;
 begin
@@ -555,6 +565,8 @@ begin
     v_running := uplift.prepared_experiment(v_experiment);
     v_place := uplift.variant_of(v_running, v_user);
     select p.* into v_chosen from public.user_coach_preferences p where p.user_id = v_user;
+    v_settings := case when v_running.targeting ? 'coaches' then v_running.settings else uplift.settings_beside(v_running.settings,
+        uplift.own_in_production(coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar'))) end;
     v_reason := case
         when v_experiment.status <> 'running' then format('the experiment is %s', v_experiment.status)
         when v_experiment.status_reason is not null then v_experiment.status_reason
@@ -563,14 +575,14 @@ begin
         when v_place is null then 'the user is outside the share of users that takes part'
         when not uplift.is_targeted(v_running.targeting, v_running.started_at, v_user,
             coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the experiment is for others (targeting)'
-        when not v_running.targeting ? 'coaches' and v_running.touches && uplift.own_in_production(
-            coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the coach has what the experiment changes of its own in production, and the experiment is for all coaches: name the coach in its targeting'
+        when not v_running.targeting ? 'coaches' and v_settings is null then
+            'production has what the experiment changes for this coach alone, which what is promoted for all coaches does not change'
         when uplift.has_own_choice(v_running.touches, v_coach, null, null, null, v_chosen.active_coach_id, v_chosen.severity,
             v_chosen.active_coach_mode, v_chosen.roast_consent, v_chosen.memory_enabled) then 'the user chose for themselves what it changes'
         end;
     return jsonb_build_object('object', 'experiment_preview', 'id', p_id, 'user_id', v_user,
         'is_exposed', v_reason is null, 'reason', v_reason,
-        'variant', v_running.variants[v_place], 'changes', v_running.settings -> (v_place - 1),
+        'variant', v_running.variants[v_place], 'changes', coalesce(v_settings, v_running.settings) -> (v_place - 1),
         'share_bucket', uplift.bucket(v_running.share_salt, v_user), 'bucket', uplift.bucket(v_running.salt, v_user),
         'assigned', (select jsonb_build_object('variant', a.variant, 'assigned_at', a.assigned_at)
             from public.experiment_assignments a where a.experiment_id = p_id and a.user_id = v_user limit 1));

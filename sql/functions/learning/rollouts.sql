@@ -38,6 +38,25 @@ $$;
 
 comment on function uplift.own_in_production(text) is 'What a coach has of its own, by name (severity, model, ...): what rollouts for this coach changed, and model where one is deployed for it. What is promoted for all coaches does not change these.';
 
+create or replace function uplift.coaches_of_their_own(p_touches text[], p_targeting jsonb) returns jsonb
+language sql stable
+as $$
+    select coalesce(jsonb_agg(k.id order by k.id), '[]') from uplift.coaches k
+    where not coalesce(p_targeting, '{}') ? 'coaches' and uplift.own_in_production(k.id) && p_touches
+$$;
+
+comment on function uplift.coaches_of_their_own(text[], jsonb) is
+    'The coaches on offer that keep something of their own of what is tried, or would be promoted, for all coaches: a list of ids; empty for what is for some coaches.';
+
+create or replace function uplift.coaches_not_reached(p_coach_id text, p_touches text[]) returns text[]
+language sql stable
+as $$
+    select array(select k.id from uplift.coaches k where p_coach_id is null and p_touches <> '{}' and p_touches <@ uplift.own_in_production(k.id))
+$$;
+
+comment on function uplift.coaches_not_reached(text, text[]) is
+    'The coaches on offer that have all of what is tried for all coaches (p_coach_id null) of their own in production, so that it is not tried on them; none for what is tried on one coach.';
+
 create or replace function uplift.change_production(p_coach_id text, p_changes jsonb, p_rollout_id uuid, p_previous_id bigint, p_who text, p_reason text) returns void
 language plpgsql volatile
 as $$
@@ -89,7 +108,9 @@ create or replace function uplift.rollout_json(p_rollout uplift.rollouts) return
 language sql stable
 as $$
     select jsonb_build_object('object', 'rollout', 'id', p_rollout.id, 'name', p_rollout.name, 'coach_id', p_rollout.coach_id,
-        'changes', p_rollout.changes, 'success_metric', p_rollout.success_metric, 'margin', p_rollout.margin, 'guardrails', p_rollout.guardrails,
+        'changes', p_rollout.changes,
+        'coaches_of_their_own', case when p_rollout.coach_id is null then uplift.coaches_of_their_own(uplift.touches_of(array[p_rollout.changes]), null) else '[]' end,
+        'success_metric', p_rollout.success_metric, 'margin', p_rollout.margin, 'guardrails', p_rollout.guardrails,
         'stages', to_jsonb(p_rollout.stages), 'stage', p_rollout.stage, 'share', p_rollout.stages[p_rollout.stage],
         'stage_began_at', p_rollout.stage_began_at, 'min_stage_hours', p_rollout.min_stage_hours, 'min_users', p_rollout.min_users,
         'max_days', p_rollout.max_days, 'status', p_rollout.status, 'reason', p_rollout.reason, 'experiment_id', p_rollout.experiment_id,
@@ -172,6 +193,10 @@ begin
     if p_rollout.changes ? 'model_version_id' then
         v_kept := v_kept - 'model';
     end if;
+    -- The coach before had these; the other one was tried with its own (uplift.put_changes).
+    if v_rest ? 'coach_id' then
+        v_kept := v_kept - '{personality,guidelines}'::text[];
+    end if;
     if v_rest <> '{}' or v_kept <> v_now.changes then
         perform uplift.change_production(p_rollout.coach_id, v_kept || v_rest, p_rollout.id, v_now.id, p_who, 'replaced by rollout ' || p_rollout.name);
     end if;
@@ -198,24 +223,29 @@ $$;
 
 comment on function uplift.default_guardrails(text) is 'What a rollout watches, beside what decides it, where nothing else was said.';
 
-create or replace function uplift.recent_users(p_coach_id text) returns bigint
-language sql stable
+create or replace function uplift.recent_users(p_coach_id text, p_touches text[]) returns bigint
+language plpgsql stable
 as $$
-    select count(distinct c.user_id) from uplift.conversations c
-    where c.updated_at >= now() - interval '672 hours' and (p_coach_id is null or c.coach_id = p_coach_id)
+declare
+    v_without text[] := uplift.coaches_not_reached(p_coach_id, p_touches);
+begin
+    return (select count(distinct c.user_id) from uplift.conversations c
+        where c.updated_at >= now() - interval '672 hours' and (p_coach_id is null or c.coach_id = p_coach_id) and (c.coach_id = any (v_without)) is not true);
+end
 $$;
 
-comment on function uplift.recent_users(text) is 'How many users talked with a coach (null: with any) in the last 28 days.';
+comment on function uplift.recent_users(text, text[]) is
+    'How many users talked in the last 28 days with a coach; of null with any that what is tried (uplift.touches_of) for all coaches would reach.';
 
-create or replace function uplift.tuning_users_for(p_coach_id text, p_share numeric) returns int
+create or replace function uplift.tuning_users_for(p_coach_id text, p_touches text[], p_share numeric) returns int
 language sql stable
 as $$
     select case when r.users < 100 then 5000 else least(greatest(round(r.users * p_share), 100), 5000)::int end
-    from uplift.recent_users(p_coach_id) r(users)
+    from uplift.recent_users(p_coach_id, p_touches) r(users)
 $$;
 
-comment on function uplift.tuning_users_for(text, numeric) is
-    'At how many users the intervals of a test are to be narrowest (tuning_users of an experiment), which has such a share of the users of a coach (null: of all): as many as it may come to by those of the last 28 days, 100 to 5000; 5000 where that is not known.';
+comment on function uplift.tuning_users_for(text, text[], numeric) is
+    'At how many users the intervals of a test of this (uplift.touches_of) are to be narrowest (tuning_users of an experiment), which has such a share of the users of a coach (null: of all): as many as it may come to by those of the last 28 days, 100 to 5000; 5000 where that is not known.';
 
 create or replace function uplift.stages_argument(p_arguments jsonb) returns float8[]
 language plpgsql immutable
@@ -258,11 +288,14 @@ begin
     select g.text into v_guidelines
     from (select v.text from uplift.playbook_versions v where v.coach_id = p_coach_id union all select v_now ->> 'guidelines') g(text)
     where uplift.has_playbook(v_version.prompt_suffix, g.text) order by length(g.text) desc limit 1;
-    v_words := nullif(btrim(left(v_version.prompt_suffix, length(v_version.prompt_suffix) - coalesce(length(v_guidelines), 0)), e'\n'), '');
+    v_words := nullif(regexp_replace(left(v_version.prompt_suffix, length(v_version.prompt_suffix) - coalesce(length(v_guidelines), 0)),
+        case when v_guidelines is not null then e'\n\n$' else '$' end, ''), '');
     if v_words is null and v_now ? 'prompt_suffix' or v_guidelines is null and v_now ? 'guidelines' then
-        perform uplift.fail(409, 'keeps_prompt_suffix', 'production adds words to the prompt of this coach, which that version has not, and a rollout takes none away: roll those back first', 'prompt_version_id');
+        perform uplift.fail(409, 'keeps_prompt_suffix', 'production adds words or guidelines to the prompt of this coach, which that version has not, and a rollout takes none away: roll those back first', 'prompt_version_id');
     end if;
-    return jsonb_strip_nulls(jsonb_build_object('personality', v_version.personality, 'prompt_suffix', v_words, 'guidelines', v_guidelines));
+    -- What production has already would become this coach's own, which what is promoted for all coaches does not change.
+    return jsonb_strip_nulls(jsonb_build_object('personality', v_version.personality, 'prompt_suffix', nullif(v_words, v_now ->> 'prompt_suffix'),
+        'guidelines', nullif(v_guidelines, v_now ->> 'guidelines')));
 end
 $$;
 
@@ -371,7 +404,7 @@ begin
         targeting, traffic_share, min_users, tuning_users)
     values (v_experiment.id, v_experiment.experiment_name, 'The experiment of rollout ' || v_new.id, v_experiment.control_variant, v_experiment.test_variants,
         v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.traffic_share, v_experiment.min_users,
-        uplift.tuning_users_for(v_new.coach_id, (2 * v_new.stages[cardinality(v_new.stages)])::numeric))
+        uplift.tuning_users_for(v_new.coach_id, uplift.touches_of(v_experiment.test_variants), (2 * v_new.stages[cardinality(v_new.stages)])::numeric))
     returning * into v_experiment;
     perform uplift.note_experiment(v_experiment.id, 'started', p_who, 'rollout ' || v_new.id);
     insert into uplift.rollouts (id, name, coach_id, changes, success_metric, margin, guardrails, stages, min_stage_hours, min_users, max_days,

@@ -138,36 +138,76 @@ static const char *coach_of(const struct experiment_asker *who)
     return who->coach_id != NULL ? who->coach_id : DEFAULT_COACH;
 }
 
-static bool has_own_model(const cJSON *known, const char *coach)
+/* The model that is deployed for a coach, or for all (coach NULL); NULL for none. */
+static const char *deployed_for(const cJSON *known, const char *coach)
 {
-    return has_text(cJSON_GetObjectItemCaseSensitive(known, "own_models"), coach);
-}
-
-/* Whether a coach has something of its own in production of what is changed. */
-static bool has_own(const cJSON *known, const char *coach, const cJSON *touches)
-{
-    const cJSON *one, *change;
-    if (has_text(touches, "model") && has_own_model(known, coach))
-        return true;
-    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
-        if (strcmp(json_text(one, "coach_id"), coach) != 0)
-            continue;
-        cJSON_ArrayForEach (change, cJSON_GetObjectItemCaseSensitive(one, "changes"))
-            if (has_text(touches, change->string))
-                return true;
+    const cJSON *one;
+    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "deployed")) {
+        const char *of = json_string(one, "coach_id");
+        if (of == NULL || coach == NULL ? of == coach : strcmp(of, coach) == 0)
+            return json_string(one, "model");
     }
-    return false;
+    return NULL;
 }
 
-/* What is tried on all coaches is not tried on one that has it of its own. */
+/* What production has for a coach, or for all (coach NULL); NULL for nothing. */
+static const cJSON *production_of(const cJSON *known, const char *coach)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
+        const char *of = json_string(one, "coach_id");
+        const cJSON *changes = cJSON_GetObjectItemCaseSensitive(one, "changes");
+        if (cJSON_IsObject(changes) &&
+            (of == NULL || coach == NULL ? of == coach : strcmp(of, coach) == 0))
+            return changes;
+    }
+    return NULL;
+}
+
+/* Whether a coach has something of this name of its own, as uplift.own_in_production() says: what
+ * is tried on all coaches does not change that. */
+static bool is_own(const cJSON *known, const char *coach, const char *name)
+{
+    return (strcmp(name, "model") == 0 && deployed_for(known, coach) != NULL) ||
+           cJSON_GetObjectItemCaseSensitive(production_of(known, coach), name) != NULL;
+}
+
+/* Of whom it keeps something when an experiment is tried: the coach, of one for all coaches; NULL:
+ * nobody. */
+static const char *keeper_of(const cJSON *running, const struct experiment_asker *who)
+{
+    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(running, "targeting"),
+                                            "coaches") == NULL
+               ? coach_of(who)
+               : NULL;
+}
+
+static bool is_kept(const cJSON *known, const char *keeper, const cJSON *change)
+{
+    return keeper != NULL && change->string != NULL && is_own(known, keeper, change->string);
+}
+
+/* Whether something is left of each variant, as uplift.settings_beside() has it. */
+static bool is_something_left(const cJSON *known, const char *keeper, const cJSON *running)
+{
+    const cJSON *variant, *change;
+    cJSON_ArrayForEach (variant, cJSON_GetObjectItemCaseSensitive(running, "settings")) {
+        bool is_left = variant->child == NULL;
+        cJSON_ArrayForEach (change, variant)
+            is_left = is_left || !is_kept(known, keeper, change);
+        if (!is_left)
+            return false;
+    }
+    return true;
+}
+
 static bool is_targeted(const cJSON *known, const cJSON *running,
                         const struct experiment_asker *who)
 {
     const cJSON *coaches = cJSON_GetObjectItemCaseSensitive(
         cJSON_GetObjectItemCaseSensitive(running, "targeting"), "coaches");
-    if (coaches != NULL)
-        return has_text(coaches, coach_of(who));
-    return !has_own(known, coach_of(who), cJSON_GetObjectItemCaseSensitive(running, "touches"));
+    return coaches != NULL ? has_text(coaches, coach_of(who))
+                           : is_something_left(known, coach_of(who), running);
 }
 
 /* The place of the user's variant, from 0; -1 for who does not take part. */
@@ -214,13 +254,13 @@ static bool is_there(const char *name)
 
 /* Whether every variant that changes something can change something of a chat, as
  * uplift.is_felt(): no chat has memories, knowledge or examples now, whatever a variant says. */
-static bool is_felt(const cJSON *running)
+static bool is_felt(const cJSON *known, const char *keeper, const cJSON *running)
 {
     const cJSON *variant, *change;
     cJSON_ArrayForEach (variant, cJSON_GetObjectItemCaseSensitive(running, "settings")) {
         bool changes = false, shows = false;
         cJSON_ArrayForEach (change, variant) {
-            if (change->string == NULL ||
+            if (change->string == NULL || is_kept(known, keeper, change) ||
                 (cJSON_IsString(change) && strcmp(change->valuestring, "on") == 0))
                 continue; /* "on" is how it is anyway */
             changes = true;
@@ -244,23 +284,55 @@ static bool add_exposure(const char *id, const char *name, const char *variant, 
     return false;
 }
 
+/* What one more coach brings: a persona and a playbook are a coach's own, and production may have
+ * some for this one. */
+static bool take_coach(const cJSON *known, const char *coach, cJSON *all)
+{
+    static const char *const own[] = {"personality", "guidelines"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        const cJSON *change = cJSON_GetObjectItemCaseSensitive(production_of(known, coach), own[i]);
+        if (change == NULL)
+            change = cJSON_GetObjectItemCaseSensitive(production_of(known, NULL), own[i]);
+        if (change == NULL)
+            cJSON_DeleteItemFromObjectCaseSensitive(all, own[i]);
+        else if (!put_change(all, change))
+            return false;
+    }
+    return true;
+}
+
+/* Puts changes over all, but what a keeper keeps, as uplift.put_changes(); of a chat that coach
+ * would answer. False when memory ran out. */
+static bool put_changes(const cJSON *known, const char *coach, const char *keeper,
+                        const cJSON *changes, cJSON *all)
+{
+    const char *next = json_string(changes, "coach_id"), *now = json_string(all, "coach_id");
+    const cJSON *change;
+    if (next != NULL && strcmp(next, now != NULL ? now : coach) != 0 &&
+        !(keeper != NULL && is_own(known, keeper, "coach_id")) && !take_coach(known, next, all))
+        return false;
+    cJSON_ArrayForEach (change, changes) {
+        if (change->string != NULL && !is_kept(known, keeper, change) && !put_change(all, change))
+            return false;
+    }
+    return true;
+}
+
 /* Adds what a variant changes to all, and its name to exposures where it can be felt. False when
  * memory ran out. */
-static bool add_variant(const cJSON *running, int place, cJSON *all, cJSON *exposures)
+static bool add_variant(const cJSON *known, const cJSON *running, int place,
+                        const struct experiment_asker *who, cJSON *all, cJSON *exposures)
 {
     const cJSON *settings =
         cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(running, "settings"), place);
     const char *variant = cJSON_GetStringValue(
         cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(running, "variants"), place));
     const char *id = json_string(running, "id"), *name = json_string(running, "name");
-    const cJSON *change;
+    const char *keeper = keeper_of(running, who);
     if (variant == NULL || id == NULL || name == NULL)
         return true; /* what cannot be read changes nothing */
-    cJSON_ArrayForEach (change, settings) {
-        if (!put_change(all, change))
-            return false;
-    }
-    return !is_felt(running) || add_exposure(id, name, variant, exposures);
+    return put_changes(known, coach_of(who), keeper, settings, all) &&
+           (!is_felt(known, keeper, running) || add_exposure(id, name, variant, exposures));
 }
 
 /* Puts what changes has of chat settings over all; what was asked for stays. */
@@ -269,7 +341,8 @@ static bool add_production(const cJSON *changes, const struct experiment_asker *
 {
     const cJSON *change;
     cJSON_ArrayForEach (change, changes) {
-        if (!is_asked_for(change->string, who, asked) && !put_change(all, change))
+        if (change->string != NULL && !is_asked_for(change->string, who, asked) &&
+            !put_change(all, change))
             return false;
     }
     return true;
@@ -280,40 +353,51 @@ static bool take_production(const cJSON *known, const struct experiment_asker *w
                             const cJSON *asked, cJSON *all)
 {
     const char *coach = coach_of(who);
-    const cJSON *one;
-    cJSON_ArrayForEach (one, cJSON_GetObjectItemCaseSensitive(known, "production")) {
-        const char *of = json_string(one, "coach_id");
-        const cJSON *changes = cJSON_GetObjectItemCaseSensitive(one, "changes");
-        if ((of == NULL || strcmp(of, coach) == 0) && cJSON_IsObject(changes) &&
-            !add_production(changes, who, asked, all))
-            return false;
-        if (of == NULL && has_own_model(known, coach))
-            cJSON_DeleteItemFromObjectCaseSensitive(all, "model");
-    }
+    cJSON *changes = cJSON_CreateObject();
+    bool good = changes != NULL && add_production(production_of(known, NULL), who, asked, changes);
+    if (good && deployed_for(known, coach) != NULL)
+        cJSON_DeleteItemFromObjectCaseSensitive(changes, "model");
+    good = good && add_production(production_of(known, coach), who, asked, changes) &&
+           put_changes(known, coach, NULL, changes, all);
     if (strcmp(json_text(all, "mode"), "roast") == 0)
         cJSON_DeleteItemFromObjectCaseSensitive(all, "mode");
+    cJSON_Delete(changes);
+    return good;
+}
+
+/* Which model serves the coach who answers, where nothing says another. */
+static bool take_deployed(const cJSON *known, const struct experiment_asker *who, cJSON *all)
+{
+    const char *coach = json_string(all, "coach_id");
+    const char *model = deployed_for(known, coach != NULL ? coach : coach_of(who));
+    if (model == NULL)
+        model = deployed_for(known, NULL);
+    return model == NULL || who->model != NULL || cJSON_HasObjectItem(all, "model") ||
+           cJSON_AddStringToObject(all, "model", model) != NULL;
+}
+
+static bool take_variants(const cJSON *known, const struct experiment_asker *who,
+                          const cJSON *asked, cJSON *all, cJSON *exposures)
+{
+    const cJSON *running;
+    double holdout = json_number(known, "holdout_share", 0);
+    if (who->is_guest || (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout))
+        return true;
+    cJSON_ArrayForEach (running, cJSON_GetObjectItemCaseSensitive(known, "running")) {
+        if (has_own_choice(running, who, asked) || !is_targeted(known, running, who))
+            continue;
+        int place = variant_of(running, who->user);
+        if (place >= 0 && !add_variant(known, running, place, who, all, exposures))
+            return false;
+    }
     return true;
 }
 
 static bool assign(const cJSON *known, const struct experiment_asker *who, const cJSON *asked,
                    cJSON *all, cJSON *exposures)
 {
-    if (!take_production(known, who, asked, all))
-        return false;
-    if (who->is_guest)
-        return true;
-    const cJSON *running;
-    double holdout = json_number(known, "holdout_share", 0);
-    if (holdout > 0 && experiments_bucket(HOLDOUT_SALT, who->user) < holdout)
-        return true;
-    cJSON_ArrayForEach (running, cJSON_GetObjectItemCaseSensitive(known, "running")) {
-        if (has_own_choice(running, who, asked) || !is_targeted(known, running, who))
-            continue;
-        int place = variant_of(running, who->user);
-        if (place >= 0 && !add_variant(running, place, all, exposures))
-            return false;
-    }
-    return true;
+    return take_production(known, who, asked, all) &&
+           take_variants(known, who, asked, all, exposures) && take_deployed(known, who, all);
 }
 
 bool experiments_assign(struct experiments *e, const struct experiment_asker *who,

@@ -22,7 +22,7 @@ void experiments_free(struct experiments *e);
 /* Which version is known, "" for none. Thread-safe, like all below. */
 void experiments_mark(struct experiments *e, char mark[EXPERIMENTS_MARK]);
 /* Replaces all by what uplift.known_experiments() gave, {"holdout_share", "production":
- * [{"coach_id", "changes"}], "running": [rows of uplift.running_experiments], "own_models",
+ * [{"coach_id", "changes"}], "running": [rows of uplift.running_experiments], "deployed",
  * "left_out"}; writes the file. What cannot be read keeps what is known. */
 void experiments_take(struct experiments *e, const cJSON *news, const char *mark);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define SYNC_S 1
+#define SKIPS_MAX 60
 #define GAUGES_MS 10000
 #define KNOWN_MAX ((size_t)1024 * 1024)
 #define HOST_ROOM 256
@@ -25,8 +26,11 @@ struct sync {
     pthread_t thread;
     char prices[64], budgets[64]; /* the marks of those that are known */
     int64_t gauges_due_ms;
-    bool was_refused;       /* and logged */
-    bool skips_experiments; /* in this try, because the last one with them was refused */
+    bool was_refused; /* and logged */
+    /* For so many tries without experiments, of which so many are left: the last try with them was
+     * refused. They may have megabytes, which must not keep what else there is from being told, nor
+     * Postgres busy. */
+    int skips, skips_left;
     char host[HOST_ROOM];
     struct buf breakers, breakers_told; /* as they are, and as Postgres last heard of them */
 
@@ -78,7 +82,7 @@ static bool tell_known(struct sync *s, struct buf *out)
     buf_printf(out, "{\"routing\":%lld", (long long)routings_revision(s->with.routings));
     buf_printf(out, ",\"access\":%lld", (long long)model_access_revision(s->with.access));
     buf_printf(out, ",\"prices\":\"%s\",\"budgets\":\"%s\"", s->prices, s->budgets);
-    if (!s->skips_experiments) {
+    if (s->skips_left == 0) {
         char experiments[EXPERIMENTS_MARK];
         experiments_mark(s->with.experiments, experiments);
         buf_printf(out, ",\"experiments\":\"%s\"", experiments);
@@ -163,6 +167,24 @@ static void take_news(struct sync *s, const char *text, size_t len)
     cJSON_Delete(news);
 }
 
+/* It is said once until all is told again. */
+static void note_refusal(struct sync *s, enum pg_outcome outcome)
+{
+    bool had_experiments = s->skips_left == 0;
+    if (!had_experiments)
+        s->skips_left--;
+    if (outcome == PG_REFUSED) {
+        s->was_refused = true;
+        if (had_experiments)
+            s->skips = s->skips_left = s->skips == 0          ? 1
+                                       : s->skips < SKIPS_MAX ? 2 * s->skips
+                                                              : SKIPS_MAX;
+    } else if (outcome == PG_DONE && had_experiments) {
+        s->was_refused = false;
+        s->skips = 0;
+    }
+}
+
 static void sync_once(struct sync *s)
 {
     struct buf known;
@@ -181,8 +203,6 @@ static void sync_once(struct sync *s)
         outcome = PG_REFUSED;
     pg_breaker_report(s->with.breaker, outcome);
     limits_acknowledge(s->with.limits, outcome == PG_DONE);
-    /* They may have megabytes, which must not keep what else there is from being told. */
-    s->skips_experiments = outcome == PG_REFUSED && !s->skips_experiments;
     if (outcome == PG_DONE) {
         note_breakers_told(s);
         take_news(s, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
@@ -190,7 +210,7 @@ static void sync_once(struct sync *s)
     if (outcome == PG_REFUSED && !s->was_refused)
         log_error("sync", "uplift_chat.worker_sync() was refused: %s: %s", pg_sqlstate(s->pg),
                   pg_message_to_log(s->pg));
-    s->was_refused = outcome == PG_REFUSED;
+    note_refusal(s, outcome);
     PQclear(row);
     buf_release(&known);
 }
@@ -253,6 +273,8 @@ struct sync *sync_start(const struct sync_options *options)
                    config->db_lock_timeout_ms);
     /* Before anybody is served: what was kept on disk may be long out of date, or nothing. */
     if (s->pg != NULL)
+        sync_once(s);
+    if (s->pg != NULL && s->skips_left > 0)
         sync_once(s);
     if (s->pg == NULL || pthread_create(&s->thread, NULL, run, s) != 0) {
         log_error("sync", "cannot start");

@@ -1,6 +1,6 @@
 -- Autopilot over weeks: what it tries leads on, small installations come to an end, and what was promoted stays.
 \ir common.psql
-select plan(41);
+select plan(48);
 
 create function pg_temp.step() returns text language sql as $$
     select string_agg(concat_ws(' ', d ->> 'kind', d ->> 'decision', d ->> 'name'), ', ')
@@ -33,13 +33,31 @@ from (values (100000::bigint, '[0.005, 0.025, 0.05]'::jsonb), (8000, '[0.025, 0.
 select is(uplift.stages_from('[0.005, 0.025, 0.05]', s), w, 'from ' || s) from (values (0.0::float8, '[0.005, 0.025, 0.05]'::jsonb), (0.025, '[0.025, 0.05]'), (0.03, '[0.05]'), (0.5, '[0.05]')) v(s, w);
 
 -- Intervals are narrowest at as many users as a test may come to.
-select is(uplift.tuning_users_for(null, 0.5), 5000, 'of how many is not known at first');
+select is(uplift.tuning_users_for(null, '{severity}', 0.5), 5000, 'of how many is not known at first');
 insert into auth.users (id) select pg_temp.id(10000 + n) from generate_series(1, 1200) n;
 insert into uplift.conversations (id, user_id, coach_id, created_at, updated_at)
 select pg_temp.id(20000 + n), pg_temp.id(10000 + n), 'coach_decibel_avatar', now(), now() - case when n > 1000 then interval '673 hours' else interval '0' end
 from generate_series(1, 1200) n;
-select is(uplift.recent_users(c), u, 'users of the last 28 days') from (values (null, 1000::bigint), ('coach_decibel_avatar', 1000), ('coach_maple_avatar', 0)) v(c, u);
-select is(uplift.tuning_users_for('coach_decibel_avatar', s), w, 'a share of ' || s) from (values (0.5, 500), (0.01, 100)) v(s, w);
+select is(uplift.recent_users(c, '{severity}'), u, 'users of the last 28 days') from (values (null, 1000::bigint), ('coach_decibel_avatar', 1000), ('coach_maple_avatar', 0)) v(c, u);
+select is(uplift.tuning_users_for('coach_decibel_avatar', '{severity}', s), w, 'a share of ' || s) from (values (0.5, 500), (0.01, 100)) v(s, w);
+
+-- What every coach has of its own already would have no users; and they do not count for such a test.
+savepoint before_own;
+select uplift_batch.admin_start_autopilot(null, '{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 2, "min_users": 40}', 'ann') \g /dev/null
+select matches(pg_temp.step(), 'candidate begun severity 2.5$', 'a severity for all coaches');
+update public.ai_experiments set status = 'completed' where status = 'running';
+delete from public.ai_experiments;
+delete from uplift.autopilot_decisions where kind = 'candidate';
+select uplift.change_production(c.id, '{"severity": 2}', null, null, 'ann', '') from uplift.coaches c where c.id <> 'coach_decibel_avatar' \g /dev/null
+select is(uplift.recent_users(null, t), u, 'users for ' || t::text) from (values ('{severity}'::text[], 1000::bigint), ('{severity,top_p}', 1000)) v(t, u);
+select matches(pg_temp.step(), 'candidate begun severity 2.5$', 'also where some have their own');
+update public.ai_experiments set status = 'completed' where status = 'running';
+delete from public.ai_experiments;
+delete from uplift.autopilot_decisions where kind = 'candidate';
+select uplift.change_production('coach_decibel_avatar', '{"severity": 2}', null, null, 'ann', '') \g /dev/null
+select is(uplift.recent_users(null, t), u, 'then users for ' || t::text) from (values ('{severity}'::text[], 0::bigint), ('{severity,top_p}', 1000)) v(t, u);
+select matches(pg_temp.step(), 'candidate begun prompt: shorter$', 'what they all have is left out');
+rollback to before_own;
 
 -- A rollout ends when tests do, and begins at a stage that it can come through.
 select uplift_batch.admin_start_autopilot(null, '{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 2, "min_users": 40, "max_test_days": 10, "coaches": ["coach_decibel_avatar"]}', 'ann') \g /dev/null

@@ -1,6 +1,6 @@
 -- What deploying and rolling back would do, told without doing it, and where model versions come from.
 \ir common.psql
-select plan(23);
+select plan(29);
 
 create function pg_temp.version(p_name text, p_base text default 'tiny') returns uuid language sql as $$
     insert into public.ai_model_versions (model_name, version, model_id, base_model) values (p_name, 'v1', 'ft:' || p_name, p_base)
@@ -51,6 +51,17 @@ values ('Models', '{"variant_name": "a"}', array[format('{"variant_name": "b", "
 select is(pg_temp.back(:'two') -> 'tests', '[]', 'a draft concerns nobody');
 update public.ai_experiments set status = 'running' where id = :'trial';
 select is(pg_temp.back(:'two') #>> '{tests,0,name}', 'Models', 'a running test that names models does');
+select is(pg_temp.back(:'two') #> '{tests,0,loses_coach}', 'false', 'and goes on');
+select is(pg_temp.deploy(:'one', '{"environment": "production", "coach_id": "coach_maple_avatar"}') #> '{tests,0,loses_coach}', 'true', 'but loses a coach that comes to have a model of its own');
+select is(pg_temp.deploy(:'one', '{"environment": "production", "coach_id": "coach_decibel_avatar"}') -> 'tests', '[]', 'one that has one already is not in it');
+select is(pg_temp.deploy(:'two', '{"environment": "production", "coach_id": "coach_decibel_avatar"}') -> 'tests', '[]', 'nor where nothing changes');
+select is(pg_temp.back(:'two', '{"coach_id": "coach_decibel_avatar"}') #> '{tests,0,loses_coach}', 'false', 'and is, when it has none any more');
+savepoint before_maple;
+update public.ai_experiments set status = 'completed' where id = :'trial';
+insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, targeting, status)
+values ('Models of Maple', '{"variant_name": "a"}', array[format('{"variant_name": "b", "model_version_id": "%s"}', :'two')::jsonb], 'thumbs_up_rate', '{"coaches": ["coach_maple_avatar"]}', 'running');
+select is(pg_temp.deploy(:'one', '{"environment": "production", "coach_id": "coach_maple_avatar"}') #> '{tests,0,loses_coach}', 'false', 'what names the coach goes on, too');
+rollback to before_maple;
 
 -- The graph.
 create function pg_temp.graph(p_arguments jsonb default '{}') returns jsonb language sql as $$ select uplift_batch.admin_model_lineage(null, p_arguments, 'ann') $$;

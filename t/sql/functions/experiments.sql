@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(173);
+select plan(187);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -173,7 +173,32 @@ select is(array_agg(pg_temp.variant(pg_temp.user(n), p_coach => 'coach_maple_ava
 select ok(bool_and(pg_temp.variant(pg_temp.user(n)) is not null), 'but on others') from generate_series(1, 8) n;
 select is((uplift_batch.admin_preview_experiment((select id from public.ai_experiments where status = 'running'),
     jsonb_build_object('user_id', pg_temp.user(5), 'coach_id', 'coach_maple_avatar'), 'ann') ->> 'reason'),
-    'the coach has what the experiment changes of its own in production, and the experiment is for all coaches: name the coach in its targeting', 'as a preview says');
+    'production has what the experiment changes for this coach alone, which what is promoted for all coaches does not change', 'as a preview says');
+select is(uplift_batch.admin_check_experiment((select id from public.ai_experiments where status = 'running'), '{}', 'ann') -> 'coaches_of_their_own', '["coach_maple_avatar"]', 'and a check');
+update public.ai_experiments set status = 'completed' where status = 'running';
+-- Of several changes the others are tried, as they would be promoted; not where a variant would change nothing.
+select isnt(pg_temp.try('both for all', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5, \"top_p\": 0.5, \"weight\": 1000000}"}'), null, 'a severity and a parameter for all coaches');
+select is((pg_temp.variant(:eve, p_coach => 'coach_maple_avatar'), (p ->> 'severity')::numeric, p -> 'parameters')::text, '(b,2.0,"{""top_p"": 0.5}")', 'the parameter is tried, and the coach''s severity stays')
+from pg_temp.prepare(:eve, p_coach => 'coach_maple_avatar') p;
+select is(uplift_batch.admin_preview_experiment((select id from public.ai_experiments where status = 'running'), jsonb_build_object('user_id', :eve, 'coach_id', 'coach_maple_avatar'), 'ann') -> 'changes',
+    '{"top_p": 0.5}', 'as a preview says');
+update public.ai_experiments set status = 'completed' where status = 'running';
+select isnt(pg_temp.try('each for all', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5}", "{\"variant_name\": \"c\", \"top_p\": 0.5, \"weight\": 1000000}"}'), null, 'each by itself');
+select is(pg_temp.variant(:eve, p_coach => 'coach_maple_avatar'), null, 'where one would change nothing, the others are not tried either');
+-- What a coach comes to have of its own meanwhile ends it there, for all variants, and what was counted stays.
+select pg_temp.answer(700, :eve, jsonb_build_object('trace', pg_temp.prepare(:eve) -> 'trace')) \g /dev/null
+select uplift.change_production('coach_decibel_avatar', '{"top_p": 0.3, "severity": 2}', null, null, 'ann', '') \g /dev/null
+select is(pg_temp.variant(:eve), null, 'a coach that comes to have it of its own is out');
+select uplift.change_production('coach_decibel_avatar', null, null, null, 'ann', '') \g /dev/null
+select is(pg_temp.variant(:eve), 'c', 'and in again without');
+select is((select s.variant from public.experiment_assignments s join public.ai_experiments e on e.id = s.experiment_id where e.experiment_name = 'each for all' and s.user_id = :eve), 'c', 'with what was counted');
+update public.ai_experiments set status = 'completed' where status = 'running';
+-- Another coach brings a playbook of its own.
+select isnt(pg_temp.try('coaches', '{}', '{"{\"variant_name\": \"b\", \"coach_id\": \"coach_maple_avatar\", \"weight\": 1000000}"}'), null, 'an experiment on coaches');
+select uplift.change_production('coach_decibel_avatar', '{"guidelines": "Decibel''s.", "personality": "D"}', null, null, 'ann', '') \g /dev/null
+select matches(pg_temp.prepare(:eve) ->> 'system_prompt', E'^You are Maple(?!.*\nD\n).*\n\nSing\\.\n\n# Guidelines$', 'has the other coach''s playbook, and not the persona of the first');
+select isnt(pg_temp.try('personas', '{}', '{"{\"variant_name\": \"b\", \"personality\": \"P\", \"weight\": 1000000}"}', 'running', '{"targeting": {"coaches": ["coach_decibel_avatar"]}}'), null, 'beside one on personas');
+select matches(pg_temp.prepare(:eve) ->> 'system_prompt', E'^You are Maple.*\n# Persona\nP\n.*\n\nSing\\.\n\n# Guidelines$', 'which holds over it');
 update public.ai_experiments set status = 'completed' where status = 'running';
 select isnt(pg_temp.try('severity for maple', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5}"}', 'running', '{"targeting": {"coaches": ["coach_maple_avatar"]}}'), null, 'one that names the coach');
 select ok(bool_and(pg_temp.variant(pg_temp.user(n), p_coach => 'coach_maple_avatar') is not null), 'is') from generate_series(1, 8) n;
@@ -312,7 +337,12 @@ update marks set mark = uplift.experiments_mark();
 insert into public.ai_model_versions (id, model_name, version, model_id) values (pg_temp.id(991), 'tuned', '1', 'ft:tuned');
 select uplift.begin_deployment(pg_temp.id(991), 'production', 'coach_maple_avatar', 'ann', null) \g /dev/null
 select isnt(uplift.experiments_mark(), (select mark from marks), 'and a model that is a coach''s own');
-select is(uplift.known_experiments() -> 'own_models', '["coach_maple_avatar"]', 'of which they know whose');
+select is(uplift.known_experiments() -> 'deployed', '[{"coach_id": "coach_maple_avatar", "model": "ft:tuned"}]', 'of which they know whose');
+update marks set mark = uplift.experiments_mark();
+savepoint measured;
+update public.ai_experiments set confidence_level = 0.5 where status = 'running';
+release savepoint measured;
+select is(uplift.experiments_mark(), (select mark from marks), 'what is measured changes nothing for them');
 update marks set mark = uplift.experiments_mark();
 update uplift.settings set value = '0.5' where key = 'experiments.holdout_share';
 select isnt(uplift.experiments_mark(), (select mark from marks), 'and another holdout');

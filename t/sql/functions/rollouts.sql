@@ -1,6 +1,6 @@
 -- Rollouts: stages, what each step wants for evidence, promotion and the way back.
 \ir common.psql
-select plan(112);
+select plan(116);
 
 create function pg_temp.roll(p_name text, p_more jsonb) returns uuid language sql as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_build_object('name', p_name, 'min_stage_hours', 0, 'min_users', 50) || p_more, 'ann') ->> 'id')::uuid
@@ -65,7 +65,21 @@ select uplift.change_production('coach_decibel_avatar', '{"guidelines": "By hand
 select is(pg_temp.refused($$select uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar')$$), 'UP409 keeps_prompt_suffix prompt_version_id', 'nor words guidelines');
 select is(uplift.changes_to_prompt_version(pg_temp.id(714), 'coach_decibel_avatar'), jsonb_build_object('personality', 'P', 'guidelines', uplift.playbook_text('- Be brief.')), 'others take their place');
 update uplift.prompt_versions set prompt_suffix = E'Sing.\n\nBy hand.' where id = pg_temp.id(715);
-select is(uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar'), '{"personality": "P", "prompt_suffix": "Sing.", "guidelines": "By hand."}', 'also those that an admin wrote');
+select is(uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar'), '{"personality": "P", "prompt_suffix": "Sing."}', 'also those that an admin wrote; what production has already is none of the coach''s own');
+update uplift.prompt_versions set prompt_suffix = E'Sing.\n\n\nBy hand.' where id = pg_temp.id(715);
+select is(uplift.changes_to_prompt_version(pg_temp.id(715), 'coach_decibel_avatar') ->> 'prompt_suffix', E'Sing.\n', 'and words stay as they were, to the last line break');
+select is(uplift_batch.admin_preview_coach('coach_decibel_avatar', '{"personality": "P"}', 'ann') ->> 'system_prompt',
+    (select uplift.shared_prompt(c.name, 'P', 3.0, 'default') || E'\n\nBy hand.' from uplift.coaches c where c.id = 'coach_decibel_avatar'), 'a preview has the guidelines');
+select is(uplift.prompt_version_json(v) -> 'coaches', '["coach_decibel_avatar"]', 'and so has the version that is in production') from (
+    select x.* from uplift.note_prompt_version(pg_temp.prepare(:ann, 'coach_decibel_avatar') ->> 'system_prompt') i join uplift.prompt_versions x on x.id = i) v;
+-- Another coach in the place of one comes with its own persona and playbook.
+select uplift.change_production('coach_decibel_avatar', '{"guidelines": "Decibel''s.", "personality": "D", "severity": 2}', null, null, 'ann', '') \g /dev/null
+select uplift.change_production('coach_maple_avatar', '{"guidelines": "Maple''s.", "severity": 5}', null, null, 'ann', '') \g /dev/null
+select pg_temp.roll('maple', '{"changes": {"coach_id": "coach_maple_avatar"}, "coach_id": "coach_decibel_avatar"}') \g /dev/null
+select uplift.promote_rollout(r, 'ann', 'to see') from uplift.rollouts r where r.name = 'maple' and r.status = 'running' \g /dev/null
+select is((uplift.production_now('coach_decibel_avatar')).changes, '{"coach_id": "coach_maple_avatar", "severity": 2}', 'what is the first coach''s alone goes with it');
+select is(p ->> 'system_prompt', (select uplift.shared_prompt(c.name, c.personality, 2.0, 'default') || E'\n\nMaple''s.' from uplift.coaches c where c.id = 'coach_maple_avatar'),
+    'and the other one has its own') from pg_temp.prepare(:ann) p;
 rollback to before_wordings;
 
 -- A model version that nobody serves any more; one that is deleted while it is tried.

@@ -110,7 +110,9 @@ function pointsOf(plan) {
   if (plan.environment === "production" && plan.changes.length > 0) points.push(`It holds from the next chat on: ${count(plan.answers_of_last_day)} answers of the last 24 hours would have been concerned. Chats under way end where they are.`);
   if (plan.environment !== "production" && plan.changes.length > 0) points.push("No user’s chat is concerned: that is only production.");
   if (plan.coaches_of_their_own.length > 0) points.push(`Not concerned, because they have a model of their own: ${plan.coaches_of_their_own.join(", ")}.`);
-  for (const test of plan.tests) points.push(`${test.rollout_id ? "The rollout" : "The experiment"} “${test.name}” goes on to say which model its users get.`);
+  for (const test of plan.tests) {
+    points.push(`${test.rollout_id ? "The rollout" : "The experiment"} “${test.name}” ${test.loses_coach ? `loses users of ${plan.coach_id}, who get this version` : "goes on to say which model its users get"}.`);
+  }
   return points;
 }
 
