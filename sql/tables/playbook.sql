@@ -69,7 +69,7 @@ comment on table playbook_versions is
     'Each playbook that there was, whole, as it ends the shared part of prompts where it is tried or in production: its guidelines proposed or active at the time.';
 comment on column playbook_versions.id is 'uplift.text_hash() of coach_id, a line break, and text.';
 comment on column playbook_versions.experiment_id is
-    'The draft that was made to try it. Which experiments tried it says the view uplift.playbook_arms, by what their variants add to prompts.';
+    'The draft that was made to try it. Which experiments tried it says the view uplift.playbook_arms, by the guidelines of their variants.';
 
 create table playbook_users (
     user_id uuid primary key

@@ -227,7 +227,7 @@ function variantFields(variant = {}) {
   return [
     { name: "variant_name", label: "Name of the variant", required: true, maxlength: 100, value: variant.variant_name ?? "variant" },
     { name: "prompt_suffix", label: "Words at the end of the coach’s prompt", type: "textarea", rows: 2, value: variant.prompt_suffix },
-    ...(variant.guidelines ? [{ name: "guidelines", label: "Guidelines of its playbook, behind these", type: "textarea", rows: 4, value: variant.guidelines }] : []),
+    ...(variant.guidelines ? [{ name: "guidelines", label: "Guidelines of its playbook, behind these", type: "textarea", rows: 4, value: variant.guidelines, hint: "Changed here, they are no longer the playbook’s, which goes by their text." }] : []),
     { name: "severity", label: "Severity", type: "number", min: 1, max: 6, step: 0.5, value: variant.severity },
     { name: "model", label: "Model", value: variant.model, maxlength: 256 },
     { name: "weight", label: "Weight beside control’s", type: "number", min: 0, value: variant.weight ?? 1 },
@@ -245,7 +245,7 @@ function edit(context, experiment) {
       { name: "success_metric", label: "What decides", type: "select", options: metricOptions(DECIDING), value: experiment?.success_metric ?? "thumbs_up_rate" },
       ...variantFields(first),
       { name: "test_variants", label: "Further variants", type: "json", value: others.length > 0 ? others : undefined, hint: "As JSON, a list of variants." },
-      { name: "coaches", label: "Only for these coaches", type: "list", value: experiment?.targeting?.coaches, hint: "An id on each line; empty: all." },
+      { name: "coaches", label: "Only for these coaches", type: "list", value: experiment?.targeting?.coaches, hint: "An id on each line; empty: all, but for what production has for a coach alone." },
       { name: "traffic_share", label: "Share of users that takes part", type: "number", min: 0.0001, max: 1, value: experiment?.traffic_share ?? 1 },
       { name: "min_users", label: "Users that each variant needs", type: "number", min: 1, step: 1, value: experiment?.min_users ?? 100 },
       { name: "guardrails", label: "Guardrails", type: "json", value: experiment?.guardrails ?? [{ metric: "errors", max_worse: 0.5 }, { metric: "latency", max_worse: 0.3 }], hint: "By what share of control’s figure each may be worse." },

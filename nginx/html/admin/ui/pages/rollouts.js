@@ -74,7 +74,7 @@ async function one(context, id) {
       { label: "In this stage", value: rollout.status === "running" ? duration((Date.now() - new Date(rollout.stage_began_at)) / 1000) : "–", note: `at least ${decimal(rollout.min_stage_hours, 0)} h` },
     ]),
     evidence?.users?.is_mismatch ? h("div", { class: "notice notice-bad", role: "alert" }, h("p", {}, "Users came in other shares than they should have: it is held until you know why.")) : null,
-    facts([["State", stateOf(rollout)], ["Candidate", changesOf(rollout.changes)], ["For", rollout.coach_id ?? "all coaches"], ["Guardrails", rollout.guardrails.map((guardrail) => `${metricName(guardrail.metric)}: ${percent(guardrail.max_worse, 0)} worse at most`).join("; ")],
+    facts([["State", stateOf(rollout)], ["Candidate", changesOf(rollout.changes)], ["For", rollout.coach_id ?? ["all coaches", ...rollout.coaches_of_their_own.map((coach) => `but for what ${coach} has alone`)].join(", ")], ["Guardrails", rollout.guardrails.map((guardrail) => `${metricName(guardrail.metric)}: ${percent(guardrail.max_worse, 0)} worse at most`).join("; ")],
       ["Rolled back without evidence after", `${decimal(rollout.max_days, 0)} days`], ["Began", time(rollout.created_at)], ["By", rollout.created_by], ["Ended", rollout.ended_at && time(rollout.ended_at)]]),
     h("section", { class: "stack" }, h("h2", {}, "Evidence now"), evidenceOf(context, rollout, evidence)),
     h("section", { class: "stack" }, h("h2", {}, "Steps"), table({
@@ -105,12 +105,13 @@ function addActions(context, rollout) {
     context.refresh();
   };
   const forWhom = rollout.coach_id ? `users of ${rollout.coach_id}` : "users";
+  const keep = rollout.coaches_of_their_own.length > 0 ? [`What production has for one of them alone stays: ${rollout.coaches_of_their_own.join(", ")}.`] : [];
   if (rollout.status === "running") {
     const next = rollout.stages[rollout.stage];
     if (next !== undefined) {
       context.actions.push(actionButton("Advance", () => withReason(context, { title: `Advance ${rollout.name}?`, yes: "Go to the next stage", points: [`${percent(next, 0)} of ${forWhom} get the candidate from their next chats on, in place of ${percent(rollout.share, 0)}.`, "Its evidence is not waited for.", "It is still taken back when a guardrail is crossed."], act: act("advance", "It is at the next stage.") }), { id: "advance" }));
     }
-    context.actions.push(actionButton("Promote", () => withReason(context, { title: `Promote ${rollout.name}?`, yes: "Promote it", points: [`All ${forWhom} get the candidate (${changesOf(rollout.changes)}) from their next chats on.`, "Its evidence is not waited for.", "It can be rolled back."], act: act("promote", "It is in production.") }), { id: "promote" }));
+    context.actions.push(actionButton("Promote", () => withReason(context, { title: `Promote ${rollout.name}?`, yes: "Promote it", points: [`All ${forWhom} get the candidate (${changesOf(rollout.changes)}) from their next chats on.`, ...keep, "Its evidence is not waited for.", "It can be rolled back."], act: act("promote", "It is in production.") }), { id: "promote" }));
   }
   if (rollout.status === "running" || rollout.status === "promoted") {
     context.actions.push(actionButton("Roll back", () => withReason(context, { title: `Roll ${rollout.name} back?`, danger: true, yes: "Roll it back",
