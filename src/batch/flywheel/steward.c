@@ -152,7 +152,8 @@ static bool stop_autopilot(struct steward *s)
 }
 
 /* By a rollout of its own that is promoted by hand, over which none for all coaches goes. What
- * autopilot could promote for all is in it; of words a blank, as none at all would not keep others away.
+ * autopilot could promote for all is in it; of words a blank, as none at all would not keep others
+ * away.
  */
 static bool keep_plain(struct steward *s, const char *coach)
 {
