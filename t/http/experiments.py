@@ -205,6 +205,8 @@ def results(up, own, experiment):
                   " where exposures is not null and not exposures @> '[{\"override\": true}]'")
     for row in rows:
         up.post("/v1/feedback/%s" % row["id"], {"helpful": row["variant"] == "warm"}, user=row["user_id"])
+    # Where Postgres has no time for a thumb it waits on disk.
+    ok(wait_for(lambda: up.value("select count(*) from public.coach_response_feedback where helpful is not null") == len(rows), 20), "all thumbs are there")
     job = up.job("measure-experiments")
     equal((job["status"], job["result"]), ("succeeded", {"experiments_measured": 1, "users": len(USERS)}), "they are measured")
     found = up.admin("GET", own + "/results").json()
