@@ -15,6 +15,7 @@ create table ai_experiments (
 
     hypothesis text,
     salt text,
+    share_salt text,
     traffic_share numeric default 1,
     layer text,
     layer_from numeric,
@@ -37,6 +38,7 @@ comment on column ai_experiments.success_metric is
 comment on column ai_experiments.status is 'draft, running, paused or completed; with start_date and end_date, and status_reason where it was not an admin''s wish.';
 comment on column ai_experiments.winner_variant is 'Result: winner_variant, confidence_level (1 less the p-value that is valid at any time).';
 comment on column ai_experiments.salt is 'What users are assigned by, with their ids (uplift.bucket); its id, unless another was given.';
+comment on column ai_experiments.share_salt is 'What decides, with a user''s id, who takes part: tests with the same have the same users, as far as their traffic_share goes. Of autopilot''s tests; otherwise null: salt and " share".';
 comment on column ai_experiments.traffic_share is 'The share of users that takes part, over 0 to 1.';
 comment on column ai_experiments.layer is 'Experiments of one layer never have the same user; each has traffic_share of the layer, from layer_from on.';
 comment on column ai_experiments.targeting is 'Who takes part: {coaches?, locales?, traits?, new_users?}; see uplift.targeting_problems().';

@@ -10,12 +10,12 @@ create or replace function uplift.autopilot_room() returns text
 language sql stable
 as $$
     select case when (u ->> 'at_once')::int >= s.max_at_once then format('as many tests run as may at once, %s (autopilot.max_at_once)', s.max_at_once)
-        when (u ->> 'share')::numeric + s.max_share / s.max_at_once > s.max_share + 0.000001
-            then format('the share of users in tests would be more than %s (autopilot.max_share)', trim_scale(s.max_share)) end
+        when (u ->> 'share')::numeric > s.max_share + 0.000001
+            then format('the share of users in tests is more than %s (autopilot.max_share)', trim_scale(s.max_share)) end
     from uplift.autopilot_settings() s cross join uplift.autopilot_use() u
 $$;
 
-comment on function uplift.autopilot_room() is 'Why no further test fits within the bounds, in words; null where one does. Each may have max_share / max_at_once of users.';
+comment on function uplift.autopilot_room() is 'Why no further test fits within the bounds, in words; null where one does. All have the same users (uplift.autopilot_salt), so that each may have max_share of them.';
 
 create or replace function uplift.autopilot_try_model() returns jsonb[]
 language plpgsql volatile
@@ -155,7 +155,7 @@ begin
     if v_full is not null then
         return array[uplift.autopilot_note('bound', null, 'tests', null, 'refused', 'nothing is begun: ' || v_full, uplift.autopilot_use())];
     end if;
-    v_share := trunc(v_settings.max_share / v_settings.max_at_once, 6);
+    v_share := trunc(v_settings.max_share, 6);
     for v_candidate in
         -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
         -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
@@ -197,7 +197,9 @@ begin
                     'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(array[v_candidate.changes]), v_share),
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
-            else
+            end if;
+            update public.ai_experiments e set share_salt = uplift.autopilot_salt() where e.id = v_id and e.layer is null;
+            if v_candidate.id is not null then
                 update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
                     tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
                     guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;

@@ -66,6 +66,13 @@ comment on function uplift.autopilot_rests() is 'Why nothing of autopilot goes o
 
 -- --- what it began, and what that costs ---
 
+create or replace function uplift.autopilot_salt() returns text
+language sql immutable parallel safe
+as $$ select 'uplift autopilot share'::text $$;
+
+comment on function uplift.autopilot_salt() is
+    'What decides who is in autopilot''s tests (share_salt of ai_experiments): in all the same users, to whom each test gives its variants by a salt of its own. So its share of users is that of the largest test, and none has fewer users because there are others.';
+
 create or replace function uplift.autopilot_tests() returns table (experiment_id uuid, rollout_id uuid, name text, coach_id text, status text,
     is_running boolean, share numeric, began_at timestamptz)
 language sql stable
@@ -165,7 +172,7 @@ as $$
         'max_usd_per_month', s.max_usd_per_month, 'share', trim_scale(t.share), 'max_share', s.max_share, 'at_once', t.at_once, 'max_at_once', s.max_at_once)
     from uplift.autopilot_settings() s cross join uplift.autopilot_spent() m
     cross join lateral (
-        select coalesce(sum(x.share), 0) as share, count(*) as at_once from uplift.autopilot_tests() x where x.is_running) t
+        select coalesce(max(x.share), 0) as share, count(*) as at_once from uplift.autopilot_tests() x where x.is_running) t
 $$;
 
 comment on function uplift.autopilot_use() is 'How much of its bounds autopilot uses: money, share of users in tests, tests at once.';

@@ -150,7 +150,7 @@ as $$
     select (uplift_batch.admin_create_rollout(null, jsonb_strip_nulls(jsonb_build_object('name', left(p_name, 150), 'coach_id', p_coach_id,
         'success_metric', coalesce(p_metric, s.success_metric), 'min_users', s.min_users, 'min_stage_hours', s.min_stage_hours, 'max_days', s.max_test_days,
         'stages', uplift.stages_from(
-            uplift.stages_with_users(uplift.autopilot_stages(s.max_share / s.max_at_once), uplift.recent_users(p_coach_id, uplift.touches_of(array[uplift.candidate_argument(p_candidate)])), s.min_users), p_had_share)))
+            uplift.stages_with_users(uplift.autopilot_stages(s.max_share), uplift.recent_users(p_coach_id, uplift.touches_of(array[uplift.candidate_argument(p_candidate)])), s.min_users), p_had_share)))
         || p_candidate, 'autopilot') ->> 'id')::uuid
     from uplift.autopilot_settings() s
 $$;

@@ -132,9 +132,6 @@ begin
     select s.* into v_settings from uplift.autopilot_settings() s;
     if v_missing is not null then
         perform uplift.fail(409, 'bounds_missing', format('autopilot is not switched on without bounds; name in the body %s', v_missing), split_part(v_missing, ', ', 1));
-    elsif v_settings.max_share < 0.0002 * v_settings.max_at_once then
-        -- A rollout begins with a share of 0.0001, and as many users that they are compared with.
-        perform uplift.fail(400, 'invalid_max_share', 'max_share must be 0.0002 at least for each of max_at_once', 'max_share');
     elsif v_settings.is_enabled then
         if v_changed is not null then
             perform uplift.autopilot_note('switch', null, 'autopilot', null, 'changed', 'its settings were changed: ' || v_changed, p_arguments, p_who);

@@ -240,7 +240,7 @@ begin
     v_running.id := p_experiment.id;
     v_running.name := p_experiment.experiment_name;
     v_running.salt := v_salt;
-    v_running.share_salt := coalesce('layer ' || p_experiment.layer, v_salt || ' share');
+    v_running.share_salt := coalesce('layer ' || p_experiment.layer, p_experiment.share_salt, v_salt || ' share');
     v_running.share_from := coalesce(p_experiment.layer_from, 0);
     -- Added as they were allotted: as float8 a neighbour's 0.1 and 0.2 are more than 0.3.
     v_running.share_to := coalesce(p_experiment.layer_from, 0) + coalesce(p_experiment.traffic_share, 1);
@@ -344,7 +344,7 @@ begin
     for v_other in
         select r.* from uplift.running_experiments r where r.id <> p_experiment.id order by r.name
     loop
-        if v_running.share_salt = v_other.share_salt then
+        if p_experiment.layer is not null and v_running.share_salt = v_other.share_salt then
             if p_experiment.layer_from is not null and v_running.share_from < v_other.share_to and v_other.share_from < v_running.share_to then
                 v_problems := v_problems || uplift.problem('layer_from', format('overlaps with "%s", which has %s to %s of layer "%s"',
                     left(v_other.name, 100), v_other.share_from, v_other.share_to, p_experiment.layer));

@@ -93,7 +93,7 @@ begin
         when p_after.success_metric is distinct from p_before.success_metric then 'success_metric'
         when p_after.targeting is distinct from p_before.targeting then 'targeting'
         when (p_after.layer, p_after.layer_from) is distinct from (p_before.layer, p_before.layer_from) then 'layer'
-        when p_after.salt is distinct from p_before.salt then 'salt'
+        when (p_after.salt, p_after.share_salt) is distinct from (p_before.salt, p_before.share_salt) then 'salt'
         when p_after.alpha is distinct from p_before.alpha then 'alpha'
         when p_after.tuning_users is distinct from p_before.tuning_users then 'tuning_users' end;
     if v_param is not null then
@@ -110,7 +110,7 @@ create or replace function uplift.without_weights(p_experiment public.ai_experim
 language sql immutable
 as $$
     select jsonb_build_array(array(select v - '{weight,description}'::text[] from unnest(uplift.variants_of(p_experiment)) v),
-        p_experiment.success_metric, p_experiment.salt, p_experiment.layer, p_experiment.targeting, p_experiment.alpha, p_experiment.tuning_users)
+        p_experiment.success_metric, p_experiment.salt, p_experiment.share_salt, p_experiment.layer, p_experiment.targeting, p_experiment.alpha, p_experiment.tuning_users)
 $$;
 
 comment on function uplift.without_weights(public.ai_experiments) is 'What of an experiment may not change while it runs.';
@@ -222,7 +222,7 @@ as $$
         'test_variants', to_jsonb(p_experiment.test_variants), 'success_metric', p_experiment.success_metric,
         'guardrails', coalesce(p_experiment.guardrails, '[]'), 'targeting', coalesce(p_experiment.targeting, '{}'),
         'traffic_share', p_experiment.traffic_share, 'layer', p_experiment.layer, 'layer_from', p_experiment.layer_from,
-        'salt', p_experiment.salt, 'alpha', p_experiment.alpha, 'min_users', p_experiment.min_users, 'tuning_users', p_experiment.tuning_users,
+        'salt', p_experiment.salt, 'share_salt', p_experiment.share_salt, 'alpha', p_experiment.alpha, 'min_users', p_experiment.min_users, 'tuning_users', p_experiment.tuning_users,
         'feedback_days', p_experiment.feedback_days, 'start_date', p_experiment.start_date, 'end_date', p_experiment.end_date,
         'winner_variant', p_experiment.winner_variant, 'confidence_level', p_experiment.confidence_level,
         'created_at', p_experiment.created_at, 'updated_at', p_experiment.updated_at)

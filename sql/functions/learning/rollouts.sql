@@ -392,6 +392,7 @@ begin
     v_experiment.guardrails := v_new.guardrails;
     v_experiment.targeting := case when v_new.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_new.coach_id)) end;
     v_experiment.traffic_share := 2 * v_new.stages[1];
+    v_experiment.share_salt := case when p_who = 'autopilot' then uplift.autopilot_salt() end;
     v_experiment.min_users := v_new.min_users;
     -- By the names of the arguments here; the trigger would tell those of the experiment's. Under its lock.
     perform pg_advisory_xact_lock(hashtextextended('uplift experiments', 0));
@@ -401,9 +402,9 @@ begin
     end if;
     perform uplift.refuse_problems(uplift.rollout_problems(v_problems, p_arguments));
     insert into public.ai_experiments (id, experiment_name, description, control_variant, test_variants, success_metric, status, guardrails,
-        targeting, traffic_share, min_users, tuning_users)
+        targeting, share_salt, traffic_share, min_users, tuning_users)
     values (v_experiment.id, v_experiment.experiment_name, 'The experiment of rollout ' || v_new.id, v_experiment.control_variant, v_experiment.test_variants,
-        v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.traffic_share, v_experiment.min_users,
+        v_experiment.success_metric, 'running', v_experiment.guardrails, v_experiment.targeting, v_experiment.share_salt, v_experiment.traffic_share, v_experiment.min_users,
         uplift.tuning_users_for(v_new.coach_id, uplift.touches_of(v_experiment.test_variants), (2 * v_new.stages[cardinality(v_new.stages)])::numeric))
     returning * into v_experiment;
     perform uplift.note_experiment(v_experiment.id, 'started', p_who, 'rollout ' || v_new.id);

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(220);
+select plan(223);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -96,7 +96,6 @@ from (values ('{"max_usd_per_day": -1}', 'UP400 invalid_max_usd_per_day max_usd_
     ('{"coaches": ["nobody"]}', 'UP400 invalid_coaches coaches'), ('{"coaches": []}', 'UP400 invalid_coaches coaches'), ('{"success_metric": "errors"}', 'UP400 invalid_success_metric success_metric'),
     ('{"trainer": "magic"}', 'UP400 invalid_trainer trainer'), ('{"base_model": ""}', 'UP400 invalid_base_model base_model'), ('{"max_test_days": 0}', 'UP400 invalid_max_test_days max_test_days'), ('{"min_chance": 0.6}', 'UP400 invalid_min_chance min_chance'), ('{"max_held_days": -1}', 'UP400 invalid_max_held_days max_held_days'),
     ('{"enabled": true}', 'UP400 unknown_argument enabled'),
-    ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.001, "max_at_once": 6}', 'UP400 invalid_max_share max_share'),
     ('{"max_usd_per_day": 1, "max_usd_per_month": 10, "max_share": 0.2, "max_at_once": 1, "quiet_from": 3}', 'UP400 invalid_quiet_to quiet_to')) as v(body, refusal);
 select is(pg_temp.refused($$select pg_temp.stop(null)$$), 'UP400 invalid_reason reason', 'to stop wants a reason');
 update uplift.settings set value = '7' where key = 'autopilot.max_share';
@@ -116,21 +115,29 @@ select is(uplift_batch.autopilot_step(true) -> 'decisions', '[]', 'once');
 select is(pg_temp.running(), null, 'and nothing runs');
 
 select is(pg_temp.step(), 'candidate begun severity 2.5', 'the first step');
-select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.1, 'with its part of the users');
+select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.2, 'with the users that it may have');
 select is((select concat_ws(' ', traffic_share, status, success_metric, test_variants[1]) from public.ai_experiments),
-    '0.100000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
+    '0.200000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
 select is(pg_temp.run(), 'candidate refused severity 4.0, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
 select matches((select reason from uplift.autopilot_decisions where name = 'severity 4.0' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
 select is(pg_temp.last_reason(), 'nothing is begun: as many tests run as may at once, 2 (autopilot.max_at_once)', 'why no third one');
 select is(pg_temp.last_numbers() -> 'at_once', '2', 'in numbers');
 select is(pg_temp.run(), null, 'again it does nothing, and has nothing new to say');
 select is(pg_temp.running(), 'e:prompt: shorter e:severity 2.5', 'both run');
+-- In both are the same users, a fifth of all, who get the variants of each independently.
+create temp table tested as select n, max(p.place) filter (where r.touches = '{severity}') as severity, max(p.place) filter (where r.touches = '{prompt_suffix}') as words
+from generate_series(1, 2000) n cross join uplift.running_experiments r
+cross join lateral uplift.variant_of(r, ('50000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid) p(place) group by n;
+select is(count(*) filter (where (severity is null) <> (words is null)), 0::bigint, 'who is in one test is in the other') from tested;
+select ok(abs(avg((severity is not null)::int) - 0.2) < 0.04, 'a fifth of users') from tested;
+select ok(min(c) > 60 and count(*) = 4, 'with each of one variant of the other as often') from (select count(*) as c from tested where severity is not null group by severity, words) x;
+select is((uplift.autopilot_use() ->> 'share')::numeric, 0.2, 'and no more are in tests');
 
 -- Fewer at once, and a smaller share, than run.
 select pg_temp.set('max_at_once', '5') \g /dev/null
-select pg_temp.set('max_share', '0.21') \g /dev/null
+select pg_temp.set('max_share', '0.19') \g /dev/null
 select is(pg_temp.step(), 'bound refused tests', 'the share is another bound');
-select is(pg_temp.last_reason(), 'nothing is begun: the share of users in tests would be more than 0.21 (autopilot.max_share)', 'which is told');
+select is(pg_temp.last_reason(), 'nothing is begun: the share of users in tests is more than 0.19 (autopilot.max_share)', 'which is told');
 select pg_temp.set('max_at_once', '2') \g /dev/null
 select pg_temp.set('max_share', '0.2') \g /dev/null
 select is(pg_temp.step(), 'bound refused tests', 'another reason is news');
@@ -151,7 +158,7 @@ select is(pg_temp.step(), 'experiment rolled_out ' || (select experiment_name fr
 select is(pg_temp.last_reason(), '"severity 2.5" wins: its thumbs_up_rate is better than as it is now', 'with the reason');
 select is(pg_temp.last_numbers() #> '{variants,severity 2.5,difference}', '0.1', 'and the numbers');
 select is((select status from public.ai_experiments where id = pg_temp.experiment('severity 2.5')), 'completed', 'its experiment is over');
-select is((select concat_ws(' ', changes, stages, created_by, status) from uplift.rollouts where id = pg_temp.rollout()), '{"severity": 2.5} {0.05} autopilot running', 'with as many users as had it');
+select is((select concat_ws(' ', changes, stages, created_by, status) from uplift.rollouts where id = pg_temp.rollout()), '{"severity": 2.5} {0.1} autopilot running', 'with as many users as had it');
 select is(pg_temp.running(), 'e:prompt: shorter r:severity 2.5', 'in its place');
 select is(pg_temp.run(), null, 'two run as before');
 select is((select margin from uplift.rollouts where id = pg_temp.rollout()), 0.05::float8, 'which is proven already, and only has to be no worse');
@@ -166,13 +173,13 @@ update public.ai_experiments set status = 'completed' where id = pg_temp.experim
 select uplift_batch.admin_roll_back(pg_temp.rollout(), '{"reason": "to try others"}', 'ann') \g /dev/null
 select uplift.roll_out_winner(jsonb_populate_record(e, '{"control_variant": {"variant_name": "as it is", "weight": 3}}'), 'severity 2.5')
 from public.ai_experiments e where e.id = pg_temp.experiment('severity 2.5') \g /dev/null
-select is((select concat_ws(' ', r.stages, r.margin) from uplift.rollouts r where r.id = pg_temp.rollout()), '{0.025,0.05} 0.05', 'a quarter of a tenth had it');
+select is((select concat_ws(' ', r.stages, r.margin) from uplift.rollouts r where r.id = pg_temp.rollout()), '{0.05,0.1} 0.05', 'a quarter of a fifth had it');
 select pg_temp.refused($$select uplift.roll_out_winner(e, 'who') from public.ai_experiments e where e.id = pg_temp.experiment('severity 2.5')$$) as gone \gset
 select is(:'gone'::text, 'UP404 variant_not_found variant', 'there is no such variant');
 select uplift_batch.admin_roll_back(pg_temp.rollout(), '{"reason": "to try others"}', 'ann') \g /dev/null
 update uplift.experiment_looks set figures = jsonb_set(figures, '{always_valid,has_drifted}', 'true') where experiment_id = pg_temp.experiment('severity 2.5') and variant = 'severity 2.5';
 select uplift.roll_out_winner(e, 'severity 2.5') from public.ai_experiments e where e.id = pg_temp.experiment('severity 2.5') \g /dev/null
-select is((select concat_ws(' ', r.stages, r.margin) from uplift.rollouts r where r.id = pg_temp.rollout()), '{0.05} 0', 'what changed with time has to be better');
+select is((select concat_ws(' ', r.stages, r.margin) from uplift.rollouts r where r.id = pg_temp.rollout()), '{0.1} 0', 'what changed with time has to be better');
 rollback to before_others;
 savepoint before_it_is_worse;
 select is(pg_temp.look(-0.02, -0.001), 'rolled_back', 'what is proven to be worse is not for everyone, though by less than the margin');
@@ -249,7 +256,7 @@ insert into public.ai_experiments (experiment_name, description, control_variant
     ('a draft of a person', 'mine', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"temperature\": 1}"}', 'thumbs_up_rate', 'draft', 1),
     ('warm', 'playbook: be warm', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"temperature\": 0.5}"}', 'thumbs_up_rate', 'draft', 1);
 select is(pg_temp.step(), 'candidate refused broken, candidate begun warm', 'drafts of playbooks go first');
-select is((select traffic_share from public.ai_experiments where experiment_name = 'warm'), 0.1, 'with the share of users that it may have');
+select is((select traffic_share from public.ai_experiments where experiment_name = 'warm'), 0.2, 'with the share of users that it may have');
 select is((select guardrails from public.ai_experiments where experiment_name = 'warm'), uplift.default_guardrails('thumbs_up_rate'), 'and with guardrails');
 select is((select status from public.ai_experiments where experiment_name = 'a draft of a person'), 'draft', 'other drafts are left alone');
 select is(uplift.elapsed_of_test(e), null, 'and have no end') from public.ai_experiments e where e.experiment_name = 'a draft of a person';
@@ -320,7 +327,7 @@ select pg_temp.set('max_usd_per_day', '100') \g /dev/null
 select matches(pg_temp.step(), 'candidate begun prompt: |candidate begun examples: more', 'with more money it goes on');
 
 -- Training.
-select pg_temp.set('max_at_once', '3') \g /dev/null
+select pg_temp.set('max_at_once', '1') \g /dev/null
 select pg_temp.set('fine_tunes', 'true') \g /dev/null
 select is(pg_temp.step(), 'fine_tune refused User Feedback - Positive Responses, bound refused tests', 'no model to train');
 select is((select reason from uplift.autopilot_decisions where kind = 'fine_tune'), 'no base model is set (autopilot.base_model)', 'which is told');

@@ -63,7 +63,7 @@ rollback to before_own;
 select uplift_batch.admin_start_autopilot(null, '{"max_usd_per_day": 5, "max_usd_per_month": 50, "max_share": 0.2, "max_at_once": 2, "min_users": 40, "max_test_days": 10, "coaches": ["coach_decibel_avatar"]}', 'ann') \g /dev/null
 select uplift.autopilot_roll_out('concrete', 'coach_decibel_avatar', '{"changes": {"prompt_suffix": "Be concrete."}}', null) \g /dev/null
 select is((select concat_ws(' ', r.stages, r.max_days, e.tuning_users) from uplift.rollouts r join public.ai_experiments e on e.id = r.experiment_id
-    where r.name = 'concrete'), '{0.05} 10 100', 'a rollout for so many users');
+    where r.name = 'concrete'), '{0.1} 10 200', 'a rollout for so many users');
 
 -- The draft of a playbook waits while words are promoted, and is tried beside them.
 insert into uplift.playbook_versions (id, coach_id, text, guideline_ids) values (pg_temp.id(900), 'coach_decibel_avatar', uplift.playbook_text('- Keep answers short.'), '{}');
@@ -73,7 +73,7 @@ select is(pg_temp.step(), 'rollout promoted concrete', 'words are promoted meanw
 select is(pg_temp.step(), 'candidate begun ' || (select experiment_name from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 'the draft begins');
 select is((select test_variants[1] - 'variant_name' from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id),
     jsonb_build_object('guidelines', uplift.playbook_text('- Keep answers short.')), 'as its guidelines, which leave words as they are');
-select is((select tuning_users from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 100, 'for as many users as there are');
+select is((select tuning_users from public.ai_experiments e join uplift.playbook_versions v on v.experiment_id = e.id), 200, 'for as many users as there are');
 select is((select v ->> 'prompt_suffix' from uplift.changes_in_production('coach_decibel_avatar') v), 'Be concrete.', 'beside production as it is');
 
 -- What was never tried goes before what may be tried again, and a playbook that has changed is tried again.
