@@ -2,22 +2,23 @@
 -- we had wrong about them is remembered as it is. By rules for English, and German and Spanish where it is about
 -- the language. A wish is in our own words, so that no feedback can become an instruction of its own.
 
--- Each wish, whether it is for all coaches, and, in small letters, what says so and what only looks like it.
+-- Each wish, whether it is for all coaches (how long and in which form somebody likes to read is theirs, with whichever coach; how a coach
+-- is, is the coach's), and, in small letters, what says so and what only looks like it.
 create or replace function uplift.known_wishes() returns table (wish text, is_general boolean, pattern text, not_pattern text, hints text[])
 language sql immutable parallel safe rows 20
 as $$
     values
-        ('Keep answers short.', false, '\m(too|so|very|way too) (long|wordy|verbose|much text|many words)\M|\m(be|keep it|keep (your |the )?(answers?|replies)|make it|much|a bit|answer|reply) (more )?(short|shorter|brief|briefer|concise)\M|\mtl;?dr\M|\mwalls? of text\M|\mget to the point\M|\mshorter (answers?|please|replies)\M|^shorter\M', '\mnot too long\M|\mtoo short\M', '{long,word,verbose,text,short,brief,concise,tl,point}'::text[]),
-        ('Give more detail.', false, '\mtoo (short|brief|vague|general|superficial|generic)\M|\m(more|some) (detail|details|depth|explanation|examples|specifics)\M|\mbe more (specific|detailed|concrete)\M|\mgo deeper\M|\m(longer|more detailed) answers?\M', '\mtoo (much|many) detail|\mless detail', '{short,brief,vague,general,superficial,generic,detail,depth,explanation,example,specific,concrete,deeper,longer}'),
-        ('Use simple words.', false, '\mtoo (complicated|technical|complex|academic|difficult to (read|understand))\M|\m(simpler|plain|easier) (words|language|english|terms)\M|\mtoo much jargon\M|\mexplain (it )?(more )?simply\M|\m(did not|didn''t|don''t|do not) understand (the|half|all|these|those|most)\M', null, '{complicated,technical,complex,academic,difficult,simpl,plain,easier,jargon,understand}'),
+        ('Keep answers short.', true, '\m(too|so|very|way too) (long|wordy|verbose|much text|many words)\M|\m(be|keep it|keep (your |the )?(answers?|replies)|make it|much|a bit|answer|reply) (more )?(short|shorter|brief|briefer|concise)\M|\mtl;?dr\M|\mwalls? of text\M|\mget to the point\M|\mshorter (answers?|please|replies)\M|^shorter\M', '\mnot too long\M|\mtoo short\M', '{long,word,verbose,text,short,brief,concise,tl,point}'::text[]),
+        ('Give more detail.', true, '\mtoo (short|brief|vague|general|superficial|generic)\M|\m(more|some) (detail|details|depth|explanation|examples|specifics)\M|\mbe more (specific|detailed|concrete)\M|\mgo deeper\M|\m(longer|more detailed) answers?\M', '\mtoo (much|many) detail|\mless detail', '{short,brief,vague,general,superficial,generic,detail,depth,explanation,example,specific,concrete,deeper,longer}'),
+        ('Use simple words.', true, '\mtoo (complicated|technical|complex|academic|difficult to (read|understand))\M|\m(simpler|plain|easier) (words|language|english|terms)\M|\mtoo much jargon\M|\mexplain (it )?(more )?simply\M|\m(did not|didn''t|don''t|do not) understand (the|half|all|these|those|most)\M', null, '{complicated,technical,complex,academic,difficult,simpl,plain,easier,jargon,understand}'),
         ('Be gentler.', false, '\mtoo (harsh|mean|rude|aggressive|strict|tough|blunt|direct|pushy|hard on me|severe|cold)\M|\m(be|a bit|more) (kinder|gentler|nicer|softer|friendlier|gentle)\M|\m(hurt|hurtful|felt attacked|made me (cry|feel bad))\M', '\mnot too (harsh|mean|rude|tough|direct)\M|\mharsher\M', '{harsh,mean,rude,aggressive,strict,tough,blunt,direct,pushy,hard,severe,cold,kinder,gentle,nicer,softer,friendlier,hurt,attacked,made me}'),
         ('Be more direct.', false, '\mtoo (soft|nice|gentle|polite|lenient|kind|positive|cheerful|vague about)\M|\m(stop|don''t|do not|no) sugar ?coat|\mbe (more )?(direct|honest|blunt|tougher|stricter|harsher)\M|\m(harder|tougher) on me\M', '\mtoo (harsh|direct|blunt)\M', '{soft,nice,gentle,polite,lenient,kind,positive,cheerful,vague,sugar,direct,honest,blunt,tougher,stricter,harsher,harder}'),
         ('Be less formal.', false, '\mtoo (formal|stiff|robotic|corporate)\M|\m(sounds?|feels?) (like a )?(robot|robotic|machine|template)\M|\mmore (casual|relaxed|human|natural)\M', null, '{formal,stiff,robot,corporate,machine,template,casual,relaxed,human,natural}'),
         ('Make no jokes.', false, '\m(stop|no|fewer|less|without|enough of) (the |your )?(jok(es?|ing)|humou?r|puns?)\M|\mnot funny\M|\mtoo (silly|jokey|funny|many jokes)\M', null, '{jok,humo,pun,funny,silly}'),
         ('Do not talk down to the user.', false, '\m(condescending|patroni[sz]ing|talks? down to me|lectur(e|es|ing)|preachy|moraliz|moralis)', null, '{condescending,patroni,talk,lectur,preachy,morali}'),
         ('Use no emojis.', true, '\m(no|stop|without|less|fewer|too many|drop|skip) (the |using |with the |those )*emojis?\M|\memojis? (are|is) (annoying|childish|unnecessary)', null, '{emoji}'),
-        ('Use lists.', false, '\m(use|prefer|want|as|in|with|give me) (a )?(bullet points?|bullets|lists?|numbered lists?|steps)\M|\mmore (structure|structured)\M', '\m(no|too many|without|stop|fewer|less) (bullet|lists?)', '{bullet,list,step,structure}'),
-        ('Use no lists.', false, '\m(no|too many|without|stop( with)?( the)?|fewer|less) (bullet points?|bullets|lists?)\M', null, '{bullet,list}'),
+        ('Use lists.', true, '\m(use|prefer|want|as|in|with|give me) (a )?(bullet points?|bullets|lists?|numbered lists?|steps)\M|\mmore (structure|structured)\M', '\m(no|too many|without|stop|fewer|less) (bullet|lists?)', '{bullet,list,step,structure}'),
+        ('Use no lists.', true, '\m(no|too many|without|stop( with)?( the)?|fewer|less) (bullet points?|bullets|lists?)\M', null, '{bullet,list}'),
         ('Use no Markdown.', true, '\m(no|without|stop|drop) (the )?(markdown|bold|asterisks|formatting)\M|\mplain text\M|\masterisks everywhere\M', null, '{markdown,bold,asterisk,formatting,plain}'),
         ('Use metric units.', true, '\m(use|in|with|prefer) (the )?(metric|kilos?|kilograms?|kg|kilomet(er|re)s?|km|celsius|centimet(er|re)s)\M', '\mnot (in )?(kg|metric|km)', '{metric,kilo,kg,km,celsius,centimet}'),
         ('Use imperial units.', true, '\m(use|in|with|prefer) (the )?(imperial|pounds|lbs|miles|fahrenheit|feet)\M|\m(i''m|i am) american\M', '\mnot (in )?(pounds|lbs|miles|imperial)', '{imperial,pound,lbs,mile,fahrenheit,feet,american}'),
@@ -25,9 +26,9 @@ as $$
         ('Answer in German.', true, '\m(in|speak|use|write|answer|reply) (in )?german\M|\mauf deutsch\M|\men alem[aá]n\M', null, '{german,deutsch,alem}'),
         ('Answer in Spanish.', true, '\m(in|speak|use|write|answer|reply) (in )?spanish\M|\mauf spanisch\M|\men espa[nñ]ol\M', null, '{spanis,espa}'),
         ('Answer in French.', true, '\m(in|speak|use|write|answer|reply) (in )?french\M|\men fran[cç]ais\M|\mauf franz[oö]sisch\M', null, '{french,fran}'),
-        ('Ask fewer questions.', false, '\m(too many|stop (asking|with the)( me)?( so many| all these| these)?|fewer|less) questions\M|\mstop asking me\M[.!]*\s*$|\m(answer instead of asking|always ask(s|ing)? (me )?(something|questions?))\M', null, '{question,ask}'),
+        ('Ask fewer questions.', true, '\m(too many|stop (asking|with the)( me)?( so many| all these| these)?|fewer|less) questions\M|\mstop asking me\M[.!]*\s*$|\m(answer instead of asking|always ask(s|ing)? (me )?(something|questions?))\M', null, '{question,ask}'),
         ('Do not repeat what was said.', false, '\mrepeat(s|ing|ed)? (yourself|itself|the same|what i|everything)\M|\malready (told|said|know)\M|\msame (answer|thing|advice) (again|every time|over and over)\M', null, '{repeat,already,same}'),
-        ('Do not call the user by pet names.', false, '\m(stop|do not|don''t) call(ing)? me (buddy|champ|dear|honey|darling|sweetie|mate|bro|friend|love)\M', null, '{call}')
+        ('Do not call the user by pet names.', true, '\m(stop|do not|don''t) call(ing)? me (buddy|champ|dear|honey|darling|sweetie|mate|bro|friend|love)\M', null, '{call}')
 $$;
 
 comment on function uplift.known_wishes() is

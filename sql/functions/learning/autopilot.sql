@@ -124,20 +124,20 @@ $$;
 comment on function uplift.serves_since(text) is
     'When what a coach (null: all) answers with now first came into production, as far as changes and models go; null where it has none.';
 
-create or replace function uplift.was_worse(p_experiment_id uuid) returns boolean
+create or replace function uplift.looked_worse(p_experiment_id uuid) returns boolean
 language sql stable
 as $$
-    -- By one look's interval: nothing is concluded from it but what is tried before.
+    -- By what it looked like: nothing is concluded from it but what is tried before.
     select coalesce((
-        select (l.figures ->> 'difference')::float8 * m.better + 2 * (l.figures ->> 'se')::float8 < 0
+        select (l.figures ->> 'difference')::float8 * m.better < 0
         from public.ai_experiments e join uplift.metrics() m on m.metric = e.success_metric
         join uplift.experiment_looks l on l.experiment_id = e.id and l.metric = e.success_metric
             and l.variant = e.test_variants[1] ->> 'variant_name'
         where e.id = p_experiment_id order by l.id desc limit 1), false)
 $$;
 
-comment on function uplift.was_worse(uuid) is
-    'Whether the first variant of an experiment was worse than control at the last look, by more than two standard errors.';
+comment on function uplift.looked_worse(uuid) is
+    'Whether the first variant of an experiment had a worse figure than control at the last look.';
 
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
@@ -172,12 +172,12 @@ begin
         cross join lateral (
             select max(d.at) as at, (array_agg(d.subject_id order by d.id desc))[1] as experiment_id from uplift.autopilot_decisions d
             where d.kind = 'candidate' and d.name = c.name and d.coach_id is not distinct from w.coach_id and d.decision = 'begun' and not d.is_dry_run) t
-        cross join lateral (select uplift.was_worse(t.experiment_id) as is_worse) h
+        cross join lateral (select uplift.looked_worse(t.experiment_id) as is_worse) h
         -- What every coach has of its own would have no users.
         cross join lateral (
             select count(*) > 0 and count(*) = cardinality(uplift.coaches_not_reached(w.coach_id, uplift.touches_of(array[c.changes]))) as are_all
             from uplift.coaches) k
-        -- What did harm waits twice as long: whoever is in a test of it is worse off.
+        -- What did rather harm waits twice as long: whoever is in a test of it is rather worse off.
         where not k.are_all and (t.at is null or t.at <= now() - v_settings.retry_days * case when h.is_worse then 2 else 1 end * interval '24 hours'
             -- It was compared with other answers than those of now: what is no gain by itself may be one beside what came since, what did harm hardly.
             or t.at < uplift.serves_since(w.coach_id) and not h.is_worse)
@@ -227,7 +227,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what was worse (uplift.was_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what looked worse (uplift.looked_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

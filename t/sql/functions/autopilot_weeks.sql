@@ -105,7 +105,7 @@ select uplift.change_production('coach_decibel_avatar', '{"severity": 5}', null,
 select uplift.change_production('coach_decibel_avatar', '{"prompt_suffix": "Be concrete."}', null, null, 'ann', 'back') \g /dev/null
 select is(uplift.serves_since('coach_decibel_avatar'), now() - interval '6 hours', 'what was there before, and was put back, counts since then');
 
--- But not what did harm, before twice its days are over.
+-- But not what looked worse, before twice its days are over.
 select uplift.change_production('coach_decibel_avatar', '{"severity": 3.5}', null, null, 'ann', 'to see') \g /dev/null
 update uplift.production_changes set began_at = now() - interval '1 hour' where ended_at is null;
 update uplift.autopilot_decisions set at = now() - interval '2 hours', subject_id = uplift.uuid_v7() where decision = 'begun';
@@ -113,13 +113,13 @@ update public.ai_experiments set status = 'completed' where status = 'running';
 insert into public.ai_experiments (id, experiment_name, control_variant, test_variants, success_metric, status)
 select d.subject_id, d.name || d.id, '{"variant_name": "as it is"}', array[jsonb_build_object('variant_name', 'it')], 'thumbs_up_rate', 'completed' from uplift.autopilot_decisions d where d.decision = 'begun';
 insert into uplift.experiment_looks (experiment_id, metric, variant, figures)
-select d.subject_id, 'thumbs_up_rate', 'it', case when d.name = 'prompt: one question' then '{"difference": -0.1, "se": 0.06}' else '{"difference": -0.1, "se": 0.04}'::jsonb end
+select d.subject_id, 'thumbs_up_rate', 'it', case when d.name = 'prompt: one question' then '{"difference": 0.01, "se": 0.06}' else '{"difference": -0.01, "se": 0.04}'::jsonb end
 from uplift.autopilot_decisions d where d.decision = 'begun';
 delete from public.ai_experiments where status = 'draft';
-select is((select string_agg(w, ' ') from (select pg_temp.step() as w from generate_series(1, 2)) x), 'candidate begun prompt: one question', 'what did harm is not tried again when production changes');
+select is((select string_agg(w, ' ') from (select pg_temp.step() as w from generate_series(1, 2)) x), 'candidate begun prompt: one question', 'what looked worse is not tried again when production changes');
 update public.ai_experiments set success_metric = 'latency' where status = 'completed' and test_variants[1] ->> 'variant_name' = 'it';
 update uplift.experiment_looks set metric = 'latency' where variant = 'it';
-select is((select count(*)::int from uplift.autopilot_decisions d where d.decision = 'begun' and uplift.was_worse(d.subject_id)), 0, 'less is better of what takes time');
+select ok(bool_and(uplift.looked_worse(d.subject_id) = (d.name = 'prompt: one question')), 'less is better of what takes time') from uplift.autopilot_decisions d join uplift.experiment_looks l on l.experiment_id = d.subject_id and l.variant = 'it' where d.decision = 'begun';
 update public.ai_experiments set success_metric = 'thumbs_up_rate' where status = 'completed' and test_variants[1] ->> 'variant_name' = 'it';
 update uplift.experiment_looks set metric = 'thumbs_up_rate' where variant = 'it';
 update public.ai_experiments set status = 'completed', experiment_name = id::text where status = 'running';

@@ -1,6 +1,6 @@
 -- What people write in their feedback: wishes that the next prompt has, facts that we had wrong, and what is neither.
 \ir common.psql
-select plan(92);
+select plan(96);
 
 create function pg_temp.wishes(p_text text) returns text language sql as $$
     select coalesce(string_agg(w.wish, ' ' order by w.wish), '') from uplift.wishes_in(p_text) w
@@ -52,10 +52,18 @@ select ok(exists (select from public.ai_episodic_memory where user_id = :ann and
 select pg_temp.write(2, null) \g /dev/null
 select pg_temp.write(1, 'Too long, and too many emojis.') \g /dev/null
 select is(pg_temp.told(), e'- Keep answers short.\n- Use no emojis.', 'a comment is in the next prompt') ;
-select is(pg_temp.told('coach_maple_avatar'), '- Use no emojis.', 'of another coach only what is for all');
+select is(pg_temp.told('coach_maple_avatar'), e'- Keep answers short.\n- Use no emojis.', 'and of another coach, for it is how this user likes to read');
+select pg_temp.write(2, 'Too short.') \g /dev/null
+select is(pg_temp.told(), e'- Give more detail.\n- Use no emojis.', 'whichever coach it is said to, the last word counts');
+select pg_temp.write(2, null), pg_temp.write(1, null) \g /dev/null
+select pg_temp.write(1, 'Too harsh, and too many emojis.') \g /dev/null
+select is(pg_temp.told(), e'- Be gentler.\n- Use no emojis.', 'how a coach is to be');
+select is(pg_temp.told('coach_maple_avatar'), '- Use no emojis.', 'is for that coach');
+select results_eq($$select coach_id from public.ai_episodic_memory where memory_text = 'Be gentler.'$$, $$values ('coach_decibel_avatar')$$, 'which it says');
+select pg_temp.write(1, 'Too long, and too many emojis.') \g /dev/null
 select is(pg_temp.told(p_user => :bob), '', 'and of nobody else');
 select results_eq($$select source, answer_id, coach_id from public.ai_episodic_memory where memory_text = 'Keep answers short.'$$,
-    $$values ('feedback', pg_temp.id(1), 'coach_decibel_avatar')$$, 'it says where it is from');
+    $$values ('feedback', pg_temp.id(1), null)$$, 'it says where it is from');
 select pg_temp.write(1, 'Too short, and too many emojis.') \g /dev/null
 select is(pg_temp.told(), e'- Give more detail.\n- Use no emojis.', 'changed, it is another');
 select pg_temp.write(1, 'All coaches are too long.') \g /dev/null
@@ -135,7 +143,7 @@ select isnt(pg_temp.waiting(), '', 'which is read again');
 select is(pg_temp.keep(), '{"wishes": 1, "dropped": 1, "failed": 0}'::jsonb, 'kept: what it bears out');
 select is(pg_temp.told(), '- Keep answers short.', 'in the next prompt');
 select results_eq($$select source, answer_id, coach_id, last_said_at is not null from public.ai_episodic_memory where memory_text = 'Keep answers short.'$$,
-    $$values ('feedback', pg_temp.id(1), 'coach_decibel_avatar', true)$$, 'and says where it is from, and when');
+    $$values ('feedback', pg_temp.id(1), null, true)$$, 'and says where it is from, and when');
 select is(pg_temp.waiting(), '', 'it is read once');
 select is(pg_temp.keep(), '{"wishes": 0, "dropped": 0, "failed": 0}'::jsonb, 'and kept once');
 select pg_temp.write(1, 'Too short for me') \g /dev/null
