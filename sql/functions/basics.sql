@@ -115,7 +115,7 @@ create or replace function uplift.json_list(p_list jsonb) returns text
 language sql immutable parallel safe
 as $$ select translate(p_list #>> '{}', '[]"', '{}') $$;
 
-comment on function uplift.json_list(jsonb) is 'A list of numbers or UUIDs in JSON, or a string of such a list, which is read several times as fast, as the text of an array, to be cast to one, which anything else cannot be; null for null.';
+comment on function uplift.json_list(jsonb) is 'The text of an array, to be cast to one, for a list of numbers or UUIDs in JSON, or for a string that has such a list, which is read several times as fast. Null for null; of anything else the cast fails.';
 
 create or replace function uplift.text_hash(p_text text) returns uuid
 language sql immutable parallel safe

@@ -79,6 +79,7 @@ comment on schema uplift_search is
 \ir learning/experiment_checks.sql
 \ir learning/experiments.sql
 \ir learning/results.sql
+\ir learning/production.sql
 \ir learning/rollouts.sql
 \ir learning/deployment_plan.sql
 \ir learning/lineage.sql

@@ -271,6 +271,11 @@ static void another_coach_brings_its_own_persona(void **state)
     take(e, "{\"production\":[{\"coach_id\":\"coach_decibel_avatar\",\"changes\":{\"coach_id\":"
             "\"m\"}},{\"coach_id\":\"m\",\"changes\":{\"guidelines\":\"M\"}}]}");
     expect_changes(e, NULL, "{\"coach_id\":\"m\",\"guidelines\":\"M\"}");
+    /* Also where that one answers for all coaches; not for who asks for the first. */
+    take(e, "{\"production\":[{\"coach_id\":null,\"changes\":{\"coach_id\":\"m\"}},{\"coach_id\":"
+            "\"coach_decibel_avatar\",\"changes\":{\"personality\":\"d\",\"severity\":2}}]}");
+    expect_changes(e, NULL, "{\"coach_id\":\"m\",\"severity\":2}");
+    expect_changes(e, "coach_decibel_avatar", "{\"personality\":\"d\",\"severity\":2}");
     experiments_free(e);
 }
 

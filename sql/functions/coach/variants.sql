@@ -189,18 +189,23 @@ $$;
 comment on function uplift.settings_beside(jsonb, text[]) is
     'What an experiment for all coaches (settings of uplift.running_experiments) changes of a coach that has some of it of its own (uplift.own_in_production), which stays: just what would be promoted there. Null where nothing would be left of a variant.';
 
+create or replace function uplift.persona_of(p_changes jsonb) returns jsonb
+language sql immutable parallel safe
+as $$
+    select jsonb_strip_nulls(jsonb_build_object('personality', p_changes -> 'personality', 'guidelines', p_changes -> 'guidelines'))
+$$;
+
+comment on function uplift.persona_of(jsonb) is 'Of changes what is a coach''s own, and not another''s who answers in its place: personality and guidelines, as far as they are there.';
+
 create or replace function uplift.put_changes(p_changes jsonb, p_coach_id text, p_new jsonb) returns jsonb
 language plpgsql stable
 as $$
 declare
     v_next text := p_new ->> 'coach_id';
-    v_theirs jsonb;
 begin
     -- A persona and a playbook are a coach's own: another coach brings another one's.
     if v_next <> coalesce(p_changes ->> 'coach_id', p_coach_id) then
-        v_theirs := uplift.changes_in_production(v_next);
-        p_changes := p_changes - '{personality,guidelines}'::text[] || jsonb_strip_nulls(jsonb_build_object(
-            'personality', v_theirs -> 'personality', 'guidelines', v_theirs -> 'guidelines'));
+        p_changes := p_changes - '{personality,guidelines}'::text[] || uplift.persona_of(uplift.changes_in_production(v_next));
     end if;
     return p_changes || p_new;
 end
@@ -231,6 +236,10 @@ begin
         end if;
     end loop;
     if changes ? 'coach_id' then
+        -- Where another coach answers for all of them, what is this one's alone is not for that one.
+        if 'coach_id' <> all (uplift.own_in_production(v_coach)) and changes ->> 'coach_id' <> v_coach then
+            changes := changes - '{personality,guidelines}'::text[] || uplift.persona_of(uplift.changes_in_production(null));
+        end if;
         changes := uplift.put_changes('{}', v_coach, changes);
     end if;
     if p_more ? 'variant' then

@@ -160,14 +160,14 @@ begin
         -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
         -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
         select e.experiment_name as name, e.targeting #>> '{coaches,0}' as coach_id, e.id, null::jsonb as changes, coalesce(e.hypothesis, e.description) as hypothesis,
-            0 as place, e.created_at, (
+            0 as place, e.created_at, e.layer, (
                 select max(a.start_date) from uplift.playbook_versions v join uplift.playbook_arms a on a.coach_id = v.coach_id
                 where v.experiment_id = e.id) as tried_at
         from public.ai_experiments e
         where e.status = 'draft' and e.start_date is null
             and (e.description ilike 'playbook%' or exists (select from uplift.playbook_versions v where v.experiment_id = e.id))
         union all
-        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null, t.at
+        select c.name, w.coach_id, null, c.changes, c.hypothesis, c.place, null, null, t.at
         from unnest(v_settings.coaches) w(coach_id) cross join lateral uplift.autopilot_catalogue(w.coach_id) c
         cross join lateral (
             select max(d.at) as at, (array_agg(d.subject_id order by d.id desc))[1] as experiment_id from uplift.autopilot_decisions d
@@ -183,6 +183,11 @@ begin
             or t.at < uplift.serves_since(w.coach_id) and not h.is_worse)
         order by tried_at nulls first, place, created_at, coach_id nulls first, name
     loop
+        if v_candidate.layer is not null then
+            v_decisions := v_decisions || uplift.autopilot_note('candidate', v_candidate.id, v_candidate.name, v_candidate.coach_id, 'refused',
+                'it is in a layer, whose users would come to those of autopilot''s tests (autopilot.max_share)', '{}');
+            continue;
+        end if;
         v_id := v_candidate.id;
         begin
             if v_id is null then
@@ -193,17 +198,13 @@ begin
                     'control_variant', jsonb_build_object('variant_name', 'as it is'),
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
                     -- It acts on gains alone: a false one has a chance of half of that.
-                    'alpha', 0.1, 'guardrails', uplift.default_guardrails(v_settings.success_metric), 'traffic_share', v_share, 'min_users', v_settings.min_users,
-                    'tuning_users', uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(array[v_candidate.changes]), v_share),
+                    'alpha', 0.1, 'min_users', v_settings.min_users,
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             end if;
-            update public.ai_experiments e set share_salt = uplift.autopilot_salt() where e.id = v_id and e.layer is null;
-            if v_candidate.id is not null then
-                update public.ai_experiments e set traffic_share = least(coalesce(e.traffic_share, 1), v_share),
-                    tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
-                    guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
-            end if;
+            update public.ai_experiments e set share_salt = uplift.autopilot_salt(), traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
+                guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
             -- On tables of older deployments what does not fit is left out, not refused.
             if not exists (select from uplift.running_experiments r where r.id = v_id) then

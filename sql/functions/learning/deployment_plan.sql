@@ -88,7 +88,7 @@ begin
             where v_environment = 'production' and u.hour > now() - interval '24 hours'
                 and (v_coach is null and not v_others ? u.coach_id or u.coach_id = v_coach)),
         'tests', case when v_environment = 'production' then uplift.tests_of_models(v_coach,
-            v_coach is not null and coalesce(v_changes #> '{0,before}', '{}') <> 'null', v_coach is not null and coalesce(v_changes #> '{0,after}', '{}') <> 'null')
+            v_coach is not null and v_changes #> '{0,before}' is distinct from 'null', v_coach is not null and v_changes #> '{0,after}' is distinct from 'null')
             else '[]' end);
 end
 $$;

@@ -553,6 +553,7 @@ declare
     v_coach text := uplift.text_argument(p_arguments, 'coach_id', 200);
     v_chosen public.user_coach_preferences;
     v_running uplift.running_experiments;
+    v_answers text; -- the coach without experiments
     v_settings jsonb;
     v_place int;
     v_reason text;
@@ -565,17 +566,17 @@ begin
     v_running := uplift.prepared_experiment(v_experiment);
     v_place := uplift.variant_of(v_running, v_user);
     select p.* into v_chosen from public.user_coach_preferences p where p.user_id = v_user;
-    v_settings := case when v_running.targeting ? 'coaches' then v_running.settings else uplift.settings_beside(v_running.settings,
-        uplift.own_in_production(coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar'))) end;
+    v_answers := coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar');
+    v_settings := case when v_running.targeting ? 'coaches' then v_running.settings
+        else uplift.settings_beside(v_running.settings, uplift.own_in_production(v_answers)) end;
     v_reason := case
         when v_experiment.status <> 'running' then format('the experiment is %s', v_experiment.status)
         when v_experiment.status_reason is not null then v_experiment.status_reason
         when uplift.bucket('uplift holdout', v_user) < uplift.setting_number('experiments.holdout_share', 0) then 'the user is in the holdout'
         when not coalesce(v_chosen.experiments_enabled, uplift.experiments_by_default()) then 'the user takes part in no experiments (experiments_enabled)'
         when v_place is null then 'the user is outside the share of users that takes part'
-        when not uplift.is_targeted(v_running.targeting, v_running.started_at, v_user,
-            coalesce(v_coach, v_chosen.active_coach_id, 'coach_decibel_avatar')) then 'the experiment is for others (targeting)'
-        when not v_running.targeting ? 'coaches' and v_settings is null then
+        when not uplift.is_targeted(v_running.targeting, v_running.started_at, v_user, v_answers) then 'the experiment is for others (targeting)'
+        when v_settings is null then
             'production has what the experiment changes for this coach alone, which what is promoted for all coaches does not change'
         when uplift.has_own_choice(v_running.touches, v_coach, null, null, null, v_chosen.active_coach_id, v_chosen.severity,
             v_chosen.active_coach_mode, v_chosen.roast_consent, v_chosen.memory_enabled) then 'the user chose for themselves what it changes'

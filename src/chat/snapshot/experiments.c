@@ -172,14 +172,18 @@ static bool is_own(const cJSON *known, const char *coach, const char *name)
            cJSON_GetObjectItemCaseSensitive(production_of(known, coach), name) != NULL;
 }
 
+/* Whom an experiment is for; NULL: all coaches. */
+static const cJSON *coaches_of(const cJSON *running)
+{
+    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(running, "targeting"),
+                                            "coaches");
+}
+
 /* Of whom it keeps something when an experiment is tried: the coach, of one for all coaches; NULL:
  * nobody. */
 static const char *keeper_of(const cJSON *running, const struct experiment_asker *who)
 {
-    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(running, "targeting"),
-                                            "coaches") == NULL
-               ? coach_of(who)
-               : NULL;
+    return coaches_of(running) == NULL ? coach_of(who) : NULL;
 }
 
 static bool is_kept(const cJSON *known, const char *keeper, const cJSON *change)
@@ -204,8 +208,7 @@ static bool is_something_left(const cJSON *known, const char *keeper, const cJSO
 static bool is_targeted(const cJSON *known, const cJSON *running,
                         const struct experiment_asker *who)
 {
-    const cJSON *coaches = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(running, "targeting"), "coaches");
+    const cJSON *coaches = coaches_of(running);
     return coaches != NULL ? has_text(coaches, coach_of(who))
                            : is_something_left(known, coach_of(who), running);
 }
@@ -284,17 +287,20 @@ static bool add_exposure(const char *id, const char *name, const char *variant, 
     return false;
 }
 
-/* What one more coach brings: a persona and a playbook are a coach's own, and production may have
- * some for this one. */
+/* A coach's own, and not another's who answers in its place, as uplift.persona_of() has it. */
+static const char *const persona[] = {"personality", "guidelines"};
+#define PERSONA (sizeof persona / sizeof persona[0])
+
+/* What a coach who answers in the place of another brings, as far as production has some. */
 static bool take_coach(const cJSON *known, const char *coach, cJSON *all)
 {
-    static const char *const own[] = {"personality", "guidelines"};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        const cJSON *change = cJSON_GetObjectItemCaseSensitive(production_of(known, coach), own[i]);
+    for (size_t i = 0; i < PERSONA; i++) {
+        const cJSON *change =
+            cJSON_GetObjectItemCaseSensitive(production_of(known, coach), persona[i]);
         if (change == NULL)
-            change = cJSON_GetObjectItemCaseSensitive(production_of(known, NULL), own[i]);
+            change = cJSON_GetObjectItemCaseSensitive(production_of(known, NULL), persona[i]);
         if (change == NULL)
-            cJSON_DeleteItemFromObjectCaseSensitive(all, own[i]);
+            cJSON_DeleteItemFromObjectCaseSensitive(all, persona[i]);
         else if (!put_change(all, change))
             return false;
     }
@@ -335,14 +341,31 @@ static bool add_variant(const cJSON *known, const cJSON *running, int place,
            (!is_felt(known, keeper, running) || add_exposure(id, name, variant, exposures));
 }
 
-/* Puts what changes has of chat settings over all; what was asked for stays. */
+/* Whether another coach answers for all of them, for whom what is this one's alone is not. */
+static bool is_replaced(const cJSON *all, const cJSON *own, const char *coach)
+{
+    const char *next = json_string(all, "coach_id");
+    return next != NULL && strcmp(next, coach) != 0 && json_string(own, "coach_id") == NULL;
+}
+
+static bool is_persona(const char *name)
+{
+    for (size_t i = 0; i < PERSONA; i++)
+        if (strcmp(name, persona[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Puts what changes has of chat settings, for all coaches or for this one alone, over all; what was
+ * asked for stays. */
 static bool add_production(const cJSON *changes, const struct experiment_asker *who,
                            const cJSON *asked, cJSON *all)
 {
+    bool leaves_persona = is_replaced(all, changes, coach_of(who));
     const cJSON *change;
     cJSON_ArrayForEach (change, changes) {
         if (change->string != NULL && !is_asked_for(change->string, who, asked) &&
-            !put_change(all, change))
+            !(leaves_persona && is_persona(change->string)) && !put_change(all, change))
             return false;
     }
     return true;

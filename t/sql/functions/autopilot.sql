@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(223);
+select plan(225);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -118,6 +118,7 @@ select is(pg_temp.step(), 'candidate begun severity 2.5', 'the first step');
 select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.2, 'with the users that it may have');
 select is((select concat_ws(' ', traffic_share, status, success_metric, test_variants[1]) from public.ai_experiments),
     '0.200000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
+select is((select concat_ws(' ', alpha, tuning_users, guardrails = uplift.default_guardrails('thumbs_up_rate')) from public.ai_experiments), '0.1 5000 t', 'with guardrails');
 select is(pg_temp.run(), 'candidate refused severity 4.0, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
 select matches((select reason from uplift.autopilot_decisions where name = 'severity 4.0' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
 select is(pg_temp.last_reason(), 'nothing is begun: as many tests run as may at once, 2 (autopilot.max_at_once)', 'why no third one');
@@ -255,6 +256,10 @@ insert into public.ai_experiments (experiment_name, description, control_variant
     ('broken', 'Playbook for nobody', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"severity\": 9}"}', 'thumbs_up_rate', 'draft', 1),
     ('a draft of a person', 'mine', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"temperature\": 1}"}', 'thumbs_up_rate', 'draft', 1),
     ('warm', 'playbook: be warm', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"temperature\": 0.5}"}', 'thumbs_up_rate', 'draft', 1);
+savepoint before_layer;
+update public.ai_experiments set layer = 'mine' where experiment_name = 'warm';
+select matches(pg_temp.step(), '^candidate refused broken, candidate refused warm', 'not one of a layer, whose users are others than those in tests');
+rollback to before_layer;
 select is(pg_temp.step(), 'candidate refused broken, candidate begun warm', 'drafts of playbooks go first');
 select is((select traffic_share from public.ai_experiments where experiment_name = 'warm'), 0.2, 'with the share of users that it may have');
 select is((select guardrails from public.ai_experiments where experiment_name = 'warm'), uplift.default_guardrails('thumbs_up_rate'), 'and with guardrails');

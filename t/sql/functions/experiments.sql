@@ -1,6 +1,6 @@
 -- Experiments: what may be tried, who gets which variant, and what is counted of them.
 \ir common.psql
-select plan(187);
+select plan(189);
 
 -- The hash, as anybody can compute it: EXPERIMENTS.md has the same vectors.
 select is(uplift.bucket(s, u::uuid)::text, b, 'bucket of ' || s) from (values
@@ -200,6 +200,9 @@ select matches(pg_temp.prepare(:eve) ->> 'system_prompt', E'^You are Maple(?!.*\
 select isnt(pg_temp.try('personas', '{}', '{"{\"variant_name\": \"b\", \"personality\": \"P\", \"weight\": 1000000}"}', 'running', '{"targeting": {"coaches": ["coach_decibel_avatar"]}}'), null, 'beside one on personas');
 select matches(pg_temp.prepare(:eve) ->> 'system_prompt', E'^You are Maple.*\n# Persona\nP\n.*\n\nSing\\.\n\n# Guidelines$', 'which holds over it');
 update public.ai_experiments set status = 'completed' where status = 'running';
+select uplift.change_production(null, '{"coach_id": "coach_maple_avatar"}', null, null, 'ann', '') \g /dev/null
+select matches(pg_temp.prepare(:eve) ->> 'system_prompt', E'^You are Maple(?!.*\nD\n).*\n\n# Guidelines$', 'also one who answers for all coaches');
+select matches(pg_temp.prepare(:eve, p_coach => 'coach_decibel_avatar') ->> 'system_prompt', E'^You are Decibel.*\n# Persona\nD\n.*\n\nDecibel''s\\.$', 'not for who asks for the first');
 select isnt(pg_temp.try('severity for maple', '{}', '{"{\"variant_name\": \"b\", \"severity\": 5}"}', 'running', '{"targeting": {"coaches": ["coach_maple_avatar"]}}'), null, 'one that names the coach');
 select ok(bool_and(pg_temp.variant(pg_temp.user(n), p_coach => 'coach_maple_avatar') is not null), 'is') from generate_series(1, 8) n;
 update public.ai_experiments set status = 'completed' where status = 'running';
