@@ -94,7 +94,7 @@ async function one(context, id) {
 }
 
 function showCheck({ can_start: canStart, problems, coaches_of_their_own: keepers }) {
-  if (canStart) return h("p", { class: "row" }, badge("ready", "good"), "It can be started.", keepers.length > 0 && ` What production has for them alone stays: ${keepers.join(", ")}.`);
+  if (canStart) return h("p", { class: "row" }, badge("ready", "good"), "It can be started.", keepers.length > 0 && ` What production has for these coaches alone stays: ${keepers.join(", ")}.`);
   return h("div", { class: "notice notice-warn" }, h("p", {}, "It cannot be started as it is:"), h("ul", { class: "points" }, problems.map((problem) => h("li", {}, problem.param ? `${problem.param}: ` : "", problem.message))));
 }
 

@@ -105,7 +105,7 @@ function addActions(context, rollout) {
     context.refresh();
   };
   const forWhom = rollout.coach_id ? `users of ${rollout.coach_id}` : "users";
-  const keep = rollout.coaches_of_their_own.length > 0 ? [`What production has for one of them alone stays: ${rollout.coaches_of_their_own.join(", ")}.`] : [];
+  const keep = rollout.coaches_of_their_own.length > 0 ? [`What production has for these coaches alone stays: ${rollout.coaches_of_their_own.join(", ")}.`] : [];
   if (rollout.status === "running") {
     const next = rollout.stages[rollout.stage];
     if (next !== undefined) {
