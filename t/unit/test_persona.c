@@ -201,8 +201,8 @@ static void test_broken_files_are_as_none(void **state)
         "{\"personas\":[]}",
         "{\"personas\":3}",
         "null",
-        "{\"personas\":[{\"coach_id\":\"a\",\"name\":\"A\",\"severity_band\":3,"
-        "\"mode\":\"default\",\"personality\":\"kind\"}]}"};
+        ("{\"personas\":[{\"coach_id\":\"a\",\"name\":\"A\",\"severity_band\":3,"
+         "\"mode\":\"default\",\"personality\":\"kind\"}]}")};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct personas *p = with_file(texts[i]);
         assert_nothing_known(p);
