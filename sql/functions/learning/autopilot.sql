@@ -139,6 +139,24 @@ $$;
 comment on function uplift.looked_worse(uuid) is
     'Whether the first variant of an experiment had a worse figure than control at the last look.';
 
+create or replace function uplift.autopilot_next_share(out share numeric, out won bigint, out ended bigint)
+language sql stable
+as $$
+    -- Laplace's rule of succession, (won + 1) / (ended + 2), is how likely the next one wins: at a third and more all users that
+    -- there may be are worth it. Whoever is in a test is on average worse off, until one wins.
+    select trunc(s.max_share * least(1, 3.0 * (x.won + 1) / (x.ended + 2)), 6), x.won, x.ended
+    from uplift.autopilot_settings() s
+    cross join lateral (
+        -- A winner that could not be rolled out won, too.
+        select count(*) filter (where l.decision = 'rolled_out' or l.numbers ? 'winner') as won, count(*) as ended
+        from (
+            select d.decision, d.numbers from uplift.autopilot_decisions d
+            where d.kind = 'experiment' and d.decision in ('rolled_out', 'stopped') and not d.is_dry_run order by d.id desc limit 10) l) x
+$$;
+
+comment on function uplift.autopilot_next_share(out numeric, out bigint, out bigint) is
+    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended a third won or there were few, and less the fewer did, down to a quarter of it; and of how many that ended how many won.';
+
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
 as $$
@@ -146,7 +164,7 @@ declare
     v_decisions jsonb[] := array[]::jsonb[];
     v_settings record;
     v_full text := uplift.autopilot_room();
-    v_share numeric;
+    v_share record;
     v_numbers jsonb;
     v_candidate record;
     v_id uuid;
@@ -155,7 +173,7 @@ begin
     if v_full is not null then
         return array[uplift.autopilot_note('bound', null, 'tests', null, 'refused', 'nothing is begun: ' || v_full, uplift.autopilot_use())];
     end if;
-    v_share := trunc(v_settings.max_share, 6);
+    select n.* into v_share from uplift.autopilot_next_share() n;
     for v_candidate in
         -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
         -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
@@ -202,8 +220,8 @@ begin
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             end if;
-            update public.ai_experiments e set share_salt = uplift.autopilot_salt(), traffic_share = least(coalesce(e.traffic_share, 1), v_share),
-                tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
+            update public.ai_experiments e set share_salt = uplift.autopilot_salt(), traffic_share = least(coalesce(e.traffic_share, 1), v_share.share),
+                tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share.share)),
                 guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
             -- On tables of older deployments what does not fit is left out, not refused.
@@ -218,7 +236,9 @@ begin
                 'it cannot begin: ' || sqlerrm, '{}');
             continue;
         end;
-        v_numbers := uplift.autopilot_use() || (select jsonb_build_object('experiment_share', trim_scale(e.traffic_share)) from public.ai_experiments e where e.id = v_id);
+        v_numbers := uplift.autopilot_use() || (
+            select jsonb_build_object('experiment_share', trim_scale(e.traffic_share), 'won_lately', v_share.won, 'ended_lately', v_share.ended)
+            from public.ai_experiments e where e.id = v_id);
         return v_decisions || uplift.autopilot_note('candidate', v_id, v_candidate.name, v_candidate.coach_id, 'begun',
             case when v_candidate.id is not null then 'a draft of a playbook waits' else format('it was not tried in the last %s days (autopilot.retry_days), or not beside what is in production now', v_settings.retry_days) end
                 || coalesce(': ' || v_candidate.hypothesis, ''), v_numbers);
@@ -228,7 +248,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what looked worse (uplift.looked_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds, on uplift.autopilot_next_share() of users: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what looked worse (uplift.looked_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile
