@@ -80,10 +80,13 @@ as $$ select case when p_number is not null then trunc(least(greatest(p_number, 
 comment on function uplift.counted(numeric) is 'A number that somebody counted as a whole one from 0 to a million millions; null for null.';
 
 create or replace function uplift.setting_number(p_key text, p_default numeric) returns numeric
-language sql stable
+language plpgsql stable
 as $$
-    select coalesce((select (s.value #>> '{}')::numeric from uplift.settings s
-        where s.key = p_key and jsonb_typeof(s.value) = 'number'), p_default)
+begin
+    return coalesce((
+        select (s.value #>> '{}')::numeric from uplift.settings s
+        where s.key = p_key and jsonb_typeof(s.value) = 'number'), p_default);
+end
 $$;
 
 comment on function uplift.setting_number(text, numeric) is 'A number of uplift.settings, or the default.';

@@ -20,8 +20,11 @@ comment on function uplift.arrival_lock(uuid) is
 
 create or replace function uplift.note_words(p_answer_id uuid, p_user_id uuid, p_words jsonb, p_said_at timestamptz,
     p_waits boolean) returns jsonb
-language sql volatile
+language plpgsql volatile
 as $$
+declare
+    v_last jsonb;
+begin
     with noted as (
         insert into uplift.feedback_said as s (answer_id, user_id, field, said_at, waiting)
         select p_answer_id, p_user_id, w.key, p_said_at, case when p_waits then w.value end
@@ -31,7 +34,9 @@ as $$
         where s.said_at <= excluded.said_at
         returning s.field
     )
-    select coalesce(jsonb_object_agg(n.field, p_words -> n.field), '{}') from noted n
+    select coalesce(jsonb_object_agg(n.field, p_words -> n.field), '{}') into v_last from noted n;
+    return v_last;
+end
 $$;
 
 comment on function uplift.note_words(uuid, uuid, jsonb, timestamptz, boolean) is
@@ -39,14 +44,16 @@ comment on function uplift.note_words(uuid, uuid, jsonb, timestamptz, boolean) i
 
 create or replace function uplift.note_event(p_answer_id uuid, p_user_id uuid, p_words jsonb, p_stands jsonb,
     p_said_at timestamptz, p_event_id uuid, p_source text) returns void
-language sql volatile
+language plpgsql volatile
 as $$
+begin
     insert into uplift.feedback_events (event_id, answer_id, user_id, changes, source, given_at)
     select coalesce(p_event_id, uplift.uuid_v7()), p_answer_id, p_user_id, n.words, p_source, p_said_at
     from (select jsonb_object_agg(w.key, w.value) as words from jsonb_each(p_words) w
         where p_stands -> w.key is distinct from w.value) n
     where n.words is not null
-    on conflict (event_id) do nothing
+    on conflict (event_id) do nothing;
+end
 $$;
 
 comment on function uplift.note_event(uuid, uuid, jsonb, jsonb, timestamptz, uuid, text) is

@@ -98,7 +98,7 @@ comment on function uplift.drop_few_shot(uuid) is 'An answer is no example any m
 
 create or replace function uplift.few_shot_lock(p_user_id uuid) returns bigint
 language sql immutable parallel safe
-as $$ select hashtextextended('uplift few-shot ' || p_user_id, 0) $$;
+as $$ select uuid_hash_extended(p_user_id, 7310595023481640) $$;
 
 comment on function uplift.few_shot_lock(uuid) is
     'The key of the advisory lock that those who make examples of a user''s answers share, and who changes whether they may takes alone.';

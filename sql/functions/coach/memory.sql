@@ -68,18 +68,21 @@ comment on function uplift.memory_as_kept(text) is
     'A sentence as it may be remembered, with what is sensitive in it kept, masked or, null, refused, as the settings memory.credentials, memory.health, memory.minors and memory.names say.';
 
 create or replace function uplift.memory_words(p_form text) returns text[]
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select coalesce(array_agg(distinct w order by w), '{}')
-    from unnest(tsvector_to_array(to_tsvector('pg_catalog.english', (
-        -- Forms of one verb that a stemmer does not bring together.
-        select string_agg(coalesce(v.base, p.word), ' ')
-        from regexp_split_to_table(p_form, '[^[:alnum:]]+') as p(word)
-        left join (values ('ran', 'run'), ('lost', 'lose'), ('won', 'win'), ('swam', 'swim'), ('wrote', 'write'), ('bought', 'buy'), ('ate', 'eat'),
-            ('slept', 'sleep'), ('went', 'go'), ('did', 'do'), ('made', 'make'), ('began', 'begin'), ('broke', 'break'), ('gave', 'give'), ('given', 'give'),
-            ('stuck', 'stick'), ('kept', 'keep'), ('taught', 'teach'), ('learnt', 'learn'), ('spoke', 'speak'), ('rode', 'ride'), ('drank', 'drink')) as v(form, base)
-            on v.form = p.word)))) as w
-    where w <> all ('{i,want,like,love,hate,enjoy,prefer,dislik,adore,detest,loath,tri,goal,aim,plan,hope,need,would,realli,final,alway,never,usual,still,struggl,also,stand,can,go,get,got,start,manag,year,month,week,day,last,next,today,yesterday,tomorrow,now,everi,since,becaus,much,lot,bit,decid,intend,work,someth,thing,just,is,am,are,was,were,be,no,not,more,less,achiev,reach,finish,complet}')
+begin
+    return (
+        select coalesce(array_agg(distinct w order by w), '{}')
+        from unnest(tsvector_to_array(to_tsvector('pg_catalog.english', (
+            -- Forms of one verb that a stemmer does not bring together.
+            select string_agg(coalesce(v.base, p.word), ' ')
+            from regexp_split_to_table(p_form, '[^[:alnum:]]+') as p(word)
+            left join (values ('ran', 'run'), ('lost', 'lose'), ('won', 'win'), ('swam', 'swim'), ('wrote', 'write'), ('bought', 'buy'), ('ate', 'eat'),
+                ('slept', 'sleep'), ('went', 'go'), ('did', 'do'), ('made', 'make'), ('began', 'begin'), ('broke', 'break'), ('gave', 'give'), ('given', 'give'),
+                ('stuck', 'stick'), ('kept', 'keep'), ('taught', 'teach'), ('learnt', 'learn'), ('spoke', 'speak'), ('rode', 'ride'), ('drank', 'drink')) as v(form, base)
+                on v.form = p.word)))) as w
+        where w <> all ('{i,want,like,love,hate,enjoy,prefer,dislik,adore,detest,loath,tri,goal,aim,plan,hope,need,would,realli,final,alway,never,usual,still,struggl,also,stand,can,go,get,got,start,manag,year,month,week,day,last,next,today,yesterday,tomorrow,now,everi,since,becaus,much,lot,bit,decid,intend,work,someth,thing,just,is,am,are,was,were,be,no,not,more,less,achiev,reach,finish,complet}'));
+end
 $$;
 
 comment on function uplift.memory_words(text) is

@@ -1,19 +1,22 @@
 -- What a user chose.
 
 create or replace function uplift.trains_by_default() returns boolean
-language sql stable
+language plpgsql stable
 as $$
-    select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'training.consent_default'), false)
+begin
+    return coalesce((select s.value = 'true' from uplift.settings s where s.key = 'training.consent_default'), false);
+end
 $$;
 
 comment on function uplift.trains_by_default() is
     'Whether answers of users who did not say may train models: the setting training.consent_default; anything but true is no.';
 
 create or replace function uplift.may_train(p_user_id uuid) returns boolean
-language sql stable
+language plpgsql stable
 as $$
-    select coalesce((select p.training_consent from public.user_coach_preferences p where p.user_id = p_user_id),
-        uplift.trains_by_default())
+begin
+    return coalesce((select p.training_consent from public.user_coach_preferences p where p.user_id = p_user_id), uplift.trains_by_default());
+end
 $$;
 
 comment on function uplift.may_train(uuid) is 'Whether a user''s answers may train models: what the user said, else uplift.trains_by_default().';

@@ -4,9 +4,11 @@
 -- again anywhere, and workers can without Postgres (src/chat/snapshot/experiments.c does the same).
 
 create or replace function uplift.bucket(p_salt text, p_user_id uuid) returns float8
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select ('x' || left(encode(sha256(convert_to(p_salt || p_user_id::text, 'UTF8')), 'hex'), 13))::bit(52)::bigint / 4503599627370496::float8
+begin
+    return ('x' || left(encode(sha256(convert_to(p_salt || p_user_id::text, 'UTF8')), 'hex'), 13))::bit(52)::bigint / 4503599627370496::float8;
+end
 $$;
 
 comment on function uplift.bucket(text, uuid) is
@@ -106,9 +108,11 @@ comment on function uplift.variant_of(uplift.running_experiments, uuid) is
     'The place, from 1, of the variant that a user has in an experiment; null for who does not take part. By the hash alone, unless weights were changed: then who was assigned before stays.';
 
 create or replace function uplift.experiments_by_default() returns boolean
-language sql stable
+language plpgsql stable
 as $$
-    select coalesce((select s.value = 'true' from uplift.settings s where s.key = 'experiments.consent_default'), true)
+begin
+    return coalesce((select s.value = 'true' from uplift.settings s where s.key = 'experiments.consent_default'), true);
+end
 $$;
 
 comment on function uplift.experiments_by_default() is
@@ -162,10 +166,11 @@ comment on function uplift.variants_asked_for(text, out jsonb, out jsonb, out js
     'What the header X-Uplift-Variant asks for, as uplift.variants_for(); refusal: 400 invalid_variant.';
 
 create or replace function uplift.is_felt(p_settings jsonb, p_search jsonb) returns boolean
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
+begin
     -- "on" is how it is anyway.
-    select not exists (
+    return not exists (
         select from jsonb_array_elements(p_settings) s
         where exists (select from jsonb_each(s) e where e.value <> '"on"') and not exists (
             select from jsonb_each(s) e
@@ -173,7 +178,8 @@ as $$
                 when 'memory' then e.value = '"off"' or p_search is not null
                 when 'knowledge' then coalesce(p_search ?| '{knowledge,embedding}', false)
                 when 'examples' then coalesce(p_search ? 'examples', false)
-                else true end))
+                else true end));
+end
 $$;
 
 comment on function uplift.is_felt(jsonb, jsonb) is
@@ -316,11 +322,14 @@ comment on function uplift.prompt_end(jsonb) is
     'What changes of a variant, or of production, add to the end of a prompt, with the empty line before it: prompt_suffix, and behind it guidelines, which are apart so that words for all coaches and the playbook of one do not take each other''s place; null for nothing.';
 
 create or replace function uplift.parameters_of(p_changes jsonb) returns jsonb
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select nullif(jsonb_strip_nulls(jsonb_build_object('temperature', p_changes -> 'temperature', 'top_p', p_changes -> 'top_p',
-        'max_tokens', p_changes -> 'max_tokens', 'presence_penalty', p_changes -> 'presence_penalty',
-        'frequency_penalty', p_changes -> 'frequency_penalty')), '{}')
+begin
+    return case when p_changes ?| '{temperature,top_p,max_tokens,presence_penalty,frequency_penalty}' then
+        nullif(jsonb_strip_nulls(jsonb_build_object('temperature', p_changes -> 'temperature', 'top_p', p_changes -> 'top_p',
+            'max_tokens', p_changes -> 'max_tokens', 'presence_penalty', p_changes -> 'presence_penalty',
+            'frequency_penalty', p_changes -> 'frequency_penalty')), '{}') end;
+end
 $$;
 
 comment on function uplift.parameters_of(jsonb) is

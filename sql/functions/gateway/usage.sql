@@ -219,11 +219,13 @@ $$;
 comment on function uplift.note_late(uuid[]) is 'Answers were just recorded: those of an hour that is counted already make it to be counted again.';
 
 create or replace function uplift.note_rated(p_created_at timestamptz) returns void
-language sql
+language plpgsql
 as $$
+begin
     insert into uplift.usage_dirty (hour)
     select date_trunc('hour', p_created_at, 'UTC') from uplift.usage_state s where p_created_at < s.rolled_until
-    on conflict do nothing
+    on conflict do nothing;
+end
 $$;
 
 comment on function uplift.note_rated(timestamptz) is 'The feedback of an answer of that time changed: its hour is to be counted again.';

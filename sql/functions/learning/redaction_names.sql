@@ -101,13 +101,16 @@ $$;
 comment on function uplift.name_parts(text[]) is 'Names, and the parts of those of several words, longest first.';
 
 create or replace function uplift.profile_names(p_user_id uuid) returns text[]
-language sql stable
+language plpgsql stable
 as $$
-    select case
-        when count(*) > 1 or max(btrim(t.trait_value)) ~ '[^[:alpha:]]' then uplift.name_parts(array_agg(btrim(regexp_replace(t.trait_value, '\s+', ' ', 'g'))))
-        when length(max(btrim(t.trait_value))) between 2 and 100 then array[max(btrim(t.trait_value))] end -- one word
-    from public.user_traits t
-    where t.user_id = p_user_id and lower(t.trait_key) like '%name' and t.trait_value ~ '\S'
+begin
+    return (
+        select case
+            when count(*) > 1 or max(btrim(t.trait_value)) ~ '[^[:alpha:]]' then uplift.name_parts(array_agg(btrim(regexp_replace(t.trait_value, '\s+', ' ', 'g'))))
+            when length(max(btrim(t.trait_value))) between 2 and 100 then array[max(btrim(t.trait_value))] end -- one word
+        from public.user_traits t
+        where t.user_id = p_user_id and lower(t.trait_key) like '%name' and t.trait_value ~ '\S');
+end
 $$;
 
 comment on function uplift.profile_names(uuid) is
