@@ -121,8 +121,12 @@ as $$ select translate(p_list #>> '{}', '[]"', '{}') $$;
 comment on function uplift.json_list(jsonb) is 'The text of an array, to be cast to one, for a list of numbers or UUIDs in JSON, or for a string that has such a list, which is read several times as fast. Null for null; of anything else the cast fails.';
 
 create or replace function uplift.text_hash(p_text text) returns uuid
-language sql immutable parallel safe
-as $$ select left(encode(sha256(convert_to(p_text, 'UTF8')), 'hex'), 32)::uuid $$;
+language plpgsql immutable parallel safe
+as $$
+begin
+    return left(encode(sha256(convert_to(p_text, 'UTF8')), 'hex'), 32)::uuid;
+end
+$$;
 
 comment on function uplift.text_hash(text) is 'The first 128 bits of a text''s SHA-256.';
 

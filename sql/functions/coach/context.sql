@@ -82,7 +82,7 @@ comment on function uplift.wish_lines(jsonb, text) is 'Of wishes as uplift.user_
 
 create or replace function uplift.context_lock(p_user_id uuid) returns bigint
 language sql immutable parallel safe
-as $$ select hashtextextended('uplift context ' || p_user_id, 0) $$;
+as $$ select uuid_hash_extended(p_user_id, 3391870254466218) $$;
 
 comment on function uplift.context_lock(uuid) is
     'The key of the advisory lock that those who change what a context is made of share, and who makes it anew takes alone.';

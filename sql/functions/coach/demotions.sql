@@ -8,8 +8,12 @@ as $$ select uplift.text_hash(regexp_replace(lower(p_body), '\s+', ' ', 'g')) $$
 comment on function uplift.piece_hash(text) is 'What a piece of knowledge is demoted by: the same for those that say the same, whosever they are.';
 
 create or replace function uplift.example_hash(p_coach_id text, p_likeness uuid) returns uuid
-language sql immutable parallel safe
-as $$ select uplift.text_hash(concat_ws(' ', p_likeness, p_coach_id)) $$;
+language plpgsql immutable parallel safe
+as $$
+begin
+    return uplift.text_hash(concat_ws(' ', p_likeness, p_coach_id));
+end
+$$;
 
 comment on function uplift.example_hash(text, uuid) is 'What an example is demoted by: the same for a coach''s answers that are alike (uplift.few_shot_examples.likeness).';
 

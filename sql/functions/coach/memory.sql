@@ -292,7 +292,7 @@ comment on function uplift.tend_memories(uuid) is
 
 create or replace function uplift.memory_lock(p_user_id uuid) returns bigint
 language sql immutable parallel safe
-as $$ select hashtextextended('uplift memories ' || p_user_id, 0) $$;
+as $$ select uuid_hash_extended(p_user_id, 5128846603197745) $$;
 
 comment on function uplift.memory_lock(uuid) is 'The key of the advisory lock on a user''s memories.';
 

@@ -19,8 +19,10 @@ end
 $$;
 
 create or replace function uplift.stop_words() returns jsonb
-language sql immutable parallel safe
-as $$ select '
+language plpgsql immutable parallel safe
+as $$
+begin
+    return '
     {"a": "ca cs en es hu it pl pt ro", "aan": "nl", "aber": "de", "about": "en", "above": "en", "aby": "cs pl",
     "acaba": "tr", "acea": "ro", "aceasta": "ro", "această": "ro", "aceea": "ro", "acel": "ro", "acest": "ro",
     "aceste": "ro", "acestea": "ro", "ach": "ga", "ad": "it", "ada": "id", "adalah": "id", "af": "da", "after": "en",
@@ -322,7 +324,9 @@ as $$ select '
     "सकता": "hi", "सकते": "hi", "साथ": "hi", "से": "hi", "हम": "hi", "ही": "hi", "हुआ": "hi", "हुई": "hi",
     "हूँ": "hi", "हूं": "hi", "है": "hi", "हैं": "hi", "हो": "hi", "होता": "hi", "होती": "hi", "होते": "hi",
     "होना": "hi", "ở": "vi"}
-'::jsonb $$;
+'::jsonb;
+end
+$$;
 
 comment on function uplift.stop_words() is
     'Words too common to be searched for, each with the languages in which it is one (ISO 639-1, separated by blanks). By them the language of a text is found, too.';

@@ -75,27 +75,30 @@ comment on function uplift.is_common_word(text) is
     'Whether a name, in lower case, is a word as well (Will, Mark, Rose, Klein, Luz), or so short that it may be one.';
 
 create or replace function uplift.name_parts(p_names text[]) returns text[]
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-    select array_agg(n.name order by length(n.name) desc, n.name)
-    from (
-        select g as name from unnest(p_names) g
-        union
-        -- Lee, Ann
-        select substring(g from '\S+$') || ', ' || substring(g from '^(.*\S)\s+\S+$') from unnest(p_names) g where g ~ '\S\s+\S' and strpos(g, ',') = 0
-        union
-        -- A family name with the small words before it: van den Berg.
-        select substring(g from '\s((?:(?:van|von|de|den|der|del|della|di|da|dos|das|la|le|ten|ter|zu|bin|ibn|al|el|Van|Von|De|Del|Di|Da|La|'
-            'Le)\s)+\S.*)$') from unnest(p_names) g
-        union
-        -- Each part of a full name, and of a double one, without titles and the small words between.
-        select p from unnest(p_names) g cross join lateral (
-            select regexp_split_to_table(g, '[\s,]+') union select regexp_split_to_table(g, '[\s,\u2010-\u2015-]+')) x(p)
-        where g ~ '[\s,\u2010-\u2015-]'
-            and rtrim(lower(p), '.') <> all ('{van,von,den,der,ter,ten,del,della,dalla,the,and,und,bin,ibn,bint,mr,mrs,ms,miss,dr,prof,sir,jr,sr,'
-            'iii,dos,das,des,las,los,vom,zum,zur,san,coach,herr,frau,the,aka}')
-            and (length(p) > 2 or p ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]')) n
-    where length(n.name) between 2 and 100
+begin
+    return (
+        select array_agg(n.name order by length(n.name) desc, n.name)
+        from (
+            select g as name from unnest(p_names) g
+            union
+            -- Lee, Ann
+            select substring(g from '\S+$') || ', ' || substring(g from '^(.*\S)\s+\S+$') from unnest(p_names) g where g ~ '\S\s+\S' and strpos(g, ',') = 0
+            union
+            -- A family name with the small words before it: van den Berg.
+            select substring(g from '\s((?:(?:van|von|de|den|der|del|della|di|da|dos|das|la|le|ten|ter|zu|bin|ibn|al|el|Van|Von|De|Del|Di|Da|La|'
+                'Le)\s)+\S.*)$') from unnest(p_names) g
+            union
+            -- Each part of a full name, and of a double one, without titles and the small words between.
+            select p from unnest(p_names) g cross join lateral (
+                select regexp_split_to_table(g, '[\s,]+') union select regexp_split_to_table(g, '[\s,\u2010-\u2015-]+')) x(p)
+            where g ~ '[\s,\u2010-\u2015-]'
+                and rtrim(lower(p), '.') <> all ('{van,von,den,der,ter,ten,del,della,dalla,the,and,und,bin,ibn,bint,mr,mrs,ms,miss,dr,prof,sir,jr,sr,'
+                'iii,dos,das,des,las,los,vom,zum,zur,san,coach,herr,frau,the,aka}')
+                and (length(p) > 2 or p ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]')) n
+        where length(n.name) between 2 and 100);
+end
 $$;
 
 comment on function uplift.name_parts(text[]) is 'Names, and the parts of those of several words, longest first.';

@@ -1,0 +1,42 @@
+-- What each chat, answer and thumb calls is planned once a session: no function "language sql" among it that the planner does not
+-- take into the query that calls it, which would be parsed and planned at each call.
+\ir common.psql
+select plan(5);
+
+-- Those that ran in this transaction; what was taken into a query does not show.
+create function pg_temp.planned_anew() returns text language sql as $$
+    select string_agg(p.proname, ' ' order by p.proname)
+    from pg_stat_xact_user_functions s join pg_proc p on p.oid = s.funcid join pg_language l on l.oid = p.prolang
+    where l.lanname = 'sql' and s.schemaname like 'uplift%'
+$$;
+
+insert into public.ai_experiments (experiment_name, control_variant, test_variants, success_metric, status)
+select 'e ' || v.key, '{"variant_name": "a"}', array[jsonb_build_object('variant_name', 'b', v.key, v.value)], 'thumbs_up_rate', 'running'
+from jsonb_each('{"memory": "off", "temperature": 0.5, "severity": 4, "prompt_suffix": "Be kind.", "examples": "off"}') v;
+select is((select count(*) from uplift.running_experiments), 5::bigint, 'experiments run');
+insert into uplift.settings (key, value) values ('experiments.holdout_share', '0.01') on conflict (key) do update set value = excluded.value;
+insert into public.user_traits (user_id, trait_key, trait_value) values (:ann, 'first_name', 'Ann Lee');
+-- As a worker does whose copy of the texts is empty.
+insert into uplift.search_origin (origin) values ('here') on conflict (is_row) do update set origin = 'here';
+create temp table request as select jsonb_build_object('address', '10.0.0.1', 'cache', '{"mode": "on", "model": "sim-1"}'::jsonb, 'search', jsonb_build_object('words', array['run'])
+    || (select jsonb_object_agg(k.shelf, jsonb_build_object('origin', o.origin, 'horizon', '0', 'mean', 20, 'idf', array['1'], 'ids', '{}'::text[], 'scores', '{}'::text[]))
+        from unnest(array['passages', 'knowledge', 'examples']) k(shelf))) as more from uplift.search_origin o;
+create function pg_temp.prepare() returns bigint language sql as $$
+    select count(*) from request r cross join lateral uplift_chat.prepare_chats(array[pg_temp.ann(), pg_temp.bob()], array['chat', 'chat'], array[null, 'coach_maple_avatar'], array[null, null]::numeric[], array[null, null]::text[],
+    array[pg_temp.id(100), null], array[null, null]::uuid[], array['How do I run?', 'And now?'], array[4000, 4000], array[r.more, r.more])
+$$;
+-- Functions of nothing are called once, when the first plan is made.
+select pg_temp.prepare() \g /dev/null
+set local track_functions = 'all';
+-- Nor functions of constants again and again.
+set local plan_cache_mode = force_generic_plan;
+select is(pg_temp.prepare(), 2::bigint, 'chats are prepared');
+select is((select string_agg(distinct pg_temp.record(n, :ann, pg_temp.id(100), 'My goal is to run a marathon, and I hate gyms.', 'Walk ten minutes each day this week, then run one of them.',
+    jsonb_build_object('exposures', (select jsonb_agg(jsonb_build_object('experiment_id', r.id, 'experiment', r.name, 'variant', 'b')) from uplift.running_experiments r))), ',')
+    from generate_series(1, 3) n), 'recorded', 'answers are recorded');
+select is((select count(*) from unnest(array['{"helpful": true}', '{"helpful": false}', '{"helpful": false, "feedback_text": "Too long for me."}']::jsonb[]) with ordinality w(words, n)
+    cross join lateral uplift_chat.take_feedback(:ann, pg_temp.id(w.n::int), w.words, false, now(), uplift.uuid_v7(), '10.0.0.1', null)), 3::bigint, 'thumbs are given');
+select is(pg_temp.planned_anew(), null, 'nothing of it is planned anew at each call');
+
+select * from finish();
+rollback;
