@@ -151,11 +151,14 @@ as $$
         select count(*) filter (where l.decision = 'rolled_out' or l.numbers ? 'winner') as won, count(*) as ended
         from (
             select d.decision, d.numbers from uplift.autopilot_decisions d
-            where d.kind = 'experiment' and d.decision in ('rolled_out', 'stopped') and not d.is_dry_run order by d.id desc limit 10) l) x
+            where d.kind = 'experiment' and d.decision in ('rolled_out', 'stopped') and not d.is_dry_run
+                -- Not those that the switch or a lack of money ended, of which nothing follows (uplift.autopilot_end_experiment).
+                and d.numbers ? 'days'
+            order by d.id desc limit 10) l) x
 $$;
 
 comment on function uplift.autopilot_next_share(out numeric, out bigint, out bigint) is
-    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended a third won or there were few, and less the fewer did, down to a quarter of it; and of how many that ended how many won.';
+    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended by what they showed a third won or there were few, and less the fewer did, down to a quarter of it; and of how many that ended how many won.';
 
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile

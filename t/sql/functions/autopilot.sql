@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(239);
+select plan(240);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -143,7 +143,7 @@ select pg_temp.set('max_at_once', '2') \g /dev/null
 select pg_temp.set('max_share', '0.2') \g /dev/null
 select is(pg_temp.step(), 'bound refused tests', 'another reason is news');
 
--- Fewer users the fewer of the last ten that ended won: s stopped, w rolled out, W a winner that was stopped.
+-- Fewer users the fewer of the last ten that ended won: s stopped, w rolled out, W a winner that was stopped, m stopped for want of money.
 savepoint before_record;
 select is((select concat_ws(' ', share, won, ended) from uplift.autopilot_next_share()), '0.200000 0 0', 'the first tests have all users that they may have');
 create function pg_temp.share_after(p_record text) returns numeric language plpgsql as $$
@@ -151,17 +151,18 @@ declare v_share numeric;
 begin
     delete from uplift.autopilot_decisions d where d.who = 'record';
     insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who)
-    select 'experiment', case c when 'w' then 'rolled_out' else 'stopped' end, 'x', 'x', case c when 'W' then '{"winner": "x"}' else '{}' end::jsonb, 'record'
+    select 'experiment', case c when 'w' then 'rolled_out' else 'stopped' end, 'x', 'x', case c when 'W' then '{"winner": "x", "days": 1}' when 'm' then '{}' else '{"days": 1}' end::jsonb, 'record'
     from regexp_split_to_table(p_record, '') with ordinality as r(c, n) order by n;
     select n.share into v_share from uplift.autopilot_next_share() n;
     return trim_scale(v_share);
 end
 $$;
 select is(pg_temp.share_after(v.record), v.share, format('after %s', v.record)) from (values
-    ('s', 0.2), ('ss', 0.15), ('sss', 0.12), ('ssssssssss', 0.05), ('wssssssssss', 0.05), ('wsssssssss', 0.1), ('Wsssssssss', 0.1), ('ssssssswww', 0.2), ('wwwwwwwwww', 0.2)) v(record, share);
-insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who, is_dry_run) select 'experiment', 'rolled_out', 'x', 'x', '{}', 'record', true from generate_series(1, 10);
-insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who) select 'rollout', 'promoted', 'x', 'x', '{}', 'record' from generate_series(1, 10);
-select is((select won from uplift.autopilot_next_share()), 10::bigint, 'what was only rehearsed, and rollouts, say nothing') from (select pg_temp.share_after('wwwwwwwwww')) x;
+    ('s', 0.2), ('ss', 0.15), ('sss', 0.12), ('ssssssssss', 0.05), ('wssssssssss', 0.05), ('wsssssssss', 0.1), ('Wsssssssss', 0.1), ('ssssssswww', 0.2), ('wwwwwwwwww', 0.2), ('mmmmmmmmmm', 0.2)) v(record, share);
+select pg_temp.share_after('wwwwwwwwww') \g /dev/null
+insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who, is_dry_run) select 'experiment', 'stopped', 'x', 'x', '{"days": 1}', 'record', true from generate_series(1, 10);
+insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who) select 'rollout', 'discarded', 'x', 'x', '{"days": 1}', 'record' from generate_series(1, 10);
+select is((select won from uplift.autopilot_next_share()), 10::bigint, 'what was only rehearsed, and rollouts, say nothing');
 select pg_temp.share_after('ssssssssss') \g /dev/null
 update public.ai_experiments set status = 'completed';
 select is(pg_temp.step(), 'candidate begun severity 4.0', 'and so the next test');
