@@ -329,7 +329,7 @@ static bool read_words(struct flywheel *f, int count, char **words)
         long *value, least, most, usual, quick;
     } numbers[] = {
         {"--weeks", &f->weeks, 1, DIARY_WEEKS, 12, 3},
-        {"--users", &f->users, 20, 20000, 1500, 500},
+        {"--users", &f->users, 20, 20000, 1200, 500},
         {"--plain-users", &f->plain, 10, 20000, 150, 80},
         {"--seed", &f->seed, 0, 2147483647, 1, 1},
     };

@@ -13,10 +13,14 @@
 #include <string.h>
 
 #define QUOTE_MAX 90
+/* How the remark begins that an answer is simulated, in a conversation's first answer and in later
+ * ones. */
+#define REMARK_FIRST "*(Simulated answer"
+#define REMARK "*(simulated)*"
 #define SIMULATED_FIRST                                                                            \
-    "\n\n*(Simulated answer: put together from your words and the coach's instructions, without "  \
-    "a language model.)*"
-#define SIMULATED "\n\n*(simulated)*"
+    "\n\n" REMARK_FIRST                                                                            \
+    ": put together from your words and the coach's instructions, without a language model.)*"
+#define SIMULATED "\n\n" REMARK
 
 /* The kinds of phrases that go round (see dice_turn). */
 enum {
@@ -402,6 +406,12 @@ static void say_example(struct buf *out, struct piece line)
                             : NULL;
     if (colon != NULL)
         line = (struct piece){colon + 2, line.len - (size_t)(colon + 2 - line.text)};
+    /* Not its remark that it is simulated, which is often the longest sentence. */
+    const char *remark = memmem(line.text, line.len, REMARK_FIRST, strlen(REMARK_FIRST));
+    if (remark == NULL)
+        remark = memmem(line.text, line.len, REMARK, strlen(REMARK));
+    if (remark != NULL)
+        line.len = (size_t)(remark - line.text);
     buf_puts(out, "\n\nWhat has helped others: \"");
     answer_quote(out, line, 140);
     buf_puts(out, "\".");

@@ -75,6 +75,7 @@ def example():
     answer = asked()
     equal(row(answer)["example_ids"], "{%s}" % liked["feedbackId"], "example: the very next similar answer has it")
     contains(answer["message"], "What has helped others", "example: and draws on it")
+    ok('helped others: "(Simulated' not in answer["message"], "example: on what it says, and not on its remark that it is simulated", answer["message"])
     ok("How do I sleep" not in prompt(answer), "example: without the other user's words", prompt(answer))
     equal(uplift.post("/v1/feedback/" + liked["feedbackId"], {"helpful": None}, user=ANN).status, 200, "example: the thumb is taken back")
     equal(row(asked())["example_ids"], None, "example: and it is gone from the next")

@@ -57,9 +57,9 @@ create or replace function uplift.as_data(p_text text, p_max int) returns text
 language sql immutable parallel safe
 as $$
     -- translate() looks each character up in the list: most texts need none of it.
-    select left(case when p_text ~ e'[<>\n\r\t\u000b\f\u0085\u2028\u2029`]'
-        then translate(p_text, e'<>\n\r\t\u000b\f\u0085\u2028\u2029`', e'\u2039\u203a        ''')
-        else p_text end, p_max)
+    select case when left(p_text, p_max) ~ e'[<>\n\r\t\u000b\f\u0085\u2028\u2029`]'
+        then translate(left(p_text, p_max), e'<>\n\r\t\u000b\f\u0085\u2028\u2029`', e'\u2039\u203a        ''')
+        else left(p_text, p_max) end
 $$;
 
 comment on function uplift.as_data(text, int) is
