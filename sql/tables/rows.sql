@@ -88,7 +88,7 @@ insert into uplift.settings (key, value, description) values
     ('memory.health', '"keep"', 'What becomes of illnesses and medicines in what is remembered: keep, mask or refuse.'),
     ('memory.minors', '"mask"', 'What becomes of the ages and names of children in what is remembered: keep, mask or refuse.'),
     ('memory.names', '"mask"', 'What becomes of other people''s names in what is remembered: keep, mask or refuse.'),
-    ('context.withheld_share', '0.05', 'Share of chats, 0 to 0.5, from which memories, passages, knowledge or examples are kept back, each by itself, to measure what they are worth.'),
+    ('context.withheld_share', '0.05', 'Share of chats, 0 to 0.5, from which memories, passages, knowledge or examples are kept back, each by itself, to measure what they are worth; a fifth of it of what is known to help.'),
     ('examples.question', '"gist"', 'What is shown of the question when a liked answer serves as an example: gist (a few of its words) or none.'),
     ('examples.max_tokens', '400', 'Room for examples in a prompt; a token is taken for 4 bytes.'),
     ('examples.min_score', '0.5', 'How much of what a message''s six rarest words weigh an example must have to be shown.'),

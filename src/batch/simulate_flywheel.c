@@ -145,8 +145,9 @@ static bool ask_about_new(struct flywheel *f)
 static bool begin_jobs(struct flywheel *f, long day)
 {
     static const char *const daily[] = {"measure-experiments", "watch-rollouts", "autopilot"};
-    static const char *const weekly[] = {"write-playbooks", "generate-training-data",
-                                         "measure-experiments", "watch-rollouts", "autopilot"};
+    static const char *const weekly[] = {"measure-context",        "write-playbooks",
+                                         "generate-training-data", "measure-experiments",
+                                         "watch-rollouts",         "autopilot"};
     bool ends_week = day % DAYS_A_WEEK == DAYS_A_WEEK - 1;
     return ends_week ? steward_begin_jobs(&f->steward, weekly, sizeof weekly / sizeof weekly[0])
                      : steward_begin_jobs(&f->steward, daily, sizeof daily / sizeof daily[0]);
@@ -329,7 +330,7 @@ static bool read_words(struct flywheel *f, int count, char **words)
         long *value, least, most, usual, quick;
     } numbers[] = {
         {"--weeks", &f->weeks, 1, DIARY_WEEKS, 12, 3},
-        {"--users", &f->users, 20, 20000, 1200, 500},
+        {"--users", &f->users, 20, 20000, 1500, 500},
         {"--plain-users", &f->plain, 10, 20000, 150, 80},
         {"--seed", &f->seed, 0, 2147483647, 1, 1},
     };

@@ -142,9 +142,9 @@ comment on function uplift.looked_worse(uuid) is
 create or replace function uplift.autopilot_next_share(out share numeric, out won bigint, out ended bigint)
 language sql stable
 as $$
-    -- Laplace's rule of succession, (won + 1) / (ended + 2), is how likely the next one wins: at a third and more all users that
+    -- Laplace's rule of succession, (won + 1) / (ended + 2), is how likely the next one wins: at a quarter and more all users that
     -- there may be are worth it. Whoever is in a test is on average worse off, until one wins.
-    select trunc(s.max_share * least(1, 3.0 * (x.won + 1) / (x.ended + 2)), 6), x.won, x.ended
+    select trunc(s.max_share * least(1, 4.0 * (x.won + 1) / (x.ended + 2)), 6), x.won, x.ended
     from uplift.autopilot_settings() s
     cross join lateral (
         -- A winner that could not be rolled out won, too.
@@ -158,7 +158,7 @@ as $$
 $$;
 
 comment on function uplift.autopilot_next_share(out numeric, out bigint, out bigint) is
-    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended by what they showed a third won or there were few, and less the fewer did, down to a quarter of it; and of how many that ended how many won.';
+    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended by what they showed a fifth won or there were few, and less the fewer did, down to a third of it; and of how many that ended how many won.';
 
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
@@ -218,8 +218,8 @@ begin
                     'description', 'Begun by autopilot', 'hypothesis', v_candidate.hypothesis, 'success_metric', v_settings.success_metric,
                     'control_variant', jsonb_build_object('variant_name', 'as it is'),
                     'test_variants', jsonb_build_array(jsonb_build_object('variant_name', v_candidate.name) || v_candidate.changes),
-                    -- It acts on gains alone: a false one has a chance of half of that.
-                    'alpha', 0.1, 'min_users', v_settings.min_users,
+                    -- It acts on gains alone: a false one has a chance of half of that. Then it is no better, and does no harm; a gain that is missed does.
+                    'alpha', 0.2, 'min_users', v_settings.min_users,
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             end if;

@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(240);
+select plan(241);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -118,7 +118,7 @@ select is(pg_temp.step(), 'candidate begun severity 2.5', 'the first step');
 select is((select (uplift.autopilot_use() ->> 'share')::numeric), 0.2, 'with the users that it may have');
 select is((select concat_ws(' ', traffic_share, status, success_metric, test_variants[1]) from public.ai_experiments),
     '0.200000 running thumbs_up_rate {"severity": 2.5, "variant_name": "severity 2.5"}', 'as an experiment like any other');
-select is((select concat_ws(' ', alpha, tuning_users, guardrails = uplift.default_guardrails('thumbs_up_rate')) from public.ai_experiments), '0.1 5000 t', 'with guardrails');
+select is((select concat_ws(' ', alpha, tuning_users, guardrails = uplift.default_guardrails('thumbs_up_rate')) from public.ai_experiments), '0.2 5000 t', 'with guardrails');
 select is(pg_temp.run(), 'candidate refused severity 4.0, candidate begun prompt: shorter, bound refused tests', 'the next ones; a runner that died after the first would not do it again');
 select matches((select reason from uplift.autopilot_decisions where name = 'severity 4.0' and not is_dry_run), 'change severity, as "autopilot severity 2.5', 'why not both severities');
 select is(pg_temp.last_reason(), 'nothing is begun: as many tests run as may at once, 2 (autopilot.max_at_once)', 'why no third one');
@@ -158,7 +158,7 @@ begin
 end
 $$;
 select is(pg_temp.share_after(v.record), v.share, format('after %s', v.record)) from (values
-    ('s', 0.2), ('ss', 0.15), ('sss', 0.12), ('ssssssssss', 0.05), ('wssssssssss', 0.05), ('wsssssssss', 0.1), ('Wsssssssss', 0.1), ('ssssssswww', 0.2), ('wwwwwwwwww', 0.2), ('mmmmmmmmmm', 0.2)) v(record, share);
+    ('s', 0.2), ('ss', 0.2), ('sss', 0.16), ('ssssss', 0.1), ('ssssssssss', 0.066666), ('wssssssssss', 0.066666), ('wsssssssss', 0.133333), ('Wsssssssss', 0.133333), ('ssssssssww', 0.2), ('wwwwwwwwww', 0.2), ('mmmmmmmmmm', 0.2)) v(record, share);
 select pg_temp.share_after('wwwwwwwwww') \g /dev/null
 insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who, is_dry_run) select 'experiment', 'stopped', 'x', 'x', '{"days": 1}', 'record', true from generate_series(1, 10);
 insert into uplift.autopilot_decisions (kind, decision, name, reason, numbers, who) select 'rollout', 'discarded', 'x', 'x', '{"days": 1}', 'record' from generate_series(1, 10);
@@ -167,8 +167,8 @@ select pg_temp.share_after('ssssssssss') \g /dev/null
 update public.ai_experiments set status = 'completed';
 select is(pg_temp.step(), 'candidate begun severity 4.0', 'and so the next test');
 select is(pg_temp.last_numbers() - '{usd_today,usd_this_month,max_usd_per_day,max_usd_per_month,share,max_share,at_once,max_at_once}'::text[],
-    '{"experiment_share": 0.05, "won_lately": 0, "ended_lately": 10}', 'which says why');
-select is((select traffic_share from public.ai_experiments where id = pg_temp.experiment('severity 4.0')), 0.05, 'has fewer users');
+    '{"experiment_share": 0.066666, "won_lately": 0, "ended_lately": 10}', 'which says why');
+select is((select traffic_share from public.ai_experiments where id = pg_temp.experiment('severity 4.0')), 0.066666, 'has fewer users');
 rollback to before_record;
 
 -- Quiet hours: nothing at all, though there is a winner.

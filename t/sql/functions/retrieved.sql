@@ -1,6 +1,6 @@
 -- What is found for a message goes into its prompt and its row: memories, earlier conversations, knowledge, examples.
 \ir common.psql
-select plan(30);
+select plan(33);
 update uplift.settings set value = '0' where key = 'context.withheld_share';
 delete from public.ai_knowledge_sources; -- the demo's
 
@@ -95,6 +95,19 @@ select cmp_ok((select count(*) from tries where trace -> 'withheld' = 'null'), '
 select is((select count(*) from tries where (trace -> 'withheld' = '["knowledge"]') = (prompt ~ 'Knowledge')), 0::bigint, 'the prompt is as the trace says');
 select is((select count(*) from tries where trace -> 'withheld' <> 'null' and trace -> 'source_ids' <> 'null'), 0::bigint, 'what was withheld is not said to have been shown');
 select is((select count(*) from tries where trace::text ~ '"(examples|memories|passages)"'), 0::bigint, 'what was not there was not withheld');
+
+-- Less of what is known to help.
+delete from uplift.rate_limits;
+create function pg_temp.withheld(p_low float8, p_measured_at timestamptz) returns bigint language sql as $$
+    delete from uplift.context_effects;
+    insert into uplift.context_effects (kind, measured_at, n_with, users_with, rate_with, n_without, users_without, rate_without, difference, low, high)
+    values ('knowledge', p_measured_at, 100, 50, 0.8, 100, 50, 0.6, 0.2, p_low, 0.3), ('examples', now(), 100, 50, 0.8, 100, 50, 0.6, 0.2, 0.1, 0.3);
+    select count(*) filter (where t.trace -> 'withheld' = '["knowledge"]') from generate_series(1, 200) n,
+        lateral pg_temp.ask('protein for breakfast?', pg_temp.searched('protein for breakfast?') || jsonb_build_object('n', n)) t
+$$;
+select cmp_ok(pg_temp.withheld(-0.01, now()), '>', 60::bigint, 'a half of 200, where it may be worth nothing');
+select cmp_ok(pg_temp.withheld(0.01, now() - interval '8 days'), '>', 60::bigint, 'and where that it helps was found long ago');
+select ok(pg_temp.withheld(0.01, now()) between 4 and 45, 'a tenth, where it helps');
 
 select * from finish();
 rollback;
