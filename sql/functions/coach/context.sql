@@ -71,14 +71,20 @@ language plpgsql immutable parallel safe
 as $$
 begin
     return (select string_agg(x.line, '' order by x.n) from (
-        select w.value ->> 1 as line, w.n
-        from jsonb_array_elements(p_wishes) with ordinality as w(value, n)
-        where coalesce(w.value ->> 0, p_coach_id) = p_coach_id
+        select w.line, w.n
+        from (
+            select v.*, bool_or(v.is_tone and v.is_for_it) over () as has_tone, min(v.n) filter (where v.is_tone) over () as last_tone
+            from (
+                select e.value ->> 1 as line, e.n, coalesce(e.value ->> 0, p_coach_id) = p_coach_id as is_for_it,
+                    substr(e.value ->> 1, 4) = any (uplift.tone_wishes()) as is_tone
+                from jsonb_array_elements(p_wishes) with ordinality as e(value, n)) v) w
+        -- How harsh people like it they do not say again to the next coach, until that is not right with this one.
+        where w.is_for_it or not w.has_tone and w.n = w.last_tone
         order by w.n limit 10) x);
 end
 $$;
 
-comment on function uplift.wish_lines(jsonb, text) is 'Of wishes as uplift.user_context has them, the ten last ones that are for a coach; null for none.';
+comment on function uplift.wish_lines(jsonb, text) is 'Of wishes as uplift.user_context has them, the ten last ones that are for a coach, and where none of those is one of uplift.tone_wishes() the last such one of another coach; null for none.';
 
 create or replace function uplift.context_lock(p_user_id uuid) returns bigint
 language sql immutable parallel safe

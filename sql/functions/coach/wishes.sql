@@ -34,6 +34,12 @@ $$;
 comment on function uplift.known_wishes() is
     'The wishes that feedback can be, in our own words: whether they are for all coaches, the patterns by which uplift.wishes_in() finds them, and hints, of which one occurs in every text that the pattern finds: a session keeps 32 patterns that it has worked out, and with all of these each comment would have them worked out anew, which takes some hundred times as long as to search. Beside them there are those that name a topic (uplift.topic_wish).';
 
+create or replace function uplift.tone_wishes() returns text[]
+language sql immutable parallel safe
+as $$ select array['Be gentler.', 'Be more direct.', 'Be neither harsh nor soft.'] $$;
+
+comment on function uplift.tone_wishes() is 'Wishes about how harsh a coach is, of which somebody has one for a coach at most.';
+
 create or replace function uplift.is_for_all_coaches(p_text text) returns boolean
 language sql immutable parallel safe
 as $$ select lower(p_text) ~ '\m(all|every|any) (the |your |my )?coach(es)?\M' $$;
@@ -119,6 +125,13 @@ begin
         and (m.memory_text = p_wish or uplift.wishes_contradict(m.memory_text, p_wish));
     if v_last > p_said_at then
         return;
+    end if;
+    if v_others is null and p_wish = any (uplift.tone_wishes()) then
+        -- The one that was brought along from another coach (uplift.wish_lines) stays there.
+        select (m.memory_text, p_wish) in (('Be gentler.', 'Be more direct.'), ('Be more direct.', 'Be gentler.')) into v_was_too_much
+        from public.ai_episodic_memory m
+        where m.user_id = p_user_id and m.source = 'feedback' and m.is_active and m.memory_text = any (uplift.tone_wishes()) and m.last_said_at <= p_said_at
+        order by m.last_said_at desc, m.id limit 1;
     end if;
     delete from public.ai_episodic_memory m where m.id = any (v_others);
     insert into public.ai_episodic_memory (user_id, memory_type, memory_text, importance_score, source, answer_id, coach_id, last_said_at)

@@ -158,7 +158,7 @@ as $$
 $$;
 
 comment on function uplift.autopilot_next_share(out numeric, out bigint, out bigint) is
-    'The share of users that the next test of a candidate has: autopilot.max_share where of the last ten that ended by what they showed a fifth won or there were few, and less the fewer did, down to a third of it; and of how many that ended how many won.';
+    'The share of users that the next test of what is in uplift.autopilot_catalogue() has: autopilot.max_share where of the last ten that ended by what they showed a fifth won or there were few, and less the fewer did, down to a third of it; and of how many that ended how many won.';
 
 create or replace function uplift.autopilot_begin_test() returns jsonb[]
 language plpgsql volatile
@@ -167,7 +167,8 @@ declare
     v_decisions jsonb[] := array[]::jsonb[];
     v_settings record;
     v_full text := uplift.autopilot_room();
-    v_share record;
+    v_next record;
+    v_share numeric;
     v_numbers jsonb;
     v_candidate record;
     v_id uuid;
@@ -176,7 +177,7 @@ begin
     if v_full is not null then
         return array[uplift.autopilot_note('bound', null, 'tests', null, 'refused', 'nothing is begun: ' || v_full, uplift.autopilot_use())];
     end if;
-    select n.* into v_share from uplift.autopilot_next_share() n;
+    select n.* into v_next from uplift.autopilot_next_share() n;
     for v_candidate in
         -- What was never tried goes first, of that what people thought of, and then what was tried longest ago. A playbook that has
         -- changed is tried again: otherwise one that changes each week would keep all else from being tried.
@@ -210,6 +211,8 @@ begin
             continue;
         end if;
         v_id := v_candidate.id;
+        -- What people thought of, or users asked for, is no step at random.
+        v_share := case when v_id is null then v_next.share else trunc(v_settings.max_share, 6) end;
         begin
             if v_id is null then
                 v_id := (uplift_batch.admin_create_experiment(null, jsonb_strip_nulls(jsonb_build_object(
@@ -223,8 +226,8 @@ begin
                     'targeting', case when v_candidate.coach_id is not null then jsonb_build_object('coaches', jsonb_build_array(v_candidate.coach_id)) end)),
                     'autopilot') ->> 'id')::uuid;
             end if;
-            update public.ai_experiments e set share_salt = uplift.autopilot_salt(), traffic_share = least(coalesce(e.traffic_share, 1), v_share.share),
-                tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share.share)),
+            update public.ai_experiments e set share_salt = uplift.autopilot_salt(), traffic_share = least(coalesce(e.traffic_share, 1), v_share),
+                tuning_users = least(e.tuning_users, uplift.tuning_users_for(v_candidate.coach_id, uplift.touches_of(e.test_variants), v_share)),
                 guardrails = coalesce(e.guardrails, uplift.default_guardrails(e.success_metric)) where e.id = v_id;
             perform uplift_batch.admin_start_experiment(v_id, '{}', 'autopilot');
             -- On tables of older deployments what does not fit is left out, not refused.
@@ -240,7 +243,7 @@ begin
             continue;
         end;
         v_numbers := uplift.autopilot_use() || (
-            select jsonb_build_object('experiment_share', trim_scale(e.traffic_share), 'won_lately', v_share.won, 'ended_lately', v_share.ended)
+            select jsonb_build_object('experiment_share', trim_scale(e.traffic_share), 'won_lately', v_next.won, 'ended_lately', v_next.ended)
             from public.ai_experiments e where e.id = v_id);
         return v_decisions || uplift.autopilot_note('candidate', v_id, v_candidate.name, v_candidate.coach_id, 'begun',
             case when v_candidate.id is not null then 'a draft of a playbook waits' else format('it was not tried in the last %s days (autopilot.retry_days), or not beside what is in production now', v_settings.retry_days) end
@@ -251,7 +254,7 @@ end
 $$;
 
 comment on function uplift.autopilot_begin_test() is
-    'Begins the next candidate, where a test fits within the bounds, on uplift.autopilot_next_share() of users: drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what looked worse (uplift.looked_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
+    'Begins the next candidate, where a test fits within the bounds: on autopilot.max_share of users drafts of playbooks (uplift.playbook_versions) and those whose description begins with "playbook" first, then on uplift.autopilot_next_share() of them uplift.autopilot_catalogue(), not what every coach has of its own already (uplift.coaches_not_reached), what was tried in the last autopilot.retry_days beside what is in production now (uplift.serves_since), nor in twice as many what looked worse (uplift.looked_worse); what was tried before (of a playbook, an earlier version) after what was not, and that longest ago first. Its decisions.';
 
 create or replace function uplift.autopilot_pass() returns jsonb[]
 language plpgsql volatile

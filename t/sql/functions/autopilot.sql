@@ -1,6 +1,6 @@
 -- Autopilot: what it tries, by which bounds, what it says of it, and the switch.
 \ir common.psql
-select plan(241);
+select plan(243);
 
 create function pg_temp.set(p_key text, p_value jsonb) returns void language sql as $$ select uplift.put_setting('autopilot.' || p_key, p_value) $$;
 -- One step, its news as "kind decision name".
@@ -169,6 +169,10 @@ select is(pg_temp.step(), 'candidate begun severity 4.0', 'and so the next test'
 select is(pg_temp.last_numbers() - '{usd_today,usd_this_month,max_usd_per_day,max_usd_per_month,share,max_share,at_once,max_at_once}'::text[],
     '{"experiment_share": 0.066666, "won_lately": 0, "ended_lately": 10}', 'which says why');
 select is((select traffic_share from public.ai_experiments where id = pg_temp.experiment('severity 4.0')), 0.066666, 'has fewer users');
+insert into public.ai_experiments (experiment_name, description, control_variant, test_variants, success_metric, status)
+values ('asked for', 'playbook of users', '{"variant_name": "a"}', '{"{\"variant_name\": \"b\", \"top_p\": 0.5}"}', 'thumbs_up_rate', 'draft');
+select is(pg_temp.step(), 'candidate begun asked for', 'a draft');
+select is((select traffic_share from public.ai_experiments where experiment_name = 'asked for'), 0.2, 'has all that it may have');
 rollback to before_record;
 
 -- Quiet hours: nothing at all, though there is a winner.

@@ -25,17 +25,23 @@ create function pg_temp.prepare() returns bigint language sql as $$
     select count(*) from request r cross join lateral uplift_chat.prepare_chats(array[pg_temp.ann(), pg_temp.bob()], array['chat', 'chat'], array[null, 'coach_maple_avatar'], array[null, null]::numeric[], array[null, null]::text[],
     array[pg_temp.id(100), null], array[null, null]::uuid[], array['How do I run?', 'And now?'], array[4000, 4000], array[r.more, r.more])
 $$;
--- Functions of nothing are called once, when the first plan is made.
-select pg_temp.prepare() \g /dev/null
-set local track_functions = 'all';
--- Nor functions of constants again and again.
+-- Three answers from id p_first on, and what their user says of them.
+create function pg_temp.answer(p_first int) returns text language sql as $$
+    select string_agg(distinct pg_temp.record(n, pg_temp.ann(), pg_temp.id(100), 'My goal is to run a marathon, and I hate gyms.', 'Walk ten minutes each day this week, then run one of them.',
+        jsonb_build_object('exposures', (select jsonb_agg(jsonb_build_object('experiment_id', r.id, 'experiment', r.name, 'variant', 'b')) from uplift.running_experiments r))), ',')
+    from generate_series(p_first, p_first + 2) n
+$$;
+create function pg_temp.rate(p_first int) returns bigint language sql as $$
+    select count(*) from unnest(array['{"helpful": true}', '{"helpful": false}', '{"helpful": false, "feedback_text": "Too harsh for me."}']::jsonb[]) with ordinality w(words, n)
+    cross join lateral uplift_chat.take_feedback(pg_temp.ann(), pg_temp.id(p_first + w.n::int - 1), w.words, false, now(), uplift.uuid_v7(), '10.0.0.1', null)
+$$;
+-- Functions of nothing are called once, when the first plan is made, and those of constants as long as plans are of them.
 set local plan_cache_mode = force_generic_plan;
+select pg_temp.answer(1), pg_temp.rate(1), pg_temp.prepare() \g /dev/null
+set local track_functions = 'all';
 select is(pg_temp.prepare(), 2::bigint, 'chats are prepared');
-select is((select string_agg(distinct pg_temp.record(n, :ann, pg_temp.id(100), 'My goal is to run a marathon, and I hate gyms.', 'Walk ten minutes each day this week, then run one of them.',
-    jsonb_build_object('exposures', (select jsonb_agg(jsonb_build_object('experiment_id', r.id, 'experiment', r.name, 'variant', 'b')) from uplift.running_experiments r))), ',')
-    from generate_series(1, 3) n), 'recorded', 'answers are recorded');
-select is((select count(*) from unnest(array['{"helpful": true}', '{"helpful": false}', '{"helpful": false, "feedback_text": "Too long for me."}']::jsonb[]) with ordinality w(words, n)
-    cross join lateral uplift_chat.take_feedback(:ann, pg_temp.id(w.n::int), w.words, false, now(), uplift.uuid_v7(), '10.0.0.1', null)), 3::bigint, 'thumbs are given');
+select is(pg_temp.answer(4), 'recorded', 'answers are recorded');
+select is(pg_temp.rate(4), 3::bigint, 'thumbs are given');
 select is(pg_temp.planned_anew(), null, 'nothing of it is planned anew at each call');
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- What people write in their feedback: wishes that the next prompt has, facts that we had wrong, and what is neither.
 \ir common.psql
-select plan(96);
+select plan(106);
 
 create function pg_temp.wishes(p_text text) returns text language sql as $$
     select coalesce(string_agg(w.wish, ' ' order by w.wish), '') from uplift.wishes_in(p_text) w
@@ -58,7 +58,7 @@ select is(pg_temp.told(), e'- Give more detail.\n- Use no emojis.', 'whichever c
 select pg_temp.write(2, null), pg_temp.write(1, null) \g /dev/null
 select pg_temp.write(1, 'Too harsh, and too many emojis.') \g /dev/null
 select is(pg_temp.told(), e'- Be gentler.\n- Use no emojis.', 'how a coach is to be');
-select is(pg_temp.told('coach_maple_avatar'), '- Use no emojis.', 'is for that coach');
+select is(pg_temp.told('coach_maple_avatar'), e'- Be gentler.\n- Use no emojis.', 'how harsh, for one of whom it was not said, too');
 select results_eq($$select coach_id from public.ai_episodic_memory where memory_text = 'Be gentler.'$$, $$values ('coach_decibel_avatar')$$, 'which it says');
 select pg_temp.write(1, 'Too long, and too many emojis.') \g /dev/null
 select is(pg_temp.told(p_user => :bob), '', 'and of nobody else');
@@ -88,6 +88,27 @@ select is(pg_temp.told(), '- Be more direct.', 'still too soft');
 select pg_temp.write(2, 'No idea') \g /dev/null
 select is(pg_temp.told(), '', 'taken back, it is gone');
 rollback to before_too_much;
+
+-- How harsh goes along to a coach of whom nothing of the kind was said, and is then that one's own; all else stays.
+create function pg_temp.tones() returns text language sql as $$ select pg_temp.told() || ' / ' || pg_temp.told('coach_maple_avatar') $$;
+create function pg_temp.wish(p_coach text, p_wish text) returns text language sql as $$
+    select uplift.keep_wish(pg_temp.ann(), pg_temp.id(2), p_coach, p_wish, false, clock_timestamp());
+    select pg_temp.tones()
+$$;
+savepoint before_tones;
+select pg_temp.write(1, null), pg_temp.write(2, null) \g /dev/null
+select is(pg_temp.tones(), ' / ', 'nothing is known');
+select is(pg_temp.wish('coach_decibel_avatar', 'Make no jokes.'), '- Make no jokes. / ', 'jokes are one coach''s');
+select is(pg_temp.wish('coach_decibel_avatar', 'Be gentler.'), e'- Be gentler.\n- Make no jokes. / - Be gentler.', 'gentler, the other one, too');
+select is(pg_temp.wish('coach_maple_avatar', 'Be more direct.'), e'- Be gentler.\n- Make no jokes. / - Be neither harsh nor soft.', 'of whom that was too much');
+select is(pg_temp.wish('coach_maple_avatar', 'Be more direct.'), e'- Be gentler.\n- Make no jokes. / - Be more direct.', 'or far too much');
+select is(pg_temp.wish('coach_decibel_avatar', 'Be more direct.'), e'- Be neither harsh nor soft.\n- Make no jokes. / - Be more direct.', 'each by itself then');
+select is(pg_temp.told('coach_ledger_avatar'), '- Be neither harsh nor soft.', 'a third one is as was said last');
+update public.ai_episodic_memory set is_active = false where memory_text = 'Be neither harsh nor soft.';
+select is(pg_temp.told('coach_ledger_avatar'), '- Be more direct.', 'and still holds');
+select is(pg_temp.wish('coach_ledger_avatar', 'Be more direct.'), e'- Be more direct.\n- Make no jokes. / - Be more direct.', 'more of the same');
+select is(pg_temp.told('coach_ledger_avatar'), '- Be more direct.', 'is the same');
+rollback to before_tones;
 
 -- Facts.
 select pg_temp.write(3, 'You forgot that I''m vegetarian. I love steak, my foot!') \g /dev/null
