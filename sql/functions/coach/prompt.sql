@@ -222,18 +222,15 @@ comment on function uplift.fallback_coach() is 'The coach of those who chose non
 
 -- In one look-up, for all who ask at once.
 create or replace view uplift.prompt_limits with (security_invoker = true) as
-select least(coalesce(x.withheld_share, 0), 0.5)::float8 as withheld_share,
+select w.share * (1 - 0.8 * h.memories) as memories_withheld, w.share * (1 - 0.8 * h.passages) as passages_withheld,
+    w.share * (1 - 0.8 * h.knowledge) as knowledge_withheld, w.share * (1 - 0.8 * h.examples) as examples_withheld,
     4 * uplift.clamped(coalesce(x.memory_tokens, 300), 100000) as memory_bytes,
     4 * uplift.clamped(coalesce(x.passage_tokens, 300), 100000) as passage_bytes,
     4 * uplift.clamped(coalesce(x.knowledge_tokens, 800), 100000) as knowledge_bytes,
     coalesce(x.knowledge_share, 0.4)::float8 as knowledge_share,
     coalesce(x.knowledge_similarity, 0.3)::float8 as knowledge_similarity,
     4 * uplift.clamped(coalesce(x.example_tokens, 400), 100000) as example_bytes,
-    coalesce(x.example_share, 0.5)::float8 as example_share,
-    array(
-        select k.kind from unnest('{memories,passages,knowledge,examples}'::text[]) k(kind)
-        join uplift.context_effects e on e.kind = k.kind and e.item = '00000000-0000-0000-0000-000000000000'
-        where e.low > 0 and e.measured_at > now() - interval '168 hours') as helpful_kinds
+    coalesce(x.example_share, 0.5)::float8 as example_share
 from (
     select max(s.number) filter (where s.key = 'context.withheld_share') as withheld_share,
         max(s.number) filter (where s.key = 'memory.max_tokens') as memory_tokens,
@@ -247,10 +244,18 @@ from (
         select v.key, case when jsonb_typeof(v.value) = 'number' then v.value::numeric end as number
         from uplift.settings v
         where v.key in ('context.withheld_share', 'memory.max_tokens', 'memory.passage_tokens', 'knowledge.max_tokens', 'knowledge.min_score',
-            'knowledge.min_similarity', 'examples.max_tokens', 'examples.min_score')) s) x;
+            'knowledge.min_similarity', 'examples.max_tokens', 'examples.min_score')) s) x
+cross join lateral (select least(coalesce(x.withheld_share, 0), 0.5)::float8 as share) w
+-- What is known to help is missed by those who go without; it is kept back just so often that it shows when it helps no more.
+cross join (
+    select count(*) filter (where k.kind = 'memories') as memories, count(*) filter (where k.kind = 'passages') as passages,
+        count(*) filter (where k.kind = 'knowledge') as knowledge, count(*) filter (where k.kind = 'examples') as examples
+    from unnest('{memories,passages,knowledge,examples}'::text[]) k(kind)
+    join uplift.context_effects e on e.kind = k.kind and e.item = '00000000-0000-0000-0000-000000000000'
+    where e.low > 0 and e.measured_at > now() - interval '168 hours') h;
 
 comment on view uplift.prompt_limits is
-    'What uplift.settings says of the sections of a prompt, one row: the share of chats from which a kind is withheld; helpful_kinds, of which it is known that they help (the interval of uplift.context_effects is above 0, measured in the last week); room for each kind in bytes, four for a token; how much of what a message''s words weigh knowledge and examples must have (uplift.search_floor), and how near to its embedding knowledge must be (uplift.with_near_hits). What is no number is as by default.';
+    'What uplift.settings says of the sections of a prompt, one row: the share of chats from which each kind is withheld, a fifth where it is known to help (its interval in uplift.context_effects is above 0, measured in the last week); room for each kind in bytes, four for a token; how much of what a message''s words weigh knowledge and examples must have (uplift.search_floor), and how near to its embedding knowledge must be (uplift.with_near_hits). What is no number is as by default.';
 
 create or replace function uplift.context_for(p_user_id uuid, p_coach_id text, p_conversation_id uuid, p_search jsonb, p_known jsonb,
     p_limits uplift.prompt_limits, out memories text, out passages text, out knowledge text, out examples text,
@@ -266,7 +271,6 @@ declare
     v_citations jsonb;
     v_example_ids uuid[];
     v_withheld text[] := array[]::text[];
-    v_share constant float8 := p_limits.withheld_share;
 begin
     is_done := true;
     if p_known is not null then
@@ -296,25 +300,24 @@ begin
         return;
     end if;
 
-    -- Each kind by itself, and only what was there: the others are what it is compared with. What is known to help is missed by
-    -- those who go without; it is kept back just so often that it shows when it helps no more.
-    if memories is not null and random() < v_share * (1 - 0.8 * ('memories' = any (p_limits.helpful_kinds))::int) then
+    -- Each kind by itself, and only what was there: the others are what it is compared with.
+    if memories is not null and random() < p_limits.memories_withheld then
         memories := null;
         v_memory_ids := null;
         v_withheld := v_withheld || 'memories'::text;
     end if;
-    if passages is not null and random() < v_share * (1 - 0.8 * ('passages' = any (p_limits.helpful_kinds))::int) then
+    if passages is not null and random() < p_limits.passages_withheld then
         passages := null;
         v_passage_ids := null;
         v_withheld := v_withheld || 'passages'::text;
     end if;
-    if knowledge is not null and random() < v_share * (1 - 0.8 * ('knowledge' = any (p_limits.helpful_kinds))::int) then
+    if knowledge is not null and random() < p_limits.knowledge_withheld then
         knowledge := null;
         v_source_ids := null;
         v_citations := null;
         v_withheld := v_withheld || 'knowledge'::text;
     end if;
-    if examples is not null and random() < v_share * (1 - 0.8 * ('examples' = any (p_limits.helpful_kinds))::int) then
+    if examples is not null and random() < p_limits.examples_withheld then
         examples := null;
         v_example_ids := null;
         v_withheld := v_withheld || 'examples'::text;
@@ -325,7 +328,7 @@ end
 $$;
 
 comment on function uplift.context_for(uuid, text, uuid, jsonb, jsonb, uplift.prompt_limits) is
-    'What there is for a message, of which p_search is what a worker found (uplift.search_hits) and, where there is one, the embedding (uplift.near_texts): sections of uplift.personal_prompt(), null where there is nothing, and what the row of its answer has of them: {memory_ids, passage_ids, source_ids, citations, example_ids, withheld}. Each kind that there is is kept back with a chance of p_limits.withheld_share, a fifth of that where it is one of helpful_kinds, and then named in withheld. p_known is uplift.user_context() of a user who lets coaches remember, else null. is_done is true.';
+    'What there is for a message, of which p_search is what a worker found (uplift.search_hits) and, where there is one, the embedding (uplift.near_texts): sections of uplift.personal_prompt(), null where there is nothing, and what the row of its answer has of them: {memory_ids, passage_ids, source_ids, citations, example_ids, withheld}. Each kind that there is is kept back with the chance that p_limits has for it, and then named in withheld. p_known is uplift.user_context() of a user who lets coaches remember, else null. is_done is true.';
 
 -- Everything a coach needs to know before it answers, for all who ask at once: to start a query costs
 -- more than what it looks up for one of them. Each look-up is limited, so that none can become a join

@@ -195,13 +195,16 @@ $$;
 comment on function uplift.settings_beside(jsonb, text[]) is
     'What an experiment for all coaches (settings of uplift.running_experiments) changes of a coach that has some of it of its own (uplift.own_in_production), which stays: just what would be promoted there. Null where nothing would be left of a variant.';
 
-create or replace function uplift.persona_of(p_changes jsonb) returns jsonb
-language sql immutable parallel safe
+create or replace function uplift.with_persona_of(p_changes jsonb, p_theirs jsonb) returns jsonb
+language plpgsql immutable parallel safe
 as $$
-    select jsonb_strip_nulls(jsonb_build_object('personality', p_changes -> 'personality', 'guidelines', p_changes -> 'guidelines'))
+begin
+    return p_changes - array['personality', 'guidelines']
+        || jsonb_strip_nulls(jsonb_build_object('personality', p_theirs -> 'personality', 'guidelines', p_theirs -> 'guidelines'));
+end
 $$;
 
-comment on function uplift.persona_of(jsonb) is 'Of changes what is a coach''s own, and not another''s who answers in its place: personality and guidelines, as far as they are there.';
+comment on function uplift.with_persona_of(jsonb, jsonb) is 'Changes with what is a coach''s own, personality and guidelines, of another''s changes, who answers in its place, as far as those have it.';
 
 create or replace function uplift.put_changes(p_changes jsonb, p_coach_id text, p_new jsonb) returns jsonb
 language plpgsql stable
@@ -211,7 +214,7 @@ declare
 begin
     -- A persona and a playbook are a coach's own: another coach brings another one's.
     if v_next <> coalesce(p_changes ->> 'coach_id', p_coach_id) then
-        p_changes := p_changes - '{personality,guidelines}'::text[] || uplift.persona_of(uplift.changes_in_production(v_next));
+        p_changes := uplift.with_persona_of(p_changes, uplift.changes_in_production(v_next));
     end if;
     return p_changes || p_new;
 end
@@ -244,7 +247,7 @@ begin
     if changes ? 'coach_id' then
         -- Where another coach answers for all of them, what is this one's alone is not for that one.
         if 'coach_id' <> all (uplift.own_in_production(v_coach)) and changes ->> 'coach_id' <> v_coach then
-            changes := changes - '{personality,guidelines}'::text[] || uplift.persona_of(uplift.changes_in_production(null));
+            changes := uplift.with_persona_of(changes, uplift.changes_in_production(null));
         end if;
         changes := uplift.put_changes('{}', v_coach, changes);
     end if;
@@ -257,9 +260,7 @@ begin
     if coalesce(p_more ? 'is_guest', false) or not coalesce(p_experiments_enabled, uplift.experiments_by_default()) then
         return;
     end if;
-    -- Not by uplift.setting_number(), which would be planned anew for each group of chats.
-    select case when jsonb_typeof(s.value) = 'number' then (s.value #>> '{}')::float8 end into v_holdout
-    from uplift.settings s where s.key = 'experiments.holdout_share';
+    v_holdout := uplift.setting_number('experiments.holdout_share', 0);
     if v_holdout > 0 and uplift.bucket('uplift holdout', p_user_id) < v_holdout then
         return;
     end if;

@@ -287,7 +287,7 @@ static bool add_exposure(const char *id, const char *name, const char *variant, 
     return false;
 }
 
-/* A coach's own, and not another's who answers in its place, as uplift.persona_of() has it. */
+/* A coach's own, and not another's who answers in its place, as uplift.with_persona_of() has it. */
 static const char *const persona[] = {"personality", "guidelines"};
 #define PERSONA (sizeof persona / sizeof persona[0])
 
