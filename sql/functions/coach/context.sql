@@ -69,18 +69,28 @@ comment on function uplift.user_context(uuid) is
 create or replace function uplift.wish_lines(p_wishes jsonb, p_coach_id text) returns text
 language plpgsql immutable parallel safe
 as $$
+declare
+    v_brought int; -- the place of a tone that was said of another coach
+    v_count int := 0;
+    v_lines text;
 begin
-    return (select string_agg(x.line, '' order by x.n) from (
-        select w.line, w.n
-        from (
-            select v.*, bool_or(v.is_tone and v.is_for_it) over () as has_tone, min(v.n) filter (where v.is_tone) over () as last_tone
-            from (
-                select e.value ->> 1 as line, e.n, coalesce(e.value ->> 0, p_coach_id) = p_coach_id as is_for_it,
-                    substr(e.value ->> 1, 4) = any (uplift.tone_wishes()) as is_tone
-                from jsonb_array_elements(p_wishes) with ordinality as e(value, n)) v) w
-        -- How harsh people like it they do not say again to the next coach, until that is not right with this one.
-        where w.is_for_it or not w.has_tone and w.n = w.last_tone
-        order by w.n limit 10) x);
+    -- How harsh people like it they do not say again to the next coach, until that is not right with this one.
+    for i in 0 .. jsonb_array_length(p_wishes) - 1 loop
+        continue when substr(p_wishes -> i ->> 1, 4) <> all (uplift.tone_wishes());
+        if coalesce(p_wishes -> i ->> 0, p_coach_id) = p_coach_id then
+            v_brought := null;
+            exit;
+        end if;
+        v_brought := coalesce(v_brought, i);
+    end loop;
+    -- By place: a query costs more than what it would read of a few.
+    for i in 0 .. jsonb_array_length(p_wishes) - 1 loop
+        continue when coalesce(p_wishes -> i ->> 0, p_coach_id) <> p_coach_id and i is distinct from v_brought;
+        v_lines := concat(v_lines, p_wishes -> i ->> 1);
+        v_count := v_count + 1;
+        exit when v_count = 10;
+    end loop;
+    return v_lines;
 end
 $$;
 
